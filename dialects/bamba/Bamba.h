@@ -1,0 +1,56 @@
+// The bamba dialect: its ops, attributes and the names of the discardable attributes that passes share.
+#ifndef BAMBAC_DIALECTS_BAMBA_BAMBA_H
+#define BAMBAC_DIALECTS_BAMBA_BAMBA_H
+
+#include "dialects/LLVM.h"
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/IR/TensorEncoding.h"
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
+#include "mlir/Interfaces/DestinationStyleOpInterface.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Interfaces/TilingInterface.h"
+
+#include "dialects/bamba/BambaDialect.h.inc"
+#include "dialects/bamba/BambaEnums.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "dialects/bamba/BambaAttributes.h.inc"
+
+#define GET_OP_CLASSES
+#include "dialects/bamba/BambaOps.h.inc"
+
+namespace bambac {
+
+/// Discardable attributes of the dialect, each verified where it stands.
+namespace attr {
+/// On a module: TargetAttr, LimitsAttr and the model's configuration as JSON (StringAttr).
+inline constexpr StringLiteral kTarget = "bamba.target";
+inline constexpr StringLiteral kLimits = "bamba.limits";
+inline constexpr StringLiteral kConfig = "bamba.config";
+/// On an entry point: EntryAttr, and once memory is planned the arena's size in bytes.
+inline constexpr StringLiteral kEntry = "bamba.entry";
+inline constexpr StringLiteral kArenaBytes = "bamba.arena_bytes";
+/// On an argument or a result of an entry point: which input or output it is (StringAttr, such as "tokens").
+inline constexpr StringLiteral kInput = "bamba.input";
+inline constexpr StringLiteral kOutput = "bamba.output";
+/// On a global: an array of SourceAttr; UnitAttr where the stacked sources are transposed; StateAttr.
+inline constexpr StringLiteral kSources = "bamba.sources";
+inline constexpr StringLiteral kTranspose = "bamba.transpose";
+inline constexpr StringLiteral kState = "bamba.state";
+/// On a kernel: UnitAttr that marks it, a schedule attribute, CostAttr.
+inline constexpr StringLiteral kKernel = "bamba.kernel";
+inline constexpr StringLiteral kSchedule = "bamba.schedule";
+inline constexpr StringLiteral kCost = "bamba.cost";
+} // namespace attr
+
+} // namespace bambac
+
+#endif // BAMBAC_DIALECTS_BAMBA_BAMBA_H

@@ -1,0 +1,70 @@
+// Checks of the dialect's attributes.
+#include "dialects/bamba/Bamba.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+#include "dialects/bamba/BambaEnums.cpp.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "dialects/bamba/BambaAttributes.cpp.inc"
+
+namespace bambac {
+
+void BambaDialect::registerAttributes() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "dialects/bamba/BambaAttributes.cpp.inc"
+      >();
+}
+
+using EmitError = llvm::function_ref<InFlightDiagnostic()>;
+
+LogicalResult PanelAttr::verify(EmitError emitError, int64_t size) {
+  if (size <= 0)
+    return emitError() << "expected a positive panel size, found " << size;
+  return success();
+}
+
+LogicalResult PanelAttr::verifyEncoding(ArrayRef<int64_t> shape, Type elementType, EmitError emitError) const {
+  if (shape.size() != 2)
+    return emitError() << "expected #bamba.panel on a matrix, found a tensor of rank " << shape.size();
+  return success();
+}
+
+LogicalResult EntryAttr::verify(EmitError emitError, EntryKind kind, int64_t batch, int64_t chunk) {
+  if (batch <= 0 || chunk <= 0)
+    return emitError() << "expected positive batch and chunk, found " << batch << " and " << chunk;
+  if (kind == EntryKind::Decode && chunk != 1)
+    return emitError() << "expected chunk 1 in a decode entry, found " << chunk;
+  if (kind != EntryKind::Decode && batch != 1)
+    return emitError() << "expected batch 1 in a " << stringifyEntryKind(kind) << " entry, found " << batch;
+  return success();
+}
+
+LogicalResult LimitsAttr::verify(EmitError emitError, int64_t maxBatch, int64_t maxContext, int64_t prefillChunk,
+                                 int64_t pageTokens) {
+  if (maxBatch <= 0 || maxContext <= 0 || prefillChunk <= 0 || pageTokens <= 0)
+    return emitError() << "expected positive limits, found " << maxBatch << ", " << maxContext << ", " << prefillChunk
+                       << " and " << pageTokens;
+  return success();
+}
+
+LogicalResult TargetAttr::verify(EmitError emitError, Device device, StringAttr arch, StringAttr features,
+                                 int64_t vectorBits, int64_t vectorRegisters, int64_t cacheBytes,
+                                 ArrayRef<Fusion> fusions) {
+  if (vectorBits < 32 || !llvm::isPowerOf2_64(vectorBits))
+    return emitError() << "expected vector_bits to be a power of two from 32, found " << vectorBits;
+  if (vectorRegisters <= 0 || cacheBytes <= 0)
+    return emitError() << "expected positive vector_registers and cache_bytes, found " << vectorRegisters << " and "
+                       << cacheBytes;
+  return success();
+}
+
+LogicalResult CpuScheduleAttr::verify(EmitError emitError, ArrayRef<int64_t> workgroup, int64_t rows, int64_t depth,
+                                      int64_t chunk) {
+  if (llvm::any_of(workgroup, [](int64_t size) { return size < 0; }) || rows <= 0 || depth < 0 || chunk < 0)
+    return emitError() << "expected sizes of a schedule not below zero and rows above it";
+  return success();
+}
+
+} // namespace bambac

@@ -1,0 +1,151 @@
+// Attributes: what a weight is made of and how it lies in memory, entry points, targets, schedules and buffers.
+#ifndef BAMBAC_DIALECTS_BAMBA_BAMBAATTRIBUTES_TD
+#define BAMBAC_DIALECTS_BAMBA_BAMBAATTRIBUTES_TD
+
+include "dialects/bamba/BambaDialect.td"
+
+def Bamba_EntryKind : I32EnumAttr<"EntryKind", "what an entry point computes", [
+    I32EnumAttrCase<"Decode", 0, "decode">, I32EnumAttrCase<"Prefill", 1, "prefill">,
+    I32EnumAttrCase<"Score", 2, "score">]> {
+  let cppNamespace = "::bambac";
+}
+
+def Bamba_StateKind : I32EnumAttr<"StateKind", "what one item of a state pool belongs to", [
+    I32EnumAttrCase<"Slot", 0, "slot">, I32EnumAttrCase<"Page", 1, "page">]> {
+  let cppNamespace = "::bambac";
+}
+
+def Bamba_Device : I32EnumAttr<"Device", "the sort of device that a kernel runs on", [
+    I32EnumAttrCase<"Cpu", 0, "cpu">, I32EnumAttrCase<"Cuda", 1, "cuda">]> {
+  let cppNamespace = "::bambac";
+}
+
+def Bamba_Fusion : I32EnumAttr<"Fusion", "a kind of fusion that pays on a target", [
+    I32EnumAttrCase<"Siblings", 0, "siblings">, I32EnumAttrCase<"Epilogue", 1, "epilogue">,
+    I32EnumAttrCase<"NormPrologue", 2, "norm_prologue">, I32EnumAttrCase<"ConvIntoStep", 3, "conv_into_step">]> {
+  let cppNamespace = "::bambac";
+}
+
+def Bamba_SourceAttr : Bamba_Attr<"Source", "source"> {
+  let summary = "a tensor of the checkpoint";
+  let description = [{
+    The name of a checkpoint tensor and the shape that it must have there. A weight's sources are stacked by rows, each
+    seen as a matrix `[shape[0], product of the rest]`.
+
+    Example: `#bamba.source<"model.layers.0.mamba.conv1d.weight", [320, 1, 4]>`
+  }];
+  let parameters = (ins "mlir::StringAttr":$name, ArrayRefParameter<"int64_t">:$shape);
+  let assemblyFormat = "`<` $name `,` `[` $shape `]` `>`";
+}
+
+def Bamba_PanelAttr : Bamba_Attr<"Panel", "panel", [DeclareAttrInterfaceMethods<VerifiableTensorEncoding>]> {
+  let summary = "row panels of a matrix, each stored column by column";
+  let description = [{
+    The encoding of a weight matrix `[N, K]` that lies in memory as `[ceil(N/size)][K][size]`: element `(n, k)` at
+    `((n / size) * K + k) * size + n % size`, zero where `n >= N`. A kernel that computes `size` outputs at a time reads
+    it as one stream, whatever the number of rows it multiplies.
+
+    Example: `tensor<712x128xbf16, #bamba.panel<32>>`
+  }];
+  let parameters = (ins "int64_t":$size);
+  let assemblyFormat = "`<` $size `>`";
+  let genVerifyDecl = 1;
+}
+
+def Bamba_StateAttr : Bamba_Attr<"State", "state"> {
+  let summary = "marks a global as a state pool, an item a sequence slot or a KV page";
+  let parameters = (ins EnumParameter<Bamba_StateKind>:$kind);
+  let assemblyFormat = "`<` $kind `>`";
+}
+
+def Bamba_EntryAttr : Bamba_Attr<"Entry", "entry"> {
+  let summary = "marks a function as an entry point of the library";
+  let description = [{
+    `decode` runs one token of each of `batch` sequences, `prefill` and `score` run `chunk` tokens of one sequence and
+    keep the logits of the last token or of all.
+
+    Example: `#bamba.entry<decode, batch = 4, chunk = 1>`
+  }];
+  let parameters = (ins EnumParameter<Bamba_EntryKind>:$kind, "int64_t":$batch, "int64_t":$chunk);
+  let assemblyFormat = "`<` $kind `,` `batch` `=` $batch `,` `chunk` `=` $chunk `>`";
+  let genVerifyDecl = 1;
+}
+
+def Bamba_LimitsAttr : Bamba_Attr<"Limits", "limits"> {
+  let summary = "what a library can hold: sequences a step, tokens a sequence, tokens a prefill step and a KV page";
+  let parameters = (ins "int64_t":$maxBatch, "int64_t":$maxContext, "int64_t":$prefillChunk, "int64_t":$pageTokens);
+  let assemblyFormat = [{
+    `<` `max_batch` `=` $maxBatch `,` `max_context` `=` $maxContext `,` `prefill_chunk` `=` $prefillChunk `,`
+        `page_tokens` `=` $pageTokens `>`
+  }];
+  let genVerifyDecl = 1;
+}
+
+def Bamba_TargetAttr : Bamba_Attr<"Target", "target"> {
+  let summary = "a chip: what fits on it and which fusions pay there";
+  let description = [{
+    Passes ask the target instead of knowing chips. `arch` and `features` are the code generator's names (for a CPU,
+    those of LLVM), `vector_bits` and `vector_registers` describe the register file, `cache_bytes` is the memory close
+    to one worker (L2 on a CPU, shared memory on CUDA), `fusions` lists what fusion may do.
+
+    Example:
+    ```mlir
+    #bamba.target<cpu, arch = "x86-64-v4", features = "+avx512f,+fma", vector_bits = 512, vector_registers = 32,
+                  cache_bytes = 1048576, fusions = [siblings, epilogue]>
+    ```
+  }];
+  let parameters = (ins EnumParameter<Bamba_Device>:$device, "mlir::StringAttr":$arch, "mlir::StringAttr":$features,
+      "int64_t":$vectorBits, "int64_t":$vectorRegisters, "int64_t":$cacheBytes,
+      OptionalArrayRefParameter<"Fusion">:$fusions);
+  let assemblyFormat = [{
+    `<` $device `,` `arch` `=` $arch `,` `features` `=` $features `,` `vector_bits` `=` $vectorBits `,`
+        `vector_registers` `=` $vectorRegisters `,` `cache_bytes` `=` $cacheBytes
+        (`,` `fusions` `=` `[` $fusions^ `]`)? `>`
+  }];
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// True where the target says that this kind of fusion pays.
+    bool allows(Fusion fusion) const { return llvm::is_contained(getFusions(), fusion); }
+    /// 32-bit lanes of a vector register.
+    int64_t getLanes() const { return getVectorBits() / 32; }
+  }];
+}
+
+def Bamba_CpuScheduleAttr : Bamba_Attr<"CpuSchedule", "cpu_schedule"> {
+  let summary = "how a kernel is cut up on a CPU";
+  let description = [{
+    `workgroup` is the tile of one workgroup in the iteration space of the kernel's last op (0: the whole dimension),
+    `rows` the rows of the register tile of a linear, `depth` how much of a linear's `K` is run through before the next
+    register tile (0: all of it), `chunk` the tokens of one matrix-form chunk of a scan (0: not a scan).
+
+    Example: `#bamba.cpu_schedule<workgroup = [0, 64], rows = 8, depth = 512, chunk = 0>`
+  }];
+  let parameters = (ins ArrayRefParameter<"int64_t">:$workgroup, "int64_t":$rows, "int64_t":$depth, "int64_t":$chunk);
+  let assemblyFormat = [{
+    `<` `workgroup` `=` `[` $workgroup `]` `,` `rows` `=` $rows `,` `depth` `=` $depth `,` `chunk` `=` $chunk `>`
+  }];
+  let genVerifyDecl = 1;
+}
+
+def Bamba_CostAttr : Bamba_Attr<"Cost", "cost"> {
+  let summary = "bytes that a kernel must move and operations that it must do";
+  let description = [{
+    The floor of one launch: `weights`, `states` and `activations` in bytes read and written, `flops`, and what each
+    token of context already held adds for each sequence (`context_bytes`, `context_flops`).
+  }];
+  let parameters = (ins "int64_t":$weights, "int64_t":$states, "int64_t":$activations, "int64_t":$flops,
+      "int64_t":$contextBytes, "int64_t":$contextFlops);
+  let assemblyFormat = [{
+    `<` `weights` `=` $weights `,` `states` `=` $states `,` `activations` `=` $activations `,` `flops` `=` $flops `,`
+        `context_bytes` `=` $contextBytes `,` `context_flops` `=` $contextFlops `>`
+  }];
+}
+
+def Bamba_BufferAttr : Bamba_Attr<"Buffer", "buffer"> {
+  let summary = "a byte range in the arena of an entry point";
+  let description = "Example: `#bamba.buffer<offset = 4096, bytes = 512>`";
+  let parameters = (ins "int64_t":$offset, "int64_t":$bytes);
+  let assemblyFormat = "`<` `offset` `=` $offset `,` `bytes` `=` $bytes `>`";
+}
+
+#endif

@@ -1,0 +1,80 @@
+// The dialect itself and the classes that its ops and attributes share.
+#ifndef BAMBAC_DIALECTS_BAMBA_BAMBADIALECT_TD
+#define BAMBAC_DIALECTS_BAMBA_BAMBADIALECT_TD
+
+include "mlir/IR/OpBase.td"
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+include "mlir/IR/BuiltinAttributeInterfaces.td"
+include "mlir/IR/TensorEncoding.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mlir/Interfaces/DestinationStyleOpInterface.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "mlir/Interfaces/TilingInterface.td"
+
+def Bamba_Dialect : Dialect {
+  let name = "bamba";
+  let summary = "Hybrid Mamba2 and attention language models, from the model down to its kernels";
+  let description = [{
+    The ops of a Bamba model on tensors with value semantics, and the ops that group them into kernels.
+
+    Shapes. `R` is the number of rows of a step: `B` sequences with `T` tokens each, row `b*T + t`. A *decode* step has
+    `T = 1`; a *prefill* step has `B = 1`. Every width is static. Only the leading dimension of a state pool (how many
+    sequences or pages a session holds) is dynamic.
+
+    Destination style. Each op takes its results' initial values as `outs` operands. A plain result starts from a
+    `tensor.empty`; a state (convolution, SSM, KV cache) is both operand and result, so that one-shot bufferization
+    updates the pool in place and value semantics still order the uses.
+
+    Padding. A step may have fewer sequences or tokens than its entry point was compiled for. A padding row has position
+    -1, a padding sequence has count 0 and the spare state slot; what ops compute there is never read.
+
+    Weights and states are `ml_program.global`s; `bamba.sources` on a global names the checkpoint tensors that it is
+    made of, `bamba.state` marks a state pool.
+  }];
+  let cppNamespace = "::bambac";
+  let useDefaultAttributePrinterParser = 1;
+  let hasOperationAttrVerify = 1;
+  let dependentDialects = ["mlir::tensor::TensorDialect"];
+  let extraClassDeclaration = "void registerAttributes();";
+}
+
+class Bamba_Attr<string name, string attrMnemonic, list<Trait> traits = []>
+    : AttrDef<Bamba_Dialect, name, traits> {
+  let mnemonic = attrMnemonic;
+}
+
+class Bamba_Op<string mnemonic, list<Trait> traits = []> : Op<Bamba_Dialect, mnemonic, traits>;
+
+// An op whose last operands are the initial values of its results, one each and of the same type.
+class Bamba_DpsOp<string mnemonic, list<Trait> traits = []>
+    : Bamba_Op<mnemonic, !listconcat([Pure, DestinationStyleOpInterface], traits)> {
+  let hasVerifier = 1;
+  code dpsDeclaration = [{
+    mlir::MutableOperandRange getDpsInitsMutable() {
+      unsigned inits = getOperation()->getNumResults();
+      return {getOperation(), getOperation()->getNumOperands() - inits, inits};
+    }
+  }];
+  let extraClassDeclaration = dpsDeclaration;
+}
+
+// A destination-style op that can be cut into independent tiles, the workgroups of a kernel.
+class Bamba_TiledOp<string mnemonic, list<Trait> traits = []>
+    : Bamba_DpsOp<mnemonic, !listconcat([DeclareOpInterfaceMethods<TilingInterface,
+          ["getLoopIteratorTypes", "getIterationDomain", "getTiledImplementation", "getResultTilePosition",
+           "generateResultTileValue"]>], traits)>;
+
+class Bamba_ResultLike<string init, string result>
+    : TypesMatchWith<"type of '" # result # "' matches that of its destination", init, result, "$_self">;
+
+def Bamba_Activation : TensorRankOf<[F32, BF16], [2]>;
+def Bamba_Vector : TensorRankOf<[F32, BF16], [1]>;
+def Bamba_Matrix : TensorRankOf<[F32, BF16], [2]>;
+def Bamba_Indices : TensorRankOf<[I32], [1]>;
+def Bamba_PageTable : TensorRankOf<[I32], [2]>;
+def Bamba_StatePool : TensorRankOf<[F32, BF16], [3, 4]>;
+
+#endif

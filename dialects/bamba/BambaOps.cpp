@@ -1,0 +1,132 @@
+// Syntax, checks and folds of the ops without state.
+#include "dialects/bamba/Bamba.h"
+#include "dialects/bamba/Verify.h"
+
+using namespace bambac;
+
+/// A float attribute in parentheses, without its type.
+static ParseResult parseFloat(OpAsmParser &parser, FloatAttr &attribute) {
+  return parser.parseAttribute(attribute, parser.getBuilder().getF64Type());
+}
+static void printFloat(OpAsmPrinter &printer, Operation *, FloatAttr attribute) {
+  printer.printAttributeWithoutType(attribute);
+}
+
+/// An integer attribute in parentheses, without its type.
+static ParseResult parseInt(OpAsmParser &parser, IntegerAttr &attribute) {
+  return parser.parseAttribute(attribute, parser.getBuilder().getI64Type());
+}
+static void printInt(OpAsmPrinter &printer, Operation *, IntegerAttr attribute) {
+  printer.printAttributeWithoutType(attribute);
+}
+
+#define GET_OP_CLASSES
+#include "dialects/bamba/BambaOps.cpp.inc"
+
+LogicalResult bambac::checkShape(Operation *op, StringRef name, Type type, ArrayRef<int64_t> expected) {
+  auto shape = cast<ShapedType>(type).getShape();
+  bool matches = shape.size() == expected.size() && llvm::all_of(llvm::zip(shape, expected), [](auto pair) {
+                   auto [size, wanted] = pair;
+                   return size == wanted || ShapedType::isDynamic(size) || wanted == kAny;
+                 });
+  if (matches)
+    return success();
+  InFlightDiagnostic diagnostic = op->emitOpError() << "expected '" << name << "' of shape [";
+  auto print = [&](int64_t size) {
+    if (ShapedType::isDynamic(size))
+      diagnostic << "?";
+    else
+      diagnostic << size;
+  };
+  llvm::interleave(expected, print, [&] { diagnostic << ", "; });
+  diagnostic << "], found [";
+  llvm::interleave(shape, print, [&] { diagnostic << ", "; });
+  return diagnostic << "]";
+}
+
+LogicalResult bambac::checkMultiple(Operation *op, StringRef what, int64_t value, int64_t divisor) {
+  if (ShapedType::isDynamic(value) || ShapedType::isDynamic(divisor) || (divisor > 0 && value % divisor == 0))
+    return success();
+  return op->emitOpError() << "expected " << what << " to be a multiple of " << divisor << ", found " << value;
+}
+
+LogicalResult bambac::checkPositive(Operation *op, StringRef what, double value) {
+  if (value > 0)
+    return success();
+  return op->emitOpError() << "expected " << what << " greater than 0, found " << value;
+}
+
+LogicalResult EmbeddingOp::verify() {
+  return checkShape(*this, "outs", getInit().getType(), {dimOf(getTokens(), 0), dimOf(getTable(), 1)});
+}
+
+LogicalResult RmsNormOp::verify() {
+  ArrayRef<int64_t> shape = getInput().getType().getShape();
+  return success(succeeded(checkShape(*this, "weight", getWeight().getType(), {shape[1]})) &&
+                 succeeded(checkShape(*this, "outs", getInit().getType(), shape)) &&
+                 succeeded(checkPositive(*this, "eps", getEps().convertToDouble())));
+}
+
+LogicalResult GatedRmsNormOp::verify() {
+  ArrayRef<int64_t> shape = getInput().getType().getShape();
+  return success(succeeded(checkShape(*this, "gate", getGate().getType(), shape)) &&
+                 succeeded(checkShape(*this, "weight", getWeight().getType(), {shape[1]})) &&
+                 succeeded(checkShape(*this, "outs", getInit().getType(), shape)) &&
+                 succeeded(checkPositive(*this, "eps", getEps().convertToDouble())));
+}
+
+LogicalResult LinearOp::verify() {
+  int64_t rows = dimOf(getInput(), 0), outputs = dimOf(getWeight(), 0);
+  if (failed(checkShape(*this, "weight", getWeight().getType(), {kAny, dimOf(getInput(), 1)})) ||
+      failed(checkShape(*this, "outs", getInit().getType(), {rows, outputs})))
+    return failure();
+  if (getBias() && failed(checkShape(*this, "bias", getBias().getType(), {outputs})))
+    return failure();
+  if (!isa<FloatType>(getAcc()))
+    return emitOpError() << "expected acc to be a float type, found " << getAcc();
+  return success();
+}
+
+LogicalResult RopeOp::verify() {
+  int64_t headDim = getHeadDim(), rotary = getRotaryDim();
+  if (failed(checkShape(*this, "positions", getPositions().getType(), {dimOf(getInput(), 0)})) ||
+      failed(checkShape(*this, "outs", getInit().getType(), getInput().getType().getShape())) ||
+      failed(checkPositive(*this, "head_dim", headDim)) ||
+      failed(checkMultiple(*this, "the width of the input", dimOf(getInput(), 1), headDim)) ||
+      failed(checkPositive(*this, "theta", getTheta().convertToDouble())))
+    return failure();
+  if (rotary < 0 || rotary > headDim || rotary % 2 != 0)
+    return emitOpError() << "expected rotary_dim to be even and from 0 to " << headDim << ", found " << rotary;
+  return success();
+}
+
+/// Nothing turns: the input passes through.
+OpFoldResult RopeOp::fold(FoldAdaptor) {
+  if (getRotaryDim() == 0 && getInput().getType() == getResult().getType())
+    return getInput();
+  return {};
+}
+
+LogicalResult SwigluOp::verify() {
+  ArrayRef<int64_t> shape = getGate().getType().getShape();
+  return success(succeeded(checkShape(*this, "up", getUp().getType(), shape)) &&
+                 succeeded(checkShape(*this, "outs", getInit().getType(), shape)));
+}
+
+LogicalResult LastTokenOp::verify() {
+  int64_t batch = dimOf(getCounts(), 0);
+  return success(
+      succeeded(checkShape(*this, "outs", getInit().getType(), {batch, dimOf(getInput(), 1)})) &&
+      succeeded(checkMultiple(*this, "the number of rows", dimOf(getInput(), 0), batch)));
+}
+
+/// One row a sequence: that row is the last.
+OpFoldResult LastTokenOp::fold(FoldAdaptor) {
+  if (getInput().getType() == getResult().getType() && getInput().getType().hasStaticShape())
+    return getInput();
+  return {};
+}
+
+LogicalResult ArgmaxOp::verify() {
+  return checkShape(*this, "outs", getInit().getType(), {dimOf(getInput(), 0)});
+}

@@ -1,0 +1,179 @@
+// Ops without state: embedding, norms, linear, rope, SwiGLU and the sampling head.
+#ifndef BAMBAC_DIALECTS_BAMBA_BAMBAOPS_TD
+#define BAMBAC_DIALECTS_BAMBA_BAMBAOPS_TD
+
+include "dialects/bamba/BambaDialect.td"
+
+def Bamba_EmbeddingOp : Bamba_TiledOp<"embedding", [Bamba_ResultLike<"init", "result">]> {
+  let summary = "rows of an embedding table";
+  let description = [{
+    `result[r, :] = table[tokens[r], :]`, converted to the result's type.
+
+    Shapes: tokens `[R]`, table `[V, H]`, result `[R, H]`.
+
+    Example:
+    ```mlir
+    %x = bamba.embedding ins(%tokens, %table : tensor<4xi32>, tensor<256x128xbf16>)
+                         outs(%init : tensor<4x128xf32>)
+    ```
+  }];
+  let arguments = (ins Bamba_Indices:$tokens, Bamba_Matrix:$table, Bamba_Activation:$init);
+  let results = (outs Bamba_Activation:$result);
+  let assemblyFormat = [{
+    `ins` `(` $tokens `,` $table `:` type($tokens) `,` type($table) `)` `outs` `(` $init `:` type($init) `)` attr-dict
+  }];
+}
+
+def Bamba_RmsNormOp : Bamba_TiledOp<"rms_norm", [Bamba_ResultLike<"init", "result">]> {
+  let summary = "root mean square normalization of each row";
+  let description = [{
+    `result[r, :] = input[r, :] * rsqrt(mean(input[r, :]^2) + eps) * weight`, statistics in f32.
+
+    Shapes: input and result `[R, H]`, weight `[H]`. Source: Zhang and Sennrich, "Root Mean Square Layer Normalization".
+
+    Example:
+    ```mlir
+    %h = bamba.rms_norm ins(%x, %w : tensor<4x128xf32>, tensor<128xf32>) outs(%init : tensor<4x128xf32>)
+                        eps(1.000000e-05)
+    ```
+  }];
+  let arguments = (ins Bamba_Activation:$input, Bamba_Vector:$weight, Bamba_Activation:$init, F64Attr:$eps);
+  let results = (outs Bamba_Activation:$result);
+  let assemblyFormat = [{
+    `ins` `(` $input `,` $weight `:` type($input) `,` type($weight) `)` `outs` `(` $init `:` type($init) `)`
+    `eps` `(` custom<Float>($eps) `)` attr-dict
+  }];
+}
+
+def Bamba_GatedRmsNormOp : Bamba_TiledOp<"gated_rms_norm", [Bamba_ResultLike<"init", "result">]> {
+  let summary = "SiLU gate, then root mean square normalization of each row";
+  let description = [{
+    With `g[r, :] = input[r, :] * silu(gate[r, :])` and `silu(v) = v / (1 + exp(-v))`:
+    `result[r, :] = g[r, :] * rsqrt(mean(g[r, :]^2) + eps) * weight`, statistics in f32 over the whole row. The gate comes
+    before the norm, as in Mamba2 with `norm_before_gate = false`.
+
+    Shapes: input, gate and result `[R, E]`, weight `[E]`.
+
+    Example:
+    ```mlir
+    %h = bamba.gated_rms_norm ins(%y, %z, %w : tensor<4x256xf32>, tensor<4x256xf32>, tensor<256xf32>)
+                              outs(%init : tensor<4x256xf32>) eps(1.000000e-05)
+    ```
+  }];
+  let arguments = (ins Bamba_Activation:$input, Bamba_Activation:$gate, Bamba_Vector:$weight, Bamba_Activation:$init,
+      F64Attr:$eps);
+  let results = (outs Bamba_Activation:$result);
+  let assemblyFormat = [{
+    `ins` `(` $input `,` $gate `,` $weight `:` type($input) `,` type($gate) `,` type($weight) `)`
+    `outs` `(` $init `:` type($init) `)` `eps` `(` custom<Float>($eps) `)` attr-dict
+  }];
+}
+
+def Bamba_LinearOp : Bamba_TiledOp<"linear", [Bamba_ResultLike<"init", "result">]> {
+  let summary = "product with the transpose of a weight matrix, and a bias";
+  let description = [{
+    `result[r, n] = sum_k input[r, k] * weight[n, k] + bias[n]`, summed in `acc`.
+
+    Shapes: input `[R, K]`, weight `[N, K]` (as checkpoints store it; the encoding `#bamba.panel` says how it lies in
+    memory), bias `[N]`, result `[R, N]`.
+
+    Example:
+    ```mlir
+    %q = bamba.linear ins(%h, %w : tensor<4x128xf32>, tensor<96x128xbf16>) bias(%b : tensor<96xf32>)
+                      outs(%init : tensor<4x96xf32>) acc(f32)
+    ```
+  }];
+  let arguments = (ins Bamba_Activation:$input, Bamba_Matrix:$weight, Optional<Bamba_Vector>:$bias,
+      Bamba_Activation:$init, TypeAttr:$acc);
+  let results = (outs Bamba_Activation:$result);
+  let assemblyFormat = [{
+    `ins` `(` $input `,` $weight `:` type($input) `,` type($weight) `)` (`bias` `(` $bias^ `:` type($bias) `)`)?
+    `outs` `(` $init `:` type($init) `)` `acc` `(` $acc `)` attr-dict
+  }];
+}
+
+def Bamba_RopeOp : Bamba_TiledOp<"rope", [Bamba_ResultLike<"init", "result">]> {
+  let summary = "rotary position embedding of the first dimensions of each head";
+  let description = [{
+    For `j < rotary_dim / 2`, with `angle = position * theta^(-2j / rotary_dim)` in f32:
+    `result[j] = x[j] cos(angle) - x[j + rotary_dim/2] sin(angle)` and
+    `result[j + rotary_dim/2] = x[j + rotary_dim/2] cos(angle) + x[j] sin(angle)`; the dimensions from `rotary_dim` on
+    pass through. A padding row (position -1) is computed like any other and never read.
+
+    Shapes: input and result `[R, heads * head_dim]`, positions `[R]`. Source: Su et al., "RoFormer", with half-split
+    pairing as in GPT-NeoX.
+
+    Example:
+    ```mlir
+    %q1 = bamba.rope ins(%q, %positions : tensor<4x128xf32>, tensor<4xi32>) outs(%init : tensor<4x128xf32>)
+                     head_dim(32) rotary_dim(16) theta(1.000000e+04)
+    ```
+  }];
+  let arguments = (ins Bamba_Activation:$input, Bamba_Indices:$positions, Bamba_Activation:$init, I64Attr:$head_dim,
+      I64Attr:$rotary_dim, F64Attr:$theta);
+  let results = (outs Bamba_Activation:$result);
+  let assemblyFormat = [{
+    `ins` `(` $input `,` $positions `:` type($input) `,` type($positions) `)` `outs` `(` $init `:` type($init) `)`
+    `head_dim` `(` custom<Int>($head_dim) `)` `rotary_dim` `(` custom<Int>($rotary_dim) `)`
+    `theta` `(` custom<Float>($theta) `)` attr-dict
+  }];
+  let hasFolder = 1;
+}
+
+def Bamba_SwigluOp : Bamba_TiledOp<"swiglu", [Bamba_ResultLike<"init", "result">]> {
+  let summary = "SiLU of a gate times a value";
+  let description = [{
+    `result = silu(gate) * up`, `silu(v) = v / (1 + exp(-v))`. Source: Shazeer, "GLU Variants Improve Transformer".
+
+    Shapes: all `[R, I]`.
+
+    Example:
+    ```mlir
+    %f = bamba.swiglu ins(%gate, %up : tensor<4x256xf32>, tensor<4x256xf32>) outs(%init : tensor<4x256xf32>)
+    ```
+  }];
+  let arguments = (ins Bamba_Activation:$gate, Bamba_Activation:$up, Bamba_Activation:$init);
+  let results = (outs Bamba_Activation:$result);
+  let assemblyFormat = [{
+    `ins` `(` $gate `,` $up `:` type($gate) `,` type($up) `)` `outs` `(` $init `:` type($init) `)` attr-dict
+  }];
+}
+
+def Bamba_LastTokenOp : Bamba_TiledOp<"last_token", [Bamba_ResultLike<"init", "result">]> {
+  let summary = "the row of each sequence's last token";
+  let description = [{
+    `result[b, :] = input[b*T + max(counts[b], 1) - 1, :]`.
+
+    Shapes: input `[B*T, H]`, counts `[B]`, result `[B, H]`.
+
+    Example:
+    ```mlir
+    %x1 = bamba.last_token ins(%x, %counts : tensor<64x128xf32>, tensor<1xi32>) outs(%init : tensor<1x128xf32>)
+    ```
+  }];
+  let arguments = (ins Bamba_Activation:$input, Bamba_Indices:$counts, Bamba_Activation:$init);
+  let results = (outs Bamba_Activation:$result);
+  let assemblyFormat = [{
+    `ins` `(` $input `,` $counts `:` type($input) `,` type($counts) `)` `outs` `(` $init `:` type($init) `)` attr-dict
+  }];
+  let hasFolder = 1;
+}
+
+def Bamba_ArgmaxOp : Bamba_TiledOp<"argmax", [Bamba_ResultLike<"init", "result">]> {
+  let summary = "the column of each row's largest element, the greedy token";
+  let description = [{
+    `result[r]` is the first column `v` with the largest `input[r, v]`; a NaN is never the largest.
+
+    Shapes: input `[R, V]`, result `[R]`.
+
+    Example:
+    ```mlir
+    %token = bamba.argmax ins(%logits : tensor<4x256xf32>) outs(%init : tensor<4xi32>)
+    ```
+  }];
+  let arguments = (ins Bamba_Activation:$input, Bamba_Indices:$init);
+  let results = (outs Bamba_Indices:$result);
+  let assemblyFormat = "`ins` `(` $input `:` type($input) `)` `outs` `(` $init `:` type($init) `)` attr-dict";
+}
+
+#endif

@@ -1,0 +1,97 @@
+// Checks of the ops that read or update a sequence's state.
+#include "dialects/bamba/Bamba.h"
+#include "dialects/bamba/Verify.h"
+
+using namespace bambac;
+
+/// Rows are the same number of tokens for each of `batch` sequences.
+static LogicalResult checkRows(Operation *op, Value rows, Value batch) {
+  return checkMultiple(op, "the number of rows", dimOf(rows, 0), dimOf(batch, 0));
+}
+
+static LogicalResult checkPoolRank(Operation *op, StringRef name, Value pool, int64_t rank) {
+  int64_t found = cast<ShapedType>(pool.getType()).getRank();
+  if (found == rank)
+    return success();
+  return op->emitOpError() << "expected '" << name << "' of rank " << rank << ", found rank " << found;
+}
+
+static LogicalResult checkAcc(Operation *op, Type acc) {
+  if (isa<FloatType>(acc))
+    return success();
+  return op->emitOpError() << "expected acc to be a float type, found " << acc;
+}
+
+LogicalResult CausalConv1dOp::verify() {
+  int64_t taps = dimOf(getWeight(), 0), channels = dimOf(getWeight(), 1);
+  if (failed(checkPoolRank(*this, "state", getState(), 3)) ||
+      failed(checkShape(*this, "input", getInput().getType(), {kAny, channels})) ||
+      failed(checkShape(*this, "outs", getInit().getType(), getInput().getType().getShape())) ||
+      failed(checkShape(*this, "counts", getCounts().getType(), {dimOf(getSlots(), 0)})) ||
+      failed(checkShape(*this, "state", getState().getType(), {kAny, taps - 1, channels})) ||
+      failed(checkRows(*this, getInput(), getSlots())))
+    return failure();
+  if (taps < 2)
+    return emitOpError() << "expected a kernel of at least 2 taps, found " << taps;
+  if (getBias())
+    return checkShape(*this, "bias", getBias().getType(), {channels});
+  return success();
+}
+
+/// What ssm_step and ssm_scan have in common.
+template <typename Op> static LogicalResult verifySsm(Op op) {
+  if (failed(checkPoolRank(op, "state", op.getState(), 4)))
+    return failure();
+  int64_t rows = dimOf(op.getX(), 0), heads = op.getNumHeads(), stateSize = op.getStateSize();
+  int64_t groupColumns = dimOf(op.getB(), 1);
+  if (failed(checkShape(op, "x", op.getX().getType(), {kAny, heads * op.getHeadDim()})) ||
+      failed(checkShape(op, "outs", op.getInit().getType(), op.getX().getType().getShape())) ||
+      failed(checkShape(op, "dt", op.getDt().getType(), {rows, heads})) ||
+      failed(checkShape(op, "c", op.getC().getType(), {rows, groupColumns})) ||
+      failed(checkShape(op, "b", op.getB().getType(), {rows, kAny})) ||
+      failed(checkShape(op, "a_log", op.getALog().getType(), {heads})) ||
+      failed(checkShape(op, "d", op.getD().getType(), {heads})) ||
+      failed(checkShape(op, "dt_bias", op.getDtBias().getType(), {heads})) ||
+      failed(checkMultiple(op, "the width of 'b'", groupColumns, stateSize)) ||
+      failed(checkMultiple(op, "the number of heads", heads, op.getNumGroups())) || failed(checkAcc(op, op.getAcc())))
+    return failure();
+  if (op.getDtMin().convertToDouble() > op.getDtMax().convertToDouble())
+    return op.emitOpError() << "expected the lower dt_limit not above the upper";
+  return success();
+}
+
+LogicalResult SsmStepOp::verify() {
+  if (failed(verifySsm(*this)))
+    return failure();
+  return checkShape(*this, "slots", getSlots().getType(), {dimOf(getX(), 0)});
+}
+
+LogicalResult SsmScanOp::verify() {
+  return success(succeeded(verifySsm(*this)) && succeeded(checkRows(*this, getX(), getSlots())) &&
+                 succeeded(checkShape(*this, "counts", getCounts().getType(), {dimOf(getSlots(), 0)})) &&
+                 succeeded(checkPositive(*this, "chunk", getChunk())));
+}
+
+LogicalResult KvAppendOp::verify() {
+  if (failed(checkPoolRank(*this, "k_cache", getKCache(), 4)))
+    return failure();
+  int64_t width = dimOf(getKCache(), 1) * dimOf(getKCache(), 3);
+  return success(succeeded(checkShape(*this, "v_cache", getVCache().getType(),
+                                      cast<ShapedType>(getKCache().getType()).getShape())) &&
+                 succeeded(checkShape(*this, "k", getK().getType(), {kAny, width})) &&
+                 succeeded(checkShape(*this, "v", getV().getType(), getK().getType().getShape())) &&
+                 succeeded(checkShape(*this, "positions", getPositions().getType(), {dimOf(getK(), 0)})) &&
+                 succeeded(checkRows(*this, getK(), getPages())));
+}
+
+LogicalResult AttentionOp::verify() {
+  if (failed(checkPoolRank(*this, "k_cache", getKCache(), 4)))
+    return failure();
+  return success(
+      succeeded(checkShape(*this, "v_cache", getVCache().getType(),
+                           cast<ShapedType>(getKCache().getType()).getShape())) &&
+      succeeded(checkMultiple(*this, "the width of the query", dimOf(getQuery(), 1), getNumKvHeads() * getHeadDim())) &&
+      succeeded(checkShape(*this, "outs", getInit().getType(), getQuery().getType().getShape())) &&
+      succeeded(checkShape(*this, "positions", getPositions().getType(), {dimOf(getQuery(), 0)})) &&
+      succeeded(checkRows(*this, getQuery(), getPages())) && succeeded(checkAcc(*this, getAcc())));
+}

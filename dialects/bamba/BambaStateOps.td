@@ -1,0 +1,178 @@
+// Ops that read or update a sequence's state: causal convolution, selective state space, KV cache, attention.
+#ifndef BAMBAC_DIALECTS_BAMBA_BAMBASTATEOPS_TD
+#define BAMBAC_DIALECTS_BAMBA_BAMBASTATEOPS_TD
+
+include "dialects/bamba/BambaDialect.td"
+
+def Bamba_CausalConv1dOp : Bamba_TiledOp<"causal_conv1d",
+    [Bamba_ResultLike<"init", "result">, Bamba_ResultLike<"state", "new_state">]> {
+  let summary = "depthwise causal convolution over time, bias and SiLU, continuing from a state";
+  let description = [{
+    For each sequence, with `u[t]` the input at token `t` and `u[-K+1..-1]` the state's rows, oldest first:
+    `result[t, c] = silu(bias[c] + sum_j weight[j, c] * u[t - K + 1 + j, c])`.
+    The new state holds the last `K-1` inputs: `new_state[slot, i, c] = u[count - K + 1 + i, c]`.
+
+    Shapes: input and result `[B*T, C]`, weight `[K, C]`, bias `[C]`, slots and counts `[B]`, state `[?, K-1, C]`.
+
+    Example:
+    ```mlir
+    %y, %s1 = bamba.causal_conv1d ins(%xBC, %w, %slots, %counts : tensor<4x320xf32>, tensor<4x320xf32>, tensor<4xi32>,
+                                      tensor<4xi32>) bias(%b : tensor<320xf32>)
+                                  outs(%init, %s : tensor<4x320xf32>, tensor<?x3x320xf32>)
+    ```
+  }];
+  let arguments = (ins Bamba_Activation:$input, Bamba_Matrix:$weight, Bamba_Indices:$slots, Bamba_Indices:$counts,
+      Optional<Bamba_Vector>:$bias, Bamba_Activation:$init, Bamba_StatePool:$state);
+  let results = (outs Bamba_Activation:$result, Bamba_StatePool:$new_state);
+  let assemblyFormat = [{
+    `ins` `(` $input `,` $weight `,` $slots `,` $counts `:` type($input) `,` type($weight) `,` type($slots) `,`
+    type($counts) `)` (`bias` `(` $bias^ `:` type($bias) `)`)?
+    `outs` `(` $init `,` $state `:` type($init) `,` type($state) `)` attr-dict
+  }];
+}
+
+class Bamba_SsmOp<string mnemonic> : Bamba_TiledOp<mnemonic,
+    [Bamba_ResultLike<"init", "result">, Bamba_ResultLike<"state", "new_state">]> {
+  let results = (outs Bamba_Activation:$result, Bamba_StatePool:$new_state);
+  let extraClassDeclaration = dpsDeclaration # [{
+    /// Heads, channels a head and state size, from the state pool's type [?, heads, P, N].
+    int64_t getNumHeads() { return getState().getType().getDimSize(1); }
+    int64_t getHeadDim() { return getState().getType().getDimSize(2); }
+    int64_t getStateSize() { return getState().getType().getDimSize(3); }
+    /// Columns of B and C for each head group.
+    int64_t getNumGroups() { return getB().getType().getDimSize(1) / getStateSize(); }
+  }];
+}
+
+def Bamba_SsmStepOp : Bamba_SsmOp<"ssm_step"> {
+  let summary = "one token of the selective state space recurrence";
+  let description = [{
+    For head `h` of group `g = h / (heads/G)`, channel `p` and state index `n`, with
+    `delta = clamp(softplus(dt[h] + dt_bias[h]), dt_min, dt_max)` and `A = -exp(a_log[h])`:
+
+        S[h,p,n] = S[h,p,n] * exp(delta * A) + delta * x[h,p] * B[g,n]
+        result[h,p] = sum_n S[h,p,n] * C[g,n] + d[h] * x[h,p]
+
+    computed in `acc`. `softplus` does not overflow. The row `b` of the batch updates slot `slots[b]`; rows with the same
+    slot (padding) may leave it with the update of either.
+
+    Shapes: x and result `[B, heads*P]`, dt `[B, heads]`, b and c `[B, G*N]`, a_log, d and dt_bias `[heads]`, slots `[B]`,
+    state `[?, heads, P, N]`. Source: Dao and Gu, "Transformers are SSMs" (Mamba2), the recurrent form.
+
+    Example:
+    ```mlir
+    %y, %s1 = bamba.ssm_step
+        ins(%x, %dt, %B, %C, %A_log, %D, %dt_bias, %slots : tensor<4x256xf32>, tensor<4x8xf32>, tensor<4x32xf32>,
+            tensor<4x32xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<4xi32>)
+        outs(%init, %s : tensor<4x256xf32>, tensor<?x8x32x32xf32>) dt_limit(0.0, 0x7FF0000000000000) acc(f32)
+    ```
+  }];
+  let arguments = (ins Bamba_Activation:$x, Bamba_Activation:$dt, Bamba_Activation:$b, Bamba_Activation:$c,
+      Bamba_Vector:$a_log, Bamba_Vector:$d, Bamba_Vector:$dt_bias, Bamba_Indices:$slots, Bamba_Activation:$init,
+      Bamba_StatePool:$state, F64Attr:$dt_min, F64Attr:$dt_max, TypeAttr:$acc);
+  let assemblyFormat = [{
+    `ins` `(` $x `,` $dt `,` $b `,` $c `,` $a_log `,` $d `,` $dt_bias `,` $slots `:` type($x) `,` type($dt) `,` type($b)
+    `,` type($c) `,` type($a_log) `,` type($d) `,` type($dt_bias) `,` type($slots) `)`
+    `outs` `(` $init `,` $state `:` type($init) `,` type($state) `)`
+    `dt_limit` `(` custom<Float>($dt_min) `,` custom<Float>($dt_max) `)` `acc` `(` $acc `)` attr-dict
+  }];
+}
+
+def Bamba_SsmScanOp : Bamba_SsmOp<"ssm_scan"> {
+  let summary = "a run of tokens of the selective state space recurrence, in its chunked matrix form";
+  let description = [{
+    The same function as `counts[b]` steps of `bamba.ssm_step` in order for each sequence. Computed in chunks of `chunk`
+    tokens, with `delta` and `A` as there and `a[t]` the sum of `delta*A` from the chunk's start to `t`:
+
+        Y = (C B^T masked to s <= t, times exp(a[t] - a[s]) delta[s]) X + exp(a[t]) C S^T + D X
+        S = exp(a[last]) S + sum_s exp(a[last] - a[s]) delta[s] x[s] B[s]^T
+
+    Only differences <= 0 are exponentiated. Tokens from `counts[b]` on have delta = 0: they leave the state as it is.
+
+    Shapes: x and result `[B*T, heads*P]`, dt `[B*T, heads]`, b and c `[B*T, G*N]`, a_log, d and dt_bias `[heads]`, slots
+    and counts `[B]`, state `[?, heads, P, N]`. Source: Dao and Gu, "Transformers are SSMs", the block decomposition.
+
+    Example:
+    ```mlir
+    %y, %s1 = bamba.ssm_scan
+        ins(%x, %dt, %B, %C, %A_log, %D, %dt_bias, %slots, %counts : tensor<64x256xf32>, tensor<64x8xf32>,
+            tensor<64x32xf32>, tensor<64x32xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<1xi32>,
+            tensor<1xi32>)
+        outs(%init, %s : tensor<64x256xf32>, tensor<?x8x32x32xf32>) dt_limit(0.0, 0x7FF0000000000000) chunk(64) acc(f32)
+    ```
+  }];
+  let arguments = (ins Bamba_Activation:$x, Bamba_Activation:$dt, Bamba_Activation:$b, Bamba_Activation:$c,
+      Bamba_Vector:$a_log, Bamba_Vector:$d, Bamba_Vector:$dt_bias, Bamba_Indices:$slots, Bamba_Indices:$counts,
+      Bamba_Activation:$init, Bamba_StatePool:$state, F64Attr:$dt_min, F64Attr:$dt_max, I64Attr:$chunk, TypeAttr:$acc);
+  let assemblyFormat = [{
+    `ins` `(` $x `,` $dt `,` $b `,` $c `,` $a_log `,` $d `,` $dt_bias `,` $slots `,` $counts `:` type($x) `,` type($dt)
+    `,` type($b) `,` type($c) `,` type($a_log) `,` type($d) `,` type($dt_bias) `,` type($slots) `,` type($counts) `)`
+    `outs` `(` $init `,` $state `:` type($init) `,` type($state) `)`
+    `dt_limit` `(` custom<Float>($dt_min) `,` custom<Float>($dt_max) `)` `chunk` `(` custom<Int>($chunk) `)`
+    `acc` `(` $acc `)` attr-dict
+  }];
+}
+
+def Bamba_KvAppendOp : Bamba_TiledOp<"kv_append",
+    [Bamba_ResultLike<"k_cache", "new_k_cache">, Bamba_ResultLike<"v_cache", "new_v_cache">]> {
+  let summary = "writes the keys and values of new tokens to the paged KV cache";
+  let description = [{
+    For each row `r = b*T + t` with `q = positions[r] >= 0`, each KV head `h` and dimension `d`:
+    `new_k_cache[pages[b, q / page], h, q % page, d] = k[r, h*head_dim + d]`, and the same for v. Padding rows write
+    nothing.
+
+    Shapes: k and v `[B*T, kv_heads*head_dim]`, positions `[B*T]`, pages `[B, max_pages]`, caches
+    `[?, kv_heads, page, head_dim]`. Source: Kwon et al., "PagedAttention".
+
+    Example:
+    ```mlir
+    %k2, %v2 = bamba.kv_append ins(%k, %v, %positions, %pages : tensor<4x64xf32>, tensor<4x64xf32>, tensor<4xi32>,
+                                   tensor<4x8xi32>)
+                               outs(%k1, %v1 : tensor<?x2x16x32xf32>, tensor<?x2x16x32xf32>)
+    ```
+  }];
+  let arguments = (ins Bamba_Activation:$k, Bamba_Activation:$v, Bamba_Indices:$positions, Bamba_PageTable:$pages,
+      Bamba_StatePool:$k_cache, Bamba_StatePool:$v_cache);
+  let results = (outs Bamba_StatePool:$new_k_cache, Bamba_StatePool:$new_v_cache);
+  let assemblyFormat = [{
+    `ins` `(` $k `,` $v `,` $positions `,` $pages `:` type($k) `,` type($v) `,` type($positions) `,` type($pages) `)`
+    `outs` `(` $k_cache `,` $v_cache `:` type($k_cache) `,` type($v_cache) `)` attr-dict
+  }];
+}
+
+def Bamba_AttentionOp : Bamba_TiledOp<"attention", [Bamba_ResultLike<"init", "result">]> {
+  let summary = "causal grouped-query attention over the paged KV cache";
+  let description = [{
+    For row `r = b*T + t` at position `q = positions[r]`, query head `h` and KV head `g = h / (heads/kv_heads)`:
+    `result[r, h, :] = sum_{s <= q} softmax_s(scale * query[r, h, :] . K[s, g, :]) V[s, g, :]`, where position `s` lies in
+    page `pages[b, s / page]`; softmax and sums in `acc`. The caches already hold the row's own key and value. The result
+    of a padding row (position -1) is zero.
+
+    Shapes: query and result `[B*T, heads*head_dim]`, caches `[?, kv_heads, page, head_dim]`, positions `[B*T]`, pages
+    `[B, max_pages]`. Source: Dao, "FlashAttention-2" (running maximum and sum over blocks of keys).
+
+    Example:
+    ```mlir
+    %o = bamba.attention ins(%q, %k, %v, %positions, %pages : tensor<4x128xf32>, tensor<?x2x16x32xf32>,
+                             tensor<?x2x16x32xf32>, tensor<4xi32>, tensor<4x8xi32>)
+                         outs(%init : tensor<4x128xf32>) scale(0.17677669529663687) acc(f32)
+    ```
+  }];
+  let arguments = (ins Bamba_Activation:$query, Bamba_StatePool:$k_cache, Bamba_StatePool:$v_cache,
+      Bamba_Indices:$positions, Bamba_PageTable:$pages, Bamba_Activation:$init, F64Attr:$scale, TypeAttr:$acc);
+  let results = (outs Bamba_Activation:$result);
+  let assemblyFormat = [{
+    `ins` `(` $query `,` $k_cache `,` $v_cache `,` $positions `,` $pages `:` type($query) `,` type($k_cache) `,`
+    type($v_cache) `,` type($positions) `,` type($pages) `)` `outs` `(` $init `:` type($init) `)`
+    `scale` `(` custom<Float>($scale) `)` `acc` `(` $acc `)` attr-dict
+  }];
+  let extraClassDeclaration = dpsDeclaration # [{
+    int64_t getNumKvHeads() { return getKCache().getType().getDimSize(1); }
+    int64_t getPageTokens() { return getKCache().getType().getDimSize(2); }
+    int64_t getHeadDim() { return getKCache().getType().getDimSize(3); }
+    /// Query heads that share one KV head.
+    int64_t getGroupSize() { return getQuery().getType().getDimSize(1) / (getNumKvHeads() * getHeadDim()); }
+  }];
+}
+
+#endif

@@ -1,0 +1,198 @@
+// Tiles of the ops with state. They are cut along channels or heads, never along sequences: two sequences' updates of one
+// pool have no tensor slices that could be told apart.
+#include "dialects/bamba/Bamba.h"
+#include "dialects/bamba/Tiling.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+
+using namespace bambac;
+
+/// The result tile at `spans`.
+static LogicalResult setPosition(ArrayRef<Span> spans, SmallVector<OpFoldResult> &offsets,
+                                 SmallVector<OpFoldResult> &sizes) {
+  Tile tile(spans);
+  offsets = tile.offsets;
+  sizes = tile.sizes;
+  return success();
+}
+
+//===-- causal_conv1d: channels ----------------------------------------------------------------------------------===//
+
+SmallVector<utils::IteratorType> CausalConv1dOp::getLoopIteratorTypes() { return allParallel(1); }
+
+SmallVector<Range> CausalConv1dOp::getIterationDomain(OpBuilder &builder) {
+  return makeDomain(builder, {sizeOf(builder, getInit(), 1)});
+}
+
+FailureOr<TilingResult> CausalConv1dOp::getTiledImplementation(OpBuilder &builder, ArrayRef<OpFoldResult> offsets,
+                                                               ArrayRef<OpFoldResult> sizes) {
+  Slicer slicer(builder, *this);
+  Span channels{offsets[0], sizes[0]};
+  auto columns = [&](Value value) { return slicer.slice(value, {slicer.all(value, 0), channels}); };
+  SmallVector<Value> operands{columns(getInput()), columns(getWeight()), getSlots(), getCounts()};
+  if (getBias())
+    operands.push_back(slicer.slice(getBias(), {channels}));
+  operands.push_back(columns(getInit()));
+  operands.push_back(
+      slicer.slice(getState(), {slicer.all(getState(), 0), slicer.all(getState(), 1), channels}));
+  return slicer.clone(operands);
+}
+
+LogicalResult CausalConv1dOp::getResultTilePosition(OpBuilder &builder, unsigned number,
+                                                    ArrayRef<OpFoldResult> offsets, ArrayRef<OpFoldResult> sizes,
+                                                    SmallVector<OpFoldResult> &resultOffsets,
+                                                    SmallVector<OpFoldResult> &resultSizes) {
+  Slicer slicer(builder, *this);
+  Span channels{offsets[0], sizes[0]};
+  if (number == 0)
+    return setPosition({slicer.all(getInit(), 0), channels}, resultOffsets, resultSizes);
+  return setPosition({slicer.all(getState(), 0), slicer.all(getState(), 1), channels}, resultOffsets, resultSizes);
+}
+
+FailureOr<TilingResult> CausalConv1dOp::generateResultTileValue(OpBuilder &builder, unsigned number,
+                                                                ArrayRef<OpFoldResult> offsets,
+                                                                ArrayRef<OpFoldResult> sizes) {
+  FailureOr<TilingResult> tiled = getTiledImplementation(builder, offsets.back(), sizes.back());
+  if (failed(tiled))
+    return failure();
+  return TilingResult{tiled->tiledOps, {tiled->tiledValues[number]}, tiled->generatedSlices};
+}
+
+//===-- ssm_step and ssm_scan: heads -----------------------------------------------------------------------------===//
+
+/// A tile of heads lies inside one group, so that its B and C are those of that group.
+template <typename Op>
+static FailureOr<TilingResult> tileHeads(Op op, OpBuilder &builder, OpFoldResult offset, OpFoldResult size) {
+  int64_t headsPerGroup = op.getNumHeads() / op.getNumGroups();
+  std::optional<int64_t> heads = getConstantIntValue(size);
+  bool oneGroup = op.getNumGroups() == 1;
+  if (!oneGroup && (!heads || headsPerGroup % *heads != 0))
+    return op.emitOpError() << "expected a tile of heads that divides the " << headsPerGroup << " heads of a group";
+  Slicer slicer(builder, op);
+  Span tile{offset, size}, channels = slicer.scaled(tile, op.getHeadDim());
+  AffineExpr head = builder.getAffineDimExpr(0);
+  OpFoldResult group = oneGroup ? OpFoldResult(builder.getIndexAttr(0))
+                                : affine::makeComposedFoldedAffineApply(builder, op.getLoc(),
+                                                                        head.floorDiv(headsPerGroup), {offset});
+  Span groupColumns = slicer.scaled({group, builder.getIndexAttr(1)}, op.getStateSize());
+  auto columns = [&](Value value, Span span) { return slicer.slice(value, {slicer.all(value, 0), span}); };
+  SmallVector<Value> operands{columns(op.getX(), channels),        columns(op.getDt(), tile),
+                              columns(op.getB(), groupColumns),    columns(op.getC(), groupColumns),
+                              slicer.slice(op.getALog(), {tile}),  slicer.slice(op.getD(), {tile}),
+                              slicer.slice(op.getDtBias(), {tile}), op.getSlots()};
+  if constexpr (std::is_same_v<Op, SsmScanOp>)
+    operands.push_back(op.getCounts());
+  operands.push_back(columns(op.getInit(), channels));
+  Value state = op.getState();
+  operands.push_back(
+      slicer.slice(state, {slicer.all(state, 0), tile, slicer.all(state, 2), slicer.all(state, 3)}));
+  return slicer.clone(operands);
+}
+
+template <typename Op>
+static LogicalResult headsPosition(Op op, OpBuilder &builder, unsigned number, Span heads,
+                                   SmallVector<OpFoldResult> &offsets, SmallVector<OpFoldResult> &sizes) {
+  Slicer slicer(builder, op);
+  if (number == 0)
+    return setPosition({slicer.all(op.getInit(), 0), slicer.scaled(heads, op.getHeadDim())}, offsets, sizes);
+  Value state = op.getState();
+  return setPosition({slicer.all(state, 0), heads, slicer.all(state, 2), slicer.all(state, 3)}, offsets, sizes);
+}
+
+#define BAMBAC_TILED_BY_HEADS(Op)                                                                                      \
+  SmallVector<utils::IteratorType> Op::getLoopIteratorTypes() { return allParallel(1); }                               \
+  SmallVector<Range> Op::getIterationDomain(OpBuilder &builder) {                                                      \
+    return makeDomain(builder, {builder.getIndexAttr(getNumHeads())});                                                 \
+  }                                                                                                                    \
+  FailureOr<TilingResult> Op::getTiledImplementation(OpBuilder &builder, ArrayRef<OpFoldResult> offsets,               \
+                                                     ArrayRef<OpFoldResult> sizes) {                                   \
+    return tileHeads(*this, builder, offsets[0], sizes[0]);                                                            \
+  }                                                                                                                    \
+  LogicalResult Op::getResultTilePosition(OpBuilder &builder, unsigned number, ArrayRef<OpFoldResult> offsets,         \
+                                          ArrayRef<OpFoldResult> sizes, SmallVector<OpFoldResult> &resultOffsets,      \
+                                          SmallVector<OpFoldResult> &resultSizes) {                                    \
+    return headsPosition(*this, builder, number, {offsets[0], sizes[0]}, resultOffsets, resultSizes);                  \
+  }                                                                                                                    \
+  FailureOr<TilingResult> Op::generateResultTileValue(OpBuilder &, unsigned, ArrayRef<OpFoldResult>,                   \
+                                                      ArrayRef<OpFoldResult>) {                                        \
+    return failure(); /* a scan is the root of its kernel, never fused into a consumer */                              \
+  }
+
+BAMBAC_TILED_BY_HEADS(SsmStepOp)
+BAMBAC_TILED_BY_HEADS(SsmScanOp)
+#undef BAMBAC_TILED_BY_HEADS
+
+//===-- kv_append and attention: KV heads ------------------------------------------------------------------------===//
+
+/// A pool [items, heads, ..., ...] at some heads.
+static SmallVector<Span> headsOfPool(Slicer &slicer, Value pool, Span heads) {
+  return {slicer.all(pool, 0), heads, slicer.all(pool, 2), slicer.all(pool, 3)};
+}
+
+SmallVector<utils::IteratorType> KvAppendOp::getLoopIteratorTypes() { return allParallel(1); }
+
+SmallVector<Range> KvAppendOp::getIterationDomain(OpBuilder &builder) {
+  return makeDomain(builder, {sizeOf(builder, getKCache(), 1)});
+}
+
+FailureOr<TilingResult> KvAppendOp::getTiledImplementation(OpBuilder &builder, ArrayRef<OpFoldResult> offsets,
+                                                           ArrayRef<OpFoldResult> sizes) {
+  Slicer slicer(builder, *this);
+  Span heads{offsets[0], sizes[0]}, columns = slicer.scaled(heads, getKCache().getType().getDimSize(3));
+  return slicer.clone({slicer.slice(getK(), {slicer.all(getK(), 0), columns}),
+                       slicer.slice(getV(), {slicer.all(getV(), 0), columns}), getPositions(), getPages(),
+                       slicer.slice(getKCache(), headsOfPool(slicer, getKCache(), heads)),
+                       slicer.slice(getVCache(), headsOfPool(slicer, getVCache(), heads))});
+}
+
+LogicalResult KvAppendOp::getResultTilePosition(OpBuilder &builder, unsigned, ArrayRef<OpFoldResult> offsets,
+                                                ArrayRef<OpFoldResult> sizes,
+                                                SmallVector<OpFoldResult> &resultOffsets,
+                                                SmallVector<OpFoldResult> &resultSizes) {
+  Slicer slicer(builder, *this);
+  return setPosition(headsOfPool(slicer, getKCache(), {offsets[0], sizes[0]}), resultOffsets, resultSizes);
+}
+
+FailureOr<TilingResult> KvAppendOp::generateResultTileValue(OpBuilder &, unsigned, ArrayRef<OpFoldResult>,
+                                                            ArrayRef<OpFoldResult>) {
+  return failure(); // nothing that reads a cache tile by tile is fused with the append
+}
+
+/// Sequences and KV heads: a page table row and a group of query heads each.
+SmallVector<utils::IteratorType> AttentionOp::getLoopIteratorTypes() { return allParallel(2); }
+
+SmallVector<Range> AttentionOp::getIterationDomain(OpBuilder &builder) {
+  return makeDomain(builder, {sizeOf(builder, getPages(), 0), builder.getIndexAttr(getNumKvHeads())});
+}
+
+/// Rows and columns of the query that belong to some sequences and KV heads.
+static SmallVector<Span> queryTile(AttentionOp op, Slicer &slicer, Span sequences, Span heads) {
+  int64_t tokens = op.getQuery().getType().getDimSize(0) / op.getPages().getType().getDimSize(0);
+  return {slicer.scaled(sequences, tokens), slicer.scaled(heads, op.getGroupSize() * op.getHeadDim())};
+}
+
+FailureOr<TilingResult> AttentionOp::getTiledImplementation(OpBuilder &builder, ArrayRef<OpFoldResult> offsets,
+                                                            ArrayRef<OpFoldResult> sizes) {
+  Slicer slicer(builder, *this);
+  Span sequences{offsets[0], sizes[0]}, heads{offsets[1], sizes[1]};
+  SmallVector<Span> query = queryTile(*this, slicer, sequences, heads);
+  return slicer.clone({slicer.slice(getQuery(), query),
+                       slicer.slice(getKCache(), headsOfPool(slicer, getKCache(), heads)),
+                       slicer.slice(getVCache(), headsOfPool(slicer, getVCache(), heads)),
+                       slicer.slice(getPositions(), {query[0]}),
+                       slicer.slice(getPages(), {sequences, slicer.all(getPages(), 1)}),
+                       slicer.slice(getInit(), query)});
+}
+
+LogicalResult AttentionOp::getResultTilePosition(OpBuilder &builder, unsigned, ArrayRef<OpFoldResult> offsets,
+                                                 ArrayRef<OpFoldResult> sizes,
+                                                 SmallVector<OpFoldResult> &resultOffsets,
+                                                 SmallVector<OpFoldResult> &resultSizes) {
+  Slicer slicer(builder, *this);
+  return setPosition(queryTile(*this, slicer, {offsets[0], sizes[0]}, {offsets[1], sizes[1]}), resultOffsets,
+                     resultSizes);
+}
+
+FailureOr<TilingResult> AttentionOp::generateResultTileValue(OpBuilder &, unsigned, ArrayRef<OpFoldResult>,
+                                                             ArrayRef<OpFoldResult>) {
+  return failure(); // attention is the root of its kernel
+}

@@ -1,0 +1,166 @@
+// Tiles of the ops without state: rows, or rows and columns.
+#include "dialects/bamba/Bamba.h"
+#include "dialects/bamba/Tiling.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+
+using namespace bambac;
+
+Span Slicer::all(Value value, unsigned dim) { return {builder.getIndexAttr(0), sizeOf(builder, value, dim)}; }
+
+Span Slicer::scaled(Span items, int64_t width) {
+  AffineExpr d0 = builder.getAffineDimExpr(0);
+  auto times = [&](OpFoldResult value) {
+    return affine::makeComposedFoldedAffineApply(builder, op->getLoc(), d0 * width, {value});
+  };
+  return {times(items.offset), times(items.size)};
+}
+
+Value Slicer::slice(Value value, ArrayRef<Span> spans) {
+  Tile tile(spans);
+  SmallVector<OpFoldResult> strides(spans.size(), builder.getIndexAttr(1));
+  auto extract =
+      tensor::ExtractSliceOp::create(builder, op->getLoc(), value, tile.offsets, tile.sizes, strides);
+  // A slice keeps the encoding of its source: it says how the memory under both lies.
+  slices.push_back(extract);
+  return extract;
+}
+
+TilingResult Slicer::clone(ArrayRef<Value> operands, ArrayRef<NamedAttribute> attributes) {
+  SmallVector<Type> types;
+  for (Value init : operands.take_back(op->getNumResults()))
+    types.push_back(init.getType());
+  Operation *tiled = mlir::clone(builder, op, types, operands);
+  for (NamedAttribute attribute : attributes)
+    tiled->setAttr(attribute.getName(), attribute.getValue());
+  return TilingResult{{tiled}, SmallVector<Value>(tiled->getResults()), slices};
+}
+
+SmallVector<Range> bambac::makeDomain(OpBuilder &builder, ArrayRef<OpFoldResult> sizes) {
+  return llvm::map_to_vector(sizes, [&](OpFoldResult size) {
+    return Range{builder.getIndexAttr(0), size, builder.getIndexAttr(1)};
+  });
+}
+
+// Ops whose iterations are the elements of their result: one definition of domain and result position serves them all.
+#define BAMBAC_TILED_AT_RESULT(Op, RANK)                                                                               \
+  SmallVector<utils::IteratorType> Op::getLoopIteratorTypes() { return allParallel(RANK); }                            \
+  SmallVector<Range> Op::getIterationDomain(OpBuilder &builder) {                                                      \
+    SmallVector<OpFoldResult> sizes;                                                                                   \
+    for (unsigned dim = 0; dim < (RANK); ++dim)                                                                        \
+      sizes.push_back(sizeOf(builder, getInit(), dim));                                                                \
+    return makeDomain(builder, sizes);                                                                                 \
+  }                                                                                                                    \
+  LogicalResult Op::getResultTilePosition(OpBuilder &builder, unsigned, ArrayRef<OpFoldResult> offsets,                \
+                                          ArrayRef<OpFoldResult> sizes, SmallVector<OpFoldResult> &resultOffsets,      \
+                                          SmallVector<OpFoldResult> &resultSizes) {                                    \
+    resultOffsets.assign(offsets.begin(), offsets.end());                                                              \
+    resultSizes.assign(sizes.begin(), sizes.end());                                                                    \
+    for (unsigned dim = (RANK); dim < getInit().getType().getRank(); ++dim) {                                          \
+      resultOffsets.push_back(builder.getIndexAttr(0));                                                                \
+      resultSizes.push_back(sizeOf(builder, getInit(), dim));                                                          \
+    }                                                                                                                  \
+    return success();                                                                                                  \
+  }                                                                                                                    \
+  FailureOr<TilingResult> Op::generateResultTileValue(OpBuilder &builder, unsigned, ArrayRef<OpFoldResult> offsets,    \
+                                                      ArrayRef<OpFoldResult> sizes) {                                  \
+    return tileAtResult(*this, builder, offsets, sizes);                                                               \
+  }
+
+BAMBAC_TILED_AT_RESULT(EmbeddingOp, 2)
+BAMBAC_TILED_AT_RESULT(RmsNormOp, 1)
+BAMBAC_TILED_AT_RESULT(GatedRmsNormOp, 1)
+BAMBAC_TILED_AT_RESULT(LinearOp, 2)
+BAMBAC_TILED_AT_RESULT(SwigluOp, 2)
+BAMBAC_TILED_AT_RESULT(RopeOp, 1)
+BAMBAC_TILED_AT_RESULT(ArgmaxOp, 1)
+#undef BAMBAC_TILED_AT_RESULT
+
+FailureOr<TilingResult> EmbeddingOp::getTiledImplementation(OpBuilder &builder, ArrayRef<OpFoldResult> offsets,
+                                                            ArrayRef<OpFoldResult> sizes) {
+  Slicer slicer(builder, *this);
+  Span rows{offsets[0], sizes[0]}, columns{offsets[1], sizes[1]};
+  return slicer.clone({slicer.slice(getTokens(), {rows}),
+                       slicer.slice(getTable(), {slicer.all(getTable(), 0), columns}),
+                       slicer.slice(getInit(), {rows, columns})});
+}
+
+FailureOr<TilingResult> RmsNormOp::getTiledImplementation(OpBuilder &builder, ArrayRef<OpFoldResult> offsets,
+                                                          ArrayRef<OpFoldResult> sizes) {
+  Slicer slicer(builder, *this);
+  Span rows{offsets[0], sizes[0]}, columns = slicer.all(getInput(), 1);
+  return slicer.clone(
+      {slicer.slice(getInput(), {rows, columns}), getWeight(), slicer.slice(getInit(), {rows, columns})});
+}
+
+FailureOr<TilingResult> GatedRmsNormOp::getTiledImplementation(OpBuilder &builder, ArrayRef<OpFoldResult> offsets,
+                                                               ArrayRef<OpFoldResult> sizes) {
+  Slicer slicer(builder, *this);
+  Span rows{offsets[0], sizes[0]}, columns = slicer.all(getInput(), 1);
+  return slicer.clone({slicer.slice(getInput(), {rows, columns}), slicer.slice(getGate(), {rows, columns}),
+                       getWeight(), slicer.slice(getInit(), {rows, columns})});
+}
+
+FailureOr<TilingResult> LinearOp::getTiledImplementation(OpBuilder &builder, ArrayRef<OpFoldResult> offsets,
+                                                         ArrayRef<OpFoldResult> sizes) {
+  Slicer slicer(builder, *this);
+  Span rows{offsets[0], sizes[0]}, columns{offsets[1], sizes[1]}, depth = slicer.all(getInput(), 1);
+  SmallVector<Value> operands{slicer.slice(getInput(), {rows, depth}), slicer.slice(getWeight(), {columns, depth})};
+  if (getBias())
+    operands.push_back(slicer.slice(getBias(), {columns}));
+  operands.push_back(slicer.slice(getInit(), {rows, columns}));
+  return slicer.clone(operands);
+}
+
+FailureOr<TilingResult> SwigluOp::getTiledImplementation(OpBuilder &builder, ArrayRef<OpFoldResult> offsets,
+                                                         ArrayRef<OpFoldResult> sizes) {
+  Slicer slicer(builder, *this);
+  SmallVector<Span> tile{{offsets[0], sizes[0]}, {offsets[1], sizes[1]}};
+  return slicer.clone({slicer.slice(getGate(), tile), slicer.slice(getUp(), tile), slicer.slice(getInit(), tile)});
+}
+
+FailureOr<TilingResult> RopeOp::getTiledImplementation(OpBuilder &builder, ArrayRef<OpFoldResult> offsets,
+                                                       ArrayRef<OpFoldResult> sizes) {
+  Slicer slicer(builder, *this);
+  Span rows{offsets[0], sizes[0]}, columns = slicer.all(getInput(), 1);
+  return slicer.clone({slicer.slice(getInput(), {rows, columns}), slicer.slice(getPositions(), {rows}),
+                       slicer.slice(getInit(), {rows, columns})});
+}
+
+FailureOr<TilingResult> ArgmaxOp::getTiledImplementation(OpBuilder &builder, ArrayRef<OpFoldResult> offsets,
+                                                         ArrayRef<OpFoldResult> sizes) {
+  Slicer slicer(builder, *this);
+  Span rows{offsets[0], sizes[0]};
+  return slicer.clone(
+      {slicer.slice(getInput(), {rows, slicer.all(getInput(), 1)}), slicer.slice(getInit(), {rows})});
+}
+
+// The rows of a sequence must stay together, so only columns are cut.
+SmallVector<utils::IteratorType> LastTokenOp::getLoopIteratorTypes() { return allParallel(1); }
+
+SmallVector<Range> LastTokenOp::getIterationDomain(OpBuilder &builder) {
+  return makeDomain(builder, {sizeOf(builder, getInit(), 1)});
+}
+
+FailureOr<TilingResult> LastTokenOp::getTiledImplementation(OpBuilder &builder, ArrayRef<OpFoldResult> offsets,
+                                                            ArrayRef<OpFoldResult> sizes) {
+  Slicer slicer(builder, *this);
+  Span columns{offsets[0], sizes[0]};
+  return slicer.clone({slicer.slice(getInput(), {slicer.all(getInput(), 0), columns}), getCounts(),
+                       slicer.slice(getInit(), {slicer.all(getInit(), 0), columns})});
+}
+
+LogicalResult LastTokenOp::getResultTilePosition(OpBuilder &builder, unsigned, ArrayRef<OpFoldResult> offsets,
+                                                 ArrayRef<OpFoldResult> sizes,
+                                                 SmallVector<OpFoldResult> &resultOffsets,
+                                                 SmallVector<OpFoldResult> &resultSizes) {
+  Tile tile({Span{builder.getIndexAttr(0), sizeOf(builder, getInit(), 0)}, Span{offsets[0], sizes[0]}});
+  resultOffsets = tile.offsets;
+  resultSizes = tile.sizes;
+  return success();
+}
+
+FailureOr<TilingResult> LastTokenOp::generateResultTileValue(OpBuilder &builder, unsigned,
+                                                             ArrayRef<OpFoldResult> offsets,
+                                                             ArrayRef<OpFoldResult> sizes) {
+  return getTiledImplementation(builder, offsets.drop_front(), sizes.drop_front());
+}

@@ -1,0 +1,172 @@
+/* The contract between generated code and the runtime: the read-only tables that bambac writes into a library.
+ *
+ * bambac emits one constant `bamba_rt_model` (and all that it points to); the runtime linked into the same library reads
+ * it. Plain C, so that both sides agree byte for byte; every size is asserted below. Nothing here is public: the runtime
+ * and the tables travel in the same file and always have the same version.
+ */
+#ifndef BAMBA_RUNTIME_ABI_H
+#define BAMBA_RUNTIME_ABI_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BAMBA_RT_ABI_VERSION 1
+
+/* Element types, as numbers in the tables. */
+enum bamba_rt_dtype { BAMBA_RT_F32 = 0, BAMBA_RT_BF16 = 1, BAMBA_RT_F16 = 2, BAMBA_RT_I32 = 3 };
+
+/* Where an argument of a kernel lives. */
+enum bamba_rt_space {
+  BAMBA_RT_SPACE_WEIGHT = 0, /* index into the weights */
+  BAMBA_RT_SPACE_STATE = 1,  /* index into the states; the pool's base address */
+  BAMBA_RT_SPACE_ARENA = 2,  /* byte offset into the session's arena */
+  BAMBA_RT_SPACE_INPUT = 3,  /* a bamba_rt_input */
+  BAMBA_RT_SPACE_OUTPUT = 4  /* a bamba_rt_output */
+};
+
+/* What the runtime writes for each step. B sequences, T tokens each, R = B*T rows, row b*T+t. */
+enum bamba_rt_input {
+  BAMBA_RT_INPUT_TOKENS = 0,    /* i32 [R]; 0 in padding rows */
+  BAMBA_RT_INPUT_POSITIONS = 1, /* i32 [R]; position of the token in its sequence, -1 in padding rows */
+  BAMBA_RT_INPUT_SLOTS = 2,     /* i32 [B]; state slot; the spare slot `slots` for padding sequences */
+  BAMBA_RT_INPUT_COUNTS = 3,    /* i32 [B]; how many of the T tokens are there, 0 for padding sequences */
+  BAMBA_RT_INPUT_PAGES = 4,     /* i32 [B, max_pages]; KV pages of the sequence in order, -1 beyond the last */
+  BAMBA_RT_NUM_INPUTS = 5
+};
+
+/* What a step leaves behind. L = R for an entry point that keeps all logits, else B. */
+enum bamba_rt_output {
+  BAMBA_RT_OUTPUT_LOGITS = 0, /* f32 [L, vocab_size] */
+  BAMBA_RT_OUTPUT_GREEDY = 1, /* i32 [L] */
+  BAMBA_RT_NUM_OUTPUTS = 2
+};
+
+typedef struct bamba_rt_arg {
+  uint32_t space; /* bamba_rt_space */
+  uint32_t index; /* of the weight, state, input or output; 0 for the arena */
+  uint64_t offset; /* bytes from the buffer's start */
+} bamba_rt_arg;
+
+/* One workgroup of a CPU kernel: `args` as in the launch, `scratch` private to the calling thread and 64-byte aligned. */
+typedef void (*bamba_rt_cpu_kernel)(void *const *args, void *scratch, uint64_t workgroup);
+
+typedef struct bamba_rt_kernel {
+  const char *name;
+  const char *schedule; /* for people */
+  bamba_rt_cpu_kernel cpu;
+  uint64_t scratch_bytes; /* of one workgroup */
+} bamba_rt_kernel;
+
+/* One kernel call: all workgroups of a launch are finished before the next launch starts. */
+typedef struct bamba_rt_launch {
+  uint32_t kernel;
+  uint32_t num_workgroups;
+  uint32_t first_arg; /* into args */
+  uint32_t num_args;
+} bamba_rt_launch;
+
+enum bamba_rt_entry_kind {
+  BAMBA_RT_DECODE = 0,  /* T = 1, logits of every row */
+  BAMBA_RT_PREFILL = 1, /* B = 1, logits of the last token */
+  BAMBA_RT_SCORE = 2    /* B = 1, logits of every token */
+};
+
+typedef struct bamba_rt_entry {
+  const char *name;
+  uint32_t kind;  /* bamba_rt_entry_kind */
+  uint32_t batch; /* B */
+  uint32_t chunk; /* T */
+  uint32_t first_launch;
+  uint32_t num_launches;
+  uint32_t reserved;
+  uint64_t arena_bytes;
+} bamba_rt_entry;
+
+/* A tensor of the checkpoint that a weight is made of. */
+typedef struct bamba_rt_source {
+  const char *name;
+  uint32_t rank;
+  uint32_t reserved;
+  uint64_t shape[4]; /* as it must stand in the checkpoint; unused dimensions are 0 */
+} bamba_rt_source;
+
+enum bamba_rt_weight_flags {
+  BAMBA_RT_WEIGHT_TRANSPOSE = 1 /* the rows of the concatenated sources become the columns */
+};
+
+/* A weight as the kernels read it.
+ *
+ * The sources, each seen as a matrix [shape[0], product of the rest], are stacked by rows to [rows, cols], converted to
+ * `dtype` and, where asked, transposed. With panel = 0 the result is stored row-major. With panel = p > 0 it is stored as
+ * [ceil(rows/p)][cols][p]: element (r, c) at ((r/p)*cols + c)*p + r%p, zero where r >= rows. */
+typedef struct bamba_rt_weight {
+  const char *name;
+  uint32_t dtype; /* bamba_rt_dtype */
+  uint32_t panel;
+  uint32_t flags; /* bamba_rt_weight_flags */
+  uint32_t num_sources;
+  uint32_t first_source;
+  uint32_t reserved;
+  uint64_t rows, cols; /* of the stacked sources, before a transposition */
+  uint64_t bytes;      /* in memory, padding included */
+} bamba_rt_weight;
+
+enum bamba_rt_state_kind {
+  BAMBA_RT_STATE_SLOT = 0, /* one item a sequence: pool[slot]; zero for an empty sequence */
+  BAMBA_RT_STATE_PAGE = 1  /* one item a KV page: pool[page] */
+};
+
+typedef struct bamba_rt_state {
+  const char *name;
+  uint32_t kind;  /* bamba_rt_state_kind */
+  uint32_t dtype; /* bamba_rt_dtype */
+  uint64_t item_bytes; /* of one slot or page */
+} bamba_rt_state;
+
+typedef struct bamba_rt_model {
+  uint32_t abi_version; /* BAMBA_RT_ABI_VERSION */
+  uint32_t vocab_size;
+  uint32_t max_batch;
+  uint32_t max_context;
+  uint32_t prefill_chunk;
+  uint32_t page_tokens; /* 0 without attention */
+  uint32_t max_pages;   /* of one sequence: ceil(max_context / page_tokens); at least 1 */
+  uint32_t num_entries;
+  uint32_t num_launches;
+  uint32_t num_args;
+  uint32_t num_kernels;
+  uint32_t num_weights;
+  uint32_t num_sources;
+  uint32_t num_states;
+  uint32_t num_features;
+  uint32_t reserved;
+  uint64_t fingerprint; /* of config, types and state layout: a saved state fits only a model with the same */
+  const char *metadata; /* JSON */
+  const char *const *features; /* processor features that the kernels use, by LLVM's names ("avx512f") */
+  const bamba_rt_entry *entries; /* sorted by kind, then batch, then chunk */
+  const bamba_rt_launch *launches;
+  const bamba_rt_arg *args;
+  const bamba_rt_kernel *kernels;
+  const bamba_rt_weight *weights;
+  const bamba_rt_source *sources;
+  const bamba_rt_state *states;
+} bamba_rt_model;
+
+/* The one table of a library. */
+extern const bamba_rt_model bamba_rt_model_table;
+
+#ifdef __cplusplus
+}
+static_assert(sizeof(bamba_rt_arg) == 16, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_kernel) == 32, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_launch) == 16, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_entry) == 40, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_source) == 48, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_weight) == 56, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_state) == 24, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_model) == 144, "tables are laid out by bambac");
+#endif
+#endif /* BAMBA_RUNTIME_ABI_H */

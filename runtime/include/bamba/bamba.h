@@ -1,0 +1,230 @@
+/* The C interface of a compiled model: every library that `bambac compile` produces exports exactly these functions.
+ *
+ * Objects and their owners
+ *   model     immutable once its weights are loaded; may be shared by any number of threads and sessions.
+ *   session   owns the state of up to `slots` sequences and the scratch memory to run them; one thread at a time.
+ *   sequence  a number that names one sequence inside its session; it holds no memory of its own.
+ * The caller closes what it opened, sessions before their model.
+ *
+ * Errors
+ *   Every function that can fail returns a bamba_status and, where the caller passes a bamba_error, fills in one line of
+ *   text. Nothing throws, exits, prints or aborts. A call that fails leaves its objects as they were before the call,
+ *   except that a bamba_session_run that fails with BAMBA_INTERNAL leaves the sequences of its batch to be reset.
+ *
+ * Structs
+ *   Every struct starts with `struct_size`: the caller sets it to sizeof the struct it was compiled with, so that a newer
+ *   library can tell which fields the caller knows. Zero in any other field of an options struct means "the default".
+ */
+#ifndef BAMBA_BAMBA_H
+#define BAMBA_BAMBA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define BAMBA_API __attribute__((visibility("default")))
+#else
+#define BAMBA_API
+#endif
+
+/* The version of this header. It changes only when an existing function or struct field changes its meaning. */
+#define BAMBA_ABI_VERSION 1
+
+typedef enum bamba_status {
+  BAMBA_OK = 0,
+  BAMBA_INVALID_ARGUMENT = 1, /* a null handle, a wrong struct_size, a malformed batch */
+  BAMBA_NOT_FOUND = 2,        /* a file, tensor or sequence that does not exist */
+  BAMBA_IO_ERROR = 3,         /* the operating system refused a read, a map or a thread */
+  BAMBA_BAD_CHECKPOINT = 4,   /* a tensor is missing, extra, misshapen, wrong-typed, truncated or overlapping */
+  BAMBA_OUT_OF_RANGE = 5,     /* a token, context or batch beyond what the library was compiled for */
+  BAMBA_EXHAUSTED = 6,        /* no free slot or KV page is left in the session */
+  BAMBA_UNSUPPORTED = 7,      /* this machine lacks an instruction or device that the library needs */
+  BAMBA_OUT_OF_MEMORY = 8,
+  BAMBA_BAD_STATE = 9,        /* a saved state that is damaged or belongs to another model */
+  BAMBA_NOT_READY = 10,       /* a model without weights, logits before the first run */
+  BAMBA_INTERNAL = 11
+} bamba_status;
+
+/* One line of text, without a newline, about the last failure of the call that filled it. Owned by the caller. */
+typedef struct bamba_error {
+  size_t struct_size;
+  char message[504];
+} bamba_error;
+
+typedef struct bamba_model bamba_model;
+typedef struct bamba_session bamba_session;
+
+/* Names a sequence inside one session. Numbers are reused after bamba_sequence_free. */
+typedef uint32_t bamba_sequence;
+
+typedef struct bamba_model_options {
+  size_t struct_size;
+  /* "cpu"; NULL picks the best device that the library has code for. The string is only read during the call. */
+  const char *device;
+} bamba_model_options;
+
+/* What the library was compiled for and what a loaded model costs; sizes in bytes. */
+typedef struct bamba_model_info {
+  size_t struct_size;
+  uint32_t vocab_size;
+  uint32_t max_batch;      /* sequences that one step can decode together */
+  uint32_t max_context;    /* tokens that one sequence can hold */
+  uint32_t prefill_chunk;  /* tokens of one prompt that one step can take */
+  uint32_t page_tokens;    /* tokens in one page of the KV cache; 0 for a model without attention */
+  uint32_t reserved;
+  uint64_t weight_bytes;   /* weights in memory, as the kernels want them */
+  uint64_t slot_bytes;     /* convolution and SSM state of one sequence */
+  uint64_t page_bytes;     /* one page of the KV cache, all attention layers */
+} bamba_model_info;
+
+typedef struct bamba_session_options {
+  size_t struct_size;
+  uint32_t slots;    /* sequences that can be alive at a time; default max_batch */
+  uint32_t threads;  /* threads that compute, the caller's included; default one a processor */
+  uint64_t pages;    /* pages in the KV cache; default enough for every slot at max_context */
+} bamba_session_options;
+
+/* Which rows of logits a batch item leaves to be read. */
+typedef enum bamba_logits {
+  BAMBA_LOGITS_LAST = 0, /* of the item's last token */
+  BAMBA_LOGITS_ALL = 1,  /* of each of the item's tokens */
+} bamba_logits;
+
+/* Tokens to append to one sequence. */
+typedef struct bamba_batch_item {
+  bamba_sequence sequence;
+  uint32_t num_tokens;   /* at least 1; a long prompt is processed in chunks */
+  const int32_t *tokens; /* num_tokens tokens, each in [0, vocab_size); only read during the call */
+  bamba_logits logits;
+  uint32_t reserved;
+} bamba_batch_item;
+
+/* Called from the loading thread with bytes done and in all; return nonzero to give up (status BAMBA_IO_ERROR). */
+typedef int (*bamba_progress)(void *user, uint64_t done, uint64_t total);
+
+/* ---- the library itself: thread-safe, no model needed ---- */
+
+/* BAMBA_ABI_VERSION of the library. */
+BAMBA_API uint32_t bamba_abi_version(void);
+
+/* The name of a status, such as "BAMBA_OK"; a static string, never NULL. */
+BAMBA_API const char *bamba_status_name(bamba_status status);
+
+/* The metadata of the library as JSON (config, targets, entry points, kernels, weights, states, memory plan); a static,
+ * NUL-terminated string. */
+BAMBA_API const char *bamba_metadata(void);
+
+/* ---- model ---- */
+
+/* Opens the model on a device. `options` may be NULL. Fails with BAMBA_UNSUPPORTED where this machine lacks instructions
+ * that the library was compiled for. */
+BAMBA_API bamba_status bamba_model_open(const bamba_model_options *options, bamba_model **model, bamba_error *error);
+
+/* Closes a model; every session of it must be destroyed before. NULL is allowed. */
+BAMBA_API void bamba_model_close(bamba_model *model);
+
+/* Loads a checkpoint: a folder with model.safetensors, or with model.safetensors.index.json and its shards, or the path of
+ * one .safetensors file. Not thread-safe against other uses of the same model; afterwards the model is immutable. A second
+ * load fails with BAMBA_INVALID_ARGUMENT. `progress` may be NULL. */
+BAMBA_API bamba_status bamba_model_load(bamba_model *model, const char *path, bamba_progress progress, void *user,
+                                        bamba_error *error);
+
+/* Fills the weights with random numbers of the scale that a fresh model has, for measurements. Same rules as
+ * bamba_model_load. The same seed gives the same weights. */
+BAMBA_API bamba_status bamba_model_load_random(bamba_model *model, uint64_t seed, bamba_error *error);
+
+/* Fills in `info`, whose struct_size the caller has set. Thread-safe. */
+BAMBA_API bamba_status bamba_model_get_info(const bamba_model *model, bamba_model_info *info, bamba_error *error);
+
+/* ---- session: one thread at a time for each session; sessions of one model run in parallel ---- */
+
+/* Creates a session: all memory that it will ever use is allocated here. `options` may be NULL. */
+BAMBA_API bamba_status bamba_session_create(const bamba_model *model, const bamba_session_options *options,
+                                            bamba_session **session, bamba_error *error);
+
+/* Destroys a session and its sequences. NULL is allowed. */
+BAMBA_API void bamba_session_destroy(bamba_session *session);
+
+/* Appends the tokens of each item to its sequence and computes logits. Items name different sequences; at most
+ * `slots` items. Items of one token are decoded together, longer ones are processed in chunks; items of both sorts may
+ * be mixed. The sequences are unchanged when an argument is refused. */
+BAMBA_API bamba_status bamba_session_run(bamba_session *session, const bamba_batch_item *items, size_t num_items,
+                                         bamba_error *error);
+
+/* The logits of item `item` of the last run: `*rows` rows of vocab_size floats, row-major, owned by the session and valid
+ * until its next run. */
+BAMBA_API bamba_status bamba_session_get_logits(const bamba_session *session, size_t item, const float **logits,
+                                                size_t *rows, bamba_error *error);
+
+/* The token with the largest logit (the first of several) after the last token of item `item` of the last run. */
+BAMBA_API bamba_status bamba_session_get_greedy(const bamba_session *session, size_t item, int32_t *token,
+                                                bamba_error *error);
+
+/* ---- sequences ---- */
+
+/* A new, empty sequence. BAMBA_EXHAUSTED where no slot is free. */
+BAMBA_API bamba_status bamba_sequence_create(bamba_session *session, bamba_sequence *sequence, bamba_error *error);
+
+/* Gives the sequence's slot and pages back. */
+BAMBA_API bamba_status bamba_sequence_free(bamba_session *session, bamba_sequence sequence, bamba_error *error);
+
+/* A new sequence that continues where `source` stands now. */
+BAMBA_API bamba_status bamba_sequence_fork(bamba_session *session, bamba_sequence source, bamba_sequence *fork,
+                                           bamba_error *error);
+
+/* Empties the sequence. */
+BAMBA_API bamba_status bamba_sequence_reset(bamba_session *session, bamba_sequence sequence, bamba_error *error);
+
+/* Tokens that the sequence holds. */
+BAMBA_API bamba_status bamba_sequence_get_length(const bamba_session *session, bamba_sequence sequence,
+                                                 uint32_t *length, bamba_error *error);
+
+/* Writes the sequence's state to `buffer`. `*size` is the buffer's size on entry and the state's on return; with a NULL
+ * buffer only the size is returned. The bytes can be restored in any session of the same compiled model. */
+BAMBA_API bamba_status bamba_sequence_save(const bamba_session *session, bamba_sequence sequence, void *buffer,
+                                           size_t *size, bamba_error *error);
+
+/* Replaces the sequence's state by one that bamba_sequence_save wrote. BAMBA_BAD_STATE where the bytes are damaged or of
+ * another model; the sequence is then unchanged. */
+BAMBA_API bamba_status bamba_sequence_restore(bamba_session *session, bamba_sequence sequence, const void *buffer,
+                                              size_t size, bamba_error *error);
+
+/* ---- one symbol for those who dlopen ---- */
+
+/* Every function above, by name. Later versions append to the end. */
+typedef struct bamba_api {
+  size_t struct_size;
+  uint32_t abi_version;
+  uint32_t reserved;
+  const char *(*status_name)(bamba_status);
+  const char *(*metadata)(void);
+  bamba_status (*model_open)(const bamba_model_options *, bamba_model **, bamba_error *);
+  void (*model_close)(bamba_model *);
+  bamba_status (*model_load)(bamba_model *, const char *, bamba_progress, void *, bamba_error *);
+  bamba_status (*model_load_random)(bamba_model *, uint64_t, bamba_error *);
+  bamba_status (*model_get_info)(const bamba_model *, bamba_model_info *, bamba_error *);
+  bamba_status (*session_create)(const bamba_model *, const bamba_session_options *, bamba_session **, bamba_error *);
+  void (*session_destroy)(bamba_session *);
+  bamba_status (*session_run)(bamba_session *, const bamba_batch_item *, size_t, bamba_error *);
+  bamba_status (*session_get_logits)(const bamba_session *, size_t, const float **, size_t *, bamba_error *);
+  bamba_status (*session_get_greedy)(const bamba_session *, size_t, int32_t *, bamba_error *);
+  bamba_status (*sequence_create)(bamba_session *, bamba_sequence *, bamba_error *);
+  bamba_status (*sequence_free)(bamba_session *, bamba_sequence, bamba_error *);
+  bamba_status (*sequence_fork)(bamba_session *, bamba_sequence, bamba_sequence *, bamba_error *);
+  bamba_status (*sequence_reset)(bamba_session *, bamba_sequence, bamba_error *);
+  bamba_status (*sequence_get_length)(const bamba_session *, bamba_sequence, uint32_t *, bamba_error *);
+  bamba_status (*sequence_save)(const bamba_session *, bamba_sequence, void *, size_t *, bamba_error *);
+  bamba_status (*sequence_restore)(bamba_session *, bamba_sequence, const void *, size_t, bamba_error *);
+} bamba_api;
+
+/* The table of functions, static; NULL where the library does not speak `abi_version`. */
+BAMBA_API const bamba_api *bamba_get_api(uint32_t abi_version);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* BAMBA_BAMBA_H */
