@@ -1,8 +1,8 @@
 /* The contract between generated code and the runtime: the read-only tables that bambac writes into a library.
  *
- * bambac emits one constant `bamba_rt_model` (and all that it points to); the runtime linked into the same library reads
- * it. Plain C, so that both sides agree byte for byte; every size is asserted below. Nothing here is public: the runtime
- * and the tables travel in the same file and always have the same version.
+ * bambac emits one constant `bamba_rt_model` (and all that it points to); the runtime linked into the same library
+ * reads it. Plain C, so that both sides agree byte for byte; every size is asserted below. Nothing here is public: the
+ * runtime and the tables travel in the same file and always have the same version.
  */
 #ifndef BAMBA_RUNTIME_ABI_H
 #define BAMBA_RUNTIME_ABI_H
@@ -45,12 +45,12 @@ enum bamba_rt_output {
 };
 
 typedef struct bamba_rt_arg {
-  uint32_t space; /* bamba_rt_space */
-  uint32_t index; /* of the weight, state, input or output; 0 for the arena */
+  uint32_t space;  /* bamba_rt_space */
+  uint32_t index;  /* of the weight, state, input or output; 0 for the arena */
   uint64_t offset; /* bytes from the buffer's start */
 } bamba_rt_arg;
 
-/* One workgroup of a CPU kernel: `args` as in the launch, `scratch` private to the calling thread and 64-byte aligned. */
+/* One workgroup of a CPU kernel: `args` as in the launch, `scratch` private to the calling thread, 64-byte aligned. */
 typedef void (*bamba_rt_cpu_kernel)(void *const *args, void *scratch, uint64_t workgroup);
 
 typedef struct bamba_rt_kernel {
@@ -100,8 +100,8 @@ enum bamba_rt_weight_flags {
 /* A weight as the kernels read it.
  *
  * The sources, each seen as a matrix [shape[0], product of the rest], are stacked by rows to [rows, cols], converted to
- * `dtype` and, where asked, transposed. With panel = 0 the result is stored row-major. With panel = p > 0 it is stored as
- * [ceil(rows/p)][cols][p]: element (r, c) at ((r/p)*cols + c)*p + r%p, zero where r >= rows. */
+ * `dtype` and, where asked, transposed. With panel = 0 the result is stored row-major. With panel = p > 0 it is stored
+ * as [ceil(rows/p)][cols][p]: element (r, c) at ((r/p)*cols + c)*p + r%p, zero where r >= rows. */
 typedef struct bamba_rt_weight {
   const char *name;
   uint32_t dtype; /* bamba_rt_dtype */
@@ -121,8 +121,8 @@ enum bamba_rt_state_kind {
 
 typedef struct bamba_rt_state {
   const char *name;
-  uint32_t kind;  /* bamba_rt_state_kind */
-  uint32_t dtype; /* bamba_rt_dtype */
+  uint32_t kind;       /* bamba_rt_state_kind */
+  uint32_t dtype;      /* bamba_rt_dtype */
   uint64_t item_bytes; /* of one slot or page */
 } bamba_rt_state;
 
@@ -143,9 +143,9 @@ typedef struct bamba_rt_model {
   uint32_t num_states;
   uint32_t num_features;
   uint32_t reserved;
-  uint64_t fingerprint; /* of config, types and state layout: a saved state fits only a model with the same */
-  const char *metadata; /* JSON */
-  const char *const *features; /* processor features that the kernels use, by LLVM's names ("avx512f") */
+  uint64_t fingerprint;          /* of config, types and state layout: a saved state fits only a model with the same */
+  const char *metadata;          /* JSON */
+  const char *const *features;   /* processor features that the kernels use, by LLVM's names ("avx512f") */
   const bamba_rt_entry *entries; /* sorted by kind, then batch, then chunk */
   const bamba_rt_launch *launches;
   const bamba_rt_arg *args;

@@ -1,0 +1,40 @@
+// A compiled model: its tables, checked, and its weights once they are loaded.
+#ifndef BAMBA_RUNTIME_MODEL_H
+#define BAMBA_RUNTIME_MODEL_H
+
+#include "runtime/weights.h"
+#include <optional>
+
+namespace bambac::rt {
+
+/// Immutable once its weights are there; any thread may then read it. The tables must outlive it.
+class Model {
+public:
+  /// `device` is "cpu" or null for the best there is. Throws Error BAMBA_UNSUPPORTED or BAMBA_INTERNAL.
+  Model(const bamba_rt_model &table, const char *device);
+
+  /// Throws what Weights::load throws, and Error BAMBA_INVALID_ARGUMENT where weights are there already. A load that
+  /// fails leaves no weights behind.
+  void load(const std::string &path, Progress progress);
+  void loadRandom(uint64_t seed);
+
+  const bamba_rt_model &table() const { return tables; }
+
+  /// Throws Error BAMBA_NOT_READY before a load.
+  const Weights &weights() const;
+
+  /// Fills in all fields but struct_size.
+  void describe(bamba_model_info &info) const;
+
+private:
+  void expectNoWeights() const;
+
+  const bamba_rt_model &tables;
+  std::optional<Weights> loaded;
+};
+
+/// Bytes of one slot (`kind` BAMBA_RT_STATE_SLOT) or one page of all states of that kind.
+uint64_t stateBytes(const bamba_rt_model &model, bamba_rt_state_kind kind);
+
+} // namespace bambac::rt
+#endif // BAMBA_RUNTIME_MODEL_H

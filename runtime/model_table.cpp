@@ -1,0 +1,108 @@
+#include "runtime/model_table.h"
+#include "runtime/cpu_features.h"
+#include "runtime/element.h"
+#include "runtime/error.h"
+#include "runtime/weight_pack.h"
+#include <algorithm>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace bambac::rt {
+namespace {
+
+void expect(bool condition, std::string_view what, std::string_view name) {
+  if (!condition)
+    fail(BAMBA_INTERNAL, "the library's tables are damaged: {}: {}", name, what);
+}
+
+void checkHeader(const bamba_rt_model &model) {
+  if (model.abi_version != BAMBA_RT_ABI_VERSION)
+    fail(BAMBA_INTERNAL, "the library's tables are damaged: expected version {}, found {}", BAMBA_RT_ABI_VERSION,
+         model.abi_version);
+  expect(model.vocab_size > 0 && model.vocab_size <= INT32_MAX, "vocab_size is out of range", "model");
+  expect(model.max_context > 0 && model.max_context <= INT32_MAX, "max_context is out of range", "model");
+  expect(model.max_batch > 0 && model.max_batch <= INT32_MAX, "max_batch is out of range", "model");
+  uint64_t pages = model.page_tokens ? (uint64_t{model.max_context} + model.page_tokens - 1) / model.page_tokens : 1;
+  expect(model.max_pages == pages, "max_pages does not fit max_context", "model");
+}
+
+void checkWeight(const bamba_rt_model &model, const bamba_rt_weight &weight) {
+  expect(weight.dtype <= BAMBA_RT_F16, "a type that weights do not have", weight.name);
+  expect(weight.num_sources > 0 && uint64_t{weight.first_source} + weight.num_sources <= model.num_sources,
+         "sources out of range", weight.name);
+  uint64_t rows = 0;
+  for (const bamba_rt_source &source : std::span(model.sources + weight.first_source, weight.num_sources)) {
+    expect(source.rank <= 4, "a rank above 4", source.name);
+    uint64_t cols = 1;
+    for (uint32_t i = 1; i < source.rank; ++i)
+      cols *= source.shape[i];
+    expect(cols == weight.cols, "a source with another number of columns", weight.name);
+    rows += source.rank ? source.shape[0] : 1;
+  }
+  expect(rows == weight.rows, "sources with another number of rows", weight.name);
+  expect(weight.bytes == packedBytes(weight), "another size than shape and panel say", weight.name);
+}
+
+void checkArg(const bamba_rt_model &model, const bamba_rt_arg &arg, const bamba_rt_entry &entry) {
+  switch (arg.space) {
+  case BAMBA_RT_SPACE_WEIGHT:
+    return expect(arg.index < model.num_weights && arg.offset < model.weights[arg.index].bytes,
+                  "a weight argument out of range", entry.name);
+  case BAMBA_RT_SPACE_STATE:
+    return expect(arg.index < model.num_states, "a state argument out of range", entry.name);
+  case BAMBA_RT_SPACE_ARENA:
+    return expect(arg.offset < entry.arena_bytes, "an arena argument out of range", entry.name);
+  case BAMBA_RT_SPACE_INPUT:
+    return expect(arg.index < BAMBA_RT_NUM_INPUTS, "an input argument out of range", entry.name);
+  case BAMBA_RT_SPACE_OUTPUT:
+    return expect(arg.index < BAMBA_RT_NUM_OUTPUTS, "an output argument out of range", entry.name);
+  default:
+    return expect(false, "an argument in an unknown space", entry.name);
+  }
+}
+
+void checkEntry(const bamba_rt_model &model, const bamba_rt_entry &entry) {
+  expect(entry.kind <= BAMBA_RT_SCORE, "an unknown kind", entry.name);
+  expect(entry.batch > 0 && entry.chunk > 0, "an empty batch or chunk", entry.name);
+  expect(entry.kind == BAMBA_RT_DECODE ? entry.chunk == 1 : entry.batch == 1, "a batch of chunks", entry.name);
+  expect(uint64_t{entry.first_launch} + entry.num_launches <= model.num_launches, "launches out of range", entry.name);
+  for (const bamba_rt_launch &launch : std::span(model.launches + entry.first_launch, entry.num_launches)) {
+    expect(launch.kernel < model.num_kernels && model.kernels[launch.kernel].cpu, "a kernel out of range", entry.name);
+    expect(launch.num_workgroups <= INT32_MAX, "too many workgroups", entry.name);
+    expect(uint64_t{launch.first_arg} + launch.num_args <= model.num_args, "arguments out of range", entry.name);
+    for (const bamba_rt_arg &arg : std::span(model.args + launch.first_arg, launch.num_args))
+      checkArg(model, arg, entry);
+  }
+}
+
+} // namespace
+
+void checkTable(const bamba_rt_model &model) {
+  checkHeader(model);
+  for (const bamba_rt_weight &weight : std::span(model.weights, model.num_weights))
+    checkWeight(model, weight);
+  uint32_t largest = 0;
+  for (const bamba_rt_entry &entry : std::span(model.entries, model.num_entries)) {
+    checkEntry(model, entry);
+    if (entry.kind == BAMBA_RT_DECODE)
+      largest = std::max(largest, entry.batch);
+  }
+  expect(largest == model.max_batch, "max_batch is not the largest batch that an entry decodes", "model");
+  for (const bamba_rt_state &state : std::span(model.states, model.num_states)) {
+    expect(state.kind <= BAMBA_RT_STATE_PAGE, "an unknown kind", state.name);
+    expect(state.kind != BAMBA_RT_STATE_PAGE || model.page_tokens > 0, "pages in a model without attention",
+           state.name);
+  }
+}
+
+void checkFeatures(const bamba_rt_model &model) {
+  std::string missing;
+  for (const char *feature : std::span(model.features, model.num_features))
+    if (!cpuHasFeature(feature))
+      missing += (missing.empty() ? "" : ", ") + std::string(feature);
+  if (!missing.empty())
+    fail(BAMBA_UNSUPPORTED, "this processor lacks {}, which the library was compiled for", missing);
+}
+
+} // namespace bambac::rt

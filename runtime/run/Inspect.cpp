@@ -1,0 +1,144 @@
+// bamba-run inspect: what a library was compiled from and for, read from its metadata; no model is opened.
+
+#include "runtime/run/Commands.h"
+#include "runtime/run/Error.h"
+#include "runtime/run/Format.h"
+#include "runtime/run/Metadata.h"
+#include "runtime/run/Options.h"
+#include "runtime/run/Table.h"
+
+#include <filesystem>
+#include <fmt/ranges.h>
+#include <map>
+#include <memory>
+#include <numeric>
+
+namespace bambac::run {
+
+/// Text as it is, anything else as JSON.
+static std::string toText(const Json &value) {
+  return value.is_string() ? value.get<std::string>() : value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+static std::string joinTexts(const Json &values) {
+  if (!values.is_array())
+    return toText(values);
+  std::vector<std::string> texts;
+  for (const Json &value : values)
+    texts.push_back(toText(value));
+  return fmt::format("{}", fmt::join(texts, " "));
+}
+
+static std::string section(const std::string &title, const Table &table) { return '\n' + title + '\n' + table.str(); }
+
+static std::string describeLibrary(const Library &library, const Json &json) {
+  const Json &compiler = json.at("compiler");
+  const Json &limits = json.at("limits");
+  Table table({"", ""});
+  table.add(
+      {"library", fmt::format("{} ({})", library.path(), formatBytes(std::filesystem::file_size(library.path())))});
+  table.add({"compiler", toText(compiler.at("name")) + " " + toText(compiler.at("version"))});
+  table.add({"flags", joinTexts(compiler.at("flags"))});
+  table.add({"dtype", toText(json.at("dtype"))});
+  for (const Json &target : json.at("targets"))
+    table.add({"target", fmt::format("{} ({}): {}", toText(target.at("name")), toText(target.at("cpu")),
+                                     joinTexts(target.at("features")))});
+  table.add({"max batch", toText(limits.at("max_batch")) + " sequences a step"});
+  table.add({"max context", toText(limits.at("max_context")) + " tokens a sequence"});
+  table.add({"prefill chunk", toText(limits.at("prefill_chunk")) + " tokens a step"});
+  table.add({"KV page", toText(limits.at("page_tokens")) + " tokens"});
+  return table.str();
+}
+
+static std::string describeConfig(const Json &config) {
+  Table table({"", ""});
+  for (const auto &[key, value] : config.items())
+    table.add({key, toText(value)});
+  return section("config", table);
+}
+
+static std::string describeEntryPoints(const Metadata &metadata) {
+  Table table({"name", "kind", ">batch", ">chunk", ">launches", ">weights", ">states", ">activations", ">arena",
+               ">MFLOP", ">KV bytes/token", ">KV FLOP/token"});
+  for (const EntryPoint &entry : metadata.entryPoints)
+    table.add({entry.name, entry.kind, fmt::to_string(entry.batch), fmt::to_string(entry.chunk),
+               fmt::to_string(entry.launches), formatBytes(entry.weightBytes), formatBytes(entry.stateBytes),
+               formatBytes(entry.activationBytes), formatBytes(entry.arenaBytes),
+               fmt::format("{:.1f}", static_cast<double>(entry.flops) * 1e-6), formatCount(entry.contextBytes),
+               formatCount(entry.contextFlops)});
+  return section("entry points (bytes and operations of one run)", table);
+}
+
+static std::string describeKernels(const Metadata &metadata) {
+  Table table({"name", "target", ">launches", ">scratch", "schedule"});
+  uint64_t launches = 0;
+  for (const KernelInfo &kernel : metadata.kernels) {
+    launches += kernel.count;
+    table.add(
+        {kernel.name, kernel.target, fmt::to_string(kernel.count), formatBytes(kernel.scratchBytes), kernel.schedule});
+  }
+  return section(fmt::format("kernels ({} distinct, {} launches)", metadata.kernels.size(), launches), table);
+}
+
+static std::string describeWeights(const Metadata &metadata) {
+  Table table({"name", "type", "shape", ">panel", ">size", ">bytes", "made of"});
+  for (const WeightInfo &weight : metadata.weights) {
+    std::vector<std::string> sources;
+    sources.reserve(weight.sources.size());
+    for (const SourceTensor &source : weight.sources)
+      sources.push_back(fmt::format("{} {}", source.name, formatShape(source.shape)));
+    table.add({weight.name, weight.dtype, formatShape(weight.shape), weight.panel ? fmt::to_string(weight.panel) : "-",
+               formatBytes(weight.bytes), formatCount(weight.bytes), fmt::format("{}", fmt::join(sources, " | "))});
+  }
+  return section(fmt::format("weights ({})", metadata.weights.size()), table);
+}
+
+static std::string describeStates(const Metadata &metadata) {
+  Table table({"name", "one a", "type", "shape", ">size", ">bytes"});
+  for (const StateInfo &state : metadata.states)
+    table.add({state.name, state.kind == "page" ? "KV page" : "sequence", state.dtype, formatShape(state.shape),
+               formatBytes(state.bytes), formatCount(state.bytes)});
+  return section(fmt::format("states ({})", metadata.states.size()), table);
+}
+
+static std::string describeMemory(const Json &memory) {
+  static const std::map<std::string, std::string> meanings = {{"weight_bytes", "weights, once a model"},
+                                                              {"arena_bytes", "intermediates, once a session"},
+                                                              {"scratch_bytes", "scratch, once a thread"},
+                                                              {"slot_bytes", "state, once a sequence"},
+                                                              {"page_bytes", "KV cache, once a page of tokens"}};
+  Table table({"", ">", ">"});
+  for (const auto &[key, value] : memory.items()) {
+    auto meaning = meanings.find(key);
+    uint64_t bytes = value.get<uint64_t>();
+    table.add({meaning == meanings.end() ? key : meaning->second, formatBytes(bytes), formatCount(bytes)});
+  }
+  return section("memory plan", table);
+}
+
+static std::string describe(const Library &library, const Metadata &metadata) try {
+  return describeLibrary(library, metadata.json) + describeConfig(metadata.json.at("config")) +
+         describeEntryPoints(metadata) + describeKernels(metadata) + describeWeights(metadata) +
+         describeStates(metadata) + describeMemory(metadata.json.at("memory"));
+} catch (const Json::exception &error) {
+  fail("cannot read the metadata of '{}': {}", library.path(), error.what());
+}
+
+static void inspect(const std::string &path, bool asJson) {
+  Library library(path);
+  Metadata metadata = readMetadata(library);
+  if (asJson)
+    return printJson(metadata.json);
+  print(describe(library, metadata));
+}
+
+void addInspect(CLI::App &program) {
+  auto library = std::make_shared<std::string>();
+  auto asJson = std::make_shared<bool>(false);
+  CLI::App *command = program.add_subcommand("inspect", "Show what a library was compiled from and for");
+  addLibraryArgument(*command, *library);
+  command->add_flag("--json", *asJson, "The library's metadata as JSON");
+  command->callback([library, asJson] { inspect(*library, *asJson); });
+}
+
+} // namespace bambac::run

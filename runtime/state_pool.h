@@ -1,0 +1,46 @@
+// The memory behind sequences: state slots and KV pages of all states.
+#ifndef BAMBA_RUNTIME_STATE_POOL_H
+#define BAMBA_RUNTIME_STATE_POOL_H
+
+#include "runtime/abi.h"
+#include "runtime/memory.h"
+#include "runtime/thread_pool.h"
+#include <cstdint>
+#include <vector>
+
+namespace bambac::rt {
+
+/// Owns one pool for each state of a model: `slots` items and the spare one of slot states, `pages` items of page
+/// states. Which item belongs to whom is SequenceTable's business. Used by one thread at a time; large copies are
+/// spread over the pool of threads, which may be null. `model` must outlive it.
+class StatePool {
+public:
+  /// Throws Error BAMBA_OUT_OF_MEMORY. Everything starts as zero; untouched pages cost nothing.
+  StatePool(const bamba_rt_model &model, uint32_t slots, uint64_t pages, ThreadPool *threads);
+
+  /// Base addresses, in the order of the model's states.
+  std::vector<void *> bases() const;
+
+  void clearSlot(uint32_t slot);
+  void copySlot(uint32_t to, uint32_t from);
+  void clearPage(uint32_t page);
+  void copyPage(uint32_t to, uint32_t from);
+
+  /// One item of all states of a kind, one state after another, as bytes: stateBytes(model, kind) of them. Returns the
+  /// end of what was written or read.
+  std::byte *save(bamba_rt_state_kind kind, uint32_t item, std::byte *out) const;
+  const std::byte *restore(bamba_rt_state_kind kind, uint32_t item, const std::byte *in);
+
+private:
+  /// Calls function(address of the first item, bytes of one) for each state of a kind.
+  template <typename Function> void forEachState(bamba_rt_state_kind kind, const Function &function) const;
+  void copy(bamba_rt_state_kind kind, uint32_t to, uint32_t from);
+  void clear(bamba_rt_state_kind kind, uint32_t item);
+
+  const bamba_rt_model &model;
+  ThreadPool *threads;
+  std::vector<Region> pools;
+};
+
+} // namespace bambac::rt
+#endif // BAMBA_RUNTIME_STATE_POOL_H

@@ -1,0 +1,83 @@
+// Opening a model: devices, processor features, and tables that are damaged.
+
+#include "runtime/cpu_features.h"
+#include "runtime/model.h"
+#include "runtime/session.h"
+#include "tests/runtime/toy_model.h"
+
+using namespace bambac::rt;
+using namespace bambac::rt::toy;
+
+namespace {
+
+Failure openFailure(const bamba_rt_model &table, const char *device = nullptr) {
+  return failureOf([&] { Model model(table, device); });
+}
+
+} // namespace
+
+TEST(Model, OpensOnTheDevicesThatThereAre) {
+  EXPECT_EQ(openFailure(bamba_rt_model_table).status, BAMBA_OK);
+  EXPECT_EQ(openFailure(bamba_rt_model_table, "cpu").status, BAMBA_OK);
+  expectFailure(openFailure(bamba_rt_model_table, "cuda"), BAMBA_UNSUPPORTED, {"\"cpu\"", "\"cuda\""});
+}
+
+TEST(Model, NamesFeaturesThatTheProcessorLacks) {
+  bamba_rt_model table = bamba_rt_model_table;
+  const char *features[] = {"sse2", "no-such-feature", "nor-this"};
+  table.features = features;
+  table.num_features = 3;
+  expectFailure(openFailure(table), BAMBA_UNSUPPORTED, {"lacks no-such-feature, nor-this,"});
+  table.num_features = 1;
+  EXPECT_EQ(openFailure(table).status, BAMBA_OK);
+}
+
+TEST(Model, CpuFeaturesAgreeWithTheCompilers) {
+  EXPECT_TRUE(cpuHasFeature("64bit"));
+  EXPECT_TRUE(cpuHasFeature("sse2"));
+  EXPECT_FALSE(cpuHasFeature(""));
+#define AGREE(llvm, gcc) EXPECT_EQ(cpuHasFeature(llvm), __builtin_cpu_supports(gcc) != 0) << llvm
+  AGREE("sse4.2", "sse4.2");
+  AGREE("popcnt", "popcnt");
+  AGREE("avx", "avx");
+  AGREE("avx2", "avx2");
+  AGREE("fma", "fma");
+  AGREE("bmi2", "bmi2");
+  AGREE("avx512f", "avx512f");
+  AGREE("avx512vl", "avx512vl");
+  AGREE("avx512vnni", "avx512vnni");
+  AGREE("gfni", "gfni");
+  AGREE("vpclmulqdq", "vpclmulqdq");
+#undef AGREE
+}
+
+TEST(Model, WeightsAreLoadedOnce) {
+  Model model(bamba_rt_model_table, nullptr);
+  expectFailure(failureOf([&] { Session session(model, {}); }), BAMBA_NOT_READY, {"not loaded"});
+  expectFailure(failureOf([&] { model.load("/nonexistent", {}); }), BAMBA_NOT_FOUND, {"/nonexistent"});
+  model.loadRandom(1);
+  expectFailure(failureOf([&] { model.loadRandom(1); }), BAMBA_INVALID_ARGUMENT, {"loaded already"});
+}
+
+TEST(Model, RefusesDamagedTables) {
+  auto damaged = [](auto change, const std::vector<std::string> &parts) {
+    bamba_rt_model table = bamba_rt_model_table;
+    change(table);
+    expectFailure(openFailure(table), BAMBA_INTERNAL, parts);
+  };
+  damaged([](auto &table) { table.abi_version = 7; }, {"expected version 1, found 7"});
+  damaged([](auto &table) { table.vocab_size = 0; }, {"vocab_size"});
+  damaged([](auto &table) { table.max_pages = 9; }, {"max_pages"});
+  damaged([](auto &table) { table.max_batch = 3; }, {"max_batch"});
+  damaged([](auto &table) { table.num_launches = 41; }, {"score_t8", "launches"});
+  damaged([](auto &table) { table.num_args = 14; }, {"decode_b1", "arguments"});
+  damaged([](auto &table) { table.num_kernels = 5; }, {"decode_b1", "kernel"});
+  damaged([](auto &table) { table.num_weights = 3; }, {"weight argument"});
+  damaged([](auto &table) { table.num_states = 1; }, {"state argument"});
+  damaged([](auto &table) { table.num_sources = 4; }, {"conv", "sources"});
+
+  bamba_rt_weight weights[4];
+  std::copy_n(bamba_rt_model_table.weights, 4, weights);
+  weights[1].bytes += 4;
+  damaged([&](auto &table) { table.weights = weights; }, {"head", "size"});
+}

@@ -1,0 +1,209 @@
+#include "tests/runtime/toy_table.h"
+
+namespace bambac::rt::toy {
+
+Observer observer = nullptr;
+
+namespace {
+
+/// The arguments of every launch.
+enum Arg { Tokens, Positions, Slots, Counts, Pages, Embed, Head, Norm, Conv, State, Cache, X, H, Logits, Greedy };
+
+template <typename T> T *arg(void *const *args, Arg index) { return static_cast<T *>(args[index]); }
+
+float fromBf16(uint16_t bits) {
+  union {
+    uint32_t u;
+    float f;
+  } value = {static_cast<uint32_t>(bits) << 16};
+  return value.f;
+}
+
+/// Kernels of one entry: B sequences of T tokens.
+template <uint32_t Kind, int B, int T> struct Kernels {
+  static constexpr int logitsRows = Kind == BAMBA_RT_PREFILL ? B : B * T;
+
+  static void embed(void *const *args, void *, uint64_t row) {
+    if (row == 0 && observer)
+      observer(B, T, arg<int32_t>(args, Tokens), arg<int32_t>(args, Positions), arg<int32_t>(args, Slots),
+               arg<int32_t>(args, Counts), arg<int32_t>(args, Pages));
+    const uint16_t *embedding = arg<uint16_t>(args, Embed) + arg<int32_t>(args, Tokens)[row] * dim;
+    for (int d = 0; d < dim; ++d)
+      arg<float>(args, X)[row * dim + d] =
+          fromBf16(embedding[d]) * arg<float>(args, Norm)[d] + arg<float>(args, Conv)[dim + d];
+  }
+
+  static float *cached(void *const *args, uint64_t row, int position) {
+    int page = arg<int32_t>(args, Pages)[row / T * maxPages + position / pageTokens];
+    return arg<float>(args, Cache) + (page * pageTokens + position % pageTokens) * dim;
+  }
+
+  static void writeCache(void *const *args, void *, uint64_t row) {
+    int position = arg<int32_t>(args, Positions)[row];
+    if (position < 0)
+      return;
+    for (int d = 0; d < dim; ++d)
+      cached(args, row, position)[d] = arg<float>(args, X)[row * dim + d];
+  }
+
+  static void scan(void *const *args, void *, uint64_t sequence) {
+    float *state = arg<float>(args, State) + arg<int32_t>(args, Slots)[sequence] * dim;
+    for (int t = 0; t < arg<int32_t>(args, Counts)[sequence]; ++t)
+      for (int d = 0; d < dim; ++d) {
+        uint64_t element = (sequence * T + t) * dim + d;
+        state[d] = state[d] * 0.5f + arg<float>(args, X)[element];
+        arg<float>(args, H)[element] = state[d];
+      }
+  }
+
+  static void attend(void *const *args, void *scratch, uint64_t row) {
+    float *sum = static_cast<float *>(scratch);
+    for (int d = 0; d < dim; ++d)
+      sum[d] = 0;
+    int position = arg<int32_t>(args, Positions)[row];
+    for (int p = 0; p <= position; ++p)
+      for (int d = 0; d < dim; ++d)
+        sum[d] += cached(args, row, p)[d];
+    for (int d = 0; d < dim && position >= 0; ++d)
+      arg<float>(args, H)[row * dim + d] += sum[d] * 0.25f;
+  }
+
+  /// The row that a row of logits belongs to, -1 for padding.
+  static int rowOf(void *const *args, int logitsRow) {
+    if (Kind == BAMBA_RT_PREFILL)
+      return arg<int32_t>(args, Counts)[0] - 1;
+    return arg<int32_t>(args, Positions)[logitsRow] < 0 ? -1 : logitsRow;
+  }
+
+  /// The runtime promises kernels buffers that start at multiples of 64 bytes; H is an offset into the arena.
+  static bool aligned(void *const *args) {
+    for (int i = Tokens; i <= Greedy; ++i)
+      if (i != H && reinterpret_cast<uintptr_t>(args[i]) % 64 != 0)
+        return false;
+    return true;
+  }
+
+  static void project(void *const *args, void *, uint64_t workgroup) {
+    constexpr int panel = 4;
+    int logitsRow = static_cast<int>(workgroup) / vocab, v = static_cast<int>(workgroup) % vocab;
+    int row = rowOf(args, logitsRow);
+    float sum = 0;
+    for (int d = 0; d < dim && row >= 0; ++d)
+      sum += arg<float>(args, Head)[(v / panel * dim + d) * panel + v % panel] * arg<float>(args, H)[row * dim + d];
+    arg<float>(args, Logits)[workgroup] = row < 0 || !aligned(args) ? paddingLogit : sum;
+  }
+
+  static void pickGreedy(void *const *args, void *, uint64_t logitsRow) {
+    const float *logits = arg<float>(args, Logits) + logitsRow * vocab;
+    int best = 0;
+    for (int v = 1; v < vocab; ++v)
+      if (logits[v] > logits[best])
+        best = v;
+    arg<int32_t>(args, Greedy)[logitsRow] = best;
+  }
+};
+
+constexpr int launchesPerEntry = 6;
+
+#define KERNELS(kind, b, t)                                                                                            \
+  {"embed", "", Kernels<kind, b, t>::embed, 0}, {"write_cache", "", Kernels<kind, b, t>::writeCache, 0},               \
+      {"scan", "", Kernels<kind, b, t>::scan, 0}, {"attend", "", Kernels<kind, b, t>::attend, dim * sizeof(float)},    \
+      {"project", "", Kernels<kind, b, t>::project, 0}, {"greedy", "", Kernels<kind, b, t>::pickGreedy, 0}
+
+#define LAUNCHES(entry, kind, b, t)                                                                                    \
+  {entry * 6 + 0, b * t, 0, 15}, {entry * 6 + 1, b * t, 0, 15}, {entry * 6 + 2, b, 0, 15},                             \
+      {entry * 6 + 3, b * t, 0, 15}, {entry * 6 + 4, Kernels<kind, b, t>::logitsRows * vocab, 0, 15},                  \
+      {entry * 6 + 5, Kernels<kind, b, t>::logitsRows, 0, 15}
+
+#define ENTRY(name, entry, kind, b, t)                                                                                 \
+  {name, kind, b, t, (entry) * launchesPerEntry, launchesPerEntry, 0, 2 * maxRows * dim * sizeof(float)}
+
+constexpr bamba_rt_entry entries[] = {
+    ENTRY("decode_b1", 0, BAMBA_RT_DECODE, 1, 1),   ENTRY("decode_b2", 1, BAMBA_RT_DECODE, 2, 1),
+    ENTRY("decode_b4", 2, BAMBA_RT_DECODE, 4, 1),   ENTRY("prefill_t4", 3, BAMBA_RT_PREFILL, 1, 4),
+    ENTRY("prefill_t8", 4, BAMBA_RT_PREFILL, 1, 8), ENTRY("score_t4", 5, BAMBA_RT_SCORE, 1, 4),
+    ENTRY("score_t8", 6, BAMBA_RT_SCORE, 1, 8),
+};
+
+constexpr bamba_rt_kernel kernels[] = {
+    KERNELS(BAMBA_RT_DECODE, 1, 1),  KERNELS(BAMBA_RT_DECODE, 2, 1),  KERNELS(BAMBA_RT_DECODE, 4, 1),
+    KERNELS(BAMBA_RT_PREFILL, 1, 4), KERNELS(BAMBA_RT_PREFILL, 1, 8), KERNELS(BAMBA_RT_SCORE, 1, 4),
+    KERNELS(BAMBA_RT_SCORE, 1, 8),
+};
+
+constexpr bamba_rt_launch launches[] = {
+    LAUNCHES(0, BAMBA_RT_DECODE, 1, 1),  LAUNCHES(1, BAMBA_RT_DECODE, 2, 1),  LAUNCHES(2, BAMBA_RT_DECODE, 4, 1),
+    LAUNCHES(3, BAMBA_RT_PREFILL, 1, 4), LAUNCHES(4, BAMBA_RT_PREFILL, 1, 8), LAUNCHES(5, BAMBA_RT_SCORE, 1, 4),
+    LAUNCHES(6, BAMBA_RT_SCORE, 1, 8),
+};
+
+constexpr bamba_rt_arg args[] = {
+    {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_TOKENS, 0},
+    {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_POSITIONS, 0},
+    {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_SLOTS, 0},
+    {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_COUNTS, 0},
+    {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_PAGES, 0},
+    {BAMBA_RT_SPACE_WEIGHT, 0, 0},
+    {BAMBA_RT_SPACE_WEIGHT, 1, 0},
+    {BAMBA_RT_SPACE_WEIGHT, 2, 0},
+    {BAMBA_RT_SPACE_WEIGHT, 3, 0},
+    {BAMBA_RT_SPACE_STATE, 0, 0},
+    {BAMBA_RT_SPACE_STATE, 1, 0},
+    {BAMBA_RT_SPACE_ARENA, 0, 0},
+    {BAMBA_RT_SPACE_ARENA, 0, maxRows * dim * sizeof(float)},
+    {BAMBA_RT_SPACE_OUTPUT, BAMBA_RT_OUTPUT_LOGITS, 0},
+    {BAMBA_RT_SPACE_OUTPUT, BAMBA_RT_OUTPUT_GREEDY, 0},
+};
+
+constexpr bamba_rt_source sources[] = {
+    {"embed.weight", 2, 0, {vocab, dim}}, {"head.a.weight", 2, 0, {5, dim}},    {"head.b.weight", 2, 0, {6, dim}},
+    {"norm.weight", 1, 0, {dim}},         {"conv1d.weight", 3, 0, {dim, 1, 3}},
+};
+
+constexpr bamba_rt_weight weights[] = {
+    {"embed", BAMBA_RT_BF16, 0, 0, 1, 0, 0, vocab, dim, vocab * dim * 2},
+    {"head", BAMBA_RT_F32, 4, 0, 2, 1, 0, vocab, dim, 12 * dim * 4},
+    {"norm", BAMBA_RT_F32, 0, 0, 1, 3, 0, dim, 1, dim * 4},
+    {"conv", BAMBA_RT_F32, 0, BAMBA_RT_WEIGHT_TRANSPOSE, 1, 4, 0, dim, 3, 3 * dim * 4},
+};
+
+constexpr bamba_rt_state states[] = {
+    {"state", BAMBA_RT_STATE_SLOT, BAMBA_RT_F32, dim * 4},
+    {"cache", BAMBA_RT_STATE_PAGE, BAMBA_RT_F32, pageTokens * dim * 4},
+};
+
+template <typename T, uint32_t N> constexpr uint32_t count(const T (&)[N]) { return N; }
+
+} // namespace
+} // namespace bambac::rt::toy
+
+using namespace bambac::rt::toy;
+
+extern "C" constexpr bamba_rt_model bamba_rt_model_table = {
+    BAMBA_RT_ABI_VERSION,
+    vocab,
+    maxBatch,
+    maxContext,
+    8,
+    pageTokens,
+    maxPages,
+    count(entries),
+    count(launches),
+    count(args),
+    count(kernels),
+    count(weights),
+    count(sources),
+    count(states),
+    0,
+    0,
+    0x1234567890ABCDEF,
+    "{\"model\": \"toy\"}",
+    nullptr,
+    entries,
+    launches,
+    args,
+    kernels,
+    weights,
+    sources,
+    states,
+};
