@@ -22,7 +22,7 @@ def Bamba_Device : I32EnumAttr<"Device", "the sort of device that a kernel runs 
 
 def Bamba_Fusion : I32EnumAttr<"Fusion", "a kind of fusion that pays on a target", [
     I32EnumAttrCase<"Siblings", 0, "siblings">, I32EnumAttrCase<"Epilogue", 1, "epilogue">,
-    I32EnumAttrCase<"NormPrologue", 2, "norm_prologue">, I32EnumAttrCase<"ConvIntoStep", 3, "conv_into_step">]> {
+    I32EnumAttrCase<"NormPrologue", 2, "norm_prologue">]> {
   let cppNamespace = "::bambac";
 }
 

@@ -46,6 +46,8 @@ static constexpr AttributeRule kRules[] = {
     {attr::kSchedule, isOp<FunctionOpInterface>, "a function", isAttr<CpuScheduleAttr>,
      "#bamba.cpu_schedule"},
     {attr::kCost, isOp<FunctionOpInterface>, "a function", isAttr<CostAttr>, "#bamba.cost"},
+    {attr::kWorkgroups, isOp<FunctionOpInterface>, "a function", isAttr<IntegerAttr>, "an integer"},
+    {attr::kScratchBytes, isOp<FunctionOpInterface>, "a function", isAttr<IntegerAttr>, "an integer"},
 };
 
 LogicalResult BambaDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {
@@ -60,7 +62,7 @@ LogicalResult BambaDialect::verifyOperationAttribute(Operation *op, NamedAttribu
                              << attribute.getValue();
     return success();
   }
-  return op->emitError() << "unknown attribute '" << attribute.getName() << "'";
+  return op->emitError() << "unknown attribute '" << attribute.getName().getValue() << "'";
 }
 
 } // namespace bambac

@@ -48,7 +48,8 @@ class Bamba_Attr<string name, string attrMnemonic, list<Trait> traits = []>
 
 class Bamba_Op<string mnemonic, list<Trait> traits = []> : Op<Bamba_Dialect, mnemonic, traits>;
 
-// An op whose last operands are the initial values of its results, one each and of the same type.
+// An op whose operands end in the initial values of its results, one each and of the same type. (An optional operand comes
+// behind them: the type inference that ODS derives counts operands from the front.)
 class Bamba_DpsOp<string mnemonic, list<Trait> traits = []>
     : Bamba_Op<mnemonic, !listconcat([Pure, DestinationStyleOpInterface], traits)> {
   let hasVerifier = 1;
@@ -60,6 +61,14 @@ class Bamba_DpsOp<string mnemonic, list<Trait> traits = []>
   }];
   let extraClassDeclaration = dpsDeclaration;
 }
+
+// The same for an op whose last operand is an optional bias.
+defvar dpsDeclarationBeforeBias = [{
+    mlir::MutableOperandRange getDpsInitsMutable() {
+      unsigned inits = getOperation()->getNumResults(), bias = getBias() ? 1 : 0;
+      return {getOperation(), getOperation()->getNumOperands() - inits - bias, inits};
+    }
+}];
 
 // A destination-style op that can be cut into independent tiles, the workgroups of a kernel.
 class Bamba_TiledOp<string mnemonic, list<Trait> traits = []>
@@ -73,6 +82,7 @@ class Bamba_ResultLike<string init, string result>
 def Bamba_Activation : TensorRankOf<[F32, BF16], [2]>;
 def Bamba_Vector : TensorRankOf<[F32, BF16], [1]>;
 def Bamba_Matrix : TensorRankOf<[F32, BF16], [2]>;
+def Bamba_MatrixOrPanels : TensorRankOf<[F32, BF16], [2, 3]>;
 def Bamba_Indices : TensorRankOf<[I32], [1]>;
 def Bamba_PageTable : TensorRankOf<[I32], [2]>;
 def Bamba_StatePool : TensorRankOf<[F32, BF16], [3, 4]>;

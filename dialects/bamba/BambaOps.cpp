@@ -76,9 +76,11 @@ LogicalResult GatedRmsNormOp::verify() {
 }
 
 LogicalResult LinearOp::verify() {
-  int64_t rows = dimOf(getInput(), 0), outputs = dimOf(getWeight(), 0);
-  if (failed(checkShape(*this, "weight", getWeight().getType(), {kAny, dimOf(getInput(), 1)})) ||
-      failed(checkShape(*this, "outs", getInit().getType(), {rows, outputs})))
+  int64_t rows = dimOf(getInput(), 0), depth = dimOf(getInput(), 1), outputs = dimOf(getInit(), 1);
+  bool panels = getWeight().getType().getRank() == 3;
+  SmallVector<int64_t> weight = panels ? SmallVector<int64_t>{kAny, depth, kAny} : SmallVector<int64_t>{kAny, depth};
+  if (failed(checkShape(*this, "weight", getWeight().getType(), weight)) ||
+      failed(checkShape(*this, "outs", getInit().getType(), {rows, panels ? kAny : dimOf(getWeight(), 0)})))
     return failure();
   if (getBias() && failed(checkShape(*this, "bias", getBias().getType(), {outputs})))
     return failure();

@@ -75,7 +75,8 @@ def Bamba_LinearOp : Bamba_TiledOp<"linear", [Bamba_ResultLike<"init", "result">
     `result[r, n] = sum_k input[r, k] * weight[n, k] + bias[n]`, summed in `acc`.
 
     Shapes: input `[R, K]`, weight `[N, K]` (as checkpoints store it; the encoding `#bamba.panel` says how it lies in
-    memory), bias `[N]`, result `[R, N]`.
+    memory), bias `[N]`, result `[R, N]`. Code generation replaces an encoded weight by the panels themselves,
+    `[ceil(N/p), K, p]`.
 
     Example:
     ```mlir
@@ -83,13 +84,14 @@ def Bamba_LinearOp : Bamba_TiledOp<"linear", [Bamba_ResultLike<"init", "result">
                       outs(%init : tensor<4x96xf32>) acc(f32)
     ```
   }];
-  let arguments = (ins Bamba_Activation:$input, Bamba_Matrix:$weight, Optional<Bamba_Vector>:$bias,
-      Bamba_Activation:$init, TypeAttr:$acc);
+  let arguments = (ins Bamba_Activation:$input, Bamba_MatrixOrPanels:$weight, Bamba_Activation:$init,
+      Optional<Bamba_Vector>:$bias, TypeAttr:$acc);
   let results = (outs Bamba_Activation:$result);
   let assemblyFormat = [{
     `ins` `(` $input `,` $weight `:` type($input) `,` type($weight) `)` (`bias` `(` $bias^ `:` type($bias) `)`)?
     `outs` `(` $init `:` type($init) `)` `acc` `(` $acc `)` attr-dict
   }];
+  let extraClassDeclaration = dpsDeclarationBeforeBias;
 }
 
 def Bamba_RopeOp : Bamba_TiledOp<"rope", [Bamba_ResultLike<"init", "result">]> {

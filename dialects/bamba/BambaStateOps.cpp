@@ -9,6 +9,11 @@ static LogicalResult checkRows(Operation *op, Value rows, Value batch) {
   return checkMultiple(op, "the number of rows", dimOf(rows, 0), dimOf(batch, 0));
 }
 
+/// A width made of `count` items, unknown where either is: a ragged tile of heads has a dynamic number of them.
+static int64_t widthOf(int64_t count, int64_t item) {
+  return ShapedType::isDynamic(count) || ShapedType::isDynamic(item) ? kAny : count * item;
+}
+
 static LogicalResult checkPoolRank(Operation *op, StringRef name, Value pool, int64_t rank) {
   int64_t found = cast<ShapedType>(pool.getType()).getRank();
   if (found == rank)
@@ -44,7 +49,7 @@ template <typename Op> static LogicalResult verifySsm(Op op) {
     return failure();
   int64_t rows = dimOf(op.getX(), 0), heads = op.getNumHeads(), stateSize = op.getStateSize();
   int64_t groupColumns = dimOf(op.getB(), 1);
-  if (failed(checkShape(op, "x", op.getX().getType(), {kAny, heads * op.getHeadDim()})) ||
+  if (failed(checkShape(op, "x", op.getX().getType(), {kAny, widthOf(heads, op.getHeadDim())})) ||
       failed(checkShape(op, "outs", op.getInit().getType(), op.getX().getType().getShape())) ||
       failed(checkShape(op, "dt", op.getDt().getType(), {rows, heads})) ||
       failed(checkShape(op, "c", op.getC().getType(), {rows, groupColumns})) ||
@@ -75,7 +80,7 @@ LogicalResult SsmScanOp::verify() {
 LogicalResult KvAppendOp::verify() {
   if (failed(checkPoolRank(*this, "k_cache", getKCache(), 4)))
     return failure();
-  int64_t width = dimOf(getKCache(), 1) * dimOf(getKCache(), 3);
+  int64_t width = widthOf(dimOf(getKCache(), 1), dimOf(getKCache(), 3));
   return success(succeeded(checkShape(*this, "v_cache", getVCache().getType(),
                                       cast<ShapedType>(getKCache().getType()).getShape())) &&
                  succeeded(checkShape(*this, "k", getK().getType(), {kAny, width})) &&
@@ -87,11 +92,11 @@ LogicalResult KvAppendOp::verify() {
 LogicalResult AttentionOp::verify() {
   if (failed(checkPoolRank(*this, "k_cache", getKCache(), 4)))
     return failure();
-  return success(
-      succeeded(checkShape(*this, "v_cache", getVCache().getType(),
-                           cast<ShapedType>(getKCache().getType()).getShape())) &&
-      succeeded(checkMultiple(*this, "the width of the query", dimOf(getQuery(), 1), getNumKvHeads() * getHeadDim())) &&
-      succeeded(checkShape(*this, "outs", getInit().getType(), getQuery().getType().getShape())) &&
-      succeeded(checkShape(*this, "positions", getPositions().getType(), {dimOf(getQuery(), 0)})) &&
-      succeeded(checkRows(*this, getQuery(), getPages())) && succeeded(checkAcc(*this, getAcc())));
+  return success(succeeded(checkShape(*this, "v_cache", getVCache().getType(),
+                                      cast<ShapedType>(getKCache().getType()).getShape())) &&
+                 succeeded(checkMultiple(*this, "the width of the query", dimOf(getQuery(), 1),
+                                         widthOf(getNumKvHeads(), getHeadDim()))) &&
+                 succeeded(checkShape(*this, "outs", getInit().getType(), getQuery().getType().getShape())) &&
+                 succeeded(checkShape(*this, "positions", getPositions().getType(), {dimOf(getQuery(), 0)})) &&
+                 succeeded(checkRows(*this, getQuery(), getPages())) && succeeded(checkAcc(*this, getAcc())));
 }

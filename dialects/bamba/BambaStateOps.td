@@ -22,13 +22,14 @@ def Bamba_CausalConv1dOp : Bamba_TiledOp<"causal_conv1d",
     ```
   }];
   let arguments = (ins Bamba_Activation:$input, Bamba_Matrix:$weight, Bamba_Indices:$slots, Bamba_Indices:$counts,
-      Optional<Bamba_Vector>:$bias, Bamba_Activation:$init, Bamba_StatePool:$state);
+      Bamba_Activation:$init, Bamba_StatePool:$state, Optional<Bamba_Vector>:$bias);
   let results = (outs Bamba_Activation:$result, Bamba_StatePool:$new_state);
   let assemblyFormat = [{
     `ins` `(` $input `,` $weight `,` $slots `,` $counts `:` type($input) `,` type($weight) `,` type($slots) `,`
     type($counts) `)` (`bias` `(` $bias^ `:` type($bias) `)`)?
     `outs` `(` $init `,` $state `:` type($init) `,` type($state) `)` attr-dict
   }];
+  let extraClassDeclaration = dpsDeclarationBeforeBias;
 }
 
 class Bamba_SsmOp<string mnemonic> : Bamba_TiledOp<mnemonic,

@@ -1,5 +1,5 @@
-// Tiles of the ops with state. They are cut along channels or heads, never along sequences: two sequences' updates of one
-// pool have no tensor slices that could be told apart.
+// Tiles of the ops with state. They are cut along channels or heads, never along sequences: two sequences' updates of
+// one pool have no tensor slices that could be told apart.
 #include "dialects/bamba/Bamba.h"
 #include "dialects/bamba/Tiling.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -29,16 +29,15 @@ FailureOr<TilingResult> CausalConv1dOp::getTiledImplementation(OpBuilder &builde
   Span channels{offsets[0], sizes[0]};
   auto columns = [&](Value value) { return slicer.slice(value, {slicer.all(value, 0), channels}); };
   SmallVector<Value> operands{columns(getInput()), columns(getWeight()), getSlots(), getCounts()};
+  operands.push_back(columns(getInit()));
+  operands.push_back(slicer.slice(getState(), {slicer.all(getState(), 0), slicer.all(getState(), 1), channels}));
   if (getBias())
     operands.push_back(slicer.slice(getBias(), {channels}));
-  operands.push_back(columns(getInit()));
-  operands.push_back(
-      slicer.slice(getState(), {slicer.all(getState(), 0), slicer.all(getState(), 1), channels}));
   return slicer.clone(operands);
 }
 
-LogicalResult CausalConv1dOp::getResultTilePosition(OpBuilder &builder, unsigned number,
-                                                    ArrayRef<OpFoldResult> offsets, ArrayRef<OpFoldResult> sizes,
+LogicalResult CausalConv1dOp::getResultTilePosition(OpBuilder &builder, unsigned number, ArrayRef<OpFoldResult> offsets,
+                                                    ArrayRef<OpFoldResult> sizes,
                                                     SmallVector<OpFoldResult> &resultOffsets,
                                                     SmallVector<OpFoldResult> &resultSizes) {
   Slicer slicer(builder, *this);
@@ -70,21 +69,20 @@ static FailureOr<TilingResult> tileHeads(Op op, OpBuilder &builder, OpFoldResult
   Slicer slicer(builder, op);
   Span tile{offset, size}, channels = slicer.scaled(tile, op.getHeadDim());
   AffineExpr head = builder.getAffineDimExpr(0);
-  OpFoldResult group = oneGroup ? OpFoldResult(builder.getIndexAttr(0))
-                                : affine::makeComposedFoldedAffineApply(builder, op.getLoc(),
-                                                                        head.floorDiv(headsPerGroup), {offset});
+  OpFoldResult group =
+      oneGroup ? OpFoldResult(builder.getIndexAttr(0))
+               : affine::makeComposedFoldedAffineApply(builder, op.getLoc(), head.floorDiv(headsPerGroup), {offset});
   Span groupColumns = slicer.scaled({group, builder.getIndexAttr(1)}, op.getStateSize());
   auto columns = [&](Value value, Span span) { return slicer.slice(value, {slicer.all(value, 0), span}); };
-  SmallVector<Value> operands{columns(op.getX(), channels),        columns(op.getDt(), tile),
-                              columns(op.getB(), groupColumns),    columns(op.getC(), groupColumns),
-                              slicer.slice(op.getALog(), {tile}),  slicer.slice(op.getD(), {tile}),
+  SmallVector<Value> operands{columns(op.getX(), channels),         columns(op.getDt(), tile),
+                              columns(op.getB(), groupColumns),     columns(op.getC(), groupColumns),
+                              slicer.slice(op.getALog(), {tile}),   slicer.slice(op.getD(), {tile}),
                               slicer.slice(op.getDtBias(), {tile}), op.getSlots()};
   if constexpr (std::is_same_v<Op, SsmScanOp>)
     operands.push_back(op.getCounts());
   operands.push_back(columns(op.getInit(), channels));
   Value state = op.getState();
-  operands.push_back(
-      slicer.slice(state, {slicer.all(state, 0), tile, slicer.all(state, 2), slicer.all(state, 3)}));
+  operands.push_back(slicer.slice(state, {slicer.all(state, 0), tile, slicer.all(state, 2), slicer.all(state, 3)}));
   return slicer.clone(operands);
 }
 
@@ -144,12 +142,12 @@ FailureOr<TilingResult> KvAppendOp::getTiledImplementation(OpBuilder &builder, A
                        slicer.slice(getVCache(), headsOfPool(slicer, getVCache(), heads))});
 }
 
-LogicalResult KvAppendOp::getResultTilePosition(OpBuilder &builder, unsigned, ArrayRef<OpFoldResult> offsets,
-                                                ArrayRef<OpFoldResult> sizes,
-                                                SmallVector<OpFoldResult> &resultOffsets,
+LogicalResult KvAppendOp::getResultTilePosition(OpBuilder &builder, unsigned number, ArrayRef<OpFoldResult> offsets,
+                                                ArrayRef<OpFoldResult> sizes, SmallVector<OpFoldResult> &resultOffsets,
                                                 SmallVector<OpFoldResult> &resultSizes) {
   Slicer slicer(builder, *this);
-  return setPosition(headsOfPool(slicer, getKCache(), {offsets[0], sizes[0]}), resultOffsets, resultSizes);
+  Value cache = number == 0 ? getKCache() : getVCache();
+  return setPosition(headsOfPool(slicer, cache, {offsets[0], sizes[0]}), resultOffsets, resultSizes);
 }
 
 FailureOr<TilingResult> KvAppendOp::generateResultTileValue(OpBuilder &, unsigned, ArrayRef<OpFoldResult>,
@@ -175,17 +173,14 @@ FailureOr<TilingResult> AttentionOp::getTiledImplementation(OpBuilder &builder, 
   Slicer slicer(builder, *this);
   Span sequences{offsets[0], sizes[0]}, heads{offsets[1], sizes[1]};
   SmallVector<Span> query = queryTile(*this, slicer, sequences, heads);
-  return slicer.clone({slicer.slice(getQuery(), query),
-                       slicer.slice(getKCache(), headsOfPool(slicer, getKCache(), heads)),
-                       slicer.slice(getVCache(), headsOfPool(slicer, getVCache(), heads)),
-                       slicer.slice(getPositions(), {query[0]}),
-                       slicer.slice(getPages(), {sequences, slicer.all(getPages(), 1)}),
-                       slicer.slice(getInit(), query)});
+  return slicer.clone(
+      {slicer.slice(getQuery(), query), slicer.slice(getKCache(), headsOfPool(slicer, getKCache(), heads)),
+       slicer.slice(getVCache(), headsOfPool(slicer, getVCache(), heads)), slicer.slice(getPositions(), {query[0]}),
+       slicer.slice(getPages(), {sequences, slicer.all(getPages(), 1)}), slicer.slice(getInit(), query)});
 }
 
 LogicalResult AttentionOp::getResultTilePosition(OpBuilder &builder, unsigned, ArrayRef<OpFoldResult> offsets,
-                                                 ArrayRef<OpFoldResult> sizes,
-                                                 SmallVector<OpFoldResult> &resultOffsets,
+                                                 ArrayRef<OpFoldResult> sizes, SmallVector<OpFoldResult> &resultOffsets,
                                                  SmallVector<OpFoldResult> &resultSizes) {
   Slicer slicer(builder, *this);
   return setPosition(queryTile(*this, slicer, {offsets[0], sizes[0]}, {offsets[1], sizes[1]}), resultOffsets,

@@ -27,8 +27,8 @@ Value Slicer::slice(Value value, ArrayRef<Span> spans) {
 
 TilingResult Slicer::clone(ArrayRef<Value> operands, ArrayRef<NamedAttribute> attributes) {
   SmallVector<Type> types;
-  for (Value init : operands.take_back(op->getNumResults()))
-    types.push_back(init.getType());
+  for (OpOperand &init : cast<DestinationStyleOpInterface>(op).getDpsInitsMutable())
+    types.push_back(operands[init.getOperandNumber()].getType());
   Operation *tiled = mlir::clone(builder, op, types, operands);
   for (NamedAttribute attribute : attributes)
     tiled->setAttr(attribute.getName(), attribute.getValue());
@@ -104,10 +104,20 @@ FailureOr<TilingResult> LinearOp::getTiledImplementation(OpBuilder &builder, Arr
                                                          ArrayRef<OpFoldResult> sizes) {
   Slicer slicer(builder, *this);
   Span rows{offsets[0], sizes[0]}, columns{offsets[1], sizes[1]}, depth = slicer.all(getInput(), 1);
-  SmallVector<Value> operands{slicer.slice(getInput(), {rows, depth}), slicer.slice(getWeight(), {columns, depth})};
+  SmallVector<Span> weight{columns, depth};
+  if (getWeight().getType().getRank() == 3) { // whole panels: a tile starts at a multiple of their width
+    AffineExpr column = builder.getAffineDimExpr(0);
+    int64_t width = getWeight().getType().getDimSize(2);
+    auto apply = [&](AffineExpr expr, OpFoldResult value) {
+      return affine::makeComposedFoldedAffineApply(builder, getLoc(), expr, {value});
+    };
+    weight = {{apply(column.floorDiv(width), offsets[1]), apply(column.ceilDiv(width), sizes[1])},
+              depth, slicer.all(getWeight(), 2)};
+  }
+  SmallVector<Value> operands{slicer.slice(getInput(), {rows, depth}), slicer.slice(getWeight(), weight)};
+  operands.push_back(slicer.slice(getInit(), {rows, columns}));
   if (getBias())
     operands.push_back(slicer.slice(getBias(), {columns}));
-  operands.push_back(slicer.slice(getInit(), {rows, columns}));
   return slicer.clone(operands);
 }
 

@@ -38,7 +38,7 @@ public:
   Span scaled(Span items, int64_t width);
   /// `value` at the given spans, one a dimension.
   Value slice(Value value, ArrayRef<Span> spans);
-  /// A copy of the op on `operands` with result types those of its last operands, and `attributes` replaced.
+  /// A copy of the op on `operands` with result types those of its destinations, and `attributes` replaced.
   TilingResult clone(ArrayRef<Value> operands, ArrayRef<NamedAttribute> attributes = {});
 
 private:
@@ -59,11 +59,15 @@ inline SmallVector<utils::IteratorType> allParallel(unsigned rank) {
   return SmallVector<utils::IteratorType>(rank, utils::IteratorType::parallel);
 }
 
-/// The tile of a producer whose result lies at the same place as its iterations.
+/// The tile of a producer whose result lies at the same place as its iterations. Dimensions of the result that are not
+/// iterated over must be asked for whole.
 template <typename Op>
 FailureOr<TilingResult> tileAtResult(Op op, OpBuilder &builder, ArrayRef<OpFoldResult> offsets,
                                      ArrayRef<OpFoldResult> sizes) {
   unsigned rank = op.getLoopIteratorTypes().size();
+  for (unsigned dim = rank; dim < offsets.size(); ++dim)
+    if (!isConstantIntValue(offsets[dim], 0) || !isEqualConstantIntOrValue(sizes[dim], sizeOf(builder, op.getInit(), dim)))
+      return failure();
   FailureOr<TilingResult> tiled =
       op.getTiledImplementation(builder, offsets.take_front(rank), sizes.take_front(rank));
   if (failed(tiled))

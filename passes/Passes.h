@@ -1,0 +1,21 @@
+// The passes from the model to its scheduled kernels; Passes.td says what each does and why.
+#ifndef BAMBAC_PASSES_PASSES_H
+#define BAMBAC_PASSES_PASSES_H
+
+#include "dialects/bamba/Bamba.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MLProgram/IR/MLProgram.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/Pass.h"
+
+namespace bambac {
+
+#define GEN_PASS_DECL
+#include "passes/Passes.h.inc"
+
+#define GEN_PASS_REGISTRATION
+#include "passes/Passes.h.inc"
+
+} // namespace bambac
+
+#endif // BAMBAC_PASSES_PASSES_H

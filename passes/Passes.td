@@ -1,0 +1,85 @@
+// The passes between the model and its scheduled kernels, in the order in which the pipelines run them.
+#ifndef BAMBAC_PASSES_PASSES_TD
+#define BAMBAC_PASSES_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def FuseSiblingLinears : Pass<"bamba-fuse-sibling-linears", "mlir::ModuleOp"> {
+  let summary = "Merge linears that read the same input into one";
+  let description = [{
+    The projections q, k and v read the same activations. As one linear, whose weight stacks theirs by rows, they are one
+    kernel with enough columns to fill the machine, and the input is read once. Each user takes its columns by
+    `tensor.extract_slice`. Linears that end in one and the same element-wise op (gate and up) stay apart: they share a
+    kernel with that op anyway. Only where the target lists the fusion `siblings`.
+  }];
+  let dependentDialects = ["mlir::tensor::TensorDialect", "mlir::ml_program::MLProgramDialect"];
+  let statistics = [Statistic<"numMerged", "merged", "linears merged into another">];
+}
+
+def FormDispatches : Pass<"bamba-form-dispatches", "mlir::func::FuncOp"> {
+  let summary = "Group the ops of an entry point into dispatches, one kernel each";
+  let description = [{
+    Every op becomes a dispatch, together with the producers that fuse into it: a linear into the element-wise op that
+    alone reads it (`epilogue`: its result never goes to memory), a norm into the linears that alone read it
+    (`norm_prologue`), each where the target lists the fusion. Slices of inputs move into the dispatch, so that what
+    stays outside are whole buffers.
+  }];
+  let dependentDialects = ["bambac::BambaDialect"];
+  let statistics = [Statistic<"numDispatches", "dispatches", "dispatches formed">,
+                    Statistic<"numFused", "fused", "producers fused into a dispatch">];
+}
+
+def OutlineKernels : Pass<"bamba-outline-kernels", "mlir::ModuleOp"> {
+  let summary = "Turn dispatches into kernel functions, equal ones into the same";
+  let description = [{
+    A model repeats its layers; code for each distinct kernel is generated once. Two dispatches are one kernel when their
+    regions are the same up to locations: weights and states are arguments, so layers differ in nothing else.
+  }];
+  let dependentDialects = ["mlir::func::FuncDialect", "bambac::BambaDialect"];
+  let statistics = [Statistic<"numKernels", "kernels", "distinct kernels">,
+                    Statistic<"numShared", "shared", "dispatches that share another's kernel">];
+}
+
+def PackWeights : Pass<"bamba-pack-weights", "mlir::ModuleOp"> {
+  let summary = "Give the weights of linears the layout that the target reads as one stream";
+  let description = [{
+    A CPU kernel computes two vector registers of outputs at a time; with a weight in panels of as many rows, stored
+    column by column, it reads memory in one stream for any number of input rows. The encoding `#bamba.panel` carries the
+    layout from the global through every load and launch to the kernel; the runtime packs once, at load. A weight that
+    another op reads as well (a tied embedding) is packed as a copy.
+  }];
+  let dependentDialects = ["bambac::BambaDialect", "mlir::ml_program::MLProgramDialect"];
+}
+
+def SelectSchedules : Pass<"bamba-select-schedules", "mlir::ModuleOp"> {
+  let summary = "Choose how each kernel is cut up";
+  let description = [{
+    Attaches `bamba.schedule` by a cost model from shape and target (see CpuCostModel.h). A file may override it: a JSON
+    object whose keys are kernel names, a trailing `*` standing for any ending, and whose values give the fields of
+    `#bamba.cpu_schedule` to replace: `{"linear_*": {"rows": 4, "workgroup": [0, 128]}}`.
+  }];
+  let dependentDialects = ["bambac::BambaDialect"];
+  let options = [Option<"file", "file", "std::string", "", "JSON file of schedules that override the chosen ones">];
+}
+
+def EstimateCosts : Pass<"bamba-estimate-costs", "mlir::ModuleOp"> {
+  let summary = "State what each kernel must move and compute";
+  let description = [{
+    Attaches `bamba.cost`: the bytes of weights, states and activations and the operations of one launch, from which
+    `bamba-run bench` computes the floor of a step.
+  }];
+  let dependentDialects = ["bambac::BambaDialect"];
+}
+
+def PlanMemory : Pass<"bamba-plan-memory", "mlir::func::FuncOp"> {
+  let summary = "Give every intermediate a place in the arena";
+  let description = [{
+    Nothing is allocated while a model runs: each launch result that is neither a state nor an output gets a fixed byte
+    range, shared with others that are not alive at the same time. Largest first, each at the lowest free offset, which
+    comes close to the lower bound (the largest sum of sizes alive at one launch) for the chains that models are.
+  }];
+  let dependentDialects = ["bambac::BambaDialect"];
+  let options = [Option<"alignment", "alignment", "int64_t", "64", "alignment of each buffer in bytes">];
+}
+
+#endif

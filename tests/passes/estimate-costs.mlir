@@ -1,0 +1,38 @@
+// RUN: bambac-opt %s --bamba-estimate-costs | FileCheck %s
+
+// A linear reads its weights once: 48*32 bf16, 4 rows of 32 in and 48 out in f32, 2*4*48*32 operations.
+// CHECK: func.func private @linear{{.*}}bamba.cost = #bamba.cost<weights = 3072, states = 0, activations = 1280, flops = 12288, context_bytes = 0, context_flops = 0>
+// Only the rows that are looked up count: 4 of 32 bf16.
+// CHECK: func.func private @embedding{{.*}}weights = 256, states = 0, activations = 528, flops = 0,
+// The state of 4 sequences is read and written: 2*4*(2*8*16) f32; 5 operations an element.
+// CHECK: func.func private @step{{.*}}weights = 0, states = 8192, activations = {{[0-9]+}}, flops = 5120, context_bytes = 0, context_flops = 0>
+// Each token of context costs a key and a value of 2 heads of 8 in f32, and 4 operations for each of 32 query channels.
+// CHECK: func.func private @attention{{.*}}states = 0,{{.*}}context_bytes = 128, context_flops = 128>
+ml_program.global private @w(#ml_program.extern<tensor<48x32xbf16>>) : tensor<48x32xbf16>
+func.func @entry(%t: tensor<4xi32>, %x: tensor<4x32xf32>, %pages: tensor<4x2xi32>, %dt: tensor<4x2xf32>, %h: tensor<2xf32>, %x2: tensor<4x16xf32>, %s: tensor<?x2x8x16xf32>, %k: tensor<?x2x16x8xf32>) {
+  %w = ml_program.global_load_const @w : tensor<48x32xbf16>
+  %e = tensor.empty() : tensor<4x32xf32>
+  %l = tensor.empty() : tensor<4x48xf32>
+  %i = tensor.empty() : tensor<4x16xf32>
+  %0 = bamba.launch @linear ins(%x, %w : tensor<4x32xf32>, tensor<48x32xbf16>) outs(%l : tensor<4x48xf32>) -> tensor<4x48xf32>
+  %1 = bamba.launch @embedding ins(%t, %w : tensor<4xi32>, tensor<48x32xbf16>) outs(%e : tensor<4x32xf32>) -> tensor<4x32xf32>
+  %2, %s1 = bamba.launch @step ins(%x2, %dt, %h, %t : tensor<4x16xf32>, tensor<4x2xf32>, tensor<2xf32>, tensor<4xi32>) outs(%i, %s : tensor<4x16xf32>, tensor<?x2x8x16xf32>) -> tensor<4x16xf32>, tensor<?x2x8x16xf32>
+  %3 = bamba.launch @attention ins(%x, %k, %t, %pages : tensor<4x32xf32>, tensor<?x2x16x8xf32>, tensor<4xi32>, tensor<4x2xi32>) outs(%e : tensor<4x32xf32>) -> tensor<4x32xf32>
+  return
+}
+func.func private @linear(%x: tensor<4x32xf32>, %w: tensor<48x32xbf16>, %e: tensor<4x48xf32>) -> tensor<4x48xf32> attributes {bamba.kernel} {
+  %r = bamba.linear ins(%x, %w : tensor<4x32xf32>, tensor<48x32xbf16>) outs(%e : tensor<4x48xf32>) acc(f32)
+  return %r : tensor<4x48xf32>
+}
+func.func private @embedding(%t: tensor<4xi32>, %w: tensor<48x32xbf16>, %e: tensor<4x32xf32>) -> tensor<4x32xf32> attributes {bamba.kernel} {
+  %r = bamba.embedding ins(%t, %w : tensor<4xi32>, tensor<48x32xbf16>) outs(%e : tensor<4x32xf32>)
+  return %r : tensor<4x32xf32>
+}
+func.func private @step(%x: tensor<4x16xf32>, %dt: tensor<4x2xf32>, %h: tensor<2xf32>, %i: tensor<4xi32>, %e: tensor<4x16xf32>, %s: tensor<?x2x8x16xf32>) -> (tensor<4x16xf32>, tensor<?x2x8x16xf32>) attributes {bamba.kernel} {
+  %y, %s1 = bamba.ssm_step ins(%x, %dt, %x, %x, %h, %h, %h, %i : tensor<4x16xf32>, tensor<4x2xf32>, tensor<4x16xf32>, tensor<4x16xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<4xi32>) outs(%e, %s : tensor<4x16xf32>, tensor<?x2x8x16xf32>) dt_limit(0.0, 1.0) acc(f32)
+  return %y, %s1 : tensor<4x16xf32>, tensor<?x2x8x16xf32>
+}
+func.func private @attention(%q: tensor<4x32xf32>, %k: tensor<?x2x16x8xf32>, %p: tensor<4xi32>, %pages: tensor<4x2xi32>, %e: tensor<4x32xf32>) -> tensor<4x32xf32> attributes {bamba.kernel} {
+  %r = bamba.attention ins(%q, %k, %k, %p, %pages : tensor<4x32xf32>, tensor<?x2x16x8xf32>, tensor<?x2x16x8xf32>, tensor<4xi32>, tensor<4x2xi32>) outs(%e : tensor<4x32xf32>) scale(0.5) acc(f32)
+  return %r : tensor<4x32xf32>
+}

@@ -1,0 +1,61 @@
+// Several files in one: roundtrip: no
+// RUN: split-file %s %t
+// RUN: bambac-opt %t/kernels.mlir --bamba-select-schedules | FileCheck %s
+// RUN: bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/override.json" | FileCheck %s --check-prefix=OVERRIDE
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/none.json" 2>&1 | FileCheck %s --check-prefix=NONE
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/text.json" 2>&1 | FileCheck %s --check-prefix=TEXT
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/field.json" 2>&1 | FileCheck %s --check-prefix=FIELD
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/size.json" 2>&1 | FileCheck %s --check-prefix=SIZE
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/rank.json" 2>&1 | FileCheck %s --check-prefix=RANK
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/columns.json" 2>&1 | FileCheck %s --check-prefix=COLUMNS
+
+// NONE: none.json: expected a schedule file, found: No such file or directory
+// TEXT: text.json: expected JSON, found:
+// FIELD: field.json: field 'linear*': expected workgroup, rows, depth or chunk, found 'tile'
+// SIZE: size.json: field 'linear*.rows': expected a size, found -4
+// RANK: error: schedule: expected 2 workgroup sizes, found 1
+// COLUMNS: error: schedule: expected a multiple of 32 workgroup columns, found 40
+
+//--- override.json
+{"linear*": {"rows": 2}, "linear_prefill": {"workgroup": [0, 64], "depth": 128}}
+//--- text.json
+rows = 4
+//--- field.json
+{"linear*": {"tile": 4}}
+//--- size.json
+{"linear*": {"rows": -4}}
+//--- rank.json
+{"linear*": {"workgroup": [64]}}
+//--- columns.json
+{"linear*": {"workgroup": [0, 40]}}
+//--- kernels.mlir
+module attributes {bamba.target = #bamba.target<cpu, arch = "x86-64-v4", features = "", vector_bits = 512,
+    vector_registers = 32, cache_bytes = 1048576>} {
+  // Columns in whole panels of 32, all rows; one row of registers; the whole depth at once.
+  // CHECK: @linear_decode{{.*}}bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 64], rows = 1, depth = 0, chunk = 0>
+  // OVERRIDE: @linear_decode{{.*}}bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 64], rows = 2, depth = 0, chunk = 0>
+  func.func private @linear_decode(%x: tensor<1x1024xf32>, %w: tensor<4096x1024xbf16, #bamba.panel<32>>, %e: tensor<1x4096xf32>) -> tensor<1x4096xf32> attributes {bamba.kernel} {
+    %r = bamba.linear ins(%x, %w : tensor<1x1024xf32>, tensor<4096x1024xbf16, #bamba.panel<32>>) outs(%e : tensor<1x4096xf32>) acc(f32)
+    return %r : tensor<1x4096xf32>
+  }
+  // Register tiles of 8 rows, which divide 64, and a depth that keeps a block of a panel in the level-1 cache.
+  // CHECK: @linear_prefill{{.*}}bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 64], rows = 8, depth = 256, chunk = 0>
+  // OVERRIDE: @linear_prefill{{.*}}bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 64], rows = 2, depth = 128, chunk = 0>
+  func.func private @linear_prefill(%x: tensor<64x1024xf32>, %w: tensor<4096x1024xbf16, #bamba.panel<32>>, %e: tensor<64x4096xf32>) -> tensor<64x4096xf32> attributes {bamba.kernel} {
+    %r = bamba.linear ins(%x, %w : tensor<64x1024xf32>, tensor<4096x1024xbf16, #bamba.panel<32>>) outs(%e : tensor<64x4096xf32>) acc(f32)
+    return %r : tensor<64x4096xf32>
+  }
+  // A head a workgroup, in chunks that divide the 96 tokens.
+  // CHECK: @scan{{.*}}bamba.schedule = #bamba.cpu_schedule<workgroup = [1], rows = 1, depth = 0, chunk = 48>
+  // OVERRIDE: @scan{{.*}}chunk = 48
+  func.func private @scan(%x: tensor<96x64xf32>, %dt: tensor<96x2xf32>, %b: tensor<96x16xf32>, %h: tensor<2xf32>, %i: tensor<1xi32>, %e: tensor<96x64xf32>, %s: tensor<?x2x32x16xf32>) -> (tensor<96x64xf32>, tensor<?x2x32x16xf32>) attributes {bamba.kernel} {
+    %y, %s1 = bamba.ssm_scan ins(%x, %dt, %b, %b, %h, %h, %h, %i, %i : tensor<96x64xf32>, tensor<96x2xf32>, tensor<96x16xf32>, tensor<96x16xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<1xi32>, tensor<1xi32>) outs(%e, %s : tensor<96x64xf32>, tensor<?x2x32x16xf32>) dt_limit(0.0, 1.0) chunk(256) acc(f32)
+    return %y, %s1 : tensor<96x64xf32>, tensor<?x2x32x16xf32>
+  }
+  // Small rows are gathered until a workgroup is worth its while.
+  // CHECK: @norm{{.*}}bamba.schedule = #bamba.cpu_schedule<workgroup = [32], rows = 1, depth = 0, chunk = 0>
+  func.func private @norm(%x: tensor<64x128xf32>, %w: tensor<128xf32>, %e: tensor<64x128xf32>) -> tensor<64x128xf32> attributes {bamba.kernel} {
+    %r = bamba.rms_norm ins(%x, %w : tensor<64x128xf32>, tensor<128xf32>) outs(%e : tensor<64x128xf32>) eps(1.0e-05)
+    return %r : tensor<64x128xf32>
+  }
+}
