@@ -1,0 +1,127 @@
+#include "codegen/plan/Globals.h"
+
+#include "llvm/Support/MathExtras.h"
+
+using namespace bambac;
+using namespace bambac::codegen;
+using ml_program::GlobalOp;
+
+uint64_t codegen::bytesOf(bamba_rt_dtype dtype) { return dtype == BAMBA_RT_BF16 || dtype == BAMBA_RT_F16 ? 2 : 4; }
+
+StringRef codegen::nameOf(bamba_rt_dtype dtype) {
+  static constexpr StringLiteral names[] = {"f32", "bf16", "f16", "i32"};
+  return names[dtype];
+}
+
+static FailureOr<bamba_rt_dtype> dtypeOf(GlobalOp global, Type type) {
+  if (type.isF32())
+    return BAMBA_RT_F32;
+  if (type.isBF16())
+    return BAMBA_RT_BF16;
+  if (type.isF16())
+    return BAMBA_RT_F16;
+  return global.emitError() << "expected '" << global.getSymName() << "' of f32, bf16 or f16, found " << type;
+}
+
+static uint64_t product(ArrayRef<uint64_t> sizes) { return llvm::product_of(sizes, uint64_t{1}); }
+
+static SmallVector<uint64_t> toUnsigned(ArrayRef<int64_t> sizes) { return {sizes.begin(), sizes.end()}; }
+
+LogicalResult Globals::collect(ModuleOp module) {
+  DenseSet<StringAttr> used;
+  module.walk([&](Operation *op) {
+    if (auto load = dyn_cast<ml_program::GlobalLoadOp>(op))
+      used.insert(load.getGlobalAttr().getRootReference());
+    else if (auto load = dyn_cast<ml_program::GlobalLoadConstOp>(op))
+      used.insert(load.getGlobalAttr().getRootReference());
+  });
+  for (auto global : module.getOps<GlobalOp>())
+    if (used.contains(global.getSymNameAttr()) &&
+        failed(global->hasAttr(attr::kState) ? addState(global) : addWeight(global)))
+      return failure();
+  return success();
+}
+
+/// The sources stacked by rows: each is a matrix [shape[0], product of the rest].
+static LogicalResult stackSources(GlobalOp global, ArrayAttr sources, PlanWeight &weight) {
+  for (auto source : sources.getAsRange<SourceAttr>()) {
+    ArrayRef<int64_t> shape = source.getShape();
+    constexpr size_t maxRank = std::extent_v<decltype(bamba_rt_source::shape)>;
+    if (shape.empty() || shape.size() > maxRank)
+      return global.emitError() << "expected source " << source.getName() << " of rank 1 to " << maxRank
+                                << ", found rank " << shape.size();
+    PlanSource &added = weight.sources.emplace_back(PlanSource{source.getName().str(), toUnsigned(shape)});
+    uint64_t cols = product(ArrayRef(added.shape).drop_front());
+    if (weight.sources.size() > 1 && cols != weight.cols)
+      return global.emitError() << "expected source " << source.getName() << " with " << weight.cols
+                                << " columns like those before it, found " << cols;
+    weight.cols = cols;
+    weight.rows += added.shape.front();
+  }
+  return success();
+}
+
+LogicalResult Globals::addWeight(GlobalOp global) {
+  auto type = dyn_cast<RankedTensorType>(global.getType());
+  auto sources = global->getAttrOfType<ArrayAttr>(attr::kSources);
+  if (!type || !type.hasStaticShape() || type.getRank() < 1 || type.getRank() > 2)
+    return global.emitError() << "expected the weight '" << global.getSymName()
+                              << "' to be a vector or matrix of static shape, found " << global.getType();
+  if (!sources)
+    return global.emitError() << "expected '" << attr::kSources << "' on the weight '" << global.getSymName() << "'";
+  FailureOr<bamba_rt_dtype> dtype = dtypeOf(global, type.getElementType());
+  if (failed(dtype))
+    return failure();
+
+  PlanWeight weight;
+  weight.name = global.getSymName().str();
+  weight.dtype = *dtype;
+  weight.shape = toUnsigned(type.getShape());
+  weight.transposed = global->hasAttr(attr::kTranspose);
+  if (failed(stackSources(global, sources, weight)))
+    return failure();
+  uint64_t rows = weight.transposed ? weight.cols : weight.rows, cols = weight.transposed ? weight.rows : weight.cols;
+  uint64_t typeCols = product(ArrayRef(weight.shape).drop_front());
+  if (weight.shape.front() != rows || typeCols != cols)
+    return global.emitError() << "expected the weight '" << global.getSymName() << "' of " << rows << " rows and "
+                              << cols << " columns, as its sources say, found " << type;
+  if (auto panel = dyn_cast_or_null<PanelAttr>(type.getEncoding()))
+    weight.panel = panel.getSize();
+  else if (type.getEncoding())
+    return global.emitError() << "expected the encoding #bamba.panel or none, found " << type.getEncoding();
+  weight.bytes = llvm::alignTo(rows, std::max<uint64_t>(weight.panel, 1)) * cols * bytesOf(*dtype);
+  places[global.getSymNameAttr()] = {BAMBA_RT_SPACE_WEIGHT, static_cast<uint32_t>(plan.weights.size()), 0};
+  plan.weights.push_back(std::move(weight));
+  return success();
+}
+
+LogicalResult Globals::addState(GlobalOp global) {
+  auto type = dyn_cast<RankedTensorType>(global.getType());
+  auto state = dyn_cast<StateAttr>(global->getAttr(attr::kState));
+  if (!state || !type || type.getRank() < 2 || !type.isDynamicDim(0) || type.getNumDynamicDims() != 1)
+    return global.emitError() << "expected the state '" << global.getSymName()
+                              << "' to be a pool of items of static shape, found " << global.getType();
+  FailureOr<bamba_rt_dtype> dtype = dtypeOf(global, type.getElementType());
+  if (failed(dtype))
+    return failure();
+  SmallVector<uint64_t> shape = toUnsigned(type.getShape().drop_front());
+  uint64_t bytes = product(shape) * bytesOf(*dtype);
+  places[global.getSymNameAttr()] = {BAMBA_RT_SPACE_STATE, static_cast<uint32_t>(plan.states.size()), 0};
+  plan.states.push_back({global.getSymName().str(), state.getKind(), *dtype, std::move(shape), bytes});
+  return success();
+}
+
+FailureOr<bamba_rt_arg> Globals::find(Operation *user, SymbolRefAttr name, bamba_rt_space space, StringRef sort) const {
+  auto place = places.find(name.getRootReference());
+  if (place == places.end() || place->second.space != space)
+    return user->emitError() << "expected " << name << " to be a " << sort << " of the module";
+  return place->second;
+}
+
+FailureOr<bamba_rt_arg> Globals::findWeight(Operation *user, SymbolRefAttr name) const {
+  return find(user, name, BAMBA_RT_SPACE_WEIGHT, "weight");
+}
+
+FailureOr<bamba_rt_arg> Globals::findState(Operation *user, SymbolRefAttr name) const {
+  return find(user, name, BAMBA_RT_SPACE_STATE, "state");
+}

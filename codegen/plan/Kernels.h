@@ -1,0 +1,29 @@
+// Kernels of a plan, numbered as they are first launched.
+#ifndef BAMBAC_CODEGEN_PLAN_KERNELS_H
+#define BAMBAC_CODEGEN_PLAN_KERNELS_H
+
+#include "codegen/plan/Plan.h"
+#include "llvm/ADT/StringMap.h"
+
+namespace bambac::codegen {
+
+class Kernels {
+public:
+  Kernels(Plan &plan, ModuleOp module, ArrayRef<KernelCode> code);
+
+  /// The number of the kernel that is launched; counts the launch. Fails with an error where the kernel has no
+  /// schedule, no cost or no code.
+  FailureOr<uint32_t> launch(LaunchOp launch);
+
+private:
+  FailureOr<uint32_t> add(LaunchOp launch);
+
+  Plan &plan;
+  SymbolTable symbols;
+  llvm::StringMap<const KernelCode *> code;
+  llvm::StringMap<uint32_t> numbers;
+};
+
+} // namespace bambac::codegen
+
+#endif // BAMBAC_CODEGEN_PLAN_KERNELS_H

@@ -1,0 +1,113 @@
+#include "codegen/plan/Metadata.h"
+
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/JSON.h"
+
+using namespace bambac;
+using namespace bambac::codegen;
+using llvm::json::Array;
+using llvm::json::Object;
+
+/// A JSON array with what `describe` makes of each item.
+template <typename Items, typename Fn> static Array list(const Items &items, Fn describe) {
+  Array array;
+  for (const auto &item : items)
+    array.push_back(describe(item));
+  return array;
+}
+
+static Array sizes(ArrayRef<uint64_t> shape) {
+  return list(shape, [](uint64_t size) { return size; });
+}
+
+static Object describe(const PlanEntry &entry) {
+  return Object{{"name", entry.name},
+                {"kind", stringifyEntryKind(entry.kind)},
+                {"batch", entry.batch},
+                {"chunk", entry.chunk},
+                {"launches", entry.launches.size()},
+                {"arena_bytes", entry.arenaBytes},
+                {"weight_bytes", entry.cost.weights},
+                {"state_bytes", entry.cost.states},
+                {"activation_bytes", entry.cost.activations},
+                {"flops", entry.cost.flops},
+                {"context_bytes", entry.cost.contextBytes},
+                {"context_flops", entry.cost.contextFlops}};
+}
+
+static Object describe(const PlanSource &source) {
+  return Object{{"name", source.name}, {"shape", sizes(source.shape)}};
+}
+
+static Object describe(const PlanWeight &weight) {
+  return Object{{"name", weight.name},
+                {"dtype", nameOf(weight.dtype)},
+                {"shape", sizes(weight.shape)},
+                {"panel", weight.panel},
+                {"bytes", weight.bytes},
+                {"sources", list(weight.sources, [](const PlanSource &source) { return describe(source); })}};
+}
+
+static Object describe(const PlanState &state) {
+  return Object{{"name", state.name},
+                {"kind", stringifyStateKind(state.kind)},
+                {"dtype", nameOf(state.dtype)},
+                {"shape", sizes(state.shape)},
+                {"bytes", state.itemBytes}};
+}
+
+static Object describe(const PlanKernel &kernel, StringRef target) {
+  return Object{{"name", kernel.name},
+                {"target", target},
+                {"count", kernel.count},
+                {"schedule", kernel.schedule},
+                {"scratch_bytes", kernel.code.scratchBytes},
+                {"workgroups", kernel.code.numWorkgroups}};
+}
+
+static Object describeTarget(const Plan &plan) {
+  return Object{{"name", plan.target},
+                {"cpu", plan.arch},
+                {"features", list(plan.features, [](const std::string &name) { return name; })}};
+}
+
+static Object describeLimits(const Plan &plan) {
+  return Object{{"max_batch", plan.maxBatch},
+                {"max_context", plan.maxContext},
+                {"prefill_chunk", plan.prefillChunk},
+                {"page_tokens", plan.pageTokens}};
+}
+
+/// Bytes that a model, a session, a thread, a sequence and a KV page take.
+static Object describeMemory(const Plan &plan) {
+  uint64_t weights = 0, arena = 0, scratch = 0, slot = 0, page = 0;
+  for (const PlanWeight &weight : plan.weights)
+    weights += weight.bytes;
+  for (const PlanEntry &entry : plan.entries)
+    arena = std::max(arena, entry.arenaBytes);
+  for (const PlanKernel &kernel : plan.kernels)
+    scratch = std::max(scratch, kernel.code.scratchBytes);
+  for (const PlanState &state : plan.states)
+    (state.kind == StateKind::Slot ? slot : page) += state.itemBytes;
+  return Object{{"weight_bytes", weights},
+                {"arena_bytes", arena},
+                {"scratch_bytes", scratch},
+                {"slot_bytes", slot},
+                {"page_bytes", page}};
+}
+
+std::string codegen::makeMetadata(const Plan &plan, const CompilerInfo &compiler) {
+  auto each = [](const auto &item) { return describe(item); };
+  Object metadata{
+      {"compiler", Object{{"name", "bambac"}, {"version", compiler.version}, {"flags", compiler.flags}}},
+      {"config", llvm::cantFail(llvm::json::parse(plan.config))}, // buildPlan has read it once
+      {"dtype", nameOf(weightType(plan))},
+      {"targets", Array{describeTarget(plan)}},
+      {"limits", describeLimits(plan)},
+      {"entry_points", list(plan.entries, each)},
+      {"kernels", list(plan.kernels, [&](const PlanKernel &kernel) { return describe(kernel, plan.target); })},
+      {"weights", list(plan.weights, each)},
+      {"states", list(plan.states, each)},
+      {"memory", describeMemory(plan)}};
+  return llvm::formatv("{0}", llvm::json::Value(std::move(metadata))).str();
+}

@@ -1,0 +1,20 @@
+// What a library says of itself: its config, kernels, weights, states and costs as JSON.
+#ifndef BAMBAC_CODEGEN_PLAN_METADATA_H
+#define BAMBAC_CODEGEN_PLAN_METADATA_H
+
+#include "codegen/plan/Plan.h"
+
+namespace bambac::codegen {
+
+/// The compiler that made a library.
+struct CompilerInfo {
+  std::string version;
+  std::string flags; ///< the options that it ran with, as one line
+};
+
+/// The metadata of a library as one line of JSON.
+std::string makeMetadata(const Plan &plan, const CompilerInfo &compiler);
+
+} // namespace bambac::codegen
+
+#endif // BAMBAC_CODEGEN_PLAN_METADATA_H

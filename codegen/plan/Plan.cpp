@@ -1,0 +1,137 @@
+#include "codegen/plan/Plan.h"
+
+#include "codegen/plan/EntryReader.h"
+#include "codegen/plan/Globals.h"
+#include "codegen/plan/Kernels.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/MathExtras.h"
+#include "llvm/Support/xxhash.h"
+
+using namespace bambac;
+using namespace bambac::codegen;
+
+PlanCost &PlanCost::operator+=(const PlanCost &other) {
+  weights += other.weights;
+  states += other.states;
+  activations += other.activations;
+  flops += other.flops;
+  contextBytes += other.contextBytes;
+  contextFlops += other.contextFlops;
+  return *this;
+}
+
+template <typename Attr> static Attr requireAttr(ModuleOp module, StringRef name) {
+  auto attribute = module->getAttrOfType<Attr>(name);
+  if (!attribute)
+    module.emitError() << "expected '" << name << "' on the module";
+  return attribute;
+}
+
+/// The features that are switched on in LLVM's notation, "+avx2,-sse4a,+fma".
+static std::vector<std::string> splitFeatures(StringRef features) {
+  std::vector<std::string> names;
+  for (StringRef feature : llvm::split(features, ','))
+    if (feature.consume_front("+"))
+      names.push_back(feature.str());
+  return names;
+}
+
+static LogicalResult readModule(ModuleOp module, Plan &plan) {
+  auto target = requireAttr<TargetAttr>(module, attr::kTarget);
+  auto limits = requireAttr<LimitsAttr>(module, attr::kLimits);
+  auto config = requireAttr<StringAttr>(module, attr::kConfig);
+  if (!target || !limits || !config)
+    return failure();
+  for (int64_t limit : {limits.getMaxContext(), limits.getPrefillChunk(), limits.getPageTokens()})
+    if (limit > INT32_MAX)
+      return module.emitError() << "expected limits of at most " << INT32_MAX << ", found " << limits;
+  if (llvm::Expected<llvm::json::Value> parsed = llvm::json::parse(config.getValue()); !parsed)
+    return module.emitError() << "expected '" << attr::kConfig
+                              << "' to be JSON, found: " << llvm::toString(parsed.takeError());
+  plan.config = config.getValue().str();
+  plan.target = stringifyDevice(target.getDevice()).str();
+  plan.arch = target.getArch().getValue().str();
+  plan.features = splitFeatures(target.getFeatures().getValue());
+  plan.maxContext = static_cast<uint32_t>(limits.getMaxContext());
+  plan.prefillChunk = static_cast<uint32_t>(limits.getPrefillChunk());
+  return success();
+}
+
+/// Pages exist where a state is paged; one holds as many tokens as the limits say.
+static LogicalResult setPages(ModuleOp module, Plan &plan) {
+  auto limits = module->getAttrOfType<LimitsAttr>(attr::kLimits);
+  if (llvm::none_of(plan.states, [](const PlanState &state) { return state.kind == StateKind::Page; }))
+    return success();
+  plan.pageTokens = static_cast<uint32_t>(limits.getPageTokens());
+  plan.maxPages = static_cast<uint32_t>(llvm::divideCeil(plan.maxContext, plan.pageTokens));
+  return success();
+}
+
+/// The entry points by kind, then batch, then chunk: the runtime takes the first that is large enough.
+static FailureOr<SmallVector<func::FuncOp>> sortedEntries(ModuleOp module) {
+  SmallVector<func::FuncOp> functions;
+  for (auto function : module.getOps<func::FuncOp>())
+    if (function->hasAttr(attr::kEntry))
+      functions.push_back(function);
+  auto key = [](func::FuncOp function) {
+    auto entry = function->getAttrOfType<EntryAttr>(attr::kEntry);
+    return std::tuple(entry.getKind(), entry.getBatch(), entry.getChunk());
+  };
+  llvm::stable_sort(functions, [&](func::FuncOp a, func::FuncOp b) { return key(a) < key(b); });
+  for (size_t i = 1; i < functions.size(); ++i)
+    if (key(functions[i - 1]) == key(functions[i])) {
+      InFlightDiagnostic diagnostic = functions[i].emitError() << "expected one entry point of each kind and size";
+      diagnostic.attachNote(functions[i - 1].getLoc()) << "the other one is here";
+      return diagnostic;
+    }
+  return functions;
+}
+
+/// A decode entry must be able to hold as many sequences as the limits promise.
+static LogicalResult setMaxBatch(ModuleOp module, Plan &plan) {
+  auto limits = module->getAttrOfType<LimitsAttr>(attr::kLimits);
+  for (const PlanEntry &entry : plan.entries)
+    if (entry.kind == EntryKind::Decode)
+      plan.maxBatch = std::max(plan.maxBatch, entry.batch);
+  if (plan.maxBatch < limits.getMaxBatch())
+    return module.emitError() << "expected a decode entry for a batch of " << limits.getMaxBatch()
+                              << ", found the largest for " << plan.maxBatch;
+  return success();
+}
+
+bamba_rt_dtype codegen::weightType(const Plan &plan) {
+  bool hasBf16 = llvm::any_of(plan.weights, [](const PlanWeight &weight) { return weight.dtype == BAMBA_RT_BF16; });
+  return hasBf16 ? BAMBA_RT_BF16 : BAMBA_RT_F32;
+}
+
+/// Two libraries with the same fingerprint can exchange saved states.
+static uint64_t fingerprintOf(const Plan &plan) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  stream << plan.config << '\n' << nameOf(weightType(plan)) << '\n';
+  for (const PlanState &state : plan.states) {
+    stream << state.name << ' ' << stringifyStateKind(state.kind) << ' ' << nameOf(state.dtype);
+    for (uint64_t size : state.shape)
+      stream << ' ' << size;
+    stream << '\n';
+  }
+  return llvm::xxh3_64bits(text);
+}
+
+FailureOr<Plan> codegen::buildPlan(ModuleOp module, ArrayRef<KernelCode> code) {
+  Plan plan;
+  Globals globals(plan);
+  if (failed(readModule(module, plan)) || failed(globals.collect(module)) || failed(setPages(module, plan)))
+    return failure();
+  FailureOr<SmallVector<func::FuncOp>> functions = sortedEntries(module);
+  if (failed(functions))
+    return failure();
+  Kernels kernels(plan, module, code);
+  for (func::FuncOp function : *functions)
+    if (failed(EntryReader(plan, globals, kernels).read(function)))
+      return failure();
+  if (failed(setMaxBatch(module, plan)))
+    return failure();
+  plan.fingerprint = fingerprintOf(plan);
+  return plan;
+}

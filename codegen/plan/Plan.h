@@ -1,0 +1,104 @@
+// The plan of a library: its entry points as flat lists of kernel calls on numbered buffers, read off a scheduled
+// module.
+#ifndef BAMBAC_CODEGEN_PLAN_PLAN_H
+#define BAMBAC_CODEGEN_PLAN_PLAN_H
+
+#include "dialects/bamba/Bamba.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "runtime/abi.h"
+
+#include <string>
+#include <vector>
+
+namespace bambac::codegen {
+
+/// What the code generator of a target says of a kernel that it has compiled.
+struct KernelCode {
+  std::string name;
+  uint64_t numWorkgroups = 0;
+  uint64_t scratchBytes = 0; ///< of one workgroup
+};
+
+/// Bytes and operations of one launch, or of all launches of an entry point: the numbers of #bamba.cost.
+struct PlanCost {
+  uint64_t weights = 0, states = 0, activations = 0, flops = 0, contextBytes = 0, contextFlops = 0;
+  PlanCost &operator+=(const PlanCost &other);
+};
+
+struct PlanKernel {
+  std::string name, schedule;
+  KernelCode code;
+  PlanCost cost;
+  uint64_t count = 0; ///< launches over all entry points
+};
+
+struct PlanLaunch {
+  uint32_t kernel = 0;
+  SmallVector<bamba_rt_arg> args; ///< one for each argument of the kernel
+};
+
+struct PlanEntry {
+  std::string name;
+  EntryKind kind = EntryKind::Decode;
+  uint32_t batch = 0, chunk = 0;
+  uint64_t arenaBytes = 0;
+  std::vector<PlanLaunch> launches;
+  PlanCost cost;
+};
+
+/// A tensor of the checkpoint.
+struct PlanSource {
+  std::string name;
+  SmallVector<uint64_t> shape;
+};
+
+/// A weight as kernels read it; see bamba_rt_weight for the layout.
+struct PlanWeight {
+  std::string name;
+  bamba_rt_dtype dtype = BAMBA_RT_F32;
+  SmallVector<uint64_t> shape; ///< of the tensor that the kernels see, without padding
+  uint64_t panel = 0, rows = 0, cols = 0, bytes = 0;
+  bool transposed = false;
+  std::vector<PlanSource> sources;
+};
+
+/// A pool of state items, one a sequence slot or a KV page.
+struct PlanState {
+  std::string name;
+  StateKind kind = StateKind::Slot;
+  bamba_rt_dtype dtype = BAMBA_RT_F32;
+  SmallVector<uint64_t> shape; ///< of one item
+  uint64_t itemBytes = 0;
+};
+
+struct Plan {
+  std::string config; ///< JSON, as the module has it
+  std::string target, arch;
+  std::vector<std::string> features; ///< of the processor, by LLVM's names
+  uint32_t vocabSize = 0;
+  uint32_t maxBatch = 0; ///< of the largest decode entry
+  uint32_t maxContext = 0, prefillChunk = 0;
+  uint32_t pageTokens = 0; ///< 0 without attention
+  uint32_t maxPages = 1;   ///< of one sequence
+  uint64_t fingerprint = 0;
+  std::vector<PlanEntry> entries; ///< by kind, then batch, then chunk
+  std::vector<PlanKernel> kernels;
+  std::vector<PlanWeight> weights; ///< those that a launch reads
+  std::vector<PlanState> states;   ///< those that a launch reads or updates
+};
+
+/// Reads the plan off a module whose kernels are scheduled and whose memory is planned; `code` has an item for each of
+/// its kernels. Emits an error and fails where the module is anything else.
+FailureOr<Plan> buildPlan(ModuleOp module, ArrayRef<KernelCode> code);
+
+/// The type of the weight matrices: bf16 where there is one of that type, else f32.
+bamba_rt_dtype weightType(const Plan &plan);
+
+/// The bytes of one element.
+uint64_t bytesOf(bamba_rt_dtype dtype);
+/// "f32", "bf16", "f16" or "i32".
+StringRef nameOf(bamba_rt_dtype dtype);
+
+} // namespace bambac::codegen
+
+#endif // BAMBAC_CODEGEN_PLAN_PLAN_H

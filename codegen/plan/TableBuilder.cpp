@@ -1,0 +1,65 @@
+#include "codegen/plan/TableBuilder.h"
+
+#include "llvm/IR/Constants.h"
+#include "llvm/IR/DataLayout.h"
+#include "llvm/IR/DerivedTypes.h"
+#include "llvm/IR/GlobalVariable.h"
+#include "llvm/Support/ErrorHandling.h"
+
+using namespace bambac;
+using namespace bambac::codegen;
+
+llvm::Constant *TableBuilder::i32(uint64_t value) {
+  return llvm::ConstantInt::get(llvm::Type::getInt32Ty(module.getContext()), value);
+}
+
+llvm::Constant *TableBuilder::i64(uint64_t value) {
+  return llvm::ConstantInt::get(llvm::Type::getInt64Ty(module.getContext()), value);
+}
+
+llvm::Constant *TableBuilder::numbers(ArrayRef<uint64_t> values, size_t size) {
+  SmallVector<uint64_t> filled(values);
+  filled.resize(size);
+  return llvm::ConstantDataArray::get(module.getContext(), filled);
+}
+
+llvm::GlobalVariable *TableBuilder::addConstant(StringRef name, llvm::Constant *value) {
+  auto *global = new llvm::GlobalVariable(module, value->getType(), /*isConstant=*/true,
+                                          llvm::GlobalValue::PrivateLinkage, value, name);
+  global->setUnnamedAddr(llvm::GlobalValue::UnnamedAddr::Global);
+  return global;
+}
+
+llvm::Constant *TableBuilder::string(StringRef text) {
+  return addConstant("text", llvm::ConstantDataArray::getString(module.getContext(), text));
+}
+
+llvm::Constant *TableBuilder::function(StringRef name, llvm::FunctionType *type) {
+  auto *function = llvm::cast<llvm::Function>(module.getOrInsertFunction(name, type).getCallee());
+  function->setVisibility(llvm::GlobalValue::HiddenVisibility);
+  return function;
+}
+
+llvm::Constant *TableBuilder::array(StringRef name, ArrayRef<llvm::Constant *> values) {
+  if (values.empty())
+    return llvm::ConstantPointerNull::get(llvm::PointerType::get(module.getContext(), 0));
+  auto *type = llvm::ArrayType::get(values.front()->getType(), values.size());
+  return addConstant(name, llvm::ConstantArray::get(type, values));
+}
+
+/// A field that is missing, doubled or of another size than in C would shift what the runtime reads.
+llvm::Constant *TableBuilder::makeRecord(ArrayRef<TableField> fields, size_t size) {
+  SmallVector<llvm::Constant *> values;
+  for (const TableField &field : fields)
+    values.push_back(field.value);
+  llvm::Constant *record = llvm::ConstantStruct::getAnon(module.getContext(), values);
+  const llvm::DataLayout &dataLayout = module.getDataLayout();
+  const llvm::StructLayout *layout = dataLayout.getStructLayout(llvm::cast<llvm::StructType>(record->getType()));
+  bool same = layout->getSizeInBytes() == size;
+  for (auto [index, field] : llvm::enumerate(fields))
+    same &= layout->getElementOffset(index) == field.offset &&
+            dataLayout.getTypeAllocSize(field.value->getType()) == field.size;
+  if (!same)
+    llvm::reportFatalInternalError("a table is laid out otherwise than runtime/abi.h says");
+  return record;
+}

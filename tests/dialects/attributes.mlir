@@ -1,0 +1,55 @@
+// Every attribute where it stands, read and printed.
+// RUN: %bambac-opt %s | %bambac-opt | FileCheck %s
+
+// CHECK: module attributes {
+// CHECK-SAME: bamba.config = "{\22vocab_size\22: 256}"
+// CHECK-SAME: bamba.limits = #bamba.limits<max_batch = 2, max_context = 4096, prefill_chunk = 64, page_tokens = 16>
+// CHECK-SAME: bamba.target = #bamba.target<cpu, arch = "x86-64-v4", features = "+avx512f,+fma", vector_bits = 512, vector_registers = 32, cache_bytes = 1048576, fusions = [siblings, epilogue, norm_prologue]>
+module attributes {
+  bamba.config = "{\"vocab_size\": 256}",
+  bamba.limits = #bamba.limits<max_batch = 2, max_context = 4096, prefill_chunk = 64, page_tokens = 16>,
+  bamba.target = #bamba.target<cpu, arch = "x86-64-v4", features = "+avx512f,+fma", vector_bits = 512,
+                               vector_registers = 32, cache_bytes = 1048576,
+                               fusions = [siblings, epilogue, norm_prologue]>} {
+  // CHECK: @weight{{.*}} : tensor<96x128xbf16, #bamba.panel<32>>
+  // CHECK-SAME: bamba.sources = [#bamba.source<"q.weight", [64, 128]>, #bamba.source<"k.weight", [32, 128]>]
+  ml_program.global private @weight(#ml_program.extern<tensor<96x128xbf16, #bamba.panel<32>>>)
+      : tensor<96x128xbf16, #bamba.panel<32>>
+      {bamba.sources = [#bamba.source<"q.weight", [64, 128]>, #bamba.source<"k.weight", [32, 128]>]}
+  // CHECK: @conv{{.*}} bamba.transpose
+  ml_program.global private @conv(#ml_program.extern<tensor<4x320xf32>>) : tensor<4x320xf32>
+      {bamba.sources = [#bamba.source<"conv1d.weight", [320, 1, 4]>], bamba.transpose}
+  // CHECK: @ssm{{.*}}bamba.state = #bamba.state<slot>
+  ml_program.global private mutable @ssm(#ml_program.extern<tensor<?x8x32x32xf32>>) : tensor<?x8x32x32xf32>
+      {bamba.state = #bamba.state<slot>}
+  // CHECK: @keys{{.*}}bamba.state = #bamba.state<page>
+  ml_program.global private mutable @keys(#ml_program.extern<tensor<?x2x16x32xf32>>) : tensor<?x2x16x32xf32>
+      {bamba.state = #bamba.state<page>}
+
+  // CHECK: @kernel
+  // CHECK-SAME: bamba.cost = #bamba.cost<weights = 1, states = 2, activations = 3, flops = 4, context_bytes = 5, context_flops = 6>
+  // CHECK-SAME: bamba.kernel
+  // CHECK-SAME: bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 64], rows = 8, depth = 512, chunk = 0>
+  // CHECK-SAME: bamba.scratch_bytes = 4096 : i64
+  // CHECK-SAME: bamba.workgroups = 3 : i64
+  func.func private @kernel(tensor<4xf32>) -> tensor<4xf32> attributes {
+    bamba.kernel, bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 64], rows = 8, depth = 512, chunk = 0>,
+    bamba.cost = #bamba.cost<weights = 1, states = 2, activations = 3, flops = 4, context_bytes = 5, context_flops = 6>,
+    bamba.workgroups = 3 : i64, bamba.scratch_bytes = 4096 : i64}
+
+  // CHECK: @decode_b2(%{{.*}}: tensor<2xi32> {bamba.input = "tokens"}) -> (tensor<2xi32> {bamba.output = "greedy"})
+  // CHECK-SAME: bamba.arena_bytes = 512 : i64
+  // CHECK-SAME: bamba.entry = #bamba.entry<decode, batch = 2, chunk = 1>
+  func.func @decode_b2(%tokens: tensor<2xi32> {bamba.input = "tokens"}) -> (tensor<2xi32> {bamba.output = "greedy"})
+      attributes {bamba.entry = #bamba.entry<decode, batch = 2, chunk = 1>, bamba.arena_bytes = 512 : i64} {
+    return %tokens : tensor<2xi32>
+  }
+  // CHECK: bamba.entry = #bamba.entry<prefill, batch = 1, chunk = 64>
+  func.func private @prefill_t64() attributes {bamba.entry = #bamba.entry<prefill, batch = 1, chunk = 64>}
+  // CHECK: bamba.entry = #bamba.entry<score, batch = 1, chunk = 64>
+  func.func private @score_t64() attributes {bamba.entry = #bamba.entry<score, batch = 1, chunk = 64>}
+}
+
+// CHECK: module attributes {bamba.target = #bamba.target<cuda, {{.*}}, cache_bytes = 232448>}
+module attributes {bamba.target = #bamba.target<cuda, arch = "sm_90a", features = "", vector_bits = 128,
+                                                vector_registers = 255, cache_bytes = 232448>} {}

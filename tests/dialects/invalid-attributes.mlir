@@ -1,0 +1,250 @@
+// A case for each error of the checks of attributes.
+// RUN: %bambac-opt %s -split-input-file -verify-diagnostics
+
+//===-- attributes --===//
+
+// expected-error @+1 {{expected a positive panel size, found 0}}
+func.func private @f(tensor<4x8xf32, #bamba.panel<0>>)
+
+// -----
+
+// expected-error @+1 {{expected #bamba.panel on a matrix, found a tensor of rank 1}}
+func.func private @f(tensor<4xf32, #bamba.panel<16>>)
+
+// -----
+
+// expected-error @+1 {{expected positive batch and chunk, found 0 and 1}}
+func.func private @f() attributes {bamba.entry = #bamba.entry<decode, batch = 0, chunk = 1>}
+
+// -----
+
+// expected-error @+1 {{expected positive batch and chunk, found 1 and -1}}
+func.func private @f() attributes {bamba.entry = #bamba.entry<score, batch = 1, chunk = -1>}
+
+// -----
+
+// expected-error @+1 {{expected chunk 1 in a decode entry, found 2}}
+func.func private @f() attributes {bamba.entry = #bamba.entry<decode, batch = 4, chunk = 2>}
+
+// -----
+
+// expected-error @+1 {{expected batch 1 in a prefill entry, found 2}}
+func.func private @f() attributes {bamba.entry = #bamba.entry<prefill, batch = 2, chunk = 8>}
+
+// -----
+
+// expected-error @+1 {{expected batch 1 in a score entry, found 2}}
+func.func private @f() attributes {bamba.entry = #bamba.entry<score, batch = 2, chunk = 8>}
+
+// -----
+
+// expected-error @+1 {{expected positive limits, found 0, 4, 4 and 4}}
+module attributes {bamba.limits = #bamba.limits<max_batch = 0, max_context = 4, prefill_chunk = 4, page_tokens = 4>} {}
+
+// -----
+
+// expected-error @+1 {{expected positive limits, found 4, 0, 4 and 4}}
+module attributes {bamba.limits = #bamba.limits<max_batch = 4, max_context = 0, prefill_chunk = 4, page_tokens = 4>} {}
+
+// -----
+
+// expected-error @+1 {{expected positive limits, found 4, 4, 0 and 4}}
+module attributes {bamba.limits = #bamba.limits<max_batch = 4, max_context = 4, prefill_chunk = 0, page_tokens = 4>} {}
+
+// -----
+
+// expected-error @+1 {{expected positive limits, found 4, 4, 4 and 0}}
+module attributes {bamba.limits = #bamba.limits<max_batch = 4, max_context = 4, prefill_chunk = 4, page_tokens = 0>} {}
+
+// -----
+
+// expected-error @+1 {{expected vector_bits to be a power of two from 32, found 16}}
+module attributes {bamba.target = #bamba.target<cpu, arch = "", features = "", vector_bits = 16,
+                                               vector_registers = 16, cache_bytes = 1>} {}
+
+// -----
+
+// expected-error @+1 {{expected vector_bits to be a power of two from 32, found 96}}
+module attributes {bamba.target = #bamba.target<cpu, arch = "", features = "", vector_bits = 96,
+                                               vector_registers = 16, cache_bytes = 1>} {}
+
+// -----
+
+// expected-error @+1 {{expected positive vector_registers and cache_bytes, found 0 and 1}}
+module attributes {bamba.target = #bamba.target<cpu, arch = "", features = "", vector_bits = 256,
+                                               vector_registers = 0, cache_bytes = 1>} {}
+
+// -----
+
+// expected-error @+1 {{expected positive vector_registers and cache_bytes, found 16 and 0}}
+module attributes {bamba.target = #bamba.target<cpu, arch = "", features = "", vector_bits = 256,
+                                               vector_registers = 16, cache_bytes = 0>} {}
+
+// -----
+
+// expected-error @+1 {{expected sizes of a schedule not below zero and rows above it}}
+func.func private @f() attributes {bamba.schedule = #bamba.cpu_schedule<workgroup = [-1], rows = 1, depth = 0, chunk = 0>}
+
+// -----
+
+// expected-error @+1 {{expected sizes of a schedule not below zero and rows above it}}
+func.func private @f() attributes {bamba.schedule = #bamba.cpu_schedule<workgroup = [1], rows = 0, depth = 0, chunk = 0>}
+
+// -----
+
+// expected-error @+1 {{expected sizes of a schedule not below zero and rows above it}}
+func.func private @f() attributes {bamba.schedule = #bamba.cpu_schedule<workgroup = [1], rows = 1, depth = -1, chunk = 0>}
+
+// -----
+
+// expected-error @+1 {{expected sizes of a schedule not below zero and rows above it}}
+func.func private @f() attributes {bamba.schedule = #bamba.cpu_schedule<workgroup = [1], rows = 1, depth = 0, chunk = -1>}
+
+// -----
+
+//===-- discardable attributes: where they stand --===//
+
+// expected-error @+1 {{expected 'bamba.target' on a module, found it on 'func.func'}}
+func.func private @f() attributes {bamba.target}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.limits' on a module, found it on 'func.func'}}
+func.func private @f() attributes {bamba.limits}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.config' on a module, found it on 'func.func'}}
+func.func private @f() attributes {bamba.config = "{}"}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.entry' on a function, found it on 'builtin.module'}}
+module attributes {bamba.entry} {}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.arena_bytes' on a function, found it on 'builtin.module'}}
+module attributes {bamba.arena_bytes} {}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.kernel' on a function, found it on 'builtin.module'}}
+module attributes {bamba.kernel} {}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.schedule' on a function, found it on 'builtin.module'}}
+module attributes {bamba.schedule} {}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.cost' on a function, found it on 'builtin.module'}}
+module attributes {bamba.cost} {}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.workgroups' on a function, found it on 'builtin.module'}}
+module attributes {bamba.workgroups} {}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.scratch_bytes' on a function, found it on 'builtin.module'}}
+module attributes {bamba.scratch_bytes} {}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.sources' on a global, found it on 'builtin.module'}}
+module attributes {bamba.sources} {}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.transpose' on a global, found it on 'builtin.module'}}
+module attributes {bamba.transpose} {}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.state' on a global, found it on 'builtin.module'}}
+module attributes {bamba.state} {}
+
+// -----
+
+//===-- discardable attributes: what they are --===//
+
+// expected-error @+1 {{expected 'bamba.target' to be #bamba.target, found 1}}
+module attributes {bamba.target = 1} {}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.limits' to be #bamba.limits, found 1}}
+module attributes {bamba.limits = 1} {}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.config' to be a string, found 1}}
+module attributes {bamba.config = 1} {}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.entry' to be #bamba.entry, found 1}}
+func.func private @f() attributes {bamba.entry = 1}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.arena_bytes' to be an integer, found "1"}}
+func.func private @f() attributes {bamba.arena_bytes = "1"}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.kernel' to be a unit, found 1}}
+func.func private @f() attributes {bamba.kernel = 1}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.schedule' to be #bamba.cpu_schedule, found 1}}
+func.func private @f() attributes {bamba.schedule = 1}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.cost' to be #bamba.cost, found 1}}
+func.func private @f() attributes {bamba.cost = 1}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.workgroups' to be an integer, found "1"}}
+func.func private @f() attributes {bamba.workgroups = "1"}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.scratch_bytes' to be an integer, found "1"}}
+func.func private @f() attributes {bamba.scratch_bytes = "1"}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.sources' to be a list of #bamba.source, found 1}}
+ml_program.global private @g(#ml_program.extern<tensor<4xf32>>) : tensor<4xf32> {bamba.sources = 1}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.sources' to be a list of #bamba.source, found []}}
+ml_program.global private @g(#ml_program.extern<tensor<4xf32>>) : tensor<4xf32> {bamba.sources = []}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.sources' to be a list of #bamba.source, found [1]}}
+ml_program.global private @g(#ml_program.extern<tensor<4xf32>>) : tensor<4xf32> {bamba.sources = [1]}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.transpose' to be a unit, found 1}}
+ml_program.global private @g(#ml_program.extern<tensor<4xf32>>) : tensor<4xf32> {bamba.transpose = 1}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.state' to be #bamba.state, found 1}}
+ml_program.global private @g(#ml_program.extern<tensor<4xf32>>) : tensor<4xf32> {bamba.state = 1}
+
+// -----
+
+// expected-error @+1 {{unknown attribute 'bamba.color'}}
+func.func private @f() attributes {bamba.color}

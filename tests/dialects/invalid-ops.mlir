@@ -1,0 +1,252 @@
+// A case for each error of the checks of the ops without state.
+// RUN: %bambac-opt %s -split-input-file -verify-diagnostics
+
+//===-- embedding --===//
+
+func.func @f(%t: tensor<4xi32>, %w: tensor<256x128xbf16>, %init: tensor<3x128xf32>) {
+  // expected-error @+1 {{expected 'outs' of shape [4, 128], found [3, 128]}}
+  %x = bamba.embedding ins(%t, %w : tensor<4xi32>, tensor<256x128xbf16>) outs(%init : tensor<3x128xf32>)
+  return
+}
+
+// -----
+
+func.func @f(%t: tensor<4xi32>, %w: tensor<256x128xbf16>, %init: tensor<4x127xf32>) {
+  // expected-error @+1 {{expected 'outs' of shape [4, 128], found [4, 127]}}
+  %x = bamba.embedding ins(%t, %w : tensor<4xi32>, tensor<256x128xbf16>) outs(%init : tensor<4x127xf32>)
+  return
+}
+
+// -----
+
+//===-- rms_norm --===//
+
+func.func @f(%x: tensor<4x8xf32>, %w: tensor<9xf32>, %init: tensor<4x8xf32>) {
+  // expected-error @+1 {{expected 'weight' of shape [8], found [9]}}
+  %y = bamba.rms_norm ins(%x, %w : tensor<4x8xf32>, tensor<9xf32>) outs(%init : tensor<4x8xf32>) eps(1.0e-05)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x8xf32>, %w: tensor<8xf32>, %init: tensor<4x9xf32>) {
+  // expected-error @+1 {{expected 'outs' of shape [4, 8], found [4, 9]}}
+  %y = bamba.rms_norm ins(%x, %w : tensor<4x8xf32>, tensor<8xf32>) outs(%init : tensor<4x9xf32>) eps(1.0e-05)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x8xf32>, %w: tensor<8xf32>, %init: tensor<4x8xf32>) {
+  // expected-error @+1 {{expected eps greater than 0, found 0}}
+  %y = bamba.rms_norm ins(%x, %w : tensor<4x8xf32>, tensor<8xf32>) outs(%init : tensor<4x8xf32>) eps(0.0)
+  return
+}
+
+// -----
+
+//===-- gated_rms_norm --===//
+
+func.func @f(%x: tensor<4x8xf32>, %z: tensor<4x16xf32>, %w: tensor<8xf32>, %init: tensor<4x8xf32>) {
+  // expected-error @+1 {{expected 'gate' of shape [4, 8], found [4, 16]}}
+  %y = bamba.gated_rms_norm ins(%x, %z, %w : tensor<4x8xf32>, tensor<4x16xf32>, tensor<8xf32>)
+                            outs(%init : tensor<4x8xf32>) eps(1.0e-05)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x8xf32>, %z: tensor<4x8xf32>, %w: tensor<9xf32>, %init: tensor<4x8xf32>) {
+  // expected-error @+1 {{expected 'weight' of shape [8], found [9]}}
+  %y = bamba.gated_rms_norm ins(%x, %z, %w : tensor<4x8xf32>, tensor<4x8xf32>, tensor<9xf32>)
+                            outs(%init : tensor<4x8xf32>) eps(1.0e-05)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x8xf32>, %z: tensor<4x8xf32>, %w: tensor<8xf32>, %init: tensor<3x8xf32>) {
+  // expected-error @+1 {{expected 'outs' of shape [4, 8], found [3, 8]}}
+  %y = bamba.gated_rms_norm ins(%x, %z, %w : tensor<4x8xf32>, tensor<4x8xf32>, tensor<8xf32>)
+                            outs(%init : tensor<3x8xf32>) eps(1.0e-05)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x8xf32>, %z: tensor<4x8xf32>, %w: tensor<8xf32>, %init: tensor<4x8xf32>) {
+  // expected-error @+1 {{expected eps greater than 0, found -1.0}}
+  %y = bamba.gated_rms_norm ins(%x, %z, %w : tensor<4x8xf32>, tensor<4x8xf32>, tensor<8xf32>)
+                            outs(%init : tensor<4x8xf32>) eps(-1.0)
+  return
+}
+
+// -----
+
+//===-- linear --===//
+
+func.func @f(%x: tensor<4x8xf32>, %w: tensor<6x9xbf16>, %init: tensor<4x6xf32>) {
+  // expected-error @+1 {{expected 'weight' of shape [?, 8], found [6, 9]}}
+  %y = bamba.linear ins(%x, %w : tensor<4x8xf32>, tensor<6x9xbf16>) outs(%init : tensor<4x6xf32>) acc(f32)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x8xf32>, %w: tensor<1x9x16xbf16>, %init: tensor<4x6xf32>) {
+  // expected-error @+1 {{expected 'weight' of shape [?, 8, ?], found [1, 9, 16]}}
+  %y = bamba.linear ins(%x, %w : tensor<4x8xf32>, tensor<1x9x16xbf16>) outs(%init : tensor<4x6xf32>) acc(f32)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x8xf32>, %w: tensor<6x8xbf16>, %init: tensor<4x7xf32>) {
+  // expected-error @+1 {{expected 'outs' of shape [4, 6], found [4, 7]}}
+  %y = bamba.linear ins(%x, %w : tensor<4x8xf32>, tensor<6x8xbf16>) outs(%init : tensor<4x7xf32>) acc(f32)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x8xf32>, %w: tensor<6x8xbf16>, %init: tensor<3x6xf32>) {
+  // expected-error @+1 {{expected 'outs' of shape [4, 6], found [3, 6]}}
+  %y = bamba.linear ins(%x, %w : tensor<4x8xf32>, tensor<6x8xbf16>) outs(%init : tensor<3x6xf32>) acc(f32)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x8xf32>, %w: tensor<6x8xbf16>, %b: tensor<7xf32>, %init: tensor<4x6xf32>) {
+  // expected-error @+1 {{expected 'bias' of shape [6], found [7]}}
+  %y = bamba.linear ins(%x, %w : tensor<4x8xf32>, tensor<6x8xbf16>) bias(%b : tensor<7xf32>) outs(%init : tensor<4x6xf32>) acc(f32)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x8xf32>, %w: tensor<6x8xbf16>, %init: tensor<4x6xf32>) {
+  // expected-error @+1 {{expected acc to be a float type, found 'i32'}}
+  %y = bamba.linear ins(%x, %w : tensor<4x8xf32>, tensor<6x8xbf16>) outs(%init : tensor<4x6xf32>) acc(i32)
+  return
+}
+
+// -----
+
+//===-- rope --===//
+
+func.func @f(%x: tensor<4x64xf32>, %p: tensor<5xi32>, %init: tensor<4x64xf32>) {
+  // expected-error @+1 {{expected 'positions' of shape [4], found [5]}}
+  %y = bamba.rope ins(%x, %p : tensor<4x64xf32>, tensor<5xi32>) outs(%init : tensor<4x64xf32>)
+                  head_dim(32) rotary_dim(32) theta(1.0e+04)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x64xf32>, %p: tensor<4xi32>, %init: tensor<4x32xf32>) {
+  // expected-error @+1 {{expected 'outs' of shape [4, 64], found [4, 32]}}
+  %y = bamba.rope ins(%x, %p : tensor<4x64xf32>, tensor<4xi32>) outs(%init : tensor<4x32xf32>)
+                  head_dim(32) rotary_dim(32) theta(1.0e+04)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x64xf32>, %p: tensor<4xi32>, %init: tensor<4x64xf32>) {
+  // expected-error @+1 {{expected head_dim greater than 0, found 0}}
+  %y = bamba.rope ins(%x, %p : tensor<4x64xf32>, tensor<4xi32>) outs(%init : tensor<4x64xf32>)
+                  head_dim(0) rotary_dim(0) theta(1.0e+04)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x64xf32>, %p: tensor<4xi32>, %init: tensor<4x64xf32>) {
+  // expected-error @+1 {{expected the width of the input to be a multiple of 24, found 64}}
+  %y = bamba.rope ins(%x, %p : tensor<4x64xf32>, tensor<4xi32>) outs(%init : tensor<4x64xf32>)
+                  head_dim(24) rotary_dim(24) theta(1.0e+04)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x64xf32>, %p: tensor<4xi32>, %init: tensor<4x64xf32>) {
+  // expected-error @+1 {{expected theta greater than 0, found 0}}
+  %y = bamba.rope ins(%x, %p : tensor<4x64xf32>, tensor<4xi32>) outs(%init : tensor<4x64xf32>)
+                  head_dim(32) rotary_dim(32) theta(0.0)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x64xf32>, %p: tensor<4xi32>, %init: tensor<4x64xf32>) {
+  // expected-error @+1 {{expected rotary_dim to be even and from 0 to 32, found 34}}
+  %y = bamba.rope ins(%x, %p : tensor<4x64xf32>, tensor<4xi32>) outs(%init : tensor<4x64xf32>)
+                  head_dim(32) rotary_dim(34) theta(1.0e+04)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x64xf32>, %p: tensor<4xi32>, %init: tensor<4x64xf32>) {
+  // expected-error @+1 {{expected rotary_dim to be even and from 0 to 32, found 15}}
+  %y = bamba.rope ins(%x, %p : tensor<4x64xf32>, tensor<4xi32>) outs(%init : tensor<4x64xf32>)
+                  head_dim(32) rotary_dim(15) theta(1.0e+04)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x64xf32>, %p: tensor<4xi32>, %init: tensor<4x64xf32>) {
+  // expected-error @+1 {{expected rotary_dim to be even and from 0 to 32, found -2}}
+  %y = bamba.rope ins(%x, %p : tensor<4x64xf32>, tensor<4xi32>) outs(%init : tensor<4x64xf32>)
+                  head_dim(32) rotary_dim(-2) theta(1.0e+04)
+  return
+}
+
+// -----
+
+//===-- swiglu --===//
+
+func.func @f(%g: tensor<4x8xf32>, %u: tensor<4x9xf32>, %init: tensor<4x8xf32>) {
+  // expected-error @+1 {{expected 'up' of shape [4, 8], found [4, 9]}}
+  %y = bamba.swiglu ins(%g, %u : tensor<4x8xf32>, tensor<4x9xf32>) outs(%init : tensor<4x8xf32>)
+  return
+}
+
+// -----
+
+func.func @f(%g: tensor<4x8xf32>, %u: tensor<4x8xf32>, %init: tensor<4x9xf32>) {
+  // expected-error @+1 {{expected 'outs' of shape [4, 8], found [4, 9]}}
+  %y = bamba.swiglu ins(%g, %u : tensor<4x8xf32>, tensor<4x8xf32>) outs(%init : tensor<4x9xf32>)
+  return
+}
+
+// -----
+
+//===-- last_token --===//
+
+func.func @f(%x: tensor<8x16xf32>, %c: tensor<2xi32>, %init: tensor<3x16xf32>) {
+  // expected-error @+1 {{expected 'outs' of shape [2, 16], found [3, 16]}}
+  %y = bamba.last_token ins(%x, %c : tensor<8x16xf32>, tensor<2xi32>) outs(%init : tensor<3x16xf32>)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<7x16xf32>, %c: tensor<2xi32>, %init: tensor<2x16xf32>) {
+  // expected-error @+1 {{expected the number of rows to be a multiple of 2, found 7}}
+  %y = bamba.last_token ins(%x, %c : tensor<7x16xf32>, tensor<2xi32>) outs(%init : tensor<2x16xf32>)
+  return
+}
+
+// -----
+
+//===-- argmax --===//
+
+func.func @f(%x: tensor<4x8xf32>, %init: tensor<5xi32>) {
+  // expected-error @+1 {{expected 'outs' of shape [4], found [5]}}
+  %y = bamba.argmax ins(%x : tensor<4x8xf32>) outs(%init : tensor<5xi32>)
+  return
+}
