@@ -1,0 +1,90 @@
+// Kernels cut into workgroups: see TileWorkgroups in Passes.td.
+#include "codegen/cpu/Passes.h"
+#include "mlir/Dialect/SCF/Transforms/TileUsingInterface.h"
+#include "mlir/Dialect/Tensor/Transforms/Transforms.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace bambac::codegen {
+#define GEN_PASS_DEF_TILEWORKGROUPS
+#include "codegen/cpu/Passes.h.inc"
+
+namespace {
+
+/// The op whose iterations the schedule cuts: the last one that can be tiled.
+TilingInterface getRoot(func::FuncOp kernel) {
+  for (Operation &op : llvm::reverse(kernel.getBody().front()))
+    if (isa<TilingInterface>(op) && isa<DestinationStyleOpInterface>(op))
+      return cast<TilingInterface>(op);
+  return {};
+}
+
+/// All results of the kernel come from its root, so that they can be computed tile by tile.
+bool returnsOnlyRoot(func::FuncOp kernel, Operation *root) {
+  Operation *terminator = kernel.getBody().front().getTerminator();
+  return llvm::all_of(terminator->getOperands(), [&](Value value) { return value.getDefiningOp() == root; });
+}
+
+LogicalResult tile(RewriterBase &rewriter, func::FuncOp kernel, TilingInterface root, ArrayRef<int64_t> workgroup) {
+  if (!returnsOnlyRoot(kernel, root))
+    return kernel.emitError() << "expected a kernel with several roots to be one workgroup";
+  rewriter.setInsertionPoint(root);
+  scf::SCFTileAndFuseOptions options;
+  options.tilingOptions.setLoopType(scf::SCFTilingOptions::LoopType::ForallOp);
+  options.tilingOptions.setTileSizes(getAsIndexOpFoldResult(kernel.getContext(), workgroup));
+  // Slices of slices become one, so that fusion sees the producer through them.
+  RewritePatternSet cleanup(kernel.getContext());
+  tensor::populateMergeConsecutiveInsertExtractSlicePatterns(cleanup);
+  options.cleanupPatterns = FrozenRewritePatternSet(std::move(cleanup));
+  FailureOr<scf::SCFTileAndFuseResult> tiled = scf::tileConsumerAndFuseProducersUsingSCF(rewriter, root, options);
+  if (failed(tiled))
+    return kernel.emitError() << "cannot be cut into workgroups of " << workgroup << " of '" << root->getName() << "'";
+  SmallVector<Value> results;
+  for (Value result : root->getResults())
+    results.push_back(tiled->replacements.lookup(result));
+  rewriter.replaceOp(root, results);
+  return success();
+}
+
+/// Workgroups that hold the whole of a dimension need no loop over it.
+SmallVector<int64_t> getTileSizes(OpBuilder &builder, TilingInterface root, ArrayRef<int64_t> workgroup) {
+  SmallVector<int64_t> sizes(workgroup);
+  builder.setInsertionPoint(root);
+  SmallVector<Range> domain = root.getIterationDomain(builder);
+  sizes.resize(domain.size(), 0);
+  for (auto [size, range] : llvm::zip(sizes, domain))
+    if (std::optional<int64_t> extent = getConstantIntValue(range.size); extent && size >= *extent)
+      size = 0;
+  return sizes;
+}
+
+struct TileWorkgroups : impl::TileWorkgroupsBase<TileWorkgroups> {
+  void runOnOperation() override {
+    func::FuncOp kernel = getOperation();
+    if (!kernel->hasAttr(attr::kKernel) || kernel.isExternal())
+      return;
+    auto schedule = kernel->getAttrOfType<CpuScheduleAttr>(attr::kSchedule);
+    if (!schedule) {
+      kernel.emitError() << "expected the attribute '" << attr::kSchedule << "' on a kernel";
+      return signalPassFailure();
+    }
+    TilingInterface root = getRoot(kernel);
+    if (!root)
+      return;
+    IRRewriter rewriter(&getContext());
+    SmallVector<int64_t> sizes = getTileSizes(rewriter, root, schedule.getWorkgroup());
+    if (llvm::any_of(sizes, [](int64_t size) { return size != 0; }) && failed(tile(rewriter, kernel, root, sizes)))
+      return signalPassFailure();
+    // The producers that were fused remain as dead code.
+    RewritePatternSet patterns(&getContext());
+    for (Dialect *dialect : getContext().getLoadedDialects())
+      if (isa<tensor::TensorDialect, affine::AffineDialect, scf::SCFDialect>(dialect))
+        dialect->getCanonicalizationPatterns(patterns);
+    tensor::populateMergeConsecutiveInsertExtractSlicePatterns(patterns);
+    if (failed(applyPatternsGreedily(kernel, std::move(patterns))))
+      return signalPassFailure();
+  }
+};
+
+} // namespace
+} // namespace bambac::codegen

@@ -1,0 +1,106 @@
+// Ops that move or combine elements one by one: swiglu, embedding, last_token, kv_append; and argmax.
+#include "codegen/cpu/emit/Ops.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include <limits>
+
+namespace bambac::codegen {
+
+/// Registers that a pass over a row works on side by side.
+static constexpr int64_t kRegisters = 2;
+
+LogicalResult emitOp(Emitter &e, SwigluOp op, SwigluOp::Adaptor buffers) {
+  Value gate = buffers.getGate();
+  e.loop(e.dim(gate, 0), [&](Value row) {
+    e.columns(e.dim(gate, 1), kRegisters * e.getLanes(), [&](Value column, Lanes lanes) {
+      Value value = e.mulf(e.silu(e.load(gate, {row, column}, lanes)), e.load(buffers.getUp(), {row, column}, lanes));
+      e.store(value, buffers.getInit(), {row, column}, lanes);
+    });
+  });
+  return success();
+}
+
+/// Copies `size` elements along the last dimension.
+static void copyRow(Emitter &e, Value source, ArrayRef<Value> from, Value target, ArrayRef<Value> to, Value size) {
+  e.columns(size, kRegisters * e.getLanes(), [&](Value column, Lanes lanes) {
+    SmallVector<Value> readAt(from), writeAt(to);
+    readAt.back() = e.add(readAt.back(), column);
+    writeAt.back() = e.add(writeAt.back(), column);
+    e.store(e.load(source, readAt, lanes), target, writeAt, lanes);
+  });
+}
+
+LogicalResult emitOp(Emitter &e, EmbeddingOp op, EmbeddingOp::Adaptor buffers) {
+  Value out = buffers.getInit(), zero = e.index(0);
+  e.loop(e.dim(out, 0), [&](Value row) {
+    Value token = e.loadIndex(buffers.getTokens(), {row});
+    copyRow(e, buffers.getTable(), {token, zero}, out, {row, zero}, e.dim(out, 1));
+  });
+  return success();
+}
+
+LogicalResult emitOp(Emitter &e, LastTokenOp op, LastTokenOp::Adaptor buffers) {
+  Value input = buffers.getInput(), out = buffers.getInit(), batch = e.dim(out, 0), zero = e.index(0);
+  Value tokens = e.div(e.dim(input, 0), batch);
+  e.loop(batch, [&](Value sequence) {
+    Value count = e.max(e.loadIndex(buffers.getCounts(), {sequence}), e.index(1));
+    Value row = e.add(e.mul(sequence, tokens), e.add(count, -1));
+    copyRow(e, input, {row, zero}, out, {sequence, zero}, e.dim(out, 1));
+  });
+  return success();
+}
+
+LogicalResult emitOp(Emitter &e, KvAppendOp op, KvAppendOp::Adaptor buffers) {
+  Value keys = buffers.getK(), pages = buffers.getPages(), cache = buffers.getKCache(), zero = e.index(0);
+  Value rows = e.dim(keys, 0), tokens = e.div(rows, e.dim(pages, 0));
+  Value pageTokens = e.dim(cache, 2), headDim = e.dim(cache, 3);
+  e.loop(rows, [&](Value row) {
+    Value position = e.loadIndex(buffers.getPositions(), {row});
+    e.when(e.less(e.index(-1), position), [&] {
+      Value block = e.div(position, pageTokens);
+      Value page = e.loadIndex(pages, {e.div(row, tokens), block});
+      Value place = e.sub(position, e.mul(block, pageTokens));
+      e.loop(e.dim(cache, 1), [&](Value head) {
+        Value column = e.mul(head, headDim);
+        copyRow(e, keys, {row, column}, cache, {page, head, place, zero}, headDim);
+        copyRow(e, buffers.getV(), {row, column}, buffers.getVCache(), {page, head, place, zero}, headDim);
+      });
+    });
+  });
+  return success();
+}
+
+/// Each lane keeps the largest element it saw and its column; then the lanes are compared.
+LogicalResult emitOp(Emitter &e, ArgmaxOp op, ArgmaxOp::Adaptor buffers) {
+  OpBuilder &b = e.getBuilder();
+  Location loc = e.getLoc();
+  Value input = buffers.getInput();
+  int64_t width = kRegisters * e.getLanes();
+  auto columnsType = VectorType::get(width, b.getI32Type());
+  Value lowest = e.splat(-std::numeric_limits<float>::infinity(), width);
+  Value noColumns = arith::ConstantOp::create(b, loc, b.getZeroAttr(columnsType));
+  SmallVector<int32_t> numbers = llvm::to_vector(llvm::seq<int32_t>(0, width));
+  Value steps = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(columnsType, ArrayRef(numbers)));
+  e.loop(e.dim(input, 0), [&](Value row) {
+    SmallVector<Value> best =
+        e.columns(e.dim(input, 1), width, {lowest, noColumns}, [&](Value column, Lanes lanes, ValueRange values) {
+          Value loaded = e.load(input, {row, column}, lanes);
+          if (lanes.mask)
+            loaded = e.select(lanes.mask, loaded, lowest);
+          Value first = arith::IndexCastOp::create(b, loc, b.getI32Type(), column);
+          Value places = arith::AddIOp::create(b, loc, vector::BroadcastOp::create(b, loc, columnsType, first), steps);
+          Value larger = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, loaded, values[0]);
+          return SmallVector<Value>{e.select(larger, loaded, values[0]), e.select(larger, places, values[1])};
+        });
+    Value largest = e.broadcast(e.largest(best[0]), width);
+    Value isLargest = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, best[0], largest);
+    Value none =
+        arith::ConstantOp::create(b, loc, DenseElementsAttr::get(columnsType, std::numeric_limits<int32_t>::max()));
+    Value first = vector::ReductionOp::create(b, loc, vector::CombiningKind::MINSI, e.select(isLargest, best[1], none));
+    memref::StoreOp::create(b, loc, first, buffers.getInit(), row);
+  });
+  return success();
+}
+
+} // namespace bambac::codegen

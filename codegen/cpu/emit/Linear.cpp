@@ -1,0 +1,166 @@
+// linear: a panel of outputs at a time, a tile of rows in registers.
+//
+// A short input reads each panel once, in one stream over the whole depth: memory sets the speed. A tall input reads it
+// once for every row tile, so that it is cut along the depth into blocks that stay in cache, and bf16 is converted once
+// a block; sums wait in the result between blocks.
+#include "codegen/cpu/emit/Ops.h"
+#include "codegen/cpu/emit/RegisterTile.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+namespace bambac::codegen {
+namespace {
+
+constexpr int64_t kCacheLine = 64;
+/// How far ahead of its use a weight is asked for, in bytes.
+constexpr int64_t kAhead = 3072;
+
+class LinearEmitter {
+public:
+  LinearEmitter(Emitter &emitter, LinearOp::Adaptor buffers)
+      : e(emitter), input(buffers.getInput()), weight(buffers.getWeight()), bias(buffers.getBias()),
+        out(buffers.getInit()), panelWidth(cast<MemRefType>(weight.getType()).getDimSize(2)), rows(e.dim(out, 0)),
+        depth(cast<MemRefType>(input.getType()).getDimSize(1)),
+        isBf16(getElementTypeOrSelf(weight.getType()).isBF16()) {
+    rowTile = e.getSchedule() ? std::max<int64_t>(e.getSchedule().getRows(), 1) : 1;
+    block = e.getSchedule() ? e.getSchedule().getDepth() : 0;
+    if (block <= 0 || block > depth)
+      block = depth;
+  }
+
+  void emit() {
+    Value columns = e.dim(out, 1);
+    e.columns(columns, panelWidth, [&](Value column, Lanes lanes) {
+      Value panel = e.div(column, e.index(panelWidth));
+      std::optional<int64_t> rowCount = getConstantIntValue(rows);
+      if (rowCount && *rowCount <= rowTile)
+        emitShort(panel, column, lanes);
+      else
+        emitTall(panel, column, lanes);
+    });
+  }
+
+private:
+  Value getStart(Value column, Lanes lanes) { return bias ? e.load(bias, {column}, lanes) : e.splat(0.0, lanes.width); }
+
+  /// All of the depth at once.
+  void emitShort(Value panel, Value column, Lanes lanes) {
+    Value start = split(getStart(column, lanes));
+    e.rowTiles(e.index(0), rows, rowTile, [&](Value row, int64_t count) {
+      SmallVector<Value> sums = accumulate(e, SmallVector<Value>(count, start), e.index(0), e.index(depth),
+                                           {[&](int64_t r, Value k) { return e.load(input, {e.add(row, r), k}); },
+                                            [&](Value k) { return loadSplit(panel, k); }});
+      for (auto [r, sum] : llvm::enumerate(sums))
+        e.store(join(sum), out, {e.add(row, r), column}, lanes);
+    });
+  }
+
+  /// The weights of a panel at a depth; in bf16, those of even columns before those of odd ones. A pair of bf16 is a
+  /// 32-bit number whose halves are f32 after a shift or a mask, half the work of widening each.
+  Value loadSplit(Value panel, Value k) {
+    OpBuilder &b = e.getBuilder();
+    Location loc = e.getLoc();
+    prefetch(panel, k);
+    if (!isBf16)
+      return e.load(weight, {panel, k, e.index(0)}, {panelWidth, Value()});
+    auto stored = VectorType::get(panelWidth, b.getBF16Type());
+    auto pairs = VectorType::get(panelWidth / 2, b.getI32Type()), halves = pairs.clone(b.getF32Type());
+    auto constant = [&](int32_t value) {
+      return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(pairs, value));
+    };
+    Value loaded = vector::LoadOp::create(b, loc, stored, weight, ValueRange{panel, k, e.index(0)});
+    Value packed = vector::BitCastOp::create(b, loc, pairs, loaded);
+    Value even = arith::ShLIOp::create(b, loc, packed, constant(16));
+    Value odd = arith::AndIOp::create(b, loc, packed, constant(static_cast<int32_t>(0xFFFF0000)));
+    return vector::ShuffleOp::create(b, loc, vector::BitCastOp::create(b, loc, halves, even),
+                                     vector::BitCastOp::create(b, loc, halves, odd),
+                                     llvm::to_vector(llvm::seq<int64_t>(0, panelWidth)));
+  }
+
+  /// Columns in the order of loadSplit.
+  Value split(Value columns) {
+    return permute(columns, [&](int64_t i) { return i < panelWidth / 2 ? 2 * i : 2 * i - panelWidth + 1; });
+  }
+
+  /// Columns of loadSplit in their own order.
+  Value join(Value columns) {
+    return permute(columns, [&](int64_t i) { return i / 2 + i % 2 * (panelWidth / 2); });
+  }
+
+  Value permute(Value columns, llvm::function_ref<int64_t(int64_t)> getSource) {
+    if (!isBf16)
+      return columns;
+    SmallVector<int64_t> order = llvm::map_to_vector(llvm::seq<int64_t>(0, panelWidth), getSource);
+    return vector::ShuffleOp::create(e.getBuilder(), e.getLoc(), columns, columns, order);
+  }
+
+  /// Asks for the weights that come some time later. They lie in one stream, but with several rows the processor does
+  /// not look far enough ahead by itself. Beyond the last panel the address is not one of the weight's: hence integers.
+  void prefetch(Value panel, Value k) {
+    OpBuilder &b = e.getBuilder();
+    Location loc = e.getLoc();
+    int64_t bytes = panelWidth * (isBf16 ? 2 : 4);
+    Value base = memref::ExtractAlignedPointerAsIndexOp::create(b, loc, weight);
+    Value offset = memref::ExtractStridedMetadataOp::create(b, loc, weight).getOffset();
+    Value line = e.add(e.mul(panel, depth), k);
+    Value place = e.add(base, e.add(e.mul(offset, isBf16 ? 2 : 4), e.add(e.mul(line, bytes), kAhead)));
+    for (int64_t at = 0; at < bytes; at += kCacheLine) {
+      Value address = arith::IndexCastOp::create(b, loc, b.getI64Type(), e.add(place, at));
+      Value pointer = LLVM::IntToPtrOp::create(b, loc, LLVM::LLVMPointerType::get(b.getContext()), address);
+      LLVM::Prefetch::create(b, loc, pointer, /*rw=*/0, /*hint=*/3, /*cache=*/1);
+    }
+  }
+
+  /// Block by block of the depth, with the sums in the result.
+  void emitTall(Value panel, Value column, Lanes lanes) {
+    Value start = getStart(column, lanes);
+    e.loop(rows, [&](Value row) { e.store(start, out, {row, column}, lanes); });
+    Value converted = isBf16 ? e.scratch({block, panelWidth}) : Value();
+    e.loop(e.index(0), e.index(depth), block, [&](Value first) {
+      Value size = e.partSize(e.index(depth), first, block);
+      if (isBf16)
+        e.loop(size, [&](Value k) {
+          Value loaded = e.load(weight, {panel, e.add(first, k), e.index(0)}, {panelWidth, Value()});
+          e.store(loaded, converted, {k, e.index(0)}, {panelWidth, Value()});
+        });
+      auto getWeights = [&](Value k) {
+        return isBf16 ? e.load(converted, {k, e.index(0)}, {panelWidth, Value()})
+                      : e.load(weight, {panel, e.add(first, k), e.index(0)}, {panelWidth, Value()});
+      };
+      e.rowTiles(e.index(0), rows, rowTile, [&](Value row, int64_t count) {
+        SmallVector<Value> sums;
+        for (int64_t r = 0; r < count; ++r)
+          sums.push_back(e.load(out, {e.add(row, r), column}, lanes));
+        sums = accumulate(
+            e, sums, e.index(0), size,
+            {[&](int64_t r, Value k) { return e.load(input, {e.add(row, r), e.add(first, k)}); }, getWeights});
+        for (auto [r, sum] : llvm::enumerate(sums))
+          e.store(sum, out, {e.add(row, r), column}, lanes);
+      });
+    });
+  }
+
+  Emitter &e;
+  Value input, weight, bias, out;
+  int64_t panelWidth;
+  Value rows;
+  int64_t depth;
+  bool isBf16;
+  int64_t rowTile = 1, block = 0;
+};
+
+} // namespace
+
+LogicalResult emitOp(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers) {
+  if (op.getWeight().getType().getRank() != 3)
+    return op.emitOpError() << "expected a weight in panels, found one without the encoding #bamba.panel";
+  if (!getElementTypeOrSelf(op.getInit().getType()).isF32())
+    return op.emitOpError() << "expected an f32 result, found " << op.getInit().getType();
+  LinearEmitter(emitter, buffers).emit();
+  return success();
+}
+
+} // namespace bambac::codegen

@@ -1,0 +1,54 @@
+// Sums in registers over a depth.
+#include "codegen/cpu/emit/RegisterTile.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+
+namespace bambac::codegen {
+
+/// Sums under way that hide the latency of a fused multiply-add: four cycles, two units.
+static constexpr int64_t kSumsUnderWay = 8;
+
+/// One step of every row at `depth`.
+static void step(Emitter &e, MutableArrayRef<Value> sums, Value depth, TileFactors factors) {
+  Value vector = factors.vector(depth);
+  int64_t width = cast<VectorType>(vector.getType()).getDimSize(0);
+  for (auto [row, sum] : llvm::enumerate(sums))
+    sum = e.fma(e.broadcast(factors.scalar(row, depth), width), vector, sum);
+}
+
+/// How many depths run side by side.
+static int64_t chooseSplits(Emitter &e, ArrayRef<Value> sums, Value begin, Value end) {
+  std::optional<int64_t> first = getConstantIntValue(begin), last = getConstantIntValue(end);
+  if (!first || !last)
+    return 1;
+  int64_t registers = cast<VectorType>(sums[0].getType()).getDimSize(0) / e.getLanes() * sums.size();
+  int64_t splits = kSumsUnderWay / std::max<int64_t>(registers, 1);
+  return *last - *first >= splits ? std::max<int64_t>(splits, 1) : 1;
+}
+
+SmallVector<Value> accumulate(Emitter &e, SmallVector<Value> sums, Value begin, Value end, TileFactors factors) {
+  int64_t rows = sums.size(), splits = chooseSplits(e, sums, begin, end);
+  SmallVector<Value> carried = sums;
+  for (int64_t split = 1; split < splits; ++split)
+    for (Value sum : sums)
+      carried.push_back(e.constantLike(sum, 0.0));
+  Value whole = splits == 1 ? end : e.add(begin, e.mul(e.div(e.sub(end, begin), e.index(splits)), splits));
+  carried = e.loop(begin, whole, splits, carried, [&](Value depth, ValueRange values) {
+    SmallVector<Value> next(values);
+    for (int64_t split = 0; split < splits; ++split)
+      step(e, MutableArrayRef(next).slice(split * rows, rows), e.add(depth, split), factors);
+    return next;
+  });
+  for (int64_t split = 1; split < splits; ++split)
+    for (int64_t row = 0; row < rows; ++row)
+      carried[row] = e.addf(carried[row], carried[split * rows + row]);
+  carried.resize(rows);
+  if (splits == 1)
+    return carried;
+  return e.loop(whole, end, 1, carried, [&](Value depth, ValueRange values) {
+    SmallVector<Value> next(values);
+    step(e, next, depth, factors);
+    return next;
+  });
+}
+
+} // namespace bambac::codegen

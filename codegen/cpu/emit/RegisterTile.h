@@ -1,0 +1,23 @@
+// The inner kernel of everything that multiplies matrices: a tile of sums that stays in registers.
+#ifndef BAMBAC_CODEGEN_CPU_EMIT_REGISTERTILE_H
+#define BAMBAC_CODEGEN_CPU_EMIT_REGISTERTILE_H
+
+#include "codegen/cpu/emit/Emitter.h"
+
+namespace bambac::codegen {
+
+/// Where the factors of a tile of sums come from.
+struct TileFactors {
+  /// The scalar of a row at a depth.
+  llvm::function_ref<Value(int64_t row, Value depth)> scalar;
+  /// The vector at a depth.
+  llvm::function_ref<Value(Value depth)> vector;
+};
+
+/// Adds to each of `sums`, a vector for each row, the products of its scalars and the vectors over the depths from
+/// `begin` to `end`. Short tiles run over several depths side by side, because each sum waits for the one before it.
+SmallVector<Value> accumulate(Emitter &emitter, SmallVector<Value> sums, Value begin, Value end, TileFactors factors);
+
+} // namespace bambac::codegen
+
+#endif // BAMBAC_CODEGEN_CPU_EMIT_REGISTERTILE_H

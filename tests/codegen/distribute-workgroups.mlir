@@ -1,0 +1,38 @@
+// RUN: %bambac-opt %s --bamba-cpu-distribute-workgroups --split-input-file --verify-diagnostics | FileCheck %s
+
+// CHECK-LABEL: func.func private @grid
+// CHECK-SAME: %[[OUT:.*]]: memref<8x75xf32>, %[[WORKGROUP:.*]]: index) attributes {bamba.kernel, bamba.workgroups = 8 : i64}
+// CHECK-NOT: scf.forall
+// CHECK: %[[AT:.*]]:2 = affine.delinearize_index %[[WORKGROUP]] into (4, 2)
+// CHECK: %[[ROW:.*]] = affine.apply {{.*}}(%[[AT]]#0)
+// CHECK: %[[COLUMN:.*]] = affine.apply {{.*}}(%[[AT]]#1)
+// CHECK: memref.store %{{.*}}, %[[OUT]][%[[ROW]], %[[COLUMN]]]
+func.func private @grid(%out: memref<8x75xf32>) attributes {bamba.kernel} {
+  %f = arith.constant 1.0 : f32
+  scf.forall (%i, %j) = (0, 0) to (8, 75) step (2, 64) {
+    memref.store %f, %out[%i, %j] : memref<8x75xf32>
+  }
+  return
+}
+
+// -----
+
+// CHECK-LABEL: func.func private @one
+// CHECK-SAME: bamba.workgroups = 1 : i64
+func.func private @one(%out: memref<8xf32>) attributes {bamba.kernel} {
+  return
+}
+
+// -----
+
+func.func private @two(%out: memref<8xf32>) attributes {bamba.kernel} {
+  %f = arith.constant 1.0 : f32
+  scf.forall (%i) in (8) {
+    memref.store %f, %out[%i] : memref<8xf32>
+  }
+  // expected-error@+1 {{expected at most one loop over workgroups in a kernel}}
+  scf.forall (%i) in (8) {
+    memref.store %f, %out[%i] : memref<8xf32>
+  }
+  return
+}

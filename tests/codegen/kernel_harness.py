@@ -1,0 +1,115 @@
+"""Compiles hand-written scheduled kernels, runs them with ctypes and compares them with numpy in float64."""
+
+import ctypes
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+TARGETS = {
+    "avx512": '#bamba.target<cpu, arch = "x86-64-v4", features = "", vector_bits = 512, vector_registers = 32, '
+    "cache_bytes = 1048576, fusions = [siblings, epilogue]>",
+    "avx2": '#bamba.target<cpu, arch = "x86-64-v3", features = "", vector_bits = 256, vector_registers = 16, '
+    "cache_bytes = 1048576, fusions = [siblings, epilogue]>",
+}
+PANELS = {"avx512": 32, "avx2": 16}
+
+
+def to_bf16(array):
+    """float32 to the bits of bfloat16, to nearest even."""
+    bits = np.ascontiguousarray(array, np.float32).view(np.uint32)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
+
+
+def from_bf16(bits):
+    return (bits.astype(np.uint32) << 16).view(np.float32)
+
+
+def pack(weight, panel):
+    """[N, K] to [ceil(N/panel), K, panel], zero where there is no row."""
+    rows, depth = weight.shape
+    padded = np.zeros((-(-rows // panel) * panel, depth), weight.dtype)
+    padded[:rows] = weight
+    return np.ascontiguousarray(padded.reshape(-1, panel, depth).transpose(0, 2, 1))
+
+
+def type_of(array):
+    names = {"float32": "f32", "uint16": "bf16", "int32": "i32"}
+    return f"tensor<{'x'.join(map(str, array.shape))}x{names[array.dtype.name]}>"
+
+
+class Case:
+    """A kernel, its arguments (arrays; results are written into the last ones) and what they should become."""
+
+    def __init__(self, name, source, arguments, expected, tolerance=1e-5):
+        self.name, self.source, self.arguments = name, source, arguments
+        self.expected, self.tolerance = expected, tolerance
+
+
+def compile_cases(cases, target, folder):
+    path = os.path.join(folder, "kernels.mlir")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"module attributes {{bamba.target = {TARGETS[target]}}} {{\n")
+        file.write("\n".join(case.source for case in cases) + "\n}\n")
+    command = [os.environ.get("BAMBA_CPU_COMPILE", "bamba-cpu-compile"), path, "-o", folder, "--llvm"]
+    kernels = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    library = os.path.join(folder, "kernels.so")
+    objects = [os.path.join(folder, kernel["name"] + ".o") for kernel in kernels]
+    linker = os.environ.get("LLD", "ld.lld")
+    subprocess.run([linker, "-shared", "-o", library, *objects], check=True)
+    return ctypes.CDLL(library), {kernel["name"]: kernel for kernel in kernels}
+
+
+def aligned(size):
+    """Bytes at a multiple of 64, with a guard behind them."""
+    raw = np.full(size + 192, 0xAB, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + size], raw[start + size : start + size + 64]
+
+
+def run(library, kernel, arguments):
+    """Runs all workgroups, backwards, since their order must not matter."""
+    ctypes.CDLL("libm.so.6", mode=ctypes.RTLD_GLOBAL)
+    pointers = (ctypes.c_void_p * len(arguments))(*[array.ctypes.data for array in arguments])
+    scratch, guard = aligned(kernel["scratch_bytes"])
+    # NaN everywhere: what is read before it is written shows.
+    scratch[:] = 0xFF
+    function = getattr(library, kernel["name"])
+    function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64]
+    function.restype = None
+    for workgroup in reversed(range(kernel["workgroups"])):
+        function(pointers, scratch.ctypes.data, workgroup)
+    assert (guard == 0xAB).all(), f"{kernel['name']}: wrote beyond its scratch memory"
+
+
+def check(case, library, kernels):
+    """The largest error of the case relative to the size of what is expected."""
+    arguments = [np.array(array, copy=True, order="C") for array in case.arguments]
+    run(library, kernels[case.name], arguments)
+    worst = 0.0
+    for result, wanted in zip(arguments[len(arguments) - len(case.expected) :], case.expected):
+        if wanted.dtype.kind == "i":
+            worst = max(worst, 0.0 if (result == wanted).all() else np.inf)
+            continue
+        error = np.abs(result.astype(np.float64) - wanted)
+        scale = max(np.sqrt(np.mean(np.square(wanted))), 1e-30)
+        worst = max(worst, float(error.max() / scale) if np.isfinite(result).all() else np.inf)
+    return worst
+
+
+def main(make_cases):
+    """Runs the cases for each target named on the command line; exits with 1 if one is wrong."""
+    failures = 0
+    for target in sys.argv[1:]:
+        cases = make_cases(target)
+        with tempfile.TemporaryDirectory() as folder:
+            library, kernels = compile_cases(cases, target, folder)
+            for case in cases:
+                error = check(case, library, kernels)
+                good = error <= case.tolerance
+                failures += not good
+                print(f"{'ok  ' if good else 'FAIL'} {target} {case.name}: error {error:.2e}")
+    sys.exit(1 if failures else 0)

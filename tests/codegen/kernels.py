@@ -1,0 +1,327 @@
+"""Every op as a kernel of its own, in odd shapes, against numpy; the targets to test are the arguments."""
+
+import numpy as np
+
+import kernel_harness as harness
+from kernel_harness import PANELS, Case, pack, to_bf16, from_bf16, type_of
+
+rng = np.random.default_rng(1)
+
+
+def randn(*shape):
+    return rng.standard_normal(shape).astype(np.float32)
+
+
+def silu(v):
+    return v / (1 + np.exp(-v))
+
+
+def schedule(workgroup, rows=1, depth=0, chunk=0):
+    return f"#bamba.cpu_schedule<workgroup = {list(workgroup)}, rows = {rows}, depth = {depth}, chunk = {chunk}>"
+
+
+def kernel(name, arguments, results, body, plan, types=None):
+    """A kernel function whose last `results` arguments are the destinations."""
+    types = types or [type_of(array) for array in arguments]
+    signature = ", ".join(f"%a{i}: {kind}" for i, kind in enumerate(types))
+    out = types[len(types) - results :]
+    return (
+        f"func.func private @{name}({signature}) -> ({', '.join(out)}) "
+        f"attributes {{bamba.kernel, bamba.schedule = {plan}}} {{\n{body}\n}}"
+    )
+
+
+def poison(*shape):
+    return np.full(shape, np.nan, np.float32)
+
+
+def linear(target, name, rows, depth, columns, dtype="f32", bias=False, workgroup=(0, 64), tile=8, block=0, add=False):
+    panel = PANELS[target]
+    x, w, b, r = randn(rows, depth), randn(columns, depth), randn(columns), randn(rows, columns)
+    stored = to_bf16(w) if dtype == "bf16" else w
+    exact = from_bf16(stored) if dtype == "bf16" else w
+    wanted = x.astype(np.float64) @ exact.T.astype(np.float64) + (b if bias else 0) + (r if add else 0)
+    arguments = [x, pack(stored, panel)] + [b] * bias + [r] * add + [poison(rows, columns)]
+    out, wtype = f"tensor<{rows}x{columns}xf32>", f"tensor<{columns}x{depth}x{dtype}, #bamba.panel<{panel}>>"
+    types = [type_of(x), wtype] + [type_of(b)] * bias + [out] * add + [out]
+    last = len(types) - 1
+    biased = f"bias(%a2 : {type_of(b)})" if bias else ""
+    body = ""
+    init = f"%a{last}"
+    if add:
+        body, init = f"  %e = tensor.empty() : {out}\n", "%e"
+    body += (
+        f"  %l = bamba.linear ins(%a0, %a1 : {types[0]}, {wtype}) {biased} outs({init} : {out}) acc(f32)\n"
+    )
+    result = "%l"
+    if add:
+        body += f"  %s = linalg.add ins(%l, %a{last - 1} : {out}, {out}) outs(%a{last} : {out}) -> {out}\n"
+        result = "%s"
+    body += f"  return {result} : {out}"
+    plan = schedule(workgroup, tile, block)
+    return Case(name, kernel(name, arguments, 1, body, plan, types), arguments, [wanted])
+
+
+def gate_up(target, name, rows, depth, columns, workgroup):
+    panel = PANELS[target]
+    x, g, u = randn(rows, depth), randn(columns, depth) / 4, randn(columns, depth)
+    xd = x.astype(np.float64)
+    wanted = silu(xd @ g.T) * (xd @ u.T)
+    arguments = [x, pack(g, panel), pack(u, panel), poison(rows, columns)]
+    out, w = f"tensor<{rows}x{columns}xf32>", f"tensor<{columns}x{depth}xf32, #bamba.panel<{panel}>>"
+    types = [type_of(x), w, w, out]
+    body = f"""  %e = tensor.empty() : {out}
+  %g = bamba.linear ins(%a0, %a1 : {types[0]}, {w}) outs(%e : {out}) acc(f32)
+  %u = bamba.linear ins(%a0, %a2 : {types[0]}, {w}) outs(%e : {out}) acc(f32)
+  %s = bamba.swiglu ins(%g, %u : {out}, {out}) outs(%a3 : {out})
+  return %s : {out}"""
+    return Case(name, kernel(name, arguments, 1, body, schedule(workgroup, 4), types), arguments, [wanted])
+
+
+def rms_norm(name, rows, width, workgroup=(1,)):
+    x, w = randn(rows, width), randn(width)
+    xd = x.astype(np.float64)
+    wanted = xd / np.sqrt((xd * xd).mean(1, keepdims=True) + 1e-5) * w
+    arguments = [x, w, poison(rows, width)]
+    t = type_of(x)
+    body = f"""  %r = bamba.rms_norm ins(%a0, %a1 : {t}, {type_of(w)}) outs(%a2 : {t}) eps(1.0e-05)
+  return %r : {t}"""
+    return Case(name, kernel(name, arguments, 1, body, schedule(workgroup)), arguments, [wanted])
+
+
+def gated_rms_norm(name, rows, width, offset, workgroup=(1,)):
+    """The gate is a slice of a wider tensor, as in a model."""
+    y, z, w = randn(rows, width), randn(rows, width + offset + 3), randn(width)
+    g = y.astype(np.float64) * silu(z[:, offset : offset + width].astype(np.float64))
+    wanted = g / np.sqrt((g * g).mean(1, keepdims=True) + 1e-5) * w
+    arguments = [y, z, w, poison(rows, width)]
+    t = type_of(y)
+    body = f"""  %z = tensor.extract_slice %a1[0, {offset}] [{rows}, {width}] [1, 1] : {type_of(z)} to {t}
+  %r = bamba.gated_rms_norm ins(%a0, %z, %a2 : {t}, {t}, {type_of(w)}) outs(%a3 : {t}) eps(1.0e-05)
+  return %r : {t}"""
+    return Case(name, kernel(name, arguments, 1, body, schedule(workgroup)), arguments, [wanted])
+
+
+def embedding(name, rows, vocabulary, width, workgroup=(1, 0)):
+    table, tokens = to_bf16(randn(vocabulary, width)), rng.integers(0, vocabulary, rows).astype(np.int32)
+    arguments = [tokens, table, poison(rows, width)]
+    t = f"tensor<{rows}x{width}xf32>"
+    body = f"""  %r = bamba.embedding ins(%a0, %a1 : {type_of(tokens)}, {type_of(table)}) outs(%a2 : {t})
+  return %r : {t}"""
+    source = kernel(name, arguments, 1, body, schedule(workgroup))
+    return Case(name, source, arguments, [from_bf16(table)[tokens].astype(np.float64)], 0.0)
+
+
+def last_token(name, batch, tokens, width, counts):
+    x, counts = randn(batch * tokens, width), np.array(counts, np.int32)
+    arguments = [x, counts, poison(batch, width)]
+    t = f"tensor<{batch}x{width}xf32>"
+    body = f"""  %r = bamba.last_token ins(%a0, %a1 : {type_of(x)}, {type_of(counts)}) outs(%a2 : {t})
+  return %r : {t}"""
+    wanted = x.reshape(batch, tokens, width)[np.arange(batch), np.maximum(counts, 1) - 1].astype(np.float64)
+    return Case(name, kernel(name, arguments, 1, body, schedule([16])), arguments, [wanted], 0.0)
+
+
+def argmax(name, rows, width):
+    x = randn(rows, width)
+    x[0, -1] = x[0, 1] = 9.0  # the first of equal ones
+    x[1, :] = -np.inf
+    x[2, 0] = np.nan
+    x[2, width // 2] = 7.0
+    arguments = [x, np.full(rows, -7, np.int32)]
+    t = f"tensor<{rows}xi32>"
+    body = f"""  %r = bamba.argmax ins(%a0 : {type_of(x)}) outs(%a1 : {t})
+  return %r : {t}"""
+    wanted = np.nanargmax(x, axis=1).astype(np.int32)
+    return Case(name, kernel(name, arguments, 1, body, schedule([1])), arguments, [wanted])
+
+
+def rope(name, rows, heads, head_dim, rotary, workgroup=(2,)):
+    x, positions = randn(rows, heads * head_dim), rng.integers(-1, 5000, rows).astype(np.int32)
+    half = rotary // 2
+    frequencies = (10000.0 ** -(np.arange(half) / max(half, 1))).astype(np.float32)
+    angle = (positions.astype(np.float32)[:, None] * frequencies).astype(np.float64)[:, None]
+    v = x.reshape(rows, heads, head_dim).astype(np.float64)
+    wanted = v.copy()
+    wanted[..., :half] = v[..., :half] * np.cos(angle) - v[..., half:rotary] * np.sin(angle)
+    wanted[..., half:rotary] = v[..., half:rotary] * np.cos(angle) + v[..., :half] * np.sin(angle)
+    arguments = [x, positions, poison(rows, heads * head_dim)]
+    t = type_of(x)
+    body = f"""  %r = bamba.rope ins(%a0, %a1 : {t}, {type_of(positions)}) outs(%a2 : {t})
+    head_dim({head_dim}) rotary_dim({rotary}) theta(1.0e+04)
+  return %r : {t}"""
+    return Case(name, kernel(name, arguments, 1, body, schedule(workgroup)), arguments, [wanted.reshape(rows, -1)])
+
+
+def conv(name, batch, tokens, channels, taps, counts, workgroup, bias=True):
+    x, w, b = randn(batch * tokens, channels), randn(taps, channels), randn(channels)
+    state = randn(batch + 2, taps - 1, channels)
+    slots, counts = np.arange(batch, dtype=np.int32)[::-1].copy() + 1, np.array(counts, np.int32)
+    y, new = np.zeros((batch * tokens, channels)), state.astype(np.float64)
+    for i in range(batch):
+        u = np.concatenate([state[slots[i]], x[i * tokens : (i + 1) * tokens]]).astype(np.float64)
+        for t in range(tokens):
+            y[i * tokens + t] = silu((u[t : t + taps] * w).sum(0) + (b if bias else 0))
+        new[slots[i]] = u[counts[i] : counts[i] + taps - 1]
+    state_type = f"tensor<?x{taps - 1}x{channels}xf32>"
+    arguments = [x, w, slots, counts] + [b] * bias + [poison(*x.shape), state]
+    types = [type_of(a) for a in arguments[:-1]] + [state_type]
+    n = len(types)
+    biased = f"bias(%a4 : {types[4]})" if bias else ""
+    body = f"""  %r:2 = bamba.causal_conv1d ins(%a0, %a1, %a2, %a3 : {', '.join(types[:4])}) {biased}
+    outs(%a{n - 2}, %a{n - 1} : {types[-2]}, {types[-1]})
+  return %r#0, %r#1 : {types[-2]}, {types[-1]}"""
+    return Case(name, kernel(name, arguments, 2, body, schedule(workgroup), types), arguments, [y, new])
+
+
+def ssm(name, batch, tokens, heads, groups, head_dim, state_size, counts=None, workgroup=(1,), chunk=0, limit=np.inf):
+    """ssm_scan, or ssm_step where `counts` is absent. Arguments are slices of wider tensors, as in a model."""
+    rows = batch * tokens
+    x, dt = randn(rows, heads * head_dim), randn(rows, heads) * 2
+    bc = randn(rows, 2 * groups * state_size)
+    a_log, d, dt_bias = np.log(rng.uniform(1, 16, heads)).astype(np.float32), randn(heads), randn(heads)
+    dt[0, 0] = 200.0  # a softplus that must not overflow
+    state = randn(batch + 2, heads, head_dim, state_size)
+    slots = np.arange(batch, dtype=np.int32)[::-1].copy() + 1
+    y, new = np.zeros((rows, heads * head_dim)), state.astype(np.float64)
+    for i in range(batch):
+        s = new[slots[i]]
+        for t in range(tokens):
+            r = i * tokens + t
+            delta = np.clip(np.logaddexp(0, dt[r].astype(np.float64) + dt_bias), 0.0, limit)
+            if counts is not None and t >= counts[i]:
+                delta = np.zeros(heads)
+            xs = x[r].reshape(heads, head_dim).astype(np.float64)
+            halves = np.split(bc[r].astype(np.float64), 2)
+            b, c = (np.repeat(half.reshape(groups, state_size), heads // groups, 0) for half in halves)
+            s *= np.exp(-delta * np.exp(a_log.astype(np.float64)))[:, None, None]
+            s += (delta[:, None] * xs)[:, :, None] * b[:, None, :]
+            y[r] = ((s * c[:, None, :]).sum(2) + d[:, None] * xs).reshape(-1)
+    arguments = [x, dt, bc, a_log, d, dt_bias, slots] + ([] if counts is None else [np.array(counts, np.int32)])
+    arguments += [poison(*x.shape), state]
+    types = [type_of(a) for a in arguments[:-1]] + [f"tensor<?x{heads}x{head_dim}x{state_size}xf32>"]
+    n, half = len(types), f"tensor<{rows}x{groups * state_size}xf32>"
+    names = ["%a0", "%a1", "%b", "%c"] + [f"%a{i}" for i in range(3, n - 2)]
+    kinds = types[:2] + [half, half] + types[3 : n - 2]
+    top = "0x7FF0000000000000" if np.isinf(limit) else f"{limit:e}"
+    op, chunks = ("ssm_step", "") if counts is None else ("ssm_scan", f"chunk({max(chunk, 1)})")
+    body = f"""  %b = tensor.extract_slice %a2[0, 0] [{rows}, {groups * state_size}] [1, 1] : {types[2]} to {half}
+  %c = tensor.extract_slice %a2[0, {groups * state_size}] [{rows}, {groups * state_size}] [1, 1] : {types[2]} to {half}
+  %r:2 = bamba.{op} ins({', '.join(names)} : {', '.join(kinds)})
+    outs(%a{n - 2}, %a{n - 1} : {types[-2]}, {types[-1]}) dt_limit(0.0, {top}) {chunks} acc(f32)
+  return %r#0, %r#1 : {types[-2]}, {types[-1]}"""
+    plan = schedule(workgroup, chunk=chunk)
+    # What a padding token gives is never read.
+    case = Case(name, kernel(name, arguments, 2, body, plan, types), arguments, [y, new], 2e-5)
+    if counts is not None:
+        for i in range(batch):
+            assert counts[i] <= tokens
+    return case
+
+
+def make_pages(batch, pages_each):
+    order = rng.permutation(batch * pages_each + 3).astype(np.int32)
+    return np.ascontiguousarray(order[: batch * pages_each].reshape(batch, pages_each))
+
+
+def kv_append(name, batch, tokens, heads, head_dim, page, workgroup=(1,)):
+    pages = make_pages(batch, 3)
+    positions = np.full((batch, tokens), -1, np.int32)
+    for i in range(batch):
+        count = min(tokens, i + 1 if tokens > 1 else i % 2 + 1)
+        positions[i, :count] = np.arange(count) + page - 1 - i % 2
+    if tokens == 1:
+        positions[-1] = -1
+    k, v = randn(batch * tokens, heads * head_dim), randn(batch * tokens, heads * head_dim)
+    k_cache, v_cache = (randn(pages.max() + 4, heads, page, head_dim) for _ in range(2))
+    wanted = [k_cache.astype(np.float64), v_cache.astype(np.float64)]
+    for r, q in enumerate(positions.reshape(-1)):
+        if q >= 0:
+            at = pages[r // tokens, q // page], slice(None), q % page
+            wanted[0][at], wanted[1][at] = k[r].reshape(heads, -1), v[r].reshape(heads, -1)
+    arguments = [k, v, positions.reshape(-1).copy(), pages, k_cache, v_cache]
+    cache = f"tensor<?x{heads}x{page}x{head_dim}xf32>"
+    types = [type_of(a) for a in arguments[:4]] + [cache, cache]
+    body = f"""  %r:2 = bamba.kv_append ins(%a0, %a1, %a2, %a3 : {', '.join(types[:4])}) outs(%a4, %a5 : {cache}, {cache})
+  return %r#0, %r#1 : {cache}, {cache}"""
+    return Case(name, kernel(name, arguments, 2, body, schedule(workgroup), types), arguments, wanted, 0.0)
+
+
+def attention(name, batch, tokens, heads, kv_heads, head_dim, page, starts, counts, workgroup=(1, 1)):
+    longest = max(s + c for s, c in zip(starts, counts))
+    pages = make_pages(batch, -(-longest // page) + 1)
+    k_cache, v_cache = (randn(pages.max() + 4, kv_heads, page, head_dim) for _ in range(2))
+    q = randn(batch * tokens, heads * head_dim) * 2
+    positions = np.full((batch, tokens), -1, np.int32)
+    out = np.zeros((batch * tokens, heads, head_dim))
+    scale = head_dim**-0.5
+    for i in range(batch):
+        keys = k_cache[pages[i]].transpose(1, 0, 2, 3).reshape(kv_heads, -1, head_dim).astype(np.float64)
+        values = v_cache[pages[i]].transpose(1, 0, 2, 3).reshape(kv_heads, -1, head_dim).astype(np.float64)
+        seen = starts[i] + counts[i]
+        for t in range(counts[i]):
+            positions[i, t] = starts[i] + t
+            for h in range(heads):
+                g = h // (heads // kv_heads)
+                s = keys[g, : starts[i] + t + 1] @ q[i * tokens + t].reshape(heads, -1)[h].astype(np.float64) * scale
+                p = np.exp(s - s.max())
+                out[i * tokens + t, h] = p @ values[g, : starts[i] + t + 1] / p.sum()
+        # What lies beyond the context must not be touched by arithmetic.
+        for place in range(seen, pages.shape[1] * page):
+            k_cache[pages[i, place // page], :, place % page] = np.nan
+            v_cache[pages[i, place // page], :, place % page] = np.nan
+        pages[i, -(-seen // page) :] = -1
+    arguments = [q, k_cache, v_cache, positions.reshape(-1).copy(), pages, poison(*q.shape)]
+    cache = f"tensor<?x{kv_heads}x{page}x{head_dim}xf32>"
+    types = [type_of(q), cache, cache] + [type_of(a) for a in arguments[3:]]
+    body = f"""  %r = bamba.attention ins(%a0, %a1, %a2, %a3, %a4 : {', '.join(types[:5])}) outs(%a5 : {types[5]})
+    scale({scale:.17e}) acc(f32)
+  return %r : {types[5]}"""
+    source = kernel(name, arguments, 1, body, schedule(workgroup), types)
+    return Case(name, source, arguments, [out.reshape(q.shape)])
+
+
+def make_cases(target):
+    return [
+        linear(target, "linear_gemv", 1, 96, 128),
+        linear(target, "linear_odd", 3, 37, 75, bias=True),
+        linear(target, "linear_bf16", 1, 130, 200, "bf16", workgroup=(0, 96)),
+        linear(target, "linear_two_rows_bf16", 2, 64, 64, "bf16", bias=True, workgroup=(0, 0), tile=4),
+        linear(target, "linear_tall", 37, 100, 75, bias=True, block=32),
+        linear(target, "linear_tall_bf16", 64, 96, 96, "bf16", workgroup=(16, 32), block=48),
+        linear(target, "linear_tall_ragged_bf16", 21, 50, 75, "bf16", workgroup=(8, 32), tile=4, block=24),
+        linear(target, "linear_add", 5, 40, 75, bias=True, add=True),
+        linear(target, "linear_add_tall_bf16", 32, 64, 70, "bf16", workgroup=(0, 32), block=32, add=True),
+        gate_up(target, "gate_up", 3, 48, 90, (0, 32)),
+        rms_norm("rms_norm", 5, 256),
+        rms_norm("rms_norm_odd", 4, 87, (3,)),
+        gated_rms_norm("gated_rms_norm", 3, 151, 5),
+        embedding("embedding", 4, 50, 99),
+        last_token("last_token", 1, 8, 50, [5]),
+        last_token("last_token_batch", 3, 4, 35, [4, 0, 2]),
+        argmax("argmax", 4, 1003),
+        rope("rope", 5, 3, 32, 16),
+        rope("rope_odd", 4, 2, 22, 14),
+        rope("rope_whole", 3, 1, 64, 64),
+        conv("conv_step", 3, 1, 75, 4, [1, 0, 1], (32,)),
+        conv("conv_chunk", 2, 6, 40, 4, [6, 2], (0,), bias=False),
+        conv("conv_two_taps", 1, 8, 70, 2, [5], (64,)),
+        ssm("ssm_step", 3, 1, 4, 1, 16, 32),
+        ssm("ssm_step_groups", 2, 1, 6, 3, 10, 13, workgroup=(2,)),
+        ssm("ssm_step_whole", 2, 1, 6, 2, 8, 40, workgroup=(0,), limit=1.5),
+        ssm("ssm_scan", 1, 64, 4, 1, 32, 32, [64], chunk=16),
+        ssm("ssm_scan_short", 1, 48, 4, 2, 24, 20, [29], chunk=48, workgroup=(2,)),
+        ssm("ssm_scan_ragged", 2, 20, 6, 3, 11, 13, [20, 7], chunk=8, workgroup=(0,)),
+        ssm("ssm_scan_one_chunk", 1, 8, 2, 1, 64, 128, [3], chunk=64),
+        kv_append("kv_append", 4, 1, 2, 24, 16),
+        kv_append("kv_append_chunk", 2, 5, 3, 10, 4, (0,)),
+        attention("attention_step", 3, 1, 8, 2, 32, 16, [40, 0, 15], [1, 1, 1]),
+        attention("attention_padding", 2, 1, 4, 4, 20, 16, [16, 0], [1, 0]),
+        attention("attention_chunk", 1, 24, 6, 2, 24, 16, [37], [19]),
+        attention("attention_small_pages", 1, 40, 2, 1, 33, 5, [0], [40], (0, 0)),
+        attention("attention_wide_group", 1, 8, 40, 1, 16, 16, [3], [8]),
+    ]
+
+
+if __name__ == "__main__":
+    harness.main(make_cases)

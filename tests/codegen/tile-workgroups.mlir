@@ -1,0 +1,49 @@
+// RUN: %bambac-opt %s --bamba-cpu-resolve-panels --bamba-cpu-tile-workgroups --split-input-file --verify-diagnostics | FileCheck %s
+
+// The linear is computed where the sum needs it, panel by panel.
+// CHECK-LABEL: func.func private @linear_add
+// CHECK: scf.forall (%[[AT:.*]]) = (0) to (128) step (64) shared_outs(%[[OUT:.*]] = %{{.*}})
+// CHECK: %[[PANELS:.*]] = tensor.extract_slice %{{.*}}[%{{.*}}, 0, 0] [2, 64, 32]
+// CHECK: %[[L:.*]] = bamba.linear ins(%{{.*}}, %[[PANELS]] : {{.*}}) outs({{.*}} : tensor<4x64xf32>)
+// CHECK: linalg.add ins(%[[L]], %{{.*}})
+// CHECK: tensor.parallel_insert_slice %{{.*}} into %[[OUT]][0, %[[AT]]] [4, 64]
+func.func private @linear_add(%x: tensor<4x64xf32>, %w: tensor<128x64xbf16, #bamba.panel<32>>, %r: tensor<4x128xf32>,
+                              %init: tensor<4x128xf32>) -> tensor<4x128xf32>
+    attributes {bamba.kernel, bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 64], rows = 4, depth = 0, chunk = 0>} {
+  %e = tensor.empty() : tensor<4x128xf32>
+  %l = bamba.linear ins(%x, %w : tensor<4x64xf32>, tensor<128x64xbf16, #bamba.panel<32>>) outs(%e : tensor<4x128xf32>)
+                    acc(f32)
+  %s = linalg.add ins(%l, %r : tensor<4x128xf32>, tensor<4x128xf32>) outs(%init : tensor<4x128xf32>) -> tensor<4x128xf32>
+  return %s : tensor<4x128xf32>
+}
+
+// -----
+
+// A workgroup as large as the kernel needs no loop.
+// CHECK-LABEL: func.func private @whole
+// CHECK-NOT: scf.forall
+func.func private @whole(%x: tensor<4x64xf32>, %w: tensor<64xf32>, %init: tensor<4x64xf32>) -> tensor<4x64xf32>
+    attributes {bamba.kernel, bamba.schedule = #bamba.cpu_schedule<workgroup = [4], rows = 1, depth = 0, chunk = 0>} {
+  %r = bamba.rms_norm ins(%x, %w : tensor<4x64xf32>, tensor<64xf32>) outs(%init : tensor<4x64xf32>) eps(1.0e-05)
+  return %r : tensor<4x64xf32>
+}
+
+// -----
+
+// expected-error@+1 {{expected the attribute 'bamba.schedule' on a kernel}}
+func.func private @unscheduled(%x: tensor<4x64xf32>, %init: tensor<4x64xf32>) -> tensor<4x64xf32>
+    attributes {bamba.kernel} {
+  %r = bamba.swiglu ins(%x, %x : tensor<4x64xf32>, tensor<4x64xf32>) outs(%init : tensor<4x64xf32>)
+  return %r : tensor<4x64xf32>
+}
+
+// -----
+
+// expected-error@+1 {{expected a kernel with several roots to be one workgroup}}
+func.func private @two_roots(%x: tensor<4x64xf32>, %a: tensor<4x64xf32>, %b: tensor<4x64xf32>)
+    -> (tensor<4x64xf32>, tensor<4x64xf32>)
+    attributes {bamba.kernel, bamba.schedule = #bamba.cpu_schedule<workgroup = [1, 0], rows = 1, depth = 0, chunk = 0>} {
+  %r = bamba.swiglu ins(%x, %x : tensor<4x64xf32>, tensor<4x64xf32>) outs(%a : tensor<4x64xf32>)
+  %s = bamba.swiglu ins(%x, %x : tensor<4x64xf32>, tensor<4x64xf32>) outs(%b : tensor<4x64xf32>)
+  return %r, %s : tensor<4x64xf32>, tensor<4x64xf32>
+}
