@@ -1,15 +1,23 @@
 // bambac-opt: mlir-opt with our dialects, passes and pipelines.
+#include "codegen/cpu/Passes.h"
+#include "compiler/pipeline/Pipelines.h"
 #include "dialects/bamba/Bamba.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "passes/Passes.h"
 
 int main(int argc, char **argv) {
   mlir::registerAllPasses();
+  bambac::registerBambaPasses();
+  bambac::registerBambaPipelines();
+  bambac::codegen::registerBambaCpuPasses();
+  bambac::codegen::registerCpuPipelines();
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
   registry.insert<bambac::BambaDialect>();
+  bambac::codegen::registerCpuCodegenInterfaces(registry);
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "bambac's passes\n", registry));
 }

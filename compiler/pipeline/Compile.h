@@ -1,0 +1,34 @@
+// The whole way from a configuration to a library, phase by phase.
+#ifndef BAMBAC_COMPILER_PIPELINE_COMPILE_H
+#define BAMBAC_COMPILER_PIPELINE_COMPILE_H
+
+#include "compiler/frontend/CompileLimits.h"
+#include "compiler/pipeline/Phase.h"
+#include "llvm/Support/Error.h"
+#include <string>
+
+namespace bambac {
+
+/// All that `bambac compile` can be told.
+struct CompileOptions {
+  std::string config; ///< a config.json, or a folder that holds one
+  std::string output; ///< "-": stdout (not for a library)
+  std::string target = "cpu";
+  std::string cpu = "native";
+  CompileLimits limits;
+  Phase compileTo = Phase::Library;
+  std::string dumpFolder;    ///< none where empty
+  std::string scheduleFile;  ///< none where empty
+  std::string runtimeFolder; ///< holds what libraries link with
+  std::string version;       ///< of this compiler, noted in libraries
+  unsigned threads = 0;      ///< 0: one for each processor
+  bool verifyEach = true;
+};
+
+/// Compiles up to `options.compileTo` and writes the output. Errors are one line each; where there is one, no output
+/// was written.
+llvm::Error compileModel(const CompileOptions &options, WarningHandler warn);
+
+} // namespace bambac
+
+#endif // BAMBAC_COMPILER_PIPELINE_COMPILE_H

@@ -1,0 +1,39 @@
+// The order of the passes, and why it is this order.
+#include "compiler/pipeline/Pipelines.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+#include "passes/Passes.h"
+
+using namespace mlir;
+
+namespace bambac {
+
+void buildFusionPipeline(OpPassManager &pm) {
+  // Folds what a configuration switches off (a rotation of no dimensions) before fusion looks for patterns.
+  pm.addNestedPass<func::FuncOp>(createCanonicalizerPass());
+  // Siblings first: once a linear is inside a dispatch, its neighbours no longer see it.
+  pm.addPass(createFuseSiblingLinears());
+  pm.addNestedPass<func::FuncOp>(createFormDispatches());
+  // Equal slices inside dispatches must be one for equal kernels to look equal.
+  pm.addNestedPass<func::FuncOp>(createCSEPass());
+  pm.addPass(createOutlineKernels());
+}
+
+void buildSchedulePipeline(OpPassManager &pm, const ScheduleOptions &options) {
+  // The layout of weights is part of a kernel's type, and schedules depend on it.
+  pm.addPass(createPackWeights());
+  pm.addPass(createSelectSchedules(SelectSchedulesOptions{options.schedule.getValue()}));
+  pm.addPass(createEstimateCosts());
+  // Last: from here on the set of buffers is fixed.
+  pm.addNestedPass<func::FuncOp>(createPlanMemory());
+}
+
+void registerBambaPipelines() {
+  PassPipelineRegistration<>("bamba-fusion-pipeline", "model -> fused: kernels and their launches",
+                             [](OpPassManager &pm) { buildFusionPipeline(pm); });
+  PassPipelineRegistration<ScheduleOptions>(
+      "bamba-schedule-pipeline", "fused -> scheduled: layouts, schedules, costs and the memory plan",
+      [](OpPassManager &pm, const ScheduleOptions &options) { buildSchedulePipeline(pm, options); });
+}
+
+} // namespace bambac

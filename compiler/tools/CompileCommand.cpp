@@ -1,0 +1,176 @@
+// The options of `bambac compile`. They are bound to nothing below: main's side fills one struct from them.
+#include "compiler/tools/CompileCommand.h"
+#include "codegen/link/Link.h"
+#include "compiler/pipeline/Compile.h"
+#include "mlir/IR/AsmState.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Support/Timing.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Config/llvm-config.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace llvm;
+
+namespace bambac {
+
+namespace {
+/// Options are text here and read by toCompileOptions, so that every mistake is reported in one way.
+struct CommandLine {
+  cl::OptionCategory category{"bambac compile options"};
+
+  cl::list<std::string> config{cl::Positional, cl::desc("CONFIG"), cl::cat(category)};
+  cl::opt<std::string> output{
+      "o", cl::value_desc("file"), cl::cat(category),
+      cl::desc("Where the output goes; needed for a library, else the default is - (the standard output)")};
+  cl::opt<std::string> target{"target", cl::init("cpu"), cl::value_desc("cpu"), cl::cat(category),
+                              cl::desc("The device to compile for (default cpu)")};
+  cl::opt<std::string> cpu{"cpu", cl::init("native"), cl::value_desc("native|x86-64-v3|x86-64-v4"), cl::cat(category),
+                           cl::desc("The processor to compile for (default native, this machine's)")};
+  cl::opt<std::string> dtype{
+      "dtype", cl::init("bf16"), cl::value_desc("bf16|f32"), cl::cat(category),
+      cl::desc("The type of weight matrices in memory (default bf16); activations, states and sums are f32")};
+  cl::opt<std::string> maxBatch{"max-batch", cl::init("8"), cl::value_desc("n"), cl::cat(category),
+                                cl::desc("Sequences that one step can decode together (default 8)")};
+  cl::opt<std::string> maxContext{
+      "max-context", cl::value_desc("n"), cl::cat(category),
+      cl::desc("Tokens that a sequence can hold (default max_position_embeddings, at most 4096)")};
+  cl::opt<std::string> prefillChunk{
+      "prefill-chunk", cl::init("128"), cl::value_desc("n"), cl::cat(category),
+      cl::desc("Tokens of a prompt that one step takes (default 128), rounded up to a multiple of 8")};
+  cl::opt<std::string> compileTo{"compile-to", cl::init("library"),
+                                 cl::value_desc("model|fused|scheduled|kernels|library"), cl::cat(category),
+                                 cl::desc("The phase to stop at: MLIR to scheduled, LLVM IR for kernels")};
+  cl::opt<std::string> dumpFolder{"dump-phases-to", cl::value_desc("folder"), cl::cat(category),
+                                  cl::desc("Write the IR after each phase to this folder")};
+  cl::opt<std::string> schedule{"schedule", cl::value_desc("file"), cl::cat(category),
+                                cl::desc("JSON file of kernel schedules that override the chosen ones")};
+  cl::opt<std::string> threads{"j",
+                               cl::Prefix,
+                               cl::init("0"),
+                               cl::value_desc("n"),
+                               cl::cat(category),
+                               cl::desc("Threads of the compiler (default one for each processor)")};
+  cl::opt<bool> verifyEach{"verify-each", cl::init(true), cl::cat(category),
+                           cl::desc("Verify the IR after each pass (default on)")};
+};
+} // namespace
+
+static Error wrongOption(const Twine &option, const Twine &expected, StringRef found) {
+  return createStringError("option '" + option + "': expected " + expected + ", found '" + found + "'");
+}
+
+static Expected<int64_t> parseCount(const cl::opt<std::string> &option, int64_t min) {
+  int64_t value;
+  if (to_integer(StringRef(option), value, 10) && value >= min)
+    return value;
+  return wrongOption(Twine(option.ArgStr.size() == 1 ? "-" : "--") + option.ArgStr,
+                     "an integer of at least " + Twine(min), option);
+}
+
+/// Reads limits into `result`.
+static Error readLimits(const CommandLine &line, CompileLimits &result) {
+  Expected<int64_t> batch = parseCount(line.maxBatch, 1);
+  if (!batch)
+    return batch.takeError();
+  Expected<int64_t> chunk = parseCount(line.prefillChunk, 1);
+  if (!chunk)
+    return chunk.takeError();
+  if (line.maxContext.getNumOccurrences()) {
+    Expected<int64_t> context = parseCount(line.maxContext, 1);
+    if (!context)
+      return context.takeError();
+    result.maxContext = *context;
+  }
+  result.maxBatch = *batch;
+  result.prefillChunk = *chunk;
+  if (line.dtype != "bf16" && line.dtype != "f32")
+    return wrongOption("--dtype", "bf16 or f32", line.dtype);
+  result.weightType = line.dtype == "f32" ? WeightType::F32 : WeightType::BF16;
+  return Error::success();
+}
+
+static Expected<CompileOptions> toCompileOptions(const CommandLine &line) {
+  CompileOptions options;
+  if (line.config.size() != 1)
+    return createStringError("expected one config.json or folder that holds one, found " + Twine(line.config.size()));
+  options.config = line.config.front();
+  options.target = line.target;
+  options.cpu = line.cpu;
+  if (Error error = readLimits(line, options.limits))
+    return error;
+  std::optional<Phase> phase = symbolizePhase(line.compileTo);
+  if (!phase)
+    return wrongOption("--compile-to", "model, fused, scheduled, kernels or library", line.compileTo);
+  options.compileTo = *phase;
+  bool writesText = *phase != Phase::Library;
+  options.output = line.output.empty() && writesText ? std::string("-") : line.output.getValue();
+  if (!writesText && (options.output.empty() || options.output == "-"))
+    return createStringError("option '-o': expected a file for the library, found " +
+                             Twine(options.output.empty() ? "none" : "the standard output"));
+  options.dumpFolder = line.dumpFolder;
+  options.scheduleFile = line.schedule;
+  Expected<int64_t> threads = parseCount(line.threads, 0);
+  if (!threads)
+    return threads.takeError();
+  options.threads = static_cast<unsigned>(std::min<int64_t>(*threads, 256));
+  options.verifyEach = line.verifyEach;
+  return options;
+}
+
+/// --help shows our options; --help-hidden also those of MLIR, for printing, timing and crash reports.
+static void hideOptionsOfLlvm(CommandLine &line) {
+  for (auto &[name, option] : cl::getRegisteredOptions()) {
+    bool ours = is_contained(option->Categories, &line.category);
+    if (ours || name.starts_with("help") || name == "version")
+      continue;
+    option->setHiddenFlag(name.starts_with("mlir-") ? cl::Hidden : cl::ReallyHidden);
+  }
+}
+
+/// The first line of what LLVM's parser says, without the program's name.
+static std::string firstLine(StringRef text) {
+  StringRef line = text.trim().split('\n').first;
+  line.consume_front("bambac compile: ");
+  return line.str();
+}
+
+static void printError(const std::string &message) { errs() << "bambac: error: " << message << '\n'; }
+
+int runCompileCommand(const char *program, ArrayRef<const char *> arguments) {
+  CommandLine line;
+  mlir::registerAsmPrinterCLOptions();
+  mlir::registerMLIRContextCLOptions();
+  mlir::registerPassManagerCLOptions();
+  mlir::registerDefaultTimingManagerCLOptions();
+  hideOptionsOfLlvm(line);
+  SmallVector<const char *> argv{"bambac compile"};
+  append_range(argv, arguments);
+  std::string complaint;
+  raw_string_ostream complaints(complaint);
+  if (!cl::ParseCommandLineOptions(static_cast<int>(argv.size()), argv.data(),
+                                   "Compiles the configuration of a Bamba model to a shared library.\n", &complaints)) {
+    // Some parsers print to stderr themselves.
+    if (!complaint.empty())
+      printError(firstLine(complaint));
+    return 1;
+  }
+  Error failure = Error::success();
+  Expected<CompileOptions> options = toCompileOptions(line);
+  if (!options) {
+    failure = options.takeError();
+  } else {
+    options->runtimeFolder = codegen::defaultRuntimeDir(program);
+    options->version = BAMBAC_VERSION;
+    failure = compileModel(*options, [](const std::string &text) { errs() << "bambac: warning: " << text << '\n'; });
+  }
+  if (!failure)
+    return 0;
+  handleAllErrors(std::move(failure), [](const ErrorInfoBase &error) { printError(error.message()); });
+  return 1;
+}
+
+std::string versionText() { return "bambac " BAMBAC_VERSION "\nLLVM " LLVM_VERSION_STRING "\n"; }
+
+} // namespace bambac

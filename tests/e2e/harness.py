@@ -1,0 +1,169 @@
+"""What the end-to-end tests share: where the tools are, running them, compiling models once, comparing logits.
+
+BAMBAC_BUILD names the build directory (default: build/ in the checkout); lit sets it.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import numpy as np
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SOURCE = os.path.dirname(os.path.dirname(HERE))
+BUILD = os.path.abspath(os.environ.get("BAMBAC_BUILD", os.path.join(SOURCE, "build")))
+BAMBAC = os.path.join(BUILD, "bin", "bambac")
+BAMBA_RUN = os.path.join(BUILD, "bin", "bamba-run")
+FIXTURES = os.path.join(SOURCE, "tests", "fixtures")
+
+sys.path.insert(0, os.path.join(SOURCE, "tests", "oracle"))
+import safetensors_io  # noqa: E402
+
+# In a build with sanitizers Python runs with their runtime preloaded and without leak detection; the tools that it
+# starts bring their own runtime and are to report leaks.
+if os.environ.pop("LD_PRELOAD", None):
+    os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "").replace("detect_leaks=0", "detect_leaks=1")
+
+# Sizes that keep a session of any test model small.
+SMALL = ("--max-batch=4", "--max-context=512", "--prefill-chunk=64")
+
+
+def run(arguments, timeout=600, **options):
+    """Runs a tool and returns it finished, with its output as text."""
+    return subprocess.run(
+        [str(a) for a in arguments], capture_output=True, text=True, timeout=timeout, check=False, **options
+    )
+
+
+def run_ok(arguments, **options):
+    done = run(arguments, **options)
+    if done.returncode != 0:
+        command = " ".join(str(a) for a in arguments)
+        raise AssertionError(f"{command}\nexit code {done.returncode}\n{done.stdout}{done.stderr}")
+    return done
+
+
+def compile_model(config, output, *options):
+    run_ok([BAMBAC, "compile", config, "-o", output, *options])
+    return output
+
+
+def fixture(name):
+    return os.path.join(FIXTURES, name)
+
+
+_folder = None
+
+
+def scratch():
+    """A folder that lives as long as this process."""
+    global _folder
+    if _folder is None:
+        _folder = tempfile.TemporaryDirectory(prefix="bambac-e2e-")
+    return _folder.name
+
+
+def library(name, dtype="f32", *options):
+    """The compiled library of a fixture, made at its first use in this process."""
+    options = options or SMALL
+    key = hashlib.sha1(json.dumps([name, dtype, options]).encode()).hexdigest()[:8]
+    path = os.path.join(scratch(), f"{name}-{dtype}-{key}.so")
+    if not os.path.exists(path):
+        compile_model(fixture(name), path, f"--dtype={dtype}", *options)
+    return path
+
+
+def copy_of(path, name):
+    """A copy of a library under another name, which the loader takes for another library."""
+    target = os.path.join(scratch(), name)
+    shutil.copy(path, target)
+    return target
+
+
+def expected(name):
+    """The golden data of a fixture and its prompt lengths."""
+    data = safetensors_io.read_file(os.path.join(fixture(name), "expected.safetensors"))
+    return data, sorted(int(key.split(".")[1]) for key in data if key.startswith("input_ids."))
+
+
+def tokens_option(tokens):
+    return "--tokens=" + ",".join(str(int(token)) for token in tokens)
+
+
+def run_logits(model, weights, tokens, mode, *options):
+    """`bamba-run logits`, read back: [T, vocab] float32."""
+    with tempfile.TemporaryDirectory(dir=scratch()) as folder:
+        out = os.path.join(folder, "logits.safetensors")
+        run_ok(
+            [BAMBA_RUN, "logits", model, "--weights", weights, tokens_option(tokens), f"--mode={mode}", "-o", out,
+             *options]
+        )
+        tensors = safetensors_io.read_file(out)
+    assert list(tensors) == ["logits"], f"expected the tensor 'logits', found {list(tensors)}"
+    return tensors["logits"]
+
+
+def run_generate(model, weights, tokens, count, *options):
+    """`bamba-run generate`: the new tokens, which are one line of stdout."""
+    done = run_ok([BAMBA_RUN, "generate", model, "--weights", weights, tokens_option(tokens), "-n", count, *options])
+    assert done.stdout.endswith("\n") and done.stdout.count("\n") == 1, f"expected one line, found {done.stdout!r}"
+    return [int(word) for word in done.stdout.split()]
+
+
+def max_error(got, want):
+    return float(np.abs(got.astype(np.float64) - want).max())
+
+
+def relative_error(got, want):
+    return float(np.linalg.norm(got.astype(np.float64) - want) / np.linalg.norm(want))
+
+
+class Case(unittest.TestCase):
+    """Assertions on logits and on refused input."""
+
+    longMessage = True
+
+    def assert_f32_logits(self, got, want, what=""):
+        """The bound for f32: 2e-4 * max(1, standard deviation)."""
+        self.assertEqual(got.shape, want.shape, what)
+        self.assertTrue(np.isfinite(got).all(), f"{what}: not all logits are finite")
+        self.assertLessEqual(max_error(got, want), 2e-4 * max(1.0, float(want.std())), what)
+
+    def assert_bf16_logits(self, got, want, what=""):
+        self.assertEqual(got.shape, want.shape, what)
+        self.assertTrue(np.isfinite(got).all(), f"{what}: not all logits are finite")
+        self.assertLessEqual(relative_error(got, want), 1e-2, what)
+
+    def assert_refused(self, arguments, *mentions, absent=None):
+        """The tool exits with 1 and one line on stderr that holds each of `mentions`; `absent` was not written."""
+        done = run(arguments)
+        context = f"{' '.join(str(a) for a in arguments)}\nstdout: {done.stdout}\nstderr: {done.stderr}"
+        self.assertEqual(done.returncode, 1, context)
+        self.assertEqual(done.stderr.count("\n"), 1, f"expected one line on stderr\n{context}")
+        for mention in mentions:
+            self.assertIn(str(mention), done.stderr, context)
+        if absent:
+            self.assertFalse(os.path.exists(absent), f"{absent} was left behind\n{context}")
+
+
+@contextlib.contextmanager
+def temporary_folder():
+    with tempfile.TemporaryDirectory(dir=scratch()) as folder:
+        yield folder
+
+
+def require_tools():
+    for tool in (BAMBAC, BAMBA_RUN):
+        if not os.path.exists(tool):
+            sys.exit(f"{tool}: not built; set BAMBAC_BUILD to the build directory")
+
+
+def main():
+    require_tools()
+    unittest.main()

@@ -1,0 +1,30 @@
+// Feeds any bytes to the safetensors reader: it must refuse them or describe tensors that lie inside them.
+
+#include "runtime/error.h"
+#include "runtime/safetensors.h"
+#include <cstdlib>
+
+using namespace bambac::rt;
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  std::span<const std::byte> file = std::as_bytes(std::span(data, size));
+  try {
+    size_t total = 0;
+    for (const auto &[name, tensor] : parseSafetensors("file", file)) {
+      uint64_t bits = tensor.dtype->bits;
+      for (uint64_t dimension : tensor.shape)
+        bits *= dimension;
+      bool inside = tensor.data.empty() || (tensor.data.data() >= file.data() + 8 &&
+                                            tensor.data.data() + tensor.data.size() <= file.data() + file.size());
+      if (!inside || bits != tensor.data.size() * 8)
+        std::abort();
+      total += tensor.data.size();
+    }
+    if (total > size)
+      std::abort();
+  } catch (const Error &error) {
+    if (error.status() != BAMBA_BAD_CHECKPOINT)
+      std::abort();
+  }
+  return 0;
+}

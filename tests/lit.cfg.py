@@ -1,0 +1,65 @@
+"""The lit suites: every folder of tests/ that holds .mlir, .test or *_test.py files, each with its RUN lines.
+
+Parameters: --param property_cases=N sets how many random models the property test draws.
+Features:   avx2, avx512f (of this processor), sanitize (a build with sanitizers).
+"""
+
+import os
+import subprocess
+
+import lit.formats
+
+config.name = "bambac"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test", "_test.py"]
+# Inputs of tests, GoogleTest and libFuzzer sources, and what only helps tests.
+config.excludes = ["fixtures", "Inputs", "inputs", "runtime", "unit", "fuzz", "tools"]
+config.test_source_root = os.path.join(config.bambac_source, "tests")
+config.test_exec_root = os.path.join(config.bambac_build, "tests")
+
+bin_dir = os.path.join(config.bambac_build, "bin")
+config.environment["PATH"] = os.pathsep.join([bin_dir, config.llvm_tools, config.environment["PATH"]])
+config.environment["BAMBAC_BUILD"] = config.bambac_build
+config.environment["PYTHONDONTWRITEBYTECODE"] = "1"
+
+
+def processor_features():
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+            flags = next((line for line in file if line.startswith("flags")), "")
+    except OSError:
+        return set()
+    return set(flags.split()) & {"avx2", "avx512f"}
+
+
+def sanitizer_runtime():
+    """The sanitizer's shared library, which Python needs before it opens a library that was compiled with it."""
+    for name in ("libclang_rt.asan-x86_64.so", "libclang_rt.asan.so", "libasan.so"):
+        command = [config.cxx, f"-print-file-name={name}"]
+        path = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        if os.path.isabs(path) and os.path.exists(path):
+            return path
+    lit_config.fatal(f"{config.cxx} has no shared AddressSanitizer runtime")
+
+
+config.available_features |= processor_features()
+python = config.python
+if config.sanitize:
+    config.available_features.add("sanitize")
+    config.environment["ASAN_OPTIONS"] = "detect_leaks=1:abort_on_error=0"
+    config.environment["UBSAN_OPTIONS"] = "print_stacktrace=1"
+    if "address" in config.sanitize:
+        # Python itself leaks at exit; the harness turns leak detection on again for the tools it runs.
+        python = f"env LD_PRELOAD={sanitizer_runtime()} ASAN_OPTIONS=detect_leaks=0:abort_on_error=0 {python}"
+
+config.substitutions += [
+    ("%bambac-opt", os.path.join(bin_dir, "bambac-opt")),
+    ("%bambac", os.path.join(bin_dir, "bambac")),
+    ("%bamba-run", os.path.join(bin_dir, "bamba-run")),
+    ("%fixtures", os.path.join(config.test_source_root, "fixtures")),
+    ("%examples", os.path.join(config.bambac_source, "examples")),
+    ("%build", config.bambac_build),
+    ("%tools", os.path.join(config.test_source_root, "tools")),
+    ("%property_cases", lit_config.params.get("property_cases", "32")),
+    ("%python", python),
+]

@@ -1,0 +1,150 @@
+"""A Bamba model in float64 numpy: what every compiled model is held against.
+
+The state-space recurrence runs token by token as it is defined, never in the chunked form that the compiler uses; all
+else is vectorised over the tokens of a call. State is kept between calls, so that one can also generate.
+"""
+
+import numpy as np
+
+from bamba_config import Config
+from safetensors_io import read_checkpoint
+
+
+def silu(x):
+    return x * _sigmoid(x)
+
+
+def _sigmoid(x):
+    # One exponential that cannot overflow, whatever the sign.
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1 / (1 + e), e / (1 + e))
+
+
+def rms_norm(x, weight, eps):
+    return x / np.sqrt((x * x).mean(axis=-1, keepdims=True) + eps) * weight
+
+
+class Oracle:
+    """One sequence of one model. `weights` maps checkpoint names to arrays; they are widened to float64."""
+
+    def __init__(self, config, weights):
+        self.config = config
+        self.weights = {name: np.asarray(w).astype(np.float64) for name, w in weights.items()}
+        self.reset()
+
+    @staticmethod
+    def load(folder):
+        return Oracle(Config.load(folder), read_checkpoint(folder))
+
+    def reset(self):
+        self.position = 0
+        self._conv, self._ssm, self._keys, self._values = {}, {}, {}, {}
+
+    def forward(self, tokens):
+        """Appends `tokens` to the sequence; the logits of each, [T, vocab]. `hidden` is kept in self.hidden."""
+        c = self.config
+        x = self.weights["model.embed_tokens.weight"][np.asarray(tokens, dtype=np.int64)]
+        self.hidden = []
+        for layer in range(c.layers):
+            self.hidden.append(x)
+            prefix = f"model.layers.{layer}."
+            h = self._norm(x, prefix + "input_layernorm")
+            x = x + (self._attention(h, layer) if c.is_attention(layer) else self._mamba(h, layer))
+            h = self._norm(x, prefix + "pre_ff_layernorm")
+            x = x + self._mlp(h, prefix + "feed_forward.")
+        self.position += len(tokens)
+        x = self._norm(x, "model.final_layernorm")
+        self.hidden.append(x)
+        return x @ self.weights["model.embed_tokens.weight" if c.tied else "lm_head.weight"].T
+
+    def logits(self, tokens):
+        """The logits of each token of a fresh sequence."""
+        self.reset()
+        return self.forward(tokens)
+
+    def generate(self, tokens, count):
+        """`count` greedy tokens after `tokens`."""
+        row, new = self.logits(tokens)[-1], []
+        for _ in range(count):
+            new.append(int(row.argmax()))
+            row = self.forward(new[-1:])[-1]
+        return new
+
+    def _norm(self, x, name):
+        return rms_norm(x, self.weights[name + ".weight"], self.config.eps)
+
+    def _linear(self, x, name):
+        y = x @ self.weights[name + ".weight"].T
+        bias = self.weights.get(name + ".bias")
+        return y if bias is None else y + bias
+
+    def _mlp(self, h, prefix):
+        gated = silu(self._linear(h, prefix + "gate_proj")) * self._linear(h, prefix + "up_proj")
+        return self._linear(gated, prefix + "down_proj")
+
+    def _mamba(self, h, layer):
+        c, prefix = self.config, f"model.layers.{layer}.mamba."
+        projected = self._linear(h, prefix + "in_proj")
+        z, xbc, dt = np.split(projected, [c.inner, c.inner + c.conv_channels], axis=1)
+        xbc = silu(self._causal_conv(xbc, layer, prefix + "conv1d"))
+        x, b, cc = np.split(xbc, [c.inner, c.inner + c.groups * c.state], axis=1)
+        count, share = len(h), c.mamba_heads // c.groups
+        x = x.reshape(count, c.mamba_heads, c.mamba_head_dim)
+        b = np.repeat(b.reshape(count, c.groups, c.state), share, axis=1)
+        cc = np.repeat(cc.reshape(count, c.groups, c.state), share, axis=1)
+        dt = np.clip(np.logaddexp(0, dt + self.weights[prefix + "dt_bias"]), c.dt_min, c.dt_max)
+        y = self._recurrence(x, b, cc, dt, layer, -np.exp(self.weights[prefix + "A_log"]))
+        y = y + self.weights[prefix + "D"][:, None] * x
+        y = y.reshape(count, c.inner) * silu(z)
+        return self._linear(self._norm(y, prefix + "norm"), prefix + "out_proj")
+
+    def _causal_conv(self, x, layer, name):
+        c = self.config
+        past = self._conv.get(layer, np.zeros((c.kernel - 1, c.conv_channels)))
+        window = np.concatenate([past, x])
+        self._conv[layer] = window[len(x) :]
+        taps = self.weights[name + ".weight"][:, 0, :]
+        y = sum(window[k : k + len(x)] * taps[:, k] for k in range(c.kernel))
+        bias = self.weights.get(name + ".bias")
+        return y if bias is None else y + bias
+
+    def _recurrence(self, x, b, cc, dt, layer, a):
+        c = self.config
+        state = self._ssm.get(layer, np.zeros((c.mamba_heads, c.mamba_head_dim, c.state)))
+        y = np.empty_like(x)
+        for t in range(len(x)):
+            decay = np.exp(dt[t] * a)[:, None, None]
+            state = state * decay + (dt[t][:, None] * x[t])[:, :, None] * b[t][:, None, :]
+            y[t] = (state * cc[t][:, None, :]).sum(axis=2)
+        self._ssm[layer] = state
+        return y
+
+    def _attention(self, h, layer):
+        c, prefix, count = self.config, f"model.layers.{layer}.self_attn.", len(h)
+        q = self._rope(self._linear(h, prefix + "q_proj").reshape(count, c.heads, c.head_dim))
+        k = self._rope(self._linear(h, prefix + "k_proj").reshape(count, c.kv_heads, c.head_dim))
+        v = self._linear(h, prefix + "v_proj").reshape(count, c.kv_heads, c.head_dim)
+        if layer in self._keys:
+            k = np.concatenate([self._keys[layer], k])
+            v = np.concatenate([self._values[layer], v])
+        self._keys[layer], self._values[layer] = k, v
+        share = c.heads // c.kv_heads
+        k, v = np.repeat(k, share, axis=1), np.repeat(v, share, axis=1)
+        scores = np.einsum("thd,shd->hts", q, k) / np.sqrt(c.head_dim)
+        visible = np.arange(len(k))[None, :] <= self.position + np.arange(count)[:, None]
+        scores = np.where(visible, scores, -np.inf)
+        weights = np.exp(scores - scores.max(axis=2, keepdims=True))
+        weights /= weights.sum(axis=2, keepdims=True)
+        out = np.einsum("hts,shd->thd", weights, v).reshape(count, c.heads * c.head_dim)
+        return self._linear(out, prefix + "o_proj")
+
+    def _rope(self, x):
+        n = self.config.rotary
+        if n == 0:
+            return x
+        half = n // 2
+        positions = self.position + np.arange(len(x))
+        angles = positions[:, None] / self.config.theta ** (np.arange(0, n, 2) / n)
+        cos, sin = np.cos(angles)[:, None, :], np.sin(angles)[:, None, :]
+        low, high = x[:, :, :half], x[:, :, half:n]
+        return np.concatenate([low * cos - high * sin, high * cos + low * sin, x[:, :, n:]], axis=2)
