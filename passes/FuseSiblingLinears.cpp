@@ -50,13 +50,13 @@ ml_program::GlobalOp stackGlobals(ArrayRef<Value> values, SymbolTable &symbols) 
     ml_program::GlobalOp global = getGlobal(value, symbols);
     StringRef part = global.getSymName();
     // layers.2.q_proj, layers.2.k_proj -> layers.2.q_proj+k_proj
-    name += name.empty() ? part.str() : "+" + part.rsplit('.').second.str();
+    name += name.empty() ? part.str() : ("+" + part.rsplit('.').second).str();
     llvm::append_range(sources, global->getAttrOfType<ArrayAttr>(attr::kSources));
-    ArrayRef<int64_t> part_shape = cast<RankedTensorType>(global.getType()).getShape();
+    ArrayRef<int64_t> partShape = cast<RankedTensorType>(global.getType()).getShape();
     if (shape.empty())
-      shape.assign(part_shape.begin(), part_shape.end());
+      shape.assign(partShape.begin(), partShape.end());
     else
-      shape[0] += part_shape[0];
+      shape[0] += partShape[0];
   }
   if (auto existing = symbols.lookup<ml_program::GlobalOp>(name))
     return existing;

@@ -18,7 +18,7 @@ std::string makeKernelName(DispatchOp dispatch) {
     if (!isa<DestinationStyleOpInterface>(op))
       continue;
     StringRef stem = op.getName().stripDialect();
-    name += name.empty() ? stem.str() : "_" + stem.str();
+    name += name.empty() ? stem.str() : ("_" + stem).str();
   }
   auto shaped = cast<RankedTensorType>(dispatch.getResultTypes().front());
   if (!shaped.hasStaticShape())

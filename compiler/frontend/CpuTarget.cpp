@@ -45,8 +45,10 @@ static Processor describeLevel(StringRef level) {
   Processor processor{level, {}, kTypicalCache};
   SmallVector<StringRef> features;
   llvm::X86::getFeaturesForCPU(level, features);
-  for (StringRef feature : features)
+  for (StringRef feature : features) {
     processor.features[feature] = true;
+    llvm::X86::updateImpliedFeatures(feature, /*Enabled=*/true, processor.features);
+  }
   return processor;
 }
 

@@ -16,16 +16,17 @@ static std::string describeNumber(double value) {
 }
 
 std::string describe(const json::Value &value) {
-  if (std::optional<double> number = value.getAsNumber(); number && !std::isfinite(*number))
+  std::optional<double> number = value.getAsNumber();
+  if (number && !std::isfinite(*number))
     return *number > 0 ? "Infinity" : "-Infinity";
-  else if (number && !value.getAsInteger() && !value.getAsUINT64())
-    return describeNumber(*number);
   if (const json::Array *array = value.getAsArray())
     return formatv("an array of {0}", array->size());
   if (value.getAsObject())
     return "an object";
   constexpr size_t longest = 60;
   std::string text = formatv("{0}", value);
+  if (number && StringRef(text).find_first_of(".e") != StringRef::npos)
+    return describeNumber(*number);
   if (text.size() <= longest)
     return text;
   // Cut before a character, not inside one.

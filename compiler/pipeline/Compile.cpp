@@ -85,7 +85,10 @@ llvm::Error Compilation::dump(Phase phase, StringRef extension, llvm::function_r
 }
 
 llvm::Error Compilation::finishModulePhase(Phase phase) {
-  auto print = [&](raw_ostream &stream) { stream << *module << '\n'; };
+  auto print = [&](raw_ostream &stream) {
+    module->print(stream);
+    stream << '\n';
+  };
   if (llvm::Error error = dump(phase, ".mlir", print))
     return error;
   return stopsAt(phase) ? writeOutput(options.output, print) : llvm::Error::success();
@@ -152,7 +155,10 @@ llvm::Error Compilation::dumpLoops() {
   FailureOr<OwningOpRef<ModuleOp>> loops = codegen::lowerCpuKernelsToLoops(*module);
   if (failed(loops))
     return llvm::createStringError("cannot lower the kernels to loops");
-  return dump(Phase::Kernels, ".mlir", [&](raw_ostream &stream) { stream << **loops << '\n'; });
+  return dump(Phase::Kernels, ".mlir", [&](raw_ostream &stream) {
+    (*loops)->print(stream);
+    stream << '\n';
+  });
 }
 
 llvm::Error Compilation::toKernels() {

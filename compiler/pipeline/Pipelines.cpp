@@ -22,6 +22,9 @@ void buildFusionPipeline(OpPassManager &pm) {
 void buildSchedulePipeline(OpPassManager &pm, const ScheduleOptions &options) {
   // The layout of weights is part of a kernel's type, and schedules depend on it.
   pm.addPass(createPackWeights());
+  // Weights that were stacked or packed are left without a reader; the library must not load them.
+  pm.addNestedPass<func::FuncOp>(createCSEPass());
+  pm.addPass(createSymbolDCEPass());
   pm.addPass(createSelectSchedules(SelectSchedulesOptions{options.schedule.getValue()}));
   pm.addPass(createEstimateCosts());
   // Last: from here on the set of buffers is fixed.

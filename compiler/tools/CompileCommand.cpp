@@ -145,6 +145,7 @@ int runCompileCommand(const char *program, ArrayRef<const char *> arguments) {
   mlir::registerPassManagerCLOptions();
   mlir::registerDefaultTimingManagerCLOptions();
   hideOptionsOfLlvm(line);
+  cl::SetVersionPrinter([](raw_ostream &stream) { stream << versionText(); });
   SmallVector<const char *> argv{"bambac compile"};
   append_range(argv, arguments);
   std::string complaint;
