@@ -53,7 +53,8 @@ void checkNames(const bamba_rt_model &model, const Checkpoint &checkpoint) {
     fail(BAMBA_BAD_CHECKPOINT, "{}: expected the tensor '{}'{}, found no such tensor{}", checkpoint.path(), missing[0],
          andMore(missing.size() - 1), found);
   if (!unknown.empty())
-    fail(BAMBA_BAD_CHECKPOINT, "{}: expected only the model's {} tensors, found also '{}'{}", checkpoint.path(),
+    fail(BAMBA_BAD_CHECKPOINT, "{}: expected only the model's {} tensors, found also '{}'{}",
+         checkpoint.tensors().find(unknown[0])->second.file->path(),
          known.size(), unknown[0], andMore(unknown.size() - 1));
 }
 

@@ -73,8 +73,9 @@ std::optional<double> FieldReader::number(StringRef name, const json::Value &val
   if (const json::Object *wrapped = value.getAsObject(); wrapped && wrapped->size() == 1)
     if (wrapped->getString("__float__") == StringRef("Infinity"))
       result = std::numeric_limits<double>::infinity();
+  // The sum turns -0 into 0: one value, one way to write it.
   if (result && *result >= min && *result <= max)
-    return result;
+    return *result + 0.0;
   std::string range = std::isinf(max) ? "a number of at least " + describeNumber(min)
                                       : "a number from " + describeNumber(min) + " to " + describeNumber(max);
   fail(name, range, describe(value));

@@ -42,8 +42,7 @@ static void generate(const GenerateOptions &options) {
 
   Stopwatch loading;
   model.load(options.weights);
-  fmt::print(stderr, "load     {} of weights in {}\n", formatBytes(model.getInfo().weight_bytes),
-             formatSeconds(loading.seconds()));
+  double load = loading.seconds();
 
   Session session(model, 1, options.device.threads, context);
   bamba_sequence sequence = session.create();
@@ -51,6 +50,8 @@ static void generate(const GenerateOptions &options) {
   session.run(sequence, prompt);
   int32_t token = session.getGreedy(0);
   double prefill = prefilling.seconds();
+  // Not before: a token that the model refuses leaves its error as the only line.
+  fmt::print(stderr, "load     {} of weights in {}\n", formatBytes(model.getInfo().weight_bytes), formatSeconds(load));
 
   Stopwatch decoding;
   print(fmt::to_string(token));

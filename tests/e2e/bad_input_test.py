@@ -83,12 +83,16 @@ class RunTest(harness.Case):
         """A library whose list of instructions names one that no processor has."""
         with open(self.model, "rb") as file:
             content = file.read()
-        self.assertIn(b"\0avx2\0", content)
+        # The name stands in the library's tables and in the runtime's list of what it can check. A library whose tables ask
+        # for more than the runtime knows is refused, whichever of the two is newer.
+        pieces = content.split(b"\0avx2\0")
+        self.assertEqual(len(pieces), 3)
         path = os.path.join(self.folder, "future.so")
-        with open(path, "wb") as file:
-            file.write(content.replace(b"\0avx2\0", b"\0avx9\0"))
-        command = ["generate", path, "--weights", self.weights, "--tokens=1", "-n", "1"]
-        self.assert_refused([harness.BAMBA_RUN, *command], "avx9")
+        for first, second, mention in ((b"\0avx9\0", b"\0avx2\0", "avx"), (b"\0avx2\0", b"\0avx9\0", "avx")):
+            with open(path, "wb") as file:
+                file.write(pieces[0] + first + pieces[1] + second + pieces[2])
+            command = ["generate", path, "--weights", self.weights, "--tokens=1", "-n", "1"]
+            self.assert_refused([harness.BAMBA_RUN, *command], mention)
         harness.run_ok([harness.BAMBA_RUN, "inspect", path])
 
 

@@ -63,7 +63,9 @@ class LibraryTest(harness.Case):
         self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_compiling_twice_gives_the_same_bytes(self):
-        again = os.path.join(harness.scratch(), "again.so")
+        # The same name in another folder: a library's name is part of it.
+        again = os.path.join(harness.scratch(), "again", os.path.basename(self.path))
+        os.makedirs(os.path.dirname(again))
         harness.compile_model(harness.fixture("tiny"), again, "--dtype=f32", *harness.SMALL)
         with open(self.path, "rb") as first, open(again, "rb") as second:
             self.assertEqual(first.read(), second.read())
