@@ -38,8 +38,9 @@ int64_t chooseRows(int64_t rows, TargetAttr target) {
   return largestDivisor(rows, std::max<int64_t>((target.getVectorRegisters() - 4) / 2, 1));
 }
 
-/// A linear, alone or with an epilogue: all rows and some panels of columns. The weights of a tile stream through once; with
-/// more rows than one register tile, the depth is cut so that a block of a panel stays in the level-1 cache meanwhile.
+/// A linear, alone or with an epilogue: all rows and some panels of columns. The weights of a tile stream through once;
+/// with more rows than one register tile, the depth is cut so that a block of a panel stays in the level-1 cache
+/// meanwhile.
 CpuScheduleAttr scheduleLinear(LinearOp linear, TargetAttr target) {
   auto weight = cast<RankedTensorType>(linear.getWeight().getType());
   int64_t panel = 2 * target.getLanes();
@@ -52,8 +53,8 @@ CpuScheduleAttr scheduleLinear(LinearOp linear, TargetAttr target) {
 
 /// A scan: one head a workgroup, in chunks that divide the tokens.
 CpuScheduleAttr scheduleScan(SsmScanOp scan) {
-  int64_t tokens = cast<ShapedType>(scan.getX().getType()).getDimSize(0) /
-                   cast<ShapedType>(scan.getSlots().getType()).getDimSize(0);
+  int64_t tokens =
+      cast<ShapedType>(scan.getX().getType()).getDimSize(0) / cast<ShapedType>(scan.getSlots().getType()).getDimSize(0);
   // The chunk's own product C B^T grows with its square; 64 tokens balance it against the products with the state.
   int64_t chunk = largestDivisor(tokens, std::min<int64_t>(scan.getChunk(), 64));
   return CpuScheduleAttr::get(scan.getContext(), {1}, 1, 0, chunk);

@@ -1,6 +1,6 @@
 // States what kernels move and compute: see EstimateCosts in Passes.td.
-#include "passes/Passes.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "passes/Passes.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 namespace bambac {

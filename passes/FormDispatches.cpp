@@ -1,8 +1,8 @@
 // Groups ops into dispatches: see FormDispatches in Passes.td.
-#include "passes/Passes.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
 #include "mlir/IR/IRMapping.h"
+#include "passes/Passes.h"
 
 namespace bambac {
 #define GEN_PASS_DEF_FORMDISPATCHES
@@ -63,8 +63,7 @@ public:
     collectInputs();
     SmallVector<Value> inits(root.getDpsInits());
     OpBuilder builder(root);
-    auto dispatch =
-        DispatchOp::create(builder, root.getLoc(), root->getResultTypes(), inputs.getArrayRef(), inits);
+    auto dispatch = DispatchOp::create(builder, root.getLoc(), root->getResultTypes(), inputs.getArrayRef(), inits);
     fillBody(dispatch, inits);
     root->replaceAllUsesWith(dispatch);
     for (Operation *op : llvm::reverse(group))

@@ -1,6 +1,6 @@
 // Merges linears with the same input: see FuseSiblingLinears in Passes.td.
-#include "passes/Passes.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "passes/Passes.h"
 
 namespace bambac {
 #define GEN_PASS_DEF_FUSESIBLINGLINEARS
@@ -96,10 +96,9 @@ void merge(ArrayRef<LinearOp> linears, SymbolTable &symbols) {
   for (LinearOp linear : linears) {
     int64_t width = cast<RankedTensorType>(linear.getResult().getType()).getDimSize(1);
     auto index = [&](int64_t value) { return OpFoldResult(builder.getIndexAttr(value)); };
-    Value slice = tensor::ExtractSliceOp::create(builder, linear.getLoc(), merged.getResult(),
-                                                 ArrayRef<OpFoldResult>{index(0), index(offset)},
-                                                 ArrayRef<OpFoldResult>{index(rows), index(width)},
-                                                 ArrayRef<OpFoldResult>{index(1), index(1)});
+    Value slice = tensor::ExtractSliceOp::create(
+        builder, linear.getLoc(), merged.getResult(), ArrayRef<OpFoldResult>{index(0), index(offset)},
+        ArrayRef<OpFoldResult>{index(rows), index(width)}, ArrayRef<OpFoldResult>{index(1), index(1)});
     linear.getResult().replaceAllUsesWith(slice);
     offset += width;
   }

@@ -1,7 +1,7 @@
 // Makes kernel functions of dispatches: see OutlineKernels in Passes.td.
-#include "passes/Passes.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/OperationSupport.h"
+#include "passes/Passes.h"
 
 namespace bambac {
 #define GEN_PASS_DEF_OUTLINEKERNELS
@@ -9,8 +9,9 @@ namespace bambac {
 
 namespace {
 
-/// A name that tells what a kernel computes: its ops from first to last, the shape of its result (of its first input where
-/// the result is a state pool), and for a linear the depth and the weight's element type: linear_add_4x128x256_bf16.
+/// A name that tells what a kernel computes: its ops from first to last, the shape of its result (of its first input
+/// where the result is a state pool), and for a linear the depth and the weight's element type:
+/// linear_add_4x128x256_bf16.
 std::string makeKernelName(DispatchOp dispatch) {
   std::string name, suffix;
   llvm::raw_string_ostream shape(suffix);

@@ -12,8 +12,8 @@ bool isLinearWeight(func::FuncOp kernel, unsigned index) {
   BlockArgument argument = kernel.getArgument(index);
   return !argument.use_empty() && llvm::all_of(argument.getUses(), [](OpOperand &use) {
     auto linear = dyn_cast<LinearOp>(use.getOwner());
-    return linear && use.get() == linear.getWeight() && linear.getWeightMutable().getOperandNumber() ==
-                                                            use.getOperandNumber();
+    return linear && use.get() == linear.getWeight() &&
+           linear.getWeightMutable().getOperandNumber() == use.getOperandNumber();
   });
 }
 
@@ -57,9 +57,8 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
         launch.emitOpError() << "expected the weight of a linear to be loaded from a global";
         return signalPassFailure();
       }
-      ml_program::GlobalOp global = getPacked(symbols.lookup<ml_program::GlobalOp>(
-                                                  load.getGlobal().getLeafReference()),
-                                              expected, symbols);
+      ml_program::GlobalOp global =
+          getPacked(symbols.lookup<ml_program::GlobalOp>(load.getGlobal().getLeafReference()), expected, symbols);
       OpBuilder builder(launch);
       operand.set(ml_program::GlobalLoadConstOp::create(builder, load.getLoc(), expected,
                                                         FlatSymbolRefAttr::get(global.getSymNameAttr())));

@@ -54,8 +54,8 @@ void checkNames(const bamba_rt_model &model, const Checkpoint &checkpoint) {
          andMore(missing.size() - 1), found);
   if (!unknown.empty())
     fail(BAMBA_BAD_CHECKPOINT, "{}: expected only the model's {} tensors, found also '{}'{}",
-         checkpoint.tensors().find(unknown[0])->second.file->path(),
-         known.size(), unknown[0], andMore(unknown.size() - 1));
+         checkpoint.tensors().find(unknown[0])->second.file->path(), known.size(), unknown[0],
+         andMore(unknown.size() - 1));
 }
 
 } // namespace

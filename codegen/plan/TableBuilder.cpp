@@ -31,8 +31,7 @@ llvm::GlobalVariable *TableBuilder::addConstant(StringRef name, llvm::Constant *
 }
 
 llvm::Constant *TableBuilder::string(StringRef text) {
-  llvm::GlobalVariable *global =
-      addConstant("text", llvm::ConstantDataArray::getString(module.getContext(), text));
+  llvm::GlobalVariable *global = addConstant("text", llvm::ConstantDataArray::getString(module.getContext(), text));
   // The tables' text is their own: the linker shall not merge it with equal strings of the runtime.
   global->setUnnamedAddr(llvm::GlobalValue::UnnamedAddr::None);
   return global;

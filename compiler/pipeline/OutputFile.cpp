@@ -30,7 +30,7 @@ llvm::Expected<OutputFile> OutputFile::create(StringRef path) {
   return OutputFile(path, std::move(*file), isDevice);
 }
 
-OutputFile::OutputFile(OutputFile &&other)
+OutputFile::OutputFile(OutputFile &&other) noexcept
     : path(std::move(other.path)), file(std::move(other.file)), isDevice(other.isDevice) {
   other.file.reset();
 }

@@ -14,7 +14,7 @@ namespace bambac {
 class OutputFile {
 public:
   static llvm::Expected<OutputFile> create(StringRef path);
-  OutputFile(OutputFile &&other);
+  OutputFile(OutputFile &&other) noexcept;
   OutputFile &operator=(OutputFile &&) = delete;
   ~OutputFile();
 

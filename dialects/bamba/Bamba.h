@@ -45,8 +45,8 @@ inline constexpr StringLiteral kOutput = "bamba.output";
 inline constexpr StringLiteral kSources = "bamba.sources";
 inline constexpr StringLiteral kTranspose = "bamba.transpose";
 inline constexpr StringLiteral kState = "bamba.state";
-/// On a kernel: UnitAttr that marks it, a schedule attribute, CostAttr; once its code is made, the number of its workgroups
-/// and the bytes of scratch that one needs.
+/// On a kernel: UnitAttr that marks it, a schedule attribute, CostAttr; once its code is made, the number of its
+/// workgroups and the bytes of scratch that one needs.
 inline constexpr StringLiteral kKernel = "bamba.kernel";
 inline constexpr StringLiteral kSchedule = "bamba.schedule";
 inline constexpr StringLiteral kCost = "bamba.cost";

@@ -117,9 +117,8 @@ LogicalResult SwigluOp::verify() {
 
 LogicalResult LastTokenOp::verify() {
   int64_t batch = dimOf(getCounts(), 0);
-  return success(
-      succeeded(checkShape(*this, "outs", getInit().getType(), {batch, dimOf(getInput(), 1)})) &&
-      succeeded(checkMultiple(*this, "the number of rows", dimOf(getInput(), 0), batch)));
+  return success(succeeded(checkShape(*this, "outs", getInit().getType(), {batch, dimOf(getInput(), 1)})) &&
+                 succeeded(checkMultiple(*this, "the number of rows", dimOf(getInput(), 0), batch)));
 }
 
 /// One row a sequence: that row is the last.
@@ -129,6 +128,4 @@ OpFoldResult LastTokenOp::fold(FoldAdaptor) {
   return {};
 }
 
-LogicalResult ArgmaxOp::verify() {
-  return checkShape(*this, "outs", getInit().getType(), {dimOf(getInput(), 0)});
-}
+LogicalResult ArgmaxOp::verify() { return checkShape(*this, "outs", getInit().getType(), {dimOf(getInput(), 0)}); }

@@ -18,8 +18,7 @@ Span Slicer::scaled(Span items, int64_t width) {
 Value Slicer::slice(Value value, ArrayRef<Span> spans) {
   Tile tile(spans);
   SmallVector<OpFoldResult> strides(spans.size(), builder.getIndexAttr(1));
-  auto extract =
-      tensor::ExtractSliceOp::create(builder, op->getLoc(), value, tile.offsets, tile.sizes, strides);
+  auto extract = tensor::ExtractSliceOp::create(builder, op->getLoc(), value, tile.offsets, tile.sizes, strides);
   // A slice keeps the encoding of its source: it says how the memory under both lies.
   slices.push_back(extract);
   return extract;
@@ -36,9 +35,8 @@ TilingResult Slicer::clone(ArrayRef<Value> operands, ArrayRef<NamedAttribute> at
 }
 
 SmallVector<Range> bambac::makeDomain(OpBuilder &builder, ArrayRef<OpFoldResult> sizes) {
-  return llvm::map_to_vector(sizes, [&](OpFoldResult size) {
-    return Range{builder.getIndexAttr(0), size, builder.getIndexAttr(1)};
-  });
+  return llvm::map_to_vector(
+      sizes, [&](OpFoldResult size) { return Range{builder.getIndexAttr(0), size, builder.getIndexAttr(1)}; });
 }
 
 // Ops whose iterations are the elements of their result: one definition of domain and result position serves them all.
@@ -96,8 +94,8 @@ FailureOr<TilingResult> GatedRmsNormOp::getTiledImplementation(OpBuilder &builde
                                                                ArrayRef<OpFoldResult> sizes) {
   Slicer slicer(builder, *this);
   Span rows{offsets[0], sizes[0]}, columns = slicer.all(getInput(), 1);
-  return slicer.clone({slicer.slice(getInput(), {rows, columns}), slicer.slice(getGate(), {rows, columns}),
-                       getWeight(), slicer.slice(getInit(), {rows, columns})});
+  return slicer.clone({slicer.slice(getInput(), {rows, columns}), slicer.slice(getGate(), {rows, columns}), getWeight(),
+                       slicer.slice(getInit(), {rows, columns})});
 }
 
 FailureOr<TilingResult> LinearOp::getTiledImplementation(OpBuilder &builder, ArrayRef<OpFoldResult> offsets,
@@ -112,7 +110,8 @@ FailureOr<TilingResult> LinearOp::getTiledImplementation(OpBuilder &builder, Arr
       return affine::makeComposedFoldedAffineApply(builder, getLoc(), expr, {value});
     };
     weight = {{apply(column.floorDiv(width), offsets[1]), apply(column.ceilDiv(width), sizes[1])},
-              depth, slicer.all(getWeight(), 2)};
+              depth,
+              slicer.all(getWeight(), 2)};
   }
   SmallVector<Value> operands{slicer.slice(getInput(), {rows, depth}), slicer.slice(getWeight(), weight)};
   operands.push_back(slicer.slice(getInit(), {rows, columns}));
@@ -140,8 +139,7 @@ FailureOr<TilingResult> ArgmaxOp::getTiledImplementation(OpBuilder &builder, Arr
                                                          ArrayRef<OpFoldResult> sizes) {
   Slicer slicer(builder, *this);
   Span rows{offsets[0], sizes[0]};
-  return slicer.clone(
-      {slicer.slice(getInput(), {rows, slicer.all(getInput(), 1)}), slicer.slice(getInit(), {rows})});
+  return slicer.clone({slicer.slice(getInput(), {rows, slicer.all(getInput(), 1)}), slicer.slice(getInit(), {rows})});
 }
 
 // The rows of a sequence must stay together, so only columns are cut.
@@ -160,8 +158,7 @@ FailureOr<TilingResult> LastTokenOp::getTiledImplementation(OpBuilder &builder, 
 }
 
 LogicalResult LastTokenOp::getResultTilePosition(OpBuilder &builder, unsigned, ArrayRef<OpFoldResult> offsets,
-                                                 ArrayRef<OpFoldResult> sizes,
-                                                 SmallVector<OpFoldResult> &resultOffsets,
+                                                 ArrayRef<OpFoldResult> sizes, SmallVector<OpFoldResult> &resultOffsets,
                                                  SmallVector<OpFoldResult> &resultSizes) {
   Tile tile({Span{builder.getIndexAttr(0), sizeOf(builder, getInit(), 0)}, Span{offsets[0], sizes[0]}});
   resultOffsets = tile.offsets;

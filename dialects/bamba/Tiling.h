@@ -66,10 +66,10 @@ FailureOr<TilingResult> tileAtResult(Op op, OpBuilder &builder, ArrayRef<OpFoldR
                                      ArrayRef<OpFoldResult> sizes) {
   unsigned rank = op.getLoopIteratorTypes().size();
   for (unsigned dim = rank; dim < offsets.size(); ++dim)
-    if (!isConstantIntValue(offsets[dim], 0) || !isEqualConstantIntOrValue(sizes[dim], sizeOf(builder, op.getInit(), dim)))
+    if (!isConstantIntValue(offsets[dim], 0) ||
+        !isEqualConstantIntOrValue(sizes[dim], sizeOf(builder, op.getInit(), dim)))
       return failure();
-  FailureOr<TilingResult> tiled =
-      op.getTiledImplementation(builder, offsets.take_front(rank), sizes.take_front(rank));
+  FailureOr<TilingResult> tiled = op.getTiledImplementation(builder, offsets.take_front(rank), sizes.take_front(rank));
   if (failed(tiled))
     return failure();
   return TilingResult{tiled->tiledOps, {tiled->tiledValues.front()}, tiled->generatedSlices};

@@ -11,7 +11,8 @@ namespace bambac {
 /// Stands for a size that does not matter, in the expected shapes of checkShape.
 inline constexpr int64_t kAny = ShapedType::kDynamic;
 
-/// Fails with "expected 'name' of shape [..], found [..]" where a static size of `type` differs from a known expected one.
+/// Fails with "expected 'name' of shape [..], found [..]" where a static size of `type` differs from a known expected
+/// one.
 LogicalResult checkShape(Operation *op, StringRef name, Type type, ArrayRef<int64_t> expected);
 
 /// Fails with "expected <what> to be a multiple of <divisor>, found <value>"; dynamic values pass.

@@ -7,13 +7,14 @@
  * The caller closes what it opened, sessions before their model.
  *
  * Errors
- *   Every function that can fail returns a bamba_status and, where the caller passes a bamba_error, fills in one line of
- *   text. Nothing throws, exits, prints or aborts. A call that fails leaves its objects as they were before the call,
+ *   Every function that can fail returns a bamba_status and, where the caller passes a bamba_error, fills in one line
+ * of text. Nothing throws, exits, prints or aborts. A call that fails leaves its objects as they were before the call,
  *   except that a bamba_session_run that fails with BAMBA_INTERNAL leaves the sequences of its batch to be reset.
  *
  * Structs
- *   Every struct starts with `struct_size`: the caller sets it to sizeof the struct it was compiled with, so that a newer
- *   library can tell which fields the caller knows. Zero in any other field of an options struct means "the default".
+ *   Every struct starts with `struct_size`: the caller sets it to sizeof the struct it was compiled with, so that a
+ * newer library can tell which fields the caller knows. Zero in any other field of an options struct means "the
+ * default".
  */
 #ifndef BAMBA_BAMBA_H
 #define BAMBA_BAMBA_H
@@ -44,8 +45,8 @@ typedef enum bamba_status {
   BAMBA_EXHAUSTED = 6,        /* no free slot or KV page is left in the session */
   BAMBA_UNSUPPORTED = 7,      /* this machine lacks an instruction or device that the library needs */
   BAMBA_OUT_OF_MEMORY = 8,
-  BAMBA_BAD_STATE = 9,        /* a saved state that is damaged or belongs to another model */
-  BAMBA_NOT_READY = 10,       /* a model without weights, logits before the first run */
+  BAMBA_BAD_STATE = 9,  /* a saved state that is damaged or belongs to another model */
+  BAMBA_NOT_READY = 10, /* a model without weights, logits before the first run */
   BAMBA_INTERNAL = 11
 } bamba_status;
 
@@ -71,21 +72,21 @@ typedef struct bamba_model_options {
 typedef struct bamba_model_info {
   size_t struct_size;
   uint32_t vocab_size;
-  uint32_t max_batch;      /* sequences that one step can decode together */
-  uint32_t max_context;    /* tokens that one sequence can hold */
-  uint32_t prefill_chunk;  /* tokens of one prompt that one step can take */
-  uint32_t page_tokens;    /* tokens in one page of the KV cache; 0 for a model without attention */
+  uint32_t max_batch;     /* sequences that one step can decode together */
+  uint32_t max_context;   /* tokens that one sequence can hold */
+  uint32_t prefill_chunk; /* tokens of one prompt that one step can take */
+  uint32_t page_tokens;   /* tokens in one page of the KV cache; 0 for a model without attention */
   uint32_t reserved;
-  uint64_t weight_bytes;   /* weights in memory, as the kernels want them */
-  uint64_t slot_bytes;     /* convolution and SSM state of one sequence */
-  uint64_t page_bytes;     /* one page of the KV cache, all attention layers */
+  uint64_t weight_bytes; /* weights in memory, as the kernels want them */
+  uint64_t slot_bytes;   /* convolution and SSM state of one sequence */
+  uint64_t page_bytes;   /* one page of the KV cache, all attention layers */
 } bamba_model_info;
 
 typedef struct bamba_session_options {
   size_t struct_size;
-  uint32_t slots;    /* sequences that can be alive at a time; default max_batch */
-  uint32_t threads;  /* threads that compute, the caller's included; default one a processor */
-  uint64_t pages;    /* pages in the KV cache; default enough for every slot at max_context */
+  uint32_t slots;   /* sequences that can be alive at a time; default max_batch */
+  uint32_t threads; /* threads that compute, the caller's included; default one a processor */
+  uint64_t pages;   /* pages in the KV cache; default enough for every slot at max_context */
 } bamba_session_options;
 
 /* Which rows of logits a batch item leaves to be read. */
@@ -120,16 +121,16 @@ BAMBA_API const char *bamba_metadata(void);
 
 /* ---- model ---- */
 
-/* Opens the model on a device. `options` may be NULL. Fails with BAMBA_UNSUPPORTED where this machine lacks instructions
- * that the library was compiled for. */
+/* Opens the model on a device. `options` may be NULL. Fails with BAMBA_UNSUPPORTED where this machine lacks
+ * instructions that the library was compiled for. */
 BAMBA_API bamba_status bamba_model_open(const bamba_model_options *options, bamba_model **model, bamba_error *error);
 
 /* Closes a model; every session of it must be destroyed before. NULL is allowed. */
 BAMBA_API void bamba_model_close(bamba_model *model);
 
-/* Loads a checkpoint: a folder with model.safetensors, or with model.safetensors.index.json and its shards, or the path of
- * one .safetensors file. Not thread-safe against other uses of the same model; afterwards the model is immutable. A second
- * load fails with BAMBA_INVALID_ARGUMENT. `progress` may be NULL. */
+/* Loads a checkpoint: a folder with model.safetensors, or with model.safetensors.index.json and its shards, or the path
+ * of one .safetensors file. Not thread-safe against other uses of the same model; afterwards the model is immutable. A
+ * second load fails with BAMBA_INVALID_ARGUMENT. `progress` may be NULL. */
 BAMBA_API bamba_status bamba_model_load(bamba_model *model, const char *path, bamba_progress progress, void *user,
                                         bamba_error *error);
 
@@ -155,8 +156,8 @@ BAMBA_API void bamba_session_destroy(bamba_session *session);
 BAMBA_API bamba_status bamba_session_run(bamba_session *session, const bamba_batch_item *items, size_t num_items,
                                          bamba_error *error);
 
-/* The logits of item `item` of the last run: `*rows` rows of vocab_size floats, row-major, owned by the session and valid
- * until its next run. */
+/* The logits of item `item` of the last run: `*rows` rows of vocab_size floats, row-major, owned by the session and
+ * valid until its next run. */
 BAMBA_API bamba_status bamba_session_get_logits(const bamba_session *session, size_t item, const float **logits,
                                                 size_t *rows, bamba_error *error);
 
@@ -188,8 +189,8 @@ BAMBA_API bamba_status bamba_sequence_get_length(const bamba_session *session, b
 BAMBA_API bamba_status bamba_sequence_save(const bamba_session *session, bamba_sequence sequence, void *buffer,
                                            size_t *size, bamba_error *error);
 
-/* Replaces the sequence's state by one that bamba_sequence_save wrote. BAMBA_BAD_STATE where the bytes are damaged or of
- * another model; the sequence is then unchanged. */
+/* Replaces the sequence's state by one that bamba_sequence_save wrote. BAMBA_BAD_STATE where the bytes are damaged or
+ * of another model; the sequence is then unchanged. */
 BAMBA_API bamba_status bamba_sequence_restore(bamba_session *session, bamba_sequence sequence, const void *buffer,
                                               size_t size, bamba_error *error);
 
