@@ -81,6 +81,8 @@ struct TileWorkgroups : impl::TileWorkgroupsBase<TileWorkgroups> {
       if (isa<tensor::TensorDialect, affine::AffineDialect, scf::SCFDialect>(dialect))
         dialect->getCanonicalizationPatterns(patterns);
     tensor::populateMergeConsecutiveInsertExtractSlicePatterns(patterns);
+    // A fused producer needs room for its tile only, side by side, not for a slice of its whole result.
+    tensor::populateFoldTensorEmptyPatterns(patterns);
     if (failed(applyPatternsGreedily(kernel, std::move(patterns))))
       return signalPassFailure();
   }

@@ -1,10 +1,11 @@
 // RUN: %bambac-opt %s --bamba-cpu-resolve-panels --bamba-cpu-tile-workgroups --split-input-file --verify-diagnostics | FileCheck %s
 
-// The linear is computed where the sum needs it, panel by panel.
+// The linear is computed where the sum needs it, panel by panel, in room for one tile.
 // CHECK-LABEL: func.func private @linear_add
 // CHECK: scf.forall (%[[AT:.*]]) = (0) to (128) step (64) shared_outs(%[[OUT:.*]] = %{{.*}})
 // CHECK: %[[PANELS:.*]] = tensor.extract_slice %{{.*}}[%{{.*}}, 0, 0] [2, 64, 32]
-// CHECK: %[[L:.*]] = bamba.linear ins(%{{.*}}, %[[PANELS]] : {{.*}}) outs({{.*}} : tensor<4x64xf32>)
+// CHECK: %[[TILE:.*]] = tensor.empty() : tensor<4x64xf32>
+// CHECK: %[[L:.*]] = bamba.linear ins(%{{.*}}, %[[PANELS]] : {{.*}}) outs(%[[TILE]] : tensor<4x64xf32>)
 // CHECK: linalg.add ins(%[[L]], %{{.*}})
 // CHECK: tensor.parallel_insert_slice %{{.*}} into %[[OUT]][0, %[[AT]]] [4, 64]
 func.func private @linear_add(%x: tensor<4x64xf32>, %w: tensor<128x64xbf16, #bamba.panel<32>>, %r: tensor<4x128xf32>,
