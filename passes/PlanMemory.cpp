@@ -63,7 +63,10 @@ struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
 
   /// Gives each interval the lowest free offset, largest first; returns the bytes needed.
   int64_t place(SmallVector<Interval> &intervals) {
-    llvm::stable_sort(intervals, [](const Interval &left, const Interval &right) { return left.bytes > right.bytes; });
+    llvm::sort(intervals, [](const Interval &left, const Interval &right) {
+      auto key = [](const Interval &it) { return std::tuple(-it.bytes, it.first, it.value.getResultNumber()); };
+      return key(left) < key(right);
+    });
     int64_t size = 0;
     SmallVector<const Interval *> placed; // by offset
     for (Interval &interval : intervals) {

@@ -77,7 +77,7 @@ static FailureOr<SmallVector<func::FuncOp>> sortedEntries(ModuleOp module) {
     auto entry = function->getAttrOfType<EntryAttr>(attr::kEntry);
     return std::tuple(entry.getKind(), entry.getBatch(), entry.getChunk());
   };
-  llvm::stable_sort(functions, [&](func::FuncOp a, func::FuncOp b) { return key(a) < key(b); });
+  llvm::sort(functions, [&](func::FuncOp a, func::FuncOp b) { return key(a) < key(b); });
   for (size_t i = 1; i < functions.size(); ++i)
     if (key(functions[i - 1]) == key(functions[i])) {
       InFlightDiagnostic diagnostic = functions[i].emitError() << "expected one entry point of each kind and size";
