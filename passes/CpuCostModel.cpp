@@ -1,5 +1,6 @@
 // See CpuCostModel.h.
 #include "passes/CpuCostModel.h"
+#include "passes/TensorBytes.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -29,10 +30,6 @@ int64_t chooseTile(int64_t size, int64_t bytesPerItem, int64_t granule) {
   return tile >= size ? 0 : tile;
 }
 
-int64_t elementBytes(Value value) {
-  return llvm::divideCeil(cast<ShapedType>(value.getType()).getElementTypeBitWidth(), 8);
-}
-
 /// Registers left for accumulators, two a row, beside two of weights and one broadcast.
 int64_t chooseRows(int64_t rows, TargetAttr target) {
   return largestDivisor(rows, std::max<int64_t>((target.getVectorRegisters() - 4) / 2, 1));
@@ -46,7 +43,8 @@ CpuScheduleAttr scheduleLinear(LinearOp linear, TargetAttr target) {
   int64_t panel = 2 * target.getLanes();
   int64_t rows = cast<ShapedType>(linear.getInput().getType()).getDimSize(0);
   int64_t registerRows = chooseRows(rows, target);
-  int64_t columns = chooseTile(weight.getDimSize(0), weight.getDimSize(1) * elementBytes(linear.getWeight()), panel);
+  int64_t columns =
+      chooseTile(weight.getDimSize(0), weight.getDimSize(1) * elementBytesOf(linear.getWeight().getType()), panel);
   int64_t depth = rows > registerRows ? kLevel1Bytes / (panel * int64_t(sizeof(float))) : 0;
   return CpuScheduleAttr::get(linear.getContext(), {0, columns}, registerRows, depth, 0);
 }
@@ -64,7 +62,7 @@ CpuScheduleAttr scheduleScan(SsmScanOp scan) {
 CpuScheduleAttr scheduleGeneric(TilingInterface op) {
   OpBuilder builder(op.getContext());
   auto result = cast<ShapedType>(op->getResult(0).getType());
-  int64_t bytes = result.getElementTypeBitWidth() / 8;
+  int64_t bytes = elementBytesOf(result);
   SmallVector<int64_t> workgroup(op.getLoopIteratorTypes().size(), 0);
   int64_t rows = result.getDimSize(0);
   if (workgroup.size() == 2) { // rows and columns

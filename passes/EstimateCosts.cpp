@@ -1,6 +1,7 @@
 // States what kernels move and compute: see EstimateCosts in Passes.td.
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "passes/Passes.h"
+#include "passes/TensorBytes.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 namespace bambac {
@@ -10,16 +11,6 @@ namespace bambac {
 namespace {
 
 int64_t sizeOf(Value value, unsigned dim) { return cast<ShapedType>(value.getType()).getDimSize(dim); }
-
-/// Bytes of a tensor; a dynamic leading dimension counts as `items`.
-int64_t bytesOf(Type type, int64_t items = 1) {
-  auto tensor = cast<RankedTensorType>(type);
-  int64_t elements = items;
-  for (auto [dim, size] : llvm::enumerate(tensor.getShape()))
-    if (!ShapedType::isDynamic(size))
-      elements *= size;
-  return elements * llvm::divideCeil(tensor.getElementTypeBitWidth(), 8);
-}
 
 struct Cost {
   int64_t weights = 0, states = 0, activations = 0, flops = 0, contextBytes = 0, contextFlops = 0;
@@ -52,7 +43,7 @@ void addOp(Operation *op, Cost &cost) {
       .Case<AttentionOp>([&](AttentionOp attention) {
         int64_t width = attention.getNumKvHeads() * attention.getHeadDim();
         int64_t tokens = sizeOf(attention.getQuery(), 0) / sizeOf(attention.getPages(), 0);
-        cost.contextBytes += 2 * width * bytesOf(attention.getKCache().getType().clone({1}));
+        cost.contextBytes += 2 * width * elementBytesOf(attention.getKCache().getType());
         cost.contextFlops += 4 * tokens * width * attention.getGroupSize();
       })
       .Case<linalg::LinalgOp, SwigluOp, RmsNormOp, GatedRmsNormOp, RopeOp>(

@@ -1,6 +1,6 @@
 // Static memory planning by liveness: see PlanMemory in Passes.td.
 #include "passes/Passes.h"
-#include "llvm/Support/MathExtras.h"
+#include "passes/TensorBytes.h"
 
 namespace bambac {
 #define GEN_PASS_DEF_PLANMEMORY
@@ -24,11 +24,6 @@ bool isState(OpResult result) {
 
 bool isReturned(OpResult result) {
   return llvm::any_of(result.getUsers(), [](Operation *user) { return isa<func::ReturnOp>(user); });
-}
-
-int64_t bytesOf(Type type) {
-  auto tensor = cast<RankedTensorType>(type);
-  return tensor.getNumElements() * llvm::divideCeil(tensor.getElementTypeBitWidth(), 8);
 }
 
 struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {

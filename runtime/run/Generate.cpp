@@ -68,13 +68,7 @@ static void generate(const GenerateOptions &options) {
 void addGenerate(CLI::App &program) {
   auto options = std::make_shared<GenerateOptions>();
   CLI::App *command = program.add_subcommand("generate", "Continue a prompt with the most likely tokens");
-  addLibraryArgument(*command, options->library);
-  command->add_option("--weights", options->weights, "Checkpoint: a folder or one .safetensors file")
-      ->required()
-      ->type_name("DIR");
-  command->add_option("--tokens", options->tokens, "Prompt: token numbers, or @FILE that holds them")
-      ->required()
-      ->type_name("1,2,3|@FILE");
+  addPromptOptions(*command, options->library, options->weights, options->tokens);
   command->add_option("-n,--num-tokens", options->count, "New tokens")
       ->check(numberBetween(1, INT32_MAX))
       ->type_name("N")

@@ -73,13 +73,7 @@ static void writeLogits(const LogitsOptions &options) {
 void addLogits(CLI::App &program) {
   auto options = std::make_shared<LogitsOptions>();
   CLI::App *command = program.add_subcommand("logits", "Write the logits of every token of a prompt to a file");
-  addLibraryArgument(*command, options->library);
-  command->add_option("--weights", options->weights, "Checkpoint: a folder or one .safetensors file")
-      ->required()
-      ->type_name("DIR");
-  command->add_option("--tokens", options->tokens, "Prompt: token numbers, or @FILE that holds them")
-      ->required()
-      ->type_name("1,2,3|@FILE");
+  addPromptOptions(*command, options->library, options->weights, options->tokens);
   command->add_option("--mode", options->mode, "How the prompt is fed: in one piece, token by token, or N at a time")
       ->check(CLI::Validator([](std::string &mode) { return checkMode(mode); }, ""))
       ->type_name("prefill|decode|chunk:N")

@@ -12,6 +12,16 @@ void addLibraryArgument(CLI::App &command, std::string &library) {
   command.add_option("LIBRARY", library, "Model compiled by bambac (.so)")->required()->type_name("FILE");
 }
 
+void addPromptOptions(CLI::App &command, std::string &library, std::string &weights, std::string &tokens) {
+  addLibraryArgument(command, library);
+  command.add_option("--weights", weights, "Checkpoint: a folder or one .safetensors file")
+      ->required()
+      ->type_name("DIR");
+  command.add_option("--tokens", tokens, "Prompt: token numbers, or @FILE that holds them")
+      ->required()
+      ->type_name("1,2,3|@FILE");
+}
+
 void addThreadsOption(CLI::App &command, uint32_t &threads) {
   constexpr uint32_t most = 4096;
   command.add_option("--threads", threads, "Threads that compute (default: one a processor)")
