@@ -12,7 +12,7 @@ source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 preset=release build_dir= fuzz_seconds=10
 while [ $# -gt 0 ]; do
   case $1 in
-    --sanitize) preset=asan ;;
+    --sanitize) preset=asan; export ASAN_OPTIONS=allow_user_poisoning=0 ;; # see lit.cfg.py
     --build-dir) build_dir=${2:?--build-dir expects a folder}; shift ;;
     --fuzz-seconds) fuzz_seconds=${2:?--fuzz-seconds expects a number}; shift ;;
     -h | --help) sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;

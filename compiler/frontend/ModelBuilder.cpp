@@ -13,8 +13,9 @@ static SmallVector<EntryAttr> listEntries(MLIRContext *context, const CompileLim
   SmallVector<EntryAttr> entries;
   for (int64_t batch : decodeBatches(limits))
     entries.push_back(EntryAttr::get(context, EntryKind::Decode, batch, 1));
+  SmallVector<int64_t> chunks = prefillChunks(limits);
   for (EntryKind kind : {EntryKind::Prefill, EntryKind::Score})
-    for (int64_t chunk : llvm::reverse(prefillChunks(limits)))
+    for (int64_t chunk : llvm::reverse(chunks))
       entries.push_back(EntryAttr::get(context, kind, 1, chunk));
   return entries;
 }
