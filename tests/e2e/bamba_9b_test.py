@@ -28,7 +28,8 @@ class Bamba9BTest(harness.Case):
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
         size = os.path.getsize(out)
         print(f"{seconds:.1f} s, {peak / 1e9:.2f} GB, library {size / 1e6:.2f} MB")
-        self.assertLessEqual(seconds, 30)
+        if not harness.SANITIZED:  # the limit is for what is shipped, not for a compiler slowed down by its checks
+            self.assertLessEqual(seconds, 30)
         self.assertLessEqual(peak, 4e9)
         self.assertLessEqual(size, 20e6)
         metadata = json.loads(harness.run_ok([harness.BAMBA_RUN, "inspect", out, "--json"]).stdout)

@@ -27,7 +27,8 @@ import safetensors_io  # noqa: E402
 
 # In a build with sanitizers Python runs with their runtime preloaded and without leak detection; the tools that it
 # starts bring their own runtime and are to report leaks.
-if os.environ.pop("LD_PRELOAD", None):
+SANITIZED = bool(os.environ.pop("LD_PRELOAD", None))
+if SANITIZED:
     os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "").replace("detect_leaks=0", "detect_leaks=1")
 
 # Sizes that keep a session of any test model small.
