@@ -9,6 +9,9 @@ import tempfile
 
 import numpy as np
 
+# In a build with sanitizers this runs with their runtime preloaded; the tools that it starts bring their own.
+os.environ.pop("LD_PRELOAD", None)
+
 TARGETS = {
     "avx512": '#bamba.target<cpu, arch = "x86-64-v4", features = "", vector_bits = 512, vector_registers = 32, '
     "cache_bytes = 1048576, fusions = [siblings, epilogue]>",

@@ -10,6 +10,9 @@ import os
 import subprocess
 import sys
 
+# In a build with sanitizers this runs with their runtime preloaded; the tools that it starts bring their own.
+os.environ.pop("LD_PRELOAD", None)
+
 
 def inputs(folder):
     for path, folders, files in os.walk(folder):
