@@ -11,7 +11,7 @@ namespace {
 constexpr int64_t kWantedWorkgroups = 64;
 /// The least work of a workgroup, in bytes moved, that makes the cost of taking it small.
 constexpr int64_t kLeastBytes = 64 * 1024;
-/// The level-1 data cache that every x86-64-v3 processor has at least, and the part of it that one block may fill.
+/// What one block of a panel may fill: a level-1 data cache of 32 KiB.
 constexpr int64_t kLevel1Bytes = 32 * 1024;
 
 /// The largest divisor of `value` up to `limit`.

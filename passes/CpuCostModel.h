@@ -1,9 +1,9 @@
 // The cost model by which CPU schedules are chosen.
 //
 // A launch is a number of workgroups that threads take one at a time. Three costs decide their size:
-//   - taking a workgroup costs about as much as moving 4 KiB, so each should do much more work than that;
+//   - taking a workgroup costs something, so each should move at least kLeastBytes (a choice, not a measurement);
 //   - the last workgroup of a launch leaves other threads idle, so there should be several for each thread;
-//   - what a workgroup reads again and again should stay in the cache close to its core.
+//   - the block of a panel that a tall linear reads for each row tile should stay in the level-1 cache.
 #ifndef BAMBAC_PASSES_CPUCOSTMODEL_H
 #define BAMBAC_PASSES_CPUCOSTMODEL_H
 
