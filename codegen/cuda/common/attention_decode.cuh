@@ -1,0 +1,360 @@
+// Attention of one token of each of many sequences over the paged KV cache.
+//
+// An item of work is one KV head of one split of one sequence's keys, with the query heads that share the KV head as
+// the rows of one tensor core tile. Sequences are cut into splits by their own length alone, so that a result does not
+// depend on its company; how the items of a launch then fall to blocks does not matter. Every warp streams its own
+// keys, 16 at a time, through its own stages of shared memory, so that the loop has no barrier. The block that finishes
+// a head's last split adds up the splits, in their order.
+#pragma once
+#include "common/attention_tile.cuh"
+#include "common/launch.cuh"
+
+namespace bambac {
+
+template <class Shape, class Query, class Epilogue> struct AttentionDecode {
+  static constexpr int kHeadDim = Shape::kHeadDim, kKvHeads = Shape::kKvHeads, kSequences = Shape::kSequences;
+  static constexpr int kGroup = Shape::kHeads / kKvHeads;
+  static constexpr int kRowTiles = ceilDiv(kGroup, 16), kRows = kRowTiles * 16;
+  static constexpr int kWarps = Shape::kWarps, kThreads = kWarps * 32, kMinBlocks = Shape::kMinBlocks;
+  static constexpr int kStages = Shape::kStages, kSplits = Shape::kSplits;
+  static constexpr int kTileKeys = 16, kStepKeys = kTileKeys * kWarps; ///< of a warp, of a block
+  static_assert(Shape::kPageTokens % kTileKeys == 0, "a tile of keys lies in one page");
+  static_assert(kStages >= 2, "loads must run ahead");
+
+  using Layout = HeadRows<kHeadDim>;
+  using Tile = AttentionTile<kRowTiles, kTileKeys, kHeadDim>;
+
+  // --- the work and its order -------------------------------------------------------------------------------------
+
+  static constexpr int kMaxItems = kSequences * kKvHeads * kSplits;
+  static constexpr int kGrid = minOf(kMaxItems, Shape::kMultiprocessors *kMinBlocks);
+
+  /// How the keys of a sequence are cut: into splits of `keys` each.
+  struct Cut {
+    int keys, splits;
+  };
+  static __device__ __forceinline__ Cut cutOf(int length) {
+    int wanted = min(kSplits, ceilDiv(length, Shape::kMinSplitTokens));
+    int keys = max(alignTo(ceilDiv(length, max(wanted, 1)), kStepKeys), kStepKeys);
+    return {keys, max(ceilDiv(length, keys), 1)};
+  }
+
+  /// firstSplit[b] = the number of splits of the sequences before b. Called by one warp.
+  static __device__ __forceinline__ void numberSplits(const int *positions, int *firstSplit, int lane) {
+    constexpr int kEach = ceilDiv(kSequences, 32); // neighbouring sequences of a lane
+    int splits[kEach], sum = 0;
+#pragma unroll
+    for (int i = 0; i < kEach; ++i) {
+      int sequence = lane * kEach + i;
+      splits[i] = sequence < kSequences ? cutOf(positions[sequence] + 1).splits : 0;
+      sum += splits[i];
+    }
+    int inclusive = sum;
+    for (int distance = 1; distance < 32; distance *= 2) {
+      int other = __shfl_up_sync(0xffffffffu, inclusive, distance);
+      inclusive += lane >= distance ? other : 0;
+    }
+    int before = inclusive - sum;
+#pragma unroll
+    for (int i = 0; i < kEach; ++i) {
+      if (lane * kEach + i <= kSequences)
+        firstSplit[lane * kEach + i] = before;
+      before += splits[i];
+    }
+    if (lane == 31)
+      firstSplit[kSequences] = inclusive;
+  }
+
+  /// One KV head of one split of a sequence.
+  struct Item {
+    int sequence, head, split, splits, begin, end;
+
+    __device__ __forceinline__ Item(int index, const int *firstSplit, const int *positions) {
+      int low = 0, high = kSequences, number = index / kKvHeads;
+      while (high - low > 1) { // firstSplit[low] <= number < firstSplit[high]
+        int middle = (low + high) / 2;
+        (firstSplit[middle] <= number ? low : high) = middle;
+      }
+      int length = positions[low] + 1;
+      Cut cut = cutOf(length);
+      sequence = low, head = index % kKvHeads, split = number - firstSplit[low], splits = cut.splits;
+      begin = split * cut.keys, end = min(length, begin + cut.keys);
+    }
+  };
+
+  // --- shared memory and workspace --------------------------------------------------------------------------------
+
+  static constexpr int kTileElements = kTileKeys * Layout::kStride;
+  static constexpr int kWarpElements = kStages * 2 * kTileElements;
+  static constexpr int kParts = maxOf(kWarps, kSplits); ///< partial results that are added up at once
+
+  /// In shared memory. Of each part (a warp's or a split's result) the maximum, in units of exp2, and the weight.
+  struct Shared {
+    bf16 queries[kRows * Layout::kStride];
+    bf16 stages[kWarps * kWarpElements];
+    float maximum[kParts][kGroup], weight[kParts][kGroup];
+    int firstSplit[kSequences + 1];
+    int nextItem, isLast;
+  };
+  static_assert(kGroup * kHeadDim * 4 <= kWarpElements * 2, "a warp leaves its sums where its keys were");
+
+  /// A split's result in the workspace: sums [kGroup, kHeadDim], then the maxima and the weights [kGroup].
+  static constexpr int kSums = kGroup * kHeadDim, kPartFloats = alignTo(kSums + 2 * kGroup, 32);
+  static constexpr bool kUsesCounters = kSplits > 1 || kMaxItems > kGrid;
+  static constexpr int kWorkspaceBytes = kSplits > 1 ? kMaxItems * kPartFloats * 4 : kUsesCounters ? 256 : 0;
+  static_assert(kSequences * kKvHeads < kWorkspaceCounters, "a counter for each head of each sequence, and one more");
+
+  static constexpr Launch kLaunch = {kGrid, 1, 1, kThreads, 1, sizeof(Shared), 1, kWorkspaceBytes};
+
+  // --- the kernel -------------------------------------------------------------------------------------------------
+
+  Query query;
+  const bf16 *keys, *values;
+  const int *positions, *pages;
+  const Epilogue &epilogue;
+  uint32 *counters; ///< [0]: items handed out beyond the first of each block; then splits done of each head
+  float *parts;
+  Shared &shared;
+
+  static __device__ __forceinline__ void run(const Query &query, const bf16 *keys, const bf16 *values,
+                                             const int *positions, const int *pages, const Epilogue &epilogue,
+                                             void *workspace = nullptr) {
+    extern __shared__ __align__(1024) uint8 sharedMemory[];
+    uint32 *counters = static_cast<uint32 *>(workspace);
+    AttentionDecode{query,
+                    keys,
+                    values,
+                    positions,
+                    pages,
+                    epilogue,
+                    counters,
+                    reinterpret_cast<float *>(counters + kWorkspaceCounters),
+                    *reinterpret_cast<Shared *>(sharedMemory)}
+        .runItems();
+  }
+
+  /// Works through the items: the first by the block's number, further ones as blocks become free.
+  __device__ __forceinline__ void runItems() {
+    launchDependents();
+    waitForPredecessors();
+    if (threadIdx.x < 32)
+      numberSplits(positions, shared.firstSplit, threadIdx.x);
+    __syncthreads();
+    int items = shared.firstSplit[kSequences] * kKvHeads;
+    for (int index = blockIdx.x; index < items;) {
+      int next = items;
+      if (kMaxItems > kGrid && threadIdx.x == 0) {
+        uint32 handedOut = atomicAdd(&counters[0], 1);
+        next = kGrid + handedOut;
+        if (handedOut == items - 1) // as many requests as items: this was the last
+          counters[0] = 0;
+      }
+      runItem(Item(index, shared.firstSplit, positions));
+      if (kMaxItems == kGrid)
+        return;
+      if (threadIdx.x == 0)
+        shared.nextItem = next;
+      __syncthreads(); // also: the item's shared memory is free
+      index = shared.nextItem;
+    }
+  }
+
+  __device__ __forceinline__ void runItem(const Item &item) {
+    int thread = threadIdx.x, warp = thread / 32, lane = thread % 32;
+    Tile tile;
+    streamKeys(item, tile, warp, lane);
+    tile.finish();
+    leaveSums(tile, warp, lane);
+    __syncthreads();
+    const float *sums = reinterpret_cast<const float *>(shared.stages);
+    if (kSplits == 1 || item.splits == 1) {
+      addParts(item, kWarps, sums, kWarpElements / 2, nullptr);
+      return;
+    }
+    float *headParts = parts + static_cast<long long>(item.sequence * kKvHeads + item.head) * (kSplits * kPartFloats);
+    addParts(item, kWarps, sums, kWarpElements / 2, headParts + item.split * kPartFloats);
+    if (!arrivesLast(item))
+      return;
+    for (int i = thread; i < item.splits * kGroup; i += kThreads) {
+      const float *part = headParts + i / kGroup * kPartFloats + kSums + i % kGroup;
+      shared.maximum[i / kGroup][i % kGroup] = part[0];
+      shared.weight[i / kGroup][i % kGroup] = part[kGroup];
+    }
+    __syncthreads();
+    addParts(item, item.splits, headParts, kPartFloats, nullptr);
+  }
+
+  /// Whether all other splits of the head are done; their parts can then be read.
+  __device__ __forceinline__ bool arrivesLast(const Item &item) {
+    __syncthreads();
+    if (threadIdx.x == 0) {
+      uint32 *counter = &counters[1 + item.sequence * kKvHeads + item.head];
+      __threadfence();
+      shared.isLast = atomicAdd(counter, 1) == item.splits - 1;
+      if (shared.isLast)
+        *counter = 0;
+      __threadfence();
+    }
+    __syncthreads();
+    return shared.isLast;
+  }
+
+  // --- a warp's keys ----------------------------------------------------------------------------------------------
+
+  /// A warp's tiles of keys, in order: tile i begins at key `begin + i * kStepKeys`.
+  struct KeyStream {
+    const bf16 *keys, *values;
+    const int *pages; ///< of the sequence
+    int head, begin, end;
+    int lane;
+    int window, nextWindow; ///< page of tile `lane` of the current 32 tiles, and of the 32 after them
+
+    __device__ __forceinline__ int tiles() const { return ceilDiv(max(end - begin, 0), kStepKeys); }
+    __device__ __forceinline__ int lookUp(int tile) const {
+      int key = begin + tile * kStepKeys;
+      return key < end ? pages[key / Shape::kPageTokens] : 0;
+    }
+    /// Starts the copies of tile `tile`: keys to `stage`, values behind them. Called with one tile after the other.
+    __device__ __forceinline__ void copyAsync(bf16 *stage, int tile) {
+      if (tile % 32 == 0) {
+        window = tile == 0 ? lookUp(lane) : nextWindow;
+        nextWindow = lookUp(tile + 32 + lane);
+      }
+      int page = __shfl_sync(0xffffffffu, window, tile % 32);
+      int key = begin + tile * kStepKeys, slot = key % Shape::kPageTokens;
+      copyRowsAsync<Layout, kTileKeys, 32>(stage, pagedVector<Shape>(keys, page, head, slot), end - key, lane);
+      copyRowsAsync<Layout, kTileKeys, 32>(stage + kTileElements, pagedVector<Shape>(values, page, head, slot),
+                                           end - key, lane);
+    }
+  };
+
+  /// Takes the warp's share of the item's keys into `tile`. Stages the queries too, behind the first loads.
+  __device__ __forceinline__ void streamKeys(const Item &item, Tile &tile, int warp, int lane) {
+    bf16 *stages = shared.stages + warp * kWarpElements;
+    if constexpr (Layout::kHasPadding) { // the last item's sums lie there
+      for (int i = lane; i < kWarpElements; i += 32)
+        stages[i] = bf16{0};
+      __syncwarp();
+    }
+    KeyStream stream{
+        keys,     values, pages + item.sequence * Shape::kMaxPages, item.head, item.begin + warp * kTileKeys,
+        item.end, lane};
+    int tiles = stream.tiles();
+    for (int i = 0; i < kStages - 1; ++i) {
+      if (i < tiles)
+        stream.copyAsync(stages + i * 2 * kTileElements, i);
+      commitCopies();
+    }
+    int position = positions[item.sequence];
+    stageQueries<Shape, kRows, kThreads>(
+        shared.queries, query,
+        [&](int row) { return QuerySource{item.sequence, item.head * kGroup + row, row < kGroup ? position : -1}; },
+        threadIdx.x);
+    __syncthreads();
+
+    for (int i = 0, stage = 0; i < tiles; ++i, stage = stage + 1 == kStages ? 0 : stage + 1) {
+      waitCopies<kStages - 2>();
+      __syncwarp(); // the tile has arrived from all lanes, and all are done with the one before
+      int ahead = i + kStages - 1, freeStage = stage == 0 ? kStages - 1 : stage - 1;
+      if (ahead < tiles)
+        stream.copyAsync(stages + freeStage * 2 * kTileElements, ahead);
+      commitCopies();
+      const bf16 *tileKeys = stages + stage * 2 * kTileElements;
+      tile.multiplyKeys(shared.queries, tileKeys, lane);
+      maskEnd(tile, item.end - 1 - (stream.begin + i * kStepKeys), lane);
+      tile.softmax(Shape::kScale * kLog2E);
+      tile.multiplyValues(tileKeys + kTileElements, lane);
+    }
+  }
+
+  /// Hides the keys behind `last`, counted from the first key of the tile.
+  static __device__ __forceinline__ void maskEnd(Tile &tile, int last, int lane) {
+    if (last >= kTileKeys - 1)
+      return;
+    int lastOfRow[kRowTiles][2];
+#pragma unroll
+    for (int i = 0; i < kRowTiles * 2; ++i)
+      lastOfRow[i / 2][i % 2] = last;
+    tile.mask(lastOfRow, lane);
+  }
+
+  // --- partial results --------------------------------------------------------------------------------------------
+
+  /// Leaves the warp's result in shared memory: the sums [kGroup, kHeadDim] where its keys were.
+  __device__ __forceinline__ void leaveSums(const Tile &tile, int warp, int lane) {
+    float *sums = reinterpret_cast<float *>(shared.stages + warp * kWarpElements);
+    __syncwarp();
+#pragma unroll
+    for (int i = 0; i < kRowTiles * 2; ++i) {
+      int row = i * 8 + lane / 4;
+      if (row >= kGroup)
+        continue;
+      if (lane % 4 == 0) {
+        shared.maximum[warp][row] = tile.maximum[i / 2][i % 2] * (Shape::kScale * kLog2E);
+        shared.weight[warp][row] = tile.weight[i / 2][i % 2];
+      }
+#pragma unroll
+      for (int dim = 0; dim < Tile::kDimTiles; ++dim)
+#pragma unroll
+        for (int j = 0; j < 2; ++j) {
+          int column = dim * 8 + lane % 4 * 2 + j;
+          if (!Layout::kHasPadding || column < kHeadDim)
+            sums[row * kHeadDim + column] = tile.sums[i / 2][dim][i % 2 * 2 + j];
+        }
+    }
+  }
+
+  /// Elements of a result that a thread adds up.
+  static __host__ __device__ constexpr int partVector() {
+    int vector = minOf(4, Epilogue::kVector);
+    while (kHeadDim % vector)
+      vector /= 2;
+    return vector;
+  }
+
+  /// Adds up `count` parts, `stride` floats apart from `sums` on, with the maxima and weights in shared memory, under
+  /// their common maximum. The result goes as a part to `part`, or, if that is null, divided by its weight to the
+  /// epilogue.
+  __device__ __forceinline__ void addParts(const Item &item, int count, const float *sums, int stride, float *part) {
+    constexpr int kVector = partVector(), kAhead = 8; // loads in flight
+    for (int element = threadIdx.x * kVector; element < kSums; element += kThreads * kVector) {
+      int head = element / kHeadDim;
+      float maximum = negativeInfinity(), weight = 0.0f, total[kVector] = {};
+      for (int i = 0; i < count; ++i)
+        maximum = fmaxf(maximum, shared.maximum[i][head]);
+      float base = maximum == negativeInfinity() ? 0.0f : maximum; // no keys at all
+      for (int first = 0; first < count; first += kAhead) {
+        float values[kAhead][kVector] = {};
+#pragma unroll
+        for (int i = 0; i < kAhead; ++i)
+          if (first + i < count)
+            loadVector(sums + (first + i) * stride + element, values[i]);
+#pragma unroll
+        for (int i = 0; i < kAhead; ++i) {
+          if (first + i >= count)
+            continue;
+          float factor = exp2Fast(shared.maximum[first + i][head] - base);
+          weight = fmaf(factor, shared.weight[first + i][head], weight);
+#pragma unroll
+          for (int v = 0; v < kVector; ++v)
+            total[v] = fmaf(factor, values[i][v], total[v]);
+        }
+      }
+      if (part) {
+        storeVector(part + element, total);
+        if (element % kHeadDim == 0)
+          part[kSums + head] = maximum, part[kSums + kGroup + head] = weight;
+        continue;
+      }
+      float inverse = weight > 0.0f ? 1.0f / weight : 0.0f; // padding has seen nothing
+#pragma unroll
+      for (int v = 0; v < kVector; ++v)
+        total[v] *= inverse;
+      int channel = item.head * kSums + element;
+      auto extra = epilogue.template load<kVector>(item.sequence, channel);
+      epilogue.template store<kVector>(item.sequence, channel, total, extra);
+    }
+  }
+};
+
+} // namespace bambac

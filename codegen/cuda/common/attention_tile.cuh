@@ -1,0 +1,256 @@
+// What the attention kernels share: heads as rows in shared memory, keys and values gathered through the page table,
+// and one warp's FlashAttention-2 recurrence on mma.sync.
+#pragma once
+#include "common/mma.cuh"
+#include "common/rope.cuh"
+
+namespace bambac {
+
+inline constexpr float kLog2E = 1.4426950408889634f;
+
+__device__ __forceinline__ float negativeInfinity() { return __uint_as_float(0xff800000u); }
+
+/// 2^value; denormal results are zero.
+__device__ __forceinline__ float exp2Fast(float value) {
+  float result;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(value));
+  return result;
+}
+
+/// How vectors of one head lie in shared memory: a row each, filled up with zeros to the 16 that mma multiplies at
+/// once, and 8 elements apart beyond that, so that the eight rows which ldmatrix reads lie in different banks.
+template <int HeadDim> struct HeadRows {
+  static constexpr int kPadded = alignTo(HeadDim, 16);
+  static constexpr bool kHasPadding = kPadded != HeadDim;
+  static constexpr int kStride = kPadded + 8;
+  /// Elements that one asynchronous copy moves: the most that divides a row.
+  static constexpr int kCopyElements = HeadDim % 8 == 0 ? 8 : HeadDim % 4 == 0 ? 4 : HeadDim % 2 == 0 ? 2 : 1;
+  static constexpr int kCopies = HeadDim / kCopyElements;
+  static __host__ __device__ constexpr int bytes(int rows) { return rows * kStride * 2; }
+};
+
+/// `Elements` bf16 from global to shared memory, or zeros where not `valid`.
+template <int Elements> __device__ __forceinline__ void copyElementsAsync(bf16 *to, const bf16 *from, bool valid) {
+  if constexpr (Elements == 8)
+    copyAsync16(sharedAddress(to), from, valid);
+  else if constexpr (Elements > 1)
+    asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(sharedAddress(to)), "l"(from), "n"(Elements * 2),
+                 "r"(valid ? Elements * 2 : 0)
+                 : "memory");
+  else
+    *to = valid ? *from : bf16{0};
+}
+
+/// Starts the copy of `Rows` vectors that lie one after another at `from`; those from `valid` on become zeros. All of
+/// `Threads` threads take part.
+template <class Layout, int Rows, int Threads>
+__device__ __forceinline__ void copyRowsAsync(bf16 *to, const bf16 *from, int valid, int thread) {
+  constexpr int kTotal = Rows * Layout::kCopies, kElements = Layout::kCopyElements;
+  constexpr bool kWholeRows = Threads % Layout::kCopies == 0; // a thread then stays in its column
+#pragma unroll
+  for (int first = 0; first < kTotal; first += Threads) {
+    int copy = first + thread;
+    int row = kWholeRows ? first / Layout::kCopies + thread / Layout::kCopies : copy / Layout::kCopies;
+    int column = (kWholeRows ? thread : copy) % Layout::kCopies;
+    if (kTotal % Threads == 0 || copy < kTotal)
+      copyElementsAsync<kElements>(to + row * Layout::kStride + column * kElements, from + copy * kElements,
+                                   row < valid);
+  }
+}
+
+/// The vector in slot `slot` of a page, of one KV head, in a cache [pages, kv_heads, page, head_dim].
+template <class Shape>
+__device__ __forceinline__ const bf16 *pagedVector(const bf16 *cache, int page, int head, int slot) {
+  constexpr int kVectors = Shape::kPageTokens * Shape::kHeadDim;
+  return cache + static_cast<long long>(page * Shape::kKvHeads + head) * kVectors + slot * Shape::kHeadDim;
+}
+
+/// Where a row of a query tile comes from. A position below 0: from nowhere, the row is zero.
+struct QuerySource {
+  int row, head, position;
+};
+
+/// The widest loads that the layout of the queries and the rotation allow.
+template <class Shape, class Query> __host__ __device__ constexpr int queryVector() {
+  int vector = Shape::kAligned ? ropeVector<Shape>(8) : 1;
+  while (Query::kStride % vector)
+    vector /= 2;
+  return vector;
+}
+
+/// Writes the tile of `Rows` queries, rotated to their positions, as rows at `to`. `sourceOf(row)` names each row's
+/// source. All of `Threads` threads take part.
+template <class Shape, int Rows, int Threads, class Query, class SourceOf>
+__device__ __forceinline__ void stageQueries(bf16 *to, const Query &query, SourceOf sourceOf, int thread) {
+  using Layout = HeadRows<Shape::kHeadDim>;
+  constexpr int kVector = queryVector<Shape, Query>(), kVectors = Layout::kPadded / kVector;
+  for (int i = thread; i < Rows * kVectors; i += Threads) {
+    int row = i / kVectors, dim = i % kVectors * kVector;
+    QuerySource source = sourceOf(row);
+    float vector[kVector] = {};
+    if (source.position >= 0 && dim < Shape::kHeadDim)
+      loadRotated<Shape>(query[source.row] + source.head * Shape::kHeadDim, dim, source.position, vector);
+    storeVector(to + row * Layout::kStride + dim, vector);
+  }
+}
+
+/// One warp's `16 RowTiles` query rows on their way over the keys, `Keys` at a time: running maximum, sum of weights
+/// and weighted sum of values of each row. A lane holds rows lane / 4 and lane / 4 + 8 of each tile, in mma's layout of
+/// D.
+template <int RowTiles, int Keys, int HeadDim> struct AttentionTile {
+  using Layout = HeadRows<HeadDim>;
+  static constexpr int kKeyTiles = Keys / 8, kDimTiles = Layout::kPadded / 8;
+  static_assert(Keys % 16 == 0, "keys are multiplied 16 at once");
+
+  float scores[RowTiles][kKeyTiles][4];
+  float sums[RowTiles][kDimTiles][4];
+  float maximum[RowTiles][2]; ///< of the scores so far or a little less (see softmax), before scaling
+  float weight[RowTiles][2];  ///< of this lane's keys; of all keys after finish()
+
+  __device__ __forceinline__ AttentionTile() {
+#pragma unroll
+    for (int tile = 0; tile < RowTiles; ++tile) {
+#pragma unroll
+      for (int half = 0; half < 2; ++half)
+        maximum[tile][half] = negativeInfinity(), weight[tile][half] = 0.0f;
+#pragma unroll
+      for (int dim = 0; dim < kDimTiles; ++dim)
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+          sums[tile][dim][i] = 0.0f;
+    }
+  }
+
+  /// scores = Q K^T. `queries` are this warp's rows and `keys` the keys, as HeadRows in shared memory.
+  __device__ __forceinline__ void multiplyKeys(const bf16 *queries, const bf16 *keys, int lane) {
+    uint32 queryAddress = sharedAddress(queries + lane % 16 * Layout::kStride + lane / 16 * 8);
+    // Matrices 0 and 1 of an ldmatrix are the halves of 16 dimensions of keys 0-7, 2 and 3 those of keys 8-15.
+    uint32 keyAddress = sharedAddress(keys + (lane / 16 * 8 + lane % 8) * Layout::kStride + lane / 8 % 2 * 8);
+#pragma unroll
+    for (int tile = 0; tile < RowTiles; ++tile)
+#pragma unroll
+      for (int key = 0; key < kKeyTiles; ++key)
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+          scores[tile][key][i] = 0.0f;
+#pragma unroll
+    for (int dim = 0; dim < Layout::kPadded; dim += 16) {
+      uint32 a[RowTiles][4];
+#pragma unroll
+      for (int tile = 0; tile < RowTiles; ++tile)
+        ldmatrixX4(a[tile], queryAddress + (tile * 16 * Layout::kStride + dim) * 2);
+#pragma unroll
+      for (int key = 0; key < Keys; key += 16) {
+        uint32 b[4];
+        ldmatrixX4(b, keyAddress + (key * Layout::kStride + dim) * 2);
+#pragma unroll
+        for (int tile = 0; tile < RowTiles; ++tile) {
+          mmaBf16(scores[tile][key / 8], a[tile], b[0], b[1]);
+          mmaBf16(scores[tile][key / 8 + 1], a[tile], b[2], b[3]);
+        }
+      }
+    }
+  }
+
+  /// Hides keys behind `last[tile][half]`, counted from the first key of the tile, from each row.
+  __device__ __forceinline__ void mask(const int (&last)[RowTiles][2], int lane) {
+#pragma unroll
+    for (int tile = 0; tile < RowTiles; ++tile)
+#pragma unroll
+      for (int key = 0; key < kKeyTiles; ++key)
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+          if (key * 8 + lane % 4 * 2 + i % 2 > last[tile][i / 2])
+            scores[tile][key][i] = negativeInfinity();
+  }
+
+  /// scores = weights exp2(scale * score - scale * maximum), where `scale` includes log2(e). A row's maximum follows
+  /// its scores only once they exceed it by a factor of 2^kSlack: what was summed must then be scaled down, which is
+  /// rare that way, while weights up to 2^kSlack lose nothing in floating point.
+  __device__ __forceinline__ void softmax(float scale) {
+    constexpr float kSlack = 8.0f;
+    float kept[RowTiles][2];
+    bool anyRaised = false;
+#pragma unroll
+    for (int tile = 0; tile < RowTiles; ++tile)
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        float largest = negativeInfinity();
+#pragma unroll
+        for (int key = 0; key < kKeyTiles; ++key)
+          largest = fmaxf(largest, fmaxf(scores[tile][key][half * 2], scores[tile][key][half * 2 + 1]));
+        largest = fmaxf(largest, __shfl_xor_sync(0xffffffffu, largest, 1));
+        largest = fmaxf(largest, __shfl_xor_sync(0xffffffffu, largest, 2));
+        bool isRaised = largest > maximum[tile][half] + kSlack / scale;
+        kept[tile][half] = isRaised ? exp2Fast((maximum[tile][half] - largest) * scale) : 1.0f;
+        maximum[tile][half] = isRaised ? largest : maximum[tile][half];
+        anyRaised |= isRaised;
+      }
+    if (__any_sync(0xffffffffu, anyRaised)) // the rows that were not raised stay as they are, to the bit
+      rescale(kept);
+#pragma unroll
+    for (int tile = 0; tile < RowTiles; ++tile)
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        // A row that has seen no key yet must not compute infinity - infinity.
+        float base = maximum[tile][half] == negativeInfinity() ? 0.0f : maximum[tile][half] * scale;
+#pragma unroll
+        for (int key = 0; key < kKeyTiles; ++key)
+#pragma unroll
+          for (int i = half * 2; i < half * 2 + 2; ++i) {
+            scores[tile][key][i] = exp2Fast(fmaf(scores[tile][key][i], scale, -base));
+            weight[tile][half] += scores[tile][key][i];
+          }
+      }
+  }
+
+  /// Multiplies what each row has summed by `factors`.
+  __device__ __forceinline__ void rescale(const float (&factors)[RowTiles][2]) {
+#pragma unroll
+    for (int tile = 0; tile < RowTiles; ++tile)
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        weight[tile][half] *= factors[tile][half];
+#pragma unroll
+        for (int dim = 0; dim < kDimTiles; ++dim)
+          sums[tile][dim][half * 2] *= factors[tile][half], sums[tile][dim][half * 2 + 1] *= factors[tile][half];
+      }
+  }
+
+  /// sums += scores V. The scores' layout as D of one mma is the layout as A of the next.
+  __device__ __forceinline__ void multiplyValues(const bf16 *values, int lane) {
+    uint32 address = sharedAddress(values + lane % 16 * Layout::kStride + lane / 16 * 8);
+#pragma unroll
+    for (int key = 0; key < Keys; key += 16) {
+      uint32 a[RowTiles][4];
+#pragma unroll
+      for (int tile = 0; tile < RowTiles; ++tile)
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+          a[tile][i] = packBf16(scores[tile][key / 8 + i / 2][i % 2 * 2], scores[tile][key / 8 + i / 2][i % 2 * 2 + 1]);
+#pragma unroll
+      for (int dim = 0; dim < Layout::kPadded; dim += 16) {
+        uint32 b[4];
+        ldmatrixX4Trans(b, address + (key * Layout::kStride + dim) * 2);
+#pragma unroll
+        for (int tile = 0; tile < RowTiles; ++tile) {
+          mmaBf16(sums[tile][dim / 8], a[tile], b[0], b[1]);
+          mmaBf16(sums[tile][dim / 8 + 1], a[tile], b[2], b[3]);
+        }
+      }
+    }
+  }
+
+  /// Adds up the weights of the four lanes that share a row.
+  __device__ __forceinline__ void finish() {
+#pragma unroll
+    for (int tile = 0; tile < RowTiles; ++tile)
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        weight[tile][half] += __shfl_xor_sync(0xffffffffu, weight[tile][half], 1);
+        weight[tile][half] += __shfl_xor_sync(0xffffffffu, weight[tile][half], 2);
+      }
+  }
+};
+
+} // namespace bambac

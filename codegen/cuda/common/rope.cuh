@@ -1,0 +1,89 @@
+// Rotary position embedding: the angles, the rotation of a pair, and vectors of a head read rotated.
+#pragma once
+#include "common/types.cuh"
+
+namespace bambac {
+
+/// What the functions below take as `Rope`. Pairs are half-split: dimension j < kRotaryDim / 2 of a head with dimension
+/// j + kRotaryDim / 2; the dimensions from kRotaryDim on pass through. kRotaryDim = 0: nothing is rotated.
+struct NoRope {
+  static constexpr int kHeadDim = 0, kRotaryDim = 0;
+  static constexpr float kTheta = 1.0f;
+};
+
+/// log2 of a positive number, for constants: its binary digits by repeated squaring.
+__host__ __device__ constexpr double constantLog2(double value) {
+  double result = 0.0;
+  for (; value >= 2.0; value /= 2.0)
+    result += 1.0;
+  for (; value < 1.0; value *= 2.0)
+    result -= 1.0;
+  for (double digit = 0.5; digit > 1e-17; digit /= 2.0) {
+    value *= value;
+    if (value >= 2.0) {
+      value /= 2.0;
+      result += digit;
+    }
+  }
+  return result;
+}
+
+/// theta^(-2 pair / kRotaryDim), rounded as a table in f32 would be: at position 262144 a last-place error of a
+/// frequency already turns a pair by a hundredth of a radian, so the power is computed in f64.
+template <class Rope> __device__ __forceinline__ float ropeInverseFrequency(int pair) {
+  constexpr double kLog2Theta = constantLog2(Rope::kTheta);
+  float exponent = static_cast<float>(2 * pair) / static_cast<float>(Rope::kRotaryDim);
+  return 1.0f / static_cast<float>(exp2(static_cast<double>(exponent) * kLog2Theta));
+}
+
+struct Rotation {
+  float cosine, sine;
+};
+
+/// The rotation by the angle position * inverseFrequency, a product in f32. Whole turns are taken off in f64, which is
+/// exact enough for every position and leaves an angle for which the fast sine and cosine are good to 5e-7.
+__device__ __forceinline__ Rotation ropeRotation(int position, float inverseFrequency) {
+  constexpr double kTurn = 6.283185307179586477;
+  double angle = __fmul_rn(static_cast<float>(position), inverseFrequency);
+  float reduced = static_cast<float>(fma(-rint(angle * (1.0 / kTurn)), kTurn, angle));
+  return {__cosf(reduced), __sinf(reduced)};
+}
+
+/// Turns a pair: `first` is dimension j, `second` dimension j + kRotaryDim / 2.
+__device__ __forceinline__ void rotate(Rotation rotation, float &first, float &second) {
+  float turned = first * rotation.cosine - second * rotation.sine;
+  second = second * rotation.cosine + first * rotation.sine;
+  first = turned;
+}
+
+/// The widest vector of at most `limit` elements (a power of two) that lies in one half of the rotary dimensions, or
+/// behind them, wherever it starts in a head.
+template <class Rope> __host__ __device__ constexpr int ropeVector(int limit) {
+  while (limit > 1 && (Rope::kHeadDim % limit || (Rope::kRotaryDim / 2) % limit))
+    limit /= 2;
+  return limit;
+}
+
+/// Dimensions `dim` to `dim + V - 1` of the head at `head` as f32, rotated to `position`. V divides `dim` and is at
+/// most ropeVector<Rope>(V); the head is aligned as loadVector<V> needs it.
+template <class Rope, int V, class T>
+__device__ __forceinline__ void loadRotated(const T *head, int dim, int position, float (&to)[V]) {
+  constexpr int kHalf = Rope::kRotaryDim / 2;
+  loadVector(head + dim, to);
+  if constexpr (kHalf > 0) {
+    static_assert(kHalf % V == 0, "a vector crosses from one half of the rotary dimensions to the other");
+    if (dim >= Rope::kRotaryDim)
+      return;
+    bool isFirst = dim < kHalf;
+    int pair = isFirst ? dim : dim - kHalf;
+    float partner[V];
+    loadVector(head + (isFirst ? dim + kHalf : pair), partner);
+#pragma unroll
+    for (int i = 0; i < V; ++i) {
+      Rotation rotation = ropeRotation(position, ropeInverseFrequency<Rope>(pair + i));
+      to[i] = to[i] * rotation.cosine + partner[i] * (isFirst ? -rotation.sine : rotation.sine);
+    }
+  }
+}
+
+} // namespace bambac

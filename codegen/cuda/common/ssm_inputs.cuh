@@ -1,0 +1,101 @@
+// What a decode step of the state space recurrence takes x, B and C from: three views, or the input of a causal
+// convolution that is computed on the way.
+#pragma once
+#include "common/row_views.cuh"
+
+namespace bambac {
+
+/// A few neighbouring channels that one thread brings to shared memory.
+struct SsmChannels {
+  enum Part { kX, kB, kC };
+  int sequence;
+  Part part;
+  int column;  ///< within the part
+  bool isKept; ///< this block writes these channels of the convolution's state
+};
+
+/// x, B and C as they are.
+template <class X, class B, class C> struct SsmInput {
+  X x;
+  B b;
+  C c;
+
+  template <int V> struct Piece {
+    float values[V];
+  };
+  template <int V> __device__ __forceinline__ void prefetch(const SsmChannels &, Piece<V> &) const {}
+  template <int V> __device__ __forceinline__ void load(const SsmChannels &channels, Piece<V> &piece) const {
+    if (channels.part == SsmChannels::kX)
+      loadFrom<V>(x, channels.sequence, channels.column, piece.values);
+    else if (channels.part == SsmChannels::kB)
+      loadFrom<V>(b, channels.sequence, channels.column, piece.values);
+    else
+      loadFrom<V>(c, channels.sequence, channels.column, piece.values);
+  }
+  template <int V> __device__ __forceinline__ void stage(const SsmChannels &, const Piece<V> &piece, float *to) const {
+    storeVector(to, piece.values);
+  }
+};
+
+/// silu(convolution) of the rows `xBC`, whose columns are x | B | C, continuing from a ring [slots, kTaps, channels]
+/// with the input at position p in row p % kTaps. A step reads the rows of the kTaps - 1 positions before it and writes
+/// another one, so that blocks may read channels that a different block writes.
+template <class Shape, class XBC> struct ConvolvedInput {
+  static constexpr int kX = Shape::kHeads * Shape::kHeadDim, kBC = Shape::kGroups * Shape::kStateSize;
+  static constexpr int kChannels = kX + 2 * kBC, kTaps = Shape::kTaps;
+
+  XBC xBC;
+  const float *weight; ///< [kTaps, channels]
+  const float *bias;   ///< may be null
+  float *ring;
+  const int *slots, *positions; ///< one a sequence
+
+  template <int V> struct Piece {
+    float weights[kTaps][V], bias[V], inputs[kTaps][V]; ///< oldest first
+    float *kept;                                        ///< where the new input goes in the ring
+  };
+
+  /// What no earlier kernel writes.
+  template <int V> __device__ __forceinline__ void prefetch(const SsmChannels &channels, Piece<V> &piece) const {
+    const int channel = channelOf(channels);
+#pragma unroll
+    for (int j = 0; j < kTaps; ++j)
+      loadVector(weight + j * kChannels + channel, piece.weights[j]);
+    if (bias)
+      loadVector(bias + channel, piece.bias);
+  }
+
+  template <int V> __device__ __forceinline__ void load(const SsmChannels &channels, Piece<V> &piece) const {
+    const int channel = channelOf(channels);
+    const int position = max(positions[channels.sequence], 0);
+    float *state = ring + static_cast<long long>(slots[channels.sequence]) * kTaps * kChannels + channel;
+#pragma unroll
+    for (int j = 0; j < kTaps - 1; ++j)
+      loadVector(state + (position + 1 + j) % kTaps * kChannels, piece.inputs[j]);
+    loadFrom<V>(xBC, channels.sequence, channel, piece.inputs[kTaps - 1]);
+    piece.kept = state + position % kTaps * kChannels;
+  }
+
+  template <int V>
+  __device__ __forceinline__ void stage(const SsmChannels &channels, const Piece<V> &piece, float *to) const {
+    float results[V];
+#pragma unroll
+    for (int k = 0; k < V; ++k) {
+      float sum = bias ? piece.bias[k] : 0.0f;
+#pragma unroll
+      for (int j = 0; j < kTaps; ++j)
+        sum += piece.weights[j][k] * piece.inputs[j][k];
+      results[k] = silu(sum);
+    }
+    storeVector(to, results);
+    if (channels.isKept)
+      storeVector(piece.kept, piece.inputs[kTaps - 1]);
+  }
+
+private:
+  static __device__ __forceinline__ int channelOf(const SsmChannels &channels) {
+    return channels.part * kBC + (channels.part == SsmChannels::kX ? 0 : kX - kBC) + channels.column;
+  }
+};
+
+} // namespace bambac

@@ -1,0 +1,273 @@
+// One token of the selective state space recurrence (Dao and Gu, "Transformers are SSMs", the recurrent form):
+//   S = S exp(delta A) + delta x B,  y = sum_n S C + D x.
+//
+// A block owns a tile of channels of one head of one sequence. Its part of the state, [channels, kStateSize], is one
+// run of memory: all of it is under way in registers while the convolution in front and delta are computed, and is
+// written back in place. The lanes of a warp lie along the state index; the sums over it are exchanged so that each
+// step halves the number of rows a lane still sums.
+#pragma once
+#include "common/launch.cuh"
+#include "common/ssm_inputs.cuh"
+
+namespace bambac {
+
+/// Neighbouring elements that are read or written once a step: the first to leave the caches.
+template <int V, class T> __device__ __forceinline__ void loadStreaming(const T *from, float (&to)[V]) {
+  if constexpr (V * sizeof(T) == 16) {
+    uint4 words = __ldcs(reinterpret_cast<const uint4 *>(from));
+    loadVector<V>(reinterpret_cast<const T *>(&words), to);
+  } else {
+    loadVector<V>(from, to);
+  }
+}
+
+template <int V, class T> __device__ __forceinline__ void storeStreaming(T *to, const float (&from)[V]) {
+  if constexpr (V * sizeof(T) == 16) {
+    uint4 words;
+    storeVector<V>(reinterpret_cast<T *>(&words), from);
+    __stcs(reinterpret_cast<uint4 *>(to), words);
+  } else {
+    storeVector<V>(to, from);
+  }
+}
+
+/// Sums each of `Count` rows over groups of `Lanes` neighbouring lanes. Lanes exchange halves of the rows while their
+/// number is even, so that a lane ends with some of the sums: kSums of them from the row returned, at the front of
+/// `rows`.
+template <int Count, int Lanes> struct RowSums {
+  static constexpr bool kHalves = Lanes > 1 && Count % 2 == 0;
+  using Next = RowSums<kHalves ? Count / 2 : Count, (Lanes > 1 ? Lanes / 2 : 1)>;
+  static constexpr int kSums = Next::kSums;
+
+  static __device__ __forceinline__ int run(float *rows, int lane) {
+    constexpr int kMask = Lanes / 2;
+    if constexpr (kHalves) {
+      const bool isUpper = lane & kMask;
+#pragma unroll
+      for (int i = 0; i < Count / 2; ++i) {
+        float kept = isUpper ? rows[i + Count / 2] : rows[i], given = isUpper ? rows[i] : rows[i + Count / 2];
+        rows[i] = kept + __shfl_xor_sync(0xffffffffu, given, kMask);
+      }
+      return Next::run(rows, lane) + (isUpper ? Count / 2 : 0);
+    } else {
+#pragma unroll
+      for (int i = 0; i < Count; ++i)
+        rows[i] += __shfl_xor_sync(0xffffffffu, rows[i], kMask);
+      return Next::run(rows, lane);
+    }
+  }
+};
+
+template <int Count> struct RowSums<Count, 1> {
+  static constexpr int kSums = Count;
+  static __device__ __forceinline__ int run(float *, int) { return 0; }
+};
+
+/// Shape: kBatch, kHeads, kHeadDim, kStateSize, kGroups, kTaps (for ConvolvedInput), kDtMin, kDtMax, kInputVector (the
+/// widest vector for which the input's views are aligned); schedule: kThreads, kChannelTile (channels of a block).
+template <class Shape, class State> struct SsmStep {
+  static constexpr int kThreads = Shape::kThreads, kTile = minOf(Shape::kChannelTile, Shape::kHeadDim);
+  static constexpr int kTiles = ceilDiv(Shape::kHeadDim, kTile);
+  static constexpr int kHeadDim = Shape::kHeadDim, kStateSize = Shape::kStateSize;
+
+  // The state: a lane has kLaneVectors vectors of each of kThreadRows rows, kRowGroups rows apart.
+  static constexpr int kVector = dividingVector(16 / int(sizeof(State)), kStateSize);
+  static constexpr int kRowVectors = kStateSize / kVector;
+  static __host__ __device__ constexpr int chooseLanes() {
+    int lanes = 1;
+    while (lanes < kRowVectors && lanes < 32)
+      lanes *= 2;
+    return lanes;
+  }
+  static constexpr int kLanes = chooseLanes();
+  static constexpr int kLaneVectors = ceilDiv(kRowVectors, kLanes);
+  static constexpr int kRowGroups = kThreads / kLanes;
+  static constexpr int kThreadRows = ceilDiv(kTile, kRowGroups);
+  static_assert(kThreads % 32 == 0 && kTile <= kThreads, "a thread for each channel");
+  static_assert(kThreadRows * kLaneVectors * kVector <= 64, "the tile of the state fits into the registers");
+
+  // The inputs B | C | x, staged as f32: as wide as alignment allows, and no wider than it needs for a single round.
+  static constexpr int kStaged = 2 * kStateSize + kTile;
+  static __host__ __device__ constexpr int chooseInputVector() {
+    int limit = minOf(dividingVector(minOf(Shape::kInputVector, 4), kStateSize),
+                      minOf(dividingVector(4, kTile), dividingVector(4, kHeadDim)));
+    int width = 1;
+    while (width < limit && kStaged > kThreads * width)
+      width *= 2;
+    return width;
+  }
+  static constexpr int kInputVector = chooseInputVector();
+  static constexpr int kRounds = ceilDiv(kStaged / kInputVector, kThreads);
+
+  // What is held in registers until the state arrives decides how many blocks fit on a multiprocessor.
+  static constexpr int kHeldRegisters =
+      kThreadRows * kLaneVectors * kVector + kRounds * kInputVector * (2 * Shape::kTaps + 1);
+  static constexpr int kMinBlocks = maxOf(1, (kHeldRegisters <= 56 ? 768 : 512) / kThreads);
+  static constexpr Launch kLaunch = {Shape::kHeads * kTiles, Shape::kBatch, 1, kThreads, 1, 0, 1, 0};
+
+  /// dt: rows [kBatch, kHeads]; aLog, d, dtBias: [kHeads]; state: [slots, kHeads, kHeadDim, kStateSize].
+  /// epilogue.store(sequence, head * kHeadDim + channel, y).
+  template <class Input, class Dt, class Epilogue>
+  static __device__ __forceinline__ void run(const Input &input, Dt dt, const float *aLog, const float *d,
+                                             const float *dtBias, const int *slots, State *state,
+                                             const Epilogue &epilogue) {
+    __shared__ alignas(16) float staged[kStaged];
+    __shared__ float sums[kTile];
+    launchDependents();
+    const Block block;
+    typename Input::template Piece<kInputVector> pieces[kRounds];
+    forEachPiece(block, [&](int round, const SsmChannels &channels, int) {
+      input.template prefetch<kInputVector>(channels, pieces[round]);
+    });
+    const float rate = -expf(aLog[block.head]), skip = d[block.head], timeBias = dtBias[block.head];
+    waitForPredecessors();
+
+    State *tile = state +
+                  (static_cast<long long>(slots[block.sequence]) * Shape::kHeads + block.head) * kHeadDim * kStateSize +
+                  block.firstChannel * kStateSize;
+    const EpilogueTile<Epilogue> results(block, epilogue);
+    forEachPiece(block, [&](int round, const SsmChannels &channels, int) {
+      input.template load<kInputVector>(channels, pieces[round]);
+    });
+    float values[kThreadRows][kLaneVectors][kVector];
+    loadState(block, tile, values);
+    const float delta = clampDelta(softplus(toFloat(dt[block.sequence][block.head]) + timeBias));
+    forEachPiece(block, [&](int round, const SsmChannels &channels, int offset) {
+      input.template stage<kInputVector>(channels, pieces[round], staged + offset);
+    });
+    __syncthreads();
+
+    float rowSums[kThreadRows];
+    update(block, staged, expf(delta * rate), delta, tile, values, rowSums);
+    finishSums(block, rowSums, staged + 2 * kStateSize, skip, sums);
+    __syncthreads();
+    results.store(block, epilogue, sums);
+  }
+
+private:
+  /// The part of the problem that this thread's block owns.
+  struct Block {
+    int sequence = blockIdx.y, head = blockIdx.x / kTiles, firstChannel = blockIdx.x % kTiles * kTile;
+    int channels = minOf(kTile, kHeadDim - firstChannel);
+    int group = head / (Shape::kHeads / Shape::kGroups);
+    /// The first of the blocks that share B and C.
+    bool isFirstOfGroup = head % (Shape::kHeads / Shape::kGroups) == 0 && firstChannel == 0;
+    int lane = threadIdx.x % kLanes, rowGroup = threadIdx.x / kLanes;
+
+    __device__ __forceinline__ Block() {}
+    __device__ __forceinline__ bool hasRow(int i) const {
+      return (kHeadDim % kTile == 0 && kTile % kRowGroups == 0) || rowGroup + i * kRowGroups < channels;
+    }
+    __device__ __forceinline__ bool hasVector(int v) const {
+      return kRowVectors % kLanes == 0 || lane + v * kLanes < kRowVectors;
+    }
+    __device__ __forceinline__ int offsetOf(int i, int v) const {
+      return (rowGroup + i * kRowGroups) * kStateSize + (lane + v * kLanes) * kVector;
+    }
+  };
+
+  /// Calls `function(round, channels, offset)` for the inputs that this thread stages: `offset` in B | C | x.
+  template <class Function> static __device__ __forceinline__ void forEachPiece(const Block &block, Function function) {
+#pragma unroll
+    for (int round = 0; round < kRounds; ++round) {
+      const int offset = (threadIdx.x + round * kThreads) * kInputVector;
+      if (offset >= 2 * kStateSize + block.channels)
+        continue;
+      SsmChannels channels{block.sequence, SsmChannels::kX,
+                           block.head * kHeadDim + block.firstChannel + offset - 2 * kStateSize, true};
+      if (offset < 2 * kStateSize) {
+        const bool isB = offset < kStateSize;
+        channels = {block.sequence, isB ? SsmChannels::kB : SsmChannels::kC,
+                    block.group * kStateSize + offset - (isB ? 0 : kStateSize), block.isFirstOfGroup};
+      }
+      function(round, channels, offset);
+    }
+  }
+
+  /// min(max(delta, kDtMin), kDtMax), and NaN for NaN.
+  static __device__ __forceinline__ float clampDelta(float delta) {
+    delta = delta < Shape::kDtMin ? Shape::kDtMin : delta;
+    return delta > Shape::kDtMax ? Shape::kDtMax : delta;
+  }
+
+  static __device__ __forceinline__ void loadState(const Block &block, const State *tile,
+                                                   float (&values)[kThreadRows][kLaneVectors][kVector]) {
+#pragma unroll
+    for (int i = 0; i < kThreadRows; ++i)
+#pragma unroll
+      for (int v = 0; v < kLaneVectors; ++v)
+        if (block.hasRow(i) && block.hasVector(v))
+          loadStreaming<kVector>(tile + block.offsetOf(i, v), values[i][v]);
+  }
+
+  /// Updates the state and leaves each row's sum over this lane's part of it in `rowSums`.
+  static __device__ __forceinline__ void update(const Block &block, const float *staged, float decay, float delta,
+                                                State *tile, float (&values)[kThreadRows][kLaneVectors][kVector],
+                                                float (&rowSums)[kThreadRows]) {
+#pragma unroll
+    for (int i = 0; i < kThreadRows; ++i)
+      rowSums[i] = 0.0f;
+#pragma unroll
+    for (int v = 0; v < kLaneVectors; ++v) {
+      if (!block.hasVector(v))
+        continue;
+      float b[kVector], c[kVector];
+      loadVector(staged + (block.lane + v * kLanes) * kVector, b);
+      loadVector(staged + kStateSize + (block.lane + v * kLanes) * kVector, c);
+#pragma unroll
+      for (int i = 0; i < kThreadRows; ++i) {
+        if (!block.hasRow(i))
+          continue;
+        const float scaled = delta * staged[2 * kStateSize + block.rowGroup + i * kRowGroups];
+#pragma unroll
+        for (int k = 0; k < kVector; ++k) {
+          values[i][v][k] = values[i][v][k] * decay + scaled * b[k];
+          rowSums[i] += values[i][v][k] * c[k];
+        }
+        storeStreaming<kVector>(tile + block.offsetOf(i, v), values[i][v]);
+      }
+    }
+  }
+
+  /// y of each channel of the tile, in shared memory.
+  static __device__ __forceinline__ void finishSums(const Block &block, float (&rowSums)[kThreadRows], const float *x,
+                                                    float skip, float *sums) {
+    using Sums = RowSums<kThreadRows, kLanes>;
+    constexpr int kCopies = kLanes / (kThreadRows / Sums::kSums); // lanes that end with the same rows
+    const int first = Sums::run(rowSums, block.lane);
+#pragma unroll
+    for (int k = 0; k < Sums::kSums; ++k) {
+      const int channel = block.rowGroup + (first + k) * kRowGroups;
+      if (block.lane % kCopies == 0 && channel < block.channels)
+        sums[channel] = rowSums[k] + skip * x[channel];
+    }
+  }
+
+  /// The vector of results that a thread hands to the epilogue, and what the epilogue loaded for it early.
+  template <class Epilogue> struct EpilogueTile {
+    static constexpr int kWidth = dividingVector(dividingVector(Epilogue::kVector, kHeadDim), kTile);
+    typename Epilogue::template Extra<kWidth> extra;
+
+    __device__ __forceinline__ EpilogueTile(const Block &block, const Epilogue &epilogue) {
+      if (isUsed(block))
+        extra = epilogue.template load<kWidth>(block.sequence, columnOf(block));
+    }
+    __device__ __forceinline__ void store(const Block &block, const Epilogue &epilogue, const float *sums) const {
+      if (!isUsed(block))
+        return;
+      float values[kWidth];
+#pragma unroll
+      for (int k = 0; k < kWidth; ++k)
+        values[k] = sums[threadIdx.x * kWidth + k];
+      epilogue.template store<kWidth>(block.sequence, columnOf(block), values, extra);
+    }
+    static __device__ __forceinline__ bool isUsed(const Block &block) {
+      return int(threadIdx.x) * kWidth < block.channels;
+    }
+    static __device__ __forceinline__ int columnOf(const Block &block) {
+      return block.head * kHeadDim + block.firstChannel + int(threadIdx.x) * kWidth;
+    }
+  };
+};
+
+} // namespace bambac

@@ -1,0 +1,182 @@
+// Attention of a run of tokens over the paged KV cache: FlashAttention-2 on mma.sync.
+//
+// A block takes kTileQueries query rows: neighbouring tokens times the heads of one KV head's group, which share the
+// keys and values that it streams through shared memory, a tile of kTileKeys at a time and the next tile in flight. A
+// warp keeps 32 of the rows (16 for wide heads), so that a fragment of K or V read from shared memory serves two tiles.
+#pragma once
+#include "common/attention_tile.cuh"
+#include "common/launch.cuh"
+
+namespace bambac {
+
+template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
+  static constexpr int kGroup = Shape::kHeads / Shape::kKvHeads;
+  static constexpr int kTileQueries = Shape::kTileQueries, kHeadDim = Shape::kHeadDim;
+  static constexpr int kTileKeys = Shape::kTileKeys, kStepKeys = Shape::kStepKeys; ///< loaded, and multiplied at once
+  static constexpr int kTileTokens = kTileQueries / kGroup;                        ///< the rows left over are empty
+  static constexpr int kRowTiles = kHeadDim <= 128 && kTileQueries % 32 == 0 ? 2 : 1;
+  static constexpr int kWarps = kTileQueries / (16 * kRowTiles);
+  static constexpr int kThreads = kWarps * 32, kMinBlocks = Shape::kMinBlocks;
+  static_assert(kTileQueries % 16 == 0 && kStepKeys % 16 == 0 && Shape::kPageTokens % 16 == 0, "tiles of 16");
+  static_assert(kTileKeys % kStepKeys == 0, "a tile is multiplied in whole steps");
+  static_assert(kTileTokens > 0, "the heads of a group do not fit into a tile");
+
+  using Layout = HeadRows<kHeadDim>;
+  using Tile = AttentionTile<kRowTiles, kStepKeys, kHeadDim>;
+
+  /// Keys that lie in one page, and page lookups for a tile.
+  static constexpr int kRun = kTileKeys % Shape::kPageTokens == 0   ? Shape::kPageTokens
+                              : Shape::kPageTokens % kTileKeys == 0 ? kTileKeys
+                                                                    : 16;
+  static constexpr int kRuns = kTileKeys / kRun;
+
+  static constexpr int kStages = 2, kTileElements = kTileKeys * Layout::kStride;
+  static constexpr int kQueryBytes = Layout::bytes(kTileQueries);
+  static constexpr int kSharedBytes = kQueryBytes + kStages * 2 * Layout::bytes(kTileKeys) + kTileQueries * 4;
+  static constexpr Launch kLaunch = {
+      Shape::kKvHeads, ceilDiv(Shape::kTokens, kTileTokens), Shape::kSequences, kThreads, 1, kSharedBytes, 1, 0};
+
+  /// The cache of this block's sequence and KV head, read a tile of keys at a time, in order.
+  struct KeyStream {
+    const bf16 *keys, *values;
+    const int *pages; ///< of the sequence
+    int head;
+    int length;      ///< keys in all
+    int page[kRuns]; ///< of the tile that comes next: looked up one tile ahead, a load from memory's latency early
+
+    __device__ __forceinline__ void lookUp(int tile) {
+#pragma unroll
+      for (int run = 0; run < kRuns; ++run) {
+        int key = tile * kTileKeys + run * kRun;
+        page[run] = key < length ? pages[key / Shape::kPageTokens] : 0;
+      }
+    }
+    /// Starts the copies of tile `tile` (that lookUp was last called for) to `to`: keys, then values.
+    __device__ __forceinline__ void copyAsync(bf16 *to, int tile, int thread) const {
+#pragma unroll
+      for (int run = 0; run < kRuns; ++run) {
+        int key = tile * kTileKeys + run * kRun, slot = key % Shape::kPageTokens;
+        bf16 *rows = to + run * kRun * Layout::kStride;
+        copyRowsAsync<Layout, kRun, kThreads>(rows, pagedVector<Shape>(keys, page[run], head, slot), length - key,
+                                              thread);
+        copyRowsAsync<Layout, kRun, kThreads>(rows + kTileElements, pagedVector<Shape>(values, page[run], head, slot),
+                                              length - key, thread);
+      }
+    }
+  };
+
+  /// The positions of the tile's rows, and what bounds them.
+  struct Positions {
+    int *ofRow; ///< in shared memory; -1 for padding
+    int first, last;
+
+    __device__ __forceinline__ Positions(int *shared, const int *positions, int firstToken) : ofRow(shared) {
+      for (int row = threadIdx.x; row < kTileQueries; row += kThreads) {
+        int token = firstToken + row / kGroup;
+        ofRow[row] = row < kTileTokens * kGroup && token < Shape::kTokens ? positions[token] : -1;
+      }
+      __syncthreads();
+      first = 0x7fffffff, last = -1;
+      for (int row = threadIdx.x % 32; row < kTileQueries; row += 32)
+        first = min(first, ofRow[row]), last = max(last, ofRow[row]);
+      first = __reduce_min_sync(0xffffffffu, first);
+      last = __reduce_max_sync(0xffffffffu, last);
+    }
+    /// Hides from each of the warp's rows the keys behind its position, and everything from padding.
+    __device__ __forceinline__ void mask(Tile &tile, int warp, int lane, int firstKey) const {
+      int last[kRowTiles][2];
+#pragma unroll
+      for (int i = 0; i < kRowTiles * 2; ++i)
+        last[i / 2][i % 2] = ofRow[warp * 16 * kRowTiles + i * 8 + lane / 4] - firstKey;
+      tile.mask(last, lane);
+    }
+  };
+
+  static __device__ __forceinline__ void run(const Query &query, const bf16 *keys, const bf16 *values,
+                                             const int *positions, const int *pages, const Epilogue &epilogue) {
+    extern __shared__ __align__(1024) uint8 shared[];
+    bf16 *queryTile = reinterpret_cast<bf16 *>(shared);
+    bf16 *stages = reinterpret_cast<bf16 *>(shared + kQueryBytes);
+    int *rowPositions = reinterpret_cast<int *>(stages + kStages * 2 * kTileElements);
+    int thread = threadIdx.x, warp = thread / 32, lane = thread % 32;
+    int kvHead = blockIdx.x, sequence = Shape::kSequences == 1 ? 0 : blockIdx.z;
+    // The last tokens see the most keys: their blocks start first.
+    int firstToken = (gridDim.y - 1 - blockIdx.y) * kTileTokens;
+    int firstRow = sequence * Shape::kTokens + firstToken;
+    if constexpr (Layout::kHasPadding)
+      for (int i = thread; i < kStages * 2 * kTileElements; i += kThreads)
+        stages[i] = bf16{0};
+
+    launchDependents();
+    waitForPredecessors();
+    Positions rows(rowPositions, positions + sequence * Shape::kTokens, firstToken);
+    KeyStream stream{keys, values, pages + sequence * Shape::kMaxPages, kvHead, rows.last + 1};
+    int tiles = ceilDiv(stream.length, kTileKeys);
+    stream.lookUp(0);
+    if (tiles > 0)
+      stream.copyAsync(stages, 0, thread);
+    commitCopies();
+    stream.lookUp(1);
+    stageQueries<Shape, kTileQueries, kThreads>(
+        queryTile, query,
+        [&](int row) {
+          return QuerySource{firstRow + row / kGroup, kvHead * kGroup + row % kGroup, rowPositions[row]};
+        },
+        thread);
+
+    Tile tile;
+    const bf16 *warpQueries = queryTile + warp * 16 * kRowTiles * Layout::kStride;
+    for (int i = 0; i < tiles; ++i) {
+      bf16 *stage = stages + i % 2 * (2 * kTileElements), *nextStage = stages + (i + 1) % 2 * (2 * kTileElements);
+      waitCopies<0>();
+      __syncthreads(); // this tile has arrived from all threads, and all warps are done with the other stage
+      if (i + 1 < tiles)
+        stream.copyAsync(nextStage, i + 1, thread);
+      commitCopies();
+      stream.lookUp(i + 2);
+#pragma unroll 1
+      for (int step = 0; step < kTileKeys; step += kStepKeys) {
+        int firstKey = i * kTileKeys + step;
+        const bf16 *stepKeys = stage + step * Layout::kStride;
+        tile.multiplyKeys(warpQueries, stepKeys, lane);
+        if (firstKey + kStepKeys - 1 > rows.first)
+          rows.mask(tile, warp, lane, firstKey);
+        tile.softmax(Shape::kScale * kLog2E);
+        tile.multiplyValues(stepKeys + kTileElements, lane);
+      }
+    }
+    tile.finish();
+    store(tile, warp * 16 * kRowTiles, lane, firstToken, firstRow, kvHead, epilogue);
+  }
+
+  /// Divides the sums by the weights and hands them to the epilogue, the two neighbours that a lane holds at once.
+  static __device__ __forceinline__ void store(const Tile &tile, int firstTileRow, int lane, int firstToken,
+                                               int firstRow, int kvHead, const Epilogue &epilogue) {
+    constexpr int kVector = kHeadDim % 2 == 0 && Epilogue::kVector >= 2 ? 2 : 1;
+#pragma unroll
+    for (int i = 0; i < kRowTiles * 2; ++i) {
+      int row = firstTileRow + i * 8 + lane / 4, token = row / kGroup;
+      if (row >= kTileTokens * kGroup || firstToken + token >= Shape::kTokens)
+        continue;
+      float weight = tile.weight[i / 2][i % 2];
+      float inverse = weight > 0.0f ? 1.0f / weight : 0.0f; // a padding row has seen nothing
+#pragma unroll
+      for (int dim = 0; dim < Tile::kDimTiles; ++dim)
+#pragma unroll
+        for (int j = 0; j < 2; j += kVector) {
+          int column = dim * 8 + lane % 4 * 2 + j;
+          int channel = (kvHead * kGroup + row % kGroup) * kHeadDim + column;
+          if (Layout::kHasPadding && column >= kHeadDim)
+            continue;
+          float result[kVector];
+#pragma unroll
+          for (int v = 0; v < kVector; ++v)
+            result[v] = tile.sums[i / 2][dim][i % 2 * 2 + j + v] * inverse;
+          auto extra = epilogue.template load<kVector>(firstRow + token, channel);
+          epilogue.template store<kVector>(firstRow + token, channel, result, extra);
+        }
+    }
+  }
+};
+
+} // namespace bambac

@@ -1,0 +1,215 @@
+// Hopper's asynchronous machinery: mbarriers, bulk and tensor copies, proxy fences, named barriers. Shared memory is
+// addressed by 32-bit addresses of the shared window (sharedAddress), as the instructions want it.
+#pragma once
+#include "common/launch.cuh"
+#include "common/mma.cuh"
+
+namespace bambac {
+
+// --- mbarriers ----------------------------------------------------------------------------------------------------
+// A barrier is 8 bytes of shared memory. It completes a phase when `count` arrivals and all announced bytes are in.
+// wait(barrier, parity) returns once the phase of that parity (0 for the first) has completed; waiting for parity 1 on
+// a fresh barrier returns at once, which is how a producer finds the slots of a new ring empty.
+
+__device__ __forceinline__ void initBarrier(uint32 barrier, uint32 count) {
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(barrier), "r"(count) : "memory");
+}
+
+/// Makes initialized barriers known to the asynchronous proxy and the cluster. By the initializing thread, before the
+/// block's (or cluster's) barrier that publishes them.
+__device__ __forceinline__ void fenceBarrierInit() {
+  asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+}
+
+__device__ __forceinline__ void arrive(uint32 barrier) {
+  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");
+}
+
+/// Arrives once the load that brings `loaded` is complete: for readers that hand a slot back to a bulk copy, which is
+/// ordered by nothing else. Without a true dependence the assembler may move the arrival above the end of the load.
+/// blockIdx.z is 0 in every kernel here, but the assembler does not know.
+__device__ __forceinline__ void arriveAfter(uint32 barrier, uint32 loaded) { arrive(barrier + (loaded & blockIdx.z)); }
+
+/// Arrives at the barrier that lies at the same address in another block of the cluster.
+__device__ __forceinline__ void arriveRemote(uint32 barrier, uint32 rank) {
+  asm volatile("{\n\t.reg .b32 remote;\n\t"
+               "mapa.shared::cluster.u32 remote, %0, %1;\n\t"
+               "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [remote];\n\t}" ::"r"(barrier),
+               "r"(rank)
+               : "memory");
+}
+
+/// Arrives and announces bytes that copies will bring in this phase.
+__device__ __forceinline__ void arriveExpect(uint32 barrier, uint32 bytes) {
+  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
+}
+
+__device__ __forceinline__ bool tryWait(uint32 barrier, uint32 parity) {
+  uint32 done;
+  asm volatile("{\n\t.reg .pred done;\n\t"
+               "mbarrier.try_wait.parity.shared::cta.b64 done, [%1], %2;\n\t"
+               "selp.u32 %0, 1, 0, done;\n\t}"
+               : "=r"(done)
+               : "r"(barrier), "r"(parity)
+               : "memory");
+  return done != 0;
+}
+
+__device__ __forceinline__ void wait(uint32 barrier, uint32 parity) {
+  while (!tryWait(barrier, parity)) {
+  }
+}
+
+/// A position in a ring of slots and the parity of the pass through it.
+template <int Slots> struct RingPosition {
+  int slot = 0;
+  uint32 parity = 0;
+  __device__ __forceinline__ void advance() {
+    if (++slot == Slots) {
+      slot = 0;
+      parity ^= 1;
+    }
+  }
+};
+
+// --- fences and barriers of some warps ----------------------------------------------------------------------------
+
+/// Orders ordinary accesses of shared memory before later ones of the asynchronous proxy (wgmma operands, tensor
+/// stores, copies into memory that was read).
+__device__ __forceinline__ void fenceAsyncProxy() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
+
+/// Synchronizes `threads` threads (whole warps) that name the same barrier, 1 to 15; 0 is __syncthreads().
+__device__ __forceinline__ void syncNamed(uint32 name, uint32 threads) {
+  asm volatile("bar.sync %0, %1;" ::"r"(name), "r"(threads) : "memory");
+}
+
+/// Counts as arrived there without waiting.
+__device__ __forceinline__ void arriveNamed(uint32 name, uint32 threads) {
+  asm volatile("bar.arrive %0, %1;" ::"r"(name), "r"(threads) : "memory");
+}
+
+// --- clusters -----------------------------------------------------------------------------------------------------
+
+__device__ __forceinline__ uint32 clusterRank() {
+  uint32 rank;
+  asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+  return rank;
+}
+
+__device__ __forceinline__ void syncCluster() {
+  asm volatile("barrier.cluster.arrive.release.aligned;\n\tbarrier.cluster.wait.acquire.aligned;" ::: "memory");
+}
+
+// --- L2 policies --------------------------------------------------------------------------------------------------
+
+/// What other blocks read again soon.
+__device__ __forceinline__ uint64 evictLastPolicy() {
+  uint64 policy;
+  asm volatile("createpolicy.fractional.L2::evict_last.b64 %0, 1.0;" : "=l"(policy));
+  return policy;
+}
+
+// --- bulk copies --------------------------------------------------------------------------------------------------
+
+/// Copies `bytes` (a multiple of 16, both ends aligned to 16) of global to shared memory; they count at `barrier`.
+__device__ __forceinline__ void copyBulk(uint32 to, const void *from, uint32 bytes, uint32 barrier) {
+  asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(to),
+               "l"(from), "r"(bytes), "r"(barrier)
+               : "memory");
+}
+
+__device__ __forceinline__ void copyBulk(uint32 to, const void *from, uint32 bytes, uint32 barrier, uint64 policy) {
+  asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint "
+               "[%0], [%1], %2, [%3], %4;" ::"r"(to),
+               "l"(from), "r"(bytes), "r"(barrier), "l"(policy)
+               : "memory");
+}
+
+/// Copies shared to global memory; part of the thread's current group of stores.
+__device__ __forceinline__ void storeBulk(void *to, uint32 from, uint32 bytes) {
+  asm volatile("cp.async.bulk.global.shared::cta.bulk_group [%0], [%1], %2;" ::"l"(to), "r"(from), "r"(bytes)
+               : "memory");
+}
+
+/// Ends the current group of stores.
+__device__ __forceinline__ void commitStores() { asm volatile("cp.async.bulk.commit_group;" ::: "memory"); }
+
+/// Waits until at most `Pending` groups of stores still read shared memory.
+template <int Pending> __device__ __forceinline__ void waitStoresRead() {
+  asm volatile("cp.async.bulk.wait_group.read %0;" ::"n"(Pending) : "memory");
+}
+
+/// Waits until at most `Pending` groups of stores have not reached memory.
+template <int Pending> __device__ __forceinline__ void waitStores() {
+  asm volatile("cp.async.bulk.wait_group %0;" ::"n"(Pending) : "memory");
+}
+
+// --- tensor copies ------------------------------------------------------------------------------------------------
+// `map` is a kernel parameter (__grid_constant__); x is the innermost coordinate. Boxes that reach over the edge of the
+// tensor are filled with zeros and count in full at the barrier.
+
+__device__ __forceinline__ void prefetchMap(const TensorMapParam &map) {
+  asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory");
+}
+
+__device__ __forceinline__ void copyTensor(uint32 to, const TensorMapParam &map, uint32 barrier, int x, int y) {
+  asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes "
+               "[%0], [%1, {%3, %4}], [%2];" ::"r"(to),
+               "l"(&map), "r"(barrier), "r"(x), "r"(y)
+               : "memory");
+}
+
+__device__ __forceinline__ void copyTensor(uint32 to, const TensorMapParam &map, uint32 barrier, int x, int y,
+                                           uint64 policy) {
+  asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.L2::cache_hint "
+               "[%0], [%1, {%3, %4}], [%2], %5;" ::"r"(to),
+               "l"(&map), "r"(barrier), "r"(x), "r"(y), "l"(policy)
+               : "memory");
+}
+
+__device__ __forceinline__ void copyTensor(uint32 to, const TensorMapParam &map, uint32 barrier, int x, int y, int z) {
+  asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes "
+               "[%0], [%1, {%3, %4, %5}], [%2];" ::"r"(to),
+               "l"(&map), "r"(barrier), "r"(x), "r"(y), "r"(z)
+               : "memory");
+}
+
+__device__ __forceinline__ void copyTensor(uint32 to, const TensorMapParam &map, uint32 barrier, int x, int y, int z,
+                                           uint64 policy) {
+  asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.L2::cache_hint "
+               "[%0], [%1, {%3, %4, %5}], [%2], %6;" ::"r"(to),
+               "l"(&map), "r"(barrier), "r"(x), "r"(y), "r"(z), "l"(policy)
+               : "memory");
+}
+
+/// To the same place in every block of the cluster whose bit of `blocks` is set, counting at each one's own barrier.
+__device__ __forceinline__ void multicastTensor(uint32 to, const TensorMapParam &map, uint32 barrier, uint16 blocks,
+                                                int x, int y) {
+  asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.multicast::cluster "
+               "[%0], [%1, {%4, %5}], [%2], %3;" ::"r"(to),
+               "l"(&map), "r"(barrier), "h"(blocks), "r"(x), "r"(y)
+               : "memory");
+}
+
+__device__ __forceinline__ void multicastTensor(uint32 to, const TensorMapParam &map, uint32 barrier, uint16 blocks,
+                                                int x, int y, int z) {
+  asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.multicast::cluster "
+               "[%0], [%1, {%4, %5, %6}], [%2], %3;" ::"r"(to),
+               "l"(&map), "r"(barrier), "h"(blocks), "r"(x), "r"(y), "r"(z)
+               : "memory");
+}
+
+/// Stores a box; part of the thread's current group of stores. What lies over the edge of the tensor is dropped.
+__device__ __forceinline__ void storeTensor(const TensorMapParam &map, uint32 from, int x, int y) {
+  asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.tile.bulk_group [%0, {%2, %3}], [%1];" ::"l"(&map),
+               "r"(from), "r"(x), "r"(y)
+               : "memory");
+}
+
+__device__ __forceinline__ void storeTensor(const TensorMapParam &map, uint32 from, int x, int y, int z) {
+  asm volatile("cp.async.bulk.tensor.3d.global.shared::cta.tile.bulk_group [%0, {%2, %3, %4}], [%1];" ::"l"(&map),
+               "r"(from), "r"(x), "r"(y), "r"(z)
+               : "memory");
+}
+
+} // namespace bambac

@@ -1,0 +1,485 @@
+// Tests and times the collectives without matrix products: norm, chunk convolution, embedding, last token, KV append,
+// rope, argmax and element-wise maps.
+#include "common/argmax.cuh"
+#include "common/causal_conv1d.cuh"
+#include "common/embedding.cuh"
+#include "common/kv_append.cuh"
+#include "common/last_token.cuh"
+#include "common/rms_norm.cuh"
+#include "common/rope_rows.cuh"
+#include "tests/cuda/harness.cuh"
+
+using namespace bambac;
+using namespace harness;
+
+namespace {
+
+constexpr int kDevice = 132; // multiprocessors
+
+/// Kernels in one form: the collective, and whatever its run() takes.
+template <class Collective, class... Arguments>
+__global__ void __launch_bounds__(Collective::kThreads, Collective::kMinBlocks) kernel(Arguments... arguments) {
+  Collective::run(arguments...);
+}
+
+template <class Collective, class... Arguments> void enqueue(cudaStream_t stream, Arguments... arguments) {
+  launch(kernel<Collective, Arguments...>, Collective::kLaunch, stream, arguments...);
+}
+
+template <class T> std::vector<T> fromFloats(const std::vector<float> &values) {
+  if constexpr (sizeof(T) == 4)
+    return values;
+  else
+    return toBf16(values);
+}
+
+double siluOf(double v) { return v / (1 + std::exp(-v)); }
+
+// --- RMS norm ----------------------------------------------------------------------------------------------------
+
+template <int RowCount, int Columns> struct NormShape {
+  static constexpr int kRows = RowCount, kColumns = Columns, kVector = 8;
+  static constexpr float kEpsilon = 1e-5f;
+};
+
+template <class Shape, class In, class Out, bool Gated> void testNorm(Runner &runner, const std::string &name) {
+  if (!runner.wants(name))
+    return;
+  constexpr int kRows = Shape::kRows, kColumns = Shape::kColumns;
+  std::vector<In> x = fromFloats<In>(randomFloats(size_t(kRows) * kColumns, 1, 3.0f));
+  std::vector<bf16> z = randomBf16(x.size(), 2, 2.0f);
+  std::vector<float> weight = randomFloats(kColumns, 3);
+  DeviceBuffer<In> xDevice(x);
+  DeviceBuffer<bf16> zDevice(z);
+  DeviceBuffer<float> weightDevice(weight);
+  DeviceBuffer<Out> result(x.size());
+  const Rows<const In, kColumns> input{xDevice.data()};
+  const float *w = weightDevice.data();
+  const Rows<Out, kColumns> output{result.data()};
+  if constexpr (Gated)
+    enqueue<RmsNorm<Shape>>(0, GatedRows<Rows<const In, kColumns>, Rows<const bf16, kColumns>>{input, {zDevice.data()}},
+                            w, output);
+  else
+    enqueue<RmsNorm<Shape>>(0, input, w, output);
+  std::vector<double> reference(x.size());
+  for (int r = 0; r < kRows; ++r) {
+    double squares = 0;
+    for (size_t i = size_t(r) * kColumns; i < size_t(r + 1) * kColumns; ++i) {
+      reference[i] = toDouble(x[i]) * (Gated ? siluOf(toDouble(z[i])) : 1.0);
+      squares += reference[i] * reference[i];
+    }
+    for (int c = 0; c < kColumns; ++c)
+      reference[size_t(r) * kColumns + c] *= weight[c] / std::sqrt(squares / kColumns + Shape::kEpsilon);
+  }
+  runner.report(name, relativeError(result.download(), reference), sizeof(Out) == 4 ? 1e-5 : 5e-3);
+}
+
+template <int RowCount> void benchNorm(Runner &runner, const std::string &name) {
+  if (!runner.benches(name))
+    return;
+  using Shape = NormShape<RowCount, 4096>;
+  const size_t elements = size_t(RowCount) * 4096;
+  const int copies = rotations(elements * 6);
+  DeviceBuffer<float> x(copies * elements), weight(4096);
+  DeviceBuffer<bf16> y(copies * elements);
+  x.randomize(1), weight.randomize(2);
+  double time = medianMicroseconds([&](cudaStream_t stream, int i) {
+    const size_t offset = i % copies * elements;
+    enqueue<RmsNorm<Shape>>(stream, Rows<const float, 4096>{x.data() + offset}, (const float *)weight.data(),
+                            Rows<bf16, 4096>{y.data() + offset});
+  });
+  runner.benched(name, time, elements * 6.0, "GB/s");
+}
+
+// --- convolution of a chunk --------------------------------------------------------------------------------------
+
+template <int Sequences, int Tokens, int Channels, int Taps, int Width, int Offset> struct ConvShape {
+  static constexpr int kSequences = Sequences, kTokens = Tokens, kChannels = Channels, kTaps = Taps;
+  static constexpr int kWidth = Width, kOffset = Offset; // of the buffer whose columns are convolved
+  static constexpr int kVector = dividingVector(8, Width | Offset | Channels), kMultiprocessors = kDevice;
+};
+
+/// Two chunks, one after the other, the second shorter than its buffer; against the convolution of all tokens.
+template <class Shape> void testConvolution(Runner &runner, const std::string &name, int present) {
+  if (!runner.wants(name))
+    return;
+  constexpr int kTokens = Shape::kTokens, kChannels = Shape::kChannels, kTaps = Shape::kTaps,
+                kSlots = Shape::kSequences + 1;
+  constexpr size_t kRing = size_t(kTaps) * kChannels;
+  std::vector<float> weight = randomFloats(kRing, 1), bias = randomFloats(kChannels, 2);
+  std::vector<double> ringReference(kSlots * kRing, 0.0);
+  DeviceBuffer<float> weightDevice(weight), biasDevice(bias), ring(kSlots * kRing);
+  DeviceBuffer<bf16> result(size_t(Shape::kSequences) * kTokens * kChannels);
+  ring.zero();
+  std::vector<int> slots;
+  for (int b = 0; b < Shape::kSequences; ++b)
+    slots.push_back(Shape::kSequences - b);
+  DeviceBuffer<int> slotsDevice(slots);
+  double worst = 0;
+  int start = 0;
+  for (int count : {kTokens, present, 0, present}) {
+    std::vector<bf16> input = randomBf16(size_t(Shape::kSequences) * kTokens * Shape::kWidth, 10 + start);
+    std::vector<int> positions(Shape::kSequences * kTokens, start);
+    DeviceBuffer<bf16> inputDevice(input);
+    DeviceBuffer<int> counts(std::vector<int>(Shape::kSequences, count)), positionsDevice(positions);
+    result.poison();
+    enqueue<CausalConv1d<Shape>>(0, Rows<const bf16, Shape::kWidth>{inputDevice.data() + Shape::kOffset},
+                                 (const float *)weightDevice.data(), (const float *)biasDevice.data(), ring.data(),
+                                 (const int *)slotsDevice.data(), (const int *)counts.data(),
+                                 (const int *)positionsDevice.data(), Rows<bf16, kChannels>{result.data()});
+    std::vector<bf16> all = result.download(), checked;
+    std::vector<double> reference;
+    for (int b = 0; b < Shape::kSequences; ++b)
+      for (int t = 0; t < count; ++t) {
+        const bf16 *row = input.data() + size_t(b * kTokens + t) * Shape::kWidth + Shape::kOffset;
+        double *rows = ringReference.data() + slots[b] * kRing;
+        for (int c = 0; c < kChannels; ++c) {
+          rows[(start + t) % kTaps * kChannels + c] = toDouble(row[c]);
+          double sum = bias[c];
+          for (int j = 0; j < kTaps; ++j)
+            sum += weight[j * kChannels + c] * rows[(start + t + 1 + j) % kTaps * kChannels + c];
+          reference.push_back(siluOf(sum));
+          checked.push_back(all[size_t(b * kTokens + t) * kChannels + c]);
+        }
+      }
+    worst = std::max(worst, relativeError(checked, reference));
+    start += count;
+  }
+  runner.report(name + " results", worst, 5e-3);
+  runner.report(name + " ring", relativeError(ring.download(), ringReference), 0.0);
+}
+
+template <int Tokens> void benchConvolution(Runner &runner, const std::string &name) {
+  if (!runner.benches(name))
+    return;
+  using Shape = ConvShape<1, Tokens, 8448, 4, 16768, 8192>;
+  const size_t inputs = size_t(Tokens) * Shape::kWidth, outputs = size_t(Tokens) * Shape::kChannels;
+  const int copies = rotations(outputs * 4);
+  DeviceBuffer<bf16> input(copies * inputs), result(copies * outputs);
+  DeviceBuffer<float> weight(5 * size_t(Shape::kChannels)), ring(4 * size_t(Shape::kChannels));
+  DeviceBuffer<int> slots(std::vector<int>{0}), counts(std::vector<int>{Tokens}),
+      positions(std::vector<int>(Tokens, 0));
+  input.randomize(1), weight.randomize(2), ring.zero();
+  double time = medianMicroseconds([&](cudaStream_t stream, int i) {
+    const int copy = i % copies;
+    enqueue<CausalConv1d<Shape>>(stream, Rows<const bf16, Shape::kWidth>{input.data() + copy * inputs + Shape::kOffset},
+                                 (const float *)weight.data(), (const float *)weight.data() + 4 * Shape::kChannels,
+                                 ring.data(), (const int *)slots.data(), (const int *)counts.data(),
+                                 (const int *)positions.data(),
+                                 Rows<bf16, Shape::kChannels>{result.data() + copy * outputs});
+  });
+  runner.benched(name, time, outputs * 4.0, "GB/s");
+}
+
+// --- embedding and last token ------------------------------------------------------------------------------------
+
+template <int RowCount, int Columns, int Vocabulary> struct EmbeddingShape {
+  static constexpr int kRows = RowCount, kColumns = Columns, kVocabulary = Vocabulary, kVector = 8;
+  static constexpr int kSequences = 3, kTokens = RowCount / 3, kMultiprocessors = kDevice;
+};
+
+template <class Shape> void testEmbedding(Runner &runner, const std::string &name) {
+  if (!runner.wants(name))
+    return;
+  constexpr int kColumns = Shape::kColumns;
+  std::vector<bf16> table = randomBf16(size_t(Shape::kVocabulary) * kColumns, 1);
+  DeviceBuffer<bf16> rows(table), packed(packCoreMatrices(table, Shape::kVocabulary, kColumns));
+  std::vector<int> tokens(Shape::kRows);
+  for (int r = 0; r < Shape::kRows; ++r)
+    tokens[r] = r % 5 == 4 ? -1 : (r * 7919 + 3) % Shape::kVocabulary;
+  DeviceBuffer<int> tokensDevice(tokens);
+  DeviceBuffer<float> result(size_t(Shape::kRows) * kColumns);
+  std::vector<double> reference;
+  for (int token : tokens)
+    for (int c = 0; c < kColumns; ++c)
+      reference.push_back(toDouble(table[size_t(std::max(token, 0)) * kColumns + c]));
+  const Rows<float, kColumns> output{result.data()};
+  enqueue<Embedding<Shape>>(0, (const int *)tokensDevice.data(), Rows<const bf16, kColumns>{rows.data()}, output);
+  runner.report(name, relativeError(result.download(), reference), 0.0);
+  result.poison();
+  enqueue<Embedding<Shape>>(0, (const int *)tokensDevice.data(), PackedRows<kColumns>{packed.data()}, output);
+  runner.report(name + " packed", relativeError(result.download(), reference), 0.0);
+
+  DeviceBuffer<int> counts(std::vector<int>{1, 0, Shape::kTokens});
+  DeviceBuffer<float> last(size_t(3) * kColumns);
+  enqueue<LastToken<Shape>>(0, Rows<const float, kColumns>{result.data()}, (const int *)counts.data(),
+                            Rows<float, kColumns>{last.data()});
+  std::vector<double> lastReference;
+  for (int row : {0, Shape::kTokens, 3 * Shape::kTokens - 1})
+    lastReference.insert(lastReference.end(), reference.begin() + row * kColumns,
+                         reference.begin() + (row + 1) * kColumns);
+  runner.report(name + " last token", relativeError(last.download(), lastReference), 0.0);
+}
+
+template <int RowCount> void benchEmbedding(Runner &runner, const std::string &name) {
+  if (!runner.benches(name))
+    return;
+  using Shape = EmbeddingShape<RowCount, 4096, 128256>;
+  DeviceBuffer<bf16> table(size_t(128256) * 4096);
+  DeviceBuffer<float> result(size_t(RowCount) * 4096);
+  table.randomize(1);
+  const int copies = rotations(size_t(RowCount) * 4096 * 2);
+  std::vector<int> tokens(size_t(copies) * RowCount);
+  for (size_t i = 0; i < tokens.size(); ++i)
+    tokens[i] = int((i * 7919 + 3) % 128256);
+  DeviceBuffer<int> tokensDevice(tokens);
+  double time = medianMicroseconds([&](cudaStream_t stream, int i) {
+    enqueue<Embedding<Shape>>(stream, (const int *)tokensDevice.data() + i % copies * RowCount,
+                              Rows<const bf16, 4096>{table.data()}, Rows<float, 4096>{result.data()});
+  });
+  runner.benched(name, time, RowCount * 4096 * 6.0, "GB/s");
+}
+
+// --- KV append and rope ------------------------------------------------------------------------------------------
+
+template <int Sequences, int Tokens, int KvHeads, int HeadDim, int RotaryDim> struct KvShape {
+  static constexpr int kRows = Sequences * Tokens, kTokens = Tokens, kKvHeads = KvHeads, kHeads = KvHeads;
+  static constexpr int kHeadDim = HeadDim, kRotaryDim = RotaryDim, kPageTokens = 64, kMaxPages = 4096;
+  static constexpr int kVector = 8, kMultiprocessors = kDevice;
+  static constexpr float kTheta = 10000.0f;
+};
+
+/// A head rotated with f32 frequencies and angles, the rest in f64.
+template <class Shape> std::vector<double> rotated(const bf16 *head, int position) {
+  std::vector<double> result(Shape::kHeadDim);
+  for (int i = 0; i < Shape::kHeadDim; ++i)
+    result[i] = toDouble(head[i]);
+  constexpr int kHalf = Shape::kRotaryDim / 2;
+  for (int j = 0; j < kHalf; ++j) {
+    float exponent = float(2 * j) / float(maxOf(Shape::kRotaryDim, 1));
+    float angle = float(position) * (1.0f / float(std::pow(double(Shape::kTheta), double(exponent))));
+    double first = toDouble(head[j]), second = toDouble(head[j + kHalf]);
+    result[j] = first * std::cos(double(angle)) - second * std::sin(double(angle));
+    result[j + kHalf] = second * std::cos(double(angle)) + first * std::sin(double(angle));
+  }
+  return result;
+}
+
+template <class Shape> void testKvAppend(Runner &runner, const std::string &name) {
+  if (!runner.wants(name))
+    return;
+  constexpr int kColumns = Shape::kKvHeads * Shape::kHeadDim, kWidth = 2 * kColumns, kPages = 16;
+  constexpr int kSequences = Shape::kRows / Shape::kTokens;
+  constexpr size_t kPageElements = size_t(Shape::kKvHeads) * Shape::kPageTokens * Shape::kHeadDim;
+  std::vector<bf16> kv = randomBf16(size_t(Shape::kRows) * kWidth, 1);
+  std::vector<int> positions(Shape::kRows), pages(size_t(kSequences) * Shape::kMaxPages, 0);
+  std::vector<bf16> keys(kPages * kPageElements, bf16{0xffff}), values = keys;
+  std::vector<double> rope, ropeOfCache, keysWritten;
+  for (int r = 0; r < Shape::kRows; ++r) {
+    int b = r / Shape::kTokens, t = r % Shape::kTokens;
+    // Sequence 0 at the end of the longest context, the others across an edge of pages; the last row is padding.
+    positions[r] = r == Shape::kRows - 1 && r > 0 ? -1 : (b == 0 ? 262144 - Shape::kTokens : 61 + b) + t;
+    if (positions[r] >= 0)
+      pages[size_t(b) * Shape::kMaxPages + positions[r] / 64] = 1 + (b * 5 + positions[r] / 64) % (kPages - 1);
+  }
+  for (int r = 0; r < Shape::kRows; ++r)
+    for (int h = 0; h < Shape::kKvHeads; ++h) {
+      const bf16 *key = kv.data() + size_t(r) * kWidth + h * Shape::kHeadDim;
+      std::vector<double> turned = rotated<Shape>(key, positions[r]);
+      rope.insert(rope.end(), turned.begin(), turned.end());
+      if (positions[r] < 0)
+        continue;
+      int page = pages[size_t(r / Shape::kTokens) * Shape::kMaxPages + positions[r] / 64];
+      size_t to = page * kPageElements + (size_t(h) * 64 + positions[r] % 64) * Shape::kHeadDim;
+      ropeOfCache.insert(ropeOfCache.end(), turned.begin(), turned.end());
+      for (int i = 0; i < Shape::kHeadDim; ++i) {
+        values[to + i] = key[kColumns + i];
+        keysWritten.push_back(double(to + i));
+      }
+    }
+  DeviceBuffer<bf16> kvDevice(kv), kCache(keys), vCache(keys), result(size_t(Shape::kRows) * kColumns);
+  DeviceBuffer<int> positionsDevice(positions), pagesDevice(pages);
+  const Rows<const bf16, kWidth> k{kvDevice.data()}, v{kvDevice.data() + kColumns};
+  enqueue<KvAppend<Shape>>(0, k, v, (const int *)positionsDevice.data(), (const int *)pagesDevice.data(), kCache.data(),
+                           vCache.data());
+  std::vector<bf16> cache = kCache.download(), written;
+  for (double at : keysWritten) {
+    written.push_back(cache[size_t(at)]);
+    cache[size_t(at)] = bf16{0xffff};
+  }
+  runner.report(name + " keys", relativeError(written, ropeOfCache), 3e-3);
+  runner.expect(name + " only its keys", sameBits(cache, keys));
+  runner.expect(name + " values", sameBits(vCache.download(), values));
+  enqueue<RopeRows<Shape>>(0, k, (const int *)positionsDevice.data(), Rows<bf16, kColumns>{result.data()});
+  runner.report(name + " rope rows", relativeError(result.download(), rope), 3e-3);
+}
+
+template <int RowCount> void benchKvAppend(Runner &runner, const std::string &name) {
+  if (!runner.benches(name))
+    return;
+  using Shape = KvShape<1, RowCount, 8, 128, 64>;
+  const size_t elements = size_t(RowCount) * 6144;
+  DeviceBuffer<bf16> qkv(elements), kCache(size_t(64) * 8 * 64 * 128), vCache(size_t(64) * 8 * 64 * 128);
+  qkv.randomize(1);
+  std::vector<int> positions(RowCount), pages(Shape::kMaxPages);
+  for (int r = 0; r < RowCount; ++r)
+    positions[r] = r;
+  for (int p = 0; p < Shape::kMaxPages; ++p)
+    pages[p] = p % 64;
+  DeviceBuffer<int> positionsDevice(positions), pagesDevice(pages);
+  double time = medianMicroseconds([&](cudaStream_t stream, int) {
+    enqueue<KvAppend<Shape>>(stream, Rows<const bf16, 6144>{qkv.data() + 4096},
+                             Rows<const bf16, 6144>{qkv.data() + 5120}, (const int *)positionsDevice.data(),
+                             (const int *)pagesDevice.data(), kCache.data(), vCache.data());
+  });
+  runner.benched(name, time, RowCount * 8192.0, "GB/s");
+}
+
+// --- argmax ------------------------------------------------------------------------------------------------------
+
+template <int RowCount, int Columns, int Splits> struct ArgmaxShape {
+  static constexpr int kRows = RowCount, kColumns = Columns, kVector = 4, kSplits = Splits;
+};
+
+template <class Shape> void testArgmax(Runner &runner, const std::string &name) {
+  if (!runner.wants(name))
+    return;
+  constexpr int kColumns = Shape::kColumns;
+  std::vector<float> logits = randomFloats(size_t(Shape::kRows) * kColumns, 1);
+  for (int r = 0; r < Shape::kRows; ++r) {
+    float *row = logits.data() + size_t(r) * kColumns;
+    switch (r % 6) {
+    case 1: // the first of equal ones
+      row[kColumns / 3] = row[kColumns - 1] = 2.0f;
+      break;
+    case 2: // NaN never wins, not even first
+      row[0] = row[kColumns / 2] = NAN;
+      break;
+    case 3: // all negative, zeros of both signs
+      for (int c = 0; c < kColumns; ++c)
+        row[c] = -1.0f - std::fabs(row[c]);
+      row[kColumns / 2] = -0.0f, row[kColumns - 1] = 0.0f;
+      break;
+    case 4:
+      std::fill(row, row + kColumns, NAN);
+      row[kColumns - 2] = -INFINITY;
+      break;
+    case 5:
+      row[kColumns - 1] = INFINITY;
+      break;
+    }
+  }
+  std::vector<int> reference;
+  for (int r = 0; r < Shape::kRows; ++r) {
+    const float *row = logits.data() + size_t(r) * kColumns;
+    int best = -1;
+    for (int c = 0; c < kColumns; ++c)
+      if (row[c] == row[c] && (best < 0 || row[c] > row[best]))
+        best = c;
+    reference.push_back(best);
+  }
+  DeviceBuffer<float> logitsDevice(logits);
+  DeviceBuffer<unsigned> workspace(kWorkspaceCounters + Argmax<Shape>::kLaunch.workspace / 4);
+  workspace.zero();
+  for (int run = 0; run < 2; ++run) { // the second finds the counters as the first left them
+    DeviceBuffer<int> result(size_t(Shape::kRows));
+    enqueue<Argmax<Shape>>(0, Rows<const float, kColumns>{logitsDevice.data()}, result.data(),
+                           (void *)workspace.data());
+    runner.expect(name + (run ? " again" : ""), sameBits(result.download(), reference));
+  }
+}
+
+template <int RowCount, int Splits> void benchArgmax(Runner &runner, const std::string &name) {
+  if (!runner.benches(name))
+    return;
+  using Shape = ArgmaxShape<RowCount, 128256, Splits>;
+  const size_t elements = size_t(RowCount) * 128256;
+  const int copies = rotations(elements * 4);
+  DeviceBuffer<float> logits(copies * elements);
+  DeviceBuffer<int> result(size_t{RowCount});
+  DeviceBuffer<unsigned> workspace(kWorkspaceCounters + Argmax<Shape>::kLaunch.workspace / 4);
+  logits.randomize(1), workspace.zero();
+  double time = medianMicroseconds([&](cudaStream_t stream, int i) {
+    enqueue<Argmax<Shape>>(stream, Rows<const float, 128256>{logits.data() + i % copies * elements}, result.data(),
+                           (void *)workspace.data());
+  });
+  runner.benched(name, time, elements * 4.0, "GB/s");
+}
+
+// --- element-wise maps -------------------------------------------------------------------------------------------
+
+template <int RowCount, int Columns, int V> struct MapShape {
+  static constexpr int kRows = RowCount, kColumns = Columns, kVector = V, kMultiprocessors = kDevice;
+};
+
+/// silu(gate) * up, as an emitter would print it.
+template <int Columns> struct SwigluBody {
+  const bf16 *gate, *up;
+  bf16 *result;
+  template <int V> __device__ __forceinline__ void apply(int row, int column) const {
+    const long long at = static_cast<long long>(row) * Columns + column;
+    float gates[V], values[V];
+    loadVector<V>(gate + at, gates);
+    loadVector<V>(up + at, values);
+#pragma unroll
+    for (int i = 0; i < V; ++i)
+      values[i] *= silu(gates[i]);
+    storeVector<V>(result + at, values);
+  }
+};
+
+template <class Shape> void testElementwise(Runner &runner, const std::string &name) {
+  if (!runner.wants(name))
+    return;
+  const size_t elements = size_t(Shape::kRows) * Shape::kColumns;
+  std::vector<bf16> gate = randomBf16(elements, 1, 4.0f), up = randomBf16(elements, 2);
+  DeviceBuffer<bf16> gateDevice(gate), upDevice(up), result(elements);
+  using Body = SwigluBody<Shape::kColumns>;
+  enqueue<Elementwise<Shape, Body>>(0, Body{gateDevice.data(), upDevice.data(), result.data()});
+  std::vector<double> reference(elements);
+  for (size_t i = 0; i < elements; ++i)
+    reference[i] = siluOf(toDouble(gate[i])) * toDouble(up[i]);
+  runner.report(name, relativeError(result.download(), reference), 5e-3);
+}
+
+void runTests(Runner &runner) {
+  testNorm<NormShape<5, 24>, float, bf16, false>(runner, "rms_norm 5x24");
+  testNorm<NormShape<3, 37>, bf16, float, false>(runner, "rms_norm 3x37");
+  testNorm<NormShape<7, 512>, float, float, false>(runner, "rms_norm 7x512");
+  testNorm<NormShape<3, 4096>, float, bf16, false>(runner, "rms_norm 3x4096");
+  testNorm<NormShape<3, 5000>, bf16, bf16, true>(runner, "rms_norm gated 3x5000");
+  testNorm<NormShape<2, 8192>, bf16, bf16, true>(runner, "rms_norm gated 2x8192");
+  testNorm<NormShape<2, 20001>, float, bf16, false>(runner, "rms_norm 2x20001");
+  testConvolution<ConvShape<2, 16, 168, 4, 420, 120>>(runner, "conv 2x16x168", 5);
+  testConvolution<ConvShape<1, 7, 33, 3, 101, 13>>(runner, "conv 1x7x33", 1);
+  testConvolution<ConvShape<1, 2, 40, 4, 40, 0>>(runner, "conv 1x2x40", 1);
+  testConvolution<ConvShape<2, 3, 9, 1, 20, 2>>(runner, "conv 1 tap", 2);
+  testConvolution<ConvShape<1, 20, 24, 7, 24, 0>>(runner, "conv 7 taps", 6);
+  testConvolution<ConvShape<1, 300, 8448, 4, 16768, 8192>>(runner, "conv 1x300x8448", 131);
+  testConvolution<ConvShape<1, 1, 8448, 4, 16768, 8192>>(runner, "conv 1x1x8448", 1);
+  testEmbedding<EmbeddingShape<12, 36, 100>>(runner, "embedding 12x36");
+  testEmbedding<EmbeddingShape<66, 4096, 1000>>(runner, "embedding 66x4096");
+  testEmbedding<EmbeddingShape<6, 27, 9>>(runner, "embedding 6x27");
+  testKvAppend<KvShape<3, 5, 2, 36, 12>>(runner, "kv_append 36 rotary 12");
+  testKvAppend<KvShape<4, 1, 8, 128, 64>>(runner, "kv_append 128 rotary 64");
+  testKvAppend<KvShape<2, 40, 8, 128, 128>>(runner, "kv_append 128 rotary 128");
+  testKvAppend<KvShape<3, 2, 3, 20, 0>>(runner, "kv_append 20 no rope");
+  testArgmax<ArgmaxShape<1, 128256, 126>>(runner, "argmax 1x128256");
+  testArgmax<ArgmaxShape<12, 1003, 3>>(runner, "argmax 12x1003");
+  testArgmax<ArgmaxShape<9, 10, 8>>(runner, "argmax 9x10");
+  testArgmax<ArgmaxShape<140, 256, 1>>(runner, "argmax 140x256");
+  testArgmax<ArgmaxShape<64, 12800, 2>>(runner, "argmax 64x12800");
+  testElementwise<MapShape<3, 37, 8>>(runner, "elementwise 3x37");
+  testElementwise<MapShape<5, 14336, 8>>(runner, "elementwise 5x14336");
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  Runner runner(argc, argv);
+  runTests(runner);
+  benchNorm<1>(runner, "rms_norm 1x4096");
+  benchNorm<64>(runner, "rms_norm 64x4096");
+  benchNorm<4096>(runner, "rms_norm 4096x4096");
+  benchConvolution<64>(runner, "conv 64x8448");
+  benchConvolution<4096>(runner, "conv 4096x8448");
+  benchEmbedding<1>(runner, "embedding 1");
+  benchEmbedding<64>(runner, "embedding 64");
+  benchEmbedding<4096>(runner, "embedding 4096");
+  benchKvAppend<64>(runner, "kv_append 64");
+  benchKvAppend<4096>(runner, "kv_append 4096");
+  benchArgmax<1, 126>(runner, "argmax 1x128256");
+  benchArgmax<64, 2>(runner, "argmax 64x128256");
+  benchArgmax<256, 1>(runner, "argmax 256x128256");
+  return runner.exitCode();
+}

@@ -1,0 +1,298 @@
+// The chunked scans against the recurrence in double precision: padding, groups, odd sizes, counts, continued states.
+// Both collectives have the same name; here the one for sm_80 goes by another.
+#define SsmScan SsmScanMma
+#include "sm80/ssm_scan.cuh"
+#undef SsmScan
+#include "sm90/ssm_scan.cuh"
+#include "tests/cuda/harness.cuh"
+
+using namespace bambac;
+using harness::DeviceBuffer;
+
+namespace {
+
+enum class Steps { Usual, Large };
+
+/// A case: the collective's shape and the buffers around it. `Offset` shifts every slice by as many columns; 1 leaves
+/// no alignment but an element's.
+template <int Sequences, int Tokens, int Heads, int HeadDim, int StateSize, int Groups, class StateElement, int Offset>
+struct Case {
+  static constexpr int kSequences = Sequences, kTokens = Tokens, kHeads = Heads, kHeadDim = HeadDim;
+  static constexpr int kStateSize = StateSize, kGroups = Groups, kChunk = 64, kMultiprocessors = 132;
+  static constexpr float kDtMin = 0.0f, kDtMax = 3e38f;
+  static constexpr int kInner = Heads * HeadDim, kWide = Groups * StateSize, kRows = Sequences * Tokens;
+  // z | ... | dt of the input projection, x | B | C of the convolution
+  static constexpr int kZ = Offset, kDt = Offset + 2 * kInner + 2 * kWide, kProjected = kDt + Heads + Offset;
+  static constexpr int kX = Offset, kB = kX + kInner, kC = kB + kWide, kConvolved = kC + kWide;
+  static constexpr bool kAligned = kX % 8 == 0 && kB % 8 == 0 && kC % 8 == 0;
+  static constexpr bool kAlignedGate = kZ % 8 == 0 && kProjected % 8 == 0 && kInner % 8 == 0;
+  using State = StateElement;
+};
+
+/// V neighbouring elements as they lie in memory: converting them is left until they are needed, and with it the wait
+/// for the load.
+template <int V> struct alignas(2 * V) RawVector {
+  bf16 values[V];
+};
+
+template <class C> struct Gate {
+  static constexpr int kVector = C::kAlignedGate ? 8 : 1;
+  Rows<const bf16, C::kProjected> z;
+  Rows<bf16, C::kInner> result;
+  template <int V> struct Extra {
+    RawVector<V> gate;
+  };
+  template <int V> __device__ Extra<V> load(int row, int column) const {
+    return {*reinterpret_cast<const RawVector<V> *>(z[row] + column)};
+  }
+  template <int V> __device__ void store(int row, int column, const float (&y)[V], const Extra<V> &extra) const {
+    float gated[V];
+#pragma unroll
+    for (int i = 0; i < V; ++i)
+      gated[i] = y[i] * silu(toFloat(extra.gate.values[i]));
+    storeVector<V>(result[row] + column, gated);
+  }
+};
+
+struct OnMma {
+  static constexpr const char *kName = "mma ";
+  template <class C> using Scan = SsmScanMma<C, typename C::State>;
+};
+struct OnWgmma {
+  static constexpr const char *kName = "wgmma ";
+  template <class C> using Scan = SsmScan<C, typename C::State>;
+};
+
+template <class C, class Scan>
+__global__ void __launch_bounds__(Scan::kThreads, Scan::kMinBlocks)
+    scanKernel(const bf16 *projected, const bf16 *convolved, const float *aLog, const float *d, const float *dtBias,
+               const int *slots, const int *counts, typename C::State *state, bf16 *result) {
+  using Convolved = Rows<const bf16, C::kConvolved>;
+  using Projected = Rows<const bf16, C::kProjected>;
+  Scan::run(Convolved{convolved + C::kX}, Projected{projected + C::kDt}, Convolved{convolved + C::kB},
+            Convolved{convolved + C::kC}, aLog, d, dtBias, slots, counts, state,
+            Gate<C>{Projected{projected + C::kZ}, {result}});
+}
+
+/// One call's inputs. Rows of tokens beyond the counts are NaN.
+struct Inputs {
+  std::vector<bf16> projected, convolved;
+};
+
+struct Parameters {
+  std::vector<float> aLog, d, dtBias;
+};
+
+template <class C> Inputs makeInputs(unsigned seed, const std::vector<int> &counts, Steps steps) {
+  Inputs inputs{harness::randomBf16(size_t(C::kRows) * C::kProjected, seed),
+                harness::randomBf16(size_t(C::kRows) * C::kConvolved, seed + 1)};
+  for (int b = 0; b < C::kSequences; ++b)
+    for (int t = 0; t < C::kTokens; ++t) {
+      size_t row = size_t(b) * C::kTokens + t;
+      bf16 *dt = &inputs.projected[row * C::kProjected + C::kDt];
+      for (int h = 0; h < C::kHeads; ++h) {
+        float uniform = harness::randomAt(seed + 2, row * C::kHeads + h);
+        dt[h] = harness::floatToBf16(steps == Steps::Large ? 2 + 8 * uniform : 2 * uniform);
+      }
+      if (t >= counts[b]) {
+        std::fill_n(&inputs.projected[row * C::kProjected], C::kProjected, bf16{0x7fff});
+        std::fill_n(&inputs.convolved[row * C::kConvolved], C::kConvolved, bf16{0x7fff});
+      }
+    }
+  return inputs;
+}
+
+/// As Mamba initializes them: A from -1 to -16, softplus(bias) from 0.001 to 0.1, evenly in its logarithm.
+template <class C> Parameters makeParameters() {
+  Parameters parameters{std::vector<float>(C::kHeads), harness::randomFloats(C::kHeads, 7), {}};
+  for (int h = 0; h < C::kHeads; ++h) {
+    parameters.aLog[h] = std::log(1.0f + 7.5f * (1 + harness::randomAt(8, h)));
+    double step = std::exp(std::log(0.001) + std::log(100.0) * 0.5 * (1 + harness::randomAt(9, h)));
+    parameters.dtBias.push_back(float(step + std::log(-std::expm1(-step))));
+  }
+  return parameters;
+}
+
+/// The recurrence for one head of one sequence; `state` [P, N] goes on, the gated rows are appended to `rows`.
+template <class C>
+void recur(const Inputs &inputs, const Parameters &parameters, int b, int head, int count, std::vector<double> &state,
+           std::vector<double> &rows) {
+  double rate = -std::exp(double(parameters.aLog[head]));
+  int group = head / (C::kHeads / C::kGroups) * C::kStateSize;
+  std::vector<double> keys(C::kStateSize), queries(C::kStateSize);
+  for (int t = 0; t < count; ++t) {
+    const bf16 *projected = &inputs.projected[(size_t(b) * C::kTokens + t) * C::kProjected];
+    const bf16 *convolved = &inputs.convolved[(size_t(b) * C::kTokens + t) * C::kConvolved];
+    double raw = harness::toDouble(projected[C::kDt + head]) + parameters.dtBias[head];
+    double delta = raw > 30 ? raw : std::log1p(std::exp(raw)), decay = std::exp(delta * rate);
+    for (int n = 0; n < C::kStateSize; ++n) {
+      keys[n] = harness::toDouble(convolved[C::kB + group + n]);
+      queries[n] = harness::toDouble(convolved[C::kC + group + n]);
+    }
+    for (int p = 0; p < C::kHeadDim; ++p) {
+      double x = harness::toDouble(convolved[C::kX + head * C::kHeadDim + p]), y = parameters.d[head] * x;
+      double *s = &state[size_t(p) * C::kStateSize];
+      for (int n = 0; n < C::kStateSize; ++n) {
+        s[n] = s[n] * decay + delta * x * keys[n];
+        y += s[n] * queries[n];
+      }
+      double z = harness::toDouble(projected[C::kZ + head * C::kHeadDim + p]);
+      rows.push_back(y * z / (1 + std::exp(-z)));
+    }
+  }
+}
+
+template <class T> std::vector<T> randomState(size_t count) {
+  std::vector<float> values = harness::randomFloats(count, 5);
+  if constexpr (sizeof(T) == 2)
+    return harness::toBf16(values);
+  else
+    return values;
+}
+
+template <class C, class Scan> struct Device {
+  using Element = typename C::State;
+  DeviceBuffer<bf16> projected{size_t(C::kRows) * C::kProjected}, convolved{size_t(C::kRows) * C::kConvolved};
+  DeviceBuffer<bf16> result{size_t(C::kRows) * C::kInner};
+  DeviceBuffer<float> aLog, d, dtBias;
+  DeviceBuffer<int> slots, counts;
+  DeviceBuffer<Element> state;
+
+  Device(const Parameters &parameters, const std::vector<int> &slots, const std::vector<Element> &state)
+      : aLog(parameters.aLog), d(parameters.d), dtBias(parameters.dtBias), slots(slots), counts(slots.size()),
+        state(state) {}
+  void launch(cudaStream_t stream) {
+    harness::launch(scanKernel<C, Scan>, Scan::kLaunch, stream, projected.data(), convolved.data(), aLog.data(),
+                    d.data(), dtBias.data(), slots.data(), counts.data(), state.data(), result.data());
+  }
+  void run(const Inputs &inputs, const std::vector<int> &present) {
+    projected.upload(inputs.projected);
+    convolved.upload(inputs.convolved);
+    counts.upload(present);
+    result.poison();
+    launch(nullptr);
+  }
+};
+
+/// Two calls in a row, the second continuing from the first one's state. Big shapes are checked at a few heads.
+template <class C, class On>
+void checkOn(harness::Runner &runner, const std::string &plainName, const std::vector<int> &first,
+             const std::vector<int> &second, Steps steps) {
+  const std::string name = On::kName + plainName;
+  if (!runner.wants(name))
+    return;
+  using Element = typename C::State;
+  constexpr size_t kHeadState = size_t(C::kHeadDim) * C::kStateSize, kSlotState = C::kHeads * kHeadState;
+  constexpr int kSlots = C::kSequences + 1; // in reverse order, slot 0 unused
+  std::vector<int> slots, heads;
+  for (int b = 0; b < C::kSequences; ++b)
+    slots.push_back(C::kSequences - b);
+  bool large = double(C::kRows) * kSlotState > 2e8;
+  for (int h = 0; h < C::kHeads; h += large ? C::kHeads / 2 - 1 : 1)
+    heads.push_back(h);
+  Parameters parameters = makeParameters<C>();
+  std::vector<Element> initial = randomState<Element>(kSlots * kSlotState), before = initial, after;
+  Device<C, typename On::template Scan<C>> device(parameters, slots, initial);
+  std::vector<std::vector<double>> states; // of every sequence and sampled head
+  for (int slot : slots)
+    for (int h : heads)
+      for (size_t i = 0, base = slot * kSlotState + h * kHeadState; i < kHeadState; ++i) {
+        if (i == 0)
+          states.emplace_back();
+        states.back().push_back(harness::toDouble(initial[base + i]));
+      }
+
+  for (int call = 0; call < 2; ++call) {
+    const std::vector<int> &counts = call == 0 ? first : second;
+    Inputs inputs = makeInputs<C>(100 * (call + 1), counts, steps);
+    device.run(inputs, counts);
+    std::vector<bf16> result = device.result.download();
+    after = device.state.download();
+    device.state.upload(before);
+    device.run(inputs, counts);
+    bool same = harness::sameBits(device.state.download(), after);
+    std::vector<bf16> again = device.result.download();
+
+    std::vector<double> rows, stateRows;
+    std::vector<bf16> produced;
+    std::vector<Element> producedState;
+    for (int b = 0; b < C::kSequences; ++b)
+      for (size_t i = 0; i < heads.size(); ++i) {
+        recur<C>(inputs, parameters, b, heads[i], counts[b], states[b * heads.size() + i], rows);
+        for (int t = 0; t < counts[b]; ++t)
+          for (int p = 0; p < C::kHeadDim; ++p) {
+            size_t place = (size_t(b) * C::kTokens + t) * C::kInner + heads[i] * C::kHeadDim + p;
+            produced.push_back(result[place]);
+            same &= result[place].bits == again[place].bits;
+          }
+        const std::vector<double> &state = states[b * heads.size() + i];
+        stateRows.insert(stateRows.end(), state.begin(), state.end());
+        auto from = after.begin() + slots[b] * kSlotState + heads[i] * kHeadState;
+        producedState.insert(producedState.end(), from, from + kHeadState);
+      }
+    std::string label = name + (call == 0 ? ", first call" : ", continued");
+    runner.report(label + ", result", harness::relativeError(produced, rows));
+    runner.report(label + ", state", harness::relativeError(producedState, stateRows),
+                  sizeof(Element) == 2 ? 1e-2 : 5e-3);
+    bool untouched = std::equal(before.begin(), before.begin() + kSlotState, after.begin(),
+                                [](Element a, Element b) { return !std::memcmp(&a, &b, sizeof(a)); });
+    runner.expect(label + ", same bits, other slots untouched", same && untouched);
+    before = after;
+  }
+}
+
+template <class C>
+void check(harness::Runner &runner, const std::string &name, const std::vector<int> &first,
+           const std::vector<int> &second, Steps steps = Steps::Usual) {
+  checkOn<C, OnMma>(runner, name, first, second, steps);
+  if constexpr (C::kStateSize <= 128)
+    checkOn<C, OnWgmma>(runner, name, first, second, steps);
+}
+
+template <class C, class On> void benchOn(harness::Runner &runner, const std::string &plainName) {
+  const std::string name = On::kName + plainName;
+  if (!runner.benches(name))
+    return;
+  std::vector<int> slots(C::kSequences, 0), counts(C::kSequences, C::kTokens);
+  Device<C, typename On::template Scan<C>> device(
+      makeParameters<C>(), slots, randomState<typename C::State>(size_t(C::kHeads) * C::kHeadDim * C::kStateSize));
+  device.projected.randomize(1);
+  device.convolved.randomize(2);
+  device.counts.upload(counts);
+  double us = harness::medianMicroseconds([&](cudaStream_t stream, int) { device.launch(stream); }, 20, 7);
+  // what the recurrence itself takes: two multiply-adds for each element of the state and token
+  double operations = 4.0 * C::kRows * C::kInner * C::kStateSize;
+  runner.benched(name, us, operations, "TFLOP/s");
+  std::printf("bench %s  %.1f ns/token\n", name.c_str(), us * 1e3 / C::kRows);
+}
+
+template <class C> void bench(harness::Runner &runner, const std::string &name) {
+  benchOn<C, OnMma>(runner, name);
+  benchOn<C, OnWgmma>(runner, name);
+}
+
+template <int Tokens, class State> using Bamba9B = Case<1, Tokens, 128, 64, 128, 1, State, 0>;
+
+} // namespace
+
+int main(int argc, char **argv) {
+  harness::Runner runner(argc, argv);
+  check<Case<1, 64, 8, 32, 32, 1, float, 0>>(runner, "tiny", {64}, {37});
+  check<Case<1, 64, 8, 32, 32, 1, float, 0>>(runner, "tiny, large steps", {64}, {64}, Steps::Large);
+  check<Case<1, 16, 8, 32, 32, 1, bf16, 0>>(runner, "tiny, 16 tokens, bf16 state", {16}, {5});
+  check<Case<1, 64, 8, 32, 32, 1, float, 0>>(runner, "tiny, empty", {0}, {1});
+  check<Case<1, 100, 6, 20, 24, 2, float, 1>>(runner, "odd sizes, unaligned", {100}, {65});
+  check<Case<1, 33, 3, 7, 17, 1, bf16, 1>>(runner, "odder sizes, bf16 state", {33}, {33});
+  check<Case<2, 200, 8, 64, 64, 2, float, 0>>(runner, "two sequences, two groups", {200, 131}, {0, 64});
+  check<Case<1, 96, 4, 80, 256, 1, float, 0>>(runner, "state size 256, 80 channels", {96}, {70});
+  check<Case<1, 330, 4, 80, 128, 2, bf16, 0>>(runner, "80 channels, two groups, bf16 state", {330}, {257});
+  check<Bamba9B<256, float>>(runner, "Bamba-9B, 256 tokens", {256}, {200});
+  check<Bamba9B<256, float>>(runner, "Bamba-9B, 256 tokens, large steps", {256}, {200}, Steps::Large);
+  check<Bamba9B<4096, bf16>>(runner, "Bamba-9B, 4096 tokens, bf16 state", {4000}, {100});
+
+  bench<Bamba9B<64, float>>(runner, "Bamba-9B, 64 tokens");
+  bench<Bamba9B<256, float>>(runner, "Bamba-9B, 256 tokens");
+  bench<Bamba9B<1024, float>>(runner, "Bamba-9B, 1024 tokens");
+  bench<Bamba9B<4096, float>>(runner, "Bamba-9B, 4096 tokens");
+  return runner.exitCode();
+}
