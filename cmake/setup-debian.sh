@@ -33,3 +33,9 @@ bambac_build() {
   [ -e "$build/build.ninja" ] || (cd "$source" && cmake --preset "$preset" -B "$build" --log-level=WARNING >&2)
   cmake --build "$build" ${*:+--target "$@"} >&2
 }
+
+# bambac_fetch_nvrtc SOURCE_DIR BUILD_DIR: gets what compiles for GPUs where no CUDA toolkit has it. Without a network
+# all that is for the CPU works nevertheless.
+bambac_fetch_nvrtc() {
+  "$1/cmake/fetch-nvrtc.sh" "$2" >&2 || echo "Going on without CUDA targets" >&2
+}

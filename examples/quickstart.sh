@@ -19,6 +19,7 @@ bambac_install_packages
 
 say "Building bambac and bamba-run into build/bin"
 bambac_build "$source_dir" "$build_dir" release bambac bamba-run
+bambac_fetch_nvrtc "$source_dir" "$build_dir"
 
 mkdir -p "$work_dir"
 say "A config.json becomes a library with the model's kernels in it"

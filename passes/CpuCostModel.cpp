@@ -51,10 +51,8 @@ CpuScheduleAttr scheduleLinear(LinearOp linear, TargetAttr target) {
 
 /// A scan: one head a workgroup, in chunks that divide the tokens.
 CpuScheduleAttr scheduleScan(SsmScanOp scan) {
-  int64_t tokens =
-      cast<ShapedType>(scan.getX().getType()).getDimSize(0) / cast<ShapedType>(scan.getSlots().getType()).getDimSize(0);
   // The chunk's own product C B^T grows with its square; 64 tokens balance it against the products with the state.
-  int64_t chunk = largestDivisor(tokens, std::min<int64_t>(scan.getChunk(), 64));
+  int64_t chunk = largestDivisor(scan.getNumTokens(), std::min<int64_t>(scan.getChunk(), 64));
   return CpuScheduleAttr::get(scan.getContext(), {1}, 1, 0, chunk);
 }
 

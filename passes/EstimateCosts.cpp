@@ -16,6 +16,17 @@ struct Cost {
   int64_t weights = 0, states = 0, activations = 0, flops = 0, contextBytes = 0, contextFlops = 0;
 };
 
+/// Without positions all of the state moves. A ring is read where the inputs before the step lie and written where
+/// those of the step go.
+int64_t convolutionStateBytes(CausalConv1dOp conv) {
+  Type state = conv.getState().getType();
+  int64_t sequences = sizeOf(conv.getSlots(), 0);
+  if (!conv.getPositions())
+    return 2 * bytesOf(state, sequences);
+  int64_t written = std::min(sizeOf(conv.getInput(), 0) / sequences, sizeOf(conv.getState(), 1));
+  return sequences * (conv.getTaps() - 1 + written) * sizeOf(conv.getState(), 2) * elementBytesOf(state);
+}
+
 /// States read and written, and operations; a multiply-add counts as two.
 void addOp(Operation *op, Cost &cost) {
   llvm::TypeSwitch<Operation *>(op)
@@ -23,7 +34,7 @@ void addOp(Operation *op, Cost &cost) {
         cost.flops += 2 * sizeOf(linear.getInput(), 0) * sizeOf(linear.getWeight(), 0) * sizeOf(linear.getWeight(), 1);
       })
       .Case<CausalConv1dOp>([&](CausalConv1dOp conv) {
-        cost.states += 2 * bytesOf(conv.getState().getType(), sizeOf(conv.getSlots(), 0));
+        cost.states += convolutionStateBytes(conv);
         cost.flops += 2 * sizeOf(conv.getInput(), 0) * sizeOf(conv.getInput(), 1) * sizeOf(conv.getWeight(), 0);
       })
       .Case<SsmStepOp>([&](SsmStepOp step) {
@@ -39,7 +50,10 @@ void addOp(Operation *op, Cost &cost) {
         // C B^T and its product with X over half a chunk on average, C S^T and the state update over all of it
         cost.flops += scan.getNumHeads() * tokens * (chunk * (state + channels) + 4 * state * channels);
       })
-      .Case<KvAppendOp>([&](KvAppendOp append) { cost.states += 2 * bytesOf(append.getK().getType()); })
+      .Case<KvAppendOp>([&](KvAppendOp append) {
+        int64_t keys = cast<ShapedType>(append.getK().getType()).getNumElements();
+        cost.states += 2 * keys * elementBytesOf(append.getKCache().getType());
+      })
       .Case<AttentionOp>([&](AttentionOp attention) {
         int64_t width = attention.getNumKvHeads() * attention.getHeadDim();
         int64_t tokens = sizeOf(attention.getQuery(), 0) / sizeOf(attention.getPages(), 0);

@@ -1,7 +1,6 @@
 // Groups ops into dispatches: see FormDispatches in Passes.td.
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/Linalg/Utils/Utils.h"
 #include "mlir/IR/IRMapping.h"
+#include "passes/FusionRules.h"
 #include "passes/Passes.h"
 
 namespace bambac {
@@ -10,44 +9,60 @@ namespace bambac {
 
 namespace {
 
-/// Ops that become part of a kernel.
-bool isCompute(Operation *op) {
-  return isa<TilingInterface, linalg::LinalgOp>(op) && isa<DestinationStyleOpInterface>(op);
-}
-
-/// Each result element depends on the same element of the inputs only.
-bool isElementwise(Operation *op) {
-  if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
-    return linalg::isElementwise(linalgOp);
-  return isa<SwigluOp>(op);
-}
-
-/// Whether `producer` pays inside the kernel of `consumer` on this target.
-bool fuses(Operation *producer, Operation *consumer, TargetAttr target) {
-  if (isa<LinearOp>(producer) && isElementwise(consumer))
-    return target.allows(Fusion::Epilogue);
-  if (isa<RmsNormOp, GatedRmsNormOp>(producer) && isa<LinearOp>(consumer))
-    return target.allows(Fusion::NormPrologue);
-  return false;
-}
-
 /// A root and its fused producers, producers first.
 using Group = SmallVector<Operation *>;
 
-/// Adds to the group the producers of its ops whose results are read by nothing else.
+/// True where nothing from `store` to `last`, included, reads or writes the global that it writes.
+bool canMoveBehind(ml_program::GlobalStoreOp store, Operation *last) {
+  for (Operation *op = store->getNextNode(); op != last->getNextNode(); op = op->getNextNode()) {
+    if (isMemoryEffectFree(op))
+      continue;
+    auto otherStore = dyn_cast<ml_program::GlobalStoreOp>(op);
+    auto load = dyn_cast<ml_program::GlobalLoadOp>(op);
+    bool touchesOther = (otherStore && otherStore.getGlobal() != store.getGlobal()) ||
+                        (load && load.getGlobal() != store.getGlobal()) || isa<ml_program::GlobalLoadConstOp>(op);
+    if (!touchesOther)
+      return false;
+  }
+  return true;
+}
+
+/// A state may come from a kernel as late as from `root`: it is read behind it, or stored in a global that can wait.
+bool canComeFrom(Operation *root, OpResult state) {
+  return llvm::all_of(state.getUsers(), [&](Operation *user) {
+    if (user->getBlock() != root->getBlock())
+      return false;
+    if (root->isBeforeInBlock(user))
+      return true;
+    auto store = dyn_cast<ml_program::GlobalStoreOp>(user);
+    return store && canMoveBehind(store, root);
+  });
+}
+
+/// Every reader of the producer's fresh results is in the group and fuses with it; its states may leave the kernel.
+bool joins(Operation *producer, const SetVector<Operation *> &group, TargetAttr target) {
+  Operation *root = group.front();
+  if (producer->getBlock() != root->getBlock() || !isCompute(producer) || isa<DispatchOp>(producer))
+    return false;
+  // Where rows are interleaved, a kernel has one product: its epilogue sees the sums of one.
+  if (isa<LinearOp>(producer) && target.allows(Fusion::Interleave) && llvm::any_of(group, llvm::IsaPred<LinearOp>))
+    return false;
+  return llvm::all_of(producer->getResults(), [&](OpResult result) {
+    if (isStateResult(result))
+      return canComeFrom(root, result);
+    return llvm::all_of(getUsesThroughSlices(result), [&](OpOperand *use) {
+      return group.contains(use->getOwner()) && fuses(producer, *use, target);
+    });
+  });
+}
+
 Group growGroup(Operation *root, TargetAttr target) {
   SetVector<Operation *> group;
   group.insert(root);
-  for (unsigned next = 0; next < group.size(); ++next) {
-    Operation *consumer = group[next];
-    for (Value input : cast<DestinationStyleOpInterface>(consumer).getDpsInputs()) {
-      Operation *producer = input.getDefiningOp();
-      if (producer && producer->getBlock() == root->getBlock() && isCompute(producer) &&
-          fuses(producer, consumer, target) &&
-          llvm::all_of(producer->getUsers(), [&](Operation *user) { return group.contains(user); }))
+  for (unsigned next = 0; next < group.size(); ++next)
+    for (Value input : cast<DestinationStyleOpInterface>(group[next]).getDpsInputs())
+      if (Operation *producer = getProducer(input); producer && joins(producer, group, target))
         group.insert(producer);
-    }
-  }
   Group ordered(group.begin(), group.end());
   llvm::sort(ordered, [](Operation *left, Operation *right) { return left->isBeforeInBlock(right); });
   return ordered;
@@ -56,32 +71,48 @@ Group growGroup(Operation *root, TargetAttr target) {
 /// Builds the dispatch of one group.
 class DispatchBuilder {
 public:
-  explicit DispatchBuilder(ArrayRef<Operation *> group)
-      : group(group), root(cast<DestinationStyleOpInterface>(group.back())) {}
+  explicit DispatchBuilder(ArrayRef<Operation *> group) : group(group), root(group.back()) {
+    llvm::append_range(outputs, root->getResults());
+    for (Operation *op : group.drop_back())
+      llvm::copy_if(op->getResults(), std::back_inserter(outputs), isStateResult);
+  }
 
   void build() {
     collectInputs();
-    SmallVector<Value> inits(root.getDpsInits());
     OpBuilder builder(root);
-    auto dispatch = DispatchOp::create(builder, root.getLoc(), root->getResultTypes(), inputs.getArrayRef(), inits);
-    fillBody(dispatch, inits);
-    root->replaceAllUsesWith(dispatch);
-    for (Operation *op : llvm::reverse(group))
+    SmallVector<Type> types = llvm::map_to_vector(outputs, [](OpResult output) { return output.getType(); });
+    SmallVector<Value> inits = llvm::map_to_vector(outputs, [](OpResult output) { return getInit(output)->get(); });
+    auto dispatch = DispatchOp::create(builder, root->getLoc(), types, inputs.getArrayRef(), inits);
+    fillBody(dispatch);
+    replaceOutputs(dispatch);
+    for (Operation *op : llvm::reverse(group)) {
+      eraseSlices(op);
       op->erase();
+    }
   }
 
 private:
   bool isInside(Value value) const { return llvm::is_contained(group, value.getDefiningOp()); }
+
+  static OpOperand *getInit(OpResult output) {
+    return cast<DestinationStyleOpInterface>(output.getOwner()).getTiedOpOperand(output);
+  }
 
   /// What is made anew inside: uninitialized destinations and slices of whole buffers.
   static bool isCloned(Value value) {
     return value.getDefiningOp<tensor::EmptyOp>() || value.getDefiningOp<tensor::ExtractSliceOp>();
   }
 
+  /// True for a destination of the dispatch itself, as operand of `op`.
+  bool isDestination(Operation *op, Value operand) const {
+    return llvm::any_of(outputs,
+                        [&](OpResult output) { return output.getOwner() == op && getInit(output)->get() == operand; });
+  }
+
   void collectInputs() {
     for (Operation *op : group)
       for (Value operand : op->getOperands()) {
-        if (isInside(operand) || (op == root && llvm::is_contained(root.getDpsInits(), operand)))
+        if (isInside(operand) || isDestination(op, operand))
           continue;
         while (auto slice = operand.getDefiningOp<tensor::ExtractSliceOp>())
           operand = slice.getSource();
@@ -101,32 +132,55 @@ private:
     return mapping.lookup(value);
   }
 
-  void fillBody(DispatchOp dispatch, ValueRange inits) {
+  void fillBody(DispatchOp dispatch) {
     Block *body = &dispatch.getBody().emplaceBlock();
     OpBuilder builder = OpBuilder::atBlockBegin(body);
     IRMapping mapping;
     for (Value input : inputs)
       mapping.map(input, body->addArgument(input.getType(), input.getLoc()));
-    SmallVector<Value> initArguments;
-    for (Value init : inits)
-      initArguments.push_back(body->addArgument(init.getType(), init.getLoc()));
-    Operation *last = nullptr;
+    SmallVector<Value> destinations;
+    for (Value init : dispatch.getInits())
+      destinations.push_back(body->addArgument(init.getType(), init.getLoc()));
     for (Operation *op : group) {
       IRMapping local = mapping;
-      if (op == root)
-        local.map(inits, initArguments);
+      for (auto [output, destination] : llvm::zip(outputs, destinations))
+        if (output.getOwner() == op)
+          local.map(getInit(output)->get(), destination);
       for (Value operand : op->getOperands())
         if (!local.contains(operand))
           local.map(operand, lookup(builder, operand, mapping));
-      last = builder.clone(*op, local);
-      mapping.map(op->getResults(), last->getResults());
+      mapping.map(op->getResults(), builder.clone(*op, local)->getResults());
     }
-    YieldOp::create(builder, root.getLoc(), last->getResults());
+    YieldOp::create(builder, root->getLoc(),
+                    llvm::map_to_vector(outputs, [&](OpResult output) { return mapping.lookup<Value>(output); }));
+  }
+
+  /// Readers take the dispatch's results; stores that stood before it come behind it, in their order.
+  void replaceOutputs(DispatchOp dispatch) {
+    Operation *last = dispatch;
+    for (auto [output, result] : llvm::zip(outputs, dispatch.getResults())) {
+      for (Operation *user : llvm::to_vector(output.getUsers()))
+        if (user->getBlock() == dispatch->getBlock() && user->isBeforeInBlock(dispatch) &&
+            isa<ml_program::GlobalStoreOp>(user)) {
+          user->moveAfter(last);
+          last = user;
+        }
+      output.replaceAllUsesWith(result);
+    }
+  }
+
+  static void eraseSlices(Operation *op) {
+    for (Operation *user : llvm::make_early_inc_range(op->getUsers())) {
+      eraseSlices(user);
+      user->erase();
+    }
   }
 
   ArrayRef<Operation *> group;
-  DestinationStyleOpInterface root;
+  Operation *root;
   SetVector<Value> inputs;
+  /// Results of the dispatch: those of the root, then the states of the others.
+  SmallVector<OpResult> outputs;
 };
 
 struct FormDispatches : impl::FormDispatchesBase<FormDispatches> {

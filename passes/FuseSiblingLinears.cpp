@@ -40,8 +40,25 @@ bool endInOneOp(ArrayRef<LinearOp> linears) {
          llvm::all_of(linears, [&](LinearOp linear) { return getOnlyUser(linear) == user; });
 }
 
-/// A global that stacks the rows of those that `values` are loaded from; made once for all entry points.
-ml_program::GlobalOp stackGlobals(ArrayRef<Value> values, SymbolTable &symbols) {
+/// The gate and the value of the SwiGLU in which the linears end, in this order; empty where they end elsewhere.
+SmallVector<LinearOp> getGateAndValue(ArrayRef<LinearOp> linears, SymbolTable &symbols) {
+  auto swiglu = dyn_cast_or_null<SwigluOp>(getOnlyUser(linears.front()));
+  if (linears.size() != 2 || !swiglu)
+    return {};
+  SmallVector<LinearOp> ordered{swiglu.getGate().getDefiningOp<LinearOp>(), swiglu.getUp().getDefiningOp<LinearOp>()};
+  // Rows of sources take turns, so each weight must be one source.
+  bool single = llvm::all_of(ordered, [&](LinearOp linear) {
+    return linear && llvm::is_contained(linears, linear) &&
+           getGlobal(linear.getWeight(), symbols)->getAttrOfType<ArrayAttr>(attr::kSources).size() == 1;
+  });
+  return single ? ordered : SmallVector<LinearOp>();
+}
+
+/// How the rows of merged weights follow each other.
+enum class RowOrder { Stacked, Interleaved };
+
+/// A global with the rows of all those that `values` are loaded from; made once for all entry points.
+ml_program::GlobalOp joinGlobals(ArrayRef<Value> values, RowOrder order, SymbolTable &symbols) {
   std::string name;
   SmallVector<Attribute> sources;
   SmallVector<int64_t> shape;
@@ -49,8 +66,10 @@ ml_program::GlobalOp stackGlobals(ArrayRef<Value> values, SymbolTable &symbols) 
   for (Value value : values) {
     ml_program::GlobalOp global = getGlobal(value, symbols);
     StringRef part = global.getSymName();
-    // layers.2.q_proj, layers.2.k_proj -> layers.2.q_proj+k_proj
-    name += name.empty() ? part.str() : ("+" + part.rsplit('.').second).str();
+    // layers.2.q_proj, layers.2.k_proj -> layers.2.q_proj+k_proj, or with a bar where they take turns
+    if (!name.empty())
+      name += order == RowOrder::Stacked ? '+' : '|';
+    name += name.empty() ? part : part.rsplit('.').second;
     llvm::append_range(sources, global->getAttrOfType<ArrayAttr>(attr::kSources));
     ArrayRef<int64_t> partShape = cast<RankedTensorType>(global.getType()).getShape();
     if (shape.empty())
@@ -67,40 +86,46 @@ ml_program::GlobalOp stackGlobals(ArrayRef<Value> values, SymbolTable &symbols) 
   global.setType(type);
   global.setValueAttr(ml_program::ExternAttr::get(builder.getContext(), type));
   global->setAttr(attr::kSources, builder.getArrayAttr(sources));
+  if (order == RowOrder::Interleaved)
+    global->setAttr(attr::kInterleave, builder.getUnitAttr());
   symbols.insert(global);
   return global;
 }
 
-Value loadStacked(OpBuilder &builder, Location loc, ArrayRef<Value> values, SymbolTable &symbols) {
-  ml_program::GlobalOp global = stackGlobals(values, symbols);
-  return ml_program::GlobalLoadConstOp::create(builder, loc, global.getType(),
-                                               FlatSymbolRefAttr::get(global.getSymNameAttr()));
-}
-
-/// Replaces the linears by one and slices of its result.
-void merge(ArrayRef<LinearOp> linears, SymbolTable &symbols) {
+/// A linear in place of all of `linears`.
+LinearOp mergeLinears(OpBuilder &builder, ArrayRef<LinearOp> linears, RowOrder order, SymbolTable &symbols) {
   LinearOp first = linears.front();
-  OpBuilder builder(first);
   Location loc = first.getLoc();
-  auto stack = [&](auto getOperand) {
-    return loadStacked(builder, loc, llvm::map_to_vector(linears, [&](LinearOp op) { return getOperand(op); }),
-                       symbols);
+  auto join = [&](auto getOperand) -> Value {
+    SmallVector<Value> values = llvm::map_to_vector(linears, [&](LinearOp op) { return getOperand(op); });
+    ml_program::GlobalOp global = joinGlobals(values, order, symbols);
+    return ml_program::GlobalLoadConstOp::create(builder, loc, global.getType(),
+                                                 FlatSymbolRefAttr::get(global.getSymNameAttr()));
   };
-  Value weight = stack([](LinearOp op) -> Value { return op.getWeight(); });
-  Value bias = first.getBias() ? stack([](LinearOp op) -> Value { return op.getBias(); }) : Value();
+  Value weight = join([](LinearOp op) -> Value { return op.getWeight(); });
+  Value bias = first.getBias() ? join([](LinearOp op) -> Value { return op.getBias(); }) : Value();
   auto firstType = cast<RankedTensorType>(first.getResult().getType());
   int64_t rows = firstType.getDimSize(0), columns = cast<RankedTensorType>(weight.getType()).getDimSize(0);
   Value init = tensor::EmptyOp::create(builder, loc, ArrayRef<int64_t>{rows, columns}, firstType.getElementType());
-  auto merged = LinearOp::create(builder, loc, init.getType(), first.getInput(), weight, init, bias, first.getAcc());
-  int64_t offset = 0;
+  return LinearOp::create(builder, loc, init.getType(), first.getInput(), weight, init, bias, first.getAcc());
+}
+
+/// Replaces the linears by one and slices of its result.
+void merge(ArrayRef<LinearOp> linears, RowOrder order, SymbolTable &symbols) {
+  // Where the first of them stands: it comes before all users.
+  LinearOp first =
+      *llvm::min_element(linears, [](LinearOp left, LinearOp right) { return left->isBeforeInBlock(right); });
+  OpBuilder builder(first);
+  LinearOp merged = mergeLinears(builder, linears, order, symbols);
+  int64_t offset = 0, stride = order == RowOrder::Interleaved ? linears.size() : 1;
   for (LinearOp linear : linears) {
-    int64_t width = cast<RankedTensorType>(linear.getResult().getType()).getDimSize(1);
+    ArrayRef<int64_t> shape = cast<RankedTensorType>(linear.getResult().getType()).getShape();
     auto index = [&](int64_t value) { return OpFoldResult(builder.getIndexAttr(value)); };
     Value slice = tensor::ExtractSliceOp::create(
         builder, linear.getLoc(), merged.getResult(), ArrayRef<OpFoldResult>{index(0), index(offset)},
-        ArrayRef<OpFoldResult>{index(rows), index(width)}, ArrayRef<OpFoldResult>{index(1), index(1)});
+        ArrayRef<OpFoldResult>{index(shape[0]), index(shape[1])}, ArrayRef<OpFoldResult>{index(1), index(stride)});
     linear.getResult().replaceAllUsesWith(slice);
-    offset += width;
+    offset += order == RowOrder::Interleaved ? 1 : shape[1];
   }
   for (LinearOp linear : linears)
     linear.erase();
@@ -109,15 +134,15 @@ void merge(ArrayRef<LinearOp> linears, SymbolTable &symbols) {
 struct FuseSiblingLinears : impl::FuseSiblingLinearsBase<FuseSiblingLinears> {
   void runOnOperation() override {
     auto target = getOperation()->getAttrOfType<TargetAttr>(attr::kTarget);
-    if (!target || !target.allows(Fusion::Siblings))
+    if (!target)
       return;
     SymbolTable symbols(getOperation());
     for (auto func : getOperation().getOps<func::FuncOp>())
       for (Block &block : func.getBody())
-        fuseInBlock(block, symbols);
+        fuseInBlock(block, target, symbols);
   }
 
-  void fuseInBlock(Block &block, SymbolTable &symbols) {
+  void fuseInBlock(Block &block, TargetAttr target, SymbolTable &symbols) {
     SmallVector<SmallVector<LinearOp>> groups;
     for (auto linear : block.getOps<LinearOp>()) {
       auto group = llvm::find_if(
@@ -128,10 +153,16 @@ struct FuseSiblingLinears : impl::FuseSiblingLinearsBase<FuseSiblingLinears> {
         groups.push_back({linear});
     }
     for (ArrayRef<LinearOp> group : groups) {
-      if (group.size() < 2 || endInOneOp(group))
+      if (group.size() < 2)
+        continue;
+      SmallVector<LinearOp> gated = getGateAndValue(group, symbols);
+      if (!gated.empty() && target.allows(Fusion::Interleave))
+        merge(gated, RowOrder::Interleaved, symbols);
+      else if (!endInOneOp(group) && target.allows(Fusion::Siblings))
+        merge(group, RowOrder::Stacked, symbols);
+      else
         continue;
       numMerged += group.size() - 1;
-      merge(group, symbols);
     }
   }
 };

@@ -30,12 +30,20 @@ void retypeArgument(func::FuncOp kernel, unsigned index, Type type) {
   kernel.setFunctionType(FunctionType::get(kernel.getContext(), inputs, kernel.getResultTypes()));
 }
 
+/// On a CPU two vector registers of outputs, column by column. On CUDA core matrices of 8 rows of 8 columns, and rows
+/// padded to 64 columns, so that no step of a product needs a tail.
+PanelAttr choosePanel(TargetAttr target) {
+  if (target.getDevice() == Device::Cuda)
+    return PanelAttr::get(target.getContext(), /*size=*/8, /*group=*/8, /*align=*/64);
+  return PanelAttr::get(target.getContext(), 2 * target.getLanes(), /*group=*/1, /*align=*/1);
+}
+
 struct PackWeights : impl::PackWeightsBase<PackWeights> {
   void runOnOperation() override {
     auto target = getOperation()->getAttrOfType<TargetAttr>(attr::kTarget);
-    if (!target || target.getDevice() != Device::Cpu)
+    if (!target)
       return;
-    panel = PanelAttr::get(&getContext(), 2 * target.getLanes());
+    PanelAttr panel = choosePanel(target);
     SymbolTable symbols(getOperation());
     for (auto kernel : getOperation().getOps<func::FuncOp>())
       if (kernel->hasAttr(attr::kKernel))
@@ -78,8 +86,6 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
     symbols.insert(packed);
     return packed;
   }
-
-  PanelAttr panel;
 };
 
 } // namespace

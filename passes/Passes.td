@@ -4,13 +4,27 @@
 
 include "mlir/Pass/PassBase.td"
 
+def DecomposeGatedNorms : Pass<"bamba-decompose-gated-norms", "mlir::func::FuncOp"> {
+  let summary = "Split gated norms into a gate and a norm";
+  let description = [{
+    A norm needs its whole row, a gate only its own channel. Apart, the gate joins the kernel of the state space op,
+    whose result then goes to memory once, and the norm joins the linear behind it: `gated_rms_norm(y, z, w)` becomes
+    `rms_norm(swiglu(z, y), w)`. Only where the target lists the fusion `gate`; elsewhere the gated norm is one kernel.
+  }];
+  let dependentDialects = ["mlir::tensor::TensorDialect", "bambac::BambaDialect"];
+}
+
 def FuseSiblingLinears : Pass<"bamba-fuse-sibling-linears", "mlir::ModuleOp"> {
   let summary = "Merge linears that read the same input into one";
   let description = [{
     The projections q, k and v read the same activations. As one linear, whose weight stacks theirs by rows, they are one
     kernel with enough columns to fill the machine, and the input is read once. Each user takes its columns by
-    `tensor.extract_slice`. Linears that end in one and the same element-wise op (gate and up) stay apart: they share a
-    kernel with that op anyway. Only where the target lists the fusion `siblings`.
+    `tensor.extract_slice`. Only where the target lists the fusion `siblings`.
+
+    A gate and the value that it gates, which end in one and the same SwiGLU, stay apart: they share a kernel with that
+    op anyway. Where the target lists `interleave`, they too become one linear, whose weight takes their rows in turns
+    (`bamba.interleave`): what one element of the SwiGLU needs are then neighbours in one tile of one product, and the
+    operands are slices with stride 2.
   }];
   let dependentDialects = ["mlir::tensor::TensorDialect", "mlir::ml_program::MLProgramDialect"];
   let statistics = [Statistic<"numMerged", "merged", "linears merged into another">];
@@ -19,10 +33,18 @@ def FuseSiblingLinears : Pass<"bamba-fuse-sibling-linears", "mlir::ModuleOp"> {
 def FormDispatches : Pass<"bamba-form-dispatches", "mlir::func::FuncOp"> {
   let summary = "Group the ops of an entry point into dispatches, one kernel each";
   let description = [{
-    Every op becomes a dispatch, together with the producers that fuse into it: a linear into the element-wise op that
-    alone reads it (`epilogue`: its result never goes to memory), a norm into the linears that alone read it
-    (`norm_prologue`), each where the target lists the fusion. Slices of inputs move into the dispatch, so that what
-    stays outside are whole buffers.
+    Every op becomes a dispatch, together with the producers that fuse into it, each where the target lists the fusion:
+
+    - `epilogue`: a linear into the element-wise op that alone reads it, so that its result never goes to memory; also
+      through the slices with stride 2 that `interleave` makes;
+    - `norm_prologue`: a norm into the linear that alone reads it, for a few rows only: each block repeats the norm;
+    - `gate`: a state space op into the SwiGLU that gates it;
+    - `conv`: a convolution whose state is a ring into the state space step that alone reads its result, slice by slice;
+    - `rope`: a rotation into the attention whose query, or the append whose keys it rotates.
+
+    Slices of inputs move into the dispatch, so that what stays outside are whole buffers. A fused producer may have a
+    state as a second result: the dispatch then yields it behind the results of its last op, and the store of the state
+    moves behind the dispatch.
   }];
   let dependentDialects = ["bambac::BambaDialect"];
   let statistics = [Statistic<"numDispatches", "dispatches", "dispatches formed">,
@@ -44,7 +66,9 @@ def PackWeights : Pass<"bamba-pack-weights", "mlir::ModuleOp"> {
   let summary = "Give the weights of linears the layout that the target reads as one stream";
   let description = [{
     A CPU kernel computes two vector registers of outputs at a time; with a weight in panels of as many rows, stored
-    column by column, it reads memory in one stream for any number of input rows. The encoding `#bamba.panel` carries the
+    column by column, it reads memory in one stream for any number of input rows. On CUDA the panels are made of core
+    matrices, 8 rows of 8 columns, which both families of tensor core instructions take as they lie, and rows are padded
+    to what one step of a product goes through. The encoding `#bamba.panel` carries the
     layout from the global through every load and launch to the kernel; the runtime packs once, at load. A weight that
     another op reads as well (a tied embedding) is packed as a copy.
   }];
@@ -54,9 +78,10 @@ def PackWeights : Pass<"bamba-pack-weights", "mlir::ModuleOp"> {
 def SelectSchedules : Pass<"bamba-select-schedules", "mlir::ModuleOp"> {
   let summary = "Choose how each kernel is cut up";
   let description = [{
-    Attaches `bamba.schedule` by a cost model from shape and target (see CpuCostModel.h). A file may override it: a JSON
-    object whose keys are kernel names, a trailing `*` standing for any ending, and whose values give the fields of
-    `#bamba.cpu_schedule` to replace: `{"linear_*": {"rows": 4, "workgroup": [0, 128]}}`.
+    Attaches `bamba.schedule` by a cost model from shape and target (see CpuCostModel.h and CudaCostModel.h). A file may
+    override it: a JSON object whose keys are kernel names, a trailing `*` standing for any ending, and whose values
+    give the fields of the schedule to replace: `{"linear_*": {"rows": 4, "workgroup": [0, 128]}}` on a CPU, and on CUDA
+    any of the collective's fields, `{"linear_*": {"stages": 8}}`.
   }];
   let dependentDialects = ["bambac::BambaDialect"];
   let options = [Option<"file", "file", "std::string", "", "JSON file of schedules that override the chosen ones">];
@@ -79,7 +104,8 @@ def PlanMemory : Pass<"bamba-plan-memory", "mlir::func::FuncOp"> {
     comes close to the lower bound (the largest sum of sizes alive at one launch) for the chains that models are.
   }];
   let dependentDialects = ["bambac::BambaDialect"];
-  let options = [Option<"alignment", "alignment", "int64_t", "64", "alignment of each buffer in bytes">];
+  let options = [Option<"alignment", "alignment", "int64_t", "0",
+      "alignment of each buffer in bytes; 0: a cache line, 64, or on CUDA what an allocation there has, 256">];
 }
 
 #endif

@@ -8,6 +8,10 @@ namespace bambac {
 
 namespace {
 
+constexpr int64_t kCacheLine = 64;
+/// What every allocation of the CUDA driver has, and so what kernels there may rely on.
+constexpr int64_t kCudaAlignment = 256;
+
 /// An intermediate: alive from the launch that makes it to the last that reads it, both included.
 struct Interval {
   OpResult value;
@@ -33,9 +37,15 @@ struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
     if (!getOperation()->hasAttr(attr::kEntry))
       return;
     SmallVector<Interval> intervals = collectIntervals();
-    int64_t size = place(intervals);
+    int64_t size = place(intervals, alignment ? alignment : chooseAlignment());
     annotate(intervals);
     getOperation()->setAttr(attr::kArenaBytes, OpBuilder(&getContext()).getI64IntegerAttr(size));
+  }
+
+  int64_t chooseAlignment() {
+    auto module = getOperation()->getParentOfType<ModuleOp>();
+    auto target = module ? module->getAttrOfType<TargetAttr>(attr::kTarget) : TargetAttr();
+    return target && target.getDevice() == Device::Cuda ? kCudaAlignment : kCacheLine;
   }
 
   SmallVector<Interval> collectIntervals() {
@@ -57,7 +67,7 @@ struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
   }
 
   /// Gives each interval the lowest free offset, largest first; returns the bytes needed.
-  int64_t place(SmallVector<Interval> &intervals) {
+  static int64_t place(SmallVector<Interval> &intervals, int64_t align) {
     llvm::sort(intervals, [](const Interval &left, const Interval &right) {
       auto key = [](const Interval &it) { return std::tuple(-it.bytes, it.first, it.value.getResultNumber()); };
       return key(left) < key(right);
@@ -70,7 +80,7 @@ struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
           continue;
         if (interval.offset + interval.bytes <= other->offset)
           break;
-        interval.offset = std::max<int64_t>(interval.offset, llvm::alignTo(other->offset + other->bytes, alignment));
+        interval.offset = std::max<int64_t>(interval.offset, llvm::alignTo(other->offset + other->bytes, align));
       }
       size = std::max(size, interval.offset + interval.bytes);
       placed.insert(llvm::upper_bound(placed, interval.offset,

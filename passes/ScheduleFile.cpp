@@ -1,6 +1,7 @@
 // See ScheduleFile.h.
 #include "passes/ScheduleFile.h"
-#include "llvm/ADT/StringSwitch.h"
+#include "mlir/IR/Builders.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 
 namespace bambac {
@@ -32,8 +33,13 @@ std::optional<SmallVector<int64_t>> getSizes(const llvm::json::Value &value) {
 
 } // namespace
 
+bool ScheduleFile::Override::matches(StringRef kernel) const {
+  StringRef beginning = pattern;
+  return beginning.consume_back("*") ? kernel.starts_with(beginning) : kernel == pattern;
+}
+
 llvm::Expected<ScheduleFile::Override> ScheduleFile::parse(StringRef path, StringRef pattern,
-                                                           const llvm::json::Value &value) {
+                                                           const llvm::json::Value &value, Device device) {
   const llvm::json::Object *fields = value.getAsObject();
   if (!fields)
     return makeError("{0}: field '{1}': expected an object, found {2}", path, pattern, value);
@@ -41,26 +47,23 @@ llvm::Expected<ScheduleFile::Override> ScheduleFile::parse(StringRef path, Strin
   result.pattern = pattern.str();
   for (const auto &[name, field] : *fields) {
     StringRef key = name;
-    if (key == "workgroup") {
+    bool cpu = device == Device::Cpu;
+    if (cpu && key == "workgroup") {
       if (!(result.workgroup = getSizes(field)))
         return makeError("{0}: field '{1}.workgroup': expected a list of sizes, found {2}", path, pattern, field);
       continue;
     }
-    std::optional<int64_t> *slot = llvm::StringSwitch<std::optional<int64_t> *>(key)
-                                       .Case("rows", &result.rows)
-                                       .Case("depth", &result.depth)
-                                       .Case("chunk", &result.chunk)
-                                       .Default(nullptr);
-    if (!slot)
+    if (cpu && key != "rows" && key != "depth" && key != "chunk")
       return makeError("{0}: field '{1}': expected workgroup, rows, depth or chunk, found '{2}'", path, pattern, key);
-    *slot = getSize(field);
-    if (!*slot || (key == "rows" && **slot == 0))
+    std::optional<int64_t> size = getSize(field);
+    if (!size || (cpu && key == "rows" && *size == 0))
       return makeError("{0}: field '{1}.{2}': expected a size, found {3}", path, pattern, key, field);
+    result.sizes[key.str()] = *size;
   }
   return result;
 }
 
-llvm::Expected<ScheduleFile> ScheduleFile::read(StringRef path) {
+llvm::Expected<ScheduleFile> ScheduleFile::read(StringRef path, Device device) {
   llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>> buffer = llvm::MemoryBuffer::getFile(path);
   if (!buffer)
     return makeError("{0}: expected a schedule file, found: {1}", path, buffer.getError().message());
@@ -71,8 +74,9 @@ llvm::Expected<ScheduleFile> ScheduleFile::read(StringRef path) {
   if (!object)
     return makeError("{0}: expected an object of schedules by kernel name", path);
   ScheduleFile file;
+  file.path = path.str();
   for (const auto &[pattern, value] : *object) {
-    llvm::Expected<Override> parsed = parse(path, StringRef(pattern), value);
+    llvm::Expected<Override> parsed = parse(path, StringRef(pattern), value, device);
     if (!parsed)
       return parsed.takeError();
     file.overrides.push_back(std::move(*parsed));
@@ -83,18 +87,35 @@ llvm::Expected<ScheduleFile> ScheduleFile::read(StringRef path) {
 
 CpuScheduleAttr ScheduleFile::apply(StringRef kernel, CpuScheduleAttr chosen) const {
   SmallVector<int64_t> workgroup(chosen.getWorkgroup());
-  int64_t rows = chosen.getRows(), depth = chosen.getDepth(), chunk = chosen.getChunk();
+  std::map<std::string, int64_t> sizes{
+      {"rows", chosen.getRows()}, {"depth", chosen.getDepth()}, {"chunk", chosen.getChunk()}};
   for (const Override &entry : overrides) {
-    StringRef pattern = entry.pattern;
-    bool matches = pattern.consume_back("*") ? kernel.starts_with(pattern) : kernel == pattern;
-    if (!matches)
+    if (!entry.matches(kernel))
       continue;
     workgroup = entry.workgroup.value_or(workgroup);
-    rows = entry.rows.value_or(rows);
-    depth = entry.depth.value_or(depth);
-    chunk = entry.chunk.value_or(chunk);
+    for (const auto &[key, size] : entry.sizes)
+      sizes[key] = size;
   }
-  return CpuScheduleAttr::get(chosen.getContext(), workgroup, rows, depth, chunk);
+  return CpuScheduleAttr::get(chosen.getContext(), workgroup, sizes["rows"], sizes["depth"], sizes["chunk"]);
+}
+
+llvm::Expected<CudaScheduleAttr> ScheduleFile::apply(StringRef kernel, CudaScheduleAttr chosen) const {
+  Builder builder(chosen.getContext());
+  NamedAttrList fields(chosen.getFields());
+  for (const Override &entry : overrides) {
+    if (!entry.matches(kernel))
+      continue;
+    for (const auto &[key, size] : entry.sizes) {
+      if (!fields.get(key)) {
+        std::string known = llvm::join(
+            llvm::map_range(chosen.getFields(), [](NamedAttribute field) { return field.getName().str(); }), ", ");
+        return makeError("{0}: field '{1}': expected a field of {2} ({3}), found '{4}'", path, entry.pattern,
+                         chosen.getCollective().getValue(), known.empty() ? "none" : known, key);
+      }
+      fields.set(key, builder.getI64IntegerAttr(size));
+    }
+  }
+  return CudaScheduleAttr::get(chosen.getContext(), chosen.getCollective(), fields.getDictionary(chosen.getContext()));
 }
 
 } // namespace bambac

@@ -1,5 +1,6 @@
 // Attaches schedules to kernels: see SelectSchedules in Passes.td.
 #include "passes/CpuCostModel.h"
+#include "passes/CudaCostModel.h"
 #include "passes/Passes.h"
 #include "passes/ScheduleFile.h"
 
@@ -25,12 +26,21 @@ LogicalResult checkSchedule(func::FuncOp kernel, CpuScheduleAttr schedule, Targe
   if (isa<SsmStepOp, SsmScanOp>(*root) && schedule.getWorkgroup()[0] != 1)
     return kernel.emitError() << "schedule: expected a workgroup of 1 head, found " << schedule.getWorkgroup()[0];
   if (auto scan = dyn_cast<SsmScanOp>(*root)) {
-    int64_t tokens = cast<ShapedType>(scan.getX().getType()).getDimSize(0) /
-                     cast<ShapedType>(scan.getSlots().getType()).getDimSize(0);
+    int64_t tokens = scan.getNumTokens();
     if (schedule.getChunk() <= 0 || tokens % schedule.getChunk() != 0)
       return kernel.emitError() << "schedule: expected a chunk that divides " << tokens << " tokens, found "
                                 << schedule.getChunk();
   }
+  return success();
+}
+
+/// What the compiler of the kernel's code could only answer with a puzzle. Limits of a block are checked where the code
+/// is known.
+LogicalResult checkSchedule(func::FuncOp kernel, CudaScheduleAttr schedule, TargetAttr) {
+  for (NamedAttribute field : schedule.getFields())
+    if (int64_t value = cast<IntegerAttr>(field.getValue()).getInt(); value <= 0)
+      return kernel.emitError() << "schedule: expected '" << field.getName().getValue() << "' greater than 0, found "
+                                << value;
   return success();
 }
 
@@ -39,25 +49,40 @@ struct SelectSchedules : impl::SelectSchedulesBase<SelectSchedules> {
 
   void runOnOperation() override {
     auto target = getOperation()->getAttrOfType<TargetAttr>(attr::kTarget);
-    if (!target || target.getDevice() != Device::Cpu)
+    if (!target)
       return;
-    ScheduleFile overrides;
-    if (!file.empty()) {
-      llvm::Expected<ScheduleFile> read = ScheduleFile::read(file);
-      if (!read) {
-        emitError(UnknownLoc::get(&getContext())) << llvm::toString(read.takeError());
-        return signalPassFailure();
-      }
-      overrides = std::move(*read);
-    }
+    llvm::Expected<ScheduleFile> overrides =
+        file.empty() ? ScheduleFile() : ScheduleFile::read(file, target.getDevice());
+    if (!overrides)
+      return fail(overrides.takeError());
     for (auto kernel : getOperation().getOps<func::FuncOp>()) {
       if (!kernel->hasAttr(attr::kKernel))
         continue;
-      CpuScheduleAttr schedule = overrides.apply(kernel.getSymName(), chooseCpuSchedule(kernel, target));
-      if (failed(checkSchedule(kernel, schedule, target)))
+      LogicalResult attached = target.getDevice() == Device::Cpu ? attachCpu(kernel, target, *overrides)
+                                                                 : attachCuda(kernel, target, *overrides);
+      if (failed(attached))
         return signalPassFailure();
-      kernel->setAttr(attr::kSchedule, schedule);
     }
+  }
+
+  void fail(llvm::Error error) {
+    emitError(UnknownLoc::get(&getContext())) << llvm::toString(std::move(error));
+    signalPassFailure();
+  }
+
+  static LogicalResult attachCpu(func::FuncOp kernel, TargetAttr target, const ScheduleFile &overrides) {
+    CpuScheduleAttr schedule = overrides.apply(kernel.getSymName(), chooseCpuSchedule(kernel, target));
+    kernel->setAttr(attr::kSchedule, schedule);
+    return checkSchedule(kernel, schedule, target);
+  }
+
+  static LogicalResult attachCuda(func::FuncOp kernel, TargetAttr target, const ScheduleFile &overrides) {
+    llvm::Expected<CudaScheduleAttr> schedule =
+        overrides.apply(kernel.getSymName(), chooseCudaSchedule(kernel, target));
+    if (!schedule)
+      return emitError(UnknownLoc::get(kernel.getContext())) << llvm::toString(schedule.takeError());
+    kernel->setAttr(attr::kSchedule, *schedule);
+    return checkSchedule(kernel, *schedule, target);
   }
 };
 

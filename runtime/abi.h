@@ -1,8 +1,8 @@
 /* The contract between generated code and the runtime: the read-only tables that bambac writes into a library.
  *
- * bambac emits one constant `bamba_rt_model` (and all that it points to); the runtime linked into the same library
- * reads it. Plain C, so that both sides agree byte for byte; every size is asserted below. Nothing here is public: the
- * runtime and the tables travel in the same file and always have the same version.
+ * bambac emits one constant `bamba_rt_library` (and all that it points to) with a model for each target; the runtime
+ * linked into the same library reads it. Plain C, so that both sides agree byte for byte; every size is asserted below.
+ * Nothing here is public: the runtime and the tables travel in the same file and always have the same version.
  */
 #ifndef BAMBA_RUNTIME_ABI_H
 #define BAMBA_RUNTIME_ABI_H
@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-#define BAMBA_RT_ABI_VERSION 1
+#define BAMBA_RT_ABI_VERSION 2
 
 /* Element types, as numbers in the tables. */
 enum bamba_rt_dtype { BAMBA_RT_F32 = 0, BAMBA_RT_BF16 = 1, BAMBA_RT_F16 = 2, BAMBA_RT_I32 = 3 };
@@ -53,14 +53,55 @@ typedef struct bamba_rt_arg {
 /* One workgroup of a CPU kernel: `args` as in the launch, `scratch` private to the calling thread, 64-byte aligned. */
 typedef void (*bamba_rt_cpu_kernel)(void *const *args, void *scratch, uint64_t workgroup);
 
+/* What a parameter of a CUDA kernel is made of. */
+enum bamba_rt_param_kind {
+  BAMBA_RT_PARAM_POINTER = 0,    /* the address of a launch argument */
+  BAMBA_RT_PARAM_TENSOR_MAP = 1, /* a tiled CUtensorMap over a launch argument */
+  BAMBA_RT_PARAM_WORKSPACE = 2   /* the session's workspace: counters, then scratch_bytes of the kernel */
+};
+
+/* One parameter of a CUDA kernel. From `element_bytes` on only for tensor maps; dimensions from the innermost, sizes in
+ * elements, strides in bytes. A size of 0 in the outermost dimension is the number of items of a state pool. */
+typedef struct bamba_rt_param {
+  uint32_t kind;          /* bamba_rt_param_kind */
+  uint32_t arg;           /* number of the launch argument */
+  uint32_t element_bytes; /* 2: bf16, 4: f32 */
+  uint32_t rank;
+  uint32_t swizzle_bytes; /* 0, 32, 64 or 128 */
+  uint32_t dims[5];
+  uint32_t box[5];
+  uint32_t reserved;
+  uint64_t strides[4]; /* of dimensions 1 to rank - 1 */
+} bamba_rt_param;
+
+/* 32-bit counters in front of a workspace. They are zero when a kernel starts, and it leaves them zero. */
+#define BAMBA_RT_WORKSPACE_COUNTERS 16384
+
+/* The code of a kernel on a CUDA device and the shape of its launch. */
+typedef struct bamba_rt_cuda_kernel {
+  const void *cubin; /* defines a function of the kernel's name */
+  uint64_t cubin_bytes;
+  uint32_t grid[3];
+  uint32_t threads; /* of a block */
+  uint32_t cluster; /* blocks of a cluster along x; 1: none */
+  uint32_t shared_bytes;
+  uint32_t dependent; /* 1: may be launched before its predecessor has ended (programmatic dependent launch) */
+  uint32_t num_params;
+  const bamba_rt_param *params;
+} bamba_rt_cuda_kernel;
+
+/* A kernel of a CPU model has `cpu`, one of a CUDA model `cuda`; the other is null. */
 typedef struct bamba_rt_kernel {
   const char *name;
   const char *schedule; /* for people */
   bamba_rt_cpu_kernel cpu;
-  uint64_t scratch_bytes; /* of one workgroup */
+  const bamba_rt_cuda_kernel *cuda;
+  uint64_t
+      scratch_bytes; /* of one workgroup of a CPU kernel; of the workspace of a CUDA kernel, counters not included */
 } bamba_rt_kernel;
 
-/* One kernel call: all workgroups of a launch are finished before the next launch starts. */
+/* One kernel call: all workgroups of a launch are finished before the next launch starts. (`num_workgroups` is 0 for a
+ * CUDA kernel: its grid says it.) */
 typedef struct bamba_rt_launch {
   uint32_t kernel;
   uint32_t num_workgroups;
@@ -94,14 +135,17 @@ typedef struct bamba_rt_source {
 } bamba_rt_source;
 
 enum bamba_rt_weight_flags {
-  BAMBA_RT_WEIGHT_TRANSPOSE = 1 /* the rows of the concatenated sources become the columns */
+  BAMBA_RT_WEIGHT_TRANSPOSE = 1, /* the rows of the stacked sources become the columns */
+  BAMBA_RT_WEIGHT_INTERLEAVE = 2 /* the sources, of as many rows each, are not stacked but take turns row by row */
 };
 
 /* A weight as the kernels read it.
  *
  * The sources, each seen as a matrix [shape[0], product of the rest], are stacked by rows to [rows, cols], converted to
- * `dtype` and, where asked, transposed. With panel = 0 the result is stored row-major. With panel = p > 0 it is stored
- * as [ceil(rows/p)][cols][p]: element (r, c) at ((r/p)*cols + c)*p + r%p, zero where r >= rows. */
+ * `dtype` and, where asked, transposed. With panel = 0 the result is stored row-major. With panel = p > 0, panel_group
+ * = g and `width` = cols rounded up to a multiple of panel_align it is stored as [ceil(rows/p)][width/g][p][g]: element
+ * (r, c) at ((r/p)*(width/g) + c/g)*p*g + (r%p)*g + c%g, zero where r >= rows or c >= cols. (g = 1, panel_align = 1:
+ * each panel column by column.) */
 typedef struct bamba_rt_weight {
   const char *name;
   uint32_t dtype; /* bamba_rt_dtype */
@@ -109,6 +153,8 @@ typedef struct bamba_rt_weight {
   uint32_t flags; /* bamba_rt_weight_flags */
   uint32_t num_sources;
   uint32_t first_source;
+  uint32_t panel_group; /* divides panel_align; 1 without a panel */
+  uint32_t panel_align; /* 1 without a panel */
   uint32_t reserved;
   uint64_t rows, cols; /* of the stacked sources, before a transposition */
   uint64_t bytes;      /* in memory, padding included */
@@ -126,8 +172,16 @@ typedef struct bamba_rt_state {
   uint64_t item_bytes; /* of one slot or page */
 } bamba_rt_state;
 
+/* The sort of device that a model runs on. */
+enum bamba_rt_device { BAMBA_RT_CPU = 0, BAMBA_RT_CUDA = 1 };
+
+/* The model compiled for one target. */
 typedef struct bamba_rt_model {
-  uint32_t abi_version; /* BAMBA_RT_ABI_VERSION */
+  const char *target; /* "cpu", "sm_80", "sm_90a" */
+  uint32_t device;    /* bamba_rt_device */
+  uint32_t compute;   /* CUDA: 10 * major + minor of the architecture; else 0 */
+  uint32_t exact;     /* CUDA: 1 where the code runs on that very architecture only (sm_90a), 0 where on later
+                         minors of the same major too */
   uint32_t vocab_size;
   uint32_t max_batch;
   uint32_t max_context;
@@ -144,7 +198,7 @@ typedef struct bamba_rt_model {
   uint32_t num_features;
   uint32_t reserved;
   uint64_t fingerprint;          /* of config, types and state layout: a saved state fits only a model with the same */
-  const char *metadata;          /* JSON */
+  const char *metadata;          /* JSON of this target */
   const char *const *features;   /* processor features that the kernels use, by LLVM's names ("avx512f") */
   const bamba_rt_entry *entries; /* sorted by kind, then batch, then chunk */
   const bamba_rt_launch *launches;
@@ -155,18 +209,28 @@ typedef struct bamba_rt_model {
   const bamba_rt_state *states;
 } bamba_rt_model;
 
+typedef struct bamba_rt_library {
+  uint32_t abi_version; /* BAMBA_RT_ABI_VERSION */
+  uint32_t num_models;
+  const bamba_rt_model *const *models; /* in the order of --target; no target twice */
+  const char *metadata;                /* JSON: {"models": [the metadata of each]} */
+} bamba_rt_library;
+
 /* The one table of a library. */
-extern const bamba_rt_model bamba_rt_model_table;
+extern const bamba_rt_library bamba_rt_library_table;
 
 #ifdef __cplusplus
 }
 static_assert(sizeof(bamba_rt_arg) == 16, "tables are laid out by bambac");
-static_assert(sizeof(bamba_rt_kernel) == 32, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_kernel) == 40, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_launch) == 16, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_entry) == 40, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_source) == 48, "tables are laid out by bambac");
-static_assert(sizeof(bamba_rt_weight) == 56, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_weight) == 64, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_state) == 24, "tables are laid out by bambac");
-static_assert(sizeof(bamba_rt_model) == 144, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_param) == 96, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_cuda_kernel) == 56, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_library) == 24, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_model) == 160, "tables are laid out by bambac");
 #endif
 #endif /* BAMBA_RUNTIME_ABI_H */

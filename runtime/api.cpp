@@ -3,6 +3,9 @@
 #include "runtime/error.h"
 #include "runtime/model.h"
 #include "runtime/session.h"
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
 #include <utility>
 
 using namespace bambac::rt;
@@ -22,11 +25,20 @@ template <typename Pointee> void expectPointer(Pointee *pointer, const char *nam
     fail(BAMBA_INVALID_ARGUMENT, "{}: expected an address, found NULL", name);
 }
 
-/// A struct of a later version is longer; one that is shorter than the first version was not filled in.
-template <typename Struct> void expectSize(const Struct &value, const char *name) {
-  if (value.struct_size < sizeof(Struct))
-    fail(BAMBA_INVALID_ARGUMENT, "{}: struct_size: expected at least {}, found {}", name, sizeof(Struct),
+/// How much of a struct the caller knows. One that is shorter than the first version was not filled in.
+template <typename Struct> size_t knownBytes(const Struct &value, size_t firstVersion, const char *name) {
+  if (value.struct_size < firstVersion)
+    fail(BAMBA_INVALID_ARGUMENT, "{}: struct_size: expected at least {}, found {}", name, firstVersion,
          value.struct_size);
+  return std::min(value.struct_size, sizeof(Struct));
+}
+
+/// The caller's options; zero, the default, where the caller knows no such field or passes none at all.
+template <typename Struct> Struct readOptions(const Struct *given, size_t firstVersion) {
+  Struct options = {};
+  if (given)
+    std::memcpy(&options, given, knownBytes(*given, firstVersion, "options"));
+  return options;
 }
 
 } // namespace
@@ -50,20 +62,20 @@ const char *bamba_status_name(bamba_status status) {
     STATUS(BAMBA_BAD_STATE)
     STATUS(BAMBA_NOT_READY)
     STATUS(BAMBA_INTERNAL)
+    STATUS(BAMBA_DEVICE_ERROR)
 #undef STATUS
   default:
     return "an unknown status";
   }
 }
 
-const char *bamba_metadata(void) { return bamba_rt_model_table.metadata; }
+const char *bamba_metadata(void) { return bamba_rt_library_table.metadata; }
 
 bamba_status bamba_model_open(const bamba_model_options *options, bamba_model **model, bamba_error *error) {
   return guard(error, [&] {
     expectPointer(model, "model");
-    if (options)
-      expectSize(*options, "options");
-    *model = new bamba_model{Model(bamba_rt_model_table, options ? options->device : nullptr)};
+    bamba_model_options known = readOptions(options, sizeof(bamba_model_options));
+    *model = new bamba_model{openModel(bamba_rt_library_table, known.device)};
   });
 }
 
@@ -89,8 +101,11 @@ bamba_status bamba_model_get_info(const bamba_model *model, bamba_model_info *in
   return guard(error, [&] {
     expectPointer(model, "model");
     expectPointer(info, "info");
-    expectSize(*info, "info");
-    model->impl.describe(*info);
+    size_t bytes = knownBytes(*info, offsetof(bamba_model_info, target), "info");
+    bamba_model_info all = {};
+    model->impl.describe(all);
+    all.struct_size = info->struct_size;
+    std::memcpy(info, &all, bytes);
   });
 }
 
@@ -99,11 +114,8 @@ bamba_status bamba_session_create(const bamba_model *model, const bamba_session_
   return guard(error, [&] {
     expectPointer(model, "model");
     expectPointer(session, "session");
-    SessionSize size;
-    if (options) {
-      expectSize(*options, "options");
-      size = {options->slots, options->threads, options->pages};
-    }
+    bamba_session_options known = readOptions(options, offsetof(bamba_session_options, stream));
+    SessionSize size = {known.slots, known.threads, known.pages, known.stream};
     *session = new bamba_session{Session(model->impl, size)};
   });
 }
@@ -128,7 +140,7 @@ bamba_status bamba_session_get_logits(const bamba_session *session, size_t item,
     expectPointer(rows, "rows");
     std::span<const float> values = session->impl.logits(item);
     *logits = values.data();
-    *rows = values.size() / bamba_rt_model_table.vocab_size;
+    *rows = values.size() / session->impl.vocabSize();
   });
 }
 
@@ -137,6 +149,22 @@ bamba_status bamba_session_get_greedy(const bamba_session *session, size_t item,
     expectPointer(session, "session");
     expectPointer(token, "token");
     *token = session->impl.greedy(item);
+  });
+}
+
+bamba_status bamba_session_profile(bamba_session *session, const bamba_batch_item *items, size_t num_items,
+                                   uint32_t repeats, bamba_profile profile, void *user, bamba_error *error) {
+  return guard(error, [&] {
+    expectPointer(session, "session");
+    expectPointer(profile, "profile");
+    if (num_items > 0)
+      expectPointer(items, "items");
+    if (repeats == 0)
+      fail(BAMBA_INVALID_ARGUMENT, "repeats: expected at least 1, found 0");
+    session->impl.profile({items, num_items}, repeats, [&](bamba_launch_time time) {
+      time.struct_size = sizeof(time);
+      profile(user, &time);
+    });
   });
 }
 
@@ -228,6 +256,7 @@ const bamba_api *bamba_get_api(uint32_t abi_version) {
       .sequence_get_length = bamba_sequence_get_length,
       .sequence_save = bamba_sequence_save,
       .sequence_restore = bamba_sequence_restore,
+      .session_profile = bamba_session_profile,
   };
   return abi_version == BAMBA_ABI_VERSION ? &api : nullptr;
 }

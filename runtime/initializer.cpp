@@ -43,6 +43,8 @@ Initializer::Initializer(uint64_t seed, std::string_view name, uint64_t columns)
   scale = fill == Fill::Small ? 0.02f : std::sqrt(3.0f / static_cast<float>(columns ? columns : 1));
 }
 
+inline float Initializer::scaled(uint64_t index) const { return (2.0f * uniform(key, index) - 1.0f) * scale; }
+
 float Initializer::operator()(uint64_t index) const {
   switch (fill) {
   case Fill::Ones:
@@ -58,7 +60,17 @@ float Initializer::operator()(uint64_t index) const {
   case Fill::Small:
     break;
   }
-  return (2.0f * uniform(key, index) - 1.0f) * scale;
+  return scaled(index);
+}
+
+void Initializer::generate(uint64_t index, uint64_t count, float *out) const {
+  if (fill == Fill::Uniform || fill == Fill::Small) {
+    for (uint64_t i = 0; i < count; ++i)
+      out[i] = scaled(index + i);
+    return;
+  }
+  for (uint64_t i = 0; i < count; ++i)
+    out[i] = (*this)(index + i);
 }
 
 } // namespace bambac::rt

@@ -1,34 +1,10 @@
 #include "runtime/interpreter.h"
 #include "runtime/float_environment.h"
 #include <algorithm>
+#include <chrono>
 #include <span>
 
 namespace bambac::rt {
-namespace {
-
-void *resolve(const bamba_rt_arg &arg, const Buffers &buffers) {
-  void *base = nullptr;
-  switch (arg.space) {
-  case BAMBA_RT_SPACE_WEIGHT:
-    base = buffers.weights[arg.index];
-    break;
-  case BAMBA_RT_SPACE_STATE:
-    base = buffers.states[arg.index];
-    break;
-  case BAMBA_RT_SPACE_ARENA:
-    base = buffers.arena;
-    break;
-  case BAMBA_RT_SPACE_INPUT:
-    base = buffers.inputs[arg.index];
-    break;
-  default:
-    base = buffers.outputs[arg.index];
-    break;
-  }
-  return static_cast<std::byte *>(base) + arg.offset;
-}
-
-} // namespace
 
 Interpreter::Interpreter(const bamba_rt_model &model, ThreadPool &pool, const Buffers &buffers)
     : model(model), pool(pool) {
@@ -36,7 +12,7 @@ Interpreter::Interpreter(const bamba_rt_model &model, ThreadPool &pool, const Bu
   for (const bamba_rt_arg &arg : std::span(model.args, model.num_args)) {
     if (arg.space == BAMBA_RT_SPACE_OUTPUT)
       outputArgs.push_back({arg.index, args.size(), arg.offset});
-    args.push_back(resolve(arg, buffers));
+    args.push_back(buffers.resolve(arg));
   }
   uint32_t launches = 0;
   for (const bamba_rt_entry &entry : std::span(model.entries, model.num_entries))
@@ -103,6 +79,25 @@ void Interpreter::walkAlone(const bamba_rt_entry &entry) noexcept {
   for (const bamba_rt_launch &launch : std::span(model.launches + entry.first_launch, entry.num_launches))
     for (uint32_t workgroup = 0; workgroup < launch.num_workgroups; ++workgroup)
       model.kernels[launch.kernel].cpu(args.data() + launch.first_arg, scratch.data(), workgroup);
+}
+
+std::vector<double> Interpreter::profile(const bamba_rt_entry &entry, unsigned repeats) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<std::vector<double>> times(entry.num_launches);
+  bamba_rt_entry single = entry;
+  single.num_launches = 1;
+  for (unsigned repeat = 0; repeat <= repeats; ++repeat)
+    for (uint32_t i = 0; i < entry.num_launches; ++i) {
+      single.first_launch = entry.first_launch + i;
+      Clock::time_point start = Clock::now();
+      run(single);
+      if (repeat > 0)
+        times[i].push_back(std::chrono::duration<double>(Clock::now() - start).count());
+    }
+  std::vector<double> medians;
+  for (std::vector<double> &launch : times)
+    medians.push_back(medianOf(std::move(launch)));
+  return medians;
 }
 
 } // namespace bambac::rt

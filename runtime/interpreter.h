@@ -2,7 +2,7 @@
 #ifndef BAMBA_RUNTIME_INTERPRETER_H
 #define BAMBA_RUNTIME_INTERPRETER_H
 
-#include "runtime/abi.h"
+#include "runtime/device.h"
 #include "runtime/memory.h"
 #include "runtime/thread_pool.h"
 #include <atomic>
@@ -11,26 +11,19 @@
 
 namespace bambac::rt {
 
-/// Base addresses of everything that a launch can name. The owner keeps them alive and in place.
-struct Buffers {
-  std::vector<void *> weights, states;
-  void *arena = nullptr;
-  void *inputs[BAMBA_RT_NUM_INPUTS] = {};
-  void *outputs[BAMBA_RT_NUM_OUTPUTS] = {};
-};
-
 /// Resolves the arguments of all launches once, so that a step only walks a list. Owns the kernels' scratch memory.
 /// Used by one thread at a time, like the pool; `model` and `pool` must outlive it.
-class Interpreter {
+class Interpreter final : public Executor {
 public:
   /// Throws Error BAMBA_OUT_OF_MEMORY.
   Interpreter(const bamba_rt_model &model, ThreadPool &pool, const Buffers &buffers);
 
-  /// Redirects an output from the next run on.
-  void setOutput(bamba_rt_output output, void *address);
+  void setOutput(bamba_rt_output output, void *address) override;
 
   /// Runs an entry of the model. Takes no lock and allocates nothing; the result does not depend on the threads.
-  void run(const bamba_rt_entry &entry) noexcept;
+  void run(const bamba_rt_entry &entry) noexcept override;
+
+  std::vector<double> profile(const bamba_rt_entry &entry, unsigned repeats) override;
 
 private:
   /// One launch in flight: which workgroup is handed out next and how many are finished.

@@ -8,8 +8,11 @@
 
 namespace bambac::rt {
 
-/// Every buffer that a kernel sees starts at a multiple of this many bytes.
+/// Every buffer that a kernel on the processor sees starts at a multiple of this many bytes.
 inline constexpr size_t bufferAlignment = 64;
+
+/// The same on a device of its own, and where a layout is meant for any device.
+inline constexpr size_t deviceAlignment = 256;
 
 /// Products and sums of sizes; what does not fit in 64 bits is an Error BAMBA_OUT_OF_MEMORY that names `what`.
 size_t checkedMul(size_t a, size_t b, const char *what);

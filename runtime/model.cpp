@@ -1,18 +1,28 @@
 #include "runtime/model.h"
+#include "runtime/cpu_device.h"
+#include "runtime/cuda/cuda_device.h"
 #include "runtime/error.h"
+#include "runtime/memory.h"
 #include "runtime/model_table.h"
 #include "runtime/thread_pool.h"
 #include <span>
-#include <string_view>
 
 namespace bambac::rt {
+namespace {
 
-Model::Model(const bamba_rt_model &table, const char *device) : tables(table) {
-  if (device && std::string_view(device) != "cpu")
-    fail(BAMBA_UNSUPPORTED, "device: expected \"cpu\", found \"{}\"", device);
+/// Kernels are built on tables that have been checked.
+const bamba_rt_model &checked(const bamba_rt_model &table) {
   checkTable(table);
   checkFeatures(table);
+  return table;
 }
+
+} // namespace
+
+Model::Model(const bamba_rt_model &table) : tables(checked(table)) {}
+
+Model::Model(const bamba_rt_model &table, std::shared_ptr<const cuda::Context> context)
+    : tables(checked(table)), kernels(std::make_shared<const cuda::Kernels>(std::move(context), table)) {}
 
 void Model::expectNoWeights() const {
   if (loaded)
@@ -21,18 +31,26 @@ void Model::expectNoWeights() const {
 
 void Model::load(const std::string &path, Progress progress) {
   expectNoWeights();
-  loaded = Weights::load(tables, path, availableProcessors(), progress);
+  loaded = Weights::load(tables, path, availableProcessors(), progress, context());
 }
 
 void Model::loadRandom(uint64_t seed) {
   expectNoWeights();
-  loaded = Weights::random(tables, seed, availableProcessors());
+  loaded = Weights::random(tables, seed, availableProcessors(), context());
 }
 
 const Weights &Model::weights() const {
   if (!loaded)
     fail(BAMBA_NOT_READY, "expected a model with weights, found one that is not loaded");
   return *loaded;
+}
+
+std::unique_ptr<Device> Model::makeDevice(unsigned threads, void *stream) const {
+  if (kernels)
+    return std::make_unique<cuda::CudaDevice>(kernels, stream);
+  if (stream)
+    fail(BAMBA_INVALID_ARGUMENT, "stream: expected NULL for a model on the processor, found a stream");
+  return std::make_unique<CpuDevice>(threads);
 }
 
 void Model::describe(bamba_model_info &info) const {
@@ -47,6 +65,23 @@ void Model::describe(bamba_model_info &info) const {
     info.weight_bytes += weight.bytes;
   info.slot_bytes = stateBytes(tables, BAMBA_RT_STATE_SLOT);
   info.page_bytes = stateBytes(tables, BAMBA_RT_STATE_PAGE);
+  info.target = tables.target;
+  info.device = kernels ? kernels->context()->device().c_str() : "cpu";
+  info.device_name = kernels ? kernels->context()->product().c_str() : "the processor";
+}
+
+Model openModel(const bamba_rt_library &library, const char *device, const char *driver) {
+  checkLibrary(library);
+  DeviceRequest request = parseDevice(device);
+  cuda::Machine machine;
+  if (needsCuda(library, request))
+    machine = cuda::findDevices(driver);
+  DeviceChoice choice = chooseDevice(library, request, machine.devices);
+  if (!choice.index)
+    return Model(*choice.model);
+  unsigned index = *choice.index;
+  return Model(*choice.model,
+               std::make_shared<const cuda::Context>(machine.driver, index, machine.devices.found[index]));
 }
 
 uint64_t stateBytes(const bamba_rt_model &model, bamba_rt_state_kind kind) {

@@ -17,9 +17,7 @@ void expect(bool condition, std::string_view what, std::string_view name) {
 }
 
 void checkHeader(const bamba_rt_model &model) {
-  if (model.abi_version != BAMBA_RT_ABI_VERSION)
-    fail(BAMBA_INTERNAL, "the library's tables are damaged: expected version {}, found {}", BAMBA_RT_ABI_VERSION,
-         model.abi_version);
+  expect(model.device <= BAMBA_RT_CUDA, "an unknown device", model.target);
   expect(model.vocab_size > 0 && model.vocab_size <= INT32_MAX, "vocab_size is out of range", "model");
   expect(model.max_context > 0 && model.max_context <= INT32_MAX, "max_context is out of range", "model");
   expect(model.max_batch > 0 && model.max_batch <= INT32_MAX, "max_batch is out of range", "model");
@@ -31,14 +29,22 @@ void checkWeight(const bamba_rt_model &model, const bamba_rt_weight &weight) {
   expect(weight.dtype <= BAMBA_RT_F16, "a type that weights do not have", weight.name);
   expect(weight.num_sources > 0 && uint64_t{weight.first_source} + weight.num_sources <= model.num_sources,
          "sources out of range", weight.name);
+  expect(weight.panel ? weight.panel_group > 0 && weight.panel_align > 0 && weight.panel_align % weight.panel_group == 0
+                      : weight.panel_group <= 1 && weight.panel_align <= 1,
+         "a panel group that does not divide its alignment", weight.name);
   uint64_t rows = 0;
+  uint64_t firstRows = 0;
   for (const bamba_rt_source &source : std::span(model.sources + weight.first_source, weight.num_sources)) {
     expect(source.rank <= 4, "a rank above 4", source.name);
     uint64_t cols = 1;
     for (uint32_t i = 1; i < source.rank; ++i)
       cols *= source.shape[i];
     expect(cols == weight.cols, "a source with another number of columns", weight.name);
-    rows += source.rank ? source.shape[0] : 1;
+    uint64_t sourceRows = source.rank ? source.shape[0] : 1;
+    firstRows = rows ? firstRows : sourceRows;
+    expect(!(weight.flags & BAMBA_RT_WEIGHT_INTERLEAVE) || sourceRows == firstRows,
+           "interleaved sources of different lengths", weight.name);
+    rows += sourceRows;
   }
   expect(rows == weight.rows, "sources with another number of rows", weight.name);
   expect(weight.bytes == packedBytes(weight), "another size than shape and panel say", weight.name);
@@ -62,21 +68,45 @@ void checkArg(const bamba_rt_model &model, const bamba_rt_arg &arg, const bamba_
   }
 }
 
+void checkCudaKernel(const bamba_rt_kernel &kernel, const bamba_rt_launch &launch) {
+  const bamba_rt_cuda_kernel &cuda = *kernel.cuda;
+  expect(cuda.cubin && cuda.cubin_bytes > 0, "no code", kernel.name);
+  expect(cuda.grid[0] > 0 && cuda.grid[1] > 0 && cuda.grid[2] > 0 && cuda.threads > 0, "an empty grid", kernel.name);
+  expect(cuda.cluster > 0 && cuda.grid[0] % cuda.cluster == 0, "a grid that is not whole clusters", kernel.name);
+  for (const bamba_rt_param &param : std::span(cuda.params, cuda.num_params)) {
+    expect(param.kind <= BAMBA_RT_PARAM_WORKSPACE, "an unknown kind of parameter", kernel.name);
+    expect(param.kind == BAMBA_RT_PARAM_WORKSPACE || param.arg < launch.num_args, "a parameter out of range",
+           kernel.name);
+  }
+}
+
 void checkEntry(const bamba_rt_model &model, const bamba_rt_entry &entry) {
   expect(entry.kind <= BAMBA_RT_SCORE, "an unknown kind", entry.name);
   expect(entry.batch > 0 && entry.chunk > 0, "an empty batch or chunk", entry.name);
   expect(entry.kind == BAMBA_RT_DECODE ? entry.chunk == 1 : entry.batch == 1, "a batch of chunks", entry.name);
   expect(uint64_t{entry.first_launch} + entry.num_launches <= model.num_launches, "launches out of range", entry.name);
   for (const bamba_rt_launch &launch : std::span(model.launches + entry.first_launch, entry.num_launches)) {
-    expect(launch.kernel < model.num_kernels && model.kernels[launch.kernel].cpu, "a kernel out of range", entry.name);
+    expect(launch.kernel < model.num_kernels, "a kernel out of range", entry.name);
+    const bamba_rt_kernel &kernel = model.kernels[launch.kernel];
+    expect(model.device == BAMBA_RT_CUDA ? kernel.cuda != nullptr : kernel.cpu != nullptr, "a kernel without code",
+           entry.name);
     expect(launch.num_workgroups <= INT32_MAX, "too many workgroups", entry.name);
     expect(uint64_t{launch.first_arg} + launch.num_args <= model.num_args, "arguments out of range", entry.name);
     for (const bamba_rt_arg &arg : std::span(model.args + launch.first_arg, launch.num_args))
       checkArg(model, arg, entry);
+    if (model.device == BAMBA_RT_CUDA)
+      checkCudaKernel(kernel, launch);
   }
 }
 
 } // namespace
+
+void checkLibrary(const bamba_rt_library &library) {
+  if (library.abi_version != BAMBA_RT_ABI_VERSION)
+    fail(BAMBA_INTERNAL, "the library's tables are damaged: expected version {}, found {}", BAMBA_RT_ABI_VERSION,
+         library.abi_version);
+  expect(library.num_models > 0, "no model", "library");
+}
 
 void checkTable(const bamba_rt_model &model) {
   checkHeader(model);

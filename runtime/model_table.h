@@ -6,7 +6,10 @@
 
 namespace bambac::rt {
 
-/// Throws Error BAMBA_INTERNAL for a table of another version or with an index, size or kind out of range: a fault of
+/// Throws Error BAMBA_INTERNAL for tables of another version, or without a model.
+void checkLibrary(const bamba_rt_library &library);
+
+/// Throws Error BAMBA_INTERNAL for a table with an index, size or kind out of range: a fault of
 /// the compiler, caught here rather than in a kernel.
 void checkTable(const bamba_rt_model &model);
 

@@ -14,6 +14,7 @@ bamba_sequence SequenceTable::create() {
   bamba_sequence sequence = freeSlots.take().number;
   Entry &entry = entries[sequence];
   entry.length = entry.numPages = 0;
+  entry.pagesVersion = ++lastVersion;
   entry.alive = true;
   return sequence;
 }
@@ -31,12 +32,14 @@ void SequenceTable::expectAlive(bamba_sequence sequence) const {
 
 NumberPool::Taken SequenceTable::addPage(bamba_sequence sequence) {
   NumberPool::Taken page = freePageNumbers.take();
+  entries[sequence].pagesVersion = ++lastVersion;
   pageNumbers[size_t{sequence} * maxPages + entries[sequence].numPages++] = static_cast<int32_t>(page.number);
   return page;
 }
 
 void SequenceTable::dropPages(bamba_sequence sequence, uint64_t count) {
   Entry &entry = entries[sequence];
+  entry.pagesVersion = ++lastVersion;
   while (entry.numPages > count)
     freePageNumbers.give(static_cast<uint32_t>(pageNumbers[size_t{sequence} * maxPages + --entry.numPages]));
 }

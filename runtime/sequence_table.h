@@ -70,6 +70,9 @@ public:
     return {pageNumbers.data() + size_t{sequence} * maxPages, entries[sequence].numPages};
   }
 
+  /// A number above 0 that changes whenever the sequence's pages do, and that no other sequence ever has.
+  uint64_t pagesVersion(bamba_sequence sequence) const { return entries[sequence].pagesVersion; }
+
   /// Appends a page; only where one is free and the sequence has fewer than the most.
   NumberPool::Taken addPage(bamba_sequence sequence);
 
@@ -82,11 +85,12 @@ public:
 private:
   struct Entry {
     uint32_t length, numPages;
+    uint64_t pagesVersion;
     bool alive, dirty;
   };
 
   uint32_t numSlots, pageTokens, maxPages;
-  uint64_t numPages;
+  uint64_t numPages, lastVersion = 0;
   NumberPool freeSlots, freePageNumbers;
   LazyArray<Entry> entries;
   LazyArray<int32_t> pageNumbers; ///< [slots, maxPages]

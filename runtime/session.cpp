@@ -1,5 +1,6 @@
 #include "runtime/session.h"
 #include "runtime/error.h"
+#include "runtime/thread_pool.h"
 #include <algorithm>
 
 namespace bambac::rt {
@@ -44,18 +45,30 @@ SessionSize SessionSize::resolved(const bamba_rt_model &model) const {
 }
 
 Session::Session(const Model &model, SessionSize wanted)
-    : table(model.table()), size(wanted.resolved(table)), shape(shapeOf(table)), threads(size.threads),
+    : table(model.table()), size(wanted.resolved(table)), shape(shapeOf(table)),
+      device(model.makeDevice(size.threads, size.stream)),
       sequences(size.slots, size.pages, table.page_tokens, table.max_pages),
-      states(table, size.slots, size.pages, &threads), arena(arenaBytes(table), "the arena"), inputs(table),
-      scheduler(table, size.slots), results(table, size.slots), interpreter(table, threads, buffers(model)),
-      lastBatchSeen(size.slots, "the batch") {}
+      states(table, size.slots, size.pages, *device), arena(device->allocate(arenaBytes(table), "the arena")),
+      inputs(table, *device), scheduler(table, size.slots), results(table, size.slots, *device),
+      executor(device->makeExecutor(table, buffers(model))), lastBatchSeen(size.slots, "the batch") {
+  device->finish();
+}
+
+Session::~Session() {
+  try {
+    device->finish(); // memory that is in use must not be freed
+  } catch (...) {     // a device that has failed uses nothing any more
+  }
+}
 
 Buffers Session::buffers(const Model &model) const {
   Buffers all;
   for (uint32_t i = 0; i < table.num_weights; ++i)
     all.weights.push_back(model.weights().data(i));
   all.states = states.bases();
-  all.arena = arena.data();
+  for (uint32_t i = 0; i < table.num_states; ++i)
+    all.stateItems.push_back(states.items(i));
+  all.arena = arena.get();
   for (uint32_t i = 0; i < BAMBA_RT_NUM_INPUTS; ++i)
     all.inputs[i] = inputs.address(static_cast<bamba_rt_input>(i));
   all.outputs[BAMBA_RT_OUTPUT_LOGITS] = results.stepLogits();
@@ -102,32 +115,61 @@ void Session::checkBatch(std::span<const bamba_batch_item> items) {
   sequences.expectFreePages(newPages);
 }
 
-void Session::run(std::span<const bamba_batch_item> items) {
+template <typename Execute> void Session::runSteps(std::span<const bamba_batch_item> items, const Execute &execute) {
   checkBatch(items);
-  results.reserve(Scheduler::countRows(items));
-  // From here on nothing can fail.
+  results.begin(Scheduler::countRows(items));
+  // From here on nothing can fail but the device.
   scheduler.begin(items);
-  for (const bamba_batch_item &item : items) {
-    uint64_t pages = sequences.pagesFor(uint64_t{sequences.length(item.sequence)} + item.num_tokens);
-    while (sequences.pages(item.sequence).size() < pages) {
-      // What another sequence left in a page must not show in this one's saved state.
-      if (NumberPool::Taken page = sequences.addPage(item.sequence); page.used)
-        states.clearPage(page.number);
-    }
-    sequences.setDirty(item.sequence, true);
-  }
+  itemsRun = 0;
+  for (const bamba_batch_item &item : items)
+    addPages(item);
   Step step;
   while (scheduler.next(step)) {
     inputs.fill(step, items, sequences);
-    results.direct(step, interpreter);
-    interpreter.run(*step.entry);
+    results.direct(step, *executor);
+    execute(*step.entry);
     results.collect(step);
     for (const Lane &lane : step.lanes) {
       bamba_sequence sequence = items[lane.item].sequence;
       sequences.setLength(sequence, sequences.length(sequence) + lane.count);
     }
   }
+  if (!device->isAsynchronous())
+    results.settle();
   itemsRun = items.size();
+}
+
+void Session::run(std::span<const bamba_batch_item> items) {
+  runSteps(items, [&](const bamba_rt_entry &entry) { executor->run(entry); });
+}
+
+void Session::profile(std::span<const bamba_batch_item> items, unsigned repeats,
+                      const std::function<void(const bamba_launch_time &)> &report) {
+  bamba_launch_time time = {};
+  runSteps(items, [&](const bamba_rt_entry &entry) {
+    std::vector<double> seconds = executor->profile(entry, repeats);
+    for (uint32_t i = 0; i < entry.num_launches; ++i) {
+      time.launch = i;
+      time.entry = entry.name;
+      time.kernel = table.kernels[table.launches[entry.first_launch + i].kernel].name;
+      time.seconds = seconds[i];
+      report(time);
+    }
+    ++time.step;
+  });
+}
+
+/// The pages for a batch item's tokens.
+void Session::addPages(const bamba_batch_item &item) {
+  uint64_t tokens = uint64_t{sequences.length(item.sequence)} + item.num_tokens;
+  sequences.setDirty(item.sequence, true);
+  for (uint64_t page = sequences.pages(item.sequence).size(); page < sequences.pagesFor(tokens); ++page) {
+    // What another sequence left in a page must not show in this one's saved state. Pages that the batch fills to the
+    // end need no clearing.
+    NumberPool::Taken taken = sequences.addPage(item.sequence);
+    if (taken.used && (page + 1) * table.page_tokens > tokens)
+      states.clearPage(taken.number);
+  }
 }
 
 void Session::expectRun(size_t item) const {
@@ -139,7 +181,8 @@ void Session::expectRun(size_t item) const {
 
 std::span<const float> Session::logits(size_t item) const {
   expectRun(item);
-  return {results.logits(scheduler.firstRow(item)), scheduler.numRows(item) * table.vocab_size};
+  uint64_t rows = scheduler.numRows(item);
+  return {results.logits(scheduler.firstRow(item), rows), rows * table.vocab_size};
 }
 
 int32_t Session::greedy(size_t item) const {
@@ -199,6 +242,7 @@ void Session::save(bamba_sequence sequence, std::span<std::byte> blob) const {
   std::byte *out = states.save(BAMBA_RT_STATE_SLOT, sequence, blob.data() + stateHeaderBytes);
   for (int32_t page : sequences.pages(sequence))
     out = states.save(BAMBA_RT_STATE_PAGE, static_cast<uint32_t>(page), out);
+  device->finish();
   sealStateBlob(shape, sequences.length(sequence), blob);
 }
 
@@ -213,6 +257,7 @@ void Session::restore(bamba_sequence sequence, std::span<const std::byte> bytes)
   const std::byte *in = states.restore(BAMBA_RT_STATE_SLOT, sequence, blob.payload.data());
   for (int32_t page : sequences.pages(sequence))
     in = states.restore(BAMBA_RT_STATE_PAGE, static_cast<uint32_t>(page), in);
+  device->finish(); // the caller's bytes are not needed any more
   sequences.setLength(sequence, blob.tokens);
   sequences.setDirty(sequence, true);
 }

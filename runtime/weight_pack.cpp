@@ -27,11 +27,13 @@ template <typename From, typename To> void convert(const std::byte *data, uint64
       out[i] = fromF32<To>(toF32(load<From>(data, index + i)));
 }
 
-/// `count` elements of a source from `index` on, in row-major order.
+/// `count` elements of a source from `index` on, in row-major order; at most a row of a tile.
 template <typename To> void read(const WeightSource &source, uint64_t index, uint64_t count, To *out) {
   if (!source.data) {
+    float numbers[tileCols];
+    source.random.generate(index, count, numbers);
     for (uint64_t i = 0; i < count; ++i)
-      out[i] = fromF32<To>(source.random(index + i));
+      out[i] = fromF32<To>(numbers[i]);
     return;
   }
   switch (source.dtype) {
@@ -44,56 +46,73 @@ template <typename To> void read(const WeightSource &source, uint64_t index, uin
   }
 }
 
-/// The stacked sources as one matrix: finds the source of a row. Rows are asked for in rising order.
+/// The sources as one matrix, one below the other or taking turns row by row. Rows are asked for in rising order.
 class StackedRows {
 public:
-  StackedRows(std::span<const WeightSource> sources, uint64_t cols) : sources(sources), cols(cols) {}
+  StackedRows(const bamba_rt_weight &weight, std::span<const WeightSource> sources)
+      : sources(sources), cols(weight.cols), interleaved(weight.flags & BAMBA_RT_WEIGHT_INTERLEAVE) {}
 
   template <typename To> void read(uint64_t row, uint64_t col, uint64_t count, To *out) {
+    auto [source, index] = find(row, col);
+    rt::read(*source, index, count, out);
+  }
+
+  struct Place {
+    const WeightSource *source;
+    uint64_t index; ///< of the element in the source
+  };
+
+  Place find(uint64_t row, uint64_t col) {
+    if (interleaved)
+      return {&sources[row % sources.size()], row / sources.size() * cols + col};
     if (row < first) // a new tile starts over at an earlier row
       first = source = 0;
     while (row - first >= sources[source].rows)
       first += sources[source++].rows;
-    rt::read(sources[source], (row - first) * cols + col, count, out);
+    return {&sources[source], (row - first) * cols + col};
   }
 
 private:
   std::span<const WeightSource> sources;
   uint64_t cols, first = 0;
   size_t source = 0;
+  bool interleaved;
 };
 
-/// Where elements stand in memory. Row-major is the layout with panels of one row.
+/// Where elements stand in memory. Row-major is the layout with panels of one row and groups of one column.
 struct Layout {
-  explicit Layout(const bamba_rt_weight &w)
+  /// Offsets count from element `first`.
+  explicit Layout(const bamba_rt_weight &w, uint64_t first = 0)
       : transposed(w.flags & BAMBA_RT_WEIGHT_TRANSPOSE), panel(w.panel ? w.panel : 1),
-        depth(transposed ? w.rows : w.cols) {}
+        group(w.panel ? w.panel_group : 1), rows(transposed ? w.cols : w.rows), cols(transposed ? w.rows : w.cols),
+        width(w.panel ? (cols + w.panel_align - 1) / w.panel_align * w.panel_align : cols), first(first) {}
 
-  /// The offset of row `r` and column `c` of the matrix that is stored, depth columns wide.
-  uint64_t offset(uint64_t r, uint64_t c) const { return (r / panel * depth + c) * panel + r % panel; }
+  /// The offset of row `r` and column `c` of the matrix that is stored.
+  uint64_t offset(uint64_t r, uint64_t c) const {
+    return (r / panel * (width / group) + c / group) * panel * group + r % panel * group + c % group - first;
+  }
 
   bool transposed;
-  uint64_t panel, depth;
+  uint64_t panel, group, rows, cols; ///< of the matrix that is stored
+  uint64_t width;                    ///< columns with padding
+  uint64_t first;
 };
 
+template <typename To> using Tile = To[tileRows][tileCols];
+
+/// A column of the tile is a run along a stored row.
 template <typename To>
-void store(const Layout &layout, const To (&tile)[tileRows][tileCols], uint64_t row, uint64_t rows, uint64_t col,
-           uint64_t cols, To *out) {
-  if (layout.transposed) {
-    // A column of the tile is a run along the stored rows, `panel` elements apart.
-    for (uint64_t c = 0; c < cols; ++c) {
-      To *to = out + layout.offset(col + c, row);
-      for (uint64_t r = 0; r < rows; ++r)
-        to[r * layout.panel] = tile[r][c];
-    }
-    return;
-  }
-  if (layout.panel == 1) {
+void storeTransposed(const Layout &layout, const Tile<To> &tile, uint64_t row, uint64_t rows, uint64_t col,
+                     uint64_t cols, To *out) {
+  for (uint64_t c = 0; c < cols; ++c)
     for (uint64_t r = 0; r < rows; ++r)
-      std::memcpy(out + layout.offset(row + r, col), tile[r], cols * sizeof(To));
-    return;
-  }
-  // Rows of one panel stand side by side: fill them column by column.
+      out[layout.offset(col + c, row + r)] = tile[r][c];
+}
+
+/// Rows of one panel stand side by side: fill them column by column.
+template <typename To>
+void storePanels(const Layout &layout, const Tile<To> &tile, uint64_t row, uint64_t rows, uint64_t col, uint64_t cols,
+                 To *out) {
   for (uint64_t r = 0; r < rows;) {
     uint64_t run = std::min(rows - r, layout.panel - (row + r) % layout.panel);
     To *to = out + layout.offset(row + r, col);
@@ -104,12 +123,72 @@ void store(const Layout &layout, const To (&tile)[tileRows][tileCols], uint64_t 
   }
 }
 
+/// Groups of columns stay together: a row of the tile is cut into them. `col` is a multiple of the group.
 template <typename To>
-void pack(const bamba_rt_weight &weight, std::span<const WeightSource> sources, uint64_t begin, uint64_t end, To *out) {
-  Layout layout(weight);
-  StackedRows matrix(sources, weight.cols);
-  To tile[tileRows][tileCols];
-  for (uint64_t row = begin; row < end; row += tileRows) {
+void storeGroups(const Layout &layout, const Tile<To> &tile, uint64_t row, uint64_t rows, uint64_t col, uint64_t cols,
+                 To *out) {
+  uint64_t stride = layout.panel * layout.group;
+  for (uint64_t r = 0; r < rows; ++r) {
+    To *to = out + layout.offset(row + r, col);
+    for (uint64_t c = 0; c < cols; c += layout.group, to += stride)
+      std::memcpy(to, &tile[r][c], std::min(layout.group, cols - c) * sizeof(To));
+  }
+}
+
+template <typename To>
+void store(const Layout &layout, const Tile<To> &tile, uint64_t row, uint64_t rows, uint64_t col, uint64_t cols,
+           To *out) {
+  if (layout.transposed)
+    return storeTransposed(layout, tile, row, rows, col, cols, out);
+  if (layout.group > 1 && tileCols % layout.group == 0)
+    return storeGroups(layout, tile, row, rows, col, cols, out);
+  if (layout.group > 1) {
+    for (uint64_t r = 0; r < rows; ++r)
+      for (uint64_t c = 0; c < cols; ++c)
+        out[layout.offset(row + r, col + c)] = tile[r][c];
+    return;
+  }
+  if (layout.panel > 1)
+    return storePanels(layout, tile, row, rows, col, cols, out);
+  for (uint64_t r = 0; r < rows; ++r)
+    std::memcpy(out + layout.offset(row + r, col), tile[r], cols * sizeof(To));
+}
+
+/// Core matrices, panels of 8 rows by groups of 8 columns, of a checkpoint of the same 2-byte type: 16 bytes at a time
+/// from each of 8 rows, written out in order. The columns are whole groups. Returns the first row that is left.
+template <typename To>
+uint64_t packCoreMatrices(const Layout &layout, StackedRows &matrix, bamba_rt_dtype dtype, uint64_t begin, uint64_t end,
+                          To *out) {
+  constexpr uint64_t size = 8;
+  constexpr size_t line = size * sizeof(To);
+  uint64_t row = begin;
+  for (; row + size <= end; row += size) {
+    const std::byte *from[size];
+    for (uint64_t r = 0; r < size; ++r) {
+      auto [source, index] = matrix.find(row + r, 0);
+      if (!source->data || source->dtype != dtype)
+        return row;
+      from[r] = source->data + index * sizeof(To);
+    }
+    auto *to = reinterpret_cast<std::byte *>(out + layout.offset(row, 0));
+    for (uint64_t at = 0; at < layout.cols * sizeof(To); at += line)
+      for (uint64_t r = 0; r < size; ++r, to += line)
+        std::memcpy(to, from[r] + at, line);
+  }
+  return row;
+}
+
+template <typename To>
+void pack(const bamba_rt_weight &weight, std::span<const WeightSource> sources, uint64_t begin, uint64_t end,
+          uint64_t first, To *out) {
+  Layout layout(weight, first);
+  StackedRows matrix(weight, sources);
+  uint64_t row = begin;
+  if (sizeof(To) == 2 && !layout.transposed && layout.panel == 8 && layout.group == 8 && layout.cols % 8 == 0 &&
+      begin % 8 == 0)
+    row = packCoreMatrices(layout, matrix, static_cast<bamba_rt_dtype>(weight.dtype), begin, end, out);
+  Tile<To> tile;
+  for (; row < end; row += tileRows) {
     uint64_t rows = std::min(tileRows, end - row);
     for (uint64_t col = 0; col < weight.cols; col += tileCols) {
       uint64_t cols = std::min(tileCols, weight.cols - col);
@@ -123,29 +202,46 @@ void pack(const bamba_rt_weight &weight, std::span<const WeightSource> sources, 
 } // namespace
 
 uint64_t packedBytes(const bamba_rt_weight &weight) {
-  bool transposed = weight.flags & BAMBA_RT_WEIGHT_TRANSPOSE;
-  uint64_t rows = transposed ? weight.cols : weight.rows, cols = transposed ? weight.rows : weight.cols;
-  uint64_t panel = weight.panel ? weight.panel : 1;
-  uint64_t padded = checkedMul(rows / panel + (rows % panel != 0), panel, weight.name);
-  return checkedMul(checkedMul(padded, cols, weight.name), elementBytes(weight.dtype), weight.name);
+  Layout layout(weight);
+  uint64_t panels = layout.rows / layout.panel + (layout.rows % layout.panel != 0);
+  uint64_t padded = checkedMul(panels, layout.panel, weight.name);
+  if (layout.width < layout.cols) // rounding up has wrapped around
+    checkedAdd(layout.cols, weight.panel_align, weight.name);
+  return checkedMul(checkedMul(padded, layout.width, weight.name), elementBytes(weight.dtype), weight.name);
 }
 
-uint64_t rowsPerTask(const bamba_rt_weight &weight) {
-  constexpr uint64_t taskBytes = uint64_t{1} << 20;
-  uint64_t rows = taskBytes / std::max<uint64_t>(weight.cols * elementBytes(weight.dtype), 1);
+bool hasPadding(const bamba_rt_weight &weight) {
+  Layout layout(weight);
+  return layout.rows % layout.panel != 0 || layout.width != layout.cols;
+}
+
+uint64_t rowsPerTask(const bamba_rt_weight &weight, uint64_t bytes) {
+  uint64_t rows = bytes / std::max<uint64_t>(Layout(weight).width * elementBytes(weight.dtype), 1);
   uint64_t granule = std::max<uint64_t>(weight.panel, tileRows);
+  if (weight.panel) // whole panels, whatever their size
+    granule = (granule + weight.panel - 1) / weight.panel * weight.panel;
   return std::max(rows / granule * granule, granule);
+}
+
+ByteRange packedRange(const bamba_rt_weight &weight, uint64_t begin, uint64_t end) {
+  Layout layout(weight);
+  if (layout.transposed)
+    return {0, weight.bytes};
+  uint64_t rowBytes = layout.width * elementBytes(weight.dtype);
+  uint64_t last = (end + layout.panel - 1) / layout.panel * layout.panel;
+  return {begin / layout.panel * layout.panel * rowBytes, last * rowBytes};
 }
 
 void packRows(const bamba_rt_weight &weight, std::span<const WeightSource> sources, uint64_t begin, uint64_t end,
               std::byte *out) {
+  uint64_t first = packedRange(weight, begin, end).begin / elementBytes(weight.dtype);
   switch (weight.dtype) {
   case BAMBA_RT_BF16:
-    return pack(weight, sources, begin, end, reinterpret_cast<Bf16 *>(out));
+    return pack(weight, sources, begin, end, first, reinterpret_cast<Bf16 *>(out));
   case BAMBA_RT_F16:
-    return pack(weight, sources, begin, end, reinterpret_cast<F16 *>(out));
+    return pack(weight, sources, begin, end, first, reinterpret_cast<F16 *>(out));
   default:
-    return pack(weight, sources, begin, end, reinterpret_cast<float *>(out));
+    return pack(weight, sources, begin, end, first, reinterpret_cast<float *>(out));
   }
 }
 

@@ -1,10 +1,13 @@
 """The lit suites: every folder of tests/ that holds .mlir, .test or *_test.py files, each with its RUN lines.
 
 Parameters: --param property_cases=N sets how many random models the property test draws.
-Features:   avx2, avx512f (of this processor), sanitize (a build with sanitizers).
+Features:   avx2, avx512f (of this processor), sanitize (a build with sanitizers), nvrtc (CUDA targets can be compiled
+            for), gpu (a CUDA device).
 """
 
+import glob
 import os
+import shutil
 import subprocess
 
 import lit.formats
@@ -42,7 +45,29 @@ def sanitizer_runtime():
     lit_config.fatal(f"{config.cxx} has no shared AddressSanitizer runtime")
 
 
+def has_nvrtc():
+    """Whether bambac finds NVRTC: the folders are those of codegen/cuda/Nvrtc.cpp."""
+    homes = [os.environ.get("CUDA_HOME"), os.environ.get("CUDA_PATH"), "/usr/local/cuda"]
+    folders = [os.path.join(home, "lib64") for home in homes if home]
+    folders += [os.path.join(config.bambac_build, "lib", "bambac", "cuda"), "/usr/lib/x86_64-linux-gnu"]
+    if any(glob.glob(os.path.join(folder, "libnvrtc.so*")) for folder in folders):
+        return True
+    lit_config.note(f"no NVRTC in {', '.join(folders)}: tests that compile for CUDA are skipped; see cmake/fetch-nvrtc.sh")
+    return False
+
+
+def has_gpu():
+    return os.path.exists("/dev/nvidia0") or shutil.which("nvidia-smi") is not None
+
+
 config.available_features |= processor_features()
+if has_nvrtc():
+    config.available_features.add("nvrtc")
+    for variable in ("CUDA_HOME", "CUDA_PATH"):
+        if variable in os.environ:
+            config.environment[variable] = os.environ[variable]
+if has_gpu():
+    config.available_features.add("gpu")
 python = config.python
 if config.sanitize:
     config.available_features.add("sanitize")

@@ -1,6 +1,7 @@
 #include "codegen/plan/EmitTables.h"
 
 #include "codegen/plan/TableBuilder.h"
+#include "llvm/IR/Constants.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/TargetSelect.h"
@@ -17,17 +18,23 @@ static_assert(static_cast<int>(EntryKind::Prefill) == BAMBA_RT_PREFILL);
 static_assert(static_cast<int>(EntryKind::Score) == BAMBA_RT_SCORE);
 static_assert(static_cast<int>(StateKind::Slot) == BAMBA_RT_STATE_SLOT);
 static_assert(static_cast<int>(StateKind::Page) == BAMBA_RT_STATE_PAGE);
+static_assert(static_cast<int>(Device::Cpu) == BAMBA_RT_CPU);
+static_assert(static_cast<int>(Device::Cuda) == BAMBA_RT_CUDA);
 
 namespace {
 
-/// Makes the tables one by one; what refers to another table by index is flattened on the way.
+/// Makes the tables of one model one by one; what refers to another table by index is flattened on the way.
 class Tables {
 public:
   Tables(const Plan &plan, llvm::Module &module) : plan(plan), module(module), build(module) {}
 
-  void emit(StringRef metadata);
+  /// The address of the model.
+  Constant *emit(StringRef metadata);
 
 private:
+  Constant *cpuFunction(const PlanKernel &kernel);
+  Constant *cudaKernel(const PlanKernel &kernel);
+  Constant *param(const bamba_rt_param &param);
   void addEntries();
   void addKernels();
   void addWeights();
@@ -72,17 +79,52 @@ void Tables::addEntries() {
   }
 }
 
-void Tables::addKernels() {
-  using T = bamba_rt_kernel;
+Constant *Tables::cpuFunction(const PlanKernel &kernel) {
   llvm::LLVMContext &context = module.getContext();
   auto *pointer = llvm::PointerType::get(context, 0);
+  if (kernel.code.cuda)
+    return llvm::ConstantPointerNull::get(pointer);
   auto *type = llvm::FunctionType::get(llvm::Type::getVoidTy(context),
                                        {pointer, pointer, llvm::Type::getInt64Ty(context)}, /*isVarArg=*/false);
+  return build.function(kernel.name, type);
+}
+
+Constant *Tables::param(const bamba_rt_param &param) {
+  using T = bamba_rt_param;
+  return build.record<T>(
+      {BAMBAC_FIELD(T, kind, build.i32(param.kind)), BAMBAC_FIELD(T, arg, build.i32(param.arg)),
+       BAMBAC_FIELD(T, element_bytes, build.i32(param.element_bytes)), BAMBAC_FIELD(T, rank, build.i32(param.rank)),
+       BAMBAC_FIELD(T, swizzle_bytes, build.i32(param.swizzle_bytes)), BAMBAC_FIELD(T, dims, build.numbers(param.dims)),
+       BAMBAC_FIELD(T, box, build.numbers(param.box)), BAMBAC_FIELD(T, reserved, build.i32(0)),
+       BAMBAC_FIELD(T, strides, build.numbers(param.strides))});
+}
+
+Constant *Tables::cudaKernel(const PlanKernel &kernel) {
+  if (!kernel.code.cuda)
+    return build.array("cuda", {});
+  const CudaCode &code = *kernel.code.cuda;
+  SmallVector<Constant *> params;
+  for (const bamba_rt_param &item : code.params)
+    params.push_back(param(item));
+  using T = bamba_rt_cuda_kernel;
+  return build.array(
+      "cuda",
+      build.record<T>(
+          {BAMBAC_FIELD(T, cubin, build.blob("cubin", code.cubin)),
+           BAMBAC_FIELD(T, cubin_bytes, build.i64(code.cubin.size())), BAMBAC_FIELD(T, grid, build.numbers(code.grid)),
+           BAMBAC_FIELD(T, threads, build.i32(code.threads)), BAMBAC_FIELD(T, cluster, build.i32(code.cluster)),
+           BAMBAC_FIELD(T, shared_bytes, build.i32(code.sharedBytes)),
+           BAMBAC_FIELD(T, dependent, build.i32(code.dependent)), BAMBAC_FIELD(T, num_params, build.i32(params.size())),
+           BAMBAC_FIELD(T, params, build.array("params", params))}));
+}
+
+void Tables::addKernels() {
+  using T = bamba_rt_kernel;
   for (const PlanKernel &kernel : plan.kernels)
-    kernels.push_back(build.record<T>({BAMBAC_FIELD(T, name, build.string(kernel.name)),
-                                       BAMBAC_FIELD(T, schedule, build.string(kernel.schedule)),
-                                       BAMBAC_FIELD(T, cpu, build.function(kernel.name, type)),
-                                       BAMBAC_FIELD(T, scratch_bytes, build.i64(kernel.code.scratchBytes))}));
+    kernels.push_back(build.record<T>(
+        {BAMBAC_FIELD(T, name, build.string(kernel.name)), BAMBAC_FIELD(T, schedule, build.string(kernel.schedule)),
+         BAMBAC_FIELD(T, cpu, cpuFunction(kernel)), BAMBAC_FIELD(T, cuda, cudaKernel(kernel)),
+         BAMBAC_FIELD(T, scratch_bytes, build.i64(kernel.code.scratchBytes))}));
 }
 
 void Tables::addSource(const PlanSource &source) {
@@ -90,18 +132,21 @@ void Tables::addSource(const PlanSource &source) {
   sources.push_back(
       build.record<T>({BAMBAC_FIELD(T, name, build.string(source.name)),
                        BAMBAC_FIELD(T, rank, build.i32(source.shape.size())), BAMBAC_FIELD(T, reserved, build.i32(0)),
-                       BAMBAC_FIELD(T, shape, build.numbers(source.shape, std::extent_v<decltype(T::shape)>))}));
+                       BAMBAC_FIELD(T, shape, build.numbers<std::extent_v<decltype(T::shape)>>(source.shape))}));
 }
 
 void Tables::addWeights() {
   using T = bamba_rt_weight;
   for (const PlanWeight &weight : plan.weights) {
-    uint32_t flags = weight.transposed ? BAMBA_RT_WEIGHT_TRANSPOSE : 0;
+    uint32_t flags =
+        (weight.transposed ? BAMBA_RT_WEIGHT_TRANSPOSE : 0) | (weight.interleaved ? BAMBA_RT_WEIGHT_INTERLEAVE : 0);
     weights.push_back(build.record<T>(
         {BAMBAC_FIELD(T, name, build.string(weight.name)), BAMBAC_FIELD(T, dtype, build.i32(weight.dtype)),
          BAMBAC_FIELD(T, panel, build.i32(weight.panel)), BAMBAC_FIELD(T, flags, build.i32(flags)),
          BAMBAC_FIELD(T, num_sources, build.i32(weight.sources.size())),
-         BAMBAC_FIELD(T, first_source, build.i32(sources.size())), BAMBAC_FIELD(T, reserved, build.i32(0)),
+         BAMBAC_FIELD(T, first_source, build.i32(sources.size())),
+         BAMBAC_FIELD(T, panel_group, build.i32(weight.panelGroup)),
+         BAMBAC_FIELD(T, panel_align, build.i32(weight.panelAlign)), BAMBAC_FIELD(T, reserved, build.i32(0)),
          BAMBAC_FIELD(T, rows, build.i64(weight.rows)), BAMBAC_FIELD(T, cols, build.i64(weight.cols)),
          BAMBAC_FIELD(T, bytes, build.i64(weight.bytes))}));
     for (const PlanSource &source : weight.sources)
@@ -123,14 +168,26 @@ void Tables::addFeatures() {
     features.push_back(build.string(feature));
 }
 
-void Tables::emit(StringRef metadata) {
+/// "sm_90a" -> 90.
+static uint32_t computeOf(const Plan &plan) {
+  uint32_t compute = 0;
+  if (plan.device == Device::Cuda)
+    StringRef(plan.arch).drop_front(strlen("sm_")).rtrim('a').getAsInteger(10, compute);
+  return compute;
+}
+
+Constant *Tables::emit(StringRef metadata) {
   addEntries();
   addKernels();
   addWeights();
   addStates();
   addFeatures();
   using T = bamba_rt_model;
-  Constant *model = build.record<T>({BAMBAC_FIELD(T, abi_version, build.i32(BAMBA_RT_ABI_VERSION)),
+  bool isExact = plan.device == Device::Cuda && StringRef(plan.arch).ends_with("a");
+  Constant *model = build.record<T>({BAMBAC_FIELD(T, target, build.string(plan.target)),
+                                     BAMBAC_FIELD(T, device, build.i32(static_cast<uint32_t>(plan.device))),
+                                     BAMBAC_FIELD(T, compute, build.i32(computeOf(plan))),
+                                     BAMBAC_FIELD(T, exact, build.i32(isExact)),
                                      BAMBAC_FIELD(T, vocab_size, build.i32(plan.vocabSize)),
                                      BAMBAC_FIELD(T, max_batch, build.i32(plan.maxBatch)),
                                      BAMBAC_FIELD(T, max_context, build.i32(plan.maxContext)),
@@ -156,8 +213,25 @@ void Tables::emit(StringRef metadata) {
                                      BAMBAC_FIELD(T, weights, build.array("weights", weights)),
                                      BAMBAC_FIELD(T, sources, build.array("sources", sources)),
                                      BAMBAC_FIELD(T, states, build.array("states", states))});
-  auto *table = new llvm::GlobalVariable(module, model->getType(), /*isConstant=*/true,
-                                         llvm::GlobalValue::ExternalLinkage, model, "bamba_rt_model_table");
+  return build.array("model", model);
+}
+
+/// The library's one exported table, with a model for each plan.
+static void emitLibrary(ArrayRef<Plan> plans, const CompilerInfo &compiler, llvm::Module &module) {
+  TableBuilder build(module);
+  SmallVector<Constant *> models;
+  SmallVector<std::string> metadata;
+  for (const Plan &plan : plans) {
+    metadata.push_back(makeMetadata(plan, compiler));
+    models.push_back(Tables(plan, module).emit(metadata.back()));
+  }
+  using T = bamba_rt_library;
+  Constant *library = build.record<T>({BAMBAC_FIELD(T, abi_version, build.i32(BAMBA_RT_ABI_VERSION)),
+                                       BAMBAC_FIELD(T, num_models, build.i32(models.size())),
+                                       BAMBAC_FIELD(T, models, build.array("models", models)),
+                                       BAMBAC_FIELD(T, metadata, build.string(joinMetadata(metadata)))});
+  auto *table = new llvm::GlobalVariable(module, library->getType(), /*isConstant=*/true,
+                                         llvm::GlobalValue::ExternalLinkage, library, "bamba_rt_library_table");
   table->setVisibility(llvm::GlobalValue::HiddenVisibility);
 }
 
@@ -174,7 +248,7 @@ static llvm::Expected<std::unique_ptr<llvm::TargetMachine>> makeTargetMachine() 
       target->createTargetMachine(triple, /*CPU=*/"", /*Features=*/"", llvm::TargetOptions(), llvm::Reloc::PIC_));
 }
 
-llvm::Expected<SmallVector<char, 0>> codegen::emitTables(const Plan &plan, StringRef metadata) {
+llvm::Expected<SmallVector<char, 0>> codegen::emitTables(ArrayRef<Plan> plans, const CompilerInfo &compiler) {
   llvm::Expected<std::unique_ptr<llvm::TargetMachine>> machine = makeTargetMachine();
   if (!machine)
     return machine.takeError();
@@ -182,7 +256,7 @@ llvm::Expected<SmallVector<char, 0>> codegen::emitTables(const Plan &plan, Strin
   llvm::Module module("tables", context);
   module.setTargetTriple((*machine)->getTargetTriple());
   module.setDataLayout((*machine)->createDataLayout());
-  Tables(plan, module).emit(metadata);
+  emitLibrary(plans, compiler, module);
 
   SmallVector<char, 0> object;
   llvm::raw_svector_ostream stream(object);

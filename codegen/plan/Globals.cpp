@@ -78,6 +78,7 @@ LogicalResult Globals::addWeight(GlobalOp global) {
   weight.dtype = *dtype;
   weight.shape = toUnsigned(type.getShape());
   weight.transposed = global->hasAttr(attr::kTranspose);
+  weight.interleaved = global->hasAttr(attr::kInterleave);
   if (failed(stackSources(global, sources, weight)))
     return failure();
   uint64_t rows = weight.transposed ? weight.cols : weight.rows, cols = weight.transposed ? weight.rows : weight.cols;
@@ -85,11 +86,15 @@ LogicalResult Globals::addWeight(GlobalOp global) {
   if (weight.shape.front() != rows || typeCols != cols)
     return global.emitError() << "expected the weight '" << global.getSymName() << "' of " << rows << " rows and "
                               << cols << " columns, as its sources say, found " << type;
-  if (auto panel = dyn_cast_or_null<PanelAttr>(type.getEncoding()))
+  if (auto panel = dyn_cast_or_null<PanelAttr>(type.getEncoding())) {
     weight.panel = panel.getSize();
-  else if (type.getEncoding())
+    weight.panelGroup = panel.getGroup();
+    weight.panelAlign = panel.getAlign();
+  } else if (type.getEncoding()) {
     return global.emitError() << "expected the encoding #bamba.panel or none, found " << type.getEncoding();
-  weight.bytes = llvm::alignTo(rows, std::max<uint64_t>(weight.panel, 1)) * cols * bytesOf(*dtype);
+  }
+  weight.bytes = llvm::alignTo(rows, std::max<uint64_t>(weight.panel, 1)) * llvm::alignTo(cols, weight.panelAlign) *
+                 bytesOf(*dtype);
   places[global.getSymNameAttr()] = {BAMBA_RT_SPACE_WEIGHT, static_cast<uint32_t>(plan.weights.size()), 0};
   plan.weights.push_back(std::move(weight));
   return success();

@@ -1,5 +1,6 @@
 #include "codegen/plan/Metadata.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 
@@ -44,6 +45,9 @@ static Object describe(const PlanWeight &weight) {
                 {"dtype", nameOf(weight.dtype)},
                 {"shape", sizes(weight.shape)},
                 {"panel", weight.panel},
+                {"panel_group", weight.panelGroup},
+                {"panel_align", weight.panelAlign},
+                {"interleaved", weight.interleaved},
                 {"bytes", weight.bytes},
                 {"sources", list(weight.sources, [](const PlanSource &source) { return describe(source); })}};
 }
@@ -56,18 +60,38 @@ static Object describe(const PlanState &state) {
                 {"bytes", state.itemBytes}};
 }
 
+static Object describe(const PlanCost &cost) {
+  return Object{{"weight_bytes", cost.weights},         {"state_bytes", cost.states},
+                {"activation_bytes", cost.activations}, {"flops", cost.flops},
+                {"context_bytes", cost.contextBytes},   {"context_flops", cost.contextFlops}};
+}
+
 static Object describe(const PlanKernel &kernel, StringRef target) {
-  return Object{{"name", kernel.name},
+  Object object{{"name", kernel.name},
                 {"target", target},
                 {"count", kernel.count},
                 {"schedule", kernel.schedule},
                 {"scratch_bytes", kernel.code.scratchBytes},
-                {"workgroups", kernel.code.numWorkgroups}};
+                {"cost", describe(kernel.cost)}};
+  if (!kernel.code.cuda) {
+    object["workgroups"] = kernel.code.numWorkgroups;
+    return object;
+  }
+  const CudaCode &code = *kernel.code.cuda;
+  object["grid"] = Array{code.grid[0], code.grid[1], code.grid[2]};
+  object["threads"] = code.threads;
+  object["cluster"] = code.cluster;
+  object["registers"] = code.registers;
+  object["shared_bytes"] = code.sharedBytes + code.staticSharedBytes;
+  object["spill_bytes"] = code.spillBytes;
+  object["code_bytes"] = code.cubin.size();
+  return object;
 }
 
 static Object describeTarget(const Plan &plan) {
   return Object{{"name", plan.target},
-                {"cpu", plan.arch},
+                {"device", stringifyDevice(plan.device)},
+                {plan.device == Device::Cpu ? "cpu" : "arch", plan.arch},
                 {"features", list(plan.features, [](const std::string &name) { return name; })}};
 }
 
@@ -102,7 +126,7 @@ std::string codegen::makeMetadata(const Plan &plan, const CompilerInfo &compiler
       {"compiler", Object{{"name", "bambac"}, {"version", compiler.version}, {"flags", compiler.flags}}},
       {"config", llvm::cantFail(llvm::json::parse(plan.config))}, // buildPlan has read it once
       {"dtype", nameOf(weightType(plan))},
-      {"targets", Array{describeTarget(plan)}},
+      {"target", describeTarget(plan)},
       {"limits", describeLimits(plan)},
       {"entry_points", list(plan.entries, each)},
       {"kernels", list(plan.kernels, [&](const PlanKernel &kernel) { return describe(kernel, plan.target); })},
@@ -110,4 +134,8 @@ std::string codegen::makeMetadata(const Plan &plan, const CompilerInfo &compiler
       {"states", list(plan.states, each)},
       {"memory", describeMemory(plan)}};
   return llvm::formatv("{0}", llvm::json::Value(std::move(metadata))).str();
+}
+
+std::string codegen::joinMetadata(ArrayRef<std::string> models) {
+  return "{\"models\":[" + llvm::join(models, ",") + "]}";
 }

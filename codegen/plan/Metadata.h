@@ -12,8 +12,11 @@ struct CompilerInfo {
   std::string flags; ///< the options that it ran with, as one line
 };
 
-/// The metadata of a library as one line of JSON.
+/// The metadata of one target's model as one line of JSON.
 std::string makeMetadata(const Plan &plan, const CompilerInfo &compiler);
+
+/// The metadata of a library of such models: {"models":[...]}.
+std::string joinMetadata(ArrayRef<std::string> models);
 
 } // namespace bambac::codegen
 

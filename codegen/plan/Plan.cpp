@@ -49,8 +49,9 @@ static LogicalResult readModule(ModuleOp module, Plan &plan) {
     return module.emitError() << "expected '" << attr::kConfig
                               << "' to be JSON, found: " << llvm::toString(parsed.takeError());
   plan.config = config.getValue().str();
-  plan.target = stringifyDevice(target.getDevice()).str();
+  plan.device = target.getDevice();
   plan.arch = target.getArch().getValue().str();
+  plan.target = plan.device == Device::Cpu ? stringifyDevice(plan.device).str() : plan.arch;
   plan.features = splitFeatures(target.getFeatures().getValue());
   plan.maxContext = static_cast<uint32_t>(limits.getMaxContext());
   plan.prefillChunk = static_cast<uint32_t>(limits.getPrefillChunk());

@@ -7,16 +7,28 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "runtime/abi.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace bambac::codegen {
 
+/// The code of a kernel for a CUDA device, how it is launched, and what ptxas says of it.
+struct CudaCode {
+  std::string cubin;
+  uint32_t grid[3] = {1, 1, 1};
+  uint32_t threads = 1, cluster = 1, sharedBytes = 0;
+  bool dependent = false; ///< may be launched before its predecessor has ended
+  SmallVector<bamba_rt_param> params;
+  uint32_t registers = 0, staticSharedBytes = 0, spillBytes = 0;
+};
+
 /// What the code generator of a target says of a kernel that it has compiled.
 struct KernelCode {
   std::string name;
-  uint64_t numWorkgroups = 0;
-  uint64_t scratchBytes = 0; ///< of one workgroup
+  uint64_t numWorkgroups = 0; ///< 0 for CUDA
+  uint64_t scratchBytes = 0;  ///< of one workgroup; for CUDA of the workspace
+  std::optional<CudaCode> cuda;
 };
 
 /// Bytes and operations of one launch, or of all launches of an entry point: the numbers of #bamba.cost.
@@ -57,8 +69,8 @@ struct PlanWeight {
   std::string name;
   bamba_rt_dtype dtype = BAMBA_RT_F32;
   SmallVector<uint64_t> shape; ///< of the tensor that the kernels see, without padding
-  uint64_t panel = 0, rows = 0, cols = 0, bytes = 0;
-  bool transposed = false;
+  uint64_t panel = 0, panelGroup = 1, panelAlign = 1, rows = 0, cols = 0, bytes = 0;
+  bool transposed = false, interleaved = false;
   std::vector<PlanSource> sources;
 };
 
@@ -73,7 +85,9 @@ struct PlanState {
 
 struct Plan {
   std::string config; ///< JSON, as the module has it
-  std::string target, arch;
+  Device device = Device::Cpu;
+  std::string target;                ///< "cpu" or the CUDA architecture, "sm_90a"
+  std::string arch;                  ///< the processor by LLVM's name, or the CUDA architecture
   std::vector<std::string> features; ///< of the processor, by LLVM's names
   uint32_t vocabSize = 0;
   uint32_t maxBatch = 0; ///< of the largest decode entry

@@ -17,10 +17,12 @@ llvm::Constant *TableBuilder::i64(uint64_t value) {
   return llvm::ConstantInt::get(llvm::Type::getInt64Ty(module.getContext()), value);
 }
 
-llvm::Constant *TableBuilder::numbers(ArrayRef<uint64_t> values, size_t size) {
-  SmallVector<uint64_t> filled(values);
-  filled.resize(size);
-  return llvm::ConstantDataArray::get(module.getContext(), filled);
+llvm::Constant *TableBuilder::numbers(ArrayRef<uint32_t> values) {
+  return llvm::ConstantDataArray::get(module.getContext(), values);
+}
+
+llvm::Constant *TableBuilder::numbers(ArrayRef<uint64_t> values) {
+  return llvm::ConstantDataArray::get(module.getContext(), values);
 }
 
 llvm::GlobalVariable *TableBuilder::addConstant(StringRef name, llvm::Constant *value) {
@@ -34,6 +36,13 @@ llvm::Constant *TableBuilder::string(StringRef text) {
   llvm::GlobalVariable *global = addConstant("text", llvm::ConstantDataArray::getString(module.getContext(), text));
   // The tables' text is their own: the linker shall not merge it with equal strings of the runtime.
   global->setUnnamedAddr(llvm::GlobalValue::UnnamedAddr::None);
+  return global;
+}
+
+llvm::Constant *TableBuilder::blob(StringRef name, StringRef bytes) {
+  llvm::GlobalVariable *global =
+      addConstant(name, llvm::ConstantDataArray::getString(module.getContext(), bytes, /*AddNull=*/false));
+  global->setAlignment(llvm::Align(64));
   return global;
 }
 

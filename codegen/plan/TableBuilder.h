@@ -25,8 +25,17 @@ public:
 
   llvm::Constant *i32(uint64_t value);
   llvm::Constant *i64(uint64_t value);
-  /// An array of 64-bit numbers inside a struct, filled up with zeros.
-  llvm::Constant *numbers(ArrayRef<uint64_t> values, size_t size);
+  /// An array of numbers inside a struct.
+  llvm::Constant *numbers(ArrayRef<uint32_t> values);
+  llvm::Constant *numbers(ArrayRef<uint64_t> values);
+  /// The same of `size` numbers, filled up with zeros.
+  template <size_t size> llvm::Constant *numbers(ArrayRef<uint64_t> values) {
+    SmallVector<uint64_t> filled(values);
+    filled.resize(size);
+    return numbers(filled);
+  }
+  /// The address of bytes, aligned as the driver wants code.
+  llvm::Constant *blob(StringRef name, StringRef bytes);
   /// The address of a zero-terminated string.
   llvm::Constant *string(StringRef text);
   /// The address of a function of another object, visible in this library only.

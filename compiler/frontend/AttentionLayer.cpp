@@ -14,9 +14,9 @@ Value EntryBuilder::buildAttention(Value input) {
                           builder.getF64FloatAttr(config.ropeTheta))
         .getResult();
   };
-  Value query = rotate(linear(input, "self_attn.q_proj"));
-  Value key = rotate(linear(input, "self_attn.k_proj"));
-  Value value = linear(input, "self_attn.v_proj");
+  Value query = rotate(linear(input, "self_attn.q_proj", types.wide));
+  Value key = rotate(linear(input, "self_attn.k_proj", types.wide));
+  Value value = linear(input, "self_attn.v_proj", types.wide);
 
   // The new keys and values go first: a token attends to itself.
   Value keys = loadState("k_cache"), values = loadState("v_cache");
@@ -27,10 +27,10 @@ Value EntryBuilder::buildAttention(Value input) {
   double scale = 1.0 / std::sqrt(static_cast<double>(config.headDim));
   Value attended =
       AttentionOp::create(builder, loc, query, append.getNewKCache(), append.getNewVCache(), inputs.positions,
-                          inputs.pages, emptyLike(query, config.attentionHeads * config.headDim),
+                          inputs.pages, activations(query, config.attentionHeads * config.headDim),
                           builder.getF64FloatAttr(scale), TypeAttr::get(builder.getF32Type()))
           .getResult();
-  return linear(attended, "self_attn.o_proj");
+  return linear(attended, "self_attn.o_proj", types.wide);
 }
 
 } // namespace bambac

@@ -13,6 +13,8 @@ static constexpr int64_t kLargestChunk = 16384;
 static constexpr int64_t kLargestContext = int64_t(1) << 24;
 /// Rows of a prefill step come in groups of this many, which fit a register tile.
 static constexpr int64_t kRowGroup = 8;
+/// Tokens of the longest score step.
+static constexpr int64_t kLongestScore = 512;
 /// Bytes of the largest intermediate of a step.
 static constexpr uint64_t kLargestActivation = uint64_t(1) << 36;
 
@@ -67,13 +69,21 @@ SmallVector<int64_t> decodeBatches(const CompileLimits &limits) {
   return batches;
 }
 
-SmallVector<int64_t> prefillChunks(const CompileLimits &limits) {
+SmallVector<int64_t> prefillChunks(const CompileLimits &limits, int64_t least) {
   SmallVector<int64_t> chunks;
-  for (int64_t chunk = limits.prefillChunk; chunk >= kRowGroup; chunk /= 4) {
+  for (int64_t chunk = limits.prefillChunk; chunks.empty() || chunk >= least; chunk /= 4) {
     int64_t rounded = static_cast<int64_t>(alignTo(chunk, kRowGroup));
     if (chunks.empty() || rounded < chunks.back())
       chunks.push_back(rounded);
   }
+  return chunks;
+}
+
+SmallVector<int64_t> scoreChunks(ArrayRef<int64_t> prefillChunks) {
+  SmallVector<int64_t> chunks;
+  llvm::copy_if(prefillChunks, std::back_inserter(chunks), [](int64_t chunk) { return chunk <= kLongestScore; });
+  if (chunks.empty())
+    chunks.push_back(kLongestScore);
   return chunks;
 }
 

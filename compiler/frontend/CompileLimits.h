@@ -9,7 +9,7 @@
 
 namespace bambac {
 
-/// The type of matrices in memory; everything else is f32.
+/// The type of matrices or of states in memory.
 enum class WeightType { F32, BF16 };
 
 struct CompileLimits {
@@ -20,6 +20,8 @@ struct CompileLimits {
   int64_t prefillChunk = 128;
   int64_t pageTokens = 16;
   WeightType weightType = WeightType::BF16;
+  /// The type of the SSM state, which a step reads and writes whole, on CUDA; on a CPU it is f32.
+  WeightType stateType = WeightType::F32;
 };
 
 /// Fills in the defaults and fails where a limit is out of range or a step would need more memory than can be
@@ -30,9 +32,13 @@ llvm::Expected<CompileLimits> resolveLimits(CompileLimits limits, const ModelCon
 /// sequences runs in the smallest that fits, so that it does not compute many padding rows.
 llvm::SmallVector<int64_t> decodeBatches(const CompileLimits &limits);
 
-/// Lengths of the prefill and score entry points, longest first: the prefill chunk and quarters of it down to 8, for
-/// short prompts and the ends of long ones.
-llvm::SmallVector<int64_t> prefillChunks(const CompileLimits &limits);
+/// Lengths of the prefill entry points, longest first: the prefill chunk and quarters of it down to `least`, for short
+/// prompts and the ends of long ones.
+llvm::SmallVector<int64_t> prefillChunks(const CompileLimits &limits, int64_t least);
+
+/// Lengths of the score entry points: those of prefill up to 512 tokens, or 512. The logits of all tokens of a chunk
+/// would fill gigabytes otherwise.
+llvm::SmallVector<int64_t> scoreChunks(llvm::ArrayRef<int64_t> prefillChunks);
 
 } // namespace bambac
 

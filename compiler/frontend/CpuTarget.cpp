@@ -80,7 +80,7 @@ llvm::Expected<TargetAttr> makeCpuTarget(MLIRContext *context, StringRef name) {
   const Fusion fusions[] = {Fusion::Siblings, Fusion::Epilogue};
   return TargetAttr::get(context, Device::Cpu, StringAttr::get(context, processor.arch),
                          StringAttr::get(context, listFeatures(processor, wide)), /*vectorBits=*/wide ? 512 : 256,
-                         /*vectorRegisters=*/wide ? 32 : 16, processor.cacheBytes, fusions);
+                         /*vectorRegisters=*/wide ? 32 : 16, processor.cacheBytes, /*multiprocessors=*/0, fusions);
 }
 
 } // namespace bambac

@@ -9,9 +9,9 @@ using namespace mlir;
 namespace bambac {
 
 EntryBuilder::EntryBuilder(ModuleOp module, SymbolTable &symbols, const ModelConfig &config,
-                           const CompileLimits &limits, EntryAttr entry)
-    : module(module), symbols(symbols), config(config), limits(limits), entry(entry), builder(module.getContext()),
-      loc(builder.getUnknownLoc()) {}
+                           const CompileLimits &limits, const ElementTypes &types, EntryAttr entry)
+    : module(module), symbols(symbols), config(config), limits(limits), types(types), entry(entry),
+      builder(module.getContext()), loc(builder.getUnknownLoc()) {}
 
 void EntryBuilder::enter(const Twine &prefix) {
   scope = prefix.str();
@@ -30,13 +30,13 @@ func::FuncOp EntryBuilder::createFunction() {
   int64_t kept = entry.getKind() == EntryKind::Prefill ? batch : rows;
   int64_t pages = static_cast<int64_t>(llvm::divideCeil(*limits.maxContext, limits.pageTokens));
   auto tensorOf = [&](ArrayRef<int64_t> shape, Type element) { return RankedTensorType::get(shape, element); };
-  Type i32 = builder.getI32Type(), f32 = builder.getF32Type();
+  Type i32 = builder.getI32Type();
   const std::pair<StringRef, Type> arguments[] = {{"tokens", tensorOf({rows}, i32)},
                                                   {"positions", tensorOf({rows}, i32)},
                                                   {"slots", tensorOf({batch}, i32)},
                                                   {"counts", tensorOf({batch}, i32)},
                                                   {"pages", tensorOf({batch, pages}, i32)}};
-  const std::pair<StringRef, Type> results[] = {{"logits", tensorOf({kept, config.vocabSize}, f32)},
+  const std::pair<StringRef, Type> results[] = {{"logits", tensorOf({kept, config.vocabSize}, types.wide)},
                                                 {"greedy", tensorOf({kept}, i32)}};
   auto type = builder.getFunctionType(llvm::to_vector(llvm::make_second_range(arguments)),
                                       llvm::to_vector(llvm::make_second_range(results)));
@@ -66,8 +66,7 @@ SmallVector<Value> EntryBuilder::buildModel() {
   int64_t rows = entry.getBatch() * entry.getChunk();
   Value table = weight("embed_tokens");
   Value x =
-      EmbeddingOp::create(builder, loc, inputs.tokens, table, empty({rows, config.hiddenSize}, builder.getF32Type()))
-          .getResult();
+      EmbeddingOp::create(builder, loc, inputs.tokens, table, empty({rows, config.hiddenSize}, types.wide)).getResult();
   for (int64_t layer = 0; layer < config.numLayers; ++layer) {
     enter(inLayer(layer, ""));
     Value normed = norm(x, "input_layernorm");
@@ -76,10 +75,9 @@ SmallVector<Value> EntryBuilder::buildModel() {
   }
   enter("");
   if (entry.getKind() == EntryKind::Prefill)
-    x = LastTokenOp::create(builder, loc, x, inputs.counts,
-                            empty({entry.getBatch(), config.hiddenSize}, builder.getF32Type()))
+    x = LastTokenOp::create(builder, loc, x, inputs.counts, empty({entry.getBatch(), config.hiddenSize}, types.wide))
             .getResult();
-  Value logits = linear(norm(x, "final_layernorm"), "lm_head");
+  Value logits = linear(norm(x, "final_layernorm"), "lm_head", types.wide);
   int64_t kept = cast<RankedTensorType>(logits.getType()).getDimSize(0);
   Value greedy = ArgmaxOp::create(builder, loc, logits, empty({kept}, builder.getI32Type())).getResult();
   return {logits, greedy};
@@ -89,7 +87,7 @@ Value EntryBuilder::buildMlp(Value input) {
   Value gate = linear(input, "feed_forward.gate_proj");
   Value up = linear(input, "feed_forward.up_proj");
   Value hidden = SwigluOp::create(builder, loc, gate, up, emptyLike(input, config.intermediateSize)).getResult();
-  return linear(hidden, "feed_forward.down_proj");
+  return linear(hidden, "feed_forward.down_proj", types.wide);
 }
 
 ml_program::GlobalOp EntryBuilder::findGlobal(StringRef name) {
@@ -127,6 +125,10 @@ Value EntryBuilder::emptyLike(Value like, int64_t width) {
   return empty({type.getDimSize(0), width}, type.getElementType());
 }
 
+Value EntryBuilder::activations(Value like, int64_t width) {
+  return empty({cast<RankedTensorType>(like.getType()).getDimSize(0), width}, types.activation);
+}
+
 Value EntryBuilder::columns(Value matrix, int64_t offset, int64_t count) {
   int64_t rows = cast<RankedTensorType>(matrix.getType()).getDimSize(0);
   auto index = [&](int64_t value) { return OpFoldResult(builder.getIndexAttr(value)); };
@@ -135,15 +137,17 @@ Value EntryBuilder::columns(Value matrix, int64_t offset, int64_t count) {
 }
 
 Value EntryBuilder::norm(Value input, StringRef weightName) {
-  Value scale = weight(weightName), init = emptyLike(input, config.hiddenSize);
+  int64_t rows = cast<RankedTensorType>(input.getType()).getDimSize(0);
+  Value scale = weight(weightName), init = empty({rows, config.hiddenSize}, types.activation);
   return RmsNormOp::create(builder, loc, input, scale, init, builder.getF64FloatAttr(config.rmsNormEps)).getResult();
 }
 
-Value EntryBuilder::linear(Value input, StringRef name) {
+Value EntryBuilder::linear(Value input, StringRef name, Type element) {
   Value matrix = weight(name), bias = optionalWeight((name + ".bias").str());
+  int64_t rows = cast<RankedTensorType>(input.getType()).getDimSize(0);
   int64_t outputs = cast<RankedTensorType>(matrix.getType()).getDimSize(0);
-  return LinearOp::create(builder, loc, input, matrix, emptyLike(input, outputs), bias, builder.getF32Type())
-      .getResult();
+  Value init = empty({rows, outputs}, element ? element : types.activation);
+  return LinearOp::create(builder, loc, input, matrix, init, bias, builder.getF32Type()).getResult();
 }
 
 Value EntryBuilder::add(Value lhs, Value rhs) {

@@ -2,7 +2,7 @@
 #ifndef BAMBAC_COMPILER_FRONTEND_ENTRYBUILDER_H
 #define BAMBAC_COMPILER_FRONTEND_ENTRYBUILDER_H
 
-#include "compiler/frontend/CompileLimits.h"
+#include "compiler/frontend/ElementTypes.h"
 #include "dialects/bamba/Bamba.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
@@ -16,12 +16,12 @@ struct EntryInputs {
   Value tokens, positions, slots, counts, pages;
 };
 
-/// Builds one entry point. The layers are methods, each kind in a file of its own (MambaLayer.cpp, ...); they take and
-/// return activations [rows, width] in f32.
+/// Builds one entry point. The layers are methods, each kind in a file of its own (MambaLayer.cpp, ...); they take
+/// activations [rows, width] and return what is added to the residual stream.
 class EntryBuilder {
 public:
   EntryBuilder(ModuleOp module, SymbolTable &symbols, const ModelConfig &config, const CompileLimits &limits,
-               EntryAttr entry);
+               const ElementTypes &types, EntryAttr entry);
 
   /// Adds the function to the module.
   func::FuncOp build();
@@ -47,11 +47,13 @@ private:
   Value empty(ArrayRef<int64_t> shape, Type element);
   /// A destination [rows of `like`, width].
   Value emptyLike(Value like, int64_t width);
+  /// The same for what a tensor core multiplies next.
+  Value activations(Value like, int64_t width);
   /// `count` columns of a matrix from `offset` on.
   Value columns(Value matrix, int64_t offset, int64_t count);
   Value norm(Value input, StringRef weightName);
-  /// A linear with the bias that its weight may have.
-  Value linear(Value input, StringRef name);
+  /// A linear with the bias that its weight may have, its result an activation or of the type `element`.
+  Value linear(Value input, StringRef name, Type element = {});
   Value add(Value lhs, Value rhs);
 
   /// From here on, names are inside `prefix`.
@@ -61,6 +63,7 @@ private:
   SymbolTable &symbols;
   const ModelConfig &config;
   const CompileLimits &limits;
+  const ElementTypes &types;
   EntryAttr entry;
   OpBuilder builder;
   Location loc;

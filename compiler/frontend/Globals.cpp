@@ -13,10 +13,8 @@ namespace {
 /// Declares globals, those of one layer after another.
 class GlobalBuilder {
 public:
-  GlobalBuilder(ModuleOp module, const ModelConfig &config, const CompileLimits &limits)
-      : builder(OpBuilder::atBlockEnd(module.getBody())), config(config), limits(limits) {
-    matrixType = limits.weightType == WeightType::BF16 ? Type(builder.getBF16Type()) : builder.getF32Type();
-  }
+  GlobalBuilder(ModuleOp module, const ModelConfig &config, const CompileLimits &limits, const ElementTypes &types)
+      : builder(OpBuilder::atBlockEnd(module.getBody())), config(config), limits(limits), types(types) {}
 
   void declareModel();
 
@@ -32,12 +30,12 @@ private:
   void vector(StringRef name, int64_t size, StringRef suffix = ".weight");
   void weight(const Twine &name, ArrayRef<int64_t> shape, Type element, const Twine &source,
               ArrayRef<int64_t> sourceShape, bool transpose = false);
-  void state(StringRef name, StateKind kind, ArrayRef<int64_t> itemShape);
+  void state(StringRef name, StateKind kind, ArrayRef<int64_t> itemShape, Type element);
 
   OpBuilder builder;
   const ModelConfig &config;
   const CompileLimits &limits;
-  Type matrixType;
+  const ElementTypes &types;
   /// Stands before names: "" or "layers.3.".
   std::string prefix;
 };
@@ -56,11 +54,11 @@ void GlobalBuilder::weight(const Twine &name, ArrayRef<int64_t> shape, Type elem
 }
 
 void GlobalBuilder::vector(StringRef name, int64_t size, StringRef suffix) {
-  weight(name, {size}, builder.getF32Type(), "model." + prefix + name + suffix, {size});
+  weight(name, {size}, types.wide, "model." + prefix + name + suffix, {size});
 }
 
 void GlobalBuilder::matrix(StringRef name, StringRef source, int64_t rows, int64_t columns) {
-  weight(name, {rows, columns}, matrixType, source + ".weight", {rows, columns});
+  weight(name, {rows, columns}, types.matrix, source + ".weight", {rows, columns});
 }
 
 void GlobalBuilder::linear(StringRef name, int64_t rows, int64_t columns, bool bias) {
@@ -69,10 +67,10 @@ void GlobalBuilder::linear(StringRef name, int64_t rows, int64_t columns, bool b
     vector((name + ".bias").str(), rows, "");
 }
 
-void GlobalBuilder::state(StringRef name, StateKind kind, ArrayRef<int64_t> itemShape) {
+void GlobalBuilder::state(StringRef name, StateKind kind, ArrayRef<int64_t> itemShape, Type element) {
   SmallVector<int64_t> shape{ShapedType::kDynamic};
   llvm::append_range(shape, itemShape);
-  auto type = RankedTensorType::get(shape, builder.getF32Type());
+  auto type = RankedTensorType::get(shape, element);
   auto global = ml_program::GlobalOp::create(
       builder, builder.getUnknownLoc(), prefix + name.str(), type,
       /*is_mutable=*/true, ml_program::ExternAttr::get(builder.getContext(), type), builder.getStringAttr("private"));
@@ -83,16 +81,16 @@ void GlobalBuilder::declareMamba() {
   int64_t channels = config.convChannels(), taps = config.convTaps;
   linear("mamba.in_proj", config.inProjSize(), config.hiddenSize, config.projBias);
   // The checkpoint has a row a channel; kernels run along channels and want a row a tap.
-  weight("mamba.conv1d", {taps, channels}, builder.getF32Type(), "model." + prefix + "mamba.conv1d.weight",
-         {channels, 1, taps}, /*transpose=*/true);
+  weight("mamba.conv1d", {taps, channels}, types.wide, "model." + prefix + "mamba.conv1d.weight", {channels, 1, taps},
+         /*transpose=*/true);
   if (config.convBias)
     vector("mamba.conv1d.bias", channels, "");
   for (StringRef name : {"mamba.A_log", "mamba.D", "mamba.dt_bias"})
     vector(name, config.mambaHeads, "");
   vector("mamba.norm", config.innerSize());
   linear("mamba.out_proj", config.hiddenSize, config.innerSize(), config.projBias);
-  state("conv_state", StateKind::Slot, {taps - 1, channels});
-  state("ssm_state", StateKind::Slot, {config.mambaHeads, config.mambaHeadDim, config.stateSize});
+  state("conv_state", StateKind::Slot, {types.convRing ? taps : taps - 1, channels}, types.wide);
+  state("ssm_state", StateKind::Slot, {config.mambaHeads, config.mambaHeadDim, config.stateSize}, types.ssmState);
 }
 
 void GlobalBuilder::declareAttention() {
@@ -101,8 +99,8 @@ void GlobalBuilder::declareAttention() {
   linear("self_attn.k_proj", key, config.hiddenSize, config.attentionBias);
   linear("self_attn.v_proj", key, config.hiddenSize, config.attentionBias);
   linear("self_attn.o_proj", config.hiddenSize, query, config.attentionBias);
-  state("k_cache", StateKind::Page, {config.kvHeads, limits.pageTokens, config.headDim});
-  state("v_cache", StateKind::Page, {config.kvHeads, limits.pageTokens, config.headDim});
+  state("k_cache", StateKind::Page, {config.kvHeads, limits.pageTokens, config.headDim}, types.cache);
+  state("v_cache", StateKind::Page, {config.kvHeads, limits.pageTokens, config.headDim}, types.cache);
 }
 
 void GlobalBuilder::declareMlp() {
@@ -131,8 +129,9 @@ void GlobalBuilder::declareModel() {
          config.hiddenSize);
 }
 
-void declareGlobals(ModuleOp module, const ModelConfig &config, const CompileLimits &limits) {
-  GlobalBuilder(module, config, limits).declareModel();
+void declareGlobals(ModuleOp module, const ModelConfig &config, const CompileLimits &limits,
+                    const ElementTypes &types) {
+  GlobalBuilder(module, config, limits, types).declareModel();
 }
 
 } // namespace bambac

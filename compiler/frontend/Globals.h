@@ -2,7 +2,7 @@
 #ifndef BAMBAC_COMPILER_FRONTEND_GLOBALS_H
 #define BAMBAC_COMPILER_FRONTEND_GLOBALS_H
 
-#include "compiler/frontend/CompileLimits.h"
+#include "compiler/frontend/ElementTypes.h"
 #include "dialects/bamba/Bamba.h"
 #include "mlir/IR/BuiltinOps.h"
 
@@ -12,7 +12,7 @@ namespace bambac {
 std::string inLayer(int64_t layer, StringRef name);
 
 /// Adds a global for every weight and state of the model, in the order in which the model uses them.
-void declareGlobals(ModuleOp module, const ModelConfig &config, const CompileLimits &limits);
+void declareGlobals(ModuleOp module, const ModelConfig &config, const CompileLimits &limits, const ElementTypes &types);
 
 } // namespace bambac
 

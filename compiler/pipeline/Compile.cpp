@@ -1,17 +1,12 @@
-// Runs the phases one after another, with a dump after each.
+// Compiles each target of a library, and links what came out of them.
 #include "compiler/pipeline/Compile.h"
-#include "codegen/cpu/CpuCodegen.h"
 #include "codegen/cpu/Passes.h"
 #include "codegen/link/Link.h"
 #include "codegen/plan/EmitTables.h"
-#include "codegen/plan/Metadata.h"
-#include "compiler/frontend/CpuTarget.h"
-#include "compiler/frontend/ModelBuilder.h"
-#include "compiler/pipeline/DiagnosticCollector.h"
 #include "compiler/pipeline/OutputFile.h"
-#include "compiler/pipeline/Pipelines.h"
-#include "mlir/IR/MLIRContext.h"
-#include "mlir/Support/Timing.h"
+#include "compiler/pipeline/TargetCompiler.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/ThreadPool.h"
 
@@ -19,33 +14,20 @@ using namespace mlir;
 
 namespace bambac {
 
-using codegen::CpuKernel;
-
 namespace {
-/// One compilation: the context, the module in its current phase and where it shall go.
+/// One compilation: the context, its targets and where the output shall go.
 class Compilation {
 public:
   Compilation(const CompileOptions &options, WarningHandler warn);
   llvm::Error run();
 
 private:
-  using Step = llvm::Error (Compilation::*)();
-
-  // The way to each phase. The module of the phase `scheduled` stays as it is from there on.
-  llvm::Error toModel();
-  llvm::Error toFused();
-  llvm::Error toScheduled();
-  llvm::Error toKernels();
-  llvm::Error toLibrary();
-
-  llvm::Error runPasses(StringRef phase, llvm::function_ref<void(OpPassManager &)> build);
-  bool stopsAt(Phase phase) const { return options.compileTo == phase; }
-  bool dumps() const { return !options.dumpFolder.empty(); }
-  llvm::Error dump(Phase phase, StringRef extension, llvm::function_ref<void(raw_ostream &)> print);
-  /// Writes the dump of a phase whose result is the module, and the output where this phase is the last.
-  llvm::Error finishModulePhase(Phase phase);
-  llvm::Error dumpLoops();
-  void printLlvmIr(raw_ostream &stream) const;
+  llvm::Error checkTargets() const;
+  llvm::Error prepareOutputs() const;
+  std::string dumpFolder(StringRef target) const;
+  bool writesSourceFiles() const;
+  llvm::Error writeText();
+  llvm::Error writeLibrary();
   std::string describeFlags() const;
 
   const CompileOptions &options;
@@ -54,8 +36,7 @@ private:
   MLIRContext context;
   DefaultTimingManager timingManager;
   TimingScope timing;
-  OwningOpRef<ModuleOp> module;
-  std::vector<CpuKernel> kernels;
+  std::vector<std::unique_ptr<TargetCompiler>> targets;
 };
 } // namespace
 
@@ -76,134 +57,84 @@ Compilation::Compilation(const CompileOptions &options, WarningHandler warn)
   timing = timingManager.getRootScope();
 }
 
-llvm::Error Compilation::dump(Phase phase, StringRef extension, llvm::function_ref<void(raw_ostream &)> print) {
-  if (!dumps())
-    return llvm::Error::success();
-  SmallString<128> path(options.dumpFolder);
-  llvm::sys::path::append(path, "0" + Twine(static_cast<int>(phase) + 1) + "-" + stringifyPhase(phase) + extension);
-  return writeOutput(path, print);
-}
-
-llvm::Error Compilation::finishModulePhase(Phase phase) {
-  auto print = [&](raw_ostream &stream) {
-    module->print(stream);
-    stream << '\n';
-  };
-  if (llvm::Error error = dump(phase, ".mlir", print))
-    return error;
-  return stopsAt(phase) ? writeOutput(options.output, print) : llvm::Error::success();
-}
-
-llvm::Error Compilation::runPasses(StringRef phase, llvm::function_ref<void(OpPassManager &)> build) {
-  TimingScope scope = timing.nest(phase);
-  DiagnosticCollector diagnostics(&context, warn);
-  PassManager pm(&context);
-  pm.enableVerifier(options.verifyEach);
-  pm.enableTiming(scope);
-  if (failed(applyPassManagerCLOptions(pm)))
-    return diagnostics.takeError("cannot set up the passes of phase '" + phase + "'");
-  build(pm);
-  if (failed(pm.run(*module)))
-    return diagnostics.takeError("cannot compile to phase '" + phase + "'");
+llvm::Error Compilation::checkTargets() const {
+  for (auto [index, target] : llvm::enumerate(options.targets))
+    if (llvm::is_contained(ArrayRef(options.targets).take_front(index), target))
+      return llvm::createStringError("option '--target': expected each target once, found '" + target + "' twice");
   return llvm::Error::success();
 }
 
-llvm::Error Compilation::toModel() {
-  if (options.target != "cpu")
-    return llvm::createStringError("option '--target': expected cpu, found '" + StringRef(options.target) + "'");
-  context.loadDialect<BambaDialect>();
-  llvm::Expected<TargetAttr> target = makeCpuTarget(&context, options.cpu);
-  if (!target)
-    return target.takeError();
-  llvm::Expected<ModelConfig> config = loadModelConfig(options.config, warn);
-  if (!config)
-    return config.takeError();
-  llvm::Expected<CompileLimits> limits = resolveLimits(options.limits, *config, warn);
-  if (!limits)
-    return limits.takeError();
-  module = buildModelModule(*config, *limits, *target);
-  // Without passes this only verifies what was built.
-  if (llvm::Error error = runPasses("model", [](OpPassManager &) {}))
-    return error;
-  return finishModulePhase(Phase::Model);
+/// The folder of one target's dumps: with several targets each has its own.
+std::string Compilation::dumpFolder(StringRef target) const {
+  if (options.dumpFolder.empty() || options.targets.size() == 1)
+    return options.dumpFolder;
+  SmallString<128> folder(options.dumpFolder);
+  llvm::sys::path::append(folder, target);
+  return std::string(folder);
 }
 
-llvm::Error Compilation::toFused() {
-  if (llvm::Error error = runPasses("fused", [](OpPassManager &pm) { buildFusionPipeline(pm); }))
-    return error;
-  return finishModulePhase(Phase::Fused);
+/// Into a folder, the kernels of CUDA targets go as one file each.
+bool Compilation::writesSourceFiles() const {
+  return options.compileTo == Phase::Kernels &&
+         (StringRef(options.output).ends_with("/") || llvm::sys::fs::is_directory(options.output));
 }
 
-llvm::Error Compilation::toScheduled() {
-  ScheduleOptions schedule;
-  schedule.schedule = options.scheduleFile;
-  if (llvm::Error error = runPasses("scheduled", [&](OpPassManager &pm) { buildSchedulePipeline(pm, schedule); }))
-    return error;
-  return finishModulePhase(Phase::Scheduled);
+/// An output that cannot be written is found before the work is done, not after.
+llvm::Error Compilation::prepareOutputs() const {
+  if (!options.dumpFolder.empty())
+    for (const std::string &target : options.targets)
+      if (std::error_code code = llvm::sys::fs::create_directories(dumpFolder(target)))
+        return llvm::createStringError("cannot create " + dumpFolder(target) + ": " + code.message());
+  if (options.output != "-" && !writesSourceFiles())
+    if (llvm::Expected<OutputFile> probe = OutputFile::create(options.output); !probe)
+      return probe.takeError();
+  return llvm::Error::success();
 }
 
-void Compilation::printLlvmIr(raw_ostream &stream) const {
-  for (const CpuKernel &kernel : kernels)
-    stream << "; ---- " << kernel.name << ": " << kernel.workgroups << " workgroups, " << kernel.scratchBytes
-           << " bytes of scratch\n"
-           << kernel.llvmIr << '\n';
-}
-
-llvm::Error Compilation::dumpLoops() {
-  if (!dumps())
+llvm::Error Compilation::writeText() {
+  if (writesSourceFiles()) {
+    for (auto [name, target] : llvm::zip(options.targets, targets)) {
+      SmallString<128> folder(options.output);
+      if (targets.size() > 1)
+        llvm::sys::path::append(folder, name);
+      if (llvm::Error error = writeSources(target->getSources(), folder))
+        return error;
+    }
     return llvm::Error::success();
-  FailureOr<OwningOpRef<ModuleOp>> loops = codegen::lowerCpuKernelsToLoops(*module);
-  if (failed(loops))
-    return llvm::createStringError("cannot lower the kernels to loops");
-  return dump(Phase::Kernels, ".mlir", [&](raw_ostream &stream) {
-    (*loops)->print(stream);
-    stream << '\n';
+  }
+  return writeOutput(options.output, [&](raw_ostream &stream) {
+    for (auto [name, target] : llvm::zip(options.targets, targets)) {
+      if (targets.size() > 1)
+        stream << "// ==== target " << name << "\n";
+      target->print(stream, options.compileTo);
+    }
   });
 }
 
-llvm::Error Compilation::toKernels() {
-  TimingScope scope = timing.nest("kernels");
-  DiagnosticCollector diagnostics(&context, warn);
-  codegen::CpuCodegenOptions codegenOptions;
-  codegenOptions.threads = options.threads;
-  codegenOptions.keepLlvmIr = dumps() || stopsAt(Phase::Kernels);
-  FailureOr<std::vector<CpuKernel>> compiled = codegen::compileCpuKernels(*module, codegenOptions);
-  if (failed(compiled))
-    return diagnostics.takeError("cannot compile the kernels");
-  kernels = std::move(*compiled);
-  if (llvm::Error error = dumpLoops())
-    return error;
-  auto print = [&](raw_ostream &stream) { printLlvmIr(stream); };
-  if (llvm::Error error = dump(Phase::Kernels, ".ll", print))
-    return error;
-  return stopsAt(Phase::Kernels) ? writeOutput(options.output, print) : llvm::Error::success();
-}
-
 std::string Compilation::describeFlags() const {
-  auto limits = cast<LimitsAttr>((*module)->getAttr(attr::kLimits));
-  bool halves = options.limits.weightType == WeightType::BF16;
+  auto nameOf = [](WeightType type) { return type == WeightType::BF16 ? "bf16" : "f32"; };
+  LimitsAttr limits = targets.front()->getLimits();
   std::string flags;
   llvm::raw_string_ostream stream(flags);
-  stream << "--target=" << options.target << " --cpu=" << options.cpu << " --dtype=" << (halves ? "bf16" : "f32")
+  stream << "--target=" << llvm::join(options.targets, ",") << " --cpu=" << options.cpu
+         << " --dtype=" << nameOf(options.limits.weightType) << " --state-dtype=" << nameOf(options.limits.stateType)
          << " --max-batch=" << limits.getMaxBatch() << " --max-context=" << limits.getMaxContext()
          << " --prefill-chunk=" << limits.getPrefillChunk();
   return flags;
 }
 
-llvm::Error Compilation::toLibrary() {
+llvm::Error Compilation::writeLibrary() {
   TimingScope scope = timing.nest("library");
-  DiagnosticCollector diagnostics(&context, warn);
-  std::vector<codegen::KernelCode> code;
+  std::vector<codegen::Plan> plans;
   codegen::LinkOptions link;
-  for (CpuKernel &kernel : kernels) {
-    code.push_back({kernel.name, kernel.workgroups, kernel.scratchBytes});
-    link.objects.emplace_back(kernel.object.begin(), kernel.object.end());
+  for (auto &target : targets) {
+    llvm::Expected<codegen::Plan> plan = target->makePlan();
+    if (!plan)
+      return plan.takeError();
+    plans.push_back(std::move(*plan));
+    llvm::move(target->takeObjects(), std::back_inserter(link.objects));
   }
-  FailureOr<codegen::Plan> plan = codegen::buildPlan(*module, code);
-  if (failed(plan))
-    return diagnostics.takeError("cannot plan the library");
-  llvm::Expected<SmallVector<char, 0>> tables =
-      codegen::emitTables(*plan, codegen::makeMetadata(*plan, {options.version, describeFlags()}));
+  llvm::Expected<SmallVector<char, 0>> tables = codegen::emitTables(plans, {options.version, describeFlags()});
   if (!tables)
     return tables.takeError();
   link.objects.push_back(std::move(*tables));
@@ -221,22 +152,20 @@ llvm::Error Compilation::toLibrary() {
 }
 
 llvm::Error Compilation::run() {
-  if (dumps())
-    if (std::error_code code = llvm::sys::fs::create_directories(options.dumpFolder))
-      return llvm::createStringError("cannot create " + options.dumpFolder + ": " + code.message());
-  // An output that cannot be written is found before the work is done, not after.
-  if (options.output != "-")
-    if (llvm::Expected<OutputFile> probe = OutputFile::create(options.output); !probe)
-      return probe.takeError();
-  constexpr Step steps[] = {&Compilation::toModel, &Compilation::toFused, &Compilation::toScheduled,
-                            &Compilation::toKernels, &Compilation::toLibrary};
-  for (auto [phase, step] : llvm::zip(kPhases, steps)) {
-    if (llvm::Error error = (this->*step)())
+  if (llvm::Error error = checkTargets())
+    return error;
+  context.loadDialect<BambaDialect>();
+  llvm::Expected<ModelConfig> config = loadModelConfig(options.config, warn);
+  if (!config)
+    return config.takeError();
+  if (llvm::Error error = prepareOutputs())
+    return error;
+  for (const std::string &name : options.targets) {
+    targets.push_back(std::make_unique<TargetCompiler>(options, name, dumpFolder(name), context, warn, timing));
+    if (llvm::Error error = targets.back()->run(*config, std::min(options.compileTo, Phase::Kernels)))
       return error;
-    if (stopsAt(phase))
-      break;
   }
-  return llvm::Error::success();
+  return options.compileTo == Phase::Library ? writeLibrary() : writeText();
 }
 
 llvm::Error compileModel(const CompileOptions &options, WarningHandler warn) {

@@ -6,15 +6,17 @@
 #include "compiler/pipeline/Phase.h"
 #include "llvm/Support/Error.h"
 #include <string>
+#include <vector>
 
 namespace bambac {
 
 /// All that `bambac compile` can be told.
 struct CompileOptions {
-  std::string config; ///< a config.json, or a folder that holds one
-  std::string output; ///< "-": stdout (not for a library)
-  std::string target = "cpu";
+  std::string config;                      ///< a config.json, or a folder that holds one
+  std::string output;                      ///< "-": stdout (not for a library)
+  std::vector<std::string> targets{"cpu"}; ///< "cpu" and CUDA architectures; the library has a model for each
   std::string cpu = "native";
+  std::string nvrtc; ///< file or folder of NVRTC; where empty, the usual places
   CompileLimits limits;
   Phase compileTo = Phase::Library;
   std::string dumpFolder;    ///< none where empty

@@ -11,6 +11,8 @@ namespace bambac {
 void buildFusionPipeline(OpPassManager &pm) {
   // Folds what a configuration switches off (a rotation of no dimensions) before fusion looks for patterns.
   pm.addNestedPass<func::FuncOp>(createCanonicalizerPass());
+  // A gate and a norm that are still one op could join no other kernel.
+  pm.addNestedPass<func::FuncOp>(createDecomposeGatedNorms());
   // Siblings first: once a linear is inside a dispatch, its neighbours no longer see it.
   pm.addPass(createFuseSiblingLinears());
   pm.addNestedPass<func::FuncOp>(createFormDispatches());

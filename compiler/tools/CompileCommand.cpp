@@ -24,13 +24,18 @@ struct CommandLine {
   cl::opt<std::string> output{
       "o", cl::value_desc("file"), cl::cat(category),
       cl::desc("Where the output goes; needed for a library, else the default is - (the standard output)")};
-  cl::opt<std::string> target{"target", cl::init("cpu"), cl::value_desc("cpu"), cl::cat(category),
-                              cl::desc("The device to compile for (default cpu)")};
+  cl::list<std::string> targets{
+      "target", cl::CommaSeparated, cl::value_desc("cpu,sm_80,sm_90a"), cl::cat(category),
+      cl::desc("The devices to compile for, one or more of cpu, sm_80, sm_86, sm_89, sm_90, sm_90a (default cpu)")};
   cl::opt<std::string> cpu{"cpu", cl::init("native"), cl::value_desc("native|x86-64-v3|x86-64-v4"), cl::cat(category),
                            cl::desc("The processor to compile for (default native, this machine's)")};
   cl::opt<std::string> dtype{
       "dtype", cl::init("bf16"), cl::value_desc("bf16|f32"), cl::cat(category),
-      cl::desc("The type of weight matrices in memory (default bf16); activations, states and sums are f32")};
+      cl::desc("The type of weight matrices in memory (default bf16); on a CPU all else is f32")};
+  cl::opt<std::string> stateDtype{"state-dtype", cl::init("f32"), cl::value_desc("f32|bf16"), cl::cat(category),
+                                  cl::desc("The type of the SSM state on CUDA (default f32)")};
+  cl::opt<std::string> nvrtc{"nvrtc", cl::value_desc("path"), cl::cat(category),
+                             cl::desc("File or folder of NVRTC for CUDA targets (default: the toolkit's)")};
   cl::opt<std::string> maxBatch{"max-batch", cl::init("8"), cl::value_desc("n"), cl::cat(category),
                                 cl::desc("Sequences that one step can decode together (default 8)")};
   cl::opt<std::string> maxContext{
@@ -41,7 +46,7 @@ struct CommandLine {
       cl::desc("Tokens of a prompt that one step takes (default 128), rounded up to a multiple of 8")};
   cl::opt<std::string> compileTo{"compile-to", cl::init("library"),
                                  cl::value_desc("model|fused|scheduled|kernels|library"), cl::cat(category),
-                                 cl::desc("The phase to stop at: MLIR to scheduled, LLVM IR for kernels")};
+                                 cl::desc("The phase to stop at: MLIR to scheduled, LLVM IR or CUDA C++ for kernels")};
   cl::opt<std::string> dumpFolder{"dump-phases-to", cl::value_desc("folder"), cl::cat(category),
                                   cl::desc("Write the IR after each phase to this folder")};
   cl::opt<std::string> schedule{"schedule", cl::value_desc("file"), cl::cat(category),
@@ -88,6 +93,9 @@ static Error readLimits(const CommandLine &line, CompileLimits &result) {
   if (line.dtype != "bf16" && line.dtype != "f32")
     return wrongOption("--dtype", "bf16 or f32", line.dtype);
   result.weightType = line.dtype == "f32" ? WeightType::F32 : WeightType::BF16;
+  if (line.stateDtype != "bf16" && line.stateDtype != "f32")
+    return wrongOption("--state-dtype", "f32 or bf16", line.stateDtype);
+  result.stateType = line.stateDtype == "bf16" ? WeightType::BF16 : WeightType::F32;
   return Error::success();
 }
 
@@ -96,7 +104,9 @@ static Expected<CompileOptions> toCompileOptions(const CommandLine &line) {
   if (line.config.size() != 1)
     return createStringError("expected one config.json or folder that holds one, found " + Twine(line.config.size()));
   options.config = line.config.front();
-  options.target = line.target;
+  if (!line.targets.empty())
+    options.targets.assign(line.targets.begin(), line.targets.end());
+  options.nvrtc = line.nvrtc;
   options.cpu = line.cpu;
   if (Error error = readLimits(line, options.limits))
     return error;

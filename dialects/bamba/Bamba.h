@@ -17,6 +17,7 @@
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Interfaces/TilingInterface.h"
+#include "llvm/Support/MathExtras.h"
 
 #include "dialects/bamba/BambaDialect.h.inc"
 #include "dialects/bamba/BambaEnums.h.inc"
@@ -41,9 +42,11 @@ inline constexpr StringLiteral kArenaBytes = "bamba.arena_bytes";
 /// On an argument or a result of an entry point: which input or output it is (StringAttr, such as "tokens").
 inline constexpr StringLiteral kInput = "bamba.input";
 inline constexpr StringLiteral kOutput = "bamba.output";
-/// On a global: an array of SourceAttr; UnitAttr where the stacked sources are transposed; StateAttr.
+/// On a global: an array of SourceAttr; UnitAttr where the stacked sources are transposed; UnitAttr where the sources,
+/// of equal rows, take turns row by row instead of being stacked; StateAttr.
 inline constexpr StringLiteral kSources = "bamba.sources";
 inline constexpr StringLiteral kTranspose = "bamba.transpose";
+inline constexpr StringLiteral kInterleave = "bamba.interleave";
 inline constexpr StringLiteral kState = "bamba.state";
 /// On a kernel: UnitAttr that marks it, a schedule attribute, CostAttr; once its code is made, the number of its
 /// workgroups and the bytes of scratch that one needs.

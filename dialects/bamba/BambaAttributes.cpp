@@ -5,6 +5,39 @@
 
 #include "dialects/bamba/BambaEnums.cpp.inc"
 
+using namespace bambac;
+
+/// What a target may say beyond its required fields, in this order and each behind a comma.
+static ParseResult parseTargetOptions(AsmParser &parser, int64_t &multiprocessors, SmallVector<Fusion> &fusions) {
+  auto parseFusion = [&]() -> ParseResult {
+    FailureOr<Fusion> fusion = FieldParser<Fusion>::parse(parser);
+    if (failed(fusion))
+      return failure();
+    fusions.push_back(*fusion);
+    return success();
+  };
+  bool comma = succeeded(parser.parseOptionalComma());
+  if (comma && succeeded(parser.parseOptionalKeyword("multiprocessors"))) {
+    if (parser.parseEqual() || parser.parseInteger(multiprocessors))
+      return failure();
+    comma = succeeded(parser.parseOptionalComma());
+  }
+  if (!comma)
+    return success();
+  return failure(parser.parseKeyword("fusions") || parser.parseEqual() ||
+                 parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseFusion));
+}
+
+static void printTargetOptions(AsmPrinter &printer, int64_t multiprocessors, ArrayRef<Fusion> fusions) {
+  if (multiprocessors)
+    printer << ", multiprocessors = " << multiprocessors;
+  if (fusions.empty())
+    return;
+  printer << ", fusions = [";
+  llvm::interleaveComma(fusions, printer, [&](Fusion fusion) { printer << stringifyFusion(fusion); });
+  printer << "]";
+}
+
 #define GET_ATTRDEF_CLASSES
 #include "dialects/bamba/BambaAttributes.cpp.inc"
 
@@ -19,9 +52,11 @@ void BambaDialect::registerAttributes() {
 
 using EmitError = llvm::function_ref<InFlightDiagnostic()>;
 
-LogicalResult PanelAttr::verify(EmitError emitError, int64_t size) {
+LogicalResult PanelAttr::verify(EmitError emitError, int64_t size, int64_t group, int64_t align) {
   if (size <= 0)
     return emitError() << "expected a positive panel size, found " << size;
+  if (group <= 0 || align <= 0 || align % group != 0)
+    return emitError() << "expected a positive group that divides align, found " << group << " and " << align;
   return success();
 }
 
@@ -51,12 +86,14 @@ LogicalResult LimitsAttr::verify(EmitError emitError, int64_t maxBatch, int64_t 
 
 LogicalResult TargetAttr::verify(EmitError emitError, Device device, StringAttr arch, StringAttr features,
                                  int64_t vectorBits, int64_t vectorRegisters, int64_t cacheBytes,
-                                 ArrayRef<Fusion> fusions) {
+                                 int64_t multiprocessors, ArrayRef<Fusion> fusions) {
   if (vectorBits < 32 || !llvm::isPowerOf2_64(vectorBits))
     return emitError() << "expected vector_bits to be a power of two from 32, found " << vectorBits;
   if (vectorRegisters <= 0 || cacheBytes <= 0)
     return emitError() << "expected positive vector_registers and cache_bytes, found " << vectorRegisters << " and "
                        << cacheBytes;
+  if (multiprocessors < 0)
+    return emitError() << "expected multiprocessors not below zero, found " << multiprocessors;
   return success();
 }
 
@@ -64,6 +101,14 @@ LogicalResult CpuScheduleAttr::verify(EmitError emitError, ArrayRef<int64_t> wor
                                       int64_t chunk) {
   if (llvm::any_of(workgroup, [](int64_t size) { return size < 0; }) || rows <= 0 || depth < 0 || chunk < 0)
     return emitError() << "expected sizes of a schedule not below zero and rows above it";
+  return success();
+}
+
+LogicalResult CudaScheduleAttr::verify(EmitError emitError, StringAttr collective, DictionaryAttr fields) {
+  for (NamedAttribute field : fields)
+    if (!isa<IntegerAttr>(field.getValue()))
+      return emitError() << "expected field '" << field.getName().getValue() << "' to be an integer, found "
+                         << field.getValue();
   return success();
 }
 

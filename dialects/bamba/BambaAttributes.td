@@ -22,7 +22,8 @@ def Bamba_Device : I32EnumAttr<"Device", "the sort of device that a kernel runs 
 
 def Bamba_Fusion : I32EnumAttr<"Fusion", "a kind of fusion that pays on a target", [
     I32EnumAttrCase<"Siblings", 0, "siblings">, I32EnumAttrCase<"Epilogue", 1, "epilogue">,
-    I32EnumAttrCase<"NormPrologue", 2, "norm_prologue">]> {
+    I32EnumAttrCase<"NormPrologue", 2, "norm_prologue">, I32EnumAttrCase<"Interleave", 3, "interleave">,
+    I32EnumAttrCase<"Gate", 4, "gate">, I32EnumAttrCase<"Conv", 5, "conv">, I32EnumAttrCase<"Rope", 6, "rope">]> {
   let cppNamespace = "::bambac";
 }
 
@@ -39,17 +40,31 @@ def Bamba_SourceAttr : Bamba_Attr<"Source", "source"> {
 }
 
 def Bamba_PanelAttr : Bamba_Attr<"Panel", "panel", [DeclareAttrInterfaceMethods<VerifiableTensorEncoding>]> {
-  let summary = "row panels of a matrix, each stored column by column";
+  let summary = "row panels of a matrix, each stored column by column or group by group of columns";
   let description = [{
-    The encoding of a weight matrix `[N, K]` that lies in memory as `[ceil(N/size)][K][size]`: element `(n, k)` at
-    `((n / size) * K + k) * size + n % size`, zero where `n >= N`. A kernel that computes `size` outputs at a time reads
-    it as one stream, whatever the number of rows it multiplies.
+    The encoding of a weight matrix `[N, K]` that lies in memory in panels of `size` rows, each cut into groups of
+    `group` columns (1 where it does not say): with `width` = `K` rounded up to a multiple of `align` (1 where it does not say),
+    element `(n, k)` is at `((n / size) * (width / group) + k / group) * size * group + (n % size) * group + k % group`,
+    zero where `n >= N` or `k >= K`.
 
-    Example: `tensor<712x128xbf16, #bamba.panel<32>>`
+    With groups of one column, a kernel that computes `size` outputs at a time reads the matrix as one stream, whatever
+    the number of rows it multiplies. With groups of 8 columns of bf16 and as many rows, a group is a core matrix of
+    the tensor cores: 128 bytes that `ldmatrix` and `wgmma` take as they are.
+
+    Examples: `tensor<712x128xbf16, #bamba.panel<32>>`, `tensor<712x100xbf16, #bamba.panel<8, group = 8, align = 64>>`
   }];
-  let parameters = (ins "int64_t":$size);
-  let assemblyFormat = "`<` $size `>`";
+  let parameters = (ins "int64_t":$size, DefaultValuedParameter<"int64_t", "1">:$group,
+      DefaultValuedParameter<"int64_t", "1">:$align);
+  let assemblyFormat = "`<` $size (`,` struct($group, $align)^)? `>`";
   let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Columns of a matrix of `columns` columns, with the padding.
+    int64_t getWidth(int64_t columns) const { return llvm::alignTo(columns, getAlign()); }
+    /// Elements of a matrix `[rows, columns]`, with the padding.
+    int64_t countElements(int64_t rows, int64_t columns) const {
+      return llvm::alignTo(rows, getSize()) * getWidth(columns);
+    }
+  }];
 }
 
 def Bamba_StateAttr : Bamba_Attr<"State", "state"> {
@@ -86,7 +101,16 @@ def Bamba_TargetAttr : Bamba_Attr<"Target", "target"> {
   let description = [{
     Passes ask the target instead of knowing chips. `arch` and `features` are the code generator's names (for a CPU,
     those of LLVM), `vector_bits` and `vector_registers` describe the register file, `cache_bytes` is the memory close
-    to one worker (L2 on a CPU, shared memory on CUDA), `fusions` lists what fusion may do.
+    to one worker (L2 on a CPU, the shared memory of a block on CUDA), `multiprocessors` how many workers a launch
+    should fill (0: not known), `fusions` lists what fusion may do:
+
+    - `siblings`: linears with the same input become one;
+    - `interleave`: a gate and the value that it gates become one linear with their rows in turns;
+    - `epilogue`: an element-wise op behind a linear;
+    - `norm_prologue`: a norm in front of a linear of few rows;
+    - `gate`: a gate behind a state space op;
+    - `conv`: a convolution in front of a state space step;
+    - `rope`: a rotation in front of attention and of the append to the KV cache.
 
     Example:
     ```mlir
@@ -96,11 +120,11 @@ def Bamba_TargetAttr : Bamba_Attr<"Target", "target"> {
   }];
   let parameters = (ins EnumParameter<Bamba_Device>:$device, "mlir::StringAttr":$arch, "mlir::StringAttr":$features,
       "int64_t":$vectorBits, "int64_t":$vectorRegisters, "int64_t":$cacheBytes,
-      OptionalArrayRefParameter<"Fusion">:$fusions);
+      DefaultValuedParameter<"int64_t", "0">:$multiprocessors, OptionalArrayRefParameter<"Fusion">:$fusions);
   let assemblyFormat = [{
     `<` $device `,` `arch` `=` $arch `,` `features` `=` $features `,` `vector_bits` `=` $vectorBits `,`
-        `vector_registers` `=` $vectorRegisters `,` `cache_bytes` `=` $cacheBytes
-        (`,` `fusions` `=` `[` $fusions^ `]`)? `>`
+        `vector_registers` `=` $vectorRegisters `,` `cache_bytes` `=` $cacheBytes ``
+        custom<TargetOptions>($multiprocessors, $fusions) `>`
   }];
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
@@ -124,6 +148,19 @@ def Bamba_CpuScheduleAttr : Bamba_Attr<"CpuSchedule", "cpu_schedule"> {
   let assemblyFormat = [{
     `<` `workgroup` `=` `[` $workgroup `]` `,` `rows` `=` $rows `,` `depth` `=` $depth `,` `chunk` `=` $chunk `>`
   }];
+  let genVerifyDecl = 1;
+}
+
+def Bamba_CudaScheduleAttr : Bamba_Attr<"CudaSchedule", "cuda_schedule"> {
+  let summary = "which collective computes a kernel on CUDA, and its parameters";
+  let description = [{
+    `collective` is the device header under codegen/cuda that moves and multiplies, `fields` the constants that it asks
+    for besides the shapes: each becomes a member of the kernel's shape, `tile_rows` as `kTileRows`.
+
+    Example: `#bamba.cuda_schedule<collective = "sm90/linear_skinny", fields = {stages = 12 : i64}>`
+  }];
+  let parameters = (ins "mlir::StringAttr":$collective, "mlir::DictionaryAttr":$fields);
+  let assemblyFormat = "`<` `collective` `=` $collective `,` `fields` `=` $fields `>`";
   let genVerifyDecl = 1;
 }
 

@@ -26,7 +26,7 @@ struct AttributeRule {
 };
 
 template <typename T> static bool isOp(Operation *op) { return isa<T>(op); }
-template <typename T> static bool isAttr(Attribute attribute) { return isa<T>(attribute); }
+template <typename... T> static bool isAttr(Attribute attribute) { return isa<T...>(attribute); }
 
 static bool isSourceList(Attribute attribute) {
   auto array = dyn_cast<ArrayAttr>(attribute);
@@ -41,13 +41,31 @@ static constexpr AttributeRule kRules[] = {
     {attr::kArenaBytes, isOp<FunctionOpInterface>, "a function", isAttr<IntegerAttr>, "an integer"},
     {attr::kSources, isOp<ml_program::GlobalOp>, "a global", isSourceList, "a list of #bamba.source"},
     {attr::kTranspose, isOp<ml_program::GlobalOp>, "a global", isAttr<UnitAttr>, "a unit"},
+    {attr::kInterleave, isOp<ml_program::GlobalOp>, "a global", isAttr<UnitAttr>, "a unit"},
     {attr::kState, isOp<ml_program::GlobalOp>, "a global", isAttr<StateAttr>, "#bamba.state"},
     {attr::kKernel, isOp<FunctionOpInterface>, "a function", isAttr<UnitAttr>, "a unit"},
-    {attr::kSchedule, isOp<FunctionOpInterface>, "a function", isAttr<CpuScheduleAttr>, "#bamba.cpu_schedule"},
+    {attr::kSchedule, isOp<FunctionOpInterface>, "a function", isAttr<CpuScheduleAttr, CudaScheduleAttr>,
+     "#bamba.cpu_schedule or #bamba.cuda_schedule"},
     {attr::kCost, isOp<FunctionOpInterface>, "a function", isAttr<CostAttr>, "#bamba.cost"},
     {attr::kWorkgroups, isOp<FunctionOpInterface>, "a function", isAttr<IntegerAttr>, "an integer"},
     {attr::kScratchBytes, isOp<FunctionOpInterface>, "a function", isAttr<IntegerAttr>, "an integer"},
 };
+
+/// Rows take turns: every source has as many.
+static LogicalResult verifyInterleave(Operation *global) {
+  auto sources = global->getAttrOfType<ArrayAttr>(attr::kSources);
+  if (!sources || !isSourceList(sources))
+    return global->emitError() << "expected '" << attr::kSources << "' beside '" << attr::kInterleave << "'";
+  auto rowsOf = [](Attribute source) {
+    ArrayRef<int64_t> shape = cast<SourceAttr>(source).getShape();
+    return shape.empty() ? 1 : shape.front();
+  };
+  for (Attribute source : sources)
+    if (rowsOf(source) != rowsOf(sources[0]))
+      return global->emitError() << "expected sources of equal rows to take turns, found " << source << " beside "
+                                 << sources[0];
+  return success();
+}
 
 LogicalResult BambaDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {
   for (const AttributeRule &rule : kRules) {
@@ -59,9 +77,31 @@ LogicalResult BambaDialect::verifyOperationAttribute(Operation *op, NamedAttribu
     if (!rule.isRight(attribute.getValue()))
       return op->emitError() << "expected '" << rule.name << "' to be " << rule.expected << ", found "
                              << attribute.getValue();
-    return success();
+    return rule.name == attr::kInterleave ? verifyInterleave(op) : success();
   }
   return op->emitError() << "unknown attribute '" << attribute.getName().getValue() << "'";
+}
+
+/// An attribute of an argument or a result: the one of that name, a string.
+static LogicalResult verifyPlace(Operation *op, StringRef what, unsigned index, NamedAttribute attribute,
+                                 StringRef expected) {
+  if (attribute.getName() != expected)
+    return op->emitError() << "expected '" << expected << "' on " << what << " " << index << ", found '"
+                           << attribute.getName().getValue() << "'";
+  if (!isa<StringAttr>(attribute.getValue()))
+    return op->emitError() << "expected '" << expected << "' on " << what << " " << index << " to be a string, found "
+                           << attribute.getValue();
+  return success();
+}
+
+LogicalResult BambaDialect::verifyRegionArgAttribute(Operation *op, unsigned, unsigned index,
+                                                     NamedAttribute attribute) {
+  return verifyPlace(op, "argument", index, attribute, attr::kInput);
+}
+
+LogicalResult BambaDialect::verifyRegionResultAttribute(Operation *op, unsigned, unsigned index,
+                                                        NamedAttribute attribute) {
+  return verifyPlace(op, "result", index, attribute, attr::kOutput);
 }
 
 } // namespace bambac

@@ -32,11 +32,13 @@ def Bamba_Dialect : Dialect {
     -1, a padding sequence has count 0 and the spare state slot; what ops compute there is never read.
 
     Weights and states are `ml_program.global`s; `bamba.sources` on a global names the checkpoint tensors that it is
-    made of, `bamba.state` marks a state pool.
+    made of, stacked by rows or with `bamba.interleave` in turns row by row; `bamba.state` marks a state pool.
   }];
   let cppNamespace = "::bambac";
   let useDefaultAttributePrinterParser = 1;
   let hasOperationAttrVerify = 1;
+  let hasRegionArgAttrVerify = 1;
+  let hasRegionResultAttrVerify = 1;
   let dependentDialects = ["mlir::tensor::TensorDialect"];
   let extraClassDeclaration = "void registerAttributes();";
 }

@@ -28,16 +28,22 @@ static LogicalResult checkAcc(Operation *op, Type acc) {
 }
 
 LogicalResult CausalConv1dOp::verify() {
-  int64_t taps = dimOf(getWeight(), 0), channels = dimOf(getWeight(), 1);
+  int64_t taps = getTaps(), channels = dimOf(getWeight(), 1);
   if (failed(checkPoolRank(*this, "state", getState(), 3)) ||
       failed(checkShape(*this, "input", getInput().getType(), {kAny, channels})) ||
       failed(checkShape(*this, "outs", getInit().getType(), getInput().getType().getShape())) ||
       failed(checkShape(*this, "counts", getCounts().getType(), {dimOf(getSlots(), 0)})) ||
-      failed(checkShape(*this, "state", getState().getType(), {kAny, taps - 1, channels})) ||
+      failed(checkShape(*this, "state", getState().getType(), {kAny, getPositions() ? kAny : taps - 1, channels})) ||
       failed(checkRows(*this, getInput(), getSlots())))
     return failure();
   if (taps < 2)
     return emitOpError() << "expected a kernel of at least 2 taps, found " << taps;
+  if (getPositions()) {
+    if (failed(checkShape(*this, "positions", getPositions().getType(), {dimOf(getInput(), 0)})))
+      return failure();
+    if (int64_t rows = dimOf(getState(), 1); rows < taps)
+      return emitOpError() << "expected a ring of at least " << taps << " rows, found " << rows;
+  }
   if (getBias())
     return checkShape(*this, "bias", getBias().getType(), {channels});
   return success();

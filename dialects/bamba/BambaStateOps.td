@@ -5,31 +5,47 @@
 include "dialects/bamba/BambaDialect.td"
 
 def Bamba_CausalConv1dOp : Bamba_TiledOp<"causal_conv1d",
-    [Bamba_ResultLike<"init", "result">, Bamba_ResultLike<"state", "new_state">]> {
+    [AttrSizedOperandSegments, Bamba_ResultLike<"init", "result">, Bamba_ResultLike<"state", "new_state">]> {
   let summary = "depthwise causal convolution over time, bias and SiLU, continuing from a state";
   let description = [{
-    For each sequence, with `u[t]` the input at token `t` and `u[-K+1..-1]` the state's rows, oldest first:
+    For each sequence, with `u[t]` the input at token `t` and `u[-K+1..-1]` the inputs before, from the state:
     `result[t, c] = silu(bias[c] + sum_j weight[j, c] * u[t - K + 1 + j, c])`.
-    The new state holds the last `K-1` inputs: `new_state[slot, i, c] = u[count - K + 1 + i, c]`.
 
-    Shapes: input and result `[B*T, C]`, weight `[K, C]`, bias `[C]`, slots and counts `[B]`, state `[?, K-1, C]`.
+    Without `positions` the state holds the last `K-1` inputs, oldest first:
+    `new_state[slot, i, c] = u[count - K + 1 + i, c]`.
 
-    Example:
+    With `positions` the state is a ring of `S >= K` rows: the input at position `p` lies in row `p mod S`, and token
+    `t` is at position `max(positions[b*T], 0) + t`. A step of one token then writes a row that nothing of the same step
+    reads, so that a kernel may read the state in many places and write it in one.
+
+    Shapes: input and result `[B*T, C]`, weight `[K, C]`, bias `[C]`, slots and counts `[B]`, positions `[B*T]`, state
+    `[?, K-1, C]` or with positions `[?, S, C]`.
+
+    Examples:
     ```mlir
     %y, %s1 = bamba.causal_conv1d ins(%xBC, %w, %slots, %counts : tensor<4x320xf32>, tensor<4x320xf32>, tensor<4xi32>,
                                       tensor<4xi32>) bias(%b : tensor<320xf32>)
                                   outs(%init, %s : tensor<4x320xf32>, tensor<?x3x320xf32>)
+    %y, %r1 = bamba.causal_conv1d ins(%xBC, %w, %slots, %counts : tensor<4x320xf32>, tensor<4x320xf32>, tensor<4xi32>,
+                                      tensor<4xi32>) bias(%b : tensor<320xf32>) positions(%p : tensor<4xi32>)
+                                  outs(%init, %r : tensor<4x320xf32>, tensor<?x4x320xf32>)
     ```
   }];
   let arguments = (ins Bamba_Activation:$input, Bamba_Matrix:$weight, Bamba_Indices:$slots, Bamba_Indices:$counts,
-      Bamba_Activation:$init, Bamba_StatePool:$state, Optional<Bamba_Vector>:$bias);
+      Bamba_Activation:$init, Bamba_StatePool:$state, Optional<Bamba_Vector>:$bias, Optional<Bamba_Indices>:$positions);
   let results = (outs Bamba_Activation:$result, Bamba_StatePool:$new_state);
   let assemblyFormat = [{
     `ins` `(` $input `,` $weight `,` $slots `,` $counts `:` type($input) `,` type($weight) `,` type($slots) `,`
-    type($counts) `)` (`bias` `(` $bias^ `:` type($bias) `)`)?
+    type($counts) `)` (`bias` `(` $bias^ `:` type($bias) `)`)? (`positions` `(` $positions^ `:` type($positions) `)`)?
     `outs` `(` $init `,` $state `:` type($init) `,` type($state) `)` attr-dict
   }];
-  let extraClassDeclaration = dpsDeclarationBeforeBias;
+  let extraClassDeclaration = [{
+    mlir::MutableOperandRange getDpsInitsMutable() {
+      return {getOperation(), getInitMutable().getOperandNumber(), getOperation()->getNumResults()};
+    }
+    /// The width of the convolution.
+    int64_t getTaps() { return getWeight().getType().getDimSize(0); }
+  }];
 }
 
 class Bamba_SsmOp<string mnemonic> : Bamba_TiledOp<mnemonic,
@@ -42,6 +58,8 @@ class Bamba_SsmOp<string mnemonic> : Bamba_TiledOp<mnemonic,
     int64_t getStateSize() { return getState().getType().getDimSize(3); }
     /// Columns of B and C for each head group.
     int64_t getNumGroups() { return getB().getType().getDimSize(1) / getStateSize(); }
+    /// Tokens of each sequence in a step.
+    int64_t getNumTokens() { return getX().getType().getDimSize(0) / getSlots().getType().getDimSize(0); }
   }];
 }
 
@@ -171,6 +189,8 @@ def Bamba_AttentionOp : Bamba_TiledOp<"attention", [Bamba_ResultLike<"init", "re
     int64_t getNumKvHeads() { return getKCache().getType().getDimSize(1); }
     int64_t getPageTokens() { return getKCache().getType().getDimSize(2); }
     int64_t getHeadDim() { return getKCache().getType().getDimSize(3); }
+    /// Tokens of each sequence in a step.
+    int64_t getNumTokens() { return getQuery().getType().getDimSize(0) / getPages().getType().getDimSize(0); }
     /// Query heads that share one KV head.
     int64_t getGroupSize() { return getQuery().getType().getDimSize(1) / (getNumKvHeads() * getHeadDim()); }
   }];

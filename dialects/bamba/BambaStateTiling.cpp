@@ -33,6 +33,8 @@ FailureOr<TilingResult> CausalConv1dOp::getTiledImplementation(OpBuilder &builde
   operands.push_back(slicer.slice(getState(), {slicer.all(getState(), 0), slicer.all(getState(), 1), channels}));
   if (getBias())
     operands.push_back(slicer.slice(getBias(), {channels}));
+  if (getPositions())
+    operands.push_back(getPositions());
   return slicer.clone(operands);
 }
 

@@ -5,22 +5,6 @@
 #include <fmt/format.h>
 
 namespace bambac::run {
-namespace {
-
-/// What follows from a measurement, its plan and the machine.
-struct Figures {
-  Figures(const Measurement &measurement, const Machine &machine);
-
-  std::string entries; ///< "2 x prefill_t256 + prefill_t64"
-  double bytes = 0;
-  double flops = 0;
-  double floor = 0;    ///< seconds
-  double fraction = 0; ///< of the floor that was reached, 1 at best
-  double tokensPerSecond = 0;
-  bool memoryBound = false;
-};
-
-} // namespace
 
 /// Equal entry points that follow each other are counted.
 static std::string joinEntries(const std::vector<PlannedRun> &plan) {
@@ -35,115 +19,204 @@ static std::string joinEntries(const std::vector<PlannedRun> &plan) {
 
 Figures::Figures(const Measurement &measurement, const Machine &machine) : entries(joinEntries(measurement.plan)) {
   for (const PlannedRun &run : measurement.plan) {
-    bytes += run.bytes;
+    bytes += run.bytes();
     flops += run.flops;
-    floor += run.floorSeconds(machine);
+    floor += run.floor(machine);
   }
-  fraction = floor / measurement.timing.median;
+  if (!measurement.failure.empty())
+    return;
+  fraction = floor.seconds() / measurement.timing.busy();
   double tokens = static_cast<double>(measurement.sequences) * measurement.tokens;
   tokensPerSecond = tokens / measurement.timing.median;
-  memoryBound = bytes / machine.bandwidth() > flops / machine.matrixRate;
 }
 
-static Json describeBandwidth(const Bandwidth &bandwidth) {
-  return {{"buffer_bytes", bandwidth.bufferBytes}, {"gbytes_per_second", bandwidth.bytesPerSecond * 1e-9}};
+std::vector<std::pair<std::string, uint64_t>> listMemory(const BenchResults &results) {
+  const Json &memory = results.metadata.json.at("memory");
+  const SessionCost &session = results.preparation.session;
+  auto bytes = [&](const char *key) { return memory.at(key).get<uint64_t>(); };
+  uint64_t users = results.machine.isCuda() ? 1 : results.machine.threads;
+  return {{"weights", bytes("weight_bytes")},
+          {"states", (session.slots + 1) * bytes("slot_bytes")},
+          {"KV cache", session.pages * bytes("page_bytes")},
+          {"arena", bytes("arena_bytes")},
+          {"scratch", users * bytes("scratch_bytes")}};
 }
 
-static Json describeMeasurement(const Measurement &measurement, const Machine &machine) {
-  Figures figures(measurement, machine);
-  double seconds = measurement.timing.median;
-  Json json = {{"batch", measurement.sequences},
-               {"tokens", measurement.tokens},
-               {"context", measurement.context},
-               {"entry_points", figures.entries},
-               {"runs", measurement.plan.size()},
-               {"samples", measurement.timing.samples},
-               {"ms", seconds * 1e3},
-               {"best_ms", measurement.timing.best * 1e3},
-               {"tokens_per_second", figures.tokensPerSecond},
-               {"bytes", figures.bytes},
-               {"flops", figures.flops},
-               {"gbytes_per_second", figures.bytes / seconds * 1e-9},
-               {"gflops_per_second", figures.flops / seconds * 1e-9},
-               {"floor_ms", figures.floor * 1e3},
-               {"bound", figures.memoryBound ? "memory" : "compute"},
-               {"fraction_of_floor", figures.fraction},
-               {"fraction_of_read_bandwidth", figures.bytes / seconds / machine.bandwidth()},
-               {"fraction_of_matrix_rate", figures.flops / seconds / machine.matrixRate}};
-  if (machine.blasRate)
-    json["fraction_of_blas_rate"] = figures.flops / seconds / *machine.blasRate;
-  return json;
-}
+static std::string showRate(double perSecond) { return fmt::format("{:.1f} GB/s", perSecond * 1e-9); }
 
-Json makeBenchJson(const BenchResults &results) {
-  const Machine &machine = results.machine;
-  Json rates = {{"threads", machine.threads}, {"memory_read", describeBandwidth(machine.memory)}};
-  if (machine.weights)
-    rates["weight_sized_read"] = describeBandwidth(*machine.weights);
-  rates["matrix_gflops_per_second"] = machine.matrixRate * 1e-9;
-  if (machine.blasRate)
-    rates["blas_gflops_per_second"] = *machine.blasRate * 1e-9;
-
-  Json json = {{"library", results.library}, {"machine", rates}, {"decode", Json::array()}, {"prefill", Json::array()}};
-  for (const Measurement &measurement : results.decode)
-    json["decode"].push_back(describeMeasurement(measurement, machine));
-  for (const Measurement &measurement : results.prefill)
-    json["prefill"].push_back(describeMeasurement(measurement, machine));
-  return json;
-}
-
-static std::string describeMachine(const Machine &machine) {
-  auto describeRead = [](const Bandwidth &bandwidth) {
-    return fmt::format("{:.1f} GB/s", bandwidth.bytesPerSecond * 1e-9);
-  };
-  auto describeRate = [](double rate) { return fmt::format("{:.1f} GFLOP/s", rate * 1e-9); };
+static std::string describeProcessor(const Machine &machine) {
+  auto showFlops = [](double rate) { return fmt::format("{:.1f} GFLOP/s", rate * 1e-9); };
   Table table({"", ">", ""});
-  table.add({"read bandwidth", describeRead(machine.memory),
+  table.add({"read bandwidth", showRate(machine.memory.bytesPerSecond),
              fmt::format("buffer of {}, which no cache holds", formatBytes(machine.memory.bufferBytes))});
   if (machine.weights)
-    table.add({"", describeRead(*machine.weights),
+    table.add({"", showRate(machine.weights->bytesPerSecond),
                fmt::format("buffer of {}, as large as the weights", formatBytes(machine.weights->bufferBytes))});
-  table.add({"f32 matrix rate", describeRate(machine.matrixRate), "multiply-adds on operands in cache"});
+  table.add({"f32 matrix rate", showFlops(machine.matrixRate), "multiply-adds on operands in cache"});
   if (machine.blasRate)
-    table.add({"", describeRate(*machine.blasRate), "OpenBLAS, 1024 x 1024 x 1024"});
+    table.add({"", showFlops(*machine.blasRate), "OpenBLAS, 1024 x 1024 x 1024"});
   return fmt::format("machine ({} thread{})\n", machine.threads, machine.threads == 1 ? "" : "s") + table.str();
 }
 
-static std::string describeRows(const std::vector<Measurement> &measurements, const Machine &machine, bool isDecode) {
-  std::vector<std::string> titles = isDecode ? std::vector<std::string>{">batch", ">context", "program", ">ms/step"}
-                                             : std::vector<std::string>{">tokens", "program", ">ms"};
-  for (const char *title : {">tokens/s", ">reads", ">GFLOP", ">GB/s", ">GFLOP/s", ">floor ms", ">of floor", "bound by"})
-    titles.push_back(title);
-  if (machine.blasRate && !isDecode)
-    titles.push_back(">of BLAS");
+static std::string describeGpu(const Machine &machine) {
+  Table table({"", ">", ""});
+  table.add({"read bandwidth", showRate(machine.memory.bytesPerSecond),
+             fmt::format("kernel that only reads, {}", formatBytes(machine.memory.bufferBytes))});
+  table.add({"copy bandwidth", showRate(machine.copy->bytesPerSecond),
+             fmt::format("driver's copy of {}, bytes read and written", formatBytes(machine.copy->bufferBytes))});
+  if (machine.matrixRate > 0)
+    table.add({"bf16 matrix rate", fmt::format("{:.1f} TFLOP/s", machine.matrixRate * 1e-12),
+               machine.blas + ", 8192 x 8192 x 8192"});
+  else
+    table.add({"bf16 matrix rate", "not measured", machine.blas + "; --cublas names its folder"});
+  return fmt::format("machine ({} multiprocessors)\n", machine.multiprocessors) + table.str();
+}
+
+static std::string describePreparation(const BenchResults &results) {
+  const Preparation &preparation = results.preparation;
+  const SessionCost &session = preparation.session;
+  Table table({"", ">", ""});
+  table.add({"load", formatSeconds(preparation.loadSeconds),
+             fmt::format("{} of {}, {}", formatBytes(preparation.weightBytes), preparation.weights,
+                         showRate(static_cast<double>(preparation.weightBytes) / preparation.loadSeconds))});
+  table.add({"create session", formatSeconds(session.seconds),
+             fmt::format("the largest below: {} sequences, {} KV pages", session.slots, session.pages)});
+  for (const auto &[name, bytes] : listMemory(results))
+    table.add({name, formatBytes(bytes)});
+  if (session.deviceBytes)
+    table.add({"device in use", formatBytes(session.deviceBytes), "all of this, code, graphs and other processes"});
+  return "model and its largest session\n" + table.str();
+}
+
+/// What bounds the row, and what that leaves of the measured time.
+static std::vector<std::string> showFloor(const Figures &figures) {
+  return {fmt::format("{:.3f}", figures.floor.seconds() * 1e3), fmt::format("{:.0f}%", figures.fraction * 100),
+          figures.floor.mostly()};
+}
+
+static std::string describeDecode(const BenchResults &results) {
+  bool onCuda = results.machine.isCuda();
+  std::vector<std::string> titles = {">batch", ">context", "program", ">ms/step"};
+  if (onCuda)
+    titles.insert(titles.end(), {">device ms", ">host us"});
+  titles.insert(titles.end(),
+                {">tokens/s", ">moves", ">GB/s", onCuda ? ">TFLOP/s" : ">GFLOP/s", ">floor ms", ">of floor", "mostly"});
   Table table(titles);
-  for (const Measurement &measurement : measurements) {
-    Figures figures(measurement, machine);
-    double seconds = measurement.timing.median;
-    std::vector<std::string> row = {fmt::to_string(isDecode ? measurement.sequences : measurement.tokens)};
-    if (isDecode)
-      row.push_back(fmt::to_string(measurement.context));
-    for (std::string cell :
-         {figures.entries, fmt::format("{:.3f}", seconds * 1e3), fmt::format("{:.1f}", figures.tokensPerSecond),
-          formatBytes(static_cast<uint64_t>(figures.bytes)), fmt::format("{:.3f}", figures.flops * 1e-9),
-          fmt::format("{:.1f}", figures.bytes / seconds * 1e-9), fmt::format("{:.1f}", figures.flops / seconds * 1e-9),
-          fmt::format("{:.3f}", figures.floor * 1e3), fmt::format("{:.0f}%", figures.fraction * 100),
-          std::string(figures.memoryBound ? "reads" : "arithmetic")})
+  for (const Measurement &measurement : results.decode) {
+    Figures figures(measurement, results.machine);
+    const Timing &timing = measurement.timing;
+    std::vector<std::string> row = {fmt::to_string(measurement.sequences), fmt::to_string(measurement.context),
+                                    figures.entries};
+    if (!measurement.failure.empty()) {
+      row.push_back("-");
+      table.add(std::move(row));
+      continue;
+    }
+    row.push_back(fmt::format("{:.3f}", timing.median * 1e3));
+    if (timing.device) {
+      row.push_back(fmt::format("{:.3f}", *timing.device * 1e3));
+      row.push_back(fmt::format("{:.0f}", (timing.median - *timing.device) * 1e6));
+    }
+    row.push_back(fmt::format("{:.1f}", figures.tokensPerSecond));
+    row.push_back(formatBytes(static_cast<uint64_t>(figures.bytes)));
+    row.push_back(fmt::format("{:.1f}", figures.bytes / timing.busy() * 1e-9));
+    row.push_back(fmt::format("{:.1f}", figures.flops / timing.busy() * (onCuda ? 1e-12 : 1e-9)));
+    for (std::string &cell : showFloor(figures))
       row.push_back(std::move(cell));
-    if (machine.blasRate && !isDecode)
-      row.push_back(fmt::format("{:.0f}%", figures.flops / seconds / *machine.blasRate * 100));
     table.add(std::move(row));
   }
-  return table.str();
+  return "decode (median of steps)\n" + table.str();
+}
+
+static std::string describePrefill(const BenchResults &results) {
+  const Machine &machine = results.machine;
+  bool onCuda = machine.isCuda();
+  std::vector<std::string> titles = {">tokens", "program", ">ms"};
+  if (onCuda)
+    titles.push_back(">device ms");
+  titles.insert(titles.end(), {">tokens/s", onCuda ? ">TFLOP" : ">GFLOP", onCuda ? ">TFLOP/s" : ">GFLOP/s", ">floor ms",
+                               ">of floor", "mostly"});
+  if (machine.blasRate)
+    titles.push_back(">of BLAS");
+  if (onCuda && machine.matrixRate > 0)
+    titles.insert(titles.end(), {">cuBLAS ms", ">x cuBLAS"});
+  Table table(titles);
+  double unit = onCuda ? 1e-12 : 1e-9;
+  for (const Measurement &measurement : results.prefill) {
+    Figures figures(measurement, machine);
+    const Timing &timing = measurement.timing;
+    std::vector<std::string> row = {fmt::to_string(measurement.tokens), figures.entries};
+    if (!measurement.failure.empty()) {
+      row.push_back("-");
+      table.add(std::move(row));
+      continue;
+    }
+    row.push_back(fmt::format("{:.3f}", timing.median * 1e3));
+    if (timing.device)
+      row.push_back(fmt::format("{:.3f}", *timing.device * 1e3));
+    row.push_back(fmt::format("{:.1f}", figures.tokensPerSecond));
+    row.push_back(fmt::format("{:.3f}", figures.flops * unit));
+    row.push_back(fmt::format("{:.1f}", figures.flops / timing.busy() * unit));
+    for (std::string &cell : showFloor(figures))
+      row.push_back(std::move(cell));
+    if (machine.blasRate)
+      row.push_back(fmt::format("{:.0f}%", figures.flops / timing.busy() / *machine.blasRate * 100));
+    if (measurement.blasSeconds) {
+      row.push_back(fmt::format("{:.3f}", *measurement.blasSeconds * 1e3));
+      row.push_back(fmt::format("{:.2f}", timing.busy() / *measurement.blasSeconds));
+    }
+    table.add(std::move(row));
+  }
+  return "prefill (median of runs)\n" + table.str();
+}
+
+static std::string describeFailures(const BenchResults &results) {
+  std::string text;
+  for (const std::vector<Measurement> *measurements : {&results.decode, &results.prefill})
+    for (const Measurement &measurement : *measurements)
+      if (!measurement.failure.empty())
+        text += fmt::format("  - batch {}, context {}, tokens {}: {}\n", measurement.sequences, measurement.context,
+                            measurement.tokens, measurement.failure);
+  return text;
+}
+
+static std::string explain(const Machine &machine) {
+  std::string text = "\nfloor: weights read or operations computed, whichever takes longer, then states read and "
+                     "written, then the KV cache read,\n       at the rates above; 'mostly' is the longest of them\n";
+  if (machine.isCuda())
+    text += "device: steps behind each other without a pause; host: what a step takes longer when each waits for its "
+            "token\nof floor, GB/s, FLOP/s and x cuBLAS are of the device's time; cuBLAS does the matrix products "
+            "alone, as often and as large\n";
+  return text;
+}
+
+static std::string describeProfiles(const BenchResults &results) {
+  std::string text;
+  auto add = [&](const Measurement &measurement, const std::string &title) {
+    if (measurement.launches.empty())
+      return;
+    std::vector<KernelProfile> profile =
+        makeProfile(measurement.launches, results.metadata, measurement.profiled, results.machine);
+    text += fmt::format("\nprofile of {}: kernels by the time lost to their floors\n", title) +
+            makeProfileText(profile, measurement.timing.busy(), results.machine);
+  };
+  for (const Measurement &decode : results.decode)
+    add(decode, fmt::format("decode, batch {}, context {}", decode.sequences, decode.context));
+  for (const Measurement &prefill : results.prefill)
+    add(prefill, fmt::format("prefill, {} tokens", prefill.tokens));
+  return text;
 }
 
 std::string makeBenchText(const BenchResults &results) {
-  std::string text = describeMachine(results.machine);
+  const Machine &machine = results.machine;
+  std::string text =
+      fmt::format("model on {}\n{}\n{}", results.device,
+                  machine.isCuda() ? describeGpu(machine) : describeProcessor(machine), describePreparation(results));
   if (!results.decode.empty())
-    text += "\ndecode (median of steps)\n" + describeRows(results.decode, results.machine, true);
+    text += fmt::format("\n{}", describeDecode(results));
   if (!results.prefill.empty())
-    text += "\nprefill (median of runs)\n" + describeRows(results.prefill, results.machine, false);
-  return text;
+    text += fmt::format("\n{}", describePrefill(results));
+  return text + describeFailures(results) + explain(machine) + describeProfiles(results);
 }
 
 } // namespace bambac::run

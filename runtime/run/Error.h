@@ -17,6 +17,12 @@ public:
   using std::runtime_error::runtime_error;
 };
 
+/// What was asked for does not fit into the device's or the host's memory.
+class OutOfMemory : public Error {
+public:
+  using Error::Error;
+};
+
 template <typename... Args> [[noreturn]] void fail(fmt::format_string<Args...> text, Args &&...args) {
   throw Error(fmt::format(text, std::forward<Args>(args)...));
 }

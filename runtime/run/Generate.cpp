@@ -51,6 +51,7 @@ static void generate(const GenerateOptions &options) {
   int32_t token = session.getGreedy(0);
   double prefill = prefilling.seconds();
   // Not before: a token that the model refuses leaves its error as the only line.
+  model.reportDevice();
   fmt::print(stderr, "load     {} of weights in {}\n", formatBytes(model.getInfo().weight_bytes), formatSeconds(load));
 
   Stopwatch decoding;

@@ -143,7 +143,7 @@ static void writeIndex(const std::filesystem::path &path, const std::vector<Shar
 
 static void initWeights(const InitOptions &options) {
   Library library(options.library);
-  Metadata metadata = readMetadata(library);
+  Metadata metadata = readMetadata(library).front(); // every target is made of the same tensors
   std::vector<Shard> shards = makeShards(collectTensors(metadata));
 
   std::filesystem::path folder = options.folder;

@@ -31,6 +31,16 @@ static std::string joinTexts(const Json &values) {
 
 static std::string section(const std::string &title, const Table &table) { return '\n' + title + '\n' + table.str(); }
 
+/// "cpu (x86-64-v3): avx2 fma", or the name alone where there is nothing more to say.
+static std::string describeTarget(const Json &target) {
+  std::string text = toText(target.at("name"));
+  if (target.contains("cpu"))
+    text += fmt::format(" ({})", toText(target.at("cpu")));
+  if (target.contains("features") && !target.at("features").empty())
+    text += ": " + joinTexts(target.at("features"));
+  return text;
+}
+
 static std::string describeLibrary(const Library &library, const Json &json) {
   const Json &compiler = json.at("compiler");
   const Json &limits = json.at("limits");
@@ -40,9 +50,7 @@ static std::string describeLibrary(const Library &library, const Json &json) {
   table.add({"compiler", toText(compiler.at("name")) + " " + toText(compiler.at("version"))});
   table.add({"flags", joinTexts(compiler.at("flags"))});
   table.add({"dtype", toText(json.at("dtype"))});
-  for (const Json &target : json.at("targets"))
-    table.add({"target", fmt::format("{} ({}): {}", toText(target.at("name")), toText(target.at("cpu")),
-                                     joinTexts(target.at("features")))});
+  table.add({"target", describeTarget(json.at("target"))});
   table.add({"max batch", toText(limits.at("max_batch")) + " sequences a step"});
   table.add({"max context", toText(limits.at("max_context")) + " tokens a sequence"});
   table.add({"prefill chunk", toText(limits.at("prefill_chunk")) + " tokens a step"});
@@ -62,20 +70,41 @@ static std::string describeEntryPoints(const Metadata &metadata) {
                ">MFLOP", ">KV bytes/token", ">KV FLOP/token"});
   for (const EntryPoint &entry : metadata.entryPoints)
     table.add({entry.name, entry.kind, fmt::to_string(entry.batch), fmt::to_string(entry.chunk),
-               fmt::to_string(entry.launches), formatBytes(entry.weightBytes), formatBytes(entry.stateBytes),
-               formatBytes(entry.activationBytes), formatBytes(entry.arenaBytes),
-               fmt::format("{:.1f}", static_cast<double>(entry.flops) * 1e-6), formatCount(entry.contextBytes),
-               formatCount(entry.contextFlops)});
+               fmt::to_string(entry.launches), formatBytes(entry.cost.weightBytes), formatBytes(entry.cost.stateBytes),
+               formatBytes(entry.cost.activationBytes), formatBytes(entry.arenaBytes),
+               fmt::format("{:.1f}", static_cast<double>(entry.cost.flops) * 1e-6),
+               formatCount(entry.cost.contextBytes), formatCount(entry.cost.contextFlops)});
   return section("entry points (bytes and operations of one run)", table);
 }
 
+/// What a kernel's launch and code look like on a CUDA device: "132 x 1 x 1", threads, cluster, registers, ...
+static std::vector<std::string> describeCuda(const CudaKernelInfo &kernel) {
+  return {fmt::format("{}", fmt::join(kernel.grid, " x ")),
+          fmt::to_string(kernel.threads),
+          fmt::to_string(kernel.cluster),
+          fmt::to_string(kernel.registers),
+          formatBytes(kernel.sharedBytes),
+          kernel.spillBytes ? formatBytes(kernel.spillBytes) : "-",
+          formatBytes(kernel.codeBytes)};
+}
+
 static std::string describeKernels(const Metadata &metadata) {
-  Table table({"name", "target", ">launches", ">scratch", "schedule"});
+  bool onCuda = !metadata.kernels.empty() && metadata.kernels[0].cuda;
+  std::vector<std::string> titles = {"name", "target", ">launches"};
+  if (onCuda)
+    titles.insert(titles.end(), {">grid", ">threads", ">cluster", ">registers", ">shared", ">spills", ">code"});
+  titles.insert(titles.end(), {">scratch", "schedule"});
+  Table table(titles);
   uint64_t launches = 0;
   for (const KernelInfo &kernel : metadata.kernels) {
     launches += kernel.count;
-    table.add(
-        {kernel.name, kernel.target, fmt::to_string(kernel.count), formatBytes(kernel.scratchBytes), kernel.schedule});
+    std::vector<std::string> row = {kernel.name, kernel.target, fmt::to_string(kernel.count)};
+    if (onCuda)
+      for (std::string &cell : describeCuda(kernel.cuda.value_or(CudaKernelInfo())))
+        row.push_back(std::move(cell));
+    row.push_back(formatBytes(kernel.scratchBytes));
+    row.push_back(kernel.schedule);
+    table.add(std::move(row));
   }
   return section(fmt::format("kernels ({} distinct, {} launches)", metadata.kernels.size(), launches), table);
 }
@@ -101,12 +130,13 @@ static std::string describeStates(const Metadata &metadata) {
   return section(fmt::format("states ({})", metadata.states.size()), table);
 }
 
-static std::string describeMemory(const Json &memory) {
-  static const std::map<std::string, std::string> meanings = {{"weight_bytes", "weights, once a model"},
-                                                              {"arena_bytes", "intermediates, once a session"},
-                                                              {"scratch_bytes", "scratch, once a thread"},
-                                                              {"slot_bytes", "state, once a sequence"},
-                                                              {"page_bytes", "KV cache, once a page of tokens"}};
+static std::string describeMemory(const Json &memory, bool onProcessor) {
+  std::map<std::string, std::string> meanings = {
+      {"weight_bytes", "weights, once a model"},
+      {"arena_bytes", "intermediates, once a session"},
+      {"scratch_bytes", onProcessor ? "scratch, once a thread" : "scratch, once a session"},
+      {"slot_bytes", "state, once a sequence"},
+      {"page_bytes", "KV cache, once a page of tokens"}};
   Table table({"", ">", ">"});
   for (const auto &[key, value] : memory.items()) {
     auto meaning = meanings.find(key);
@@ -119,17 +149,24 @@ static std::string describeMemory(const Json &memory) {
 static std::string describe(const Library &library, const Metadata &metadata) try {
   return describeLibrary(library, metadata.json) + describeConfig(metadata.json.at("config")) +
          describeEntryPoints(metadata) + describeKernels(metadata) + describeWeights(metadata) +
-         describeStates(metadata) + describeMemory(metadata.json.at("memory"));
+         describeStates(metadata) + describeMemory(metadata.json.at("memory"), metadata.target == "cpu");
 } catch (const Json::exception &error) {
   fail("cannot read the metadata of '{}': {}", library.path(), error.what());
 }
 
 static void inspect(const std::string &path, bool asJson) {
   Library library(path);
-  Metadata metadata = readMetadata(library);
-  if (asJson)
-    return printJson(metadata.json);
-  print(describe(library, metadata));
+  std::vector<Metadata> models = readMetadata(library);
+  if (asJson) {
+    Json json = {{"models", Json::array()}};
+    for (const Metadata &model : models)
+      json["models"].push_back(model.json);
+    return printJson(json);
+  }
+  std::string text;
+  for (const Metadata &model : models)
+    text += (text.empty() ? "" : "\n") + describe(library, model);
+  print(text);
 }
 
 void addInspect(CLI::App &program) {

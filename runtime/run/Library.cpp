@@ -1,6 +1,7 @@
 #include "runtime/run/Library.h"
 #include "runtime/run/Error.h"
 
+#include <cstddef>
 #include <dlfcn.h>
 #include <filesystem>
 
@@ -35,7 +36,8 @@ Library::Library(const std::string &path) : name(path) {
   if (!getApi)
     fail("'{}' is not a model compiled by bambac: it has no symbol 'bamba_get_api'", path);
   api = getApi(BAMBA_ABI_VERSION);
-  if (api && api->abi_version == BAMBA_ABI_VERSION && api->struct_size >= sizeof(bamba_api))
+  constexpr size_t firstVersionBytes = offsetof(bamba_api, session_profile);
+  if (api && api->abi_version == BAMBA_ABI_VERSION && api->struct_size >= firstVersionBytes)
     return;
   auto getVersion = reinterpret_cast<decltype(&bamba_abi_version)>(dlsym(handle.get(), "bamba_abi_version"));
   fail("'{}' speaks another version of the interface: expected {}, found {}", path, BAMBA_ABI_VERSION,
@@ -45,6 +47,8 @@ Library::Library(const std::string &path) : name(path) {
 void Library::check(bamba_status status, const bamba_error &error) const {
   if (status == BAMBA_OK)
     return;
+  if (status == BAMBA_OUT_OF_MEMORY)
+    throw OutOfMemory(error.message[0] ? error.message : "out of memory");
   if (error.message[0])
     throw Error(error.message);
   fail("'{}' failed with {}", name, api->status_name(status));

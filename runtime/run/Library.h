@@ -16,6 +16,7 @@ public:
   explicit Library(const std::string &path);
 
   const std::string &path() const { return name; }
+  /// Functions at the end of the table may be missing where the library is older than this program.
   const bamba_api *operator->() const { return api; }
 
   /// Throws Error unless `status` is BAMBA_OK.

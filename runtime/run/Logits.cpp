@@ -68,6 +68,7 @@ static void writeLogits(const LogitsOptions &options) {
     rest = rest.subspan(count);
   }
   writer.commit();
+  model.reportDevice();
 }
 
 void addLogits(CLI::App &program) {

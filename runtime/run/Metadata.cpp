@@ -5,6 +5,15 @@ namespace bambac::run {
 
 // nlohmann-json finds these by their name and types.
 
+static void from_json(const Json &json, Cost &cost) {
+  json.at("weight_bytes").get_to(cost.weightBytes);
+  json.at("state_bytes").get_to(cost.stateBytes);
+  json.at("activation_bytes").get_to(cost.activationBytes);
+  json.at("flops").get_to(cost.flops);
+  json.at("context_bytes").get_to(cost.contextBytes);
+  json.at("context_flops").get_to(cost.contextFlops);
+}
+
 static void from_json(const Json &json, EntryPoint &entry) {
   json.at("name").get_to(entry.name);
   json.at("kind").get_to(entry.kind);
@@ -12,12 +21,17 @@ static void from_json(const Json &json, EntryPoint &entry) {
   json.at("chunk").get_to(entry.chunk);
   json.at("launches").get_to(entry.launches);
   json.at("arena_bytes").get_to(entry.arenaBytes);
-  json.at("weight_bytes").get_to(entry.weightBytes);
-  json.at("state_bytes").get_to(entry.stateBytes);
-  json.at("activation_bytes").get_to(entry.activationBytes);
-  json.at("flops").get_to(entry.flops);
-  json.at("context_bytes").get_to(entry.contextBytes);
-  json.at("context_flops").get_to(entry.contextFlops);
+  from_json(json, entry.cost);
+}
+
+static void from_json(const Json &json, CudaKernelInfo &kernel) {
+  json.at("grid").get_to(kernel.grid);
+  json.at("threads").get_to(kernel.threads);
+  json.at("cluster").get_to(kernel.cluster);
+  json.at("registers").get_to(kernel.registers);
+  json.at("shared_bytes").get_to(kernel.sharedBytes);
+  json.at("spill_bytes").get_to(kernel.spillBytes);
+  json.at("code_bytes").get_to(kernel.codeBytes);
 }
 
 static void from_json(const Json &json, KernelInfo &kernel) {
@@ -26,6 +40,9 @@ static void from_json(const Json &json, KernelInfo &kernel) {
   json.at("schedule").get_to(kernel.schedule);
   json.at("count").get_to(kernel.count);
   json.at("scratch_bytes").get_to(kernel.scratchBytes);
+  json.at("cost").get_to(kernel.cost);
+  if (json.contains("grid"))
+    kernel.cuda = json.get<CudaKernelInfo>();
 }
 
 static void from_json(const Json &json, SourceTensor &source) {
@@ -50,21 +67,38 @@ static void from_json(const Json &json, StateInfo &state) {
   json.at("bytes").get_to(state.bytes);
 }
 
-Metadata readMetadata(const Library &library) {
+static Metadata readModel(const Library &library, const Json &json) {
   Metadata metadata;
-  try {
-    metadata.json = Json::parse(library->metadata());
-    metadata.json.at("entry_points").get_to(metadata.entryPoints);
-    metadata.json.at("kernels").get_to(metadata.kernels);
-    metadata.json.at("weights").get_to(metadata.weights);
-    metadata.json.at("states").get_to(metadata.states);
-  } catch (const Json::exception &error) {
-    fail("cannot read the metadata of '{}': {}", library.path(), error.what());
-  }
-  for (const char *part : {"compiler", "config", "dtype", "targets", "limits", "memory"})
-    if (!metadata.json.contains(part))
+  metadata.json = json;
+  for (const char *part : {"compiler", "config", "dtype", "target", "limits", "memory"})
+    if (!json.contains(part))
       fail("cannot read the metadata of '{}': expected a part '{}', found none", library.path(), part);
+  json.at("target").at("name").get_to(metadata.target);
+  json.at("entry_points").get_to(metadata.entryPoints);
+  json.at("kernels").get_to(metadata.kernels);
+  json.at("weights").get_to(metadata.weights);
+  json.at("states").get_to(metadata.states);
   return metadata;
+}
+
+std::vector<Metadata> readMetadata(const Library &library) try {
+  std::vector<Metadata> models;
+  Json json = Json::parse(library->metadata());
+  for (const Json &model : json.at("models"))
+    models.push_back(readModel(library, model));
+  if (models.empty())
+    fail("cannot read the metadata of '{}': expected a model, found none", library.path());
+  return models;
+} catch (const Json::exception &error) {
+  fail("cannot read the metadata of '{}': {}", library.path(), error.what());
+}
+
+Metadata readMetadata(const Library &library, const std::string &target) {
+  std::vector<Metadata> models = readMetadata(library);
+  for (Metadata &metadata : models)
+    if (metadata.target == target)
+      return std::move(metadata);
+  fail("cannot read the metadata of '{}': expected a model for '{}', found none", library.path(), target);
 }
 
 } // namespace bambac::run

@@ -6,20 +6,16 @@
 #include "runtime/run/Output.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace bambac::run {
 
-/// One program of the library. Bytes and operations are of one run in which every weight is read once; to them comes,
-/// for every sequence and every token that it already holds, what attention reads and computes.
-struct EntryPoint {
-  std::string name;
-  std::string kind; ///< "decode", "prefill" or "score"
-  uint64_t batch = 0;
-  uint64_t chunk = 0;
-  uint64_t launches = 0;
-  uint64_t arenaBytes = 0;
+/// What one run of a program or one launch of a kernel moves and computes. Every weight is read once, states are read
+/// and written; to them comes, for every sequence and every token that it already holds, what attention reads and
+/// computes.
+struct Cost {
   uint64_t weightBytes = 0;
   uint64_t stateBytes = 0;
   uint64_t activationBytes = 0;
@@ -28,12 +24,36 @@ struct EntryPoint {
   uint64_t contextFlops = 0;
 };
 
+/// One program of the library.
+struct EntryPoint {
+  std::string name;
+  std::string kind; ///< "decode", "prefill" or "score"
+  uint64_t batch = 0;
+  uint64_t chunk = 0;
+  uint64_t launches = 0;
+  uint64_t arenaBytes = 0;
+  Cost cost;
+};
+
+/// How a kernel is launched on a CUDA device, and what its code needs.
+struct CudaKernelInfo {
+  std::vector<uint64_t> grid;
+  uint64_t threads = 0;
+  uint64_t cluster = 1;
+  uint64_t registers = 0;
+  uint64_t sharedBytes = 0;
+  uint64_t spillBytes = 0;
+  uint64_t codeBytes = 0;
+};
+
 struct KernelInfo {
   std::string name;
   std::string target;
   std::string schedule;
   uint64_t count = 0;
   uint64_t scratchBytes = 0;
+  Cost cost; ///< of one launch
+  std::optional<CudaKernelInfo> cuda;
 };
 
 /// A tensor of the checkpoint.
@@ -47,7 +67,7 @@ struct WeightInfo {
   std::string name;
   std::string dtype;
   std::vector<uint64_t> shape;
-  uint64_t panel = 0;
+  uint64_t panel = 0; ///< 0: not packed for a matrix product
   uint64_t bytes = 0;
   std::vector<SourceTensor> sources;
 };
@@ -60,16 +80,21 @@ struct StateInfo {
   uint64_t bytes = 0;
 };
 
+/// Of one model: the code for one target.
 struct Metadata {
   Json json; ///< the whole of it, for the parts that are only shown
+  std::string target;
   std::vector<EntryPoint> entryPoints;
   std::vector<KernelInfo> kernels;
   std::vector<WeightInfo> weights;
   std::vector<StateInfo> states;
 };
 
-/// Throws Error where the library's metadata is not what the compiler writes.
-Metadata readMetadata(const Library &library);
+/// Of all models of the library. Throws Error where its metadata is not what the compiler writes.
+std::vector<Metadata> readMetadata(const Library &library);
+
+/// Of the model for `target`. Throws Error where there is none.
+Metadata readMetadata(const Library &library, const std::string &target);
 
 } // namespace bambac::run
 

@@ -2,6 +2,8 @@
 #include "runtime/run/Error.h"
 #include "runtime/run/Progress.h"
 
+#include <cstddef>
+
 namespace bambac::run {
 
 Model::Model(const Library &library, const std::string &device) : library(library) {
@@ -19,6 +21,12 @@ Model::Model(const Library &library, const std::string &device) : library(librar
 
 Model::~Model() { library->model_close(handle); }
 
+std::string Model::describeDevice() const {
+  return fmt::format("{} ({}), code for {}", info.device, info.device_name, info.target);
+}
+
+void Model::reportDevice() const { fmt::print(stderr, "device   {}\n", describeDevice()); }
+
 void Model::load(const std::string &path) {
   Progress progress("loading weights");
   auto report = [](void *user, uint64_t done, uint64_t total) {
@@ -34,14 +42,14 @@ void Model::loadRandom(uint64_t seed) {
   library.check(library->model_load_random(handle, seed, &error), error);
 }
 
-Session::Session(const Model &model, uint32_t slots, uint32_t threads, uint64_t context)
+Session::Session(const Model &model, uint32_t slots, uint32_t threads, uint64_t context, void *stream)
     : library(model.library), vocabSize(model.info.vocab_size) {
   bamba_session_options options = {};
   options.struct_size = sizeof(options);
   options.slots = slots;
   options.threads = threads;
-  if (uint64_t page = model.info.page_tokens)
-    options.pages = slots * ((context + page - 1) / page);
+  options.pages = slots * countPages(model, context);
+  options.stream = stream;
   bamba_error error = makeError();
   library.check(library->session_create(model.handle, &options, &handle, &error), error);
 }
@@ -77,6 +85,18 @@ void Session::run(bamba_sequence sequence, std::span<const int32_t> tokens, bamb
   run({&item, 1});
 }
 
+std::vector<bamba_launch_time> Session::profile(std::span<const bamba_batch_item> items, uint32_t repeats) {
+  if (library->struct_size < offsetof(bamba_api, session_profile) + sizeof(library->session_profile))
+    fail("'{}' cannot be profiled: it was compiled by a bambac that knew no profiles", library.path());
+  std::vector<bamba_launch_time> times;
+  auto add = [](void *user, const bamba_launch_time *time) noexcept {
+    static_cast<std::vector<bamba_launch_time> *>(user)->push_back(*time);
+  };
+  bamba_error error = makeError();
+  library.check(library->session_profile(handle, items.data(), items.size(), repeats, add, &times, &error), error);
+  return times;
+}
+
 int32_t Session::getGreedy(size_t item) const {
   int32_t token = 0;
   bamba_error error = makeError();
@@ -90,6 +110,11 @@ std::span<const float> Session::getLogits(size_t item) const {
   bamba_error error = makeError();
   library.check(library->session_get_logits(handle, item, &logits, &rows, &error), error);
   return {logits, rows * vocabSize};
+}
+
+uint64_t countPages(const Model &model, uint64_t context) {
+  uint64_t page = model.getInfo().page_tokens;
+  return page ? (context + page - 1) / page : 0;
 }
 
 void checkContext(const Model &model, uint64_t tokens, const char *what) {

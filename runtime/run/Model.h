@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace bambac::run {
 
@@ -26,6 +27,12 @@ public:
   const Library &getLibrary() const { return library; }
   const bamba_model_info &getInfo() const { return info; }
 
+  /// "cuda:0 (NVIDIA H200), code for sm_90a".
+  std::string describeDevice() const;
+
+  /// Tells the user on stderr where the model runs.
+  void reportDevice() const;
+
 private:
   friend class Session;
   const Library &library;
@@ -36,7 +43,8 @@ private:
 /// A session with room for `slots` sequences of `context` tokens each. Keeps a reference to its model.
 class Session {
 public:
-  Session(const Model &model, uint32_t slots, uint32_t threads, uint64_t context);
+  /// `stream` as in bamba_session_options. Throws OutOfMemory and Error.
+  Session(const Model &model, uint32_t slots, uint32_t threads, uint64_t context, void *stream = nullptr);
   ~Session();
   Session(const Session &) = delete;
   Session &operator=(const Session &) = delete;
@@ -49,6 +57,9 @@ public:
   /// One sequence, some tokens.
   void run(bamba_sequence sequence, std::span<const int32_t> tokens, bamba_logits logits = BAMBA_LOGITS_LAST);
 
+  /// As bamba_session_profile: what each launch of the batch took, in order.
+  std::vector<bamba_launch_time> profile(std::span<const bamba_batch_item> items, uint32_t repeats);
+
   int32_t getGreedy(size_t item) const;
   /// The rows that the last run left for `item`; valid until the next run.
   std::span<const float> getLogits(size_t item) const;
@@ -58,6 +69,9 @@ private:
   size_t vocabSize;
   bamba_session *handle = nullptr;
 };
+
+/// Pages of the KV cache that a sequence of `context` tokens needs.
+uint64_t countPages(const Model &model, uint64_t context);
 
 /// Throws Error where `tokens` do not fit into the context that the library was compiled for.
 void checkContext(const Model &model, uint64_t tokens, const char *what);

@@ -32,7 +32,8 @@ void addThreadsOption(CLI::App &command, uint32_t &threads) {
 void addDeviceOptions(CLI::App &command, DeviceOptions &options) {
   addThreadsOption(command, options.threads);
   command
-      .add_option("--device", options.device, "Device to run on: cpu (default: the best that the library has code for)")
+      .add_option("--device", options.device,
+                  "Device to run on: cpu, cuda or cuda:I (default: the best that the library has code for)")
       ->type_name("NAME");
 }
 

@@ -16,6 +16,14 @@ module attributes {
   ml_program.global private @weight(#ml_program.extern<tensor<96x128xbf16, #bamba.panel<32>>>)
       : tensor<96x128xbf16, #bamba.panel<32>>
       {bamba.sources = [#bamba.source<"q.weight", [64, 128]>, #bamba.source<"k.weight", [32, 128]>]}
+  // CHECK: @packed{{.*}} : tensor<96x100xbf16, #bamba.panel<8, group = 8, align = 64>> {bamba.interleave, bamba.sources
+  ml_program.global private @packed(#ml_program.extern<tensor<96x100xbf16, #bamba.panel<8, group = 8, align = 64>>>)
+      : tensor<96x100xbf16, #bamba.panel<8, group = 8, align = 64>>
+      {bamba.sources = [#bamba.source<"gate.weight", [48, 100]>, #bamba.source<"up.weight", [48, 100]>],
+       bamba.interleave}
+  // CHECK: @aligned{{.*}} : tensor<8x4xbf16, #bamba.panel<4, align = 16>>
+  ml_program.global private @aligned(#ml_program.extern<tensor<8x4xbf16, #bamba.panel<4, group = 1, align = 16>>>)
+      : tensor<8x4xbf16, #bamba.panel<4, align = 16>>
   // CHECK: @conv{{.*}} bamba.transpose
   ml_program.global private @conv(#ml_program.extern<tensor<4x320xf32>>) : tensor<4x320xf32>
       {bamba.sources = [#bamba.source<"conv1d.weight", [320, 1, 4]>], bamba.transpose}
@@ -53,3 +61,20 @@ module attributes {
 // CHECK: module attributes {bamba.target = #bamba.target<cuda, {{.*}}, cache_bytes = 232448>}
 module attributes {bamba.target = #bamba.target<cuda, arch = "sm_90a", features = "", vector_bits = 128,
                                                 vector_registers = 255, cache_bytes = 232448>} {}
+
+// CHECK: module attributes {bamba.target = #bamba.target<cuda, {{.*}}, cache_bytes = 232448, multiprocessors = 132>}
+module attributes {bamba.target = #bamba.target<cuda, arch = "sm_90a", features = "", vector_bits = 128,
+                                                vector_registers = 255, cache_bytes = 232448, multiprocessors = 132>} {}
+
+// CHECK: module attributes {bamba.target = #bamba.target<cuda, {{.*}}, multiprocessors = 108, fusions = [interleave, gate, conv, rope]>}
+module attributes {bamba.target = #bamba.target<cuda, arch = "sm_80", features = "", vector_bits = 128,
+                                                vector_registers = 255, cache_bytes = 166912, multiprocessors = 108,
+                                                fusions = [interleave, gate, conv, rope]>} {
+  // CHECK: @tiled{{.*}}bamba.schedule = #bamba.cuda_schedule<collective = "sm80/linear", fields = {stages = 3 : i64, tile_rows = 64 : i64}>
+  func.func private @tiled() attributes {
+    bamba.kernel,
+    bamba.schedule = #bamba.cuda_schedule<collective = "sm80/linear", fields = {tile_rows = 64, stages = 3}>}
+  // CHECK: @plain{{.*}}bamba.schedule = #bamba.cuda_schedule<collective = "common/argmax", fields = {}>
+  func.func private @plain() attributes {
+    bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "common/argmax", fields = {}>}
+}

@@ -8,6 +8,21 @@ func.func private @f(tensor<4x8xf32, #bamba.panel<0>>)
 
 // -----
 
+// expected-error @+1 {{expected a positive group that divides align, found 8 and 12}}
+func.func private @f(tensor<4x8xf32, #bamba.panel<8, group = 8, align = 12>>)
+
+// -----
+
+// expected-error @+1 {{expected a positive group that divides align, found 0 and 8}}
+func.func private @f(tensor<4x8xf32, #bamba.panel<8, group = 0, align = 8>>)
+
+// -----
+
+// expected-error @+1 {{expected a positive group that divides align, found 1 and -8}}
+func.func private @f(tensor<4x8xf32, #bamba.panel<8, align = -8>>)
+
+// -----
+
 // expected-error @+1 {{expected #bamba.panel on a matrix, found a tensor of rank 1}}
 func.func private @f(tensor<4xf32, #bamba.panel<16>>)
 
@@ -201,7 +216,7 @@ func.func private @f() attributes {bamba.kernel = 1}
 
 // -----
 
-// expected-error @+1 {{expected 'bamba.schedule' to be #bamba.cpu_schedule, found 1}}
+// expected-error @+1 {{expected 'bamba.schedule' to be #bamba.cpu_schedule or #bamba.cuda_schedule, found 1}}
 func.func private @f() attributes {bamba.schedule = 1}
 
 // -----
@@ -248,3 +263,61 @@ ml_program.global private @g(#ml_program.extern<tensor<4xf32>>) : tensor<4xf32> 
 
 // expected-error @+1 {{unknown attribute 'bamba.color'}}
 func.func private @f() attributes {bamba.color}
+
+// -----
+
+// expected-error @+1 {{expected multiprocessors not below zero, found -1}}
+module attributes {bamba.target = #bamba.target<cuda, arch = "", features = "", vector_bits = 128,
+    vector_registers = 255, cache_bytes = 1024, multiprocessors = -1>} {}
+
+// -----
+
+// expected-error @+2 {{expected 'fusions'}}
+module attributes {bamba.target = #bamba.target<cuda, arch = "", features = "", vector_bits = 128,
+    vector_registers = 255, cache_bytes = 1024, fission = [gate]>} {}
+
+// -----
+
+// expected-error @+1 {{expected field 'stages' to be an integer, found "many"}}
+func.func private @f() attributes {bamba.schedule = #bamba.cuda_schedule<collective = "a", fields = {stages = "many"}>}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.interleave' on a global, found it on 'func.func'}}
+func.func private @f() attributes {bamba.interleave}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.interleave' to be a unit, found 2}}
+ml_program.global private @g(dense<0.0> : tensor<4xf32>) : tensor<4xf32> {bamba.interleave = 2}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.sources' beside 'bamba.interleave'}}
+ml_program.global private @g(dense<0.0> : tensor<4xf32>) : tensor<4xf32> {bamba.interleave}
+
+// -----
+
+// expected-error @+1 {{expected sources of equal rows to take turns, found #bamba.source<"b", [3, 2]> beside #bamba.source<"a", [5, 2]>}}
+ml_program.global private @g(dense<0.0> : tensor<8x2xf32>) : tensor<8x2xf32>
+    {bamba.interleave, bamba.sources = [#bamba.source<"a", [5, 2]>, #bamba.source<"b", [3, 2]>]}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.input' on argument 0, found 'bamba.output'}}
+func.func private @f(tensor<4xi32> {bamba.output = "tokens"})
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.input' on argument 1 to be a string, found 3}}
+func.func private @f(tensor<4xi32>, tensor<4xi32> {bamba.input = 3})
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.output' on result 0, found 'bamba.input'}}
+func.func private @f() -> (tensor<4xi32> {bamba.input = "tokens"})
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.output' on result 0 to be a string, found unit}}
+func.func private @f() -> (tensor<4xi32> {bamba.output})

@@ -102,6 +102,28 @@ func.func @f(%x: tensor<4x8xf32>, %w: tensor<4x8xf32>, %slots: tensor<2xi32>, %c
 
 // -----
 
+func.func @f(%x: tensor<4x8xf32>, %w: tensor<4x8xf32>, %slots: tensor<2xi32>, %counts: tensor<2xi32>,
+             %p: tensor<2xi32>, %init: tensor<4x8xf32>, %s: tensor<?x4x8xf32>) {
+  // expected-error @+1 {{expected 'positions' of shape [4], found [2]}}
+  %y, %s1 = bamba.causal_conv1d ins(%x, %w, %slots, %counts : tensor<4x8xf32>, tensor<4x8xf32>, tensor<2xi32>,
+                                     tensor<2xi32>) positions(%p : tensor<2xi32>)
+                                 outs(%init, %s : tensor<4x8xf32>, tensor<?x4x8xf32>)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x8xf32>, %w: tensor<4x8xf32>, %slots: tensor<2xi32>, %counts: tensor<2xi32>,
+             %p: tensor<4xi32>, %init: tensor<4x8xf32>, %s: tensor<?x3x8xf32>) {
+  // expected-error @+1 {{expected a ring of at least 4 rows, found 3}}
+  %y, %s1 = bamba.causal_conv1d ins(%x, %w, %slots, %counts : tensor<4x8xf32>, tensor<4x8xf32>, tensor<2xi32>,
+                                     tensor<2xi32>) positions(%p : tensor<4xi32>)
+                                 outs(%init, %s : tensor<4x8xf32>, tensor<?x3x8xf32>)
+  return
+}
+
+// -----
+
 //===-- kv_append --===//
 
 func.func @f(%k: tensor<4x16xf32>, %v: tensor<4x16xf32>, %p: tensor<4xi32>, %pages: tensor<2x3xi32>,

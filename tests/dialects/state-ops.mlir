@@ -16,6 +16,23 @@ func.func @causal_conv1d(%x: tensor<4x320xf32>, %w: tensor<4x320xf32>, %slots: t
   return %y1, %s2 : tensor<4x320xf32>, tensor<?x3x320xf32>
 }
 
+// With positions the state is a ring, of any size that holds a window.
+// CHECK-LABEL: @causal_conv1d_ring
+func.func @causal_conv1d_ring(%x: tensor<4x320xf32>, %w: tensor<4x320xf32>, %slots: tensor<2xi32>,
+                              %counts: tensor<2xi32>, %p: tensor<4xi32>, %b: tensor<320xf32>,
+                              %init: tensor<4x320xf32>, %s: tensor<?x8x320xf32>)
+    -> (tensor<4x320xf32>, tensor<?x8x320xf32>) {
+  // CHECK: bamba.causal_conv1d ins(%{{.*}} : tensor<4x320xf32>, tensor<4x320xf32>, tensor<2xi32>, tensor<2xi32>) positions(%{{.*}} : tensor<4xi32>) outs(%{{.*}}, %{{.*}} : tensor<4x320xf32>, tensor<?x8x320xf32>)
+  %y0, %s1 = bamba.causal_conv1d ins(%x, %w, %slots, %counts : tensor<4x320xf32>, tensor<4x320xf32>, tensor<2xi32>,
+                                     tensor<2xi32>) positions(%p : tensor<4xi32>)
+                                 outs(%init, %s : tensor<4x320xf32>, tensor<?x8x320xf32>)
+  // CHECK: bamba.causal_conv1d {{.*}} bias(%{{.*}} : tensor<320xf32>) positions(%{{.*}} : tensor<4xi32>) outs
+  %y1, %s2 = bamba.causal_conv1d ins(%y0, %w, %slots, %counts : tensor<4x320xf32>, tensor<4x320xf32>, tensor<2xi32>,
+                                     tensor<2xi32>) bias(%b : tensor<320xf32>) positions(%p : tensor<4xi32>)
+                                 outs(%init, %s1 : tensor<4x320xf32>, tensor<?x8x320xf32>)
+  return %y1, %s2 : tensor<4x320xf32>, tensor<?x8x320xf32>
+}
+
 // CHECK-LABEL: @ssm_step
 func.func @ssm_step(%x: tensor<4x256xf32>, %dt: tensor<4x8xf32>, %b: tensor<4x64xf32>, %c: tensor<4x64xf32>,
                     %head: tensor<8xf32>, %slots: tensor<4xi32>, %init: tensor<4x256xf32>, %s: tensor<?x8x32x32xf32>)

@@ -42,6 +42,20 @@ func.func @causal_conv1d(%x: tensor<4x10xf32>, %w: tensor<4x10xf32>, %slots: ten
   return %y, %s1 : tensor<4x10xf32>, tensor<?x3x10xf32>
 }
 
+// Positions are those of all channels.
+// CHECK-LABEL: @causal_conv1d_ring
+// CHECK: scf.forall (%{{.*}}) in (2) shared_outs(%[[OUT:.*]] = %arg5, %[[STATE:.*]] = %arg6)
+// CHECK: %[[S:.*]] = tensor.extract_slice %[[STATE]][0, 0, %[[COL:.*]]] [%{{.*}}, 4, 5] [1, 1, 1]
+// CHECK: bamba.causal_conv1d ins({{.*}}) positions(%arg4 : tensor<4xi32>) outs(%{{.*}}, %[[S]] : tensor<4x5xf32>, tensor<?x4x5xf32>)
+func.func @causal_conv1d_ring(%x: tensor<4x10xf32>, %w: tensor<4x10xf32>, %slots: tensor<2xi32>, %counts: tensor<2xi32>,
+                              %p: tensor<4xi32>, %init: tensor<4x10xf32>, %s: tensor<?x4x10xf32>)
+    -> (tensor<4x10xf32>, tensor<?x4x10xf32>) {
+  %y, %s1 = bamba.causal_conv1d ins(%x, %w, %slots, %counts : tensor<4x10xf32>, tensor<4x10xf32>, tensor<2xi32>,
+                                    tensor<2xi32>) positions(%p : tensor<4xi32>)
+                                outs(%init, %s : tensor<4x10xf32>, tensor<?x4x10xf32>)
+  return %y, %s1 : tensor<4x10xf32>, tensor<?x4x10xf32>
+}
+
 // Two groups of 4 heads: a tile of 2 heads reads the B and C of its group.
 // CHECK-LABEL: @ssm_step
 // CHECK: scf.forall (%{{.*}}) in (4) shared_outs(%[[OUT:.*]] = %arg8, %[[STATE:.*]] = %arg9)

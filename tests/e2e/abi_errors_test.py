@@ -9,7 +9,7 @@ import harness
 import safetensors_io
 from bamba_ctypes import (
     API_MEMBERS, LOGITS_ALL, STATUSES, Api, BambaError, BatchItem, Error, Library, Model, ModelInfo, ModelOptions,
-    Progress, SessionOptions,
+    Profile, Progress, SessionOptions,
 )
 
 PROMPT = list(range(3, 20))
@@ -83,6 +83,7 @@ class NullTest(AbiTest):
             ("session_run", None, item, 1),
             ("session_get_logits", None, 0, byref(POINTER(c_float)()), byref(size)),
             ("session_get_greedy", None, 0, byref(token)),
+            ("session_profile", None, item, 1, 1, Profile(0), None),
             ("sequence_create", None, byref(out)),
             ("sequence_free", None, 0),
             ("sequence_fork", None, 0, byref(out)),
@@ -108,6 +109,7 @@ class NullTest(AbiTest):
                 ("session_run", session.handle, None, 1),
                 ("session_get_logits", session.handle, 0, None, None),
                 ("session_get_greedy", session.handle, 0, None),
+                ("session_profile", session.handle, None, 1, 1, Profile(0), None),
                 ("sequence_create", session.handle, None),
                 ("sequence_fork", session.handle, sequence, None),
                 ("sequence_get_length", session.handle, sequence, None),

@@ -32,7 +32,7 @@ class Bamba9BTest(harness.Case):
             self.assertLessEqual(seconds, 30)
         self.assertLessEqual(peak, 4e9)
         self.assertLessEqual(size, 20e6)
-        metadata = json.loads(harness.run_ok([harness.BAMBA_RUN, "inspect", out, "--json"]).stdout)
+        metadata = json.loads(harness.run_ok([harness.BAMBA_RUN, "inspect", out, "--json"]).stdout)["models"][0]
         self.assert_kernels_are_shared(metadata)
 
     def assert_kernels_are_shared(self, metadata):

@@ -13,7 +13,7 @@ ABI_VERSION = 1
 STATUSES = [
     "BAMBA_OK", "BAMBA_INVALID_ARGUMENT", "BAMBA_NOT_FOUND", "BAMBA_IO_ERROR", "BAMBA_BAD_CHECKPOINT",
     "BAMBA_OUT_OF_RANGE", "BAMBA_EXHAUSTED", "BAMBA_UNSUPPORTED", "BAMBA_OUT_OF_MEMORY", "BAMBA_BAD_STATE",
-    "BAMBA_NOT_READY", "BAMBA_INTERNAL",
+    "BAMBA_NOT_READY", "BAMBA_INTERNAL", "BAMBA_DEVICE_ERROR",
 ]
 
 LOGITS_LAST, LOGITS_ALL = 0, 1
@@ -31,12 +31,15 @@ class ModelInfo(ctypes.Structure):
     _fields_ = [
         ("struct_size", c_size_t), ("vocab_size", c_uint32), ("max_batch", c_uint32), ("max_context", c_uint32),
         ("prefill_chunk", c_uint32), ("page_tokens", c_uint32), ("reserved", c_uint32), ("weight_bytes", c_uint64),
-        ("slot_bytes", c_uint64), ("page_bytes", c_uint64),
+        ("slot_bytes", c_uint64), ("page_bytes", c_uint64), ("target", c_char_p), ("device", c_char_p),
+        ("device_name", c_char_p),
     ]
 
 
 class SessionOptions(ctypes.Structure):
-    _fields_ = [("struct_size", c_size_t), ("slots", c_uint32), ("threads", c_uint32), ("pages", c_uint64)]
+    _fields_ = [
+        ("struct_size", c_size_t), ("slots", c_uint32), ("threads", c_uint32), ("pages", c_uint64), ("stream", c_void_p),
+    ]
 
 
 class BatchItem(ctypes.Structure):
@@ -46,6 +49,14 @@ class BatchItem(ctypes.Structure):
     ]
 
 
+class LaunchTime(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", c_size_t), ("step", c_uint32), ("launch", c_uint32), ("entry", c_char_p), ("kernel", c_char_p),
+        ("seconds", ctypes.c_double),
+    ]
+
+
+Profile = ctypes.CFUNCTYPE(None, c_void_p, POINTER(LaunchTime))
 Progress = ctypes.CFUNCTYPE(c_int, c_void_p, c_uint64, c_uint64)
 
 _ERROR = POINTER(Error)
@@ -59,6 +70,7 @@ _STATUS_FUNCTIONS = {
     "session_run": [c_void_p, POINTER(BatchItem), c_size_t],
     "session_get_logits": [c_void_p, c_size_t, POINTER(POINTER(c_float)), POINTER(c_size_t)],
     "session_get_greedy": [c_void_p, c_size_t, POINTER(c_int32)],
+    "session_profile": [c_void_p, POINTER(BatchItem), c_size_t, c_uint32, Profile, c_void_p],
     "sequence_create": [c_void_p, POINTER(c_uint32)],
     "sequence_free": [c_void_p, c_uint32],
     "sequence_fork": [c_void_p, c_uint32, POINTER(c_uint32)],
@@ -72,6 +84,7 @@ API_MEMBERS = [
     "status_name", "metadata", "model_open", "model_close", "model_load", "model_load_random", "model_get_info",
     "session_create", "session_destroy", "session_run", "session_get_logits", "session_get_greedy", "sequence_create",
     "sequence_free", "sequence_fork", "sequence_reset", "sequence_get_length", "sequence_save", "sequence_restore",
+    "session_profile",
 ]
 
 
@@ -140,8 +153,8 @@ class Model:
         self.library.call("model_get_info", self.handle, byref(info))
         return info
 
-    def session(self, slots=0, threads=0, pages=0):
-        return Session(self, slots, threads, pages)
+    def session(self, slots=0, threads=0, pages=0, stream=None):
+        return Session(self, slots, threads, pages, stream)
 
     def close(self):
         self.library.function("model_close")(self.handle)
@@ -157,10 +170,10 @@ class Model:
 class Session:
     """bamba_session, and the sequences in it by their numbers."""
 
-    def __init__(self, model, slots, threads, pages):
+    def __init__(self, model, slots, threads, pages, stream):
         self.library, self.vocab = model.library, model.info().vocab_size
         self.handle = c_void_p()
-        options = SessionOptions(ctypes.sizeof(SessionOptions), slots, threads, pages)
+        options = SessionOptions(ctypes.sizeof(SessionOptions), slots, threads, pages, stream)
         self.library.call("session_create", model.handle, byref(options), byref(self.handle))
 
     def close(self):

@@ -24,8 +24,12 @@ class InvarianceTest(harness.Case):
     NAME, DTYPE = "tiny", "f32"
 
     @classmethod
+    def open_model(cls):
+        return Model(Library(harness.library(cls.NAME, cls.DTYPE)), harness.fixture(cls.NAME))
+
+    @classmethod
     def setUpClass(cls):
-        cls.model = Model(Library(harness.library(cls.NAME, cls.DTYPE)), harness.fixture(cls.NAME))
+        cls.model = cls.open_model()
 
     @classmethod
     def tearDownClass(cls):
@@ -151,7 +155,7 @@ class InvarianceTest(harness.Case):
             session.run([(other, random_tokens(3))])
             session.restore(other, state)
             self.assertEqual(session.save(other), state)
-        with Model(self.model.library, harness.fixture(self.NAME)) as model, model.session(slots=4) as session:
+        with self.open_model() as model, model.session(slots=4) as session:
             session.run([(session.create(), random_tokens(70))])
             sequence = session.create()
             session.restore(sequence, state)

@@ -72,7 +72,7 @@ class LibraryTest(harness.Case):
 
     def test_metadata_matches_inspect(self):
         inspected = json.loads(harness.run_ok([harness.BAMBA_RUN, "inspect", self.path, "--json"]).stdout)
-        self.assertEqual(inspected["config"]["hidden_size"], 128)
+        self.assertEqual([model["config"]["hidden_size"] for model in inspected["models"]], [128])
         self.assertIn("128", harness.run_ok([harness.BAMBA_RUN, "inspect", self.path]).stdout)
 
 

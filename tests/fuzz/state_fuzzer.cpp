@@ -11,7 +11,7 @@ using namespace bambac::rt;
 namespace {
 
 struct Toy {
-  Toy() : model(bamba_rt_model_table, nullptr) {
+  Toy() : model(toyTable) {
     model.loadRandom(1);
     session = std::make_unique<Session>(model, SessionSize{.slots = 2, .threads = 1, .pages = 6});
     const int32_t tokens[] = {1, 2, 3, 4, 5};
@@ -30,8 +30,7 @@ struct Toy {
 std::vector<std::byte> blobOf(std::span<const uint8_t> data) {
   std::span<const std::byte> bytes = std::as_bytes(data.subspan(1));
   std::vector<std::byte> blob(bytes.begin(), bytes.end());
-  const StateShape shape = {bamba_rt_model_table.fingerprint, bamba_rt_model_table.max_context,
-                            bamba_rt_model_table.page_tokens, 16, 64};
+  const StateShape shape = {toyTable.fingerprint, toyTable.max_context, toyTable.page_tokens, 16, 64};
   if (data[0] % 2 == 1) {
     uint32_t tokens = data[0] / 2 % (shape.maxContext + 2);
     blob.resize(stateHeaderBytes + shape.payloadBytes(tokens));
@@ -55,7 +54,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       std::abort();
     const int32_t token = 1;
     bamba_batch_item item = {sequence, 1, &token, BAMBA_LOGITS_LAST, 0};
-    if (session.length(sequence) < bamba_rt_model_table.max_context)
+    if (session.length(sequence) < toyTable.max_context)
       session.run({&item, 1});
   } catch (const Error &error) {
     // Six pages do not hold every length that the model can.

@@ -8,16 +8,23 @@
 // CHECK: func.func private @step{{.*}}weights = 0, states = 8192, activations = {{[0-9]+}}, flops = 5120, context_bytes = 0, context_flops = 0>
 // Each token of context costs a key and a value of 2 heads of 8 in f32, and 4 operations for each of 32 query channels.
 // CHECK: func.func private @attention{{.*}}states = 0,{{.*}}context_bytes = 128, context_flops = 128>
+// Of a ring the 3 inputs before and the one of the step move, for each of 4 sequences 16 f32; bf16 halves activations.
+// CHECK: func.func private @ring{{.*}}weights = 0, states = 1024, activations = 528, flops = 512,
+// Keys and values go to the cache in its own type: 2*4*16 f32.
+// CHECK: func.func private @append{{.*}}weights = 0, states = 512, activations = 304,
 ml_program.global private @w(#ml_program.extern<tensor<48x32xbf16>>) : tensor<48x32xbf16>
-func.func @entry(%t: tensor<4xi32>, %x: tensor<4x32xf32>, %pages: tensor<4x2xi32>, %dt: tensor<4x2xf32>, %h: tensor<2xf32>, %x2: tensor<4x16xf32>, %s: tensor<?x2x8x16xf32>, %k: tensor<?x2x16x8xf32>) {
+func.func @entry(%hx: tensor<4x16xbf16>, %taps: tensor<4x16xf32>, %ring: tensor<?x4x16xf32>, %t: tensor<4xi32>, %x: tensor<4x32xf32>, %pages: tensor<4x2xi32>, %dt: tensor<4x2xf32>, %head: tensor<2xf32>, %x2: tensor<4x16xf32>, %s: tensor<?x2x8x16xf32>, %k: tensor<?x2x16x8xf32>) {
   %w = ml_program.global_load_const @w : tensor<48x32xbf16>
   %e = tensor.empty() : tensor<4x32xf32>
   %l = tensor.empty() : tensor<4x48xf32>
   %i = tensor.empty() : tensor<4x16xf32>
   %0 = bamba.launch @linear ins(%x, %w : tensor<4x32xf32>, tensor<48x32xbf16>) outs(%l : tensor<4x48xf32>) -> tensor<4x48xf32>
   %1 = bamba.launch @embedding ins(%t, %w : tensor<4xi32>, tensor<48x32xbf16>) outs(%e : tensor<4x32xf32>) -> tensor<4x32xf32>
-  %2, %s1 = bamba.launch @step ins(%x2, %dt, %h, %t : tensor<4x16xf32>, tensor<4x2xf32>, tensor<2xf32>, tensor<4xi32>) outs(%i, %s : tensor<4x16xf32>, tensor<?x2x8x16xf32>) -> tensor<4x16xf32>, tensor<?x2x8x16xf32>
+  %2, %s1 = bamba.launch @step ins(%x2, %dt, %head, %t : tensor<4x16xf32>, tensor<4x2xf32>, tensor<2xf32>, tensor<4xi32>) outs(%i, %s : tensor<4x16xf32>, tensor<?x2x8x16xf32>) -> tensor<4x16xf32>, tensor<?x2x8x16xf32>
   %3 = bamba.launch @attention ins(%x, %k, %t, %pages : tensor<4x32xf32>, tensor<?x2x16x8xf32>, tensor<4xi32>, tensor<4x2xi32>) outs(%e : tensor<4x32xf32>) -> tensor<4x32xf32>
+  %h = tensor.empty() : tensor<4x16xbf16>
+  %4, %r1 = bamba.launch @ring ins(%hx, %taps, %t : tensor<4x16xbf16>, tensor<4x16xf32>, tensor<4xi32>) outs(%h, %ring : tensor<4x16xbf16>, tensor<?x4x16xf32>) -> tensor<4x16xbf16>, tensor<?x4x16xf32>
+  %k1, %v1 = bamba.launch @append ins(%hx, %hx, %t, %pages : tensor<4x16xbf16>, tensor<4x16xbf16>, tensor<4xi32>, tensor<4x2xi32>) outs(%k, %k : tensor<?x2x16x8xf32>, tensor<?x2x16x8xf32>) -> tensor<?x2x16x8xf32>, tensor<?x2x16x8xf32>
   return
 }
 func.func private @linear(%x: tensor<4x32xf32>, %w: tensor<48x32xbf16>, %e: tensor<4x48xf32>) -> tensor<4x48xf32> attributes {bamba.kernel} {
@@ -35,4 +42,12 @@ func.func private @step(%x: tensor<4x16xf32>, %dt: tensor<4x2xf32>, %h: tensor<2
 func.func private @attention(%q: tensor<4x32xf32>, %k: tensor<?x2x16x8xf32>, %p: tensor<4xi32>, %pages: tensor<4x2xi32>, %e: tensor<4x32xf32>) -> tensor<4x32xf32> attributes {bamba.kernel} {
   %r = bamba.attention ins(%q, %k, %k, %p, %pages : tensor<4x32xf32>, tensor<?x2x16x8xf32>, tensor<?x2x16x8xf32>, tensor<4xi32>, tensor<4x2xi32>) outs(%e : tensor<4x32xf32>) scale(0.5) acc(f32)
   return %r : tensor<4x32xf32>
+}
+func.func private @ring(%x: tensor<4x16xbf16>, %w: tensor<4x16xf32>, %i: tensor<4xi32>, %e: tensor<4x16xbf16>, %s: tensor<?x4x16xf32>) -> (tensor<4x16xbf16>, tensor<?x4x16xf32>) attributes {bamba.kernel} {
+  %y, %s1 = bamba.causal_conv1d ins(%x, %w, %i, %i : tensor<4x16xbf16>, tensor<4x16xf32>, tensor<4xi32>, tensor<4xi32>) positions(%i : tensor<4xi32>) outs(%e, %s : tensor<4x16xbf16>, tensor<?x4x16xf32>)
+  return %y, %s1 : tensor<4x16xbf16>, tensor<?x4x16xf32>
+}
+func.func private @append(%k: tensor<4x16xbf16>, %v: tensor<4x16xbf16>, %p: tensor<4xi32>, %pages: tensor<4x2xi32>, %kc: tensor<?x2x16x8xf32>, %vc: tensor<?x2x16x8xf32>) -> (tensor<?x2x16x8xf32>, tensor<?x2x16x8xf32>) attributes {bamba.kernel} {
+  %k1, %v1 = bamba.kv_append ins(%k, %v, %p, %pages : tensor<4x16xbf16>, tensor<4x16xbf16>, tensor<4xi32>, tensor<4x2xi32>) outs(%kc, %vc : tensor<?x2x16x8xf32>, tensor<?x2x16x8xf32>)
+  return %k1, %v1 : tensor<?x2x16x8xf32>, tensor<?x2x16x8xf32>
 }

@@ -109,3 +109,166 @@ module attributes {bamba.target = #bamba.target<cuda, arch = "sm_90a", features 
     return %r : tensor<4x32xf32>
   }
 }
+
+// -----
+
+#cuda = #bamba.target<cuda, arch = "sm_90a", features = "", vector_bits = 128, vector_registers = 255,
+                      cache_bytes = 232448, fusions = [interleave, epilogue, norm_prologue, gate, conv, rope]>
+
+module attributes {bamba.target = #cuda} {
+  ml_program.global private mutable @conv(#ml_program.extern<tensor<?x4x24xf32>>) : tensor<?x4x24xf32> {bamba.state = #bamba.state<slot>}
+  ml_program.global private mutable @ssm(#ml_program.extern<tensor<?x2x8x4xf32>>) : tensor<?x2x8x4xf32> {bamba.state = #bamba.state<slot>}
+
+  // Convolution, state space step and gate are one kernel: its results are the gate's and the two states in their order,
+  // which are stored behind it. The projection that all three read is a kernel of its own.
+  // CHECK-LABEL: func.func @mixer
+  // CHECK: %[[P:.*]] = bamba.dispatch ins(%arg0, %arg1 :
+  // CHECK:   bamba.linear
+  // CHECK: %[[CONV:.*]] = ml_program.global_load @conv
+  // CHECK: %[[SSM:.*]] = ml_program.global_load @ssm
+  // CHECK-NOT: ml_program.global_store
+  // CHECK: %[[D:.*]]:3 = bamba.dispatch ins(%[[P]], %arg2, %arg3, %arg4, %arg5, %arg6 : {{.*}}) outs(%{{.*}}, %[[CONV]], %[[SSM]] : tensor<2x16xbf16>, tensor<?x4x24xf32>, tensor<?x2x8x4xf32>) -> tensor<2x16xbf16>, tensor<?x4x24xf32>, tensor<?x2x8x4xf32>
+  // CHECK: ^bb0({{.*}}, %[[G0:[^:]*]]: tensor<2x16xbf16>, %[[C0:[^:]*]]: tensor<?x4x24xf32>, %[[S0:[^:]*]]: tensor<?x2x8x4xf32>):
+  // CHECK:   %[[CY:.*]], %[[C1:.*]] = bamba.causal_conv1d {{.*}} outs(%{{.*}}, %[[C0]] :
+  // CHECK:   tensor.extract_slice %[[CY]][0, 0] [2, 16] [1, 1]
+  // CHECK:   %[[SY:.*]], %[[S1:.*]] = bamba.ssm_step {{.*}} outs(%{{.*}}, %[[S0]] :
+  // CHECK:   %[[G:.*]] = bamba.swiglu ins(%{{.*}}, %[[SY]] : {{.*}}) outs(%[[G0]]
+  // CHECK:   bamba.yield %[[G]], %[[C1]], %[[S1]]
+  // CHECK: ml_program.global_store @conv = %[[D]]#1
+  // CHECK: ml_program.global_store @ssm = %[[D]]#2
+  // CHECK: return %[[D]]#0
+  func.func @mixer(%x: tensor<2x16xbf16>, %w: tensor<42x16xbf16>, %taps: tensor<4x24xf32>, %slots: tensor<2xi32>,
+                   %counts: tensor<2xi32>, %p: tensor<2xi32>, %head: tensor<2xf32>) -> tensor<2x16xbf16>
+      attributes {bamba.entry = #bamba.entry<decode, batch = 2, chunk = 1>} {
+    %e0 = tensor.empty() : tensor<2x42xbf16>
+    %l = bamba.linear ins(%x, %w : tensor<2x16xbf16>, tensor<42x16xbf16>) outs(%e0 : tensor<2x42xbf16>) acc(f32)
+    %z = tensor.extract_slice %l[0, 0] [2, 16] [1, 1] : tensor<2x42xbf16> to tensor<2x16xbf16>
+    %xbc = tensor.extract_slice %l[0, 16] [2, 24] [1, 1] : tensor<2x42xbf16> to tensor<2x24xbf16>
+    %dt = tensor.extract_slice %l[0, 40] [2, 2] [1, 1] : tensor<2x42xbf16> to tensor<2x2xbf16>
+    %e1 = tensor.empty() : tensor<2x24xbf16>
+    %c0 = ml_program.global_load @conv : tensor<?x4x24xf32>
+    %y, %c1 = bamba.causal_conv1d ins(%xbc, %taps, %slots, %counts : tensor<2x24xbf16>, tensor<4x24xf32>, tensor<2xi32>, tensor<2xi32>) positions(%p : tensor<2xi32>) outs(%e1, %c0 : tensor<2x24xbf16>, tensor<?x4x24xf32>)
+    ml_program.global_store @conv = %c1 : tensor<?x4x24xf32>
+    %xs = tensor.extract_slice %y[0, 0] [2, 16] [1, 1] : tensor<2x24xbf16> to tensor<2x16xbf16>
+    %b = tensor.extract_slice %y[0, 16] [2, 4] [1, 1] : tensor<2x24xbf16> to tensor<2x4xbf16>
+    %c = tensor.extract_slice %y[0, 20] [2, 4] [1, 1] : tensor<2x24xbf16> to tensor<2x4xbf16>
+    %e2 = tensor.empty() : tensor<2x16xbf16>
+    %s0 = ml_program.global_load @ssm : tensor<?x2x8x4xf32>
+    %o, %s1 = bamba.ssm_step ins(%xs, %dt, %b, %c, %head, %head, %head, %slots : tensor<2x16xbf16>, tensor<2x2xbf16>, tensor<2x4xbf16>, tensor<2x4xbf16>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xi32>) outs(%e2, %s0 : tensor<2x16xbf16>, tensor<?x2x8x4xf32>) dt_limit(0.0, 1.0) acc(f32)
+    ml_program.global_store @ssm = %s1 : tensor<?x2x8x4xf32>
+    %g = bamba.swiglu ins(%z, %o : tensor<2x16xbf16>, tensor<2x16xbf16>) outs(%e2 : tensor<2x16xbf16>)
+    return %g : tensor<2x16xbf16>
+  }
+
+  // A convolution whose state moves its rows cannot share a kernel, nor one whose stored state is read before the kernel's end;
+  // and a state space op that is the gate itself gates nothing.
+  // CHECK-LABEL: func.func @apart
+  // CHECK: bamba.dispatch
+  // CHECK:   bamba.causal_conv1d
+  // CHECK: bamba.dispatch
+  // CHECK:   bamba.causal_conv1d
+  // CHECK: ml_program.global_store @conv
+  // CHECK: ml_program.global_load @conv
+  // CHECK: bamba.dispatch
+  // CHECK:   bamba.ssm_step
+  // CHECK: bamba.dispatch
+  // CHECK:   bamba.swiglu
+  func.func @apart(%x: tensor<2x4xbf16>, %x2: tensor<2x24xbf16>, %dt: tensor<2x1xbf16>, %taps: tensor<4x4xf32>, %taps2: tensor<4x24xf32>, %i: tensor<2xi32>, %head: tensor<1xf32>,
+                   %shift: tensor<?x3x4xf32>, %s0: tensor<?x1x4x4xf32>) -> (tensor<2x4xbf16>, tensor<?x4x24xf32>)
+      attributes {bamba.entry = #bamba.entry<decode, batch = 2, chunk = 1>} {
+    %e = tensor.empty() : tensor<2x4xbf16>
+    %e2 = tensor.empty() : tensor<2x24xbf16>
+    %y, %t = bamba.causal_conv1d ins(%x, %taps, %i, %i : tensor<2x4xbf16>, tensor<4x4xf32>, tensor<2xi32>, tensor<2xi32>) outs(%e, %shift : tensor<2x4xbf16>, tensor<?x3x4xf32>)
+    %c0 = ml_program.global_load @conv : tensor<?x4x24xf32>
+    %y2, %c1 = bamba.causal_conv1d ins(%x2, %taps2, %i, %i : tensor<2x24xbf16>, tensor<4x24xf32>, tensor<2xi32>, tensor<2xi32>) positions(%i : tensor<2xi32>) outs(%e2, %c0 : tensor<2x24xbf16>, tensor<?x4x24xf32>)
+    ml_program.global_store @conv = %c1 : tensor<?x4x24xf32>
+    %c2 = ml_program.global_load @conv : tensor<?x4x24xf32>
+    %b = tensor.extract_slice %y2[0, 0] [2, 4] [1, 1] : tensor<2x24xbf16> to tensor<2x4xbf16>
+    %o, %s1 = bamba.ssm_step ins(%y, %dt, %b, %b, %head, %head, %head, %i : tensor<2x4xbf16>, tensor<2x1xbf16>, tensor<2x4xbf16>, tensor<2x4xbf16>, tensor<1xf32>, tensor<1xf32>, tensor<1xf32>, tensor<2xi32>) outs(%e, %s0 : tensor<2x4xbf16>, tensor<?x1x4x4xf32>) dt_limit(0.0, 1.0) acc(f32)
+    %g = bamba.swiglu ins(%o, %x : tensor<2x4xbf16>, tensor<2x4xbf16>) outs(%e : tensor<2x4xbf16>)
+    return %g, %c2 : tensor<2x4xbf16>, tensor<?x4x24xf32>
+  }
+
+  // The SwiGLU's operands are every other column of one linear, and a norm of few rows is computed in front of it.
+  // CHECK-LABEL: func.func @interleaved
+  // CHECK: bamba.dispatch ins(%arg0, %arg1, %arg2 :
+  // CHECK:   bamba.rms_norm
+  // CHECK:   %[[L:.*]] = bamba.linear
+  // CHECK:   tensor.extract_slice %[[L]][0, 0] [16, 8] [1, 2]
+  // CHECK:   tensor.extract_slice %[[L]][0, 1] [16, 8] [1, 2]
+  // CHECK:   bamba.swiglu
+  // CHECK-NOT: bamba.dispatch
+  // CHECK: return
+  func.func @interleaved(%x: tensor<16x8xf32>, %n: tensor<8xf32>, %w: tensor<16x8xbf16>) -> tensor<16x8xbf16>
+      attributes {bamba.entry = #bamba.entry<decode, batch = 16, chunk = 1>} {
+    %e = tensor.empty() : tensor<16x8xbf16>
+    %e2 = tensor.empty() : tensor<16x16xbf16>
+    %h = bamba.rms_norm ins(%x, %n : tensor<16x8xf32>, tensor<8xf32>) outs(%e : tensor<16x8xbf16>) eps(1.0e-05)
+    %l = bamba.linear ins(%h, %w : tensor<16x8xbf16>, tensor<16x8xbf16>) outs(%e2 : tensor<16x16xbf16>) acc(f32)
+    %g = tensor.extract_slice %l[0, 0] [16, 8] [1, 2] : tensor<16x16xbf16> to tensor<16x8xbf16>
+    %u = tensor.extract_slice %l[0, 1] [16, 8] [1, 2] : tensor<16x16xbf16> to tensor<16x8xbf16>
+    %f = bamba.swiglu ins(%g, %u : tensor<16x8xbf16>, tensor<16x8xbf16>) outs(%e : tensor<16x8xbf16>)
+    return %f : tensor<16x8xbf16>
+  }
+
+  // Halves of a linear's columns are in different tiles: they go through memory. A norm of many rows has its own kernel.
+  // CHECK-LABEL: func.func @halves
+  // CHECK: bamba.dispatch
+  // CHECK:   bamba.rms_norm
+  // CHECK: bamba.dispatch
+  // CHECK:   bamba.linear
+  // CHECK: bamba.dispatch
+  // CHECK:   bamba.swiglu
+  func.func @halves(%x: tensor<24x8xf32>, %n: tensor<8xf32>, %w: tensor<16x8xbf16>) -> tensor<24x8xbf16>
+      attributes {bamba.entry = #bamba.entry<prefill, batch = 1, chunk = 24>} {
+    %e = tensor.empty() : tensor<24x8xbf16>
+    %e2 = tensor.empty() : tensor<24x16xbf16>
+    %h = bamba.rms_norm ins(%x, %n : tensor<24x8xf32>, tensor<8xf32>) outs(%e : tensor<24x8xbf16>) eps(1.0e-05)
+    %l = bamba.linear ins(%h, %w : tensor<24x8xbf16>, tensor<16x8xbf16>) outs(%e2 : tensor<24x16xbf16>) acc(f32)
+    %g = tensor.extract_slice %l[0, 0] [24, 8] [1, 1] : tensor<24x16xbf16> to tensor<24x8xbf16>
+    %u = tensor.extract_slice %l[0, 8] [24, 8] [1, 1] : tensor<24x16xbf16> to tensor<24x8xbf16>
+    %f = bamba.swiglu ins(%g, %u : tensor<24x8xbf16>, tensor<24x8xbf16>) outs(%e : tensor<24x8xbf16>)
+    return %f : tensor<24x8xbf16>
+  }
+
+  // Where rows are interleaved, a kernel has one product: the second linear of a sum is a kernel of its own.
+  // CHECK-LABEL: func.func @two_products
+  // CHECK: bamba.dispatch
+  // CHECK-COUNT-1: bamba.linear
+  // CHECK: bamba.dispatch
+  // CHECK-COUNT-1: bamba.linear
+  // CHECK: linalg.add
+  func.func @two_products(%x: tensor<4x32xbf16>, %v: tensor<32x32xbf16>, %w: tensor<32x32xbf16>) -> tensor<4x32xf32>
+      attributes {bamba.entry = #bamba.entry<decode, batch = 4, chunk = 1>} {
+    %e = tensor.empty() : tensor<4x32xf32>
+    %0 = bamba.linear ins(%x, %v : tensor<4x32xbf16>, tensor<32x32xbf16>) outs(%e : tensor<4x32xf32>) acc(f32)
+    %1 = bamba.linear ins(%x, %w : tensor<4x32xbf16>, tensor<32x32xbf16>) outs(%e : tensor<4x32xf32>) acc(f32)
+    %2 = linalg.add ins(%0, %1 : tensor<4x32xf32>, tensor<4x32xf32>) outs(%e : tensor<4x32xf32>) -> tensor<4x32xf32>
+    return %2 : tensor<4x32xf32>
+  }
+
+  // Keys are rotated on their way to the cache, queries on their way into attention.
+  // CHECK-LABEL: func.func @attention
+  // CHECK: %[[C:.*]]:2 = bamba.dispatch ins(%arg0, %arg1, %arg2 : {{.*}}) outs(%arg3, %arg4 :
+  // CHECK:   bamba.rope
+  // CHECK:   bamba.kv_append
+  // CHECK: bamba.dispatch ins(%arg0, %arg1, %[[C]]#0, %[[C]]#1, %arg2 :
+  // CHECK:   bamba.rope
+  // CHECK:   bamba.attention
+  // CHECK-NOT: bamba.dispatch
+  // CHECK: return
+  func.func @attention(%qkv: tensor<2x32xbf16>, %p: tensor<2xi32>, %pages: tensor<2x4xi32>, %k0: tensor<?x1x16x8xbf16>, %v0: tensor<?x1x16x8xbf16>)
+      -> (tensor<2x16xbf16>, tensor<?x1x16x8xbf16>, tensor<?x1x16x8xbf16>)
+      attributes {bamba.entry = #bamba.entry<decode, batch = 2, chunk = 1>} {
+    %q = tensor.extract_slice %qkv[0, 0] [2, 16] [1, 1] : tensor<2x32xbf16> to tensor<2x16xbf16>
+    %k = tensor.extract_slice %qkv[0, 16] [2, 8] [1, 1] : tensor<2x32xbf16> to tensor<2x8xbf16>
+    %v = tensor.extract_slice %qkv[0, 24] [2, 8] [1, 1] : tensor<2x32xbf16> to tensor<2x8xbf16>
+    %eq = tensor.empty() : tensor<2x16xbf16>
+    %ek = tensor.empty() : tensor<2x8xbf16>
+    %rq = bamba.rope ins(%q, %p : tensor<2x16xbf16>, tensor<2xi32>) outs(%eq : tensor<2x16xbf16>) head_dim(8) rotary_dim(4) theta(10000.0)
+    %rk = bamba.rope ins(%k, %p : tensor<2x8xbf16>, tensor<2xi32>) outs(%ek : tensor<2x8xbf16>) head_dim(8) rotary_dim(4) theta(10000.0)
+    %k1, %v1 = bamba.kv_append ins(%rk, %v, %p, %pages : tensor<2x8xbf16>, tensor<2x8xbf16>, tensor<2xi32>, tensor<2x4xi32>) outs(%k0, %v0 : tensor<?x1x16x8xbf16>, tensor<?x1x16x8xbf16>)
+    %o = bamba.attention ins(%rq, %k1, %v1, %p, %pages : tensor<2x16xbf16>, tensor<?x1x16x8xbf16>, tensor<?x1x16x8xbf16>, tensor<2xi32>, tensor<2x4xi32>) outs(%eq : tensor<2x16xbf16>) scale(0.5) acc(f32)
+    return %o, %k1, %v1 : tensor<2x16xbf16>, tensor<?x1x16x8xbf16>, tensor<?x1x16x8xbf16>
+  }
+}

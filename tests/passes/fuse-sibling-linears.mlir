@@ -1,4 +1,4 @@
-// RUN: bambac-opt %s --bamba-fuse-sibling-linears --symbol-dce --canonicalize | FileCheck %s
+// RUN: bambac-opt %s -split-input-file --bamba-fuse-sibling-linears --symbol-dce --canonicalize | FileCheck %s
 
 #avx512 = #bamba.target<cpu, arch = "x86-64-v4", features = "", vector_bits = 512, vector_registers = 32,
                         cache_bytes = 1048576, fusions = [siblings, epilogue]>
@@ -59,5 +59,52 @@ module attributes {bamba.target = #avx512} {
     %k = bamba.linear ins(%x, %wk : tensor<4x32xf32>, tensor<16x32xbf16>) outs(%ek : tensor<4x16xf32>) acc(f32)
     %k2 = bamba.linear ins(%y, %wk : tensor<4x32xf32>, tensor<16x32xbf16>) outs(%ek : tensor<4x16xf32>) acc(f32)
     return %q, %k, %k2 : tensor<4x64xf32>, tensor<4x16xf32>, tensor<4x16xf32>
+  }
+}
+
+// -----
+
+// Gate and up become one linear whose weight and bias take their rows in turns, the gate's first whatever the order of the
+// linears; the SwiGLU reads every other column.
+// CHECK: ml_program.global private @"mlp.gate|up"
+// CHECK-SAME: : tensor<128x32xbf16> {bamba.interleave, bamba.sources = [#bamba.source<"gate.weight", [64, 32]>, #bamba.source<"up.weight", [64, 32]>]}
+// CHECK: ml_program.global private @"mlp.gate_bias|up_bias"
+// CHECK-SAME: : tensor<128xf32> {bamba.interleave, bamba.sources = [#bamba.source<"gate.bias", [64]>, #bamba.source<"up.bias", [64]>]}
+module attributes {bamba.target = #bamba.target<cuda, arch = "sm_90a", features = "", vector_bits = 128,
+    vector_registers = 255, cache_bytes = 232448, fusions = [siblings, interleave]>} {
+  ml_program.global private @mlp.gate(#ml_program.extern<tensor<64x32xbf16>>) : tensor<64x32xbf16> {bamba.sources = [#bamba.source<"gate.weight", [64, 32]>]}
+  ml_program.global private @mlp.up(#ml_program.extern<tensor<64x32xbf16>>) : tensor<64x32xbf16> {bamba.sources = [#bamba.source<"up.weight", [64, 32]>]}
+  ml_program.global private @mlp.gate_bias(#ml_program.extern<tensor<64xf32>>) : tensor<64xf32> {bamba.sources = [#bamba.source<"gate.bias", [64]>]}
+  ml_program.global private @mlp.up_bias(#ml_program.extern<tensor<64xf32>>) : tensor<64xf32> {bamba.sources = [#bamba.source<"up.bias", [64]>]}
+
+  // CHECK-LABEL: func.func @interleaved
+  // CHECK: %[[L:.*]] = bamba.linear ins(%{{.*}}, %{{.*}} : tensor<4x32xbf16>, tensor<128x32xbf16>) bias(%{{.*}} : tensor<128xf32>) outs(%{{.*}} : tensor<4x128xbf16>) acc(f32)
+  // CHECK-NOT: bamba.linear
+  // CHECK-DAG: %[[G:.*]] = tensor.extract_slice %[[L]][0, 0] [4, 64] [1, 2]
+  // CHECK-DAG: %[[U:.*]] = tensor.extract_slice %[[L]][0, 1] [4, 64] [1, 2]
+  // CHECK: bamba.swiglu ins(%[[G]], %[[U]]
+  func.func @interleaved(%x: tensor<4x32xbf16>) -> tensor<4x64xbf16> {
+    %wg = ml_program.global_load_const @mlp.gate : tensor<64x32xbf16>
+    %wu = ml_program.global_load_const @mlp.up : tensor<64x32xbf16>
+    %bg = ml_program.global_load_const @mlp.gate_bias : tensor<64xf32>
+    %bu = ml_program.global_load_const @mlp.up_bias : tensor<64xf32>
+    %e = tensor.empty() : tensor<4x64xbf16>
+    %u = bamba.linear ins(%x, %wu : tensor<4x32xbf16>, tensor<64x32xbf16>) bias(%bu : tensor<64xf32>) outs(%e : tensor<4x64xbf16>) acc(f32)
+    %g = bamba.linear ins(%x, %wg : tensor<4x32xbf16>, tensor<64x32xbf16>) bias(%bg : tensor<64xf32>) outs(%e : tensor<4x64xbf16>) acc(f32)
+    %f = bamba.swiglu ins(%g, %u : tensor<4x64xbf16>, tensor<4x64xbf16>) outs(%e : tensor<4x64xbf16>)
+    return %f : tensor<4x64xbf16>
+  }
+
+  // Other siblings are stacked there as anywhere.
+  // CHECK-LABEL: func.func @stacked
+  // CHECK: %[[L:.*]] = bamba.linear ins(%{{.*}}, %{{.*}} : tensor<4x32xbf16>, tensor<128x32xbf16>)
+  // CHECK-DAG: tensor.extract_slice %[[L]][0, 64] [4, 64] [1, 1]
+  func.func @stacked(%x: tensor<4x32xbf16>) -> (tensor<4x64xbf16>, tensor<4x64xbf16>) {
+    %wg = ml_program.global_load_const @mlp.gate : tensor<64x32xbf16>
+    %wu = ml_program.global_load_const @mlp.up : tensor<64x32xbf16>
+    %e = tensor.empty() : tensor<4x64xbf16>
+    %g = bamba.linear ins(%x, %wg : tensor<4x32xbf16>, tensor<64x32xbf16>) outs(%e : tensor<4x64xbf16>) acc(f32)
+    %u = bamba.linear ins(%x, %wu : tensor<4x32xbf16>, tensor<64x32xbf16>) outs(%e : tensor<4x64xbf16>) acc(f32)
+    return %g, %u : tensor<4x64xbf16>, tensor<4x64xbf16>
   }
 }

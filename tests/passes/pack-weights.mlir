@@ -1,4 +1,4 @@
-// RUN: bambac-opt %s --bamba-pack-weights --canonicalize --symbol-dce | FileCheck %s
+// RUN: bambac-opt %s -split-input-file --bamba-pack-weights --canonicalize --symbol-dce | FileCheck %s
 
 // The tied embedding is read row by row by one kernel and packed, as a copy, for the other. Nothing else changes.
 // CHECK-DAG: ml_program.global private @embed(#{{.*}}) : tensor<100x32xbf16> {
@@ -39,5 +39,26 @@ module attributes {bamba.target = #bamba.target<cpu, arch = "x86-64-v4", feature
   func.func private @embedding(%t: tensor<4xi32>, %w: tensor<100x32xbf16>, %e: tensor<4x32xf32>) -> tensor<4x32xf32> attributes {bamba.kernel} {
     %r = bamba.embedding ins(%t, %w : tensor<4xi32>, tensor<100x32xbf16>) outs(%e : tensor<4x32xf32>)
     return %r : tensor<4x32xf32>
+  }
+}
+
+// -----
+
+// On CUDA panels are made of core matrices; what says how rows follow each other stays.
+// CHECK: ml_program.global private @gate_up.panel(#{{.*}}) : tensor<100x36xbf16, #bamba.panel<8, group = 8, align = 64>> {bamba.interleave, bamba.sources
+module attributes {bamba.target = #bamba.target<cuda, arch = "sm_90a", features = "", vector_bits = 128,
+    vector_registers = 255, cache_bytes = 232448>} {
+  ml_program.global private @gate_up(#ml_program.extern<tensor<100x36xbf16>>) : tensor<100x36xbf16> {bamba.sources = [#bamba.source<"gate", [50, 36]>, #bamba.source<"up", [50, 36]>], bamba.interleave}
+  // CHECK-LABEL: func.func @entry
+  // CHECK: bamba.launch @linear ins(%{{.*}}, %{{.*}} : tensor<4x36xbf16>, tensor<100x36xbf16, #bamba.panel<8, group = 8, align = 64>>)
+  func.func @entry(%x: tensor<4x36xbf16>) -> tensor<4x100xbf16> {
+    %w = ml_program.global_load_const @gate_up : tensor<100x36xbf16>
+    %e = tensor.empty() : tensor<4x100xbf16>
+    %y = bamba.launch @linear ins(%x, %w : tensor<4x36xbf16>, tensor<100x36xbf16>) outs(%e : tensor<4x100xbf16>) -> tensor<4x100xbf16>
+    return %y : tensor<4x100xbf16>
+  }
+  func.func private @linear(%x: tensor<4x36xbf16>, %w: tensor<100x36xbf16>, %e: tensor<4x100xbf16>) -> tensor<4x100xbf16> attributes {bamba.kernel} {
+    %r = bamba.linear ins(%x, %w : tensor<4x36xbf16>, tensor<100x36xbf16>) outs(%e : tensor<4x100xbf16>) acc(f32)
+    return %r : tensor<4x100xbf16>
   }
 }

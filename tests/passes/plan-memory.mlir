@@ -1,4 +1,6 @@
-// RUN: bambac-opt %s --bamba-plan-memory | FileCheck %s
+// RUN: bambac-opt %s -split-input-file --bamba-plan-memory | FileCheck %s
+// RUN: bambac-opt %s -split-input-file --bamba-plan-memory=alignment=1024 | FileCheck %s --check-prefix=WIDE
+// WIDE: bamba.arena_bytes = 1536 : i64
 
 // A chain of four buffers of 512 bytes needs two: each is dead once the next is made. The result is an output and has no
 // buffer in the arena; a state keeps its own.
@@ -40,3 +42,23 @@ func.func @residual(%x: tensor<4x32xf32>) -> tensor<4x32xf32>
 func.func private @copy(%x: tensor<4x32xf32>, %e: tensor<4x32xf32>) -> tensor<4x32xf32>
 func.func private @add(%x: tensor<4x32xf32>, %y: tensor<4x32xf32>, %e: tensor<4x32xf32>) -> tensor<4x32xf32>
 func.func private @update(%x: tensor<4x32xf32>, %e: tensor<4x32xf32>, %s: tensor<?x32xf32>) -> (tensor<4x32xf32>, tensor<?x32xf32>)
+
+// -----
+
+// On CUDA buffers start at multiples of 256.
+// CHECK-LABEL: func.func @cuda
+// CHECK-SAME: bamba.arena_bytes = 320 : i64
+// CHECK: buffers [#bamba.buffer<offset = 0, bytes = 64>]
+// CHECK: buffers [#bamba.buffer<offset = 256, bytes = 64>]
+module attributes {bamba.target = #bamba.target<cuda, arch = "sm_90a", features = "", vector_bits = 128,
+    vector_registers = 255, cache_bytes = 232448>} {
+  func.func @cuda(%x: tensor<4x8xbf16>) -> tensor<4x8xbf16>
+      attributes {bamba.entry = #bamba.entry<decode, batch = 4, chunk = 1>} {
+    %e = tensor.empty() : tensor<4x8xbf16>
+    %0 = bamba.launch @half ins(%x : tensor<4x8xbf16>) outs(%e : tensor<4x8xbf16>) -> tensor<4x8xbf16>
+    %1 = bamba.launch @half ins(%0 : tensor<4x8xbf16>) outs(%e : tensor<4x8xbf16>) -> tensor<4x8xbf16>
+    %2 = bamba.launch @half ins(%1 : tensor<4x8xbf16>) outs(%e : tensor<4x8xbf16>) -> tensor<4x8xbf16>
+    return %2 : tensor<4x8xbf16>
+  }
+  func.func private @half(%x: tensor<4x8xbf16>, %e: tensor<4x8xbf16>) -> tensor<4x8xbf16>
+}

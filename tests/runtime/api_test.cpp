@@ -45,7 +45,7 @@ TEST(Api, HeaderCompilesAsC) { EXPECT_EQ(bambaHeaderIsC(), BAMBA_ABI_VERSION); }
 
 TEST(Api, LibraryFacts) {
   EXPECT_EQ(bamba_abi_version(), uint32_t{BAMBA_ABI_VERSION});
-  EXPECT_STREQ(bamba_metadata(), "{\"model\": \"toy\"}");
+  EXPECT_STREQ(bamba_metadata(), "{\"models\": [{\"model\": \"toy\"}]}");
   EXPECT_STREQ(bamba_status_name(BAMBA_BAD_STATE), "BAMBA_BAD_STATE");
   EXPECT_STREQ(nameOfStatus(99), "an unknown status");
   EXPECT_EQ(bamba_get_api(BAMBA_ABI_VERSION + 1), nullptr);
@@ -74,6 +74,17 @@ TEST_F(ApiTest, AModelsNumbers) {
   EXPECT_EQ(info.weight_bytes, 88u + 192 + 16 + 48);
   EXPECT_EQ(info.slot_bytes, 16u);
   EXPECT_EQ(info.page_bytes, 64u);
+  EXPECT_STREQ(info.target, "cpu");
+  EXPECT_STREQ(info.device, "cpu");
+  EXPECT_STREQ(info.device_name, "the processor");
+
+  // A caller of the first version has a shorter struct; what lies behind it is not touched.
+  info = {};
+  info.struct_size = offsetof(bamba_model_info, target);
+  ASSERT_EQ(api->model_get_info(model, &info, &error), BAMBA_OK);
+  EXPECT_EQ(info.page_bytes, 64u);
+  EXPECT_EQ(info.struct_size, offsetof(bamba_model_info, target));
+  EXPECT_EQ(info.target, nullptr);
 }
 
 TEST_F(ApiTest, RunsAndSaves) {
@@ -109,6 +120,49 @@ TEST_F(ApiTest, RunsAndSaves) {
   EXPECT_EQ(api->sequence_free(session, fork, &error), BAMBA_NOT_FOUND);
 }
 
+TEST_F(ApiTest, Profiles) {
+  // Five tokens and one: the single one is decoded first, the others follow in chunks.
+  std::vector<int32_t> tokens = someTokens(1, 5);
+  bamba_sequence other = 0;
+  ASSERT_EQ(api->sequence_create(session, &other, &error), BAMBA_OK);
+  bamba_batch_item items[] = {{sequence, 5, tokens.data(), BAMBA_LOGITS_LAST, 0},
+                              {other, 1, tokens.data(), BAMBA_LOGITS_LAST, 0}};
+  auto answer = [&](const bamba_batch_item &item) {
+    EXPECT_EQ(api->sequence_reset(session, item.sequence, &error), BAMBA_OK);
+    EXPECT_EQ(api->session_run(session, &item, 1, &error), BAMBA_OK);
+    int32_t token = -1;
+    EXPECT_EQ(api->session_get_greedy(session, 0, &token, &error), BAMBA_OK);
+    EXPECT_EQ(api->sequence_reset(session, item.sequence, &error), BAMBA_OK);
+    return token;
+  };
+  int32_t answers[] = {answer(items[0]), answer(items[1])};
+
+  std::vector<bamba_launch_time> times;
+  auto add = [](void *user, const bamba_launch_time *time) {
+    static_cast<std::vector<bamba_launch_time> *>(user)->push_back(*time);
+  };
+  ASSERT_EQ(api->session_profile(session, items, 2, 3, add, &times, &error), BAMBA_OK) << error.message;
+  ASSERT_FALSE(times.empty());
+  EXPECT_STREQ(times.front().entry, "decode_b1");
+  EXPECT_EQ(times.front().step, 0u);
+  EXPECT_EQ(times.front().struct_size, sizeof(bamba_launch_time));
+  EXPECT_GT(times.back().step, 0u);
+  uint32_t launch = 0;
+  for (const bamba_launch_time &time : times) {
+    launch = time.launch ? launch + 1 : 0;
+    EXPECT_EQ(time.launch, launch);
+    EXPECT_GE(time.seconds, 0);
+    EXPECT_NE(time.kernel, nullptr);
+  }
+  uint32_t length = 0;
+  ASSERT_EQ(api->sequence_get_length(session, sequence, &length, &error), BAMBA_OK);
+  EXPECT_EQ(length, 5u);
+
+  // A sequence that is reset is as good as new.
+  EXPECT_EQ(answer(items[0]), answers[0]);
+  EXPECT_EQ(answer(items[1]), answers[1]);
+}
+
 TEST_F(ApiTest, RefusesNull) {
   size_t size = 0;
   uint32_t length = 0;
@@ -132,6 +186,12 @@ TEST_F(ApiTest, RefusesNull) {
   expectRefused(api->session_get_logits(session, 0, &logits, nullptr, &error), "rows");
   expectRefused(api->session_get_greedy(nullptr, 0, &token, &error), "session");
   expectRefused(api->session_get_greedy(session, 0, nullptr, &error), "token");
+  auto ignore = [](void *, const bamba_launch_time *) {};
+  bamba_batch_item item = {sequence, 1, &token, BAMBA_LOGITS_LAST, 0};
+  expectRefused(api->session_profile(nullptr, &item, 1, 1, ignore, nullptr, &error), "session");
+  expectRefused(api->session_profile(session, nullptr, 1, 1, ignore, nullptr, &error), "items");
+  expectRefused(api->session_profile(session, &item, 1, 0, ignore, nullptr, &error), "repeats: expected at least 1");
+  expectRefused(api->session_profile(session, &item, 1, 1, nullptr, nullptr, &error), "profile");
   expectRefused(api->sequence_create(nullptr, &out, &error), "session");
   expectRefused(api->sequence_create(session, nullptr, &error), "sequence");
   expectRefused(api->sequence_free(nullptr, 0, &error), "session");
@@ -154,10 +214,18 @@ TEST_F(ApiTest, RefusesStructsThatAreTooSmall) {
   bamba_model_options modelOptions = {};
   expectRefused(api->model_open(&modelOptions, &otherModel, &error), "options: struct_size: expected at least 16");
   bamba_session_options sessionOptions = {};
-  sessionOptions.struct_size = sizeof(sessionOptions) - 1;
+  sessionOptions.struct_size = offsetof(bamba_session_options, stream) - 1;
   expectRefused(api->session_create(model, &sessionOptions, &otherSession, &error), "options: struct_size");
   bamba_model_info info = {};
   expectRefused(api->model_get_info(model, &info, &error), "info: struct_size");
+
+  sessionOptions.struct_size = offsetof(bamba_session_options, stream); // of the first version
+  sessionOptions.threads = 1;
+  sessionOptions.stream = &sessionOptions;
+  ASSERT_EQ(api->session_create(model, &sessionOptions, &otherSession, &error), BAMBA_OK) << error.message;
+  api->session_destroy(otherSession);
+  sessionOptions.struct_size = sizeof(sessionOptions);
+  expectRefused(api->session_create(model, &sessionOptions, &otherSession, &error), "stream: expected NULL");
 
   struct {
     bamba_session_options known;

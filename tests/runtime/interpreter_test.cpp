@@ -15,7 +15,7 @@ class Program {
 public:
   static constexpr uint32_t numLaunches = 5;
 
-  Program(bamba_rt_cpu_kernel function, uint32_t workgroups) : kernel{"kernel", "", function, 100} {
+  Program(bamba_rt_cpu_kernel function, uint32_t workgroups) : kernel{"kernel", "", function, nullptr, 100} {
     for (uint32_t i = 0; i < numLaunches; ++i) {
       launches[i] = {0, workgroups, i, 1};
       args[i] = {BAMBA_RT_SPACE_ARENA, 0, i};

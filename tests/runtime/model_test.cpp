@@ -11,19 +11,20 @@ using namespace bambac::rt::toy;
 namespace {
 
 Failure openFailure(const bamba_rt_model &table, const char *device = nullptr) {
-  return failureOf([&] { Model model(table, device); });
+  const bamba_rt_model *models[] = {&table};
+  return failureOf([&] { openModel({BAMBA_RT_ABI_VERSION, 1, models, ""}, device, "/nonexistent/libcuda.so"); });
 }
 
 } // namespace
 
 TEST(Model, OpensOnTheDevicesThatThereAre) {
-  EXPECT_EQ(openFailure(bamba_rt_model_table).status, BAMBA_OK);
-  EXPECT_EQ(openFailure(bamba_rt_model_table, "cpu").status, BAMBA_OK);
-  expectFailure(openFailure(bamba_rt_model_table, "cuda"), BAMBA_UNSUPPORTED, {"\"cpu\"", "\"cuda\""});
+  EXPECT_EQ(openFailure(toyTable).status, BAMBA_OK);
+  EXPECT_EQ(openFailure(toyTable, "cpu").status, BAMBA_OK);
+  expectFailure(openFailure(toyTable, "cuda"), BAMBA_UNSUPPORTED, {"\"cpu\"", "\"cuda\""});
 }
 
 TEST(Model, NamesFeaturesThatTheProcessorLacks) {
-  bamba_rt_model table = bamba_rt_model_table;
+  bamba_rt_model table = toyTable;
   const char *features[] = {"sse2", "no-such-feature", "nor-this"};
   table.features = features;
   table.num_features = 3;
@@ -52,7 +53,7 @@ TEST(Model, CpuFeaturesAgreeWithTheCompilers) {
 }
 
 TEST(Model, WeightsAreLoadedOnce) {
-  Model model(bamba_rt_model_table, nullptr);
+  Model model(toyTable);
   expectFailure(failureOf([&] { Session session(model, {}); }), BAMBA_NOT_READY, {"not loaded"});
   expectFailure(failureOf([&] { model.load("/nonexistent", {}); }), BAMBA_NOT_FOUND, {"/nonexistent"});
   model.loadRandom(1);
@@ -61,11 +62,14 @@ TEST(Model, WeightsAreLoadedOnce) {
 
 TEST(Model, RefusesDamagedTables) {
   auto damaged = [](auto change, const std::vector<std::string> &parts) {
-    bamba_rt_model table = bamba_rt_model_table;
+    bamba_rt_model table = toyTable;
     change(table);
     expectFailure(openFailure(table), BAMBA_INTERNAL, parts);
   };
-  damaged([](auto &table) { table.abi_version = 7; }, {"expected version 1, found 7"});
+  expectFailure(failureOf([] { openModel({7, 0, nullptr, ""}, nullptr); }), BAMBA_INTERNAL,
+                {"expected version 2, found 7"});
+  expectFailure(failureOf([] { openModel({BAMBA_RT_ABI_VERSION, 0, nullptr, ""}, nullptr); }), BAMBA_INTERNAL,
+                {"no model"});
   damaged([](auto &table) { table.vocab_size = 0; }, {"vocab_size"});
   damaged([](auto &table) { table.max_pages = 9; }, {"max_pages"});
   damaged([](auto &table) { table.max_batch = 3; }, {"max_batch"});
@@ -77,7 +81,7 @@ TEST(Model, RefusesDamagedTables) {
   damaged([](auto &table) { table.num_sources = 4; }, {"conv", "sources"});
 
   bamba_rt_weight weights[4];
-  std::copy_n(bamba_rt_model_table.weights, 4, weights);
+  std::copy_n(toyTable.weights, 4, weights);
   weights[1].bytes += 4;
   damaged([&](auto &table) { table.weights = weights; }, {"head", "size"});
 }

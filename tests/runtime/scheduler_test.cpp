@@ -34,7 +34,7 @@ using Steps = std::vector<std::string>;
 } // namespace
 
 TEST(Scheduler, DecodesInTheSmallestBucketThatFits) {
-  const bamba_rt_model &toy = bamba_rt_model_table;
+  const bamba_rt_model &toy = toyTable;
   EXPECT_EQ(steps(toy, {item(1)}), (Steps{"decode_b1 0[0+1] ->0"}));
   EXPECT_EQ(steps(toy, {item(1), item(1)}), (Steps{"decode_b2 0[0+1] 1[0+1] ->0..1"}));
   EXPECT_EQ(steps(toy, {item(1), item(1), item(1)}), (Steps{"decode_b4 0[0+1] 1[0+1] 2[0+1] ->0..2"}));
@@ -42,12 +42,12 @@ TEST(Scheduler, DecodesInTheSmallestBucketThatFits) {
 
 TEST(Scheduler, SplitsMoreThanTheLargestBucket) {
   std::vector<bamba_batch_item> items(7, item(1));
-  EXPECT_EQ(steps(bamba_rt_model_table, items),
+  EXPECT_EQ(steps(toyTable, items),
             (Steps{"decode_b4 0[0+1] 1[0+1] 2[0+1] 3[0+1] ->0..3", "decode_b4 4[0+1] 5[0+1] 6[0+1] ->4..6"}));
 }
 
 TEST(Scheduler, SplitsPromptsIntoChunks) {
-  const bamba_rt_model &toy = bamba_rt_model_table;
+  const bamba_rt_model &toy = toyTable;
   EXPECT_EQ(steps(toy, {item(2)}), (Steps{"prefill_t4 0[0+2] ->0"}));
   EXPECT_EQ(steps(toy, {item(8)}), (Steps{"prefill_t8 0[0+8] ->0"}));
   EXPECT_EQ(steps(toy, {item(19)}),
@@ -60,14 +60,14 @@ TEST(Scheduler, SplitsPromptsIntoChunks) {
 TEST(Scheduler, MixesDecodesAndPrompts) {
   std::vector<bamba_batch_item> items = {item(10), item(1), item(3, BAMBA_LOGITS_ALL), item(1, BAMBA_LOGITS_ALL),
                                          item(2)};
-  EXPECT_EQ(steps(bamba_rt_model_table, items),
+  EXPECT_EQ(steps(toyTable, items),
             (Steps{"decode_b2 1[0+1] 3[0+1] ->0..1", "prefill_t8 0[0+8] ->2", "prefill_t4 0[8+2] ->2",
                    "score_t4 2[0+3] ->3..5", "prefill_t4 4[0+2] ->6"}));
   EXPECT_EQ(Scheduler::countRows(items), 7u);
 }
 
 TEST(Scheduler, DecodesTokenByTokenWithoutChunkEntries) {
-  bamba_rt_model small = bamba_rt_model_table;
+  bamba_rt_model small = toyTable;
   small.num_entries = 3; // the decode entries
   EXPECT_EQ(steps(small, {item(2)}), (Steps{"decode_b1 0[0+1] ->0", "decode_b1 0[1+1] ->0"}));
   EXPECT_EQ(steps(small, {item(2, BAMBA_LOGITS_ALL)}), (Steps{"decode_b1 0[0+1] ->0", "decode_b1 0[1+1] ->1"}));

@@ -1,5 +1,6 @@
 // Sessions: batches against the toy's formula, what kernels are given, limits, and refused batches.
 
+#include "runtime/cpu_device.h"
 #include "runtime/session.h"
 #include "tests/runtime/toy_model.h"
 #include <cstring>
@@ -259,8 +260,8 @@ TEST_F(SessionTest, SizesThatCannotBe) {
   expectFailure(create({.slots = 1, .threads = 1, .pages = uint64_t{1} << 40}), BAMBA_INVALID_ARGUMENT, {"pages"});
   expectFailure(create({.slots = 1, .threads = 100000, .pages = 1}), BAMBA_INVALID_ARGUMENT, {"threads"});
 
-  bamba_rt_state huge[] = {bamba_rt_model_table.states[0], bamba_rt_model_table.states[1]};
-  bamba_rt_model table = bamba_rt_model_table;
+  bamba_rt_state huge[] = {toyTable.states[0], toyTable.states[1]};
+  bamba_rt_model table = toyTable;
   table.states = huge;
   std::unique_ptr<Model> large = loadToy(table);
   for (uint64_t bytes : {uint64_t{1} << 60, uint64_t{1} << 63}) {
@@ -292,11 +293,12 @@ TEST_F(SessionTest, TwoSessionsOfAModelRunInParallel) {
 
 TEST(Results, PaddingRowsHaveRoom) {
   // A row of this vocabulary is whole pages, and what follows the rows cannot be touched.
-  bamba_rt_model table = bamba_rt_model_table;
+  bamba_rt_model table = toyTable;
   table.vocab_size = 1 << 14;
-  Results results(table, 1);
-  auto *rows = const_cast<float *>(results.logits(0));
+  CpuDevice device(1);
+  Results results(table, 1, device);
+  auto *rows = const_cast<float *>(results.logits(0, 1));
   for (size_t i = 0; i < size_t{maxRows} * table.vocab_size; ++i)
     rows[i] = 1;
-  EXPECT_EQ(results.logits(0)[table.vocab_size], 1);
+  EXPECT_EQ(results.logits(0, 1)[table.vocab_size], 1);
 }

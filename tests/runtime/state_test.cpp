@@ -139,7 +139,7 @@ TEST_F(StateTest, RefusesDamagedBytes) {
 TEST_F(StateTest, RefusesAnotherModelsBytes) {
   bamba_sequence a = session.create();
   append(session, a, past);
-  bamba_rt_model table = bamba_rt_model_table;
+  bamba_rt_model table = toyTable;
   table.fingerprint = 99;
   std::unique_ptr<Model> other = loadToy(table);
   Session stranger(*other, {});

@@ -79,7 +79,7 @@ std::vector<TestTensor> toyTensors() {
 std::unique_ptr<Model> loadToy(const bamba_rt_model &table) {
   TemporaryFolder folder;
   folder.write("model.safetensors", safetensors(toyTensors()));
-  auto model = std::make_unique<Model>(table, nullptr);
+  auto model = std::make_unique<Model>(table);
   model->load(folder.path(), {});
   return model;
 }

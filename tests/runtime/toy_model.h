@@ -43,8 +43,8 @@ std::string rawSafetensors(const std::string &header, const std::string &body);
 /// order.
 std::vector<TestTensor> toyTensors();
 
-/// The toy with its weights loaded from a file; `table` may be a changed copy of bamba_rt_model_table.
-std::unique_ptr<Model> loadToy(const bamba_rt_model &table = bamba_rt_model_table);
+/// The toy with its weights loaded from a file; `table` may be a changed copy of toyTable.
+std::unique_ptr<Model> loadToy(const bamba_rt_model &table = toyTable);
 
 /// What the toy must answer: logits of every token of a sequence.
 std::vector<std::vector<float>> expectedLogits(const std::vector<int32_t> &tokens);

@@ -106,9 +106,12 @@ template <uint32_t Kind, int B, int T> struct Kernels {
 constexpr int launchesPerEntry = 6;
 
 #define KERNELS(kind, b, t)                                                                                            \
-  {"embed", "", Kernels<kind, b, t>::embed, 0}, {"write_cache", "", Kernels<kind, b, t>::writeCache, 0},               \
-      {"scan", "", Kernels<kind, b, t>::scan, 0}, {"attend", "", Kernels<kind, b, t>::attend, dim * sizeof(float)},    \
-      {"project", "", Kernels<kind, b, t>::project, 0}, {"greedy", "", Kernels<kind, b, t>::pickGreedy, 0}
+  {"embed", "", Kernels<kind, b, t>::embed, nullptr, 0},                                                               \
+      {"write_cache", "", Kernels<kind, b, t>::writeCache, nullptr, 0},                                                \
+      {"scan", "", Kernels<kind, b, t>::scan, nullptr, 0},                                                             \
+      {"attend", "", Kernels<kind, b, t>::attend, nullptr, dim * sizeof(float)},                                       \
+      {"project", "", Kernels<kind, b, t>::project, nullptr, 0},                                                       \
+      {"greedy", "", Kernels<kind, b, t>::pickGreedy, nullptr, 0}
 
 #define LAUNCHES(entry, kind, b, t)                                                                                    \
   {entry * 6 + 0, b * t, 0, 15}, {entry * 6 + 1, b * t, 0, 15}, {entry * 6 + 2, b, 0, 15},                             \
@@ -161,10 +164,10 @@ constexpr bamba_rt_source sources[] = {
 };
 
 constexpr bamba_rt_weight weights[] = {
-    {"embed", BAMBA_RT_BF16, 0, 0, 1, 0, 0, vocab, dim, vocab * dim * 2},
-    {"head", BAMBA_RT_F32, 4, 0, 2, 1, 0, vocab, dim, 12 * dim * 4},
-    {"norm", BAMBA_RT_F32, 0, 0, 1, 3, 0, dim, 1, dim * 4},
-    {"conv", BAMBA_RT_F32, 0, BAMBA_RT_WEIGHT_TRANSPOSE, 1, 4, 0, dim, 3, 3 * dim * 4},
+    {"embed", BAMBA_RT_BF16, 0, 0, 1, 0, 1, 1, 0, vocab, dim, vocab * dim * 2},
+    {"head", BAMBA_RT_F32, 4, 0, 2, 1, 1, 1, 0, vocab, dim, 12 * dim * 4},
+    {"norm", BAMBA_RT_F32, 0, 0, 1, 3, 1, 1, 0, dim, 1, dim * 4},
+    {"conv", BAMBA_RT_F32, 0, BAMBA_RT_WEIGHT_TRANSPOSE, 1, 4, 1, 1, 0, dim, 3, 3 * dim * 4},
 };
 
 constexpr bamba_rt_state states[] = {
@@ -174,36 +177,45 @@ constexpr bamba_rt_state states[] = {
 
 template <typename T, uint32_t N> constexpr uint32_t count(const T (&)[N]) { return N; }
 
+constexpr bamba_rt_model makeModel() {
+  bamba_rt_model model = {};
+  model.target = "cpu";
+  model.device = BAMBA_RT_CPU;
+  model.vocab_size = vocab;
+  model.max_batch = maxBatch;
+  model.max_context = maxContext;
+  model.prefill_chunk = 8;
+  model.page_tokens = pageTokens;
+  model.max_pages = maxPages;
+  model.num_entries = count(entries);
+  model.num_launches = count(launches);
+  model.num_args = count(args);
+  model.num_kernels = count(kernels);
+  model.num_weights = count(weights);
+  model.num_sources = count(sources);
+  model.num_states = count(states);
+  model.fingerprint = 0x1234567890ABCDEF;
+  model.metadata = "{\"model\": \"toy\"}";
+  model.entries = entries;
+  model.launches = launches;
+  model.args = args;
+  model.kernels = kernels;
+  model.weights = weights;
+  model.sources = sources;
+  model.states = states;
+  return model;
+}
+
+} // namespace
+
+constexpr bamba_rt_model toyTable = makeModel();
+
+namespace {
+constexpr const bamba_rt_model *models[] = {&toyTable};
 } // namespace
 } // namespace bambac::rt::toy
 
 using namespace bambac::rt::toy;
 
-extern "C" constexpr bamba_rt_model bamba_rt_model_table = {
-    BAMBA_RT_ABI_VERSION,
-    vocab,
-    maxBatch,
-    maxContext,
-    8,
-    pageTokens,
-    maxPages,
-    count(entries),
-    count(launches),
-    count(args),
-    count(kernels),
-    count(weights),
-    count(sources),
-    count(states),
-    0,
-    0,
-    0x1234567890ABCDEF,
-    "{\"model\": \"toy\"}",
-    nullptr,
-    entries,
-    launches,
-    args,
-    kernels,
-    weights,
-    sources,
-    states,
-};
+extern "C" constexpr bamba_rt_library bamba_rt_library_table = {BAMBA_RT_ABI_VERSION, 1, models,
+                                                                "{\"models\": [{\"model\": \"toy\"}]}"};

@@ -23,5 +23,8 @@ using Observer = void (*)(int batch, int chunk, const int32_t *tokens, const int
                           const int32_t *counts, const int32_t *pages);
 extern Observer observer;
 
+/// The model of the library's table.
+extern const bamba_rt_model toyTable;
+
 } // namespace bambac::rt::toy
 #endif // BAMBA_TESTS_RUNTIME_TOY_TABLE_H

@@ -13,53 +13,82 @@ using namespace bambac::rt::toy;
 
 namespace {
 
-/// Packs f32 sources of `rows` rows each in two pieces, and reads the result back element by element.
+/// How a weight stands in memory.
+struct Shape {
+  uint32_t panel = 0, flags = 0, group = 1, align = 1;
+};
+
+/// Packs sources of `rows` rows each in two pieces, and reads the result back element by element.
 class Packed {
 public:
-  Packed(std::vector<uint64_t> sourceRows, uint64_t cols, uint32_t panel, uint32_t flags) {
+  Packed(std::vector<uint64_t> sourceRows, uint64_t cols, Shape shape, bamba_rt_dtype dtype = BAMBA_RT_F32)
+      : sourceRows(std::move(sourceRows)) {
     uint64_t rows = 0;
-    for (uint64_t r : sourceRows)
+    for (uint64_t r : this->sourceRows)
       rows += r;
-    values.resize(rows * cols);
-    std::minstd_rand random(7);
-    for (float &value : values)
-      value = static_cast<float>(random() % 4096);
-    weight = {"w", BAMBA_RT_F32, panel, flags, static_cast<uint32_t>(sourceRows.size()), 0, 0, rows, cols, 0};
+    weight = {};
+    weight.name = "w";
+    weight.dtype = dtype;
+    weight.panel = shape.panel;
+    weight.flags = shape.flags;
+    weight.num_sources = static_cast<uint32_t>(this->sourceRows.size());
+    weight.panel_group = shape.group;
+    weight.panel_align = shape.align;
+    weight.rows = rows;
+    weight.cols = cols;
     weight.bytes = packedBytes(weight);
-    memory.resize(weight.bytes / sizeof(float));
+    elementSize = elementBytes(dtype);
+    values.resize(rows * cols * elementSize);
+    std::minstd_rand random(7);
+    for (std::byte &value : values)
+      value = static_cast<std::byte>(random() >> 8);
+    memory.resize(weight.bytes);
     std::vector<WeightSource> sources;
-    const auto *data = reinterpret_cast<const std::byte *>(values.data());
-    for (uint64_t r : sourceRows) {
-      sources.push_back({data, BAMBA_RT_F32, Initializer(0, "", 1), r});
-      data += r * cols * sizeof(float);
+    const std::byte *data = values.data();
+    for (uint64_t r : this->sourceRows) {
+      sources.push_back({data, dtype, Initializer(0, "", 1), r});
+      data += r * cols * elementSize;
     }
     uint64_t middle = rows / 3;
-    auto *out = reinterpret_cast<std::byte *>(memory.data());
-    packRows(weight, sources, middle, rows, out);
-    packRows(weight, sources, 0, middle, out);
+    for (auto [begin, end] : {std::pair(middle, rows), std::pair(uint64_t{0}, middle)})
+      packRows(weight, sources, begin, end, memory.data() + packedRange(weight, begin, end).begin);
   }
 
   /// Checks every element against the formula of abi.h, and that the rest is zero.
   void check() const {
     bool transposed = weight.flags & BAMBA_RT_WEIGHT_TRANSPOSE;
     uint64_t rows = transposed ? weight.cols : weight.rows, cols = transposed ? weight.rows : weight.cols;
-    uint64_t p = weight.panel ? weight.panel : 1;
-    std::vector<float> expected(memory.size(), 0.0f);
+    uint64_t p = weight.panel ? weight.panel : 1, g = weight.panel_group, align = weight.panel_align;
+    uint64_t width = (cols + align - 1) / align * align;
+    std::vector<std::byte> expected(memory.size());
+    ASSERT_EQ(expected.size(), (rows + p - 1) / p * p * width * elementSize);
     for (uint64_t r = 0; r < rows; ++r)
-      for (uint64_t c = 0; c < cols; ++c)
-        expected.at((r / p * cols + c) * p + r % p) = values[transposed ? c * weight.cols + r : r * weight.cols + c];
+      for (uint64_t c = 0; c < cols; ++c) {
+        uint64_t offset = ((r / p) * (width / g) + c / g) * p * g + (r % p) * g + c % g;
+        uint64_t from = transposed ? sourceRow(c) * weight.cols + r : sourceRow(r) * weight.cols + c;
+        std::copy_n(values.begin() + from * elementSize, elementSize, expected.begin() + offset * elementSize);
+      }
     EXPECT_EQ(memory, expected);
   }
 
 private:
+  /// The row of the sources, one below the other, that row `r` of the weight comes from.
+  uint64_t sourceRow(uint64_t r) const {
+    if (!(weight.flags & BAMBA_RT_WEIGHT_INTERLEAVE))
+      return r;
+    return r % sourceRows.size() * sourceRows[0] + r / sourceRows.size();
+  }
+
+  std::vector<uint64_t> sourceRows;
   bamba_rt_weight weight;
-  std::vector<float> values, memory;
+  size_t elementSize = 0;
+  std::vector<std::byte> values, memory;
 };
 
 Failure loadFailure(const std::vector<TestTensor> &tensors) {
   TemporaryFolder folder;
   folder.write("model.safetensors", safetensors(tensors));
-  return failureOf([&] { Weights::load(bamba_rt_model_table, folder.path(), 2, {}); });
+  return failureOf([&] { Weights::load(toyTable, folder.path(), 2, {}); });
 }
 
 } // namespace
@@ -69,10 +98,55 @@ TEST(Weights, PacksAsTheTablesSay) {
     for (uint32_t panel : {0u, 1u, 4u, 32u, 48u})
       for (uint64_t cols : {1u, 3u, 128u, 131u}) {
         SCOPED_TRACE(testing::Message() << "flags " << flags << " panel " << panel << " cols " << cols);
-        Packed({1}, cols, panel, flags).check();
-        Packed({5, 6, 1}, cols, panel, flags).check();
-        Packed({40, 33}, cols, panel, flags).check();
+        Packed({1}, cols, {panel, flags}).check();
+        Packed({5, 6, 1}, cols, {panel, flags}).check();
+        Packed({40, 33}, cols, {panel, flags}).check();
       }
+}
+
+TEST(Weights, PacksCoreMatrices) {
+  for (bamba_rt_dtype dtype : {BAMBA_RT_F32, BAMBA_RT_BF16})
+    for (uint32_t flags : {0u, 1u})
+      for (uint64_t cols : {1u, 8u, 64u, 72u, 129u, 136u, 320u}) {
+        SCOPED_TRACE(testing::Message() << "type " << dtype << " flags " << flags << " cols " << cols);
+        Packed({1}, cols, {8, flags, 8, 64}, dtype).check();
+        Packed({8, 16}, cols, {8, flags, 8, 64}, dtype).check();
+        Packed({40, 33, 1}, cols, {8, flags, 8, 64}, dtype).check();
+        Packed({21, 4}, cols, {16, flags, 4, 12}, dtype).check();
+        Packed({21, 4}, cols, {4, flags, 6, 12}, dtype).check();
+      }
+}
+
+TEST(Weights, InterleavesRows) {
+  for (uint32_t panel : {0u, 4u, 8u})
+    for (uint64_t cols : {3u, 64u, 200u})
+      for (bamba_rt_dtype dtype : {BAMBA_RT_F32, BAMBA_RT_BF16}) {
+        uint32_t group = panel == 8 ? 8 : 1, align = panel == 8 ? 64 : 1;
+        SCOPED_TRACE(testing::Message() << "panel " << panel << " cols " << cols << " type " << dtype);
+        Packed({37, 37}, cols, {panel, BAMBA_RT_WEIGHT_INTERLEAVE, group, align}, dtype).check();
+        Packed({5, 5, 5}, cols, {panel, BAMBA_RT_WEIGHT_INTERLEAVE, group, align}, dtype).check();
+      }
+}
+
+TEST(Weights, PiecesAreWholePanels) {
+  bamba_rt_weight weight = {};
+  weight.name = "w";
+  weight.dtype = BAMBA_RT_BF16;
+  weight.panel = weight.panel_group = 8;
+  weight.panel_align = 64;
+  weight.rows = 1000;
+  weight.cols = 4096;
+  uint64_t rows = rowsPerTask(weight);
+  EXPECT_EQ(rows, 128u);
+  EXPECT_FALSE(hasPadding(weight));
+  EXPECT_EQ(packedRange(weight, rows, 2 * rows).begin, uint64_t{1} << 20);
+  EXPECT_EQ(packedRange(weight, rows, 2 * rows).size(), uint64_t{1} << 20);
+  weight.rows = 1001;
+  EXPECT_TRUE(hasPadding(weight));
+  EXPECT_EQ(packedRange(weight, 1000, 1001).end, packedBytes(weight));
+  weight.rows = 1000;
+  weight.cols = 4095;
+  EXPECT_TRUE(hasPadding(weight));
 }
 
 TEST(Weights, RoundsToBf16) {
@@ -131,10 +205,10 @@ TEST(Weights, ReadsEachTypeOfCheckpoint) {
     TemporaryFolder folder;
     folder.write("whole", safetensors(tensors));
     folder.write("converted", safetensors(converted));
-    Weights a = Weights::load(bamba_rt_model_table, folder.path("whole"), 1, {});
-    Weights b = Weights::load(bamba_rt_model_table, folder.path("converted"), 2, {});
-    for (uint32_t i = 0; i < bamba_rt_model_table.num_weights; ++i)
-      EXPECT_EQ(std::memcmp(a.data(i), b.data(i), bamba_rt_model_table.weights[i].bytes), 0) << dtype << " " << i;
+    Weights a = Weights::load(toyTable, folder.path("whole"), 1, {});
+    Weights b = Weights::load(toyTable, folder.path("converted"), 2, {});
+    for (uint32_t i = 0; i < toyTable.num_weights; ++i)
+      EXPECT_EQ(std::memcmp(a.data(i), b.data(i), toyTable.weights[i].bytes), 0) << dtype << " " << i;
   }
 }
 
@@ -167,23 +241,23 @@ TEST(Weights, TellsProgressAndCanBeStopped) {
     static_cast<decltype(calls) *>(user)->push_back({done, total});
     return 0;
   };
-  Weights::load(bamba_rt_model_table, folder.path(), 2, {note, &calls});
+  Weights::load(toyTable, folder.path(), 2, {note, &calls});
   ASSERT_FALSE(calls.empty());
   uint64_t total = vocab * dim * 2 + (vocab * dim + dim + dim * 3) * 4;
   EXPECT_EQ(calls.back(), (std::pair(total, total)));
   EXPECT_TRUE(std::is_sorted(calls.begin(), calls.end()));
 
   auto stop = [](void *, uint64_t, uint64_t) { return 1; };
-  auto load = [&] { Weights::load(bamba_rt_model_table, folder.path(), 2, {stop, nullptr}); };
+  auto load = [&] { Weights::load(toyTable, folder.path(), 2, {stop, nullptr}); };
   expectFailure(failureOf(load), BAMBA_IO_ERROR, {"given up"});
 }
 
 TEST(Weights, RandomNumbersDependOnTheSeedOnly) {
-  Weights a = Weights::random(bamba_rt_model_table, 1, 1), b = Weights::random(bamba_rt_model_table, 1, 3);
-  Weights c = Weights::random(bamba_rt_model_table, 2, 1);
+  Weights a = Weights::random(toyTable, 1, 1), b = Weights::random(toyTable, 1, 3);
+  Weights c = Weights::random(toyTable, 2, 1);
   for (uint32_t i : {0u, 1u, 3u}) {
-    EXPECT_EQ(std::memcmp(a.data(i), b.data(i), bamba_rt_model_table.weights[i].bytes), 0);
-    EXPECT_NE(std::memcmp(a.data(i), c.data(i), bamba_rt_model_table.weights[i].bytes), 0);
+    EXPECT_EQ(std::memcmp(a.data(i), b.data(i), toyTable.weights[i].bytes), 0);
+    EXPECT_NE(std::memcmp(a.data(i), c.data(i), toyTable.weights[i].bytes), 0);
   }
 }
 

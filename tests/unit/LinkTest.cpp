@@ -67,7 +67,7 @@ static Object tables() {
   test::ParsedModule module(test::smallModel());
   FailureOr<Plan> plan = buildPlan(module.get(), test::smallModelCode());
   EXPECT_TRUE(succeeded(plan)) << module.errors();
-  return llvm::cantFail(emitTables(*plan, makeMetadata(*plan, {"1.2.3", ""})));
+  return llvm::cantFail(emitTables(*plan, {"1.2.3", ""}));
 }
 
 namespace {
@@ -126,7 +126,7 @@ static int greedy(const Library &library) {
   EXPECT_EQ(library->model_open(nullptr, &model, &error), BAMBA_OK) << error.message;
   EXPECT_EQ(library->model_load_random(model, 1, &error), BAMBA_OK) << error.message;
   bamba_session *session = nullptr;
-  bamba_session_options options{sizeof options, 2, 2, 0};
+  bamba_session_options options{sizeof options, 2, 2, 0, nullptr};
   EXPECT_EQ(library->session_create(model, &options, &session, &error), BAMBA_OK) << error.message;
   bamba_sequence sequence = 0;
   EXPECT_EQ(library->sequence_create(session, &sequence, &error), BAMBA_OK) << error.message;

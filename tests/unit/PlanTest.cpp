@@ -317,7 +317,7 @@ TEST(Metadata, SaysWhatTheLibraryHolds) {
   expect("compiler", R"({"name": "bambac", "version": "1.2.3", "flags": "--dtype=bf16"})");
   expect("config", R"({"vocab_size": 30})");
   expect("dtype", R"("bf16")");
-  expect("targets", R"([{"name": "cpu", "cpu": "x86-64", "features": ["sse2", "cmov"]}])");
+  expect("target", R"({"name": "cpu", "device": "cpu", "cpu": "x86-64", "features": ["sse2", "cmov"]})");
   expect("limits", R"({"max_batch": 2, "max_context": 40, "prefill_chunk": 8, "page_tokens": 16})");
   expect("memory", R"({"weight_bytes": 1120, "arena_bytes": 1024, "scratch_bytes": 320, "slot_bytes": 256,
                        "page_bytes": 512})");
@@ -330,8 +330,11 @@ TEST(Metadata, SaysWhatTheLibraryHolds) {
        "context_flops": 9})")));
   EXPECT_EQ((*all.getArray("kernels"))[1], llvm::cantFail(llvm::json::parse(R"(
       {"name": "mix_2", "target": "cpu", "count": 1, "schedule": "workgroup = [1], rows = 1, depth = 0, chunk = 0",
-       "scratch_bytes": 64, "workgroups": 2})")));
+       "scratch_bytes": 64, "workgroups": 2,
+       "cost": {"weight_bytes": 200, "state_bytes": 50, "activation_bytes": 20, "flops": 2, "context_bytes": 7,
+                "context_flops": 9}})")));
   EXPECT_EQ((*all.getArray("weights"))[2], llvm::cantFail(llvm::json::parse(R"(
-      {"name": "head", "dtype": "bf16", "shape": [30, 8], "panel": 16, "bytes": 512,
+      {"name": "head", "dtype": "bf16", "shape": [30, 8], "panel": 16, "panel_group": 1, "panel_align": 1,
+       "interleaved": false, "bytes": 512,
        "sources": [{"name": "head.0", "shape": [10, 8]}, {"name": "head.1", "shape": [20, 8]}]})")));
 }

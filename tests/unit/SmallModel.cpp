@@ -102,7 +102,7 @@ std::string test::smallModel() {
 std::vector<codegen::KernelCode> test::smallModelCode() {
   std::vector<codegen::KernelCode> code;
   for (const char *name : {"embed_2", "mix_2", "head_2", "embed_8", "mix_8", "head_8"})
-    code.push_back({name, code.size() + 1, 64 * code.size()});
+    code.push_back({name, code.size() + 1, 64 * code.size(), std::nullopt});
   return code;
 }
 

@@ -70,7 +70,9 @@ private:
 
 } // namespace
 
-LogicalResult emitOp(Emitter &emitter, CausalConv1dOp, CausalConv1dOp::Adaptor buffers) {
+LogicalResult emitOp(Emitter &emitter, CausalConv1dOp op, CausalConv1dOp::Adaptor buffers) {
+  if (op.getPositions())
+    return op.emitOpError() << "expected no positions on the CPU, whose state keeps the last inputs in order";
   ConvolutionEmitter(emitter, buffers).emit();
   return success();
 }

@@ -9,7 +9,12 @@
  * Errors
  *   Every function that can fail returns a bamba_status and, where the caller passes a bamba_error, fills in one line
  * of text. Nothing throws, exits, prints or aborts. A call that fails leaves its objects as they were before the call,
- *   except that a bamba_session_run that fails with BAMBA_INTERNAL leaves the sequences of its batch to be reset.
+ *   except that one that fails with BAMBA_DEVICE_ERROR or BAMBA_INTERNAL leaves the sequences it names to be reset.
+ *
+ * Devices
+ *   A model runs on the device that it was opened on. On a CUDA device it works in the device's primary context, which
+ *   it makes current only inside a call: the caller's own contexts are left as they are. The CUDA driver is loaded when
+ *   it is first needed; without one a library still runs on the processor, if it was compiled for it.
  *
  * Structs
  *   Every struct starts with `struct_size`: the caller sets it to sizeof the struct it was compiled with, so that a
@@ -47,7 +52,8 @@ typedef enum bamba_status {
   BAMBA_OUT_OF_MEMORY = 8,
   BAMBA_BAD_STATE = 9,  /* a saved state that is damaged or belongs to another model */
   BAMBA_NOT_READY = 10, /* a model without weights, logits before the first run */
-  BAMBA_INTERNAL = 11
+  BAMBA_INTERNAL = 11,
+  BAMBA_DEVICE_ERROR = 12 /* the device or its driver failed; it may need a new process */
 } bamba_status;
 
 /* One line of text, without a newline, about the last failure of the call that filled it. Owned by the caller. */
@@ -64,7 +70,8 @@ typedef uint32_t bamba_sequence;
 
 typedef struct bamba_model_options {
   size_t struct_size;
-  /* "cpu"; NULL picks the best device that the library has code for. The string is only read during the call. */
+  /* "cpu"; "cuda:I" for the CUDA device of number I; "cuda" for the first that the library has code for; NULL for the
+   * first such CUDA device or, where there is none, the processor. The string is only read during the call. */
   const char *device;
 } bamba_model_options;
 
@@ -80,6 +87,10 @@ typedef struct bamba_model_info {
   uint64_t weight_bytes; /* weights in memory, as the kernels want them */
   uint64_t slot_bytes;   /* convolution and SSM state of one sequence */
   uint64_t page_bytes;   /* one page of the KV cache, all attention layers */
+  /* The code and the device that were chosen; the strings live as long as the model. */
+  const char *target;      /* "cpu", "sm_80", "sm_90a" */
+  const char *device;      /* "cpu", "cuda:0" */
+  const char *device_name; /* "NVIDIA H200" */
 } bamba_model_info;
 
 typedef struct bamba_session_options {
@@ -87,6 +98,11 @@ typedef struct bamba_session_options {
   uint32_t slots;   /* sequences that can be alive at a time; default max_batch */
   uint32_t threads; /* threads that compute, the caller's included; default one a processor */
   uint64_t pages;   /* pages in the KV cache; default enough for every slot at max_context */
+  /* A CUstream of the device's primary context, or NULL for a stream of the session's own. With a stream of the
+   * caller's, bamba_session_run returns when all work is in the stream, behind what was there, and the functions that
+   * return results wait for them; a failure of the device may then show in a later call. The stream must outlive the
+   * session. Only for models on a CUDA device. */
+  void *stream;
 } bamba_session_options;
 
 /* Which rows of logits a batch item leaves to be read. */
@@ -107,6 +123,19 @@ typedef struct bamba_batch_item {
 /* Called from the loading thread with bytes done and in all; return nonzero to give up (status BAMBA_IO_ERROR). */
 typedef int (*bamba_progress)(void *user, uint64_t done, uint64_t total);
 
+/* What one launch of a kernel took; see bamba_session_profile. The strings live as long as the library. */
+typedef struct bamba_launch_time {
+  size_t struct_size; /* set by the library */
+  uint32_t step;      /* number of the step in the batch */
+  uint32_t launch;    /* number of the launch in its step */
+  const char *entry;  /* the program of the step, as the metadata names it: "decode_b8" */
+  const char *kernel; /* as the metadata names it; the same kernel may be launched many times */
+  double seconds;     /* the median of all repeats */
+} bamba_launch_time;
+
+/* Called for each launch in order. */
+typedef void (*bamba_profile)(void *user, const bamba_launch_time *time);
+
 /* ---- the library itself: thread-safe, no model needed ---- */
 
 /* BAMBA_ABI_VERSION of the library. */
@@ -115,14 +144,14 @@ BAMBA_API uint32_t bamba_abi_version(void);
 /* The name of a status, such as "BAMBA_OK"; a static string, never NULL. */
 BAMBA_API const char *bamba_status_name(bamba_status status);
 
-/* The metadata of the library as JSON (config, targets, entry points, kernels, weights, states, memory plan); a static,
- * NUL-terminated string. */
+/* The metadata of the library as JSON: {"models": [one object for each target, with its config, entry points, kernels,
+ * weights, states and memory plan]}; a static, NUL-terminated string. */
 BAMBA_API const char *bamba_metadata(void);
 
 /* ---- model ---- */
 
 /* Opens the model on a device. `options` may be NULL. Fails with BAMBA_UNSUPPORTED where this machine lacks
- * instructions that the library was compiled for. */
+ * a device or instructions that the library was compiled for. */
 BAMBA_API bamba_status bamba_model_open(const bamba_model_options *options, bamba_model **model, bamba_error *error);
 
 /* Closes a model; every session of it must be destroyed before. NULL is allowed. */
@@ -143,7 +172,9 @@ BAMBA_API bamba_status bamba_model_get_info(const bamba_model *model, bamba_mode
 
 /* ---- session: one thread at a time for each session; sessions of one model run in parallel ---- */
 
-/* Creates a session: all memory that it will ever use is allocated here. `options` may be NULL. */
+/* Creates a session: the memory that it needs is allocated here, on a CUDA device in full. (Only a batch with more rows
+ * of logits than the session has slots, and the first logits fetched from a device, take more.) `options` may be
+ * NULL. */
 BAMBA_API bamba_status bamba_session_create(const bamba_model *model, const bamba_session_options *options,
                                             bamba_session **session, bamba_error *error);
 
@@ -164,6 +195,13 @@ BAMBA_API bamba_status bamba_session_get_logits(const bamba_session *session, si
 /* The token with the largest logit (the first of several) after the last token of item `item` of the last run. */
 BAMBA_API bamba_status bamba_session_get_greedy(const bamba_session *session, size_t item, int32_t *token,
                                                 bamba_error *error);
+
+/* For measurements: takes a batch as bamba_session_run does, but in each step runs the kernels one at a time, all of
+ * them in order, once to warm up and then `repeats` times, and tells `profile` what each took. The sequences that the
+ * batch names end with the right length and in no useful state, for each step was applied several times: reset or free
+ * them. No other sequence is touched. What the device is asked to do around the kernels is not part of the times. */
+BAMBA_API bamba_status bamba_session_profile(bamba_session *session, const bamba_batch_item *items, size_t num_items,
+                                             uint32_t repeats, bamba_profile profile, void *user, bamba_error *error);
 
 /* ---- sequences ---- */
 
@@ -220,6 +258,8 @@ typedef struct bamba_api {
   bamba_status (*sequence_get_length)(const bamba_session *, bamba_sequence, uint32_t *, bamba_error *);
   bamba_status (*sequence_save)(const bamba_session *, bamba_sequence, void *, size_t *, bamba_error *);
   bamba_status (*sequence_restore)(bamba_session *, bamba_sequence, const void *, size_t, bamba_error *);
+  bamba_status (*session_profile)(bamba_session *, const bamba_batch_item *, size_t, uint32_t, bamba_profile, void *,
+                                  bamba_error *);
 } bamba_api;
 
 /* The table of functions, static; NULL where the library does not speak `abi_version`. */

@@ -25,7 +25,7 @@ static int use(const bamba_api *api) {
   EXPECT(strstr(error.message, "/nonexistent"));
 
   EXPECT(api->model_load_random(model, 7, &error) == BAMBA_OK);
-  bamba_session_options options = {sizeof options, 2, 2, 0};
+  bamba_session_options options = {sizeof options, 2, 2, 0, NULL};
   EXPECT(api->session_create(model, &options, &session, &error) == BAMBA_OK);
   EXPECT(api->sequence_create(session, &sequence, &error) == BAMBA_OK);
   const int32_t tokens[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};

@@ -1,0 +1,34 @@
+// CUDA code generation as a library: scheduled kernels in, CUDA C++ and cubins out.
+#ifndef BAMBAC_CODEGEN_CUDA_CUDACODEGEN_H
+#define BAMBAC_CODEGEN_CUDA_CUDACODEGEN_H
+
+#include "codegen/cuda/emit/KernelWriter.h"
+#include "codegen/plan/Plan.h"
+
+namespace bambac::codegen {
+
+/// The source of one kernel: a translation unit that instantiates a collective of codegen/cuda.
+struct CudaSource {
+  std::string name, text;
+  Location loc; ///< of the kernel function
+  std::vector<KernelParam> params;
+};
+
+/// Prints every function with `bamba.kernel` in `scheduled`, in the order in which they stand there.
+FailureOr<std::vector<CudaSource>> emitCudaKernels(ModuleOp scheduled);
+
+struct CudaCodegenOptions {
+  /// File or folder of NVRTC; empty: where toolkits usually are (Nvrtc.h).
+  std::string nvrtc;
+  /// Kernels compiled at a time; 0: as many as there are processors.
+  unsigned threads = 0;
+};
+
+/// Compiles the sources for the module's target. A kernel that spills registers or needs more shared memory than the
+/// target has is an error.
+FailureOr<std::vector<KernelCode>> compileCudaKernels(ModuleOp scheduled, ArrayRef<CudaSource> sources,
+                                                      const CudaCodegenOptions &options);
+
+} // namespace bambac::codegen
+
+#endif // BAMBAC_CODEGEN_CUDA_CUDACODEGEN_H

@@ -1,0 +1,19 @@
+// Prints the element-wise ops behind a kernel's main op as the device struct that a collective calls with its sums.
+#ifndef BAMBAC_CODEGEN_CUDA_EMIT_EPILOGUE_H
+#define BAMBAC_CODEGEN_CUDA_EMIT_EPILOGUE_H
+
+#include "codegen/cuda/emit/KernelWriter.h"
+
+namespace bambac::codegen {
+
+/// Adds `struct Epilogue` to the kernel, which computes what becomes of `produced`, the plain result of the main op,
+/// and of its bias (null for none), and gives the expression that makes one: `Epilogue{arg2, arg3}`.
+FailureOr<std::string> emitEpilogue(KernelWriter &writer, Value produced, Value bias);
+
+/// Adds the same struct for element-wise ops that end in `result` and have no main op in front of them: it has apply()
+/// instead of store().
+FailureOr<std::string> emitElementwiseBody(KernelWriter &writer, OpResult result);
+
+} // namespace bambac::codegen
+
+#endif // BAMBAC_CODEGEN_CUDA_EMIT_EPILOGUE_H

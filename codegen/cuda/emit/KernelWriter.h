@@ -1,0 +1,89 @@
+// The text of one CUDA kernel while it is put together: shapes, generated structs, parameters, and the call.
+#ifndef BAMBAC_CODEGEN_CUDA_EMIT_KERNELWRITER_H
+#define BAMBAC_CODEGEN_CUDA_EMIT_KERNELWRITER_H
+
+#include "dialects/bamba/Bamba.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/Support/raw_ostream.h"
+#include <string>
+#include <vector>
+
+namespace bambac::codegen {
+
+/// Columns of a row-major buffer: element (r, c) of the view is element r * stride + offset + c * step of kernel
+/// argument `argument`.
+struct View {
+  unsigned argument = 0;
+  int64_t offset = 0, stride = 0, step = 1, columns = 0;
+  Type element;
+
+  /// The largest power of two up to `limit` such that accesses of as many neighbouring elements are aligned.
+  int64_t alignment(int64_t limit) const;
+};
+
+/// What one parameter of the kernel is made of.
+struct KernelParam {
+  enum class Kind { Pointer, TensorMap, Workspace } kind;
+  unsigned argument = 0; ///< of the kernel function
+  std::string map;       ///< the constant of the collective that describes the tensor map
+};
+
+/// "tile_rows" -> "TileRows".
+std::string toCamelCase(StringRef snake);
+
+/// `float` or `bf16` or `int`.
+StringRef cudaType(Type element);
+
+class KernelWriter {
+public:
+  KernelWriter(func::FuncOp kernel, TargetAttr target, CudaScheduleAttr schedule);
+
+  /// The view that a value is: an argument of the kernel or a slice of columns of one. Fails with an error at `user`.
+  FailureOr<View> view(Operation *user, Value value);
+  /// The view that a result is written to.
+  FailureOr<View> resultView(OpResult result);
+
+  /// `static constexpr int kName = value;` and the like in Shape.
+  void constant(StringRef name, int64_t value);
+  void constant(StringRef name, bool value);
+  void constant(StringRef name, double value);
+
+  /// A type that stands in front of the kernel, already printed.
+  void type(const Twine &text) { types.push_back(text.str()); }
+
+  /// `arg3 + 256`: the address of a view's first element. The argument becomes a parameter.
+  std::string address(const View &view);
+  /// The address of a whole argument.
+  std::string address(Operation *user, Value value);
+  /// `Rows<const bf16, 584>{arg3 + 256}`.
+  std::string rows(const View &view);
+  /// A tensor map over a whole argument, described by the collective's constant `map`: the parameter's name.
+  std::string tensorMap(const View &view, StringRef map);
+  /// The workspace: the parameter's name.
+  std::string workspace();
+
+  /// Prints the translation unit: `collective` is the type of the kernel without its `Shape` argument's name, `call`
+  /// the arguments of its run().
+  std::string finish(StringRef collectiveArguments, StringRef call);
+
+  bool isWritten(unsigned argument) const { return argument >= numInputs; }
+  ArrayRef<KernelParam> getParams() const { return params; }
+  func::FuncOp getKernel() const { return kernel; }
+  int64_t getMultiprocessors() const { return target.getMultiprocessors(); }
+  StringRef getCollective() const { return schedule.getCollective().getValue(); }
+
+private:
+  unsigned numInputs = 0; ///< arguments that are only read; the others are destinations
+  std::string parameterName(const KernelParam &param, size_t number) const;
+  void printParameters(raw_ostream &stream) const;
+
+  func::FuncOp kernel;
+  TargetAttr target;
+  CudaScheduleAttr schedule;
+  std::vector<std::string> constants, types;
+  std::vector<KernelParam> params; ///< pointers in the order of the arguments, then maps, then the workspace
+};
+
+} // namespace bambac::codegen
+
+#endif // BAMBAC_CODEGEN_CUDA_EMIT_KERNELWRITER_H

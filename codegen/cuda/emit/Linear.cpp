@@ -1,0 +1,54 @@
+// linear: its input, plain or normalized on the way, and the epilogue behind it.
+#include "codegen/cuda/emit/Epilogue.h"
+#include "codegen/cuda/emit/Ops.h"
+#include "llvm/Support/Format.h"
+
+namespace bambac::codegen {
+
+/// `struct Input` for a collective that stages the input itself.
+static FailureOr<std::string> emitInput(KernelWriter &writer, LinearOp linear) {
+  auto norm = linear.getInput().getDefiningOp<RmsNormOp>();
+  FailureOr<View> view = writer.view(linear, norm ? norm.getInput() : linear.getInput());
+  if (failed(view))
+    return failure();
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  stream << (norm ? "/// What the linear multiplies: its input under an RMS norm.\n"
+                  : "/// What the linear multiplies.\n")
+         << "struct Input {\n  using Element = " << cudaType(view->element) << ";\n"
+         << "  static constexpr bool kNormalizes = " << (norm ? "true" : "false") << ";\n"
+         << "  static constexpr int kStride = " << view->stride << ";\n";
+  if (norm)
+    stream << "  static constexpr float kEpsilon = " << llvm::format("%.9g", norm.getEps().convertToDouble()) << "f;\n";
+  stream << "  const Element *data;\n" << (norm ? "  const float *weight;\n" : "") << "};\n";
+  writer.type(text);
+  std::string data = writer.address(*view);
+  return norm ? "Input{" + data + ", " + writer.address(norm, norm.getWeight()) + "}" : "Input{" + data + "}";
+}
+
+/// True for collectives that fetch their operands by tensor maps.
+static bool usesTensorMaps(StringRef collective) {
+  return collective == "sm90/linear_large" || collective == "sm90/linear_middle";
+}
+
+FailureOr<std::string> emitLinear(KernelWriter &writer, LinearOp linear) {
+  auto input = cast<RankedTensorType>(linear.getInput().getType());
+  auto weight = cast<RankedTensorType>(linear.getWeight().getType());
+  writer.constant("rows", input.getDimSize(0));
+  writer.constant("columns", weight.getDimSize(0));
+  writer.constant("depth", weight.getDimSize(1));
+  FailureOr<std::string> in = emitInput(writer, linear);
+  FailureOr<std::string> epilogue = emitEpilogue(writer, linear.getResult(), linear.getBias());
+  FailureOr<View> matrix = writer.view(linear, linear.getWeight());
+  if (failed(in) || failed(epilogue) || failed(matrix))
+    return failure();
+  if (!usesTensorMaps(writer.getCollective()))
+    return writer.finish(", Input, Epilogue", *in + ", " + writer.address(*matrix) + ", " + *epilogue);
+  FailureOr<View> whole = writer.view(linear, linear.getInput());
+  if (failed(whole))
+    return failure();
+  std::string inputMap = writer.tensorMap(*whole, "kInputMap"), weightMap = writer.tensorMap(*matrix, "kWeightMap");
+  return writer.finish(", Input, Epilogue", inputMap + ", " + weightMap + ", " + *epilogue);
+}
+
+} // namespace bambac::codegen

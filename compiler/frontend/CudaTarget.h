@@ -1,0 +1,16 @@
+// Describes an NVIDIA GPU as the target attribute that passes and code generation ask.
+#ifndef BAMBAC_COMPILER_FRONTEND_CUDATARGET_H
+#define BAMBAC_COMPILER_FRONTEND_CUDATARGET_H
+
+#include "dialects/bamba/Bamba.h"
+#include "llvm/Support/Error.h"
+
+namespace bambac {
+
+/// The target of --target=`arch`: sm_80, sm_86, sm_89 or sm_90, whose kernels copy by cp.async and multiply by
+/// mma.sync, or sm_90a, whose kernels copy by TMA and multiply by wgmma.
+llvm::Expected<TargetAttr> makeCudaTarget(MLIRContext *context, StringRef arch);
+
+} // namespace bambac
+
+#endif // BAMBAC_COMPILER_FRONTEND_CUDATARGET_H

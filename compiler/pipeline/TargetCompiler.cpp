@@ -1,0 +1,191 @@
+// See TargetCompiler.h.
+#include "compiler/pipeline/TargetCompiler.h"
+#include "compiler/frontend/CpuTarget.h"
+#include "compiler/frontend/CudaTarget.h"
+#include "compiler/frontend/ModelBuilder.h"
+#include "compiler/pipeline/DiagnosticCollector.h"
+#include "compiler/pipeline/OutputFile.h"
+#include "compiler/pipeline/Pipelines.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
+using namespace mlir;
+
+namespace bambac {
+
+/// Tokens of a page of the KV cache on CUDA: long runs of memory, and a page table that is quickly copied.
+static constexpr int64_t kCudaPageTokens = 64;
+
+static std::string dumpPath(StringRef folder, Phase phase, StringRef extension) {
+  SmallString<128> path(folder);
+  llvm::sys::path::append(path, "0" + Twine(static_cast<int>(phase) + 1) + "-" + stringifyPhase(phase) + extension);
+  return std::string(path);
+}
+
+llvm::Error TargetCompiler::dump(Phase phase, StringRef extension, llvm::function_ref<void(raw_ostream &)> print) {
+  return dumpFolder.empty() ? llvm::Error::success() : writeOutput(dumpPath(dumpFolder, phase, extension), print);
+}
+
+llvm::Error TargetCompiler::dumpModule(Phase phase) {
+  return dump(phase, ".mlir", [&](raw_ostream &stream) { print(stream, phase); });
+}
+
+void TargetCompiler::print(raw_ostream &stream, Phase phase) const {
+  if (phase < Phase::Kernels) {
+    ModuleOp(module.get()).print(stream);
+    stream << '\n';
+  }
+  if (phase != Phase::Kernels)
+    return;
+  for (const codegen::CpuKernel &kernel : cpuKernels)
+    stream << "; ---- " << kernel.name << ": " << kernel.workgroups << " workgroups, " << kernel.scratchBytes
+           << " bytes of scratch\n"
+           << kernel.llvmIr << '\n';
+  for (const codegen::CudaSource &source : sources)
+    stream << "//--- " << source.name << ".cu\n" << source.text << '\n';
+}
+
+llvm::Error TargetCompiler::runPasses(StringRef phase, llvm::function_ref<void(OpPassManager &)> build) {
+  TimingScope scope = timing.nest(phase);
+  DiagnosticCollector diagnostics(&context, warn);
+  PassManager pm(&context);
+  pm.enableVerifier(options.verifyEach);
+  pm.enableTiming(scope);
+  if (failed(applyPassManagerCLOptions(pm)))
+    return diagnostics.takeError("cannot set up the passes of phase '" + phase + "'");
+  build(pm);
+  if (failed(pm.run(*module)))
+    return diagnostics.takeError("cannot compile to phase '" + phase + "'");
+  return llvm::Error::success();
+}
+
+llvm::Error TargetCompiler::toModel(const ModelConfig &config) {
+  llvm::Expected<TargetAttr> target = isCuda() ? makeCudaTarget(&context, name) : makeCpuTarget(&context, options.cpu);
+  if (!target)
+    return target.takeError();
+  if (isCuda() && options.limits.weightType != WeightType::BF16)
+    return llvm::createStringError("option '--dtype': expected bf16 for the target " + name + ", found 'f32'");
+  CompileLimits wanted = options.limits;
+  if (isCuda())
+    wanted.pageTokens = kCudaPageTokens;
+  llvm::Expected<CompileLimits> limits = resolveLimits(wanted, config, warn);
+  if (!limits)
+    return limits.takeError();
+  module = buildModelModule(config, *limits, *target);
+  // Without passes this only verifies what was built.
+  return runPasses("model", [](OpPassManager &) {});
+}
+
+llvm::Error TargetCompiler::toFused() {
+  return runPasses("fused", [](OpPassManager &pm) { buildFusionPipeline(pm); });
+}
+
+llvm::Error TargetCompiler::toScheduled() {
+  ScheduleOptions schedule;
+  schedule.schedule = options.scheduleFile;
+  return runPasses("scheduled", [&](OpPassManager &pm) { buildSchedulePipeline(pm, schedule); });
+}
+
+llvm::Error TargetCompiler::dumpLoops() {
+  if (dumpFolder.empty())
+    return llvm::Error::success();
+  FailureOr<OwningOpRef<ModuleOp>> loops = codegen::lowerCpuKernelsToLoops(*module);
+  if (failed(loops))
+    return llvm::createStringError("cannot lower the kernels to loops");
+  return dump(Phase::Kernels, ".mlir", [&](raw_ostream &stream) {
+    (*loops)->print(stream);
+    stream << '\n';
+  });
+}
+
+llvm::Error TargetCompiler::toCpuKernels() {
+  DiagnosticCollector diagnostics(&context, warn);
+  codegen::CpuCodegenOptions codegenOptions;
+  codegenOptions.threads = options.threads;
+  codegenOptions.keepLlvmIr = !dumpFolder.empty() || options.compileTo == Phase::Kernels;
+  FailureOr<std::vector<codegen::CpuKernel>> compiled = codegen::compileCpuKernels(*module, codegenOptions);
+  if (failed(compiled))
+    return diagnostics.takeError("cannot compile the kernels");
+  cpuKernels = std::move(*compiled);
+  if (llvm::Error error = dumpLoops())
+    return error;
+  return dump(Phase::Kernels, ".ll", [&](raw_ostream &stream) { print(stream, Phase::Kernels); });
+}
+
+llvm::Error TargetCompiler::toCudaKernels() {
+  DiagnosticCollector diagnostics(&context, warn);
+  FailureOr<std::vector<codegen::CudaSource>> emitted = codegen::emitCudaKernels(*module);
+  if (failed(emitted))
+    return diagnostics.takeError("cannot emit the kernels");
+  sources = std::move(*emitted);
+  if (!dumpFolder.empty())
+    if (llvm::Error error = writeSources(sources, dumpPath(dumpFolder, Phase::Kernels, "")))
+      return error;
+  // The sources are the phase's result; compiling them belongs to the library.
+  if (options.compileTo == Phase::Kernels)
+    return llvm::Error::success();
+  codegen::CudaCodegenOptions codegenOptions;
+  codegenOptions.threads = options.threads;
+  codegenOptions.nvrtc = options.nvrtc;
+  FailureOr<std::vector<codegen::KernelCode>> compiled = codegen::compileCudaKernels(*module, sources, codegenOptions);
+  if (failed(compiled))
+    return diagnostics.takeError("cannot compile the kernels");
+  cudaKernels = std::move(*compiled);
+  return llvm::Error::success();
+}
+
+llvm::Error TargetCompiler::toKernels() {
+  TimingScope scope = timing.nest("kernels");
+  return isCuda() ? toCudaKernels() : toCpuKernels();
+}
+
+llvm::Error TargetCompiler::run(const ModelConfig &config, Phase last) {
+  if (llvm::Error error = toModel(config))
+    return error;
+  for (Phase phase : {Phase::Model, Phase::Fused, Phase::Scheduled, Phase::Kernels}) {
+    llvm::Error error = phase == Phase::Fused       ? toFused()
+                        : phase == Phase::Scheduled ? toScheduled()
+                        : phase == Phase::Kernels   ? toKernels()
+                                                    : llvm::Error::success();
+    if (error)
+      return error;
+    if (phase != Phase::Kernels)
+      if (llvm::Error failure = dumpModule(phase))
+        return failure;
+    if (phase == last)
+      break;
+  }
+  return llvm::Error::success();
+}
+
+llvm::Expected<codegen::Plan> TargetCompiler::makePlan() {
+  DiagnosticCollector diagnostics(&context, warn);
+  std::vector<codegen::KernelCode> code = std::move(cudaKernels);
+  for (const codegen::CpuKernel &kernel : cpuKernels)
+    code.push_back({kernel.name, kernel.workgroups, kernel.scratchBytes, std::nullopt});
+  FailureOr<codegen::Plan> plan = codegen::buildPlan(*module, code);
+  if (failed(plan))
+    return diagnostics.takeError("cannot plan the library");
+  return std::move(*plan);
+}
+
+std::vector<SmallVector<char, 0>> TargetCompiler::takeObjects() {
+  std::vector<SmallVector<char, 0>> objects;
+  for (codegen::CpuKernel &kernel : cpuKernels)
+    objects.emplace_back(kernel.object.begin(), kernel.object.end());
+  return objects;
+}
+
+llvm::Error writeSources(ArrayRef<codegen::CudaSource> sources, StringRef folder) {
+  if (std::error_code code = llvm::sys::fs::create_directories(folder))
+    return llvm::createStringError("cannot create " + folder + ": " + code.message());
+  for (const codegen::CudaSource &source : sources) {
+    SmallString<128> path(folder);
+    llvm::sys::path::append(path, source.name + ".cu");
+    if (llvm::Error error = writeOutput(path, [&](raw_ostream &stream) { stream << source.text; }))
+      return error;
+  }
+  return llvm::Error::success();
+}
+
+} // namespace bambac

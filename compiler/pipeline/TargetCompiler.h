@@ -1,0 +1,72 @@
+// One target of a compilation: its module from the model to its kernels, and its plan.
+#ifndef BAMBAC_COMPILER_PIPELINE_TARGETCOMPILER_H
+#define BAMBAC_COMPILER_PIPELINE_TARGETCOMPILER_H
+
+#include "codegen/cpu/CpuCodegen.h"
+#include "codegen/cuda/CudaCodegen.h"
+#include "codegen/plan/Plan.h"
+#include "compiler/frontend/ModelConfig.h"
+#include "compiler/pipeline/Compile.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Support/Timing.h"
+
+namespace bambac {
+
+/// Brings one target's module from phase to phase. The module of the phase `scheduled` stays as it is from there on.
+class TargetCompiler {
+public:
+  /// `name` is "cpu" or a CUDA architecture. Dumps go to `dumpFolder`, none where it is empty.
+  TargetCompiler(const CompileOptions &options, StringRef name, std::string dumpFolder, mlir::MLIRContext &context,
+                 WarningHandler warn, mlir::TimingScope &timing)
+      : options(options), name(name.str()), dumpFolder(std::move(dumpFolder)), context(context), warn(warn),
+        timing(timing) {}
+
+  /// Runs the phases up to `last`, at most `kernels`.
+  llvm::Error run(const ModelConfig &config, Phase last);
+
+  /// The module of a phase before `kernels`, the kernels' LLVM IR or CUDA C++ of that one.
+  void print(raw_ostream &stream, Phase phase) const;
+
+  /// The sources of a CUDA target's kernels, and where there are none an empty list.
+  ArrayRef<codegen::CudaSource> getSources() const { return sources; }
+
+  /// Behind the phase `kernels`: the plan, and the objects that the library is linked from.
+  llvm::Expected<codegen::Plan> makePlan();
+  std::vector<SmallVector<char, 0>> takeObjects();
+
+  /// The limits that were resolved for the target, for the library's note of how it was made.
+  LimitsAttr getLimits() const { return cast<LimitsAttr>((*module)->getAttr(attr::kLimits)); }
+
+private:
+  llvm::Error toModel(const ModelConfig &config);
+  llvm::Error toFused();
+  llvm::Error toScheduled();
+  llvm::Error toKernels();
+  llvm::Error toCpuKernels();
+  llvm::Error toCudaKernels();
+
+  bool isCuda() const { return name != "cpu"; }
+  llvm::Error runPasses(StringRef phase, llvm::function_ref<void(mlir::OpPassManager &)> build);
+  llvm::Error dump(Phase phase, StringRef extension, llvm::function_ref<void(raw_ostream &)> print);
+  llvm::Error dumpModule(Phase phase);
+  llvm::Error dumpLoops();
+
+  const CompileOptions &options;
+  std::string name, dumpFolder;
+  mlir::MLIRContext &context;
+  WarningHandler warn;
+  mlir::TimingScope &timing;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  std::vector<codegen::CpuKernel> cpuKernels;
+  std::vector<codegen::CudaSource> sources;
+  std::vector<codegen::KernelCode> cudaKernels;
+};
+
+/// Writes each source to a file of its own, NAME.cu, in a folder that is made where it is not there.
+llvm::Error writeSources(ArrayRef<codegen::CudaSource> sources, StringRef folder);
+
+} // namespace bambac
+
+#endif // BAMBAC_COMPILER_PIPELINE_TARGETCOMPILER_H

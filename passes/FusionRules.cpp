@@ -1,0 +1,92 @@
+// See FusionRules.h; the reasons stand with FormDispatches in Passes.td.
+#include "passes/FusionRules.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Utils/Utils.h"
+
+namespace bambac {
+
+/// Rows up to which a norm pays in front of a linear. Each of its blocks repeats the norm while its weights are on
+/// their way, which hides the work for as many rows as one tensor core instruction has; with more, blocks multiply for
+/// longer than they wait, and the norm's own kernel costs less than its repetition.
+static constexpr int64_t kMaxPrologueRows = 16;
+
+bool isCompute(Operation *op) {
+  return isa<TilingInterface, linalg::LinalgOp>(op) && isa<DestinationStyleOpInterface>(op);
+}
+
+Operation *getProducer(Value value) {
+  while (auto slice = value.getDefiningOp<tensor::ExtractSliceOp>())
+    value = slice.getSource();
+  return value.getDefiningOp();
+}
+
+SmallVector<OpOperand *> getUsesThroughSlices(Value value) {
+  SmallVector<OpOperand *> uses;
+  for (OpOperand &use : value.getUses()) {
+    if (auto slice = dyn_cast<tensor::ExtractSliceOp>(use.getOwner()))
+      llvm::append_range(uses, getUsesThroughSlices(slice.getResult()));
+    else
+      uses.push_back(&use);
+  }
+  return uses;
+}
+
+bool isStateResult(OpResult result) {
+  OpOperand *init = cast<DestinationStyleOpInterface>(result.getOwner()).getTiedOpOperand(result);
+  return !init->get().getDefiningOp<tensor::EmptyOp>();
+}
+
+/// Each result element depends on the same element of the inputs only.
+static bool isElementwise(Operation *op) {
+  if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
+    return linalg::isElementwise(linalgOp);
+  return isa<SwigluOp>(op);
+}
+
+/// All rows of one column in each `stride` neighbours: what one column of the result needs are neighbours.
+static bool isInterleavedSlice(tensor::ExtractSliceOp slice) {
+  ArrayRef<int64_t> source = slice.getSourceType().getShape(), result = slice.getType().getShape();
+  if (source.size() != 2 || result.size() != 2 || ShapedType::isDynamicShape(slice.getStaticOffsets()))
+    return false;
+  int64_t offset = slice.getStaticOffsets()[1], stride = slice.getStaticStrides()[1];
+  return result[0] == source[0] && offset < stride && result[1] * stride == source[1];
+}
+
+static bool fusesIntoElementwise(LinearOp linear, OpOperand &use, TargetAttr target) {
+  if (!target.allows(Fusion::Epilogue))
+    return false;
+  auto slice = use.get().getDefiningOp<tensor::ExtractSliceOp>();
+  if (!slice)
+    return true;
+  return target.allows(Fusion::Interleave) && slice.getSource() == linear.getResult() && isInterleavedSlice(slice);
+}
+
+static bool fusesIntoLinear(Operation *norm, TargetAttr target) {
+  int64_t rows = cast<ShapedType>(norm->getResult(0).getType()).getDimSize(0);
+  return target.allows(Fusion::NormPrologue) && rows <= kMaxPrologueRows;
+}
+
+bool fuses(Operation *producer, OpOperand &use, TargetAttr target) {
+  Operation *consumer = use.getOwner();
+  if (auto linear = dyn_cast<LinearOp>(producer))
+    return isElementwise(consumer) && fusesIntoElementwise(linear, use, target);
+  if (isa<CausalConv1dOp>(producer))
+    return isa<SsmStepOp>(consumer) && target.allows(Fusion::Conv) && cast<CausalConv1dOp>(producer).getPositions();
+  if (use.get().getDefiningOp() != producer)
+    return false;
+  if (isa<RmsNormOp, GatedRmsNormOp>(producer))
+    return isa<LinearOp>(consumer) && fusesIntoLinear(producer, target);
+  if (isa<SsmStepOp, SsmScanOp>(producer)) {
+    auto swiglu = dyn_cast<SwigluOp>(consumer);
+    return swiglu && use == swiglu.getUpMutable() && target.allows(Fusion::Gate);
+  }
+  if (isa<RopeOp>(producer)) {
+    auto attention = dyn_cast<AttentionOp>(consumer);
+    auto append = dyn_cast<KvAppendOp>(consumer);
+    bool rotates = (attention && use == attention.getQueryMutable()) || (append && use == append.getKMutable());
+    return rotates && target.allows(Fusion::Rope);
+  }
+  return false;
+}
+
+} // namespace bambac

@@ -1,0 +1,72 @@
+// A CUDA device in use: its primary context, memory on it, and the errors that it reports.
+#ifndef BAMBA_RUNTIME_CUDA_CONTEXT_H
+#define BAMBA_RUNTIME_CUDA_CONTEXT_H
+
+#include "runtime/cuda/driver.h"
+#include "runtime/device.h"
+
+namespace bambac::rt::cuda {
+
+using Stream = std::shared_ptr<StreamTag>;
+using Event = std::shared_ptr<EventTag>;
+
+/// Keeps the device's primary context, which it shares with the rest of the process, alive. What it makes keeps it
+/// alive in turn and gives itself back. Thread-safe.
+class Context : public std::enable_shared_from_this<Context> {
+public:
+  /// Throws Error BAMBA_DEVICE_ERROR or BAMBA_OUT_OF_MEMORY.
+  Context(std::shared_ptr<const Driver> driver, unsigned index, const CudaDevice &device);
+  ~Context();
+  Context(const Context &) = delete;
+  Context &operator=(const Context &) = delete;
+
+  /// Makes the context current on this thread; the caller's own is current again at the end of its life.
+  class Current {
+  public:
+    explicit Current(const Context &context);
+    ~Current();
+    Current(const Current &) = delete;
+    Current &operator=(const Current &) = delete;
+
+  private:
+    const Driver &driver;
+  };
+
+  const Driver &driver() const { return *functions; }
+  const std::string &device() const { return deviceName; } ///< "cuda:0"
+  const std::string &product() const { return productName; }
+
+  /// Throws for a driver call that failed while `doing` something: Error BAMBA_DEVICE_ERROR with the driver's own
+  /// words.
+  void check(Result result, const char *doing) const;
+
+  /// Memory on the device, not zeroed. Throws Error BAMBA_OUT_OF_MEMORY.
+  DeviceMemory allocate(size_t bytes, const char *what) const;
+
+  /// Zeroed host memory that the device reaches by itself.
+  DeviceMemory allocateHost(size_t bytes, const char *what) const;
+
+  Stream makeStream() const;
+  Event makeEvent() const;
+
+  /// An event that knows when it was passed.
+  Event makeTimer() const;
+
+  /// Between two timers that were both passed.
+  double secondsBetween(const Event &start, const Event &end) const;
+
+private:
+  void checkMemory(Result result, size_t bytes, const char *what, const char *where) const;
+  Event makeEvent(unsigned flags) const;
+  template <typename Tag> std::shared_ptr<Tag> own(Tag *handle, Result (*Driver::*destroy)(Tag *)) const;
+
+  std::shared_ptr<const Driver> functions;
+  DeviceNumber number = 0;
+  ContextHandle handle = nullptr;
+  std::string deviceName, productName;
+};
+
+inline Address addressOf(const void *pointer) { return reinterpret_cast<Address>(pointer); }
+
+} // namespace bambac::rt::cuda
+#endif // BAMBA_RUNTIME_CUDA_CONTEXT_H

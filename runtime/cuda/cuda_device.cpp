@@ -1,0 +1,79 @@
+#include "runtime/cuda/cuda_device.h"
+#include "runtime/cuda/executor.h"
+
+namespace bambac::rt::cuda {
+
+CudaDevice::CudaDevice(std::shared_ptr<const Kernels> loaded, void *callers)
+    : kernels(std::move(loaded)), context(*kernels->context()), own(callers ? nullptr : context.makeStream()),
+      stream(callers ? static_cast<StreamHandle>(callers) : own.get()) {
+  for (Event &mark : marks)
+    mark = context.makeEvent();
+}
+
+template <typename Call> void CudaDevice::call(const char *doing, const Call &call) const {
+  Context::Current current(context);
+  context.check(call(context.driver()), doing);
+}
+
+DeviceMemory CudaDevice::allocate(size_t bytes, const char *what) {
+  DeviceMemory memory = context.allocate(bytes, what);
+  clear(memory.get(), bytes);
+  return memory;
+}
+
+DeviceMemory CudaDevice::allocateHost(size_t bytes, const char *what) { return context.allocateHost(bytes, what); }
+
+void CudaDevice::clear(std::byte *to, size_t bytes) {
+  if (bytes > 0)
+    call("clearing memory",
+         [&](const Driver &driver) { return driver.memsetD8Async(addressOf(to), 0, bytes, stream); });
+}
+
+void CudaDevice::copy(std::byte *to, const std::byte *from, size_t bytes) {
+  if (bytes > 0)
+    call("copying memory",
+         [&](const Driver &driver) { return driver.memcpyDtoDAsync(addressOf(to), addressOf(from), bytes, stream); });
+}
+
+void CudaDevice::upload(std::byte *to, const std::byte *from, size_t bytes) {
+  if (bytes > 0)
+    call("copying to the device",
+         [&](const Driver &driver) { return driver.memcpyHtoDAsync(addressOf(to), from, bytes, stream); });
+}
+
+void CudaDevice::uploadRows(std::byte *to, const std::byte *from, size_t bytes, size_t rows, size_t pitch) {
+  Copy2d copy = {};
+  copy.sourceType = memoryHost;
+  copy.sourceHost = from;
+  copy.targetType = memoryDevice;
+  copy.targetDevice = addressOf(to);
+  copy.sourcePitch = copy.targetPitch = pitch;
+  copy.width = bytes;
+  copy.height = rows;
+  call("copying to the device", [&](const Driver &driver) { return driver.memcpy2DAsync(&copy, stream); });
+}
+
+void CudaDevice::download(std::byte *to, const std::byte *from, size_t bytes) {
+  if (bytes > 0)
+    call("copying from the device",
+         [&](const Driver &driver) { return driver.memcpyDtoHAsync(to, addressOf(from), bytes, stream); });
+}
+
+void CudaDevice::mark(unsigned mark) {
+  call("recording an event", [&](const Driver &driver) { return driver.eventRecord(marks[mark].get(), stream); });
+}
+
+void CudaDevice::waitFor(unsigned mark) {
+  call("waiting for the device", [&](const Driver &driver) { return driver.eventSynchronize(marks[mark].get()); });
+}
+
+void CudaDevice::finish() {
+  call("waiting for the device", [&](const Driver &driver) { return driver.streamSynchronize(stream); });
+}
+
+std::unique_ptr<Executor> CudaDevice::makeExecutor(const bamba_rt_model &model, const Buffers &buffers) {
+  return std::make_unique<CudaExecutor>(model, kernels, stream, buffers,
+                                        allocate(workspaceBytes(model), "the workspace"));
+}
+
+} // namespace bambac::rt::cuda

@@ -1,0 +1,58 @@
+#include "runtime/cuda/kernels.h"
+#include "runtime/error.h"
+#include <map>
+#include <span>
+
+namespace bambac::rt::cuda {
+
+Kernels::Kernels(std::shared_ptr<const Context> context, const bamba_rt_model &model) : owner(std::move(context)) {
+  const Driver &driver = owner->driver();
+  Context::Current current(*owner);
+  std::map<const void *, ModuleHandle> loaded; // several kernels may stand in one image
+  try {
+    for (const bamba_rt_kernel &kernel : std::span(model.kernels, model.num_kernels)) {
+      ModuleHandle &module = loaded[kernel.cuda->cubin];
+      if (!module)
+        module = load(kernel, model.target);
+      FunctionHandle &function = functions.emplace_back();
+      owner->check(driver.moduleGetFunction(&function, module, kernel.name), kernel.name);
+      if (kernel.cuda->shared_bytes > 0)
+        owner->check(
+            driver.funcSetAttribute(function, functionMaxDynamicShared, static_cast<int>(kernel.cuda->shared_bytes)),
+            kernel.name);
+      constexpr uint32_t portableCluster = 8;
+      if (kernel.cuda->cluster > portableCluster)
+        owner->check(driver.funcSetAttribute(function, functionNonPortableCluster, 1), kernel.name);
+    }
+  } catch (...) {
+    unload();
+    throw;
+  }
+}
+
+ModuleHandle Kernels::load(const bamba_rt_kernel &kernel, const char *target) {
+  ModuleHandle module = nullptr;
+  Result result = owner->driver().moduleLoadData(&module, kernel.cuda->cubin);
+  if (result != success && result != errorOutOfMemory)
+    fail(BAMBA_UNSUPPORTED,
+         "{} ({}): kernel {}: expected a driver that takes its code for {}, found one for CUDA {}: {}", owner->device(),
+         owner->product(), kernel.name, target, owner->driver().version(), owner->driver().describe(result));
+  owner->check(result, kernel.name);
+  modules.push_back(module);
+  return module;
+}
+
+void Kernels::unload() noexcept {
+  for (ModuleHandle module : modules)
+    owner->driver().moduleUnload(module);
+}
+
+Kernels::~Kernels() {
+  try {
+    Context::Current current(*owner);
+    unload();
+  } catch (...) { // the device is lost, and the code with it
+  }
+}
+
+} // namespace bambac::rt::cuda

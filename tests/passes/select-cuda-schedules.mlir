@@ -1,0 +1,105 @@
+// Several files in one: roundtrip: no
+// RUN: split-file %s %t
+// RUN: bambac-opt %t/kernels.mlir --bamba-select-schedules | FileCheck %s
+// RUN: sed 's/sm_90a/sm_86/;s/232448/101376/' %t/kernels.mlir > %t/sm_86.mlir
+// RUN: bambac-opt %t/sm_86.mlir --bamba-select-schedules | FileCheck %s --check-prefix=SM86
+// RUN: bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/override.json" | FileCheck %s --check-prefix=OVERRIDE
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/field.json" 2>&1 | FileCheck %s --check-prefix=FIELD
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/none.json" 2>&1 | FileCheck %s --check-prefix=NONE
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/size.json" 2>&1 | FileCheck %s --check-prefix=SIZE
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/zero.json" 2>&1 | FileCheck %s --check-prefix=ZERO
+
+// FIELD: field.json: field 'linear_skinny*': expected a field of sm90/linear_skinny (stages{{.*}}), found 'tile'
+// NONE: none.json: field 'norm': expected a field of common/rms_norm (none), found 'rows'
+// SIZE: size.json: field 'linear*.stages': expected a size, found "two"
+// ZERO: error: schedule: expected 'stages' greater than 0, found 0
+
+//--- override.json
+{"linear_s*": {"stages": 5}, "linear_middle": {"stages": 4, "split": 2}}
+//--- field.json
+{"linear_skinny*": {"tile": 4}}
+//--- none.json
+{"norm": {"rows": 4}}
+//--- size.json
+{"linear*": {"stages": "two"}}
+//--- zero.json
+{"linear_skinny": {"stages": 0}}
+//--- kernels.mlir
+module attributes {bamba.target = #bamba.target<cuda, arch = "sm_90a", features = "", vector_bits = 128,
+    vector_registers = 255, cache_bytes = 232448, multiprocessors = 132>} {
+  // Few rows: the weights stream through.
+  // CHECK: @linear_skinny({{.*}}collective = "sm90/linear_skinny"
+  // OVERRIDE: @linear_skinny({{.*}}fields = {{.*}}stages = 5 : i64
+  // SM86: @linear_skinny({{.*}}collective = "sm80/linear"
+  func.func private @linear_skinny(%x: tensor<16x256xbf16>, %w: tensor<512x256xbf16>, %e: tensor<16x512xf32>) -> tensor<16x512xf32> attributes {bamba.kernel} {
+    %r = bamba.linear ins(%x, %w : tensor<16x256xbf16>, tensor<512x256xbf16>) outs(%e : tensor<16x512xf32>) acc(f32)
+    return %r : tensor<16x512xf32>
+  }
+  // Some rows: one tile holds them all.
+  // CHECK: @linear_middle({{.*}}collective = "sm90/linear_middle"
+  // OVERRIDE: @linear_middle({{.*}}split = 2 : i64, stages = 4 : i64, {{.*}}tile_rows = 40 : i64
+  // SM86: @linear_middle({{.*}}collective = "sm80/linear"
+  func.func private @linear_middle(%x: tensor<36x256xbf16>, %w: tensor<512x256xbf16>, %e: tensor<36x512xf32>) -> tensor<36x512xf32> attributes {bamba.kernel} {
+    %r = bamba.linear ins(%x, %w : tensor<36x256xbf16>, tensor<512x256xbf16>) outs(%e : tensor<36x512xf32>) acc(f32)
+    return %r : tensor<36x512xf32>
+  }
+  // CHECK: @linear_full({{.*}}collective = "sm90/linear_middle"
+  // SM86: @linear_full({{.*}}collective = "sm80/linear"
+  func.func private @linear_full(%x: tensor<256x256xbf16>, %w: tensor<512x256xbf16>, %e: tensor<256x512xf32>) -> tensor<256x512xf32> attributes {bamba.kernel} {
+    %r = bamba.linear ins(%x, %w : tensor<256x256xbf16>, tensor<512x256xbf16>) outs(%e : tensor<256x512xf32>) acc(f32)
+    return %r : tensor<256x512xf32>
+  }
+  // Many rows, with an add behind: the linear decides.
+  // CHECK: @linear_large({{.*}}collective = "sm90/linear_large"
+  func.func private @linear_large(%x: tensor<512x256xbf16>, %w: tensor<512x256xbf16>, %y: tensor<512x512xf32>, %e: tensor<512x512xf32>) -> tensor<512x512xf32> attributes {bamba.kernel} {
+    %l = tensor.empty() : tensor<512x512xf32>
+    %r = bamba.linear ins(%x, %w : tensor<512x256xbf16>, tensor<512x256xbf16>) outs(%l : tensor<512x512xf32>) acc(f32)
+    %s = linalg.add ins(%y, %r : tensor<512x512xf32>, tensor<512x512xf32>) outs(%e : tensor<512x512xf32>) -> tensor<512x512xf32>
+    return %s : tensor<512x512xf32>
+  }
+  // CHECK: @norm({{.*}}collective = "common/rms_norm"
+  // SM86: @norm({{.*}}collective = "common/rms_norm"
+  func.func private @norm(%x: tensor<64x128xf32>, %w: tensor<128xf32>, %e: tensor<64x128xbf16>) -> tensor<64x128xbf16> attributes {bamba.kernel} {
+    %r = bamba.rms_norm ins(%x, %w : tensor<64x128xf32>, tensor<128xf32>) outs(%e : tensor<64x128xbf16>) eps(1.0e-05)
+    return %r : tensor<64x128xbf16>
+  }
+  // The state space op decides for what is around it.
+  // CHECK: @step({{.*}}collective = "common/ssm_step"
+  func.func private @step(%x: tensor<4x16xbf16>, %dt: tensor<4x2xbf16>, %h: tensor<2xf32>, %i: tensor<4xi32>, %e: tensor<4x16xbf16>, %s: tensor<?x2x8x16xf32>) -> (tensor<4x16xbf16>, tensor<?x2x8x16xf32>) attributes {bamba.kernel} {
+    %t = tensor.empty() : tensor<4x16xbf16>
+    %y, %s1 = bamba.ssm_step ins(%x, %dt, %x, %x, %h, %h, %h, %i : tensor<4x16xbf16>, tensor<4x2xbf16>, tensor<4x16xbf16>, tensor<4x16xbf16>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<4xi32>) outs(%t, %s : tensor<4x16xbf16>, tensor<?x2x8x16xf32>) dt_limit(0.0, 1.0) acc(f32)
+    %g = bamba.swiglu ins(%x, %y : tensor<4x16xbf16>, tensor<4x16xbf16>) outs(%e : tensor<4x16xbf16>)
+    return %g, %s1 : tensor<4x16xbf16>, tensor<?x2x8x16xf32>
+  }
+  // CHECK: @scan({{.*}}collective = "sm90/ssm_scan"
+  func.func private @scan(%x: tensor<96x64xbf16>, %dt: tensor<96x2xbf16>, %b: tensor<96x16xbf16>, %h: tensor<2xf32>, %i: tensor<1xi32>, %e: tensor<96x64xbf16>, %s: tensor<?x2x32x16xf32>) -> (tensor<96x64xbf16>, tensor<?x2x32x16xf32>) attributes {bamba.kernel} {
+    %y, %s1 = bamba.ssm_scan ins(%x, %dt, %b, %b, %h, %h, %h, %i, %i : tensor<96x64xbf16>, tensor<96x2xbf16>, tensor<96x16xbf16>, tensor<96x16xbf16>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<1xi32>, tensor<1xi32>) outs(%e, %s : tensor<96x64xbf16>, tensor<?x2x32x16xf32>) dt_limit(0.0, 1.0) chunk(256) acc(f32)
+    return %y, %s1 : tensor<96x64xbf16>, tensor<?x2x32x16xf32>
+  }
+  // One token of each of 4 sequences, and 32 or 256 of one.
+  // CHECK: @attention_decode({{.*}}collective = "common/attention_decode"
+  func.func private @attention_decode(%q: tensor<4x32xbf16>, %k: tensor<?x2x16x8xbf16>, %p: tensor<4xi32>, %pages: tensor<4x2xi32>, %e: tensor<4x32xbf16>) -> tensor<4x32xbf16> attributes {bamba.kernel} {
+    %r = bamba.attention ins(%q, %k, %k, %p, %pages : tensor<4x32xbf16>, tensor<?x2x16x8xbf16>, tensor<?x2x16x8xbf16>, tensor<4xi32>, tensor<4x2xi32>) outs(%e : tensor<4x32xbf16>) scale(0.5) acc(f32)
+    return %r : tensor<4x32xbf16>
+  }
+  // CHECK: @attention_short({{.*}}collective = "sm80/attention_prefill"
+  func.func private @attention_short(%q: tensor<32x32xbf16>, %k: tensor<?x2x16x8xbf16>, %p: tensor<32xi32>, %pages: tensor<1x2xi32>, %e: tensor<32x32xbf16>) -> tensor<32x32xbf16> attributes {bamba.kernel} {
+    %r = bamba.attention ins(%q, %k, %k, %p, %pages : tensor<32x32xbf16>, tensor<?x2x16x8xbf16>, tensor<?x2x16x8xbf16>, tensor<32xi32>, tensor<1x2xi32>) outs(%e : tensor<32x32xbf16>) scale(0.5) acc(f32)
+    return %r : tensor<32x32xbf16>
+  }
+  // CHECK: @attention_long({{.*}}collective = "sm80/attention_prefill"
+  func.func private @attention_long(%q: tensor<256x32xbf16>, %k: tensor<?x2x16x8xbf16>, %p: tensor<256xi32>, %pages: tensor<1x32xi32>, %e: tensor<256x32xbf16>) -> tensor<256x32xbf16> attributes {bamba.kernel} {
+    %r = bamba.attention ins(%q, %k, %k, %p, %pages : tensor<256x32xbf16>, tensor<?x2x16x8xbf16>, tensor<?x2x16x8xbf16>, tensor<256xi32>, tensor<1x32xi32>) outs(%e : tensor<256x32xbf16>) scale(0.5) acc(f32)
+    return %r : tensor<256x32xbf16>
+  }
+  // CHECK: @argmax({{.*}}collective = "common/argmax"
+  func.func private @argmax(%x: tensor<4x32xf32>, %e: tensor<4xi32>) -> tensor<4xi32> attributes {bamba.kernel} {
+    %r = bamba.argmax ins(%x : tensor<4x32xf32>) outs(%e : tensor<4xi32>)
+    return %r : tensor<4xi32>
+  }
+  // CHECK: @swiglu({{.*}}collective = "common/elementwise"
+  func.func private @swiglu(%x: tensor<4x32xbf16>, %e: tensor<4x32xbf16>) -> tensor<4x32xbf16> attributes {bamba.kernel} {
+    %r = bamba.swiglu ins(%x, %x : tensor<4x32xbf16>, tensor<4x32xbf16>) outs(%e : tensor<4x32xbf16>)
+    return %r : tensor<4x32xbf16>
+  }
+}

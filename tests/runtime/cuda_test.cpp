@@ -1,0 +1,311 @@
+// Sessions on a CUDA device, with a driver that only records and computes on the host.
+
+#include "runtime/cuda/weight_uploader.h"
+#include "runtime/session.h"
+#include "tests/runtime/cuda_toy.h"
+
+#if __has_include(<cuda.h>)
+#include <cuda.h>
+static_assert(sizeof(CUlaunchConfig) == sizeof(bambac::rt::cuda::LaunchConfig));
+static_assert(offsetof(CUlaunchConfig, hStream) == offsetof(bambac::rt::cuda::LaunchConfig, stream));
+static_assert(offsetof(CUlaunchConfig, numAttrs) == offsetof(bambac::rt::cuda::LaunchConfig, numAttributes));
+static_assert(sizeof(CUlaunchAttribute) == sizeof(bambac::rt::cuda::LaunchAttribute));
+static_assert(offsetof(CUlaunchAttribute, value) == offsetof(bambac::rt::cuda::LaunchAttribute, value));
+static_assert(sizeof(CUDA_MEMCPY2D) == sizeof(bambac::rt::cuda::Copy2d));
+static_assert(offsetof(CUDA_MEMCPY2D, dstPitch) == offsetof(bambac::rt::cuda::Copy2d, targetPitch));
+static_assert(sizeof(CUtensorMap) == sizeof(bambac::rt::cuda::TensorMap));
+static_assert(CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION == bambac::rt::cuda::launchClusterDimension);
+static_assert(CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION ==
+              bambac::rt::cuda::launchProgrammaticSerialization);
+static_assert(CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 == bambac::rt::cuda::tensorBfloat16);
+static_assert(CU_TENSOR_MAP_DATA_TYPE_FLOAT32 == bambac::rt::cuda::tensorFloat32);
+static_assert(CU_EVENT_RECORD_EXTERNAL == bambac::rt::cuda::eventRecordExternal);
+static_assert(CU_TENSOR_MAP_SWIZZLE_128B == 3);
+static_assert(CU_TENSOR_MAP_L2_PROMOTION_L2_256B == bambac::rt::cuda::tensorPromote256);
+static_assert(CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES == bambac::rt::cuda::functionMaxDynamicShared);
+static_assert(CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED == bambac::rt::cuda::functionNonPortableCluster);
+#endif
+
+using namespace bambac::rt;
+using namespace bambac::rt::toy;
+
+namespace {
+
+using Numbers = std::vector<int32_t>;
+using Bytes = std::vector<std::byte>;
+
+std::vector<float> row(std::span<const float> logits, size_t index) {
+  return {logits.begin() + static_cast<std::ptrdiff_t>(index * vocab),
+          logits.begin() + static_cast<std::ptrdiff_t>((index + 1) * vocab)};
+}
+
+bamba_batch_item item(bamba_sequence sequence, std::span<const int32_t> tokens,
+                      bamba_logits logits = BAMBA_LOGITS_LAST) {
+  return {sequence, static_cast<uint32_t>(tokens.size()), tokens.data(), logits, 0};
+}
+
+/// Each test starts with a fresh machine, and leaves nothing behind on it.
+class CudaTest : public testing::Test {
+protected:
+  CudaTest() {
+    fake = {};
+    fake.major = 9;
+    fake.deviceBytes = int64_t{1} << 30;
+  }
+  ~CudaTest() override {
+    EXPECT_EQ(fake.liveBytes, 0);
+    EXPECT_EQ(fake.liveObjects, 0);
+    EXPECT_EQ(fake.contextDepth, 0);
+    EXPECT_EQ(fake.callsWithoutContext, 0);
+  }
+
+  FakeCuda &fake = fakeCuda();
+  CudaToy toy;
+};
+
+/// Destroys its stream before the machine is looked at.
+Bytes save(const Session &session, bamba_sequence sequence) {
+  Bytes blob(session.savedBytes(sequence));
+  session.save(sequence, blob);
+  return blob;
+}
+
+} // namespace
+
+TEST_F(CudaTest, TellsWhereItRuns) {
+  std::unique_ptr<Model> model = toy.load();
+  bamba_model_info info = {};
+  model->describe(info);
+  EXPECT_STREQ(info.target, "sm_90a");
+  EXPECT_STREQ(info.device, "cuda:0");
+  EXPECT_STREQ(info.device_name, "Fake Card");
+}
+
+TEST_F(CudaTest, AnswersTheSameInOnePieceInChunksAndTokenByToken) {
+  std::unique_ptr<Model> model = toy.load();
+  Numbers tokens = someTokens(1, 39);
+  auto expected = expectedLogits(tokens);
+  Session session(*model, {.slots = 1});
+  for (bamba_logits which : {BAMBA_LOGITS_ALL, BAMBA_LOGITS_LAST})
+    for (size_t piece : {39u, 23u, 10u, 8u, 3u, 1u}) {
+      bamba_sequence sequence = session.create();
+      for (size_t first = 0; first < tokens.size(); first += piece) {
+        size_t count = std::min(piece, tokens.size() - first);
+        bamba_batch_item next = item(sequence, std::span(tokens).subspan(first, count), which);
+        session.run({&next, 1});
+        size_t rows = which == BAMBA_LOGITS_ALL ? count : 1;
+        EXPECT_EQ(session.greedy(0), argmax(expected[first + count - 1]));
+        ASSERT_EQ(session.logits(0).size(), rows * vocab);
+        for (size_t r = 0; r < rows; ++r)
+          EXPECT_EQ(row(session.logits(0), r), expected[first + count - rows + r]) << piece << " " << first << " " << r;
+      }
+      session.free(sequence);
+    }
+}
+
+TEST_F(CudaTest, MixedBatches) {
+  std::unique_ptr<Model> model = toy.load();
+  Session session(*model, {.slots = 7});
+  std::vector<Numbers> history(7);
+  std::vector<bamba_sequence> sequences;
+  for (int i = 0; i < 7; ++i)
+    sequences.push_back(session.create());
+  const size_t lengths[] = {1, 9, 1, 1, 5, 1, 1};
+  for (unsigned round = 0; round < 4; ++round) {
+    std::vector<Numbers> tokens;
+    std::vector<bamba_batch_item> items;
+    for (unsigned i = 0; i < 7; ++i)
+      tokens.push_back(someTokens(i + round, lengths[(i + round) % 7]));
+    for (unsigned i = 0; i < 7; ++i) {
+      items.push_back(item(sequences[i], tokens[i], i % 2 ? BAMBA_LOGITS_ALL : BAMBA_LOGITS_LAST));
+      history[i].insert(history[i].end(), tokens[i].begin(), tokens[i].end());
+    }
+    session.run(items);
+    for (unsigned i = 0; i < 7; ++i) {
+      auto expected = expectedLogits(history[i]);
+      size_t rows = i % 2 ? tokens[i].size() : 1;
+      EXPECT_EQ(session.greedy(i), argmax(expected.back()));
+      ASSERT_EQ(session.logits(i).size(), rows * vocab);
+      for (size_t r = 0; r < rows; ++r)
+        EXPECT_EQ(row(session.logits(i), r), expected[expected.size() - rows + r]) << round << " " << i << " " << r;
+    }
+  }
+}
+
+TEST_F(CudaTest, RecordsEachEntryOnce) {
+  std::unique_ptr<Model> model = toy.load();
+  Session session(*model, {.slots = 4});
+  EXPECT_EQ(fake.captures, static_cast<int>(toyTable.num_entries));
+  EXPECT_EQ(fake.kernelLaunches, static_cast<int>(toyTable.num_launches));
+  EXPECT_EQ(fake.programmaticLaunches, static_cast<int>(toyTable.num_launches - toyTable.num_entries));
+  bamba_sequence sequence = session.create();
+  Numbers tokens = someTokens(1, 20);
+  for (int32_t &token : tokens) {
+    bamba_batch_item next = item(sequence, {&token, 1});
+    session.run({&next, 1});
+  }
+  EXPECT_EQ(fake.graphLaunches, 20);
+  EXPECT_EQ(fake.captures, static_cast<int>(toyTable.num_entries));
+}
+
+TEST_F(CudaTest, AStepCostsTwoTransfersAndOneWait) {
+  std::unique_ptr<Model> model = toy.load();
+  Session session(*model, {.slots = 1});
+  bamba_sequence sequence = session.create();
+  Numbers tokens = {1, 2};
+  bamba_batch_item first = item(sequence, tokens);
+  session.run({&first, 1});
+  FakeCuda before = fake;
+  bamba_batch_item next = item(sequence, std::span(tokens).first(1));
+  session.run({&next, 1});
+  session.greedy(0);
+  session.greedy(0);
+  EXPECT_EQ(fake.uploadsOfRows - before.uploadsOfRows, 1) << "tokens, positions, slots and counts together";
+  EXPECT_EQ(fake.uploads, before.uploads) << "the page table has not changed";
+  EXPECT_EQ(fake.downloads - before.downloads, 1) << "greedy tokens, no logits";
+  EXPECT_EQ(fake.copies, before.copies);
+  EXPECT_EQ(fake.synchronizations - before.synchronizations, 1);
+}
+
+TEST_F(CudaTest, ChunksOfAPromptFollowEachOtherWithoutAWait) {
+  std::unique_ptr<Model> model = toy.load();
+  Session session(*model, {.slots = 1});
+  Numbers tokens = someTokens(3, maxContext); // more chunks than staging blocks
+  bamba_batch_item prompt = item(session.create(), tokens);
+  FakeCuda before = fake;
+  session.run({&prompt, 1});
+  EXPECT_EQ(fake.graphLaunches - before.graphLaunches, 5);
+  EXPECT_EQ(fake.synchronizations - before.synchronizations, 1);
+  EXPECT_EQ(fake.uploads - before.uploads, 1) << "the page table once";
+  EXPECT_EQ(fake.copies, before.copies);
+  EXPECT_EQ(row(session.logits(0), 0), expectedLogits(tokens).back());
+}
+
+TEST_F(CudaTest, SequencesAreForkedSavedAndRestored) {
+  std::unique_ptr<Model> model = toy.load(), onCpu = loadToy();
+  Session session(*model, {.slots = 3, .pages = 30}), host(*onCpu, {.slots = 3, .threads = 1, .pages = 30});
+  Numbers past = someTokens(1, 10), more = someTokens(2, 9), all = past;
+  all.insert(all.end(), more.begin(), more.end());
+  auto append = [](Session &to, bamba_sequence sequence, const Numbers &tokens) {
+    bamba_batch_item next = item(sequence, tokens);
+    to.run({&next, 1});
+    return row(to.logits(0), 0);
+  };
+  bamba_sequence a = session.create(), onHost = host.create();
+  append(session, a, past);
+  append(host, onHost, past);
+  Bytes blob = save(session, a);
+  EXPECT_EQ(blob, save(host, onHost)) << "the same bytes on every device";
+  bamba_sequence b = session.fork(a);
+  EXPECT_EQ(append(session, b, more), expectedLogits(all).back());
+  EXPECT_EQ(append(session, a, more), expectedLogits(all).back());
+  session.restore(b, blob);
+  EXPECT_EQ(append(session, b, more), expectedLogits(all).back());
+  session.reset(b);
+  EXPECT_EQ(append(session, b, past), expectedLogits(past).back());
+  EXPECT_EQ(save(session, b), blob) << "whatever was in slot and pages before";
+  session.free(a);
+  bamba_sequence c = session.create();
+  EXPECT_EQ(append(session, c, past), expectedLogits(past).back());
+  EXPECT_EQ(save(session, c), blob);
+}
+
+TEST_F(CudaTest, ACallersStreamIsNotWaitedFor) {
+  std::unique_ptr<Model> model = toy.load();
+  {
+    cuda::Machine machine = cuda::findDevices(fakeCudaLibrary);
+    auto context = std::make_shared<const cuda::Context>(machine.driver, 0, machine.devices.found[0]);
+    cuda::Stream stream = context->makeStream();
+    Session session(*model, {.slots = 1, .threads = 0, .pages = 0, .stream = stream.get()});
+    Numbers tokens = someTokens(3, 13);
+    bamba_batch_item prompt = item(session.create(), tokens);
+    int before = fake.synchronizations;
+    session.run({&prompt, 1});
+    EXPECT_EQ(fake.synchronizations, before);
+    std::fill(tokens.begin(), tokens.end(), 0); // the caller's array is free again
+    EXPECT_EQ(session.greedy(0), argmax(expectedLogits(someTokens(3, 13)).back()));
+    EXPECT_EQ(row(session.logits(0), 0), expectedLogits(someTokens(3, 13)).back());
+  }
+}
+
+TEST_F(CudaTest, FailuresAreTold) {
+  {
+    std::unique_ptr<Model> model = toy.load();
+    Session session(*model, {.slots = 1});
+    Numbers tokens = {1};
+    bamba_batch_item next = item(session.create(), tokens);
+    fake.failLaunch = 700;
+    expectFailure(failureOf([&] { session.run({&next, 1}); }), BAMBA_DEVICE_ERROR,
+                  {"cuda:0 (Fake Card)", "decode_b1", "CUDA_ERROR_ILLEGAL_ADDRESS: an illegal memory access"});
+    expectFailure(failureOf([&] { session.greedy(0); }), BAMBA_NOT_READY, {});
+    fake.failLaunch = 0;
+    fake.deviceBytes = fake.liveBytes + 1000;
+    expectFailure(failureOf([&] { Session another(*model, {.slots = 1000}); }), BAMBA_OUT_OF_MEMORY,
+                  {"out of memory: state of 16016 bytes on cuda:0 (Fake Card), which has 1000 of"});
+  }
+  fake.deviceBytes = 100;
+  expectFailure(failureOf([&] { toy.load(); }), BAMBA_OUT_OF_MEMORY, {"the weights of", "bytes on cuda:0"});
+  fake.failLoad = 222;
+  expectFailure(failureOf([&] { toy.load(); }), BAMBA_UNSUPPORTED,
+                {"kernel embed", "sm_90a", "found one for CUDA 12.4"});
+}
+
+TEST_F(CudaTest, ProfilesOneKernelAtATime) {
+  std::unique_ptr<Model> model = toy.load();
+  Session session(*model, {.slots = 1});
+  bamba_sequence sequence = session.create();
+  Numbers tokens = someTokens(1, 5);
+  bamba_batch_item next = item(sequence, tokens);
+  int programmatic = fake.programmaticLaunches;
+  std::vector<bamba_launch_time> times;
+  session.profile({&next, 1}, 3, [&](const bamba_launch_time &time) { times.push_back(time); });
+  ASSERT_FALSE(times.empty());
+  EXPECT_EQ(fake.programmaticLaunches, programmatic); // each waits for the one before
+  EXPECT_EQ(fake.graphLaunches % 4, 0);               // once to warm up, three times to measure
+  // The fake device takes 1 ms for an event and 10 ms for a launch; the events are taken off.
+  for (const bamba_launch_time &time : times)
+    EXPECT_NEAR(time.seconds, 0.010, 1e-6);
+  EXPECT_EQ(session.length(sequence), 5u);
+
+  // The graphs of every day are as they were.
+  session.reset(sequence);
+  session.run({&next, 1});
+  EXPECT_EQ(session.greedy(0), argmax(expectedLogits(tokens).back()));
+}
+
+TEST_F(CudaTest, FallsBackToTheProcessor) {
+  fake.major = 8;
+  bamba_rt_library both = toy.library(true), cudaOnly = toy.library();
+  Model model = openModel(both, nullptr, fakeCudaLibrary);
+  EXPECT_STREQ(model.table().target, "cpu");
+  expectFailure(failureOf([&] { openModel(cudaOnly, nullptr, fakeCudaLibrary); }), BAMBA_UNSUPPORTED,
+                {"expected a CUDA device of compute capability 9.0, found cuda:0 (Fake Card) of 8.0"});
+  expectFailure(failureOf([&] { openModel(cudaOnly, nullptr, "/nonexistent/libcuda.so.1"); }), BAMBA_UNSUPPORTED,
+                {"capability 9.0, found none: no CUDA driver: /nonexistent/libcuda.so.1: cannot open"});
+}
+
+TEST_F(CudaTest, WeightsAreTheSameAsOnTheProcessor) {
+  // Large enough for several pieces, with padding, in panels, and transposed.
+  bamba_rt_source sources[] = {
+      {"a.weight", 2, 0, {3001, 1500}}, {"b.weight", 2, 0, {3001, 1500}}, {"conv1d.weight", 3, 0, {501, 1, 3}}};
+  bamba_rt_weight weights[] = {{"pair", BAMBA_RT_BF16, 8, BAMBA_RT_WEIGHT_INTERLEAVE, 2, 0, 8, 64, 0, 6002, 1500, 0},
+                               {"rows", BAMBA_RT_F32, 0, 0, 1, 0, 1, 1, 0, 3001, 1500, 0},
+                               {"conv", BAMBA_RT_F32, 0, BAMBA_RT_WEIGHT_TRANSPOSE, 1, 2, 1, 1, 0, 501, 3, 0}};
+  bamba_rt_model table = {};
+  table.weights = weights;
+  table.sources = sources;
+  table.num_weights = table.num_sources = 3;
+  for (bamba_rt_weight &weight : weights)
+    weight.bytes = packedBytes(weight);
+  cuda::Machine machine = cuda::findDevices(fakeCudaLibrary);
+  auto context = std::make_shared<const cuda::Context>(machine.driver, 0, machine.devices.found[0]);
+  Weights host = Weights::random(table, 5, 2), device = Weights::random(table, 5, 3, context);
+  cuda::Stream stream = context->makeStream();
+  cuda::Context::Current current(*context);
+  for (uint32_t i = 0; i < 3; ++i) {
+    Bytes copy(weights[i].bytes);
+    machine.driver->memcpyDtoHAsync(copy.data(), cuda::addressOf(device.data(i)), copy.size(), stream.get());
+    machine.driver->streamSynchronize(stream.get());
+    EXPECT_EQ(std::memcmp(copy.data(), host.data(i), copy.size()), 0) << weights[i].name;
+  }
+}

@@ -1,0 +1,35 @@
+// A CUDA driver for tests: its device is the host, behind a stream that does nothing until somebody waits for it.
+#ifndef BAMBA_TESTS_RUNTIME_FAKE_CUDA_H
+#define BAMBA_TESTS_RUNTIME_FAKE_CUDA_H
+
+#include "runtime/abi.h"
+
+extern "C" {
+
+/// What stands in place of a cubin: the CPU kernel that does the work.
+struct FakeCubin {
+  uint32_t magic;
+  uint32_t workgroups;
+  bamba_rt_cpu_kernel kernel;
+  uint32_t num_args;
+  uint64_t scratch_bytes;
+};
+
+/// What the driver was asked to do, and what it is to get wrong.
+struct FakeCuda {
+  int captures, instantiations, graphLaunches, kernelLaunches, programmaticLaunches;
+  int uploads, uploadsOfRows, downloads, copies, clears, synchronizations;
+  int contextDepth;        // pushed and not popped
+  int callsWithoutContext; // that need one
+  int64_t liveBytes;       // of device and host memory
+  int liveObjects;         // streams, events, modules, graphs, contexts
+  int major, minor;        // compute capability
+  int64_t deviceBytes;     // memory that the device has
+  int failLaunch;          // the result of graph launches; 0: they work
+  int failLoad;            // the result of loading a module
+};
+}
+
+inline constexpr uint32_t fakeCubinMagic = 0xC0B1;
+
+#endif // BAMBA_TESTS_RUNTIME_FAKE_CUDA_H
