@@ -28,6 +28,7 @@ results=$build_dir/test-results
 trap 'echo "0 passed, 1 failed, 0 skipped"' EXIT # until there are results, what fails is the set-up itself
 bambac_install_packages
 bambac_build "$source_dir" "$build_dir" "$preset"
+bambac_fetch_nvrtc "$source_dir" "$build_dir"
 [ "$fuzz_seconds" -eq 0 ] || bambac_build "$source_dir" "$build_dir/fuzz" fuzz fuzzers
 trap - EXIT
 

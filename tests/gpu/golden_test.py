@@ -1,0 +1,68 @@
+# REQUIRES: gpu
+# RUN: %python %s groups
+# RUN: %python %s hub
+# RUN: %python %s odd
+# RUN: %python %s tied
+# RUN: %python %s tiny
+"""A fixture on the GPU against its golden data. usage: golden_test.py FIXTURE"""
+
+import sys
+import unittest
+
+import gpu
+import harness
+import libraries
+
+FIXTURE = sys.argv.pop(1) if len(sys.argv) > 1 else "tiny"
+
+
+@gpu.for_each_target
+class GoldenTest(gpu.Case):
+    def setUp(self):
+        self.weights = harness.fixture(FIXTURE)
+        self.data, self.lengths = harness.expected(FIXTURE)
+
+    def check_logits(self, modes, **options):
+        """Each way to feed a prompt gives the golden logits, and all ways the same."""
+        model = gpu.fixture_path(FIXTURE, self.target, **options)
+        for length in self.lengths:
+            tokens, want = self.data[f"input_ids.{length}"], self.data[f"logits.{length}"]
+            results = {}
+            for mode in modes:
+                with self.subTest(length=length, mode=mode, **options):
+                    results[mode] = harness.run_logits(model, self.weights, tokens, mode, gpu.ON_GPU)
+                    self.assertEqual(len(results[mode]), length)
+                    self.assert_close(results[mode][-len(want) :], want, "golden")
+                    self.assert_close(results[mode], results[modes[0]], f"against {modes[0]}")
+
+    def test_logits(self):
+        self.check_logits(("prefill", "decode", "chunk:5"))
+
+    def test_logits_of_small_chunks(self):
+        self.check_logits(("prefill", "chunk:20"), chunk=32)
+
+    @unittest.skipUnless(FIXTURE in libraries.STATE_FIXTURES, "not compiled with a state of bf16")
+    def test_logits_with_bf16_state(self):
+        self.check_logits(("prefill", "decode"), state="bf16")
+
+    def test_greedy(self):
+        for options in ({}, {"chunk": 32}):
+            model = gpu.fixture_path(FIXTURE, self.target, **options)
+            for length in self.lengths:
+                prompt, want = self.data[f"input_ids.{length}"].tolist(), self.data[f"greedy.{length}"].tolist()
+                with self.subTest(length=length, **options):
+                    self.check_greedy(model, prompt, want)
+
+    def check_greedy(self, model, prompt, want):
+        got = harness.run_generate(model, self.weights, prompt, len(want), gpu.ON_GPU)
+        self.assertEqual(len(got), len(want))
+        if got == want:
+            return
+        # They may part only where the reference has a near tie; what follows is another text.
+        same = next(i for i, (a, b) in enumerate(zip(got, want)) if a != b)
+        row = harness.run_logits(model, self.weights, [*prompt, *want[:same]], "prefill", "--device=cpu")[-1]
+        self.assertTrue(gpu.is_near_tie(row, got[same]), f"token {same + 1}: expected {want}, found {got}")
+
+
+if __name__ == "__main__":
+    gpu.main()

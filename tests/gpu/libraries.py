@@ -1,0 +1,87 @@
+"""The libraries that the GPU tests run: what each is compiled from and how. pack.py compiles all of them beforehand."""
+
+import os
+from typing import NamedTuple
+
+import harness
+import property_test
+import random_model
+
+FIXTURES = ("groups", "hub", "odd", "tied", "tiny")
+# What is packed. Both run on one card: the kernels of sm_90 are those of older cards, compiled for this one.
+TARGETS = ("sm_90a", "sm_90")
+RANDOM_SEED = 31
+# Of the property test's models: those with sizes that kernels might not divide, and some that are drawn.
+RANDOM_CASES = {"sm_90a": (1, 4, 5, 6, 7, 8, 13, 14, 16, 17, 18, 19), "sm_90": (5, 7, 13, 14, 16, 18)}
+# The fixtures that are also compiled with a state of bf16.
+STATE_FIXTURES = ("hub", "odd")
+
+
+class Library(NamedTuple):
+    name: str  # of the file, without .so
+    config: str  # the folder of the config and the checkpoint
+    options: tuple
+
+
+def _library(name, config, targets, batch, context, chunk, state="f32"):
+    options = (
+        f"--target={targets}", "--cpu=x86-64-v3", f"--max-batch={batch}", f"--max-context={context}",
+        f"--prefill-chunk={chunk}", f"--state-dtype={state}",
+    )
+    return Library(f"{name}-{targets.replace(',', '+')}-b{batch}-c{chunk}-{state}", config, options)
+
+
+def fixture(name, target, batch=8, chunk=512, state="f32"):
+    return _library(name, harness.fixture(name), f"cpu,{target}", batch, 512, chunk, state)
+
+
+def many_targets():
+    """A library that has a choice."""
+    return _library("tiny", harness.fixture("tiny"), "cpu,sm_80,sm_90,sm_90a", 2, 512, 64)
+
+
+def for_another_card(targets):
+    """A library without code for the cards that TARGETS are for."""
+    return _library("tiny", harness.fixture("tiny"), targets, 1, 512, 16)
+
+
+def bamba_9b(target):
+    """For transformers_compare.py; its checkpoint is made on the machine that has the GPU."""
+    config = os.path.join(harness.SOURCE, "examples", "configs", "bamba-9b.json")
+    return _library("bamba-9b", config, target, 64, 8192, 4096)
+
+
+def random_case(index):
+    """What the random model is called, its config and a generator for all else."""
+    return property_test.make_case(index, RANDOM_SEED)
+
+
+def random(index, target, folder):
+    """A random model, whose config and checkpoint lie in a folder for each index."""
+    return _library(f"random{RANDOM_SEED}.{index}", os.path.join(folder, str(index)), f"cpu,{target}", 2, 128, 32)
+
+
+def write_random(index, folder):
+    config = random_case(index)[1]
+    random_model.write_model(os.path.join(folder, str(index)), config, RANDOM_SEED + index)
+
+
+def random_cases(target):
+    return RANDOM_CASES.get(target, RANDOM_CASES["sm_90a"])
+
+
+def every(random_folder):
+    """All of them, the most telling first."""
+    for options in ({}, {"chunk": 32}):
+        for target in TARGETS:
+            yield from (fixture(name, target, **options) for name in FIXTURES)
+    for target in TARGETS:
+        yield from (fixture(name, target, batch=4, chunk=64) for name in ("tiny", "groups"))
+        yield fixture("tiny", target, batch=256, chunk=128)
+        yield from (fixture(name, target, state="bf16") for name in STATE_FIXTURES)
+    yield many_targets()
+    yield for_another_card("cpu,sm_80")
+    yield for_another_card("sm_80")
+    yield bamba_9b("sm_90a")
+    for target in TARGETS:
+        yield from (random(index, target, random_folder) for index in random_cases(target))

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Gathers what tests/run-gpu.sh needs on a machine that has a GPU, but no LLVM and no bambac: compiled libraries,
+# bamba-run, the tests and their data.
+#
+# usage: tests/gpu/pack.sh BUILD_DIR OUT_DIR [JOBS]
+#   JOBS  compilations at a time (default 2); with nvcc the tests of tests/cuda are built too
+set -euo pipefail
+
+build=$(cd "${1:?usage: tests/gpu/pack.sh BUILD_DIR OUT_DIR [JOBS]}" && pwd)
+out=$(mkdir -p "${2:?expected a folder to pack into}" && cd "$2" && pwd)
+jobs=${3:-2}
+source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+python=$(sed -n 's/^BAMBAC_TEST_PYTHON:FILEPATH=//p' "$build/CMakeCache.txt")
+
+status=0
+mkdir -p "$out/bin" "$out/lib" "$out/collectives"
+rm -rf "$out/tests" && mkdir -p "$out/tests"
+for folder in gpu e2e oracle fixtures run-gpu.sh; do
+  cp -r "$source_dir/tests/$folder" "$out/tests/"
+done
+find "$out/tests" -name __pycache__ -prune -exec rm -r {} +
+strip -o "$out/bin/bamba-run" "$build/bin/bamba-run"
+# What bamba-run links that a machine without the project's packages lacks.
+ldd "$build/bin/bamba-run" | awk '/libfmt/ { print $3 }' | xargs -r cp -L -t "$out/lib"
+
+BAMBAC_BUILD=$build "$python" "$source_dir/tests/gpu/pack.py" "$out" "$jobs" || status=$?
+
+nvcc=$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)
+if [ -x "$nvcc" ]; then
+  export NVCC=$nvcc SOURCE=$source_dir OUT=$out
+  # Built again where a header of the collectives is newer.
+  build_test() {
+    local name=$(basename "$1" .cu) newest
+    newest=$(find "$SOURCE/codegen/cuda" "$SOURCE/tests/cuda" -name '*.cu*' -printf '%T@ %p\n' | sort -n | tail -1)
+    [ "$OUT/collectives/$name" -nt "${newest#* }" ] && return
+    "$NVCC" -std=c++17 -O3 -w -gencode arch=compute_90a,code=sm_90a -I "$SOURCE/codegen/cuda" -I "$SOURCE" -lcuda "$1" \
+      -o "$OUT/collectives/$name" && strip "$OUT/collectives/$name"
+  }
+  export -f build_test
+  printf '%s\n' "$source_dir"/tests/cuda/*_test.cu | xargs -P "$jobs" -I{} bash -c 'build_test {}'
+fi
+
+du -sh "$out"
+exit "$status"
