@@ -124,7 +124,7 @@ template <class Shape, class State, bool Convolved, bool HasBias> struct Problem
         for (int j = 0; j < kTaps; ++j)
           sum += convWeight[j * kChannels + c] * rows[(positions[b] + 1 + j) % kTaps * kChannels + c];
       }
-      result[c] = Convolved ? siluOf(sum) : input;
+      result[c] = Convolved ? toDouble(harness::floatToBf16(float(siluOf(sum)))) : input;
     }
     return result;
   }
@@ -184,7 +184,9 @@ void testSteps(Runner &runner, const std::string &name, int steps = 10) {
   runner.report(name + " state",
                 relativeError(slice(state, stateFrom, state.size() - stateFrom),
                               slice(problem.stateReference, stateFrom, state.size() - stateFrom)),
-                sizeof(State) == 4 ? 1e-5 : 1e-2);
+                sizeof(State) == 2 ? 1e-2
+                : Convolved        ? 5e-4 // an x or B on the edge may round the other way
+                                   : 1e-5);
   runner.report(name + " ring",
                 relativeError(slice(ring, ringFrom, ring.size() - ringFrom),
                               slice(problem.ringReference, ringFrom, ring.size() - ringFrom)),

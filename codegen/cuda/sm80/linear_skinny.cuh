@@ -23,6 +23,7 @@ public:
   static constexpr int kMinBlocks = 1;
 
 private:
+  using Element = typename Input::Element;
   static constexpr int kInputs = Epilogue::kInputs;
   static constexpr int kStages = Shape::kStages;
   // Rows of a block: those of one tile.
@@ -106,6 +107,8 @@ private:
     for (int stage = 0; stage < kStages - 1; ++stage)
       fetch();
     waitForPredecessors();
+    if constexpr (Input::kNormalizes)
+      sumSquares();
     int stage = 0;
     for (bool first = true; group < groupEnd; group += kGroups, first = false) {
       Extra extras[kItems];
@@ -113,8 +116,8 @@ private:
       float sums[kFragments][kGroups][4] = {};
       for (int chunk = 0; chunk < kChunks; ++chunk) {
         if (first || kChunks > 1) {
-          __syncthreads(); // the chunk before has been used
-          stageInput(chunk, first);
+          __syncthreads(); // the chunk before has been used, the sums of squares are in
+          stageInput(chunk);
           __syncthreads();
         }
         const int steps = kSteps % kChunkSteps == 0 ? kChunkSteps : minOf(kChunkSteps, kSteps - chunk * kChunkSteps);
@@ -147,42 +150,74 @@ private:
     }
   }
 
-  /// Brings one chunk of the block's rows into shared memory as bf16, zero beyond the depth. With a norm it applies the
-  /// norm's weight and sums the squares (the first time over x); the scale of a row waits for its finished sums.
-  __device__ __forceinline__ void stageInput(int chunk, bool first) {
-    constexpr int kRowsAtOnce = kWarps / kWarpsPerRow, kRowThreads = kWarpsPerRow * 32;
-    const int part = warp % kWarpsPerRow, rowThread = part * 32 + lane;
-    float *squares = reinterpret_cast<float *>(shared + kSquaresOffset);
+  // Who stages x: kWarpsPerRow warps to a row, kRowsAtOnce rows at a time.
+  static constexpr int kRowsAtOnce = kWarps / kWarpsPerRow, kRowThreads = kWarpsPerRow * 32;
+
+  /// Calls `function(row, part, rowThread, from)` for the rows of the block that this warp stages a `part` of.
+  template <class Function> __device__ __forceinline__ void forEachRow(Function function) const {
+    const int part = warp % kWarpsPerRow;
     if (warp >= kRowsAtOnce * kWarpsPerRow)
       return;
-    for (int row = warp / kWarpsPerRow; row < kBlockRows; row += kRowsAtOnce) {
-      const auto *from = input.data + static_cast<long long>(minOf(firstRow + row, Shape::kRows - 1)) * Input::kStride;
-      uint8 *to = shared + kInputOffset + row * kRowBytes;
+    for (int row = warp / kWarpsPerRow; row < kBlockRows; row += kRowsAtOnce)
+      function(row, part, part * 32 + lane,
+               input.data + static_cast<long long>(minOf(firstRow + row, Shape::kRows - 1)) * Input::kStride);
+  }
+
+  /// The sums of squares of the block's rows, a part from each warp that stages the row.
+  __device__ __forceinline__ void sumSquares() const {
+    forEachRow([&](int row, int part, int rowThread, const Element *from) {
       float sum = 0.0f;
+#pragma unroll 8
+      for (int k = rowThread * 8; k < Shape::kDepth; k += kRowThreads * 8) {
+        float values[8];
+        loadEight<Shape::kDepth, kWideRows<Input>>(from, k, values);
+        float squares = 0.0f;
+#pragma unroll
+        for (int i = 0; i < 8; ++i)
+          squares += values[i] * values[i];
+        sum += squares;
+      }
+      sum = warpSum(sum);
+      if (lane == 0)
+        reinterpret_cast<float *>(shared + kSquaresOffset)[row * kWarpsPerRow + part] = sum;
+    });
+  }
+
+  /// What a norm multiplies a row by, from the finished sums of squares.
+  __device__ __forceinline__ float scaleOf(int row) const {
+    const float *squares = reinterpret_cast<const float *>(shared + kSquaresOffset) + row * kWarpsPerRow;
+    float sum = 0.0f;
+#pragma unroll
+    for (int part = 0; part < kWarpsPerRow; ++part)
+      sum += squares[part];
+    return rsqrtf(sum * (1.0f / Shape::kDepth) + Input::kEpsilon);
+  }
+
+  /// Brings one chunk of the block's rows into shared memory as bf16, zero beyond the depth. A norm's operands are
+  /// rounded exactly as RmsNorm (common/rms_norm.cuh) rounds its results, so that a linear gives the same with either.
+  __device__ __forceinline__ void stageInput(int chunk) const {
+    forEachRow([&](int row, int, int rowThread, const Element *from) {
+      uint8 *to = shared + kInputOffset + row * kRowBytes;
+      [[maybe_unused]] float scale = 1.0f;
+      if constexpr (Input::kNormalizes)
+        scale = scaleOf(row);
 #pragma unroll(Input::kNormalizes ? 4 : 8)
       for (int k = rowThread * 8; k < kChunkDepth; k += kRowThreads * 8) {
         float values[8];
         loadEight<Shape::kDepth, kWideRows<Input>>(from, chunk * kChunkDepth + k, values);
         if constexpr (Input::kNormalizes)
-          applyNormWeight(chunk * kChunkDepth + k, values, sum);
+          normalize(chunk * kChunkDepth + k, values, scale);
         *reinterpret_cast<uint4 *>(to + k * 2) = packEight(values);
       }
-      if constexpr (Input::kNormalizes) {
-        sum = warpSum(sum);
-        if (first && lane == 0)
-          squares[row * kWarpsPerRow + part] = chunk == 0 ? sum : squares[row * kWarpsPerRow + part] + sum;
-      }
-    }
+    });
   }
 
-  __device__ __forceinline__ void applyNormWeight(int k, float (&values)[8], float &sum) {
+  __device__ __forceinline__ void normalize(int k, float (&values)[8], float scale) const {
     float norm[8];
     loadEight<Shape::kDepth, true>(input.weight, k, norm);
 #pragma unroll
-    for (int i = 0; i < 8; ++i) {
-      sum += values[i] * values[i];
-      values[i] *= norm[i];
-    }
+    for (int i = 0; i < 8; ++i)
+      values[i] = values[i] * scale * norm[i];
   }
 
   /// sums += x W^T over this warp's slice of a step. Rows beyond the block's last repeat it; their sums are dropped.
@@ -258,25 +293,9 @@ private:
         for (int j = 0; j < kVector * kInputs; ++j)
           total[j] += part[j];
       }
-      scale(row, total);
       epilogue.template store<kVector>(firstRow + row, column, total, extras[i]);
     }
     __syncthreads(); // the partial sums may be overwritten
-  }
-
-  /// Applies a norm's factor to finished sums of a row.
-  template <int Count> __device__ __forceinline__ void scale(int row, float (&sums)[Count]) const {
-    if constexpr (Input::kNormalizes) {
-      const float *squares = reinterpret_cast<const float *>(shared + kSquaresOffset) + row * kWarpsPerRow;
-      float sum = 0.0f;
-#pragma unroll
-      for (int part = 0; part < kWarpsPerRow; ++part)
-        sum += squares[part];
-      const float factor = rsqrtf(sum / Shape::kDepth + Input::kEpsilon);
-#pragma unroll
-      for (int j = 0; j < Count; ++j)
-        sums[j] *= factor;
-    }
   }
 };
 

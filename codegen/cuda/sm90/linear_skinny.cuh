@@ -3,10 +3,9 @@
 //
 //   producer (one thread)  keeps a ring of 16 KB stages full of weights by bulk copies. Weights depend on no kernel
 //                          before this one, so it starts at once, while the predecessor still runs.
-//   8 mma warps            wait for the predecessors, stage their slices of the activations, and multiply. A stage
-//   holds
+//   8 mma warps            wait for the predecessors, stage their slices of the activations, and multiply. A stage is
 //                          8 rows of weights by 1024 columns of the depth, 128 columns a warp.
-//   helper (one warp)      adds the eight warps' sums in a fixed order, scales, applies the epilogue.
+//   helper (one warp)      adds the eight warps' sums in a fixed order, applies the epilogue.
 //
 // The activations are operand A of mma m16n8k16, the weights operand B. A block takes whole groups of 8 rows of
 // weights, up to four at once in a pass over the depth, so that a fragment of activations serves all of them and wide
@@ -37,8 +36,8 @@ template <class Shape, class Input, class Epilogue> struct SkinnyGeometry {
   static constexpr int kLastStageBytes = kGroupBytes - (kChunks - 1) * kStageBytes;
   static constexpr int kSliceRowBytes = 2 * kSliceDepth + 16, kSliceBytes = kRows * kSliceRowBytes;
   static constexpr int kPartialBytes = kMmaWarps * kGroupsAtOnce * kRows * 8 * 4;
-  static constexpr int kSquaresBytes = kMmaWarps * 16 * 4, kScalesBytes = 16 * 4, kBarrierBytes = 512;
-  static constexpr int kFixedBytes = kPartialBytes + kSquaresBytes + kScalesBytes + kBarrierBytes;
+  static constexpr int kSquaresBytes = 16 * kMmaWarps * 4, kBarrierBytes = 512;
+  static constexpr int kFixedBytes = kPartialBytes + kSquaresBytes + kBarrierBytes;
   static constexpr int kSharedMemory = 232448;
 
   __host__ __device__ static constexpr int stagesBeside(int slots) {
@@ -63,8 +62,7 @@ template <class Shape, class Input, class Epilogue> struct SkinnyGeometry {
   static constexpr int kSlotsOffset = kStages * kStageBytes;
   static constexpr int kPartialsOffset = kSlotsOffset + kSlots * kMmaWarps * kSliceBytes;
   static constexpr int kSquaresOffset = kPartialsOffset + kPartialBytes;
-  static constexpr int kScalesOffset = kSquaresOffset + kSquaresBytes;
-  static constexpr int kBarriersOffset = kScalesOffset + kScalesBytes;
+  static constexpr int kBarriersOffset = kSquaresOffset + kSquaresBytes;
   static constexpr int kSharedBytes = kBarriersOffset + kBarrierBytes;
   static_assert(kSharedBytes <= kSharedMemory);
 };
@@ -102,6 +100,7 @@ private:
     uint32 base;
     __device__ uint32 full(int stage) const { return base + 8 * stage; }              ///< weights are in
     __device__ uint32 empty(int stage) const { return base + 8 * (kStages + stage); } ///< all mma warps have read them
+    // Every lane arrives for itself at these two, which publish or free what it wrote or read.
     __device__ uint32 summed() const { return base + 16 * kStages; }    ///< the mma warps' sums of a pass are in
     __device__ uint32 taken() const { return base + 16 * kStages + 8; } ///< the helper has read them
 
@@ -110,8 +109,8 @@ private:
         initBarrier(full(stage), 1);
         initBarrier(empty(stage), kMmaWarps);
       }
-      initBarrier(summed(), kMmaWarps);
-      initBarrier(taken(), 1);
+      initBarrier(summed(), kMmaWarps * 32);
+      initBarrier(taken(), 32);
       fenceBarrierInit();
     }
   };
@@ -161,7 +160,7 @@ private:
     activations.prefetchWeight();
     waitForPredecessors();
     const int chunks = work.passes() * kChunks;
-    activations.begin(chunks);
+    activations.begin(chunks, reinterpret_cast<float *>(shared + Geometry::kSquaresOffset));
     const uint32 slice = sharedAddress(shared) + warp * (16 * Geometry::kSliceDepth) + lane * 16;
     RingPosition<kStages> position;
     for (int pass = 0; pass < work.passes(); ++pass) {
@@ -182,13 +181,8 @@ private:
       }
       if (pass > 0)
         wait(barriers.taken(), (pass & 1) ^ 1);
-      if constexpr (Input::kNormalizes)
-        if (pass == 0)
-          activations.storeSquares(reinterpret_cast<float *>(shared + Geometry::kSquaresOffset));
       storePartials(partials(shared) + warp * (kGroupsAtOnce * kRows * 8), sums, lane);
-      __syncwarp();
-      if (lane == 0)
-        arrive(barriers.summed());
+      arrive(barriers.summed());
     }
   }
 
@@ -280,23 +274,17 @@ private:
             extras[i][vector] = epilogue.template load<kVector>(item.row, item.column + vector * kVector);
       }
       wait(barriers.summed(), pass & 1);
-      if constexpr (Input::kNormalizes)
-        if (pass == 0)
-          computeScales(shared, lane);
       float sums[kItems][4];
-      const uint32 loaded = addPartials(sums, partials(shared), lane);
-      __syncwarp();
-      if (lane == 0)
-        arriveAfter(barriers.taken(), loaded);
+      addPartials(sums, partials(shared), lane);
 #pragma unroll
       for (int i = 0; i < kItems; ++i)
-        storeItem(epilogue, Item(work, pass, i * 32 + lane), sums[i], extras[i], shared);
+        storeItem(epilogue, Item(work, pass, i * 32 + lane), sums[i], extras[i]);
+      arrive(barriers.taken());
     }
   }
 
-  /// The eight warps' sums, in the order of the warps. Returns a value that depends on all of what it has read.
-  static __device__ uint32 addPartials(float (&sums)[kItems][4], const float *from, int lane) {
-    uint32 loaded = 0;
+  /// The eight warps' sums, in the order of the warps.
+  static __device__ void addPartials(float (&sums)[kItems][4], const float *from, int lane) {
 #pragma unroll
     for (int i = 0; i < kItems; ++i) {
       const int index = minOf(i * 32 + lane, kGroupsAtOnce * kItemsPerGroup - 1);
@@ -309,33 +297,11 @@ private:
         for (int column = 0; column < 4; ++column)
           sums[i][column] += more[column];
       }
-      loaded ^= __float_as_uint(sums[i][0]);
     }
-    return loaded;
   }
 
-  /// What the rows' sums are to be multiplied by: 1 / the root of the mean square.
-  static __device__ void computeScales(uint8 *shared, int lane) {
-    const float *squares = reinterpret_cast<const float *>(shared + Geometry::kSquaresOffset);
-    float *scales = reinterpret_cast<float *>(shared + Geometry::kScalesOffset);
-    if (lane < kRows) {
-      float sum = 0.0f;
-#pragma unroll
-      for (int warp = 0; warp < kMmaWarps; ++warp)
-        sum += squares[warp * 16 + lane];
-      scales[lane] = rsqrtf(sum / Geometry::kDepth + Input::kEpsilon);
-    }
-    __syncwarp();
-  }
-
-  static __device__ void storeItem(const Epilogue &epilogue, const Item &item, float (&sums)[4],
-                                   const Extra (&extras)[kVectors], const uint8 *shared) {
-    if constexpr (Input::kNormalizes) {
-      const float scale = reinterpret_cast<const float *>(shared + Geometry::kScalesOffset)[item.row];
-#pragma unroll
-      for (int column = 0; column < 4; ++column)
-        sums[column] *= scale;
-    }
+  static __device__ void storeItem(const Epilogue &epilogue, const Item &item, const float (&sums)[4],
+                                   const Extra (&extras)[kVectors]) {
 #pragma unroll
     for (int vector = 0; vector < kVectors; ++vector)
       if (item.has(vector)) {
