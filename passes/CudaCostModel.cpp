@@ -2,7 +2,6 @@
 #include "passes/CudaCostModel.h"
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/TypeSwitch.h"
-#include "llvm/Support/MathExtras.h"
 
 namespace bambac {
 namespace {
@@ -29,6 +28,10 @@ CudaScheduleAttr makeSchedule(MLIRContext *context, StringRef collective, Fields
   return CudaScheduleAttr::get(context, builder.getStringAttr(collective), list.getDictionary(context));
 }
 
+/// Signed, as all sizes here.
+int64_t ceilDiv(int64_t value, int64_t divisor) { return (value + divisor - 1) / divisor; }
+int64_t roundUp(int64_t value, int64_t multiple) { return ceilDiv(value, multiple) * multiple; }
+
 int64_t rowsOf(Value value) { return cast<ShapedType>(value.getType()).getDimSize(0); }
 int64_t columnsOf(Value value) { return cast<ShapedType>(value.getType()).getDimSize(1); }
 
@@ -42,11 +45,11 @@ int64_t chooseStages(int64_t wanted, int64_t tileRows, int64_t tileColumns, int6
 /// are streamed once, which takes all multiprocessors: where tiles of 128 columns are too few, tiles of 64 whose depth
 /// is split over the blocks of a cluster. Clusters of more than two do not fill the device.
 CudaScheduleAttr scheduleMiddleLinear(LinearOp linear, TargetAttr target) {
-  int64_t columns = rowsOf(linear.getWeight()), steps = llvm::divideCeil(columnsOf(linear.getWeight()), kTileDepth);
-  int64_t tileRows = llvm::alignTo(rowsOf(linear.getInput()), 8), tileColumns = 128, split = 1;
-  if (llvm::divideCeil(columns, tileColumns) < kEnoughTiles) {
+  int64_t columns = rowsOf(linear.getWeight()), steps = ceilDiv(columnsOf(linear.getWeight()), kTileDepth);
+  int64_t tileRows = roundUp(rowsOf(linear.getInput()), 8), tileColumns = 128, split = 1;
+  if (ceilDiv(columns, tileColumns) < kEnoughTiles) {
     tileColumns = 64;
-    int64_t tiles = llvm::divideCeil(columns, tileColumns);
+    int64_t tiles = ceilDiv(columns, tileColumns);
     constexpr int64_t leastSteps = 4;
     for (int64_t blocks : {2, 3, 4}) {
       int64_t usable = blocks == 2 ? target.getMultiprocessors() : target.getMultiprocessors() * 7 / 8;
@@ -64,31 +67,27 @@ CudaScheduleAttr scheduleMiddleLinear(LinearOp linear, TargetAttr target) {
                        {"split", split}});
 }
 
-/// Many rows: the tile for which the slowest pair of blocks has least to do; smaller tiles reuse less of what they
-/// load.
+/// Many rows: the tile for which the slowest block has least to do; smaller tiles reuse less of what they load.
 CudaScheduleAttr scheduleLargeLinear(LinearOp linear, TargetAttr target) {
   struct Tile {
     int64_t rows, columns;
     double price;
   };
-  constexpr int64_t cluster = 2;
   Tile best{};
   double least = 0;
   for (Tile tile : {Tile{128, 256, 1.0}, Tile{256, 128, 1.03}, Tile{128, 128, 1.15}}) {
-    int64_t tiles = llvm::divideCeil(rowsOf(linear.getInput()), tile.rows * cluster) *
-                    llvm::divideCeil(rowsOf(linear.getWeight()), tile.columns);
-    int64_t rounds = llvm::divideCeil(tiles, std::max<int64_t>(target.getMultiprocessors() / cluster, 1));
+    int64_t tiles = ceilDiv(rowsOf(linear.getInput()), tile.rows) * ceilDiv(rowsOf(linear.getWeight()), tile.columns);
+    int64_t rounds = ceilDiv(tiles, std::max<int64_t>(target.getMultiprocessors(), 1));
     double cost = tile.price * static_cast<double>(rounds * tile.rows * tile.columns);
     if (!best.rows || cost < least)
       best = tile, least = cost;
   }
-  constexpr int64_t epilogueBytes = 20480;
+  constexpr int64_t epilogueBytes = 32768;
   return makeSchedule(target.getContext(), "sm90/linear_large",
                       {{"tile_rows", best.rows},
                        {"tile_columns", best.columns},
                        {"tile_depth", kTileDepth},
-                       {"stages", chooseStages(6, best.rows, best.columns, epilogueBytes, target)},
-                       {"cluster", cluster}});
+                       {"stages", chooseStages(6, best.rows, best.columns, epilogueBytes, target)}});
 }
 
 /// Up to 32 rows narrow tiles, whose weights pass through registers and whose blocks are many. More rows: wider tiles,
@@ -98,8 +97,7 @@ CudaScheduleAttr scheduleMmaLinear(LinearOp linear, TargetAttr target) {
   int64_t tileRows = rows <= 16 ? 16 : rows <= 32 ? 32 : rows <= 64 ? 64 : 128, tileColumns = 32, stages = 4;
   if (tileRows > 32) {
     auto fills = [&](int64_t width) {
-      return int64_t(llvm::divideCeil(rows, tileRows) * llvm::divideCeil(columns, width)) >=
-             target.getMultiprocessors();
+      return int64_t(ceilDiv(rows, tileRows) * ceilDiv(columns, width)) >= target.getMultiprocessors();
     };
     tileColumns = fills(256) && tileRows == 128 ? 256 : fills(128) || tileRows == 128 ? 128 : 32;
     stages = chooseStages(tileColumns == 32 ? 8 : 3, tileRows, tileColumns, 0, target);
@@ -147,7 +145,7 @@ CudaScheduleAttr scheduleAttention(AttentionOp attention, TargetAttr target) {
   if (attention.getNumTokens() == 1)
     return scheduleDecodeAttention(attention, target);
   int64_t queries = attention.getNumTokens() * attention.getGroupSize();
-  int64_t tile = std::max<int64_t>(queries <= 64 ? 64 : 128, llvm::alignTo(attention.getGroupSize(), 16));
+  int64_t tile = std::max<int64_t>(queries <= 64 ? 64 : 128, roundUp(attention.getGroupSize(), 16));
   bool isNewest = target.getArch().getValue().starts_with("sm_90");
   return makeSchedule(
       attention.getContext(), "sm80/attention_prefill",

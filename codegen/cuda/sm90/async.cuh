@@ -30,15 +30,6 @@ __device__ __forceinline__ void arrive(uint32 barrier) {
 /// blockIdx.z is 0 in every kernel here, but the assembler does not know.
 __device__ __forceinline__ void arriveAfter(uint32 barrier, uint32 loaded) { arrive(barrier + (loaded & blockIdx.z)); }
 
-/// Arrives at the barrier that lies at the same address in another block of the cluster.
-__device__ __forceinline__ void arriveRemote(uint32 barrier, uint32 rank) {
-  asm volatile("{\n\t.reg .b32 remote;\n\t"
-               "mapa.shared::cluster.u32 remote, %0, %1;\n\t"
-               "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [remote];\n\t}" ::"r"(barrier),
-               "r"(rank)
-               : "memory");
-}
-
 /// Arrives and announces bytes that copies will bring in this phase.
 __device__ __forceinline__ void arriveExpect(uint32 barrier, uint32 bytes) {
   asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
@@ -89,12 +80,6 @@ __device__ __forceinline__ void arriveNamed(uint32 name, uint32 threads) {
 }
 
 // --- clusters -----------------------------------------------------------------------------------------------------
-
-__device__ __forceinline__ uint32 clusterRank() {
-  uint32 rank;
-  asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
-  return rank;
-}
 
 __device__ __forceinline__ void syncCluster() {
   asm volatile("barrier.cluster.arrive.release.aligned;\n\tbarrier.cluster.wait.acquire.aligned;" ::: "memory");
@@ -179,23 +164,6 @@ __device__ __forceinline__ void copyTensor(uint32 to, const TensorMapParam &map,
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.L2::cache_hint "
                "[%0], [%1, {%3, %4, %5}], [%2], %6;" ::"r"(to),
                "l"(&map), "r"(barrier), "r"(x), "r"(y), "r"(z), "l"(policy)
-               : "memory");
-}
-
-/// To the same place in every block of the cluster whose bit of `blocks` is set, counting at each one's own barrier.
-__device__ __forceinline__ void multicastTensor(uint32 to, const TensorMapParam &map, uint32 barrier, uint16 blocks,
-                                                int x, int y) {
-  asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.multicast::cluster "
-               "[%0], [%1, {%4, %5}], [%2], %3;" ::"r"(to),
-               "l"(&map), "r"(barrier), "h"(blocks), "r"(x), "r"(y)
-               : "memory");
-}
-
-__device__ __forceinline__ void multicastTensor(uint32 to, const TensorMapParam &map, uint32 barrier, uint16 blocks,
-                                                int x, int y, int z) {
-  asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.multicast::cluster "
-               "[%0], [%1, {%4, %5, %6}], [%2], %3;" ::"r"(to),
-               "l"(&map), "r"(barrier), "h"(blocks), "r"(x), "r"(y), "r"(z)
                : "memory");
 }
 

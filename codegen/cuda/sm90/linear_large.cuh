@@ -6,43 +6,42 @@
 namespace bambac {
 
 /// Shape: kRows, kColumns, kDepth, kMultiprocessors; kTileRows (128 or 256), kTileColumns (a multiple of 32),
-/// kTileDepth (64), kStages; kCluster = 1, or 2: two blocks take neighbouring row tiles of the same columns, and each
-/// loads half of the weights for both.
+/// kTileDepth (64), kStages.
 template <class Shape, class Input, class Epilogue> class LinearLarge {
   static constexpr int kConsumers = 2; // warpgroups
   static constexpr int kTileRows = Shape::kTileRows, kTileColumns = Shape::kTileColumns;
-  static constexpr int kTileDepth = Shape::kTileDepth, kCluster = Shape::kCluster;
+  static constexpr int kTileDepth = Shape::kTileDepth;
   static constexpr int kRowBlocks = kTileRows / (64 * kConsumers); // of 64 rows, of a warpgroup
   static_assert(kTileRows == 64 * kConsumers * kRowBlocks && kTileRows <= 256, "whole blocks of 64 rows, one copy");
-  static_assert(kTileColumns % (32 * kCluster) == 0 && kTileColumns <= 256, "slices of 32 columns, one instruction");
+  static_assert(kTileColumns % 32 == 0 && kTileColumns <= 256, "slices of 32 columns, one instruction");
   static_assert(kRowBlocks * kTileColumns <= 256, "128 sums a thread");
   static_assert(kTileDepth == 64, "a swizzled row is 64 columns");
 
-  // Tiles in units of a cluster: kCluster row tiles by one column tile.
-  static constexpr int kRowTiles = ceilDiv(Shape::kRows, kTileRows *kCluster);
+  static constexpr int kRowTiles = ceilDiv(Shape::kRows, kTileRows);
   static constexpr int kColumnTiles = ceilDiv(Shape::kColumns, kTileColumns);
   static constexpr int kTiles = kRowTiles * kColumnTiles;
-  static constexpr int kClusters = minOf(kTiles, Shape::kMultiprocessors / kCluster);
+  static constexpr int kBlocks = minOf(kTiles, Shape::kMultiprocessors);
   static constexpr int kSteps = ceilDiv(Shape::kDepth, kTileDepth);
 
-  using Ring =
-      StageRing<Shape::kStages, kTileRows * kTileDepth * 2, kTileColumns * kTileDepth * 2, 4 * kConsumers, kCluster>;
+  using Ring = StageRing<Shape::kStages, kTileRows * kTileDepth * 2, kTileColumns * kTileDepth * 2, 4 * kConsumers>;
 
-  // Sums go through shared memory on their way out, 16 rows x 32 columns of a warp at a time, so that a thread has
-  // neighbouring columns. Rows are 8 banks apart: no conflicts.
-  static constexpr int kSliceColumns = 32, kSliceStride = kSliceColumns + 8, kSlices = kTileColumns / kSliceColumns;
-  static constexpr int kSliceFloats = 16 * kSliceStride;
-  using Slice = Patch<Epilogue, 16, kSliceColumns, kSliceStride, 32>;
+  // Sums go through shared memory on their way out, 16 rows x 32 columns of a warp at a time, so that neighbouring
+  // threads have neighbouring columns and store whole sectors. Two slices a warp: one is filled while the other is
+  // read.
+  static constexpr int kSliceColumns = 32, kSliceFloats = 16 * kSliceColumns;
+  static constexpr int kSlicesOfRow = kTileColumns / kSliceColumns, kSlices = kRowBlocks * kSlicesOfRow;
+  using Slice = Patch<Epilogue, 16, kSliceColumns, kSliceColumns, 32, 4>;
+  // What the epilogue loads is on its way this many slices before it is needed.
+  static constexpr int kAhead = minOf(2, kSlices);
 
-  static constexpr int kSharedBytes = Ring::kBytes + 4 * kConsumers * kSliceFloats * 4 + Ring::kBarrierBytes;
+  static constexpr int kSharedBytes = Ring::kBytes + 4 * kConsumers * 2 * kSliceFloats * 4 + Ring::kBarrierBytes;
   static_assert(kSharedBytes <= 232448, "fewer stages");
 
 public:
   static constexpr int kThreads = 128 * (1 + kConsumers), kMinBlocks = 1;
-  static constexpr Launch kLaunch = {kClusters * kCluster, 1, 1, kThreads, kCluster, kSharedBytes, 1, 0};
+  static constexpr Launch kLaunch = {kBlocks, 1, 1, kThreads, 1, kSharedBytes, 1, 0};
   static constexpr TensorMap kInputMap = inputTensorMap<Input>(Shape::kRows, Shape::kDepth, kTileRows);
-  static constexpr TensorMap kWeightMap =
-      weightTensorMap(Shape::kColumns, Shape::kDepth, kTileColumns / kCluster, kTileDepth);
+  static constexpr TensorMap kWeightMap = weightTensorMap(Shape::kColumns, Shape::kDepth, kTileColumns, kTileDepth);
 
   static __device__ __forceinline__ void run(const TensorMapParam &inputMap, const TensorMapParam &weightMap,
                                              const Epilogue &epilogue) {
@@ -59,11 +58,8 @@ public:
     } else {
       claimRegisters<232>();
       float *slices = reinterpret_cast<float *>(shared + Ring::kBytes);
-      multiply(ring, warpgroup - 1, slices + (threadIdx.x / 32 - 4) * kSliceFloats, epilogue);
+      multiply(ring, warpgroup - 1, slices + (threadIdx.x / 32 - 4) * 2 * kSliceFloats, epilogue);
     }
-    // The other block's copies into this one and its arrivals here end before this block does.
-    if constexpr (kCluster > 1)
-      syncCluster();
   }
 
 private:
@@ -71,55 +67,65 @@ private:
     int row, column;
   };
 
-  /// The index-th tile of this block's cluster. Blocks at work at the same time share rows of x and columns of W in L2:
-  /// column after column within a group of up to 16 tiles of rows.
+  /// The index-th tile. Blocks at work at the same time share rows of x and columns of W in L2: column after column
+  /// within a group of up to 16 tiles of rows.
   static __device__ __forceinline__ Tile tileAt(int index) {
-    constexpr int kGroup = minOf(kRowTiles, 16 / kCluster);
+    constexpr int kGroup = minOf(kRowTiles, 16);
     int group = index / (kGroup * kColumnTiles), inGroup = index % (kGroup * kColumnTiles);
     int height = minOf(kGroup, kRowTiles - group * kGroup);
     int rowTile = group * kGroup + inGroup % height;
-    int rank = kCluster > 1 ? clusterRank() : 0;
-    return {(rowTile * kCluster + rank) * kTileRows, inGroup / height * kTileColumns};
+    return {rowTile * kTileRows, inGroup / height * kTileColumns};
   }
 
-  static __device__ __forceinline__ int firstTile() { return blockIdx.x / kCluster; }
+  /// Where the loading thread is: a step of a tile.
+  struct Cursor {
+    int index = blockIdx.x, step = 0;
+    Tile tile = tileAt(index);
+    __device__ __forceinline__ void advance() {
+      if (++step == kSteps) {
+        step = 0;
+        index += kBlocks;
+        if (index < kTiles)
+          tile = tileAt(index);
+      }
+    }
+  };
 
   /// The loading thread.
   static __device__ __forceinline__ void load(const Ring &ring, const TensorMapParam &inputMap,
                                               const TensorMapParam &weightMap) {
     prefetchMap(inputMap);
     prefetchMap(weightMap);
-    int tiles = (kTiles - firstTile() + kClusters - 1) / kClusters;
-    auto loadInput = [&](int i, int slot) {
-      Tile tile = tileAt(firstTile() + i / kSteps * kClusters);
-      copyTensor(ring.input(slot), inputMap, ring.full(slot), i % kSteps * kTileDepth, tile.row);
+    int tiles = (kTiles - int(blockIdx.x) + kBlocks - 1) / kBlocks;
+    Cursor inputAt, weightsAt;
+    auto loadInput = [&](int, int slot) {
+      copyTensor(ring.input(slot), inputMap, ring.full(slot), inputAt.step * kTileDepth, inputAt.tile.row);
+      inputAt.advance();
     };
-    auto loadWeights = [&](int i, int slot) {
-      Tile tile = tileAt(firstTile() + i / kSteps * kClusters);
-      int core = i % kSteps * (kTileDepth / 8);
-      if constexpr (kCluster == 1) {
-        copyTensor(ring.weights(slot), weightMap, ring.full(slot), 0, core, tile.column / 8);
-      } else {
-        constexpr int kShare = kTileColumns / kCluster;
-        int first = clusterRank() * kShare;
-        multicastTensor(ring.weights(slot) + first * kTileDepth * 2, weightMap, ring.full(slot), (1 << kCluster) - 1, 0,
-                        core, (tile.column + first) / 8);
-      }
+    auto loadWeights = [&](int, int slot) {
+      copyTensor(ring.weights(slot), weightMap, ring.full(slot), 0, weightsAt.step * (kTileDepth / 8),
+                 weightsAt.tile.column / 8);
+      weightsAt.advance();
     };
     ring.fill(tiles * kSteps, loadWeights, loadInput);
   }
 
   /// A multiplying warpgroup.
-  static __device__ __forceinline__ void multiply(const Ring &ring, int consumer, float *slice,
+  static __device__ __forceinline__ void multiply(const Ring &ring, int consumer, float *slices,
                                                   const Epilogue &epilogue) {
     waitForPredecessors();
     float sums[kRowBlocks][kTileColumns / 2];
     RingPosition<Shape::kStages> at;
-    for (int index = firstTile(); index < kTiles; index += kClusters) {
+    for (int index = blockIdx.x; index < kTiles; index += kBlocks) {
       Tile tile = tileAt(index);
+      tile.row += consumer * kRowBlocks * 64 + threadIdx.x / 32 % 4 * 16;
+      typename Slice::Extra extra[kAhead][Slice::kItems];
+#pragma unroll
+      for (int i = 0; i < kAhead; ++i)
+        loadExtra(epilogue, tile, i, extra[i]);
       clearSums(sums);
       ring.consume(sums, kSteps, at, [&](int slot) { multiplyStage(ring, slot, consumer, sums); });
-      finish(sums, tile.row + consumer * kRowBlocks * 64, tile.column, slice, epilogue);
+      finish(sums, tile, slices, epilogue, extra);
     }
   }
 
@@ -134,32 +140,59 @@ private:
         Wgmma<kTileColumns>::run(sums[block], advance(input, block * 64 * 128 + k * 32), advance(weights, k * 256));
   }
 
-  /// Hands the sums of a warpgroup's rows from `row` on to the epilogue. What it loads for a slice is on its way while
-  /// the slice before is stored.
-  static __device__ __forceinline__ void finish(const float (&sums)[kRowBlocks][kTileColumns / 2], int row, int column,
-                                                float *slice, const Epilogue &epilogue) {
-    int warp = threadIdx.x / 32 % 4, lane = threadIdx.x % 32;
-    row += warp * 16;
-    typename Slice::Extra extra[2][Slice::kItems];
-    Slice::load(epilogue, lane, row, Shape::kRows, column, extra[0]);
+  // --- results ------------------------------------------------------------------------------------------------------
+
+  /// Chunks of 4 floats of a slice are exchanged within its rows so that neither the pairs that threads write nor the
+  /// chunks that they read meet in a bank.
+  static __device__ __forceinline__ int sliceAt(int row, int column) {
+    return row * kSliceColumns + (column ^ ((row % 4 * 2 + row % 2) * 4));
+  }
+
+  static __device__ __forceinline__ void loadExtra(const Epilogue &epilogue, const Tile &tile, int slice,
+                                                   typename Slice::Extra (&extra)[Slice::kItems]) {
+    Slice::load(epilogue, threadIdx.x % 32, tile.row + slice / kSlicesOfRow * 64, Shape::kRows,
+                tile.column + slice % kSlicesOfRow * kSliceColumns, extra);
+  }
+
+  static __device__ __forceinline__ void fillSlice(const float (&sums)[kRowBlocks][kTileColumns / 2], int slice,
+                                                   float *to) {
+    int lane = threadIdx.x % 32;
+    const float *from = &sums[slice / kSlicesOfRow][slice % kSlicesOfRow * (kSliceColumns / 2)];
 #pragma unroll
-    for (int i = 0; i < kRowBlocks * kSlices; ++i) {
-      int block = i / kSlices, part = i % kSlices, next = i + 1;
-      if (next < kRowBlocks * kSlices)
-        Slice::load(epilogue, lane, row + next / kSlices * 64, Shape::kRows, column + next % kSlices * kSliceColumns,
-                    extra[next % 2]);
+    for (int j = 0; j < kSliceColumns / 8; ++j)
+#pragma unroll
+      for (int half = 0; half < 2; ++half)
+        *reinterpret_cast<float2 *>(to + sliceAt(lane / 4 + half * 8, j * 8 + lane % 4 * 2)) =
+            make_float2(from[j * 4 + half * 2], from[j * 4 + half * 2 + 1]);
+  }
+
+  /// Hands a warp's sums on to the epilogue; `extra` holds what it loads for the first slices.
+  static __device__ __forceinline__ void finish(const float (&sums)[kRowBlocks][kTileColumns / 2], const Tile &tile,
+                                                float *slices, const Epilogue &epilogue,
+                                                typename Slice::Extra (&extra)[kAhead][Slice::kItems]) {
+    __syncwarp(); // the slices of the tile before have been read
+    fillSlice(sums, 0, slices);
+#pragma unroll
+    for (int i = 0; i < kSlices; ++i) {
+      const float *slice = slices + i % 2 * kSliceFloats;
       __syncwarp();
+      if (i + 1 < kSlices)
+        fillSlice(sums, i + 1, slices + (i + 1) % 2 * kSliceFloats);
+      Slice::store(epilogue, threadIdx.x % 32, tile.row + i / kSlicesOfRow * 64, Shape::kRows,
+                   tile.column + i % kSlicesOfRow * kSliceColumns, extra[i % kAhead],
+                   [slice](int row, int column, float (&values)[Slice::kSums]) {
+                     constexpr int kChunk = minOf(Slice::kSums, 4);
 #pragma unroll
-      for (int j = 0; j < kSliceColumns / 8; ++j)
+                     for (int j = 0; j < Slice::kSums; j += kChunk) {
+                       float chunk[kChunk];
+                       loadVector(slice + sliceAt(row, column + j), chunk);
 #pragma unroll
-        for (int half = 0; half < 2; ++half) {
-          const float *pair = &sums[block][part * (kSliceColumns / 2) + j * 4 + half * 2];
-          float *to = slice + (lane / 4 + half * 8) * kSliceStride + j * 8 + lane % 4 * 2;
-          *reinterpret_cast<float2 *>(to) = make_float2(pair[0], pair[1]);
-        }
-      __syncwarp();
-      Slice::storePatch(epilogue, lane, row + block * 64, Shape::kRows, column + part * kSliceColumns, extra[i % 2],
-                        slice);
+                       for (int k = 0; k < kChunk; ++k)
+                         values[j + k] = chunk[k];
+                     }
+                   });
+      if (i + kAhead < kSlices)
+        loadExtra(epilogue, tile, i + kAhead, extra[i % kAhead]);
     }
   }
 };

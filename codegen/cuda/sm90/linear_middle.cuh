@@ -23,7 +23,7 @@ template <class Shape, class Input, class Epilogue> class LinearMiddle {
   static constexpr int kBlocks = kSplit > 1 ? kTiles *kSplit : minOf(kTiles, Shape::kMultiprocessors);
   static constexpr int kSteps = ceilDiv(Shape::kDepth, kTileDepth);
 
-  using Ring = StageRing<Shape::kStages, kTileRows * kTileDepth * 2, kTileColumns * kTileDepth * 2, 4 * kConsumers, 1>;
+  using Ring = StageRing<Shape::kStages, kTileRows * kTileDepth * 2, kTileColumns * kTileDepth * 2, 4 * kConsumers>;
 
   // Sums lie transposed in the threads (a column of y is a row of wgmma), so they go through shared memory. Row strides
   // of 4 banks more than a multiple of 32: storing them is free of conflicts.

@@ -35,8 +35,8 @@ __host__ __device__ constexpr TensorMap weightTensorMap(int columns, int depth, 
 // --- the ring of stages ---------------------------------------------------------------------------------------------
 
 /// Stages of shared memory, each a tile of x (`InputBytes`) and one of W (`WeightBytes`), and two barriers a stage:
-/// full (the copies are in) and empty (all consumer warps, of `Cluster` blocks where copies are multicast, are done).
-template <int Stages, int InputBytes, int WeightBytes, int ConsumerWarps, int Cluster> struct StageRing {
+/// full (the copies are in) and empty (all consumer warps are done).
+template <int Stages, int InputBytes, int WeightBytes, int ConsumerWarps> struct StageRing {
   static constexpr int kStages = Stages, kStageBytes = InputBytes + WeightBytes;
   static constexpr int kBytes = Stages * kStageBytes, kBarrierBytes = Stages * 16;
   static_assert(InputBytes % 1024 == 0 && WeightBytes % 1024 == 0, "swizzled tiles start at multiples of 1024 bytes");
@@ -54,25 +54,17 @@ template <int Stages, int InputBytes, int WeightBytes, int ConsumerWarps, int Cl
     if (threadIdx.x == 0) {
       for (int slot = 0; slot < Stages; ++slot) {
         initBarrier(full(slot), 1);
-        initBarrier(empty(slot), ConsumerWarps * Cluster);
+        initBarrier(empty(slot), ConsumerWarps);
       }
       fenceBarrierInit();
     }
-    if constexpr (Cluster > 1)
-      syncCluster();
-    else
-      __syncthreads();
+    __syncthreads();
   }
 
   /// By whole consumer warps: this warp has read the stage for the last time.
   __device__ __forceinline__ void release(int slot) const {
-    int lane = threadIdx.x % 32;
-    if constexpr (Cluster > 1) {
-      if (lane < Cluster)
-        arriveRemote(empty(slot), lane);
-    } else if (lane == 0) {
+    if (threadIdx.x % 32 == 0)
       arrive(empty(slot));
-    }
   }
 
   /// The loading thread's whole life: fills `count` stages in turn. `loadWeights(i, slot)` and `loadInput(i, slot)`
@@ -131,9 +123,10 @@ template <int Blocks, int Count> __device__ __forceinline__ void clearSums(float
 }
 
 /// A patch of Rows x Columns sums that lies in shared memory (rows `Stride` floats apart) and is finished by `Threads`
-/// threads. An item is V neighbouring results of a row. Rows of the linear from `rowEnd` on are left out.
-template <class Epilogue, int Rows, int Columns, int Stride, int Threads> struct Patch {
-  static constexpr int kV = minOf(Epilogue::kVector, 8);
+/// threads. An item is V neighbouring results of a row, at most `Widest`. Rows of the linear from `rowEnd` on are left
+/// out.
+template <class Epilogue, int Rows, int Columns, int Stride, int Threads, int Widest = 8> struct Patch {
+  static constexpr int kV = minOf(Epilogue::kVector, Widest);
   static constexpr int kSums = kV * Epilogue::kInputs;
   static constexpr int kItemsOfRow = Columns / kSums;
   static constexpr int kItems = ceilDiv(Rows * kItemsOfRow, Threads); ///< of a thread
