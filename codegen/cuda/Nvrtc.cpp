@@ -42,12 +42,15 @@ static SmallVector<std::string> findVersions(StringRef folder, StringRef stem) {
   return files;
 }
 
-/// Opens NVRTC in one folder. It opens its builtins by name without a search path of its own, so they are opened first.
-static void *openIn(StringRef folder) {
+/// Opens NVRTC: a file, or the newest in a folder. It opens its builtins by name without a search path of its own, so
+/// they are opened first.
+static void *openIn(StringRef place) {
+  bool isFile = fs::is_regular_file(place);
+  StringRef folder = isFile ? path::parent_path(place) : place;
   for (const std::string &builtins : findVersions(folder, kBuiltins))
     if (dlopen(builtins.c_str(), RTLD_NOW | RTLD_GLOBAL))
       break;
-  SmallVector<std::string> libraries = findVersions(folder, kLibrary);
+  SmallVector<std::string> libraries = isFile ? SmallVector<std::string>{place.str()} : findVersions(folder, kLibrary);
   for (const std::string &library : llvm::reverse(libraries))
     if (void *handle = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL))
       return handle;
@@ -107,6 +110,14 @@ llvm::Expected<const Nvrtc *> Nvrtc::open(StringRef wanted) {
   return &library;
 }
 
+/// The first error of a log, on one line: `file.cuh(12): error: static assertion failed with "..."`.
+static StringRef firstError(StringRef log) {
+  for (StringRef line : llvm::split(log, '\n'))
+    if (line.contains("error"))
+      return line.trim();
+  return log.split('\n').first.trim();
+}
+
 std::string Nvrtc::version() const {
   int major = 0, minor = 0;
   api->version(&major, &minor);
@@ -122,12 +133,13 @@ llvm::Expected<NvrtcResult> Nvrtc::compile(StringRef name, StringRef source, Str
   }
   Program program = nullptr;
   std::string file = (name + ".cu").str();
-  if (int code = api->createProgram(&program, source.str().c_str(), file.c_str(), static_cast<int>(headers.size()),
-                                    texts.data(), names.data()))
+  int code = api->createProgram(&program, source.str().c_str(), file.c_str(), static_cast<int>(headers.size()),
+                                texts.data(), names.data());
+  if (code)
     return llvm::createStringError("cannot compile " + file + ": " + api->getErrorString(code));
   std::string target = ("--gpu-architecture=" + arch).str();
   const char *options[] = {target.c_str(), "--std=c++17", "--ptxas-options=-v"};
-  int code = api->compileProgram(program, static_cast<int>(std::size(options)), options);
+  code = api->compileProgram(program, static_cast<int>(std::size(options)), options);
   NvrtcResult result;
   size_t size = 0;
   api->getLogSize(program, &size);
@@ -135,14 +147,15 @@ llvm::Expected<NvrtcResult> Nvrtc::compile(StringRef name, StringRef source, Str
   if (size)
     api->getLog(program, result.log.data());
   result.log = StringRef(result.log).rtrim('\0').str();
-  if (code == 0 && (code = api->getCubinSize(program, &size)) == 0) {
+  if (code == 0)
+    code = api->getCubinSize(program, &size);
+  if (code == 0) {
     result.cubin.resize(size);
     code = api->getCubin(program, result.cubin.data());
   }
   api->destroyProgram(&program);
   if (code)
-    return llvm::createStringError("cannot compile " + file + " for " + arch + ": " + api->getErrorString(code) +
-                                   (result.log.empty() ? "" : "\n" + result.log));
+    return llvm::createStringError("cannot compile " + file + " for " + arch + ": " + firstError(result.log));
   return result;
 }
 

@@ -171,6 +171,7 @@ llvm::Expected<codegen::Plan> TargetCompiler::makePlan() {
 
 std::vector<SmallVector<char, 0>> TargetCompiler::takeObjects() {
   std::vector<SmallVector<char, 0>> objects;
+  objects.reserve(cpuKernels.size());
   for (codegen::CpuKernel &kernel : cpuKernels)
     objects.emplace_back(kernel.object.begin(), kernel.object.end());
   return objects;

@@ -6,6 +6,7 @@ relative errors of the last rows of a prompt and of decoded tokens, or why it wa
 """
 
 import argparse
+import json
 import os
 import sys
 import time
@@ -45,7 +46,11 @@ def reference_logits(options, tokens, rows):
     import torch
     from transformers import BambaConfig, BambaForCausalLM
 
-    config = BambaConfig.from_pretrained(options.checkpoint)
+    with open(os.path.join(options.checkpoint, "config.json"), encoding="utf-8") as file:
+        fields = json.load(file)
+    # It takes floats alone, and JSON's writers may shorten 0.0 to 0 and have to paraphrase infinity.
+    limits = (v["__float__"] if isinstance(v, dict) else v for v in fields.get("time_step_limit", (0, "inf")))
+    config = BambaConfig(**{**fields, "time_step_limit": tuple(float(value) for value in limits)})
     # Its scan without kernels takes memory that grows with the chunk; the result does not depend on it.
     config.mamba_chunk_size = min(config.mamba_chunk_size, 64)
     ours = Config.load(options.checkpoint)  # older checkpoints tell the rotation's width in a field that it does not read

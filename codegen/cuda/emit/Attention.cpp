@@ -65,7 +65,7 @@ FailureOr<std::string> emitKvAppend(KernelWriter &writer, KvAppendOp append) {
 
 FailureOr<std::string> emitRope(KernelWriter &writer, RopeOp rope) {
   writer.constant("rows", dimOf(rope.getInput(), 0));
-  int64_t headDim = rope.getHeadDim();
+  auto headDim = static_cast<int64_t>(rope.getHeadDim());
   writer.constant("heads", dimOf(rope.getInput(), 1) / headDim);
   writer.constant("head_dim", headDim);
   FailureOr<View> input = rotated(writer, rope, rope.getResult());

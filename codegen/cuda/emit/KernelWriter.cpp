@@ -105,7 +105,7 @@ std::string KernelWriter::tensorMap(const View &view, StringRef map) {
     return param.kind == KernelParam::Kind::Pointer && param.argument == view.argument;
   });
   params.push_back({KernelParam::Kind::TensorMap, view.argument, map.str()});
-  return parameterName(params.back(), params.size() - 1);
+  return parameterName(params.back());
 }
 
 std::string KernelWriter::workspace() {
@@ -113,7 +113,7 @@ std::string KernelWriter::workspace() {
   return "workspace";
 }
 
-std::string KernelWriter::parameterName(const KernelParam &param, size_t number) const {
+std::string KernelWriter::parameterName(const KernelParam &param) {
   switch (param.kind) {
   case KernelParam::Kind::Pointer:
     return ("arg" + Twine(param.argument)).str();
@@ -128,7 +128,7 @@ std::string KernelWriter::parameterName(const KernelParam &param, size_t number)
 void KernelWriter::printParameters(raw_ostream &stream) const {
   for (auto [number, param] : llvm::enumerate(params)) {
     stream << (number ? ",\n    " : "\n    ");
-    std::string name = parameterName(param, number);
+    std::string name = parameterName(param);
     if (param.kind == KernelParam::Kind::TensorMap) {
       stream << "const __grid_constant__ TensorMapParam " << name;
     } else if (param.kind == KernelParam::Kind::Workspace) {

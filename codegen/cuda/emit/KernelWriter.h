@@ -74,7 +74,7 @@ public:
 
 private:
   unsigned numInputs = 0; ///< arguments that are only read; the others are destinations
-  std::string parameterName(const KernelParam &param, size_t number) const;
+  static std::string parameterName(const KernelParam &param);
   void printParameters(raw_ostream &stream) const;
 
   func::FuncOp kernel;
