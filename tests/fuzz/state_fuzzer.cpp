@@ -2,11 +2,13 @@
 
 #include "runtime/error.h"
 #include "runtime/session.h"
+#include "tests/runtime/toy_table.h"
 #include <cstdlib>
 #include <memory>
 #include <vector>
 
 using namespace bambac::rt;
+using bambac::rt::toy::toyTable;
 
 namespace {
 
