@@ -5,10 +5,11 @@
 
 namespace bambac {
 
-/// Rows up to which a norm pays in front of a linear. Each of its blocks repeats the norm while its weights are on
-/// their way, which hides the work for as many rows as one tensor core instruction has; with more, blocks multiply for
-/// longer than they wait, and the norm's own kernel costs less than its repetition.
+/// Rows of one tensor core instruction: with more, blocks multiply for longer than they wait for weights.
 static constexpr int64_t kMaxPrologueRows = 16;
+/// Elements that each block of a linear may normalize again for itself, while its first weights are on their way; beyond
+/// that the norm's own kernel costs less (measured in codegen/cuda/NOTEBOOK.md).
+static constexpr int64_t kMaxPrologueElements = 16384;
 
 bool isCompute(Operation *op) {
   return isa<TilingInterface, linalg::LinalgOp>(op) && isa<DestinationStyleOpInterface>(op);
@@ -62,8 +63,9 @@ static bool fusesIntoElementwise(LinearOp linear, OpOperand &use, TargetAttr tar
 }
 
 static bool fusesIntoLinear(Operation *norm, TargetAttr target) {
-  int64_t rows = cast<ShapedType>(norm->getResult(0).getType()).getDimSize(0);
-  return target.allows(Fusion::NormPrologue) && rows <= kMaxPrologueRows;
+  auto result = cast<ShapedType>(norm->getResult(0).getType());
+  return target.allows(Fusion::NormPrologue) && result.getDimSize(0) <= kMaxPrologueRows &&
+         result.getNumElements() <= kMaxPrologueElements;
 }
 
 bool fuses(Operation *producer, OpOperand &use, TargetAttr target) {

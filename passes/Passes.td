@@ -37,7 +37,7 @@ def FormDispatches : Pass<"bamba-form-dispatches", "mlir::func::FuncOp"> {
 
     - `epilogue`: a linear into the element-wise op that alone reads it, so that its result never goes to memory; also
       through the slices with stride 2 that `interleave` makes;
-    - `norm_prologue`: a norm into the linear that alone reads it, for a few rows only: each block repeats the norm;
+    - `norm_prologue`: a norm into the linear that alone reads it, for a few short rows only: each block repeats the norm;
     - `gate`: a state space op into the SwiGLU that gates it;
     - `conv`: a convolution whose state is a ring into the state space step that alone reads its result, slice by slice;
     - `rope`: a rotation into the attention whose query, or the append whose keys it rotates.

@@ -231,6 +231,22 @@ module attributes {bamba.target = #cuda} {
     return %f : tensor<24x8xbf16>
   }
 
+  // Few rows, but wide ones: every block of the linear would normalize them all again.
+  // CHECK-LABEL: func.func @wide_norm
+  // CHECK: bamba.dispatch
+  // CHECK:   bamba.rms_norm
+  // CHECK: bamba.dispatch
+  // CHECK-NOT: bamba.rms_norm
+  // CHECK:   bamba.linear
+  func.func @wide_norm(%x: tensor<8x4096xf32>, %n: tensor<4096xf32>, %w: tensor<16x4096xbf16>) -> tensor<8x16xf32>
+      attributes {bamba.entry = #bamba.entry<decode, batch = 8, chunk = 1>} {
+    %e = tensor.empty() : tensor<8x4096xbf16>
+    %e2 = tensor.empty() : tensor<8x16xf32>
+    %h = bamba.rms_norm ins(%x, %n : tensor<8x4096xf32>, tensor<4096xf32>) outs(%e : tensor<8x4096xbf16>) eps(1.0e-05)
+    %l = bamba.linear ins(%h, %w : tensor<8x4096xbf16>, tensor<16x4096xbf16>) outs(%e2 : tensor<8x16xf32>) acc(f32)
+    return %l : tensor<8x16xf32>
+  }
+
   // Where rows are interleaved, a kernel has one product: the second linear of a sum is a kernel of its own.
   // CHECK-LABEL: func.func @two_products
   // CHECK: bamba.dispatch
