@@ -1,39 +1,19 @@
-// Tests and times the collectives without matrix products: norm, chunk convolution, embedding, last token, KV append,
-// rope, argmax and element-wise maps.
+// Tests and times the collectives without matrix products: norm, embedding, last token, KV append, rope, argmax and
+// element-wise maps.
 #include "common/argmax.cuh"
-#include "common/causal_conv1d.cuh"
+#include "common/elementwise.cuh"
 #include "common/embedding.cuh"
 #include "common/kv_append.cuh"
 #include "common/last_token.cuh"
 #include "common/rms_norm.cuh"
 #include "common/rope_rows.cuh"
-#include "tests/cuda/harness.cuh"
+#include "tests/cuda/elementwise_common.cuh"
 
 using namespace bambac;
 using namespace harness;
+using namespace elementwise_test;
 
 namespace {
-
-constexpr int kDevice = 132; // multiprocessors
-
-/// Kernels in one form: the collective, and whatever its run() takes.
-template <class Collective, class... Arguments>
-__global__ void __launch_bounds__(Collective::kThreads, Collective::kMinBlocks) kernel(Arguments... arguments) {
-  Collective::run(arguments...);
-}
-
-template <class Collective, class... Arguments> void enqueue(cudaStream_t stream, Arguments... arguments) {
-  launch(kernel<Collective, Arguments...>, Collective::kLaunch, stream, arguments...);
-}
-
-template <class T> std::vector<T> fromFloats(const std::vector<float> &values) {
-  if constexpr (sizeof(T) == 4)
-    return values;
-  else
-    return toBf16(values);
-}
-
-double siluOf(double v) { return v / (1 + std::exp(-v)); }
 
 // --- RMS norm ----------------------------------------------------------------------------------------------------
 
@@ -89,86 +69,6 @@ template <int RowCount> void benchNorm(Runner &runner, const std::string &name) 
                             Rows<bf16, 4096>{y.data() + offset});
   });
   runner.benched(name, time, elements * 6.0, "GB/s");
-}
-
-// --- convolution of a chunk --------------------------------------------------------------------------------------
-
-template <int Sequences, int Tokens, int Channels, int Taps, int Width, int Offset> struct ConvShape {
-  static constexpr int kSequences = Sequences, kTokens = Tokens, kChannels = Channels, kTaps = Taps;
-  static constexpr int kWidth = Width, kOffset = Offset; // of the buffer whose columns are convolved
-  static constexpr int kVector = dividingVector(8, Width | Offset | Channels), kMultiprocessors = kDevice;
-};
-
-/// Two chunks, one after the other, the second shorter than its buffer; against the convolution of all tokens.
-template <class Shape> void testConvolution(Runner &runner, const std::string &name, int present) {
-  if (!runner.wants(name))
-    return;
-  constexpr int kTokens = Shape::kTokens, kChannels = Shape::kChannels, kTaps = Shape::kTaps,
-                kSlots = Shape::kSequences + 1;
-  constexpr size_t kRing = size_t(kTaps) * kChannels;
-  std::vector<float> weight = randomFloats(kRing, 1), bias = randomFloats(kChannels, 2);
-  std::vector<double> ringReference(kSlots * kRing, 0.0);
-  DeviceBuffer<float> weightDevice(weight), biasDevice(bias), ring(kSlots * kRing);
-  DeviceBuffer<bf16> result(size_t(Shape::kSequences) * kTokens * kChannels);
-  ring.zero();
-  std::vector<int> slots;
-  for (int b = 0; b < Shape::kSequences; ++b)
-    slots.push_back(Shape::kSequences - b);
-  DeviceBuffer<int> slotsDevice(slots);
-  double worst = 0;
-  int start = 0;
-  for (int count : {kTokens, present, 0, present}) {
-    std::vector<bf16> input = randomBf16(size_t(Shape::kSequences) * kTokens * Shape::kWidth, 10 + start);
-    std::vector<int> positions(Shape::kSequences * kTokens, start);
-    DeviceBuffer<bf16> inputDevice(input);
-    DeviceBuffer<int> counts(std::vector<int>(Shape::kSequences, count)), positionsDevice(positions);
-    result.poison();
-    enqueue<CausalConv1d<Shape>>(0, Rows<const bf16, Shape::kWidth>{inputDevice.data() + Shape::kOffset},
-                                 (const float *)weightDevice.data(), (const float *)biasDevice.data(), ring.data(),
-                                 (const int *)slotsDevice.data(), (const int *)counts.data(),
-                                 (const int *)positionsDevice.data(), Rows<bf16, kChannels>{result.data()});
-    std::vector<bf16> all = result.download(), checked;
-    std::vector<double> reference;
-    for (int b = 0; b < Shape::kSequences; ++b)
-      for (int t = 0; t < count; ++t) {
-        const bf16 *row = input.data() + size_t(b * kTokens + t) * Shape::kWidth + Shape::kOffset;
-        double *rows = ringReference.data() + slots[b] * kRing;
-        for (int c = 0; c < kChannels; ++c) {
-          rows[(start + t) % kTaps * kChannels + c] = toDouble(row[c]);
-          double sum = bias[c];
-          for (int j = 0; j < kTaps; ++j)
-            sum += weight[j * kChannels + c] * rows[(start + t + 1 + j) % kTaps * kChannels + c];
-          reference.push_back(siluOf(sum));
-          checked.push_back(all[size_t(b * kTokens + t) * kChannels + c]);
-        }
-      }
-    worst = std::max(worst, relativeError(checked, reference));
-    start += count;
-  }
-  runner.report(name + " results", worst, 5e-3);
-  runner.report(name + " ring", relativeError(ring.download(), ringReference), 0.0);
-}
-
-template <int Tokens> void benchConvolution(Runner &runner, const std::string &name) {
-  if (!runner.benches(name))
-    return;
-  using Shape = ConvShape<1, Tokens, 8448, 4, 16768, 8192>;
-  const size_t inputs = size_t(Tokens) * Shape::kWidth, outputs = size_t(Tokens) * Shape::kChannels;
-  const int copies = rotations(outputs * 4);
-  DeviceBuffer<bf16> input(copies * inputs), result(copies * outputs);
-  DeviceBuffer<float> weight(5 * size_t(Shape::kChannels)), ring(4 * size_t(Shape::kChannels));
-  DeviceBuffer<int> slots(std::vector<int>{0}), counts(std::vector<int>{Tokens}),
-      positions(std::vector<int>(Tokens, 0));
-  input.randomize(1), weight.randomize(2), ring.zero();
-  double time = medianMicroseconds([&](cudaStream_t stream, int i) {
-    const int copy = i % copies;
-    enqueue<CausalConv1d<Shape>>(stream, Rows<const bf16, Shape::kWidth>{input.data() + copy * inputs + Shape::kOffset},
-                                 (const float *)weight.data(), (const float *)weight.data() + 4 * Shape::kChannels,
-                                 ring.data(), (const int *)slots.data(), (const int *)counts.data(),
-                                 (const int *)positions.data(),
-                                 Rows<bf16, Shape::kChannels>{result.data() + copy * outputs});
-  });
-  runner.benched(name, time, outputs * 4.0, "GB/s");
 }
 
 // --- embedding and last token ------------------------------------------------------------------------------------
@@ -440,13 +340,6 @@ void runTests(Runner &runner) {
   testNorm<NormShape<3, 5000>, bf16, bf16, true>(runner, "rms_norm gated 3x5000");
   testNorm<NormShape<2, 8192>, bf16, bf16, true>(runner, "rms_norm gated 2x8192");
   testNorm<NormShape<2, 20001>, float, bf16, false>(runner, "rms_norm 2x20001");
-  testConvolution<ConvShape<2, 16, 168, 4, 420, 120>>(runner, "conv 2x16x168", 5);
-  testConvolution<ConvShape<1, 7, 33, 3, 101, 13>>(runner, "conv 1x7x33", 1);
-  testConvolution<ConvShape<1, 2, 40, 4, 40, 0>>(runner, "conv 1x2x40", 1);
-  testConvolution<ConvShape<2, 3, 9, 1, 20, 2>>(runner, "conv 1 tap", 2);
-  testConvolution<ConvShape<1, 20, 24, 7, 24, 0>>(runner, "conv 7 taps", 6);
-  testConvolution<ConvShape<1, 300, 8448, 4, 16768, 8192>>(runner, "conv 1x300x8448", 131);
-  testConvolution<ConvShape<1, 1, 8448, 4, 16768, 8192>>(runner, "conv 1x1x8448", 1);
   testEmbedding<EmbeddingShape<12, 36, 100>>(runner, "embedding 12x36");
   testEmbedding<EmbeddingShape<66, 4096, 1000>>(runner, "embedding 66x4096");
   testEmbedding<EmbeddingShape<6, 27, 9>>(runner, "embedding 6x27");
@@ -471,8 +364,6 @@ int main(int argc, char **argv) {
   benchNorm<1>(runner, "rms_norm 1x4096");
   benchNorm<64>(runner, "rms_norm 64x4096");
   benchNorm<4096>(runner, "rms_norm 4096x4096");
-  benchConvolution<64>(runner, "conv 64x8448");
-  benchConvolution<4096>(runner, "conv 4096x8448");
   benchEmbedding<1>(runner, "embedding 1");
   benchEmbedding<64>(runner, "embedding 64");
   benchEmbedding<4096>(runner, "embedding 4096");

@@ -9,9 +9,7 @@ namespace wgmma_test {
 class Cublas {
 public:
   Cublas() {
-    for (const char *pattern :
-         {"/usr/local/cuda/lib64/", "/opt/torch/.venv/lib/python3*/site-packages/nvidia/cu13/lib/",
-          "/opt/torch/.venv/lib/python3*/site-packages/nvidia/cublas/lib/"}) {
+    for (const char *pattern : {"/usr/local/cuda/lib64/", "/usr/lib/x86_64-linux-gnu/"}) {
       open(std::string(pattern) + "libcublasLt.so.1[0-9]");
       if (void *library = open(std::string(pattern) + "libcublas.so.1[0-9]")) {
         bind(library);

@@ -1,0 +1,103 @@
+// Tests and times the convolution of a chunk.
+#include "common/causal_conv1d.cuh"
+#include "tests/cuda/elementwise_common.cuh"
+
+using namespace bambac;
+using namespace harness;
+using namespace elementwise_test;
+
+namespace {
+
+template <int Sequences, int Tokens, int Channels, int Taps, int Width, int Offset> struct ConvShape {
+  static constexpr int kSequences = Sequences, kTokens = Tokens, kChannels = Channels, kTaps = Taps;
+  static constexpr int kWidth = Width, kOffset = Offset; // of the buffer whose columns are convolved
+  static constexpr int kVector = dividingVector(8, Width | Offset | Channels), kMultiprocessors = kDevice;
+};
+
+/// Two chunks, one after the other, the second shorter than its buffer; against the convolution of all tokens.
+template <class Shape> void testConvolution(Runner &runner, const std::string &name, int present) {
+  if (!runner.wants(name))
+    return;
+  constexpr int kTokens = Shape::kTokens, kChannels = Shape::kChannels, kTaps = Shape::kTaps,
+                kSlots = Shape::kSequences + 1;
+  constexpr size_t kRing = size_t(kTaps) * kChannels;
+  std::vector<float> weight = randomFloats(kRing, 1), bias = randomFloats(kChannels, 2);
+  std::vector<double> ringReference(kSlots * kRing, 0.0);
+  DeviceBuffer<float> weightDevice(weight), biasDevice(bias), ring(kSlots * kRing);
+  DeviceBuffer<bf16> result(size_t(Shape::kSequences) * kTokens * kChannels);
+  ring.zero();
+  std::vector<int> slots;
+  for (int b = 0; b < Shape::kSequences; ++b)
+    slots.push_back(Shape::kSequences - b);
+  DeviceBuffer<int> slotsDevice(slots);
+  double worst = 0;
+  int start = 0;
+  for (int count : {kTokens, present, 0, present}) {
+    std::vector<bf16> input = randomBf16(size_t(Shape::kSequences) * kTokens * Shape::kWidth, 10 + start);
+    std::vector<int> positions(Shape::kSequences * kTokens, start);
+    DeviceBuffer<bf16> inputDevice(input);
+    DeviceBuffer<int> counts(std::vector<int>(Shape::kSequences, count)), positionsDevice(positions);
+    result.poison();
+    enqueue<CausalConv1d<Shape>>(0, Rows<const bf16, Shape::kWidth>{inputDevice.data() + Shape::kOffset},
+                                 (const float *)weightDevice.data(), (const float *)biasDevice.data(), ring.data(),
+                                 (const int *)slotsDevice.data(), (const int *)counts.data(),
+                                 (const int *)positionsDevice.data(), Rows<bf16, kChannels>{result.data()});
+    std::vector<bf16> all = result.download(), checked;
+    std::vector<double> reference;
+    for (int b = 0; b < Shape::kSequences; ++b)
+      for (int t = 0; t < count; ++t) {
+        const bf16 *row = input.data() + size_t(b * kTokens + t) * Shape::kWidth + Shape::kOffset;
+        double *rows = ringReference.data() + slots[b] * kRing;
+        for (int c = 0; c < kChannels; ++c) {
+          rows[(start + t) % kTaps * kChannels + c] = toDouble(row[c]);
+          double sum = bias[c];
+          for (int j = 0; j < kTaps; ++j)
+            sum += weight[j * kChannels + c] * rows[(start + t + 1 + j) % kTaps * kChannels + c];
+          reference.push_back(siluOf(sum));
+          checked.push_back(all[size_t(b * kTokens + t) * kChannels + c]);
+        }
+      }
+    worst = std::max(worst, relativeError(checked, reference));
+    start += count;
+  }
+  runner.report(name + " results", worst, 5e-3);
+  runner.report(name + " ring", relativeError(ring.download(), ringReference), 0.0);
+}
+
+template <int Tokens> void benchConvolution(Runner &runner, const std::string &name) {
+  if (!runner.benches(name))
+    return;
+  using Shape = ConvShape<1, Tokens, 8448, 4, 16768, 8192>;
+  const size_t inputs = size_t(Tokens) * Shape::kWidth, outputs = size_t(Tokens) * Shape::kChannels;
+  const int copies = rotations(outputs * 4);
+  DeviceBuffer<bf16> input(copies * inputs), result(copies * outputs);
+  DeviceBuffer<float> weight(5 * size_t(Shape::kChannels)), ring(4 * size_t(Shape::kChannels));
+  DeviceBuffer<int> slots(std::vector<int>{0}), counts(std::vector<int>{Tokens}),
+      positions(std::vector<int>(Tokens, 0));
+  input.randomize(1), weight.randomize(2), ring.zero();
+  double time = medianMicroseconds([&](cudaStream_t stream, int i) {
+    const int copy = i % copies;
+    enqueue<CausalConv1d<Shape>>(stream, Rows<const bf16, Shape::kWidth>{input.data() + copy * inputs + Shape::kOffset},
+                                 (const float *)weight.data(), (const float *)weight.data() + 4 * Shape::kChannels,
+                                 ring.data(), (const int *)slots.data(), (const int *)counts.data(),
+                                 (const int *)positions.data(),
+                                 Rows<bf16, Shape::kChannels>{result.data() + copy * outputs});
+  });
+  runner.benched(name, time, outputs * 4.0, "GB/s");
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  Runner runner(argc, argv);
+  testConvolution<ConvShape<2, 16, 168, 4, 420, 120>>(runner, "conv 2x16x168", 5);
+  testConvolution<ConvShape<1, 7, 33, 3, 101, 13>>(runner, "conv 1x7x33", 1);
+  testConvolution<ConvShape<1, 2, 40, 4, 40, 0>>(runner, "conv 1x2x40", 1);
+  testConvolution<ConvShape<2, 3, 9, 1, 20, 2>>(runner, "conv 1 tap", 2);
+  testConvolution<ConvShape<1, 20, 24, 7, 24, 0>>(runner, "conv 7 taps", 6);
+  testConvolution<ConvShape<1, 300, 8448, 4, 16768, 8192>>(runner, "conv 1x300x8448", 131);
+  testConvolution<ConvShape<1, 1, 8448, 4, 16768, 8192>>(runner, "conv 1x1x8448", 1);
+  benchConvolution<64>(runner, "conv 64x8448");
+  benchConvolution<4096>(runner, "conv 4096x8448");
+  return runner.exitCode();
+}

@@ -1,0 +1,31 @@
+// What the tests of collectives without matrix products share: launching one, values of both types, the SiLU.
+#pragma once
+#include "tests/cuda/harness.cuh"
+
+namespace elementwise_test {
+
+using namespace bambac;
+using namespace harness;
+
+inline constexpr int kDevice = 132; // multiprocessors
+
+/// Kernels in one form: the collective, and whatever its run() takes.
+template <class Collective, class... Arguments>
+__global__ void __launch_bounds__(Collective::kThreads, Collective::kMinBlocks) kernel(Arguments... arguments) {
+  Collective::run(arguments...);
+}
+
+template <class Collective, class... Arguments> void enqueue(cudaStream_t stream, Arguments... arguments) {
+  launch(kernel<Collective, Arguments...>, Collective::kLaunch, stream, arguments...);
+}
+
+template <class T> std::vector<T> fromFloats(const std::vector<float> &values) {
+  if constexpr (sizeof(T) == 4)
+    return values;
+  else
+    return toBf16(values);
+}
+
+inline double siluOf(double v) { return v / (1 + std::exp(-v)); }
+
+} // namespace elementwise_test
