@@ -141,6 +141,15 @@ static void writeIndex(const std::filesystem::path &path, const std::vector<Shar
   writeFile(path, index.dump(2) + '\n');
 }
 
+/// The configuration as transformers takes it back: it wants floats where JSON's writers shorten 0.0 to 0.
+static std::string configText(Json config) {
+  if (auto limits = config.find("time_step_limit"); limits != config.end() && limits->is_array())
+    for (Json &limit : *limits)
+      if (limit.is_number())
+        limit = limit.get<double>();
+  return config.dump(2) + '\n';
+}
+
 static void initWeights(const InitOptions &options) {
   Library library(options.library);
   Metadata metadata = readMetadata(library).front(); // every target is made of the same tensors
@@ -165,7 +174,7 @@ static void initWeights(const InitOptions &options) {
   fillShards(shards, writers, options);
 
   // The name by which a checkpoint is found comes last, and the other name goes.
-  writeFile(folder / "config.json", metadata.json.at("config").dump(2) + '\n');
+  writeFile(folder / "config.json", configText(metadata.json.at("config")));
   for (SafetensorsWriter &writer : writers)
     writer.commit();
   if (shards.size() > 1)
