@@ -43,8 +43,12 @@ std::string describeDevice(size_t index, const CudaDevice &device) {
 
 [[noreturn]] void failWithoutDevice(const bamba_rt_library &library, const CudaDevices &devices) {
   std::string found = fmt::format("none: {}", devices.reason);
-  for (size_t i = 0; i < devices.found.size(); ++i)
-    found = (i == 0 ? "" : found + ", ") + describeDevice(i, devices.found[i]);
+  if (!devices.found.empty())
+    found.clear();
+  for (size_t i = 0; i < devices.found.size(); ++i) {
+    found += i == 0 ? "" : ", ";
+    found += describeDevice(i, devices.found[i]);
+  }
   fail(BAMBA_UNSUPPORTED, "expected a CUDA device of {}, found {}", describeNeeds(library), found);
 }
 

@@ -43,12 +43,9 @@ DeviceMemory Context::allocate(size_t bytes, const char *what) const {
   Current current(*this);
   Address address = 0;
   checkMemory(functions->memAlloc(&address, bytes), bytes, what, "on");
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): the driver hands addresses out as numbers
   return {reinterpret_cast<std::byte *>(address), [self = shared_from_this()](std::byte *memory) {
-            try {
-              Current current(*self);
-              self->functions->memFree(addressOf(memory));
-            } catch (...) { // the device is lost, and its memory with it
-            }
+            self->release([&] { self->functions->memFree(addressOf(memory)); });
           }};
 }
 
@@ -60,21 +57,13 @@ DeviceMemory Context::allocateHost(size_t bytes, const char *what) const {
   checkMemory(functions->memAllocHost(&address, bytes), bytes, what, "of the host for");
   std::memset(address, 0, bytes);
   return {static_cast<std::byte *>(address), [self = shared_from_this()](std::byte *memory) {
-            try {
-              Current current(*self);
-              self->functions->memFreeHost(memory);
-            } catch (...) { // the device is lost
-            }
+            self->release([&] { self->functions->memFreeHost(memory); });
           }};
 }
 
 template <typename Tag> std::shared_ptr<Tag> Context::own(Tag *created, Result (*Driver::*destroy)(Tag *)) const {
   return {created, [self = shared_from_this(), destroy](Tag *handle) {
-            try {
-              Current current(*self);
-              ((*self->functions).*destroy)(handle);
-            } catch (...) { // the device is lost
-            }
+            self->release([&] { ((*self->functions).*destroy)(handle); });
           }};
 }
 

@@ -32,6 +32,15 @@ public:
     const Driver &driver;
   };
 
+  /// Frees something of the device's. Where the device is lost, that is gone already.
+  template <typename Free> void release(const Free &free) const noexcept {
+    try {
+      Current current(*this);
+      free();
+    } catch (...) { // NOLINT(bugprone-empty-catch): in a destructor there is nobody to tell
+    }
+  }
+
   const Driver &driver() const { return *functions; }
   const std::string &device() const { return deviceName; } ///< "cuda:0"
   const std::string &product() const { return productName; }

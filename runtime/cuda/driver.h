@@ -17,6 +17,7 @@ struct Driver {
   /// Opens and initializes the driver. Throws Error BAMBA_UNSUPPORTED that says why there is none.
   explicit Driver(const char *library);
 
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a declaration
 #define BAMBA_CUDA_FUNCTION(name, symbol, parameters) Result(*name) parameters = nullptr;
 #include "runtime/cuda/driver_functions.def"
 #undef BAMBA_CUDA_FUNCTION

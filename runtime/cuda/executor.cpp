@@ -104,11 +104,8 @@ CudaExecutor::Graph CudaExecutor::record(const char *name, StreamHandle recorder
   driver.graphDestroy(graph);
   context.check(result, name);
   return {executable, [kernels = kernels](GraphExecHandle handle) {
-            try {
-              Context::Current current(*kernels->context());
-              kernels->context()->driver().graphExecDestroy(handle);
-            } catch (...) { // the device is lost
-            }
+            const Context &context = *kernels->context();
+            context.release([&] { context.driver().graphExecDestroy(handle); });
           }};
 }
 
@@ -155,6 +152,7 @@ std::vector<double> CudaExecutor::profile(const bamba_rt_entry &entry, unsigned 
           .push_back(context.secondsBetween(clock[i], clock[i + 1]));
   }
   std::vector<double> medians;
+  medians.reserve(times.size());
   double own = medianOf(std::move(empty));
   for (std::vector<double> &launch : times)
     medians.push_back(std::max(0.0, medianOf(std::move(launch)) - own));

@@ -48,11 +48,7 @@ void Kernels::unload() noexcept {
 }
 
 Kernels::~Kernels() {
-  try {
-    Context::Current current(*owner);
-    unload();
-  } catch (...) { // the device is lost, and the code with it
-  }
+  owner->release([this] { unload(); });
 }
 
 } // namespace bambac::rt::cuda

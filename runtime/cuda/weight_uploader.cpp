@@ -19,7 +19,7 @@ WeightUploader::WeightUploader(std::shared_ptr<const Context> owner, unsigned th
 WeightUploader::~WeightUploader() {
   try {
     finish();     // the staging buffers are freed next
-  } catch (...) { // told by an earlier finish()
+  } catch (...) { // NOLINT(bugprone-empty-catch): told by an earlier finish()
   }
 }
 
