@@ -5,10 +5,6 @@
 namespace bambac::codegen {
 namespace {
 
-constexpr int64_t kWidest = 8;
-
-int64_t dimOf(Value value, unsigned dim) { return cast<RankedTensorType>(value.getType()).getDimSize(dim); }
-
 /// The rotation of a value: its source's view, and its constants in the shape. Without one, kRotaryDim is 0.
 FailureOr<View> rotated(KernelWriter &writer, Operation *user, Value value) {
   auto rope = value.getDefiningOp<RopeOp>();
@@ -20,8 +16,8 @@ FailureOr<View> rotated(KernelWriter &writer, Operation *user, Value value) {
 } // namespace
 
 FailureOr<std::string> emitAttention(KernelWriter &writer, AttentionOp attention) {
-  int64_t sequences = dimOf(attention.getPages(), 0), tokens = dimOf(attention.getQuery(), 0) / sequences;
-  writer.constant("sequences", sequences);
+  int64_t tokens = attention.getNumTokens();
+  writer.constant("sequences", dimOf(attention.getPages(), 0));
   writer.constant("tokens", tokens);
   writer.constant("heads", attention.getNumKvHeads() * attention.getGroupSize());
   writer.constant("kv_heads", attention.getNumKvHeads());

@@ -5,13 +5,10 @@
 namespace bambac::codegen {
 namespace {
 
-constexpr int64_t kWidest = 8;
 /// The widest access to f32.
 constexpr int64_t kWidestFloat = 4;
 /// Columns that are worth a block of their own.
 constexpr int64_t kColumnsOfBlock = 1024;
-
-int64_t dimOf(Value value, unsigned dim) { return cast<RankedTensorType>(value.getType()).getDimSize(dim); }
 
 } // namespace
 

@@ -4,14 +4,10 @@
 // the main op is loaded by a function of its own, so that a collective can ask for it early.
 #include "codegen/cuda/emit/Epilogue.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringExtras.h"
 
 namespace bambac::codegen {
 namespace {
-
-/// Elements that one access may move: 16 bytes of bf16.
-constexpr int64_t kWidestAccess = 8;
 
 class EpiloguePrinter {
 public:
@@ -113,7 +109,7 @@ private:
   }
 
   int64_t vectorWidth() const {
-    int64_t width = out.alignment(kWidestAccess);
+    int64_t width = out.alignment(kWidest);
     for (const View &view : loads)
       width = view.alignment(width);
     while (out.columns % width != 0)
@@ -122,8 +118,7 @@ private:
   }
 
   static std::string pointer(const View &view, StringRef argument) {
-    std::string text = (argument + " + static_cast<long long>(row) * " + Twine(view.stride) + " + column").str();
-    return text;
+    return (argument + " + static_cast<long long>(row) * " + Twine(view.stride) + " + column").str();
   }
 
   void printExtra(raw_ostream &stream) const {

@@ -10,6 +10,12 @@
 
 namespace bambac::codegen {
 
+/// Elements of bf16 that the widest access moves, 16 bytes.
+inline constexpr int64_t kWidest = 8;
+
+/// A dimension of a tensor.
+inline int64_t dimOf(Value value, unsigned dim) { return cast<RankedTensorType>(value.getType()).getDimSize(dim); }
+
 /// Columns of a row-major buffer: element (r, c) of the view is element r * stride + offset + c * step of kernel
 /// argument `argument`.
 struct View {

@@ -5,9 +5,6 @@
 namespace bambac::codegen {
 namespace {
 
-/// Elements of the widest access to bf16.
-constexpr int64_t kWidest = 8;
-
 Type elementOf(Value value) { return cast<RankedTensorType>(value.getType()).getElementType(); }
 
 template <typename SsmOp> void addShape(KernelWriter &writer, SsmOp op) {
@@ -84,9 +81,8 @@ FailureOr<std::string> emitStepInput(KernelWriter &writer, SsmStepOp step) {
 } // namespace
 
 FailureOr<std::string> emitSsmScan(KernelWriter &writer, SsmScanOp scan) {
-  int64_t sequences = cast<RankedTensorType>(scan.getSlots().getType()).getDimSize(0);
-  writer.constant("sequences", sequences);
-  writer.constant("tokens", cast<RankedTensorType>(scan.getX().getType()).getDimSize(0) / sequences);
+  writer.constant("sequences", dimOf(scan.getSlots(), 0));
+  writer.constant("tokens", scan.getNumTokens());
   addShape(writer, scan);
   FailureOr<SmallVector<View>> views = viewsOf(writer, scan, {scan.getX(), scan.getDt(), scan.getB(), scan.getC()});
   FailureOr<std::string> epilogue = emitEpilogue(writer, scan.getResult(), nullptr);
