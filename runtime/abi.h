@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-#define BAMBA_RT_ABI_VERSION 2
+#define BAMBA_RT_ABI_VERSION 3
 
 /* Element types, as numbers in the tables. */
 enum bamba_rt_dtype { BAMBA_RT_F32 = 0, BAMBA_RT_BF16 = 1, BAMBA_RT_F16 = 2, BAMBA_RT_I32 = 3 };
@@ -126,10 +126,14 @@ typedef struct bamba_rt_entry {
   uint64_t arena_bytes;
 } bamba_rt_entry;
 
-/* A tensor of the checkpoint that a weight is made of. */
+/* A tensor of the checkpoint that a weight is made of. With rotary_dim = R > 0 its rows are put in another order before
+ * anything else: in every run of head_dim rows, row d goes to row 2d where d < R/2, to row 2(d - R/2) + 1 where
+ * R/2 <= d < R, and stays elsewhere. (R is even, R <= head_dim, head_dim divides shape[0].) */
 typedef struct bamba_rt_source {
   const char *name;
   uint32_t rank;
+  uint32_t head_dim;   /* 0 where rotary_dim is */
+  uint32_t rotary_dim; /* 0: rows keep their order */
   uint32_t reserved;
   uint64_t shape[4]; /* as it must stand in the checkpoint; unused dimensions are 0 */
 } bamba_rt_source;
@@ -225,7 +229,7 @@ static_assert(sizeof(bamba_rt_arg) == 16, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_kernel) == 40, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_launch) == 16, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_entry) == 40, "tables are laid out by bambac");
-static_assert(sizeof(bamba_rt_source) == 48, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_source) == 56, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_weight) == 64, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_state) == 24, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_param) == 96, "tables are laid out by bambac");

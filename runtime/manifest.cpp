@@ -18,7 +18,12 @@ uint64_t columnsOf(const bamba_rt_source &source) {
 }
 
 WeightSource describe(const bamba_rt_source &source, uint64_t seed) {
-  return {nullptr, BAMBA_RT_F32, Initializer(seed, source.name, columnsOf(source)), source.rank ? source.shape[0] : 1};
+  return {.data = nullptr,
+          .dtype = BAMBA_RT_F32,
+          .random = Initializer(seed, source.name, columnsOf(source)),
+          .rows = source.rank ? source.shape[0] : 1,
+          .headDim = source.head_dim,
+          .rotaryDim = source.rotary_dim};
 }
 
 bamba_rt_dtype readableDtype(const CheckpointTensor &found, std::string_view name) {

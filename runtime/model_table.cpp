@@ -25,6 +25,13 @@ void checkHeader(const bamba_rt_model &model) {
   expect(model.max_pages == pages, "max_pages does not fit max_context", "model");
 }
 
+void checkRowOrder(const bamba_rt_source &source) {
+  uint64_t rows = source.rank ? source.shape[0] : 1;
+  expect(source.rotary_dim % 2 == 0 && source.rotary_dim <= source.head_dim &&
+             (source.head_dim == 0 || rows % source.head_dim == 0),
+         "a row order that does not fit its shape", source.name);
+}
+
 void checkWeight(const bamba_rt_model &model, const bamba_rt_weight &weight) {
   expect(weight.dtype <= BAMBA_RT_F16, "a type that weights do not have", weight.name);
   expect(weight.num_sources > 0 && uint64_t{weight.first_source} + weight.num_sources <= model.num_sources,
@@ -36,6 +43,7 @@ void checkWeight(const bamba_rt_model &model, const bamba_rt_weight &weight) {
   uint64_t firstRows = 0;
   for (const bamba_rt_source &source : std::span(model.sources + weight.first_source, weight.num_sources)) {
     expect(source.rank <= 4, "a rank above 4", source.name);
+    checkRowOrder(source);
     uint64_t cols = 1;
     for (uint32_t i = 1; i < source.rank; ++i)
       cols *= source.shape[i];

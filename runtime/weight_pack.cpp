@@ -64,15 +64,17 @@ public:
 
   Place find(uint64_t row, uint64_t col) {
     if (interleaved)
-      return {&sources[row % sources.size()], row / sources.size() * cols + col};
+      return in(sources[row % sources.size()], row / sources.size(), col);
     if (row < first) // a new tile starts over at an earlier row
       first = source = 0;
     while (row - first >= sources[source].rows)
       first += sources[source++].rows;
-    return {&sources[source], (row - first) * cols + col};
+    return in(sources[source], row - first, col);
   }
 
 private:
+  Place in(const WeightSource &from, uint64_t row, uint64_t col) const { return {&from, from.rowAt(row) * cols + col}; }
+
   std::span<const WeightSource> sources;
   uint64_t cols, first = 0;
   size_t source = 0;
@@ -200,6 +202,13 @@ void pack(const bamba_rt_weight &weight, std::span<const WeightSource> sources, 
 }
 
 } // namespace
+
+uint64_t WeightSource::rowAt(uint64_t row) const {
+  if (rotaryDim == 0)
+    return row;
+  uint64_t d = row % headDim;
+  return d < rotaryDim ? row - d + d / 2 + d % 2 * (rotaryDim / 2) : row;
+}
 
 uint64_t packedBytes(const bamba_rt_weight &weight) {
   Layout layout(weight);

@@ -17,7 +17,11 @@ struct WeightSource {
   const std::byte *data;
   bamba_rt_dtype dtype; ///< of data: F32, BF16 or F16
   Initializer random;
-  uint64_t rows; ///< of the source seen as a matrix [shape[0], product of the rest]
+  uint64_t rows;                       ///< of the source seen as a matrix [shape[0], product of the rest]
+  uint32_t headDim = 0, rotaryDim = 0; ///< the order that its rows are put in; see bamba_rt_source
+
+  /// The row of the source that stands in place `row` once they are in order.
+  uint64_t rowAt(uint64_t row) const;
 };
 
 /// Bytes of a weight, from its start.

@@ -42,6 +42,10 @@ std::vector<Task> splitWork(std::span<const bamba_rt_weight> weights, uint64_t p
 void readAhead(const WeightSource &source, uint64_t cols, uint64_t begin, uint64_t end) {
   if (!source.data || begin >= end)
     return;
+  if (source.rotaryDim) { // rows come from anywhere in their head
+    begin = begin / source.headDim * source.headDim;
+    end = std::min((end + source.headDim - 1) / source.headDim * source.headDim, source.rows);
+  }
   uint64_t rowBytes = cols * elementBytes(source.dtype), page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   auto first = reinterpret_cast<uintptr_t>(source.data) + begin * rowBytes, inPage = first % page;
   madvise(reinterpret_cast<void *>(first - inPage), (end - begin) * rowBytes + inPage, MADV_WILLNEED);

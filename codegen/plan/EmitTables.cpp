@@ -129,10 +129,11 @@ void Tables::addKernels() {
 
 void Tables::addSource(const PlanSource &source) {
   using T = bamba_rt_source;
-  sources.push_back(
-      build.record<T>({BAMBAC_FIELD(T, name, build.string(source.name)),
-                       BAMBAC_FIELD(T, rank, build.i32(source.shape.size())), BAMBAC_FIELD(T, reserved, build.i32(0)),
-                       BAMBAC_FIELD(T, shape, build.numbers<std::extent_v<decltype(T::shape)>>(source.shape))}));
+  sources.push_back(build.record<T>(
+      {BAMBAC_FIELD(T, name, build.string(source.name)), BAMBAC_FIELD(T, rank, build.i32(source.shape.size())),
+       BAMBAC_FIELD(T, head_dim, build.i32(source.headDim)), BAMBAC_FIELD(T, rotary_dim, build.i32(source.rotaryDim)),
+       BAMBAC_FIELD(T, reserved, build.i32(0)),
+       BAMBAC_FIELD(T, shape, build.numbers<std::extent_v<decltype(T::shape)>>(source.shape))}));
 }
 
 void Tables::addWeights() {

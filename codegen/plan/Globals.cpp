@@ -50,7 +50,12 @@ static LogicalResult stackSources(GlobalOp global, ArrayAttr sources, PlanWeight
     if (shape.empty() || shape.size() > maxRank)
       return global.emitError() << "expected source " << source.getName() << " of rank 1 to " << maxRank
                                 << ", found rank " << shape.size();
-    PlanSource &added = weight.sources.emplace_back(PlanSource{source.getName().str(), toUnsigned(shape)});
+    if (source.getHeadDim() > UINT32_MAX)
+      return global.emitError() << "expected source " << source.getName() << " with heads of at most " << UINT32_MAX
+                                << " rows, found " << source.getHeadDim();
+    PlanSource &added = weight.sources.emplace_back(PlanSource{source.getName().str(), toUnsigned(shape),
+                                                               static_cast<uint32_t>(source.getHeadDim()),
+                                                               static_cast<uint32_t>(source.getRotaryDim())});
     uint64_t cols = product(ArrayRef(added.shape).drop_front());
     if (weight.sources.size() > 1 && cols != weight.cols)
       return global.emitError() << "expected source " << source.getName() << " with " << weight.cols

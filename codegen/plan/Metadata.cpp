@@ -37,7 +37,12 @@ static Object describe(const PlanEntry &entry) {
 }
 
 static Object describe(const PlanSource &source) {
-  return Object{{"name", source.name}, {"shape", sizes(source.shape)}};
+  Object object{{"name", source.name}, {"shape", sizes(source.shape)}};
+  if (source.rotaryDim) {
+    object["head_dim"] = source.headDim;
+    object["rotary_dim"] = source.rotaryDim;
+  }
+  return object;
 }
 
 static Object describe(const PlanWeight &weight) {

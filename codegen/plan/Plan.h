@@ -62,6 +62,7 @@ struct PlanEntry {
 struct PlanSource {
   std::string name;
   SmallVector<uint64_t> shape;
+  uint32_t headDim = 0, rotaryDim = 0; ///< the order of its rows; see bamba_rt_source
 };
 
 /// A weight as kernels read it; see bamba_rt_weight for the layout.

@@ -52,6 +52,16 @@ void BambaDialect::registerAttributes() {
 
 using EmitError = llvm::function_ref<InFlightDiagnostic()>;
 
+LogicalResult SourceAttr::verify(EmitError emitError, StringAttr name, ArrayRef<int64_t> shape, int64_t headDim,
+                                 int64_t rotaryDim) {
+  if (rotaryDim < 0 || rotaryDim % 2 != 0 || rotaryDim > headDim)
+    return emitError() << "expected an even rotary_dim of at most head_dim, found " << rotaryDim << " and " << headDim;
+  int64_t rows = shape.empty() ? 1 : shape.front();
+  if (headDim > 0 && rows % headDim != 0)
+    return emitError() << "expected a head_dim that divides the " << rows << " rows, found " << headDim;
+  return success();
+}
+
 LogicalResult PanelAttr::verify(EmitError emitError, int64_t size, int64_t group, int64_t align) {
   if (size <= 0)
     return emitError() << "expected a positive panel size, found " << size;

@@ -33,10 +33,20 @@ def Bamba_SourceAttr : Bamba_Attr<"Source", "source"> {
     The name of a checkpoint tensor and the shape that it must have there. A weight's sources are stacked by rows, each
     seen as a matrix `[shape[0], product of the rest]`.
 
-    Example: `#bamba.source<"model.layers.0.mamba.conv1d.weight", [320, 1, 4]>`
+    With `rotary_dim` = R > 0, rows that a rotary embedding turns into each other become neighbours: in every run of `head_dim`
+    rows, row d goes to row 2d where d < R/2, to row 2(d - R/2) + 1 where R/2 <= d < R, and stays elsewhere. The rows of a
+    bias are its elements.
+
+    Examples: `#bamba.source<"model.layers.0.mamba.conv1d.weight", [320, 1, 4]>`,
+    `#bamba.source<"model.layers.9.self_attn.q_proj.weight", [4096, 4096], head_dim = 128, rotary_dim = 64>`
   }];
-  let parameters = (ins "mlir::StringAttr":$name, ArrayRefParameter<"int64_t">:$shape);
-  let assemblyFormat = "`<` $name `,` `[` $shape `]` `>`";
+  let parameters = (ins "mlir::StringAttr":$name, ArrayRefParameter<"int64_t">:$shape,
+      DefaultValuedParameter<"int64_t", "0">:$head_dim, DefaultValuedParameter<"int64_t", "0">:$rotary_dim);
+  let assemblyFormat = "`<` $name `,` `[` $shape `]` (`,` struct($head_dim, $rotary_dim)^)? `>`";
+  let builders = [AttrBuilder<(ins "mlir::StringAttr":$name, "llvm::ArrayRef<int64_t>":$shape), [{
+    return $_get($_ctxt, name, shape, /*head_dim=*/0, /*rotary_dim=*/0);
+  }]>];
+  let genVerifyDecl = 1;
 }
 
 def Bamba_PanelAttr : Bamba_Attr<"Panel", "panel", [DeclareAttrInterfaceMethods<VerifiableTensorEncoding>]> {

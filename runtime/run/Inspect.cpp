@@ -109,13 +109,20 @@ static std::string describeKernels(const Metadata &metadata) {
   return section(fmt::format("kernels ({} distinct, {} launches)", metadata.kernels.size(), launches), table);
 }
 
+static std::string describeSource(const SourceTensor &source) {
+  std::string text = fmt::format("{} {}", source.name, formatShape(source.shape));
+  if (source.rotaryDim)
+    text += fmt::format(", {} of {} rows in rotary pairs", source.rotaryDim, source.headDim);
+  return text;
+}
+
 static std::string describeWeights(const Metadata &metadata) {
   Table table({"name", "type", "shape", ">panel", ">size", ">bytes", "made of"});
   for (const WeightInfo &weight : metadata.weights) {
     std::vector<std::string> sources;
     sources.reserve(weight.sources.size());
     for (const SourceTensor &source : weight.sources)
-      sources.push_back(fmt::format("{} {}", source.name, formatShape(source.shape)));
+      sources.push_back(describeSource(source));
     table.add({weight.name, weight.dtype, formatShape(weight.shape), weight.panel ? fmt::to_string(weight.panel) : "-",
                formatBytes(weight.bytes), formatCount(weight.bytes), fmt::format("{}", fmt::join(sources, " | "))});
   }

@@ -48,6 +48,8 @@ static void from_json(const Json &json, KernelInfo &kernel) {
 static void from_json(const Json &json, SourceTensor &source) {
   json.at("name").get_to(source.name);
   json.at("shape").get_to(source.shape);
+  source.headDim = json.value("head_dim", uint64_t{0});
+  source.rotaryDim = json.value("rotary_dim", uint64_t{0});
 }
 
 static void from_json(const Json &json, WeightInfo &weight) {

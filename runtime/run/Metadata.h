@@ -60,6 +60,7 @@ struct KernelInfo {
 struct SourceTensor {
   std::string name;
   std::vector<uint64_t> shape;
+  uint64_t headDim = 0, rotaryDim = 0; ///< rotaryDim > 0: pairs of a rotary embedding become neighbouring rows
 };
 
 /// A weight as the kernels read it, made of one or more tensors.

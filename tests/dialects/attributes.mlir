@@ -24,6 +24,13 @@ module attributes {
   // CHECK: @aligned{{.*}} : tensor<8x4xbf16, #bamba.panel<4, align = 16>>
   ml_program.global private @aligned(#ml_program.extern<tensor<8x4xbf16, #bamba.panel<4, group = 1, align = 16>>>)
       : tensor<8x4xbf16, #bamba.panel<4, align = 16>>
+  // CHECK: @rotary
+  // CHECK-SAME: #bamba.source<"q.weight", [64, 8], head_dim = 16, rotary_dim = 8>
+  // CHECK-SAME: #bamba.source<"k.weight", [16, 8], head_dim = 16>, #bamba.source<"v.weight", [16, 8]>
+  ml_program.global private @rotary(#ml_program.extern<tensor<96x8xf32>>) : tensor<96x8xf32>
+      {bamba.sources = [#bamba.source<"q.weight", [64, 8], head_dim = 16, rotary_dim = 8>,
+                        #bamba.source<"k.weight", [16, 8], head_dim = 16, rotary_dim = 0>,
+                        #bamba.source<"v.weight", [16, 8], rotary_dim = 0>]}
   // CHECK: @conv{{.*}} bamba.transpose
   ml_program.global private @conv(#ml_program.extern<tensor<4x320xf32>>) : tensor<4x320xf32>
       {bamba.sources = [#bamba.source<"conv1d.weight", [320, 1, 4]>], bamba.transpose}

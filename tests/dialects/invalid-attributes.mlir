@@ -304,6 +304,36 @@ ml_program.global private @g(dense<0.0> : tensor<8x2xf32>) : tensor<8x2xf32>
 
 // -----
 
+// expected-error @+2 {{expected an even rotary_dim of at most head_dim, found 7 and 16}}
+ml_program.global private @g(dense<0.0> : tensor<64x8xf32>) : tensor<64x8xf32>
+    {bamba.sources = [#bamba.source<"q", [64, 8], head_dim = 16, rotary_dim = 7>]}
+
+// -----
+
+// expected-error @+2 {{expected an even rotary_dim of at most head_dim, found 18 and 16}}
+ml_program.global private @g(dense<0.0> : tensor<64x8xf32>) : tensor<64x8xf32>
+    {bamba.sources = [#bamba.source<"q", [64, 8], head_dim = 16, rotary_dim = 18>]}
+
+// -----
+
+// expected-error @+2 {{expected an even rotary_dim of at most head_dim, found 8 and 0}}
+ml_program.global private @g(dense<0.0> : tensor<64x8xf32>) : tensor<64x8xf32>
+    {bamba.sources = [#bamba.source<"q", [64, 8], rotary_dim = 8>]}
+
+// -----
+
+// expected-error @+2 {{expected an even rotary_dim of at most head_dim, found -2 and 16}}
+ml_program.global private @g(dense<0.0> : tensor<64x8xf32>) : tensor<64x8xf32>
+    {bamba.sources = [#bamba.source<"q", [64, 8], head_dim = 16, rotary_dim = -2>]}
+
+// -----
+
+// expected-error @+2 {{expected a head_dim that divides the 64 rows, found 48}}
+ml_program.global private @g(dense<0.0> : tensor<64x8xf32>) : tensor<64x8xf32>
+    {bamba.sources = [#bamba.source<"q", [64, 8], head_dim = 48, rotary_dim = 8>]}
+
+// -----
+
 // expected-error @+1 {{expected 'bamba.input' on argument 0, found 'bamba.output'}}
 func.func private @f(tensor<4xi32> {bamba.output = "tokens"})
 

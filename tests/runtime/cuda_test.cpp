@@ -286,8 +286,9 @@ TEST_F(CudaTest, FallsBackToTheProcessor) {
 
 TEST_F(CudaTest, WeightsAreTheSameAsOnTheProcessor) {
   // Large enough for several pieces, with padding, in panels, and transposed.
-  bamba_rt_source sources[] = {
-      {"a.weight", 2, 0, {3001, 1500}}, {"b.weight", 2, 0, {3001, 1500}}, {"conv1d.weight", 3, 0, {501, 1, 3}}};
+  bamba_rt_source sources[] = {{"a.weight", 2, 0, 0, 0, {3001, 1500}},
+                               {"b.weight", 2, 0, 0, 0, {3001, 1500}},
+                               {"conv1d.weight", 3, 0, 0, 0, {501, 1, 3}}};
   bamba_rt_weight weights[] = {{"pair", BAMBA_RT_BF16, 8, BAMBA_RT_WEIGHT_INTERLEAVE, 2, 0, 8, 64, 0, 6002, 1500, 0},
                                {"rows", BAMBA_RT_F32, 0, 0, 1, 0, 1, 1, 0, 3001, 1500, 0},
                                {"conv", BAMBA_RT_F32, 0, BAMBA_RT_WEIGHT_TRANSPOSE, 1, 2, 1, 1, 0, 501, 3, 0}};

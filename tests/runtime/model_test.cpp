@@ -67,7 +67,7 @@ TEST(Model, RefusesDamagedTables) {
     expectFailure(openFailure(table), BAMBA_INTERNAL, parts);
   };
   expectFailure(failureOf([] { openModel({7, 0, nullptr, ""}, nullptr); }), BAMBA_INTERNAL,
-                {"expected version 2, found 7"});
+                {"expected version 3, found 7"});
   expectFailure(failureOf([] { openModel({BAMBA_RT_ABI_VERSION, 0, nullptr, ""}, nullptr); }), BAMBA_INTERNAL,
                 {"no model"});
   damaged([](auto &table) { table.vocab_size = 0; }, {"vocab_size"});
@@ -79,6 +79,14 @@ TEST(Model, RefusesDamagedTables) {
   damaged([](auto &table) { table.num_weights = 3; }, {"weight argument"});
   damaged([](auto &table) { table.num_states = 1; }, {"state argument"});
   damaged([](auto &table) { table.num_sources = 4; }, {"conv", "sources"});
+
+  bamba_rt_source sources[5];
+  for (auto [headDim, rotaryDim] : {std::pair(4u, 3u), std::pair(4u, 6u), std::pair(0u, 2u), std::pair(3u, 2u)}) {
+    std::copy_n(toyTable.sources, 5, sources);
+    sources[3].head_dim = headDim; // of norm.weight, 4 rows
+    sources[3].rotary_dim = rotaryDim;
+    damaged([&](auto &table) { table.sources = sources; }, {"norm.weight", "row order"});
+  }
 
   bamba_rt_weight weights[4];
   std::copy_n(toyTable.weights, 4, weights);

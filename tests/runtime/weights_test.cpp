@@ -16,13 +16,14 @@ namespace {
 /// How a weight stands in memory.
 struct Shape {
   uint32_t panel = 0, flags = 0, group = 1, align = 1;
+  uint32_t headDim = 0, rotaryDim = 0; ///< of every source
 };
 
 /// Packs sources of `rows` rows each in two pieces, and reads the result back element by element.
 class Packed {
 public:
   Packed(std::vector<uint64_t> sourceRows, uint64_t cols, Shape shape, bamba_rt_dtype dtype = BAMBA_RT_F32)
-      : sourceRows(std::move(sourceRows)) {
+      : shape(shape), sourceRows(std::move(sourceRows)) {
     uint64_t rows = 0;
     for (uint64_t r : this->sourceRows)
       rows += r;
@@ -46,7 +47,7 @@ public:
     std::vector<WeightSource> sources;
     const std::byte *data = values.data();
     for (uint64_t r : this->sourceRows) {
-      sources.push_back({data, dtype, Initializer(0, "", 1), r});
+      sources.push_back({data, dtype, Initializer(0, "", 1), r, shape.headDim, shape.rotaryDim});
       data += r * cols * elementSize;
     }
     uint64_t middle = rows / 3;
@@ -75,10 +76,23 @@ private:
   /// The row of the sources, one below the other, that row `r` of the weight comes from.
   uint64_t sourceRow(uint64_t r) const {
     if (!(weight.flags & BAMBA_RT_WEIGHT_INTERLEAVE))
-      return r;
-    return r % sourceRows.size() * sourceRows[0] + r / sourceRows.size();
+      return unpaired(r); // sources are whole heads
+    return r % sourceRows.size() * sourceRows[0] + unpaired(r / sourceRows.size());
   }
 
+  /// The row that goes to place `r`, found by trying where each row of the head goes.
+  uint64_t unpaired(uint64_t r) const {
+    if (!shape.rotaryDim)
+      return r;
+    uint64_t half = shape.rotaryDim / 2, head = r / shape.headDim * shape.headDim;
+    for (uint64_t d = 0; d < shape.headDim; ++d)
+      if (r - head == (d < half ? 2 * d : d < shape.rotaryDim ? 2 * (d - half) + 1 : d))
+        return head + d;
+    ADD_FAILURE() << "no row goes to place " << r;
+    return r;
+  }
+
+  Shape shape;
   std::vector<uint64_t> sourceRows;
   bamba_rt_weight weight;
   size_t elementSize = 0;
@@ -126,6 +140,39 @@ TEST(Weights, InterleavesRows) {
         Packed({37, 37}, cols, {panel, BAMBA_RT_WEIGHT_INTERLEAVE, group, align}, dtype).check();
         Packed({5, 5, 5}, cols, {panel, BAMBA_RT_WEIGHT_INTERLEAVE, group, align}, dtype).check();
       }
+}
+
+TEST(Weights, PutsRotaryPairsSideBySide) {
+  for (uint32_t flags : {0, 1, 2, 3})         // transposed, interleaved
+    for (uint64_t cols : {1u, 3u, 64u, 136u}) // a bias is a matrix of one column
+      for (auto [headDim, rotaryDim] : {std::pair(16u, 16u), std::pair(16u, 6u), std::pair(5u, 4u), std::pair(8u, 0u)})
+        for (bamba_rt_dtype dtype : {BAMBA_RT_F32, BAMBA_RT_BF16}) {
+          SCOPED_TRACE(testing::Message() << "flags " << flags << " cols " << cols << " head " << headDim << " rotary "
+                                          << rotaryDim << " type " << dtype);
+          std::vector<uint64_t> rows = flags & 2 ? std::vector<uint64_t>{3 * headDim, 3 * headDim}
+                                                 : std::vector<uint64_t>{4 * headDim, headDim, 2 * headDim};
+          Packed(rows, cols, {0, flags, 1, 1, headDim, rotaryDim}, dtype).check();
+          Packed(rows, cols, {4, flags, 1, 1, headDim, rotaryDim}, dtype).check();
+          Packed(rows, cols, {8, flags, 8, 64, headDim, rotaryDim}, dtype).check();
+        }
+}
+
+TEST(Weights, RandomRowsGoInOrderToo) {
+  constexpr uint64_t head = 8, cols = 3;
+  bamba_rt_weight weight = {};
+  weight.name = "w";
+  weight.panel_group = weight.panel_align = weight.num_sources = 1;
+  weight.rows = 2 * head;
+  weight.cols = cols;
+  weight.bytes = packedBytes(weight);
+  WeightSource source{nullptr, BAMBA_RT_F32, Initializer(3, "q_proj.weight", cols), weight.rows, head, 4};
+  std::vector<float> packed(weight.rows * cols);
+  packRows(weight, {&source, 1}, 0, weight.rows, reinterpret_cast<std::byte *>(packed.data()));
+  constexpr uint64_t order[] = {0, 2, 1, 3, 4, 5, 6, 7};
+  for (uint64_t i = 0; i < packed.size(); ++i) {
+    uint64_t row = i / cols;
+    EXPECT_EQ(packed[i], source.random((row / head * head + order[row % head]) * cols + i % cols)) << i;
+  }
 }
 
 TEST(Weights, PiecesAreWholePanels) {

@@ -64,7 +64,10 @@ TEST(Plan, LaysOutTheWeightsThatAreUsed) {
   EXPECT_EQ(head.cols, 8u);
   EXPECT_EQ(head.bytes, 32u * 8 * 2); // two panels, the last with two rows of zeros
   ASSERT_EQ(head.sources.size(), 2u);
+  EXPECT_EQ(head.sources[0].headDim, 5u);
+  EXPECT_EQ(head.sources[0].rotaryDim, 4u);
   EXPECT_EQ(head.sources[1].name, "head.1");
+  EXPECT_EQ(head.sources[1].rotaryDim, 0u);
 }
 
 TEST(Plan, DescribesStatesAndPages) {
@@ -160,6 +163,9 @@ static const BadModule kBadGlobals[] = {
     {"SourceColumns",
      "expected source \"head.1\" with 8 columns like those before it, found 4",
      {{"<\"head.1\", [20, 8]>", "<\"head.1\", [20, 4]>"}}},
+    {"HugeHeads",
+     "expected source \"head.1\" with heads of at most 4294967295 rows, found 4294967296",
+     {{"<\"head.1\", [20, 8]>", "<\"head.1\", [4294967296, 8], head_dim = 4294967296, rotary_dim = 2>"}}},
     {"SourceRows",
      "expected the weight 'head' of 32 rows and 8 columns, as its sources say, found 'tensor<30x8xbf16, "
      "#bamba.panel<16>>'",
@@ -336,5 +342,6 @@ TEST(Metadata, SaysWhatTheLibraryHolds) {
   EXPECT_EQ((*all.getArray("weights"))[2], llvm::cantFail(llvm::json::parse(R"(
       {"name": "head", "dtype": "bf16", "shape": [30, 8], "panel": 16, "panel_group": 1, "panel_align": 1,
        "interleaved": false, "bytes": 512,
-       "sources": [{"name": "head.0", "shape": [10, 8]}, {"name": "head.1", "shape": [20, 8]}]})")));
+       "sources": [{"name": "head.0", "shape": [10, 8], "head_dim": 5, "rotary_dim": 4},
+                    {"name": "head.1", "shape": [20, 8]}]})")));
 }

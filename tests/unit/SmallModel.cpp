@@ -23,7 +23,7 @@ module attributes {
       {bamba.sources = [#bamba.source<"conv.weight", [8, 1, 4]>], bamba.transpose}
   ml_program.global private @head(#ml_program.extern<tensor<30x8xbf16, #bamba.panel<16>>>)
       : tensor<30x8xbf16, #bamba.panel<16>>
-      {bamba.sources = [#bamba.source<"head.0", [10, 8]>, #bamba.source<"head.1", [20, 8]>]}
+      {bamba.sources = [#bamba.source<"head.0", [10, 8], head_dim = 5, rotary_dim = 4>, #bamba.source<"head.1", [20, 8]>]}
   ml_program.global private mutable @ssm(#ml_program.extern<tensor<?x2x4x8xf32>>) : tensor<?x2x4x8xf32>
       {bamba.state = #bamba.state<slot>}
   ml_program.global private mutable @keys(#ml_program.extern<tensor<?x1x16x8xf32>>) : tensor<?x1x16x8xf32>
