@@ -186,19 +186,8 @@ StringRef getPlainCollective(Operation *op) {
 
 } // namespace
 
-Operation *getMainOp(func::FuncOp kernel) {
-  Operation *last = nullptr;
-  for (Operation &op : kernel.getBody().front()) {
-    if (isa<LinearOp, SsmStepOp, SsmScanOp, AttentionOp, KvAppendOp>(op))
-      return &op;
-    if (isa<DestinationStyleOpInterface>(op))
-      last = &op;
-  }
-  return last;
-}
-
 CudaScheduleAttr chooseCudaSchedule(func::FuncOp kernel, TargetAttr target) {
-  return llvm::TypeSwitch<Operation *, CudaScheduleAttr>(getMainOp(kernel))
+  return llvm::TypeSwitch<Operation *, CudaScheduleAttr>(getMainOp(kernel.front()))
       .Case<LinearOp>([&](LinearOp op) { return scheduleLinear(op, target); })
       .Case<AttentionOp>([&](AttentionOp op) { return scheduleAttention(op, target); })
       .Case<SsmStepOp>([](SsmStepOp op) { return scheduleStep(op); })

@@ -11,10 +11,6 @@
 
 namespace bambac {
 
-/// The op of a kernel that decides how it is computed: a linear, a state space op, attention or the append to the cache
-/// where there is one, else the last.
-Operation *getMainOp(func::FuncOp kernel);
-
 /// Chooses the collective of a kernel and its fields from the shapes of its ops and the target's limits.
 CudaScheduleAttr chooseCudaSchedule(func::FuncOp kernel, TargetAttr target);
 

@@ -9,7 +9,7 @@ namespace bambac {
 
 namespace {
 
-/// A root and its fused producers, producers first.
+/// A root and the ops that share its kernel, in the order of the block.
 using Group = SmallVector<Operation *>;
 
 /// True where nothing from `store` to `last`, included, reads or writes the global that it writes.
@@ -27,9 +27,9 @@ bool canMoveBehind(ml_program::GlobalStoreOp store, Operation *last) {
   return true;
 }
 
-/// A state may come from a kernel as late as from `root`: it is read behind it, or stored in a global that can wait.
-bool canComeFrom(Operation *root, OpResult state) {
-  return llvm::all_of(state.getUsers(), [&](Operation *user) {
+/// A result may come from a kernel as late as from `root`: it is read behind it, or stored in a global that can wait.
+bool canComeFrom(Operation *root, OpResult result) {
+  return llvm::all_of(result.getUsers(), [&](Operation *user) {
     if (user->getBlock() != root->getBlock())
       return false;
     if (root->isBeforeInBlock(user))
@@ -39,21 +39,55 @@ bool canComeFrom(Operation *root, OpResult state) {
   });
 }
 
-/// Every reader of the producer's fresh results is in the group and fuses with it; its states may leave the kernel.
-bool joins(Operation *producer, const SetVector<Operation *> &group, TargetAttr target) {
-  Operation *root = group.front();
-  if (producer->getBlock() != root->getBlock() || !isCompute(producer) || isa<DispatchOp>(producer))
-    return false;
+/// A producer on trial for the kernel of a group, and what must come with it.
+class Joining {
+public:
+  Joining(Operation *producer, const SetVector<Operation *> &group, TargetAttr target)
+      : group(group), root(group.front()), target(target) {
+    joining.insert(producer);
+  }
+
+  /// Every result is read inside, by ops with which the producer fuses, or leaves the kernel.
+  bool succeeds() {
+    for (unsigned next = 0; next < joining.size(); ++next)
+      for (OpResult result : joining[next]->getResults())
+        if (isStateResult(result) ? !canComeFrom(root, result) : !isReadInsideOrLeaves(result))
+          return false;
+    return true;
+  }
+  ArrayRef<Operation *> getOps() const { return joining.getArrayRef(); }
+
+private:
+  bool isReadInsideOrLeaves(OpResult result) {
+    bool comesBeside = result.getOwner() != joining.front();
+    return llvm::all_of(getUsesThroughSlices(result), [&](OpOperand *use) {
+      Operation *reader = use->getOwner();
+      if (reader->getBlock() != root->getBlock())
+        return false;
+      if (root->isBeforeInBlock(reader))
+        return comesBeside || mayLeave(result, group.getArrayRef());
+      if (!fuses(result.getOwner(), *use, target))
+        return false;
+      // A reader of other columns than those that the group reads moves into the kernel too.
+      return group.contains(reader) || joining.contains(reader) || (isBeside(*use) && joining.insert(reader));
+    });
+  }
+
+  const SetVector<Operation *> &group;
+  Operation *root;
+  TargetAttr target;
+  SetVector<Operation *> joining;
+};
+
+/// `producer` and what comes with it into the group; empty where it stays outside.
+Group getJoining(Operation *producer, const SetVector<Operation *> &group, TargetAttr target) {
+  if (producer->getBlock() != group.front()->getBlock() || !isCompute(producer) || isa<DispatchOp>(producer))
+    return {};
   // Where rows are interleaved, a kernel has one product: its epilogue sees the sums of one.
   if (isa<LinearOp>(producer) && target.allows(Fusion::Interleave) && llvm::any_of(group, llvm::IsaPred<LinearOp>))
-    return false;
-  return llvm::all_of(producer->getResults(), [&](OpResult result) {
-    if (isStateResult(result))
-      return canComeFrom(root, result);
-    return llvm::all_of(getUsesThroughSlices(result), [&](OpOperand *use) {
-      return group.contains(use->getOwner()) && fuses(producer, *use, target);
-    });
-  });
+    return {};
+  Joining joining(producer, group, target);
+  return joining.succeeds() ? Group(joining.getOps()) : Group();
 }
 
 Group growGroup(Operation *root, TargetAttr target) {
@@ -61,8 +95,8 @@ Group growGroup(Operation *root, TargetAttr target) {
   group.insert(root);
   for (unsigned next = 0; next < group.size(); ++next)
     for (Value input : cast<DestinationStyleOpInterface>(group[next]).getDpsInputs())
-      if (Operation *producer = getProducer(input); producer && joins(producer, group, target))
-        group.insert(producer);
+      if (Operation *producer = getProducer(input); producer && !group.contains(producer))
+        group.insert_range(getJoining(producer, group, target));
   Group ordered(group.begin(), group.end());
   llvm::sort(ordered, [](Operation *left, Operation *right) { return left->isBeforeInBlock(right); });
   return ordered;
@@ -74,7 +108,8 @@ public:
   explicit DispatchBuilder(ArrayRef<Operation *> group) : group(group), root(group.back()) {
     llvm::append_range(outputs, root->getResults());
     for (Operation *op : group.drop_back())
-      llvm::copy_if(op->getResults(), std::back_inserter(outputs), isStateResult);
+      llvm::copy_if(op->getResults(), std::back_inserter(outputs),
+                    [&](OpResult result) { return isStateResult(result) || isReadOutside(result); });
   }
 
   void build() {
@@ -92,6 +127,11 @@ public:
   }
 
 private:
+  bool isReadOutside(OpResult result) const {
+    return llvm::any_of(getUsesThroughSlices(result),
+                        [&](OpOperand *use) { return !llvm::is_contained(group, use->getOwner()); });
+  }
+
   bool isInside(Value value) const { return llvm::is_contained(group, value.getDefiningOp()); }
 
   static OpOperand *getInit(OpResult output) {
@@ -179,7 +219,7 @@ private:
   ArrayRef<Operation *> group;
   Operation *root;
   SetVector<Value> inputs;
-  /// Results of the dispatch: those of the root, then the states of the others.
+  /// Results of the dispatch: those of the root, then of the others the states and what is read outside.
   SmallVector<OpResult> outputs;
 };
 

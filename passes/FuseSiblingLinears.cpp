@@ -1,18 +1,13 @@
 // Merges linears with the same input: see FuseSiblingLinears in Passes.td.
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "passes/Passes.h"
+#include "passes/WeightGlobals.h"
 
 namespace bambac {
 #define GEN_PASS_DEF_FUSESIBLINGLINEARS
 #include "passes/Passes.h.inc"
 
 namespace {
-
-/// The global that a weight operand is loaded from, or null.
-ml_program::GlobalOp getGlobal(Value value, SymbolTable &symbols) {
-  auto load = value ? value.getDefiningOp<ml_program::GlobalLoadConstOp>() : nullptr;
-  return load ? symbols.lookup<ml_program::GlobalOp>(load.getGlobal().getLeafReference()) : nullptr;
-}
 
 /// The op that alone reads the result of `linear`, or null.
 Operation *getOnlyUser(LinearOp linear) {
@@ -21,11 +16,12 @@ Operation *getOnlyUser(LinearOp linear) {
 
 /// Two linears can be one: same input, block and types, and weights whose rows can be stacked.
 bool areSiblings(LinearOp first, LinearOp second, SymbolTable &symbols) {
-  auto firstWeight = getGlobal(first.getWeight(), symbols), secondWeight = getGlobal(second.getWeight(), symbols);
+  auto firstWeight = getWeightGlobal(first.getWeight(), symbols),
+       secondWeight = getWeightGlobal(second.getWeight(), symbols);
   if (first.getInput() != second.getInput() || first->getBlock() != second->getBlock() || !firstWeight ||
       !secondWeight || bool(first.getBias()) != bool(second.getBias()))
     return false;
-  if (first.getBias() && (!getGlobal(first.getBias(), symbols) || !getGlobal(second.getBias(), symbols)))
+  if (first.getBias() && (!getWeightGlobal(first.getBias(), symbols) || !getWeightGlobal(second.getBias(), symbols)))
     return false;
   return first.getAcc() == second.getAcc() &&
          first.getWeight().getType().getElementType() == second.getWeight().getType().getElementType() &&
@@ -49,7 +45,7 @@ SmallVector<LinearOp> getGateAndValue(ArrayRef<LinearOp> linears, SymbolTable &s
   // Rows of sources take turns, so each weight must be one source.
   bool single = llvm::all_of(ordered, [&](LinearOp linear) {
     return linear && llvm::is_contained(linears, linear) &&
-           getGlobal(linear.getWeight(), symbols)->getAttrOfType<ArrayAttr>(attr::kSources).size() == 1;
+           getWeightGlobal(linear.getWeight(), symbols)->getAttrOfType<ArrayAttr>(attr::kSources).size() == 1;
   });
   return single ? ordered : SmallVector<LinearOp>();
 }
@@ -62,9 +58,9 @@ ml_program::GlobalOp joinGlobals(ArrayRef<Value> values, RowOrder order, SymbolT
   std::string name;
   SmallVector<Attribute> sources;
   SmallVector<int64_t> shape;
-  ml_program::GlobalOp first = getGlobal(values.front(), symbols);
+  ml_program::GlobalOp first = getWeightGlobal(values.front(), symbols);
   for (Value value : values) {
-    ml_program::GlobalOp global = getGlobal(value, symbols);
+    ml_program::GlobalOp global = getWeightGlobal(value, symbols);
     StringRef part = global.getSymName();
     // layers.2.q_proj, layers.2.k_proj -> layers.2.q_proj+k_proj, or with a bar where they take turns
     if (!name.empty())

@@ -7,8 +7,8 @@ namespace bambac {
 
 /// Rows of one tensor core instruction: with more, blocks multiply for longer than they wait for weights.
 static constexpr int64_t kMaxPrologueRows = 16;
-/// Elements that each block of a linear may normalize again for itself, while its first weights are on their way; beyond
-/// that the norm's own kernel costs less (measured in codegen/cuda/NOTEBOOK.md).
+/// Elements that each block of a linear may normalize again for itself, while its first weights are on their way;
+/// beyond that the norm's own kernel costs less (measured in codegen/cuda/NOTEBOOK.md).
 static constexpr int64_t kMaxPrologueElements = 16384;
 
 bool isCompute(Operation *op) {
@@ -68,10 +68,39 @@ static bool fusesIntoLinear(Operation *norm, TargetAttr target) {
          result.getNumElements() <= kMaxPrologueElements;
 }
 
+/// Whole heads of a projection, as neighbouring columns. Pairs of dimensions are neighbours, so that one call of an
+/// epilogue has both of a pair.
+static bool isHeads(OpOperand &use, int64_t headDim) {
+  auto slice = use.get().getDefiningOp<tensor::ExtractSliceOp>();
+  return slice && slice.getSource().getDefiningOp<LinearOp>() && headDim % 2 == 0 &&
+         !ShapedType::isDynamicShape(slice.getStaticOffsets()) && slice.getStaticStrides()[1] == 1 &&
+         slice.getStaticOffsets()[1] % headDim == 0;
+}
+
+/// A rotation, and the append to the cache behind it, follow the projection.
+static bool fusesIntoProjection(OpOperand &use, TargetAttr target) {
+  if (!target.allows(Fusion::Rope))
+    return false;
+  if (auto rope = dyn_cast<RopeOp>(use.getOwner()))
+    return rope.getInterleaved() && isHeads(use, rope.getHeadDim());
+  auto append = dyn_cast<KvAppendOp>(use.getOwner());
+  return append && use == append.getVMutable() && isHeads(use, append.getKCache().getType().getShape().back());
+}
+
+bool isBeside(OpOperand &use) { return isa<RopeOp, KvAppendOp>(use.getOwner()); }
+
+bool mayLeave(OpResult result, ArrayRef<Operation *> group) {
+  return isa<LinearOp>(result.getOwner()) && llvm::any_of(group, [&](Operation *op) {
+           return isa<ArgmaxOp>(op) && llvm::is_contained(op->getOperands(), Value(result));
+         });
+}
+
 bool fuses(Operation *producer, OpOperand &use, TargetAttr target) {
   Operation *consumer = use.getOwner();
   if (auto linear = dyn_cast<LinearOp>(producer))
-    return isElementwise(consumer) && fusesIntoElementwise(linear, use, target);
+    return (isElementwise(consumer) && fusesIntoElementwise(linear, use, target)) ||
+           (isa<ArgmaxOp>(consumer) && use.get() == linear.getResult() && target.allows(Fusion::Argmax)) ||
+           fusesIntoProjection(use, target);
   if (isa<CausalConv1dOp>(producer))
     return isa<SsmStepOp>(consumer) && target.allows(Fusion::Conv) && cast<CausalConv1dOp>(producer).getPositions();
   if (use.get().getDefiningOp() != producer)
@@ -82,11 +111,9 @@ bool fuses(Operation *producer, OpOperand &use, TargetAttr target) {
     auto swiglu = dyn_cast<SwigluOp>(consumer);
     return swiglu && use == swiglu.getUpMutable() && target.allows(Fusion::Gate);
   }
-  if (isa<RopeOp>(producer)) {
-    auto attention = dyn_cast<AttentionOp>(consumer);
+  if (auto rope = dyn_cast<RopeOp>(producer)) {
     auto append = dyn_cast<KvAppendOp>(consumer);
-    bool rotates = (attention && use == attention.getQueryMutable()) || (append && use == append.getKMutable());
-    return rotates && target.allows(Fusion::Rope);
+    return append && use == append.getKMutable() && rope.getInterleaved() && target.allows(Fusion::Rope);
   }
   return false;
 }

@@ -18,6 +18,14 @@ SmallVector<OpOperand *> getUsesThroughSlices(Value value);
 /// True for a result that is computed into a state instead of fresh memory. It outlives the kernel.
 bool isStateResult(OpResult result);
 
+/// Whether the op that reads `use` may move into the producer's kernel for the sake of another reader there: it takes
+/// columns of its own of the result of a linear.
+bool isBeside(OpOperand &use);
+
+/// Whether `result` may be read behind the kernel too in which ops of `group` read it: a linear's largest result is
+/// found while the result itself is written.
+bool mayLeave(OpResult result, ArrayRef<Operation *> group);
+
 /// Whether `producer` pays inside the kernel of the op that reads it, whole or sliced, as the operand `use`.
 bool fuses(Operation *producer, OpOperand &use, TargetAttr target);
 

@@ -14,6 +14,20 @@ def DecomposeGatedNorms : Pass<"bamba-decompose-gated-norms", "mlir::func::FuncO
   let dependentDialects = ["mlir::tensor::TensorDialect", "bambac::BambaDialect"];
 }
 
+def InterleaveRotaryPairs : Pass<"bamba-interleave-rotary-pairs", "mlir::ModuleOp"> {
+  let summary = "Make the two dimensions of each rotary pair neighbours";
+  let description = [{
+    A checkpoint's projections have the dimensions that a rotation turns together half of `rotary_dim` apart: far apart
+    in the tile of a product. The rows of the weights, and of the biases, in front of a `bamba.rope` are put in the order
+    0, r/2, 1, r/2 + 1, ... (`head_dim` and `rotary_dim` of `#bamba.source`), and the rotation becomes `interleaved`, so
+    that it can join the projection. Scores are sums over all dimensions of a head, so attention does not see the order
+    as long as queries and keys share it: all rotations of a module change, or none. Only where the target lists the
+    fusion `rope`.
+  }];
+  let dependentDialects = ["bambac::BambaDialect"];
+  let statistics = [Statistic<"numInterleaved", "interleaved", "rotations of neighbouring dimensions">];
+}
+
 def FuseSiblingLinears : Pass<"bamba-fuse-sibling-linears", "mlir::ModuleOp"> {
   let summary = "Merge linears that read the same input into one";
   let description = [{
@@ -40,11 +54,13 @@ def FormDispatches : Pass<"bamba-form-dispatches", "mlir::func::FuncOp"> {
     - `norm_prologue`: a norm into the linear that alone reads it, for a few short rows only: each block repeats the norm;
     - `gate`: a state space op into the SwiGLU that gates it;
     - `conv`: a convolution whose state is a ring into the state space step that alone reads its result, slice by slice;
-    - `rope`: a rotation into the attention whose query, or the append whose keys it rotates.
+    - `rope`: a projection into the rotations of interleaved heads and the append to the cache that read its columns: the
+      rotated queries leave beside the new states of the cache;
+    - `argmax`: a linear into the argmax of its result, which leaves as well.
 
     Slices of inputs move into the dispatch, so that what stays outside are whole buffers. A fused producer may have a
-    state as a second result: the dispatch then yields it behind the results of its last op, and the store of the state
-    moves behind the dispatch.
+    state as a second result, or one that is read behind the kernel too: the dispatch then yields it behind the results of
+    its last op, and the store of the state moves behind the dispatch.
   }];
   let dependentDialects = ["bambac::BambaDialect"];
   let statistics = [Statistic<"numDispatches", "dispatches", "dispatches formed">,

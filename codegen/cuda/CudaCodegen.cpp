@@ -9,24 +9,6 @@
 
 namespace bambac::codegen {
 
-/// How much of a kernel an op stands for: the op with the highest rank gives it its collective, the others come before
-/// or behind it.
-static unsigned rankOf(Operation *op) {
-  return llvm::TypeSwitch<Operation *, unsigned>(op)
-      .Case<LinearOp, SsmStepOp, SsmScanOp, AttentionOp, KvAppendOp>([](Operation *) { return 3; })
-      .Case<CausalConv1dOp, RmsNormOp, EmbeddingOp, LastTokenOp, ArgmaxOp>([](Operation *) { return 2; })
-      .Case<DestinationStyleOpInterface>([](Operation *) { return 1; })
-      .Default([](Operation *) { return 0; });
-}
-
-static Operation *findMain(func::FuncOp kernel) {
-  Operation *main = nullptr;
-  for (Operation &op : kernel.getBody().front())
-    if (unsigned rank = rankOf(&op); rank > 0 && (!main || rank >= rankOf(main)))
-      main = &op;
-  return main;
-}
-
 static FailureOr<std::string> emitKernel(KernelWriter &writer, Operation *main) {
   return llvm::TypeSwitch<Operation *, FailureOr<std::string>>(main)
       .Case<LinearOp>([&](auto op) { return emitLinear(writer, op); })
@@ -55,7 +37,7 @@ FailureOr<std::vector<CudaSource>> emitCudaKernels(ModuleOp scheduled) {
     if (!schedule)
       return kernel.emitError() << "expected a #bamba.cuda_schedule as '" << attr::kSchedule << "' of the kernel";
     KernelWriter writer(kernel, target, schedule);
-    FailureOr<std::string> text = emitKernel(writer, findMain(kernel));
+    FailureOr<std::string> text = emitKernel(writer, getMainOp(kernel.front()));
     if (failed(text))
       return failure();
     sources.push_back({kernel.getSymName().str(), std::move(*text), kernel.getLoc(), writer.getParams().vec()});

@@ -9,7 +9,7 @@ namespace bambac {
 Value EntryBuilder::buildAttention(Value input) {
   auto rotate = [&](Value vectors) -> Value {
     int64_t width = cast<RankedTensorType>(vectors.getType()).getDimSize(1);
-    return RopeOp::create(builder, loc, vectors, inputs.positions, emptyLike(vectors, width),
+    return RopeOp::create(builder, loc, vectors, inputs.positions, activations(vectors, width),
                           builder.getI64IntegerAttr(config.headDim), builder.getI64IntegerAttr(config.rotaryDim),
                           builder.getF64FloatAttr(config.ropeTheta))
         .getResult();

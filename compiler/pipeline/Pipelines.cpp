@@ -13,6 +13,8 @@ void buildFusionPipeline(OpPassManager &pm) {
   pm.addNestedPass<func::FuncOp>(createCanonicalizerPass());
   // A gate and a norm that are still one op could join no other kernel.
   pm.addNestedPass<func::FuncOp>(createDecomposeGatedNorms());
+  // While each projection still has a weight of its own.
+  pm.addPass(createInterleaveRotaryPairs());
   // Siblings first: once a linear is inside a dispatch, its neighbours no longer see it.
   pm.addPass(createFuseSiblingLinears());
   pm.addNestedPass<func::FuncOp>(createFormDispatches());

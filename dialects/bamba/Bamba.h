@@ -57,6 +57,11 @@ inline constexpr StringLiteral kWorkgroups = "bamba.workgroups";
 inline constexpr StringLiteral kScratchBytes = "bamba.scratch_bytes";
 } // namespace attr
 
+/// The op that decides how a kernel with this body is computed: a linear, a state space op, attention or the append to
+/// the cache where there is one; else the last that is more than element-wise; else the last. The others come before or
+/// behind it. Null where the body computes nothing.
+Operation *getMainOp(Block &body);
+
 } // namespace bambac
 
 #endif // BAMBAC_DIALECTS_BAMBA_BAMBA_H

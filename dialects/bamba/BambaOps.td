@@ -102,8 +102,11 @@ def Bamba_RopeOp : Bamba_TiledOp<"rope", [Bamba_ResultLike<"init", "result">]> {
     `result[j + rotary_dim/2] = x[j + rotary_dim/2] cos(angle) + x[j] sin(angle)`; the dimensions from `rotary_dim` on
     pass through. A padding row (position -1) is computed like any other and never read.
 
+    With `interleaved`, the two dimensions of a pair are neighbours, `2j` and `2j + 1`, instead of half-split, `j` and
+    `j + rotary_dim/2`: a kernel then has both in one place. Queries and keys must agree.
+
     Shapes: input and result `[R, heads * head_dim]`, positions `[R]`. Source: Su et al., "RoFormer", with half-split
-    pairing as in GPT-NeoX.
+    pairing as in GPT-NeoX, or interleaved as in GPT-J.
 
     Example:
     ```mlir
@@ -112,12 +115,12 @@ def Bamba_RopeOp : Bamba_TiledOp<"rope", [Bamba_ResultLike<"init", "result">]> {
     ```
   }];
   let arguments = (ins Bamba_Activation:$input, Bamba_Indices:$positions, Bamba_Activation:$init, I64Attr:$head_dim,
-      I64Attr:$rotary_dim, F64Attr:$theta);
+      I64Attr:$rotary_dim, F64Attr:$theta, UnitAttr:$interleaved);
   let results = (outs Bamba_Activation:$result);
   let assemblyFormat = [{
     `ins` `(` $input `,` $positions `:` type($input) `,` type($positions) `)` `outs` `(` $init `:` type($init) `)`
     `head_dim` `(` custom<Int>($head_dim) `)` `rotary_dim` `(` custom<Int>($rotary_dim) `)`
-    `theta` `(` custom<Float>($theta) `)` attr-dict
+    `theta` `(` custom<Float>($theta) `)` (`interleaved` $interleaved^)? attr-dict
   }];
   let hasFolder = 1;
 }

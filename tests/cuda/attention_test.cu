@@ -17,8 +17,7 @@ namespace {
 /// Bamba-9B's heads; the cases below change what they are about.
 struct Base {
   static constexpr int kSequences = 1, kTokens = 1, kHeads = 32, kKvHeads = 8, kHeadDim = 128, kPageTokens = 64;
-  static constexpr int kMaxPages = 32, kRotaryDim = 0;
-  static constexpr float kTheta = 10000.0f;
+  static constexpr int kMaxPages = 32;
   static constexpr bool kAligned = true;
   static constexpr int kOffset = 0; ///< of the queries in a row
   static constexpr int kMultiprocessors = 132, kMinBlocks = 2;
@@ -124,19 +123,12 @@ private:
   }
 };
 
-/// Query `head` of row `row`, rotated.
+/// Query `head` of row `row`.
 template <class Shape> std::vector<double> queryOf(const Inputs<Shape> &inputs, int row, int head) {
   const bf16 *from = &inputs.query[size_t(row) * Shape::kStride + Shape::kOffset + head * Shape::kHeadDim];
   std::vector<double> query(Shape::kHeadDim);
   for (int d = 0; d < Shape::kHeadDim; ++d)
     query[d] = harness::toDouble(from[d]);
-  constexpr int kHalf = Shape::kRotaryDim / 2;
-  for (int pair = 0; pair < kHalf; ++pair) {
-    double angle = inputs.positions[row] * std::pow(double(Shape::kTheta), -double(pair) / maxOf(kHalf, 1));
-    double first = query[pair], second = query[pair + kHalf];
-    query[pair] = first * std::cos(angle) - second * std::sin(angle);
-    query[pair + kHalf] = second * std::cos(angle) + first * std::sin(angle);
-  }
   return query;
 }
 
@@ -219,17 +211,17 @@ struct DecodeOnce : Base {
   static constexpr int kSplits = 33;
 };
 struct DecodeWhole : Base {
-  static constexpr int kSequences = 33, kHeads = 4, kKvHeads = 4, kHeadDim = 64, kSplits = 1, kRotaryDim = 32;
+  static constexpr int kSequences = 33, kHeads = 4, kKvHeads = 4, kHeadDim = 64, kSplits = 1;
 };
 struct DecodePairs : Base {
-  static constexpr int kSequences = 3, kHeads = 6, kKvHeads = 3, kHeadDim = 16, kPageTokens = 16, kRotaryDim = 8;
+  static constexpr int kSequences = 3, kHeads = 6, kKvHeads = 3, kHeadDim = 16, kPageTokens = 16;
 };
 struct Decode32 : Base {
-  static constexpr int kSequences = 3, kHeads = 4, kKvHeads = 2, kHeadDim = 32, kRotaryDim = 16, kOffset = 3;
+  static constexpr int kSequences = 3, kHeads = 4, kKvHeads = 2, kHeadDim = 32, kOffset = 3;
   static constexpr bool kAligned = false;
 };
 struct Decode36 : Base {
-  static constexpr int kSequences = 3, kHeads = 10, kKvHeads = 2, kHeadDim = 36, kRotaryDim = 18;
+  static constexpr int kSequences = 3, kHeads = 10, kKvHeads = 2, kHeadDim = 36;
 };
 struct DecodeWide : Base {
   static constexpr int kSequences = 2, kHeads = 32, kKvHeads = 2, kHeadDim = 128, kWarps = 2, kStages = 2;
@@ -239,7 +231,7 @@ struct Prefill128 : Base {
   static constexpr int kTokens = 96;
 };
 struct Prefill64 : Base {
-  static constexpr int kSequences = 2, kTokens = 80, kHeads = 2, kKvHeads = 2, kHeadDim = 64, kRotaryDim = 32;
+  static constexpr int kSequences = 2, kTokens = 80, kHeads = 2, kKvHeads = 2, kHeadDim = 64;
   static constexpr int kTileQueries = 64;
 };
 struct Prefill32 : Base {
@@ -247,7 +239,7 @@ struct Prefill32 : Base {
   static constexpr bool kAligned = false;
 };
 struct Prefill36 : Base {
-  static constexpr int kTokens = 70, kHeads = 10, kKvHeads = 2, kHeadDim = 36, kRotaryDim = 18, kTileKeys = 32;
+  static constexpr int kTokens = 70, kHeads = 10, kKvHeads = 2, kHeadDim = 36, kTileKeys = 32;
 };
 
 /// A sequence's result may not depend on the lengths of the others, nor on its place in the batch.

@@ -113,7 +113,7 @@ module attributes {bamba.target = #bamba.target<cuda, arch = "sm_90a", features 
 // -----
 
 #cuda = #bamba.target<cuda, arch = "sm_90a", features = "", vector_bits = 128, vector_registers = 255,
-                      cache_bytes = 232448, fusions = [interleave, epilogue, norm_prologue, gate, conv, rope]>
+                      cache_bytes = 232448, fusions = [interleave, epilogue, norm_prologue, gate, conv]>
 
 module attributes {bamba.target = #cuda} {
   ml_program.global private mutable @conv(#ml_program.extern<tensor<?x4x24xf32>>) : tensor<?x4x24xf32> {bamba.state = #bamba.state<slot>}
@@ -261,30 +261,5 @@ module attributes {bamba.target = #cuda} {
     %1 = bamba.linear ins(%x, %w : tensor<4x32xbf16>, tensor<32x32xbf16>) outs(%e : tensor<4x32xf32>) acc(f32)
     %2 = linalg.add ins(%0, %1 : tensor<4x32xf32>, tensor<4x32xf32>) outs(%e : tensor<4x32xf32>) -> tensor<4x32xf32>
     return %2 : tensor<4x32xf32>
-  }
-
-  // Keys are rotated on their way to the cache, queries on their way into attention.
-  // CHECK-LABEL: func.func @attention
-  // CHECK: %[[C:.*]]:2 = bamba.dispatch ins(%arg0, %arg1, %arg2 : {{.*}}) outs(%arg3, %arg4 :
-  // CHECK:   bamba.rope
-  // CHECK:   bamba.kv_append
-  // CHECK: bamba.dispatch ins(%arg0, %arg1, %[[C]]#0, %[[C]]#1, %arg2 :
-  // CHECK:   bamba.rope
-  // CHECK:   bamba.attention
-  // CHECK-NOT: bamba.dispatch
-  // CHECK: return
-  func.func @attention(%qkv: tensor<2x32xbf16>, %p: tensor<2xi32>, %pages: tensor<2x4xi32>, %k0: tensor<?x1x16x8xbf16>, %v0: tensor<?x1x16x8xbf16>)
-      -> (tensor<2x16xbf16>, tensor<?x1x16x8xbf16>, tensor<?x1x16x8xbf16>)
-      attributes {bamba.entry = #bamba.entry<decode, batch = 2, chunk = 1>} {
-    %q = tensor.extract_slice %qkv[0, 0] [2, 16] [1, 1] : tensor<2x32xbf16> to tensor<2x16xbf16>
-    %k = tensor.extract_slice %qkv[0, 16] [2, 8] [1, 1] : tensor<2x32xbf16> to tensor<2x8xbf16>
-    %v = tensor.extract_slice %qkv[0, 24] [2, 8] [1, 1] : tensor<2x32xbf16> to tensor<2x8xbf16>
-    %eq = tensor.empty() : tensor<2x16xbf16>
-    %ek = tensor.empty() : tensor<2x8xbf16>
-    %rq = bamba.rope ins(%q, %p : tensor<2x16xbf16>, tensor<2xi32>) outs(%eq : tensor<2x16xbf16>) head_dim(8) rotary_dim(4) theta(10000.0)
-    %rk = bamba.rope ins(%k, %p : tensor<2x8xbf16>, tensor<2xi32>) outs(%ek : tensor<2x8xbf16>) head_dim(8) rotary_dim(4) theta(10000.0)
-    %k1, %v1 = bamba.kv_append ins(%rk, %v, %p, %pages : tensor<2x8xbf16>, tensor<2x8xbf16>, tensor<2xi32>, tensor<2x4xi32>) outs(%k0, %v0 : tensor<?x1x16x8xbf16>, tensor<?x1x16x8xbf16>)
-    %o = bamba.attention ins(%rq, %k1, %v1, %p, %pages : tensor<2x16xbf16>, tensor<?x1x16x8xbf16>, tensor<?x1x16x8xbf16>, tensor<2xi32>, tensor<2x4xi32>) outs(%eq : tensor<2x16xbf16>) scale(0.5) acc(f32)
-    return %o, %k1, %v1 : tensor<2x16xbf16>, tensor<?x1x16x8xbf16>, tensor<?x1x16x8xbf16>
   }
 }

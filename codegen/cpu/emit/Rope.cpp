@@ -80,6 +80,9 @@ private:
 } // namespace
 
 LogicalResult emitOp(Emitter &emitter, RopeOp op, RopeOp::Adaptor buffers) {
+  // The fusion that asks for neighbouring pairs is none of a CPU's.
+  if (op.getInterleaved())
+    return op.emitOpError() << "expected half-split pairs on a CPU, found interleaved ones";
   RopeEmitter(emitter, op, buffers).emit();
   return success();
 }

@@ -2,7 +2,6 @@
 // and one warp's FlashAttention-2 recurrence on mma.sync.
 #pragma once
 #include "common/mma.cuh"
-#include "common/rope.cuh"
 
 namespace bambac {
 
@@ -70,15 +69,15 @@ struct QuerySource {
   int row, head, position;
 };
 
-/// The widest loads that the layout of the queries and the rotation allow.
+/// The widest loads that the layout of the queries allows.
 template <class Shape, class Query> __host__ __device__ constexpr int queryVector() {
-  int vector = Shape::kAligned ? ropeVector<Shape>(8) : 1;
-  while (Query::kStride % vector)
+  int vector = Shape::kAligned ? 8 : 1;
+  while (Shape::kHeadDim % vector || Query::kStride % vector)
     vector /= 2;
   return vector;
 }
 
-/// Writes the tile of `Rows` queries, rotated to their positions, as rows at `to`. `sourceOf(row)` names each row's
+/// Writes the tile of `Rows` queries as rows at `to`. `sourceOf(row)` names each row's
 /// source. All of `Threads` threads take part.
 template <class Shape, int Rows, int Threads, class Query, class SourceOf>
 __device__ __forceinline__ void stageQueries(bf16 *to, const Query &query, SourceOf sourceOf, int thread) {
@@ -89,7 +88,7 @@ __device__ __forceinline__ void stageQueries(bf16 *to, const Query &query, Sourc
     QuerySource source = sourceOf(row);
     float vector[kVector] = {};
     if (source.position >= 0 && dim < Shape::kHeadDim)
-      loadRotated<Shape>(query[source.row] + source.head * Shape::kHeadDim, dim, source.position, vector);
+      loadVector(query[source.row] + source.head * Shape::kHeadDim + dim, vector);
     storeVector(to + row * Layout::kStride + dim, vector);
   }
 }

@@ -1,15 +1,12 @@
-// Rotary position embedding: the angles, the rotation of a pair, and vectors of a head read rotated.
+// Rotary position embedding: the angles, the rotation of a pair, and vectors of a head rotated.
 #pragma once
 #include "common/types.cuh"
 
 namespace bambac {
 
-/// What the functions below take as `Rope`. Pairs are half-split: dimension j < kRotaryDim / 2 of a head with dimension
-/// j + kRotaryDim / 2; the dimensions from kRotaryDim on pass through. kRotaryDim = 0: nothing is rotated.
-struct NoRope {
-  static constexpr int kHeadDim = 0, kRotaryDim = 0;
-  static constexpr float kTheta = 1.0f;
-};
+// What the functions below take as `Rope`: kHeadDim, kRotaryDim and kTheta. Pairs are half-split, dimension
+// j < kRotaryDim / 2 of a head with dimension j + kRotaryDim / 2, or interleaved, 2 j with 2 j + 1; the dimensions from
+// kRotaryDim on pass through.
 
 /// log2 of a positive number, for constants: its binary digits by repeated squaring.
 __host__ __device__ constexpr double constantLog2(double value) {
@@ -49,29 +46,39 @@ __device__ __forceinline__ Rotation ropeRotation(int position, float inverseFreq
   return {__cosf(reduced), __sinf(reduced)};
 }
 
-/// Turns a pair: `first` is dimension j, `second` dimension j + kRotaryDim / 2.
+/// Turns a pair: `first` is its dimension j or 2 j.
 __device__ __forceinline__ void rotate(Rotation rotation, float &first, float &second) {
   float turned = first * rotation.cosine - second * rotation.sine;
   second = second * rotation.cosine + first * rotation.sine;
   first = turned;
 }
 
-/// The widest vector of at most `limit` elements (a power of two) that lies in one half of the rotary dimensions, or
-/// behind them, wherever it starts in a head.
+/// Turns the V dimensions from `dim` of an interleaved head; V and `dim` are even.
+template <class Rope, int V> __device__ __forceinline__ void rotatePairs(float (&values)[V], int dim, int position) {
+  static_assert(V % 2 == 0 && Rope::kRotaryDim % 2 == 0, "whole pairs");
+  if constexpr (Rope::kRotaryDim > 0)
+#pragma unroll
+    for (int i = 0; i < V; i += 2)
+      if (dim + i < Rope::kRotaryDim)
+        rotate(ropeRotation(position, ropeInverseFrequency<Rope>((dim + i) / 2)), values[i], values[i + 1]);
+}
+
+/// The widest vector of at most `limit` elements (a power of two) that lies in one half of a half-split head's rotary
+/// dimensions, or behind them, wherever it starts in a head.
 template <class Rope> __host__ __device__ constexpr int ropeVector(int limit) {
   while (limit > 1 && (Rope::kHeadDim % limit || (Rope::kRotaryDim / 2) % limit))
     limit /= 2;
   return limit;
 }
 
-/// Dimensions `dim` to `dim + V - 1` of the head at `head` as f32, rotated to `position`. V divides `dim` and is at
-/// most ropeVector<Rope>(V); the head is aligned as loadVector<V> needs it.
+/// Dimensions `dim` to `dim + V - 1` of the half-split head at `head` as f32, rotated to `position`. V divides `dim`
+/// and is at most ropeVector<Rope>(V); the head is aligned as loadVector<V> needs it.
 template <class Rope, int V, class T>
 __device__ __forceinline__ void loadRotated(const T *head, int dim, int position, float (&to)[V]) {
   constexpr int kHalf = Rope::kRotaryDim / 2;
+  static_assert(kHalf % V == 0, "a vector crosses from one half of the rotary dimensions to the other");
   loadVector(head + dim, to);
   if constexpr (kHalf > 0) {
-    static_assert(kHalf % V == 0, "a vector crosses from one half of the rotary dimensions to the other");
     if (dim >= Rope::kRotaryDim)
       return;
     bool isFirst = dim < kHalf;

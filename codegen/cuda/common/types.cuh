@@ -118,6 +118,20 @@ template <int Count> __device__ __forceinline__ void storeVector(bf16 *to, const
   }
 }
 
+/// Neighbouring elements of which every `Piece` are aligned.
+template <int Piece, int Count, class T> __device__ __forceinline__ void loadPieces(const T *from, float (&to)[Count]) {
+#pragma unroll
+  for (int i = 0; i < Count; i += Piece)
+    loadVector(from + i, *reinterpret_cast<float (*)[Piece]>(to + i));
+}
+
+template <int Piece, int Count, class T>
+__device__ __forceinline__ void storePieces(T *to, const float (&from)[Count]) {
+#pragma unroll
+  for (int i = 0; i < Count; i += Piece)
+    storeVector(to + i, *reinterpret_cast<const float (*)[Piece]>(from + i));
+}
+
 /// silu(v) = v / (1 + exp(-v)), by the fast division: an exact one is more work than all the rest of an epilogue.
 __device__ __forceinline__ float silu(float v) { return __fdividef(v, 1.0f + __expf(-v)); }
 

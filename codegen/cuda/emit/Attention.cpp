@@ -1,20 +1,8 @@
-// Attention and what feeds its cache, each with the rotation of its vectors.
+// Attention and what feeds it where that joined no projection: the append to its cache, and the rotation.
 #include "codegen/cuda/emit/Epilogue.h"
 #include "codegen/cuda/emit/Ops.h"
 
 namespace bambac::codegen {
-namespace {
-
-/// The rotation of a value: its source's view, and its constants in the shape. Without one, kRotaryDim is 0.
-FailureOr<View> rotated(KernelWriter &writer, Operation *user, Value value) {
-  auto rope = value.getDefiningOp<RopeOp>();
-  writer.constant("rotary_dim", int64_t(rope ? rope.getRotaryDim() : 0));
-  writer.constant("theta", rope ? rope.getTheta().convertToDouble() : 1.0);
-  return writer.view(user, rope ? rope.getInput() : value);
-}
-
-} // namespace
-
 FailureOr<std::string> emitAttention(KernelWriter &writer, AttentionOp attention) {
   int64_t tokens = attention.getNumTokens();
   writer.constant("sequences", dimOf(attention.getPages(), 0));
@@ -25,7 +13,7 @@ FailureOr<std::string> emitAttention(KernelWriter &writer, AttentionOp attention
   writer.constant("page_tokens", attention.getPageTokens());
   writer.constant("max_pages", dimOf(attention.getPages(), 1));
   writer.constant("scale", attention.getScale().convertToDouble());
-  FailureOr<View> query = rotated(writer, attention, attention.getQuery());
+  FailureOr<View> query = writer.view(attention, attention.getQuery());
   FailureOr<std::string> epilogue = emitEpilogue(writer, attention.getResult(), nullptr);
   if (failed(query) || failed(epilogue))
     return failure();
@@ -39,16 +27,19 @@ FailureOr<std::string> emitAttention(KernelWriter &writer, AttentionOp attention
   return writer.finish(", " + StringRef(rows).split('{').first.str() + ", Epilogue", call);
 }
 
-FailureOr<std::string> emitKvAppend(KernelWriter &writer, KvAppendOp append) {
+void describeCache(KernelWriter &writer, KvAppendOp append) {
   auto cache = cast<RankedTensorType>(append.getKCache().getType());
-  int64_t rows = dimOf(append.getV(), 0), sequences = dimOf(append.getPages(), 0);
-  writer.constant("rows", rows);
-  writer.constant("tokens", rows / sequences);
+  writer.constant("tokens", dimOf(append.getV(), 0) / dimOf(append.getPages(), 0));
   writer.constant("kv_heads", cache.getDimSize(1));
   writer.constant("page_tokens", cache.getDimSize(2));
-  writer.constant("head_dim", cache.getDimSize(3));
   writer.constant("max_pages", dimOf(append.getPages(), 1));
-  FailureOr<View> keys = rotated(writer, append, append.getK()), values = writer.view(append, append.getV());
+}
+
+FailureOr<std::string> emitKvAppend(KernelWriter &writer, KvAppendOp append) {
+  writer.constant("rows", dimOf(append.getV(), 0));
+  writer.constant("head_dim", cast<RankedTensorType>(append.getKCache().getType()).getDimSize(3));
+  describeCache(writer, append);
+  FailureOr<View> keys = writer.view(append, append.getK()), values = writer.view(append, append.getV());
   if (failed(keys) || failed(values))
     return failure();
   writer.constant("vector", std::min(keys->alignment(kWidest), values->alignment(kWidest)));
@@ -59,12 +50,18 @@ FailureOr<std::string> emitKvAppend(KernelWriter &writer, KvAppendOp append) {
                                writer.address(append, append.getVCache()));
 }
 
+void describeRope(KernelWriter &writer, RopeOp rope) {
+  writer.constant("head_dim", static_cast<int64_t>(rope.getHeadDim()));
+  writer.constant("rotary_dim", static_cast<int64_t>(rope.getRotaryDim()));
+  writer.constant("theta", rope.getTheta().convertToDouble());
+}
+
 FailureOr<std::string> emitRope(KernelWriter &writer, RopeOp rope) {
   writer.constant("rows", dimOf(rope.getInput(), 0));
-  auto headDim = static_cast<int64_t>(rope.getHeadDim());
-  writer.constant("heads", dimOf(rope.getInput(), 1) / headDim);
-  writer.constant("head_dim", headDim);
-  FailureOr<View> input = rotated(writer, rope, rope.getResult());
+  writer.constant("heads", dimOf(rope.getInput(), 1) / static_cast<int64_t>(rope.getHeadDim()));
+  writer.constant("interleaved", rope.getInterleaved());
+  describeRope(writer, rope);
+  FailureOr<View> input = writer.view(rope, rope.getInput());
   FailureOr<View> result = writer.resultView(cast<OpResult>(rope.getResult()));
   if (failed(input) || failed(result))
     return failure();

@@ -10,6 +10,10 @@ namespace bambac::codegen {
 /// and of its bias (null for none), and gives the expression that makes one: `Epilogue{arg2, arg3}`.
 FailureOr<std::string> emitEpilogue(KernelWriter &writer, Value produced, Value bias);
 
+/// The same for a projection whose result is read head by head, slice by slice of its columns, by rotations and an
+/// append to the KV cache.
+FailureOr<std::string> emitHeadsEpilogue(KernelWriter &writer, LinearOp linear);
+
 /// Adds the same struct for element-wise ops that end in `result` and have no main op in front of them: it has apply()
 /// instead of store().
 FailureOr<std::string> emitElementwiseBody(KernelWriter &writer, OpResult result);

@@ -54,6 +54,9 @@ public:
   void constant(StringRef name, bool value);
   void constant(StringRef name, double value);
 
+  /// A header beside that of the collective.
+  void include(StringRef header) { headers.push_back(header.str()); }
+
   /// A type that stands in front of the kernel, already printed.
   void type(const Twine &text) { types.push_back(text.str()); }
 
@@ -86,7 +89,7 @@ private:
   func::FuncOp kernel;
   TargetAttr target;
   CudaScheduleAttr schedule;
-  std::vector<std::string> constants, types;
+  std::vector<std::string> headers, constants, types;
   std::vector<KernelParam> params; ///< pointers in the order of the arguments, then maps, then the workspace
 };
 

@@ -31,6 +31,13 @@ static bool usesTensorMaps(StringRef collective) {
   return collective == "sm90/linear_large" || collective == "sm90/linear_middle";
 }
 
+/// True where the result is read as heads.
+static bool isReadAsHeads(LinearOp linear) {
+  return llvm::any_of(linear.getResult().getUsers(), [](Operation *user) {
+    return isa<tensor::ExtractSliceOp>(user) && llvm::any_of(user->getUsers(), llvm::IsaPred<RopeOp, KvAppendOp>);
+  });
+}
+
 FailureOr<std::string> emitLinear(KernelWriter &writer, LinearOp linear) {
   auto input = cast<RankedTensorType>(linear.getInput().getType());
   auto weight = cast<RankedTensorType>(linear.getWeight().getType());
@@ -38,7 +45,8 @@ FailureOr<std::string> emitLinear(KernelWriter &writer, LinearOp linear) {
   writer.constant("columns", weight.getDimSize(0));
   writer.constant("depth", weight.getDimSize(1));
   FailureOr<std::string> in = emitInput(writer, linear);
-  FailureOr<std::string> epilogue = emitEpilogue(writer, linear.getResult(), linear.getBias());
+  FailureOr<std::string> epilogue = isReadAsHeads(linear) ? emitHeadsEpilogue(writer, linear)
+                                                          : emitEpilogue(writer, linear.getResult(), linear.getBias());
   FailureOr<View> matrix = writer.view(linear, linear.getWeight());
   if (failed(in) || failed(epilogue) || failed(matrix))
     return failure();

@@ -21,6 +21,11 @@ FailureOr<std::string> emitArgmax(KernelWriter &writer, ArgmaxOp argmax);
 FailureOr<std::string> emitRope(KernelWriter &writer, RopeOp rope);
 FailureOr<std::string> emitElementwise(KernelWriter &writer, Operation *last);
 
+/// Constants of the shape: kHeadDim, kRotaryDim and kTheta of a rotation; kTokens, kKvHeads, kPageTokens and kMaxPages
+/// of the cache that is appended to.
+void describeRope(KernelWriter &writer, RopeOp rope);
+void describeCache(KernelWriter &writer, KvAppendOp append);
+
 } // namespace bambac::codegen
 
 #endif // BAMBAC_CODEGEN_CUDA_EMIT_OPS_H

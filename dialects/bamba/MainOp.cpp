@@ -1,0 +1,28 @@
+// Which op of a kernel the others come before or behind.
+#include "dialects/bamba/Bamba.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+namespace bambac {
+
+/// How much of a kernel an op stands for.
+static unsigned rankOf(Operation *op) {
+  return llvm::TypeSwitch<Operation *, unsigned>(op)
+      .Case<LinearOp, SsmStepOp, SsmScanOp, AttentionOp>([](Operation *) { return 4; })
+      .Case<KvAppendOp>([](Operation *) { return 3; })
+      .Case<CausalConv1dOp, RmsNormOp, EmbeddingOp, LastTokenOp, ArgmaxOp>([](Operation *) { return 2; })
+      .Case<DestinationStyleOpInterface>([](Operation *) { return 1; })
+      .Default([](Operation *) { return 0; });
+}
+
+Operation *getMainOp(Block &body) {
+  Operation *main = nullptr;
+  unsigned highest = 0;
+  for (Operation &op : body)
+    if (unsigned rank = rankOf(&op); rank > 0 && rank >= highest) {
+      main = &op;
+      highest = rank;
+    }
+  return main;
+}
+
+} // namespace bambac
