@@ -35,6 +35,13 @@ int64_t roundUp(int64_t value, int64_t multiple) { return ceilDiv(value, multipl
 int64_t rowsOf(Value value) { return cast<ShapedType>(value.getType()).getDimSize(0); }
 int64_t columnsOf(Value value) { return cast<ShapedType>(value.getType()).getDimSize(1); }
 
+/// Shared memory that the epilogue needs: a key for each row where the largest result of each is found beside storing
+/// it, in steps of the alignment of stages.
+int64_t epilogueSharedBytes(LinearOp linear) {
+  bool findsMaxima = llvm::any_of(linear->getUsers(), llvm::IsaPred<ArgmaxOp>);
+  return findsMaxima ? roundUp(rowsOf(linear.getInput()) * 8, 1024) : 0;
+}
+
 /// As many stages of bf16 tiles as wanted, or as fit beside what else a block needs.
 int64_t chooseStages(int64_t wanted, int64_t tileRows, int64_t tileColumns, int64_t otherBytes, TargetAttr target) {
   int64_t stageBytes = (tileRows + tileColumns) * kTileDepth * 2 + kBarrierBytes;
@@ -58,7 +65,7 @@ CudaScheduleAttr scheduleMiddleLinear(LinearOp linear, TargetAttr target) {
     }
   }
   // The sums pass through shared memory of their own unless a cluster leaves them where the stages were.
-  int64_t otherBytes = split == 1 ? 17408 : 0;
+  int64_t otherBytes = (split == 1 ? 17408 : 0) + epilogueSharedBytes(linear);
   return makeSchedule(target.getContext(), "sm90/linear_middle",
                       {{"tile_rows", tileRows},
                        {"tile_columns", tileColumns},
@@ -82,7 +89,7 @@ CudaScheduleAttr scheduleLargeLinear(LinearOp linear, TargetAttr target) {
     if (!best.rows || cost < least)
       best = tile, least = cost;
   }
-  constexpr int64_t epilogueBytes = 32768;
+  int64_t epilogueBytes = 32768 + epilogueSharedBytes(linear);
   return makeSchedule(target.getContext(), "sm90/linear_large",
                       {{"tile_rows", best.rows},
                        {"tile_columns", best.columns},
@@ -95,15 +102,16 @@ CudaScheduleAttr scheduleLargeLinear(LinearOp linear, TargetAttr target) {
 CudaScheduleAttr scheduleMmaLinear(LinearOp linear, TargetAttr target) {
   int64_t rows = rowsOf(linear.getInput()), columns = rowsOf(linear.getWeight());
   int64_t tileRows = rows <= 16 ? 16 : rows <= 32 ? 32 : rows <= 64 ? 64 : 128, tileColumns = 32, stages = 4;
+  int64_t otherBytes = epilogueSharedBytes(linear);
   if (tileRows > 32) {
     auto fills = [&](int64_t width) {
       return int64_t(ceilDiv(rows, tileRows) * ceilDiv(columns, width)) >= target.getMultiprocessors();
     };
     tileColumns = fills(256) && tileRows == 128 ? 256 : fills(128) || tileRows == 128 ? 128 : 32;
-    stages = chooseStages(tileColumns == 32 ? 8 : 3, tileRows, tileColumns, 0, target);
+    stages = chooseStages(tileColumns == 32 ? 8 : 3, tileRows, tileColumns, otherBytes, target);
     if (stages < 3 && tileColumns == 256) {
       tileColumns = 128;
-      stages = chooseStages(3, tileRows, tileColumns, 0, target);
+      stages = chooseStages(3, tileRows, tileColumns, otherBytes, target);
     }
   }
   return makeSchedule(

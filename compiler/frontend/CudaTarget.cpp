@@ -31,7 +31,7 @@ llvm::Expected<TargetAttr> makeCudaTarget(MLIRContext *context, StringRef arch) 
     return llvm::createStringError("option '--target': expected cpu, sm_80, sm_86, sm_89, sm_90 or sm_90a, found '" +
                                    arch + "'");
   const Fusion fusions[] = {Fusion::Siblings, Fusion::Interleave, Fusion::Epilogue, Fusion::NormPrologue,
-                            Fusion::Gate,     Fusion::Conv,       Fusion::Rope};
+                            Fusion::Gate,     Fusion::Conv,       Fusion::Rope,     Fusion::Argmax};
   return TargetAttr::get(context, Device::Cuda, StringAttr::get(context, arch), StringAttr::get(context, ""),
                          kAccessBits, kThreadRegisters, gpu->sharedBytes, gpu->multiprocessors, fusions);
 }

@@ -1,6 +1,7 @@
 // The column of each row's largest element: the greedy token.
 #pragma once
 #include "common/launch.cuh"
+#include "common/row_maxima.cuh"
 #include "common/row_views.cuh"
 
 namespace bambac {
@@ -24,23 +25,13 @@ template <class Shape> struct Argmax {
     uint64 best = blockMax(scan(logits[row], split * kSplitVectors));
     if constexpr (Shape::kSplits == 1) {
       if (threadIdx.x == 0)
-        result[row] = columnOf(best);
+        result[row] = columnOfKey(best);
     } else {
       merge(row, split, best, result, static_cast<uint32 *>(workspace));
     }
   }
 
 private:
-  /// A number that is larger for a larger value and, among equal ones, for a smaller column. NaN is smaller than
-  /// everything; both zeros are equal.
-  static __device__ __forceinline__ uint64 keyOf(float value, int column) {
-    uint32 bits = __float_as_uint(value + 0.0f);
-    uint32 ordered = bits >> 31 ? ~bits : bits | 0x80000000u;
-    return uint64(value == value ? ordered : 0u) << 32 | (0xffffffffu - uint32(column));
-  }
-
-  static __device__ __forceinline__ int columnOf(uint64 key) { return int(0xffffffffu - uint32(key)); }
-
   /// The largest key of this thread's columns.
   static __device__ __forceinline__ uint64 scan(const float *row, int firstVector) {
     const int end = minOf(firstVector + kSplitVectors, kRowVectors);
@@ -51,7 +42,7 @@ private:
       loadVector(row + i * kVector, values);
 #pragma unroll
       for (int k = 0; k < kVector; ++k)
-        best = max(best, keyOf(values[k], i * kVector + k));
+        best = max(best, maximumKey(values[k], i * kVector + k));
     }
     return best;
   }
@@ -93,7 +84,7 @@ private:
       best = max(best, __ldcg(&partial[i]));
     best = warpMax(best);
     if (threadIdx.x == 0) {
-      result[row] = columnOf(best);
+      result[row] = columnOfKey(best);
       counters[row] = 0;
     }
   }

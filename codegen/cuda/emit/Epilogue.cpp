@@ -21,6 +21,8 @@ public:
     if (failed(result))
       return failure();
     out = *result;
+    if (argmax && failed(findMaxima()))
+      return failure();
     FailureOr<std::string> value = expression(last);
     if (failed(value))
       return failure();
@@ -29,7 +31,7 @@ public:
   }
 
 private:
-  /// The end of the chain of element-wise ops behind the main op.
+  /// The end of the chain of element-wise ops behind the main op, and the argmax of it.
   OpResult findLast() {
     OpResult last = cast<OpResult>(produced);
     while (true) {
@@ -37,13 +39,26 @@ private:
       for (Operation *user : last.getUsers()) {
         if (isa<tensor::ExtractSliceOp>(user) && !user->use_empty())
           user = *user->user_begin();
-        if (isa<DestinationStyleOpInterface>(user))
+        if (auto found = dyn_cast<ArgmaxOp>(user))
+          argmax = found;
+        else if (isa<DestinationStyleOpInterface>(user))
           next = user;
       }
       if (!next)
         return last;
       last = next->getResult(0);
     }
+  }
+
+  LogicalResult findMaxima() {
+    if (argmax.getInput() != last)
+      return argmax.emitError() << "expected the largest element of what the kernel stores";
+    FailureOr<View> columns = writer.resultView(cast<OpResult>(argmax.getResult()));
+    if (failed(columns))
+      return failure();
+    maxima = *columns;
+    writer.include("common/row_maxima.cuh");
+    return success();
   }
 
   /// The value of element i of `value` as C++; appends a line for each op on the way.
@@ -147,11 +162,25 @@ private:
       stream << "  const " << cudaType(view.element) << " *x" << number << ";\n";
     if (bias)
       stream << "  const float *bias;\n";
-    stream << "  " << cudaType(out.element) << " *result;\n\n";
+    stream << "  " << cudaType(out.element) << " *result;\n";
+    if (argmax)
+      printMaxima(stream);
+    stream << "\n";
     printExtra(stream);
     printStore(stream, value);
     stream << "};\n";
     return text;
+  }
+
+  /// What finds the largest result of each row; see common/epilogue.cuh.
+  static void printMaxima(raw_ostream &stream) {
+    stream << "  int *largest;\n  void *workspace;\n\n"
+           << "  using Maxima = RowMaxima<Shape::kRows>;\n"
+           << "  static constexpr bool kReduces = true;\n"
+           << "  static constexpr int kSharedBytes = Maxima::kSharedBytes;\n"
+           << "  __device__ __forceinline__ void begin() const { Maxima::begin(); }\n"
+           << "  __device__ __forceinline__ void finish(int lane) const {\n"
+           << "    Maxima::finish(lane, static_cast<uint32 *>(workspace), largest);\n  }\n";
   }
 
   void printStore(raw_ostream &stream, StringRef value) const {
@@ -166,7 +195,8 @@ private:
     for (const std::string &line : lines)
       stream << "      " << line << "\n";
     stream << "      values[i] = " << value << ";\n    }\n"
-           << "    storeVector<V>(" << pointer(out, "result") << ", values);\n  }\n";
+           << "    storeVector<V>(" << pointer(out, "result") << ", values);\n"
+           << (argmax ? "    Maxima::offer(row, column, values);\n" : "") << "  }\n";
   }
 
 public:
@@ -180,14 +210,19 @@ private:
     if (bias)
       members.push_back(writer.address(main, bias));
     members.push_back(writer.address(out));
+    if (argmax) {
+      members.push_back(writer.address(maxima));
+      members.push_back(writer.workspace());
+    }
     return "Epilogue{" + llvm::join(members, ", ") + "}";
   }
 
   KernelWriter &writer;
   Value produced, bias;
   Operation *main;
+  ArgmaxOp argmax; ///< of the last op's result; may be null. Found with the last op.
   OpResult last;
-  View out;
+  View out, maxima;
   int64_t inputs = 0;
   SmallVector<View> loads;
   std::vector<std::string> lines;

@@ -1,6 +1,6 @@
 // What both regimes of the sm_80 linear share: reading rows of x, the layout of the weights, the width of the results.
 #pragma once
-#include "common/launch.cuh"
+#include "common/epilogue.cuh"
 #include "common/mma.cuh"
 
 namespace bambac::sm80 {
@@ -13,6 +13,15 @@ inline constexpr int kGroupColumns = 8;
 
 /// The weights are core matrices: 8 rows x all of K lie in one run of this many bytes.
 __host__ __device__ constexpr long long groupBytes(int depth) { return alignTo(depth, 64) * 16ll; }
+
+/// The end of a block: what all its threads have stored is complete.
+template <class Epilogue> __device__ __forceinline__ void finishBlock(const Epilogue &epilogue) {
+  if constexpr (kReduces<Epilogue>) {
+    __syncthreads();
+    if (threadIdx.x < 32)
+      finishEpilogue(epilogue);
+  }
+}
 
 /// The widest V, at most `limit`, to call Epilogue::store<V> with.
 template <class Epilogue> __host__ __device__ constexpr int storeVector(int limit) {

@@ -48,7 +48,8 @@ private:
   static constexpr int kWarpsPerRow = maxOf(1, kWarps / kBlockRows); // that stage x
   static constexpr int kSquaresBytes = alignTo(kBlockRows * kWarpsPerRow * 4, 16);
   static constexpr int kRowPadding = 64; // bytes; two rows' 64-byte reads then fill all banks
-  static constexpr int kForInput = kSharedLimit - kRingBytes - kSumsBytes - kSquaresBytes - kBlockRows * kRowPadding;
+  static constexpr int kForInput = kSharedLimit - epilogueSharedBytes<Epilogue>() - kRingBytes - kSumsBytes -
+                                   kSquaresBytes - kBlockRows * kRowPadding;
   static constexpr int kChunks = ceilDiv(kSteps, maxOf(1, kForInput / (kBlockRows * kStepDepth * 2)));
   static constexpr int kChunkSteps = ceilDiv(kSteps, kChunks);
   static constexpr int kChunkDepth = kChunkSteps * kStepDepth;
@@ -68,17 +69,26 @@ private:
   static_assert(Shape::kTileColumns % kGroupColumns == 0 && kStages >= 2,
                 "passes are whole groups; the ring runs ahead");
   static_assert(kGroupColumns % kInputs == 0, "a result comes from one group");
-  static_assert(kSharedBytes <= kSharedLimit, "fewer stages or columns a tile, please");
+  static_assert(kSharedBytes + epilogueSharedBytes<Epilogue>() <= kSharedLimit,
+                "fewer stages or columns a tile, please");
 
 public:
-  static constexpr Launch kLaunch = {
-      kBlocks, uint32(ceilDiv(Shape::kRows, Shape::kTileRows)), 1, kThreads, 1, kSharedBytes, /*dependent=*/1, 0};
+  static constexpr Launch kLaunch = {kBlocks,
+                                     uint32(ceilDiv(Shape::kRows, Shape::kTileRows)),
+                                     1,
+                                     kThreads,
+                                     1,
+                                     kSharedBytes,
+                                     /*dependent=*/1,
+                                     kEpilogueWorkspace<Epilogue>};
 
   static __device__ __forceinline__ void run(const Input &input, const bf16 *weights, const Epilogue &epilogue) {
     extern __shared__ __align__(1024) uint8 shared[];
     launchDependents();
+    beginEpilogue(epilogue); // there are barriers before the first result
     const int group = blockIdx.x * kAllGroups / kBlocks, groupEnd = (blockIdx.x + 1) * kAllGroups / kBlocks;
     LinearSkinny(shared, input, weights, epilogue, group, groupEnd).multiply();
+    finishBlock(epilogue);
   }
 
 private:

@@ -58,16 +58,19 @@ private:
                 "all threads copy equally much");
 
 public:
-  static constexpr Launch kLaunch = {kRowTiles * kColumnTiles, 1, 1, kThreads, 1, kSharedBytes, /*dependent=*/1, 0};
+  static constexpr Launch kLaunch = {kRowTiles * kColumnTiles,    1, 1, kThreads, 1, kSharedBytes, /*dependent=*/1,
+                                     kEpilogueWorkspace<Epilogue>};
 
   static __device__ __forceinline__ void run(const Input &input, const bf16 *weights, const Epilogue &epilogue) {
     extern __shared__ __align__(1024) uint8 shared[];
     launchDependents();
+    beginEpilogue(epilogue); // there are barriers before the first result
     waitForPredecessors();
     LinearTall tile(shared, input, weights);
     float sums[kFragments][kGroups][4] = {};
     tile.multiply(sums);
     tile.storeTile(sums, epilogue);
+    finishBlock(epilogue);
   }
 
 private:

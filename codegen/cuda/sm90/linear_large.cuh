@@ -35,11 +35,11 @@ template <class Shape, class Input, class Epilogue> class LinearLarge {
   static constexpr int kAhead = minOf(2, kSlices);
 
   static constexpr int kSharedBytes = Ring::kBytes + 4 * kConsumers * 2 * kSliceFloats * 4 + Ring::kBarrierBytes;
-  static_assert(kSharedBytes <= 232448, "fewer stages");
+  static_assert(kSharedBytes + epilogueSharedBytes<Epilogue>() <= 232448, "fewer stages");
 
 public:
   static constexpr int kThreads = 128 * (1 + kConsumers), kMinBlocks = 1;
-  static constexpr Launch kLaunch = {kBlocks, 1, 1, kThreads, 1, kSharedBytes, 1, 0};
+  static constexpr Launch kLaunch = {kBlocks, 1, 1, kThreads, 1, kSharedBytes, 1, kEpilogueWorkspace<Epilogue>};
   static constexpr TensorMap kInputMap = inputTensorMap<Input>(Shape::kRows, Shape::kDepth, kTileRows);
   static constexpr TensorMap kWeightMap = weightTensorMap(Shape::kColumns, Shape::kDepth, kTileColumns, kTileDepth);
 
@@ -49,6 +49,7 @@ public:
     launchDependents();
     uint32 base = sharedAddress(shared);
     Ring ring{base, base + kSharedBytes - Ring::kBarrierBytes};
+    beginEpilogue(epilogue);
     ring.initialize();
     int warpgroup = threadIdx.x / 128;
     if (warpgroup == 0) {
@@ -59,6 +60,7 @@ public:
       claimRegisters<232>();
       float *slices = reinterpret_cast<float *>(shared + Ring::kBytes);
       multiply(ring, warpgroup - 1, slices + (threadIdx.x / 32 - 4) * 2 * kSliceFloats, epilogue);
+      finishConsumers<kConsumers>(epilogue);
     }
   }
 

@@ -39,13 +39,13 @@ template <class Shape, class Input, class Epilogue> class LinearMiddle {
 
   static constexpr int kSharedBytes =
       Ring::kBytes + (kSplit == 1 ? kConsumers * kSliceFloats * 4 : 0) + Ring::kBarrierBytes;
-  static_assert(kSharedBytes <= 232448, "fewer stages");
+  static_assert(kSharedBytes + epilogueSharedBytes<Epilogue>() <= 232448, "fewer stages");
 
   using Sums = float[kColumnBlocks][kTileRows / 2];
 
 public:
   static constexpr int kThreads = 128 + kThreadsOfConsumers, kMinBlocks = 1;
-  static constexpr Launch kLaunch = {kBlocks, 1, 1, kThreads, kSplit, kSharedBytes, 1, 0};
+  static constexpr Launch kLaunch = {kBlocks, 1, 1, kThreads, kSplit, kSharedBytes, 1, kEpilogueWorkspace<Epilogue>};
   static constexpr TensorMap kInputMap = inputTensorMap<Input>(Shape::kRows, Shape::kDepth, kTileRows);
   static constexpr TensorMap kWeightMap = weightTensorMap(Shape::kColumns, Shape::kDepth, kTileColumns, kTileDepth);
 
@@ -55,6 +55,7 @@ public:
     launchDependents();
     uint32 base = sharedAddress(shared);
     Ring ring{base, base + kSharedBytes - Ring::kBarrierBytes};
+    beginEpilogue(epilogue);
     ring.initialize();
     int warpgroup = threadIdx.x / 128;
     if (warpgroup == 0) {
@@ -73,6 +74,7 @@ public:
         multiplyShare(ring, warpgroup - 1, shared, epilogue);
       else
         multiplyTiles(ring, warpgroup - 1, shared, epilogue);
+      finishConsumers<kConsumers>(epilogue);
     }
   }
 

@@ -11,6 +11,7 @@
 // weights, up to four at once in a pass over the depth, so that a fragment of activations serves all of them and wide
 // inputs can stream by too. Nothing in the loop waits for the whole block; nothing is added atomically.
 #pragma once
+#include "common/epilogue.cuh"
 #include "sm90/skinny_input.cuh"
 
 namespace bambac {
@@ -38,7 +39,7 @@ template <class Shape, class Input, class Epilogue> struct SkinnyGeometry {
   static constexpr int kPartialBytes = kMmaWarps * kGroupsAtOnce * kRows * 8 * 4;
   static constexpr int kSquaresBytes = 16 * kMmaWarps * 4, kBarrierBytes = 512;
   static constexpr int kFixedBytes = kPartialBytes + kSquaresBytes + kBarrierBytes;
-  static constexpr int kSharedMemory = 232448;
+  static constexpr int kSharedMemory = 232448 - epilogueSharedBytes<Epilogue>();
 
   __host__ __device__ static constexpr int stagesBeside(int slots) {
     return minOf(Shape::kStages, (kSharedMemory - kFixedBytes - slots * kMmaWarps * kSliceBytes) / kStageBytes);
@@ -76,7 +77,8 @@ template <class Shape, class Input, class Epilogue> class LinearSkinny {
 public:
   static constexpr int kThreads = (kMmaWarps + 2) * 32;
   static constexpr int kMinBlocks = 1;
-  static constexpr Launch kLaunch{Geometry::kBlocks, 1, 1, kThreads, 1, Geometry::kSharedBytes, 1, 0};
+  static constexpr Launch kLaunch{Geometry::kBlocks,           1, 1, kThreads, 1, Geometry::kSharedBytes, 1,
+                                  kEpilogueWorkspace<Epilogue>};
 
   static __device__ void run(const Input &input, const bf16 *weights, const Epilogue &epilogue) {
     extern __shared__ __align__(1024) uint8 shared[];
@@ -84,6 +86,7 @@ public:
     const Barriers barriers{sharedAddress(shared + Geometry::kBarriersOffset)};
     if (threadIdx.x == 0)
       barriers.init();
+    beginEpilogue(epilogue);
     __syncthreads();
     const Work work = Work::ofBlock(blockIdx.x);
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
@@ -281,6 +284,7 @@ private:
         storeItem(epilogue, Item(work, pass, i * 32 + lane), sums[i], extras[i]);
       arrive(barriers.taken());
     }
+    finishEpilogue(epilogue);
   }
 
   /// The eight warps' sums, in the order of the warps.

@@ -1,6 +1,7 @@
 // What the wgmma linears share: tensor maps of their operands, the ring of stages between the loading thread and the
 // multiplying warpgroups, and the loops of both sides.
 #pragma once
+#include "common/epilogue.cuh"
 #include "sm90/async.cuh"
 #include "sm90/wgmma.cuh"
 
@@ -111,6 +112,16 @@ template <int Stages, int InputBytes, int WeightBytes, int ConsumerWarps> struct
       release(previous);
   }
 };
+
+/// The end of the consumer warpgroups, which are numbered from 1: what they have stored is complete.
+template <int Warpgroups, class Epilogue> __device__ __forceinline__ void finishConsumers(const Epilogue &epilogue) {
+  if constexpr (kReduces<Epilogue>) {
+    constexpr int kBarrier = 8; // of no other meaning in the kernels that end here
+    syncNamed(kBarrier, Warpgroups * 128);
+    if (threadIdx.x / 32 == 4)
+      finishEpilogue(epilogue);
+  }
+}
 
 // --- sums and results -----------------------------------------------------------------------------------------------
 

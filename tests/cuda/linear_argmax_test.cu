@@ -1,0 +1,133 @@
+// Every linear with the largest result of each row found in its epilogue: the column of the results' first maximum,
+// also where columns tie, run after run on the same workspace.
+#include "common/row_maxima.cuh"
+#include "sm80/linear.cuh"
+#include "sm90/linear_large.cuh"
+#include "sm90/linear_middle.cuh"
+#include "sm90/linear_skinny.cuh"
+#include "tests/cuda/harness.cuh"
+
+using namespace bambac;
+using harness::DeviceBuffer;
+using harness::Runner;
+
+namespace {
+
+template <int Rows, int Columns, int Depth> struct Sizes {
+  static constexpr int kRows = Rows, kColumns = Columns, kDepth = Depth, kMultiprocessors = 132, kTileDepth = 64;
+};
+
+template <class Shape> struct PlainInput {
+  using Element = bf16;
+  static constexpr bool kNormalizes = false;
+  static constexpr int kStride = Shape::kDepth;
+  const bf16 *data;
+};
+
+template <class Shape> struct GreedyEpilogue {
+  static constexpr int kInputs = 1, kColumns = Shape::kColumns, kVector = kColumns % 4 ? 1 : 4;
+  using Maxima = RowMaxima<Shape::kRows>;
+  static constexpr bool kReduces = true;
+  static constexpr int kSharedBytes = Maxima::kSharedBytes;
+  float *result;
+  int *largest;
+  unsigned *counters;
+
+  __device__ void begin() const { Maxima::begin(); }
+  __device__ void finish(int lane) const { Maxima::finish(lane, counters, largest); }
+  template <int V> struct Extra {};
+  template <int V> __device__ Extra<V> load(int, int) const { return {}; }
+  template <int V> __device__ void store(int row, int column, const float (&sums)[V], const Extra<V> &) const {
+    storeVector(result + static_cast<long long>(row) * kColumns + column, sums);
+    Maxima::offer(row, column, sums);
+  }
+};
+
+template <class Kernel, class Input, class Epilogue>
+__global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
+    linear(Input input, const bf16 *weights, Epilogue epilogue) {
+  Kernel::run(input, weights, epilogue);
+}
+
+template <class Kernel, class Epilogue>
+__global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
+    mappedLinear(const __grid_constant__ TensorMapParam input, const __grid_constant__ TensorMapParam weights,
+                 Epilogue epilogue) {
+  Kernel::run(input, weights, epilogue);
+}
+
+/// The right half of the columns repeats the left one, so that every maximum is there twice.
+template <class Shape> std::vector<bf16> repeatedWeights() {
+  std::vector<bf16> weights = harness::randomBf16(size_t(Shape::kColumns) * Shape::kDepth, 7);
+  constexpr size_t kHalf = size_t(Shape::kColumns / 2) * Shape::kDepth;
+  std::copy_n(weights.begin(), kHalf, weights.end() - kHalf);
+  return harness::packCoreMatrices(weights, Shape::kColumns, Shape::kDepth);
+}
+
+template <template <class, class, class> class Collective, bool Mapped, class Shape>
+void testCase(Runner &runner, const std::string &name) {
+  if (!runner.wants(name))
+    return;
+  using Input = PlainInput<Shape>;
+  using Epilogue = GreedyEpilogue<Shape>;
+  using Kernel = Collective<Shape, Input, Epilogue>;
+  DeviceBuffer<bf16> x(size_t(Shape::kRows) * Shape::kDepth), weights(repeatedWeights<Shape>());
+  DeviceBuffer<float> result(size_t(Shape::kRows) * Shape::kColumns);
+  DeviceBuffer<int> largest(Shape::kRows);
+  DeviceBuffer<unsigned> counters(kWorkspaceCounters);
+  counters.zero();
+  for (int run = 0; run < 3; ++run) {
+    x.randomize(run + 1); // no key of the run before may stay behind
+    result.poison();
+    largest.poison();
+    Epilogue epilogue{result.data(), largest.data(), counters.data()};
+    if constexpr (Mapped)
+      harness::launch(mappedLinear<Kernel, Epilogue>, Kernel::kLaunch, nullptr,
+                      harness::encodeTensorMap(Kernel::kInputMap, x.data()),
+                      harness::encodeTensorMap(Kernel::kWeightMap, weights.data()), epilogue);
+    else
+      harness::launch(linear<Kernel, Input, Epilogue>, Kernel::kLaunch, nullptr, Input{x.data()},
+                      static_cast<const bf16 *>(weights.data()), epilogue);
+    std::vector<float> values = result.download();
+    std::vector<int> expected;
+    for (int row = 0; row < Shape::kRows; ++row) {
+      auto first = values.begin() + size_t(row) * Shape::kColumns;
+      expected.push_back(int(std::max_element(first, first + Shape::kColumns) - first));
+    }
+    runner.expect(name + ", run " + std::to_string(run), largest.download() == expected);
+  }
+  std::vector<unsigned> left = counters.download();
+  runner.expect(name + ", counters",
+                std::all_of(left.begin(), left.end(), [](unsigned counter) { return counter == 0; }));
+}
+
+template <int Rows, int Columns, int Depth, int TileRows, int Split = 1> struct Middle : Sizes<Rows, Columns, Depth> {
+  static constexpr int kTileRows = TileRows, kTileColumns = Split > 1 ? 64 : 128, kStages = 4, kSplit = Split;
+};
+template <int Rows, int Columns, int Depth> struct Large : Sizes<Rows, Columns, Depth> {
+  static constexpr int kTileRows = 128, kTileColumns = 128, kStages = 4;
+};
+template <int Rows, int Columns, int Depth> struct Skinny : Sizes<Rows, Columns, Depth> {
+  static constexpr int kStages = 12;
+};
+template <int Rows, int Columns, int Depth, int TileRows, int TileColumns> struct Mma : Sizes<Rows, Columns, Depth> {
+  static constexpr int kTileRows = TileRows, kTileColumns = TileColumns, kStages = 4;
+};
+
+} // namespace
+
+int main(int argc, char **argv) {
+  Runner runner(argc, argv);
+  testCase<LinearSkinny, false, Skinny<1, 128256, 512>>(runner, "skinny 1x128256");
+  testCase<LinearSkinny, false, Skinny<16, 4099, 320>>(runner, "skinny 16x4099");
+  testCase<LinearSkinny, false, Skinny<3, 7, 64>>(runner, "skinny 3x7");
+  testCase<LinearMiddle, true, Middle<40, 32001, 256, 40>>(runner, "middle 40x32001");
+  testCase<LinearMiddle, true, Middle<256, 8192, 256, 256>>(runner, "middle 256x8192");
+  testCase<LinearMiddle, true, Middle<17, 1000, 1024, 24, 2>>(runner, "middle 17x1000, clusters");
+  testCase<LinearLarge, true, Large<512, 20000, 256>>(runner, "large 512x20000");
+  testCase<LinearLarge, true, Large<300, 259, 128>>(runner, "large 300x259");
+  testCase<Linear, false, Mma<5, 4099, 96, 16, 32>>(runner, "sm_80 skinny 5x4099");
+  testCase<Linear, false, Mma<32, 16000, 256, 32, 32>>(runner, "sm_80 skinny 32x16000");
+  testCase<Linear, false, Mma<300, 8195, 200, 128, 128>>(runner, "sm_80 tall 300x8195");
+  return runner.exitCode();
+}

@@ -1,0 +1,65 @@
+// Kernels that no model of today forms alone, since they join others: what is printed, and that NVRTC takes it.
+#include "codegen/cuda/CudaCodegen.h"
+#include "codegen/cuda/Nvrtc.h"
+#include "tests/unit/SmallModel.h"
+#include "gtest/gtest.h"
+
+using namespace bambac;
+using namespace bambac::codegen;
+
+/// An odd and an even head, a maximum of an odd number of columns.
+static constexpr StringLiteral kKernels = R"mlir(
+module attributes {bamba.target = #bamba.target<cuda, arch = "sm_80", features = "", vector_bits = 128,
+                   vector_registers = 255, cache_bytes = 166912, multiprocessors = 108, fusions = []>} {
+  func.func private @argmax(%x: tensor<2x259xf32>, %init: tensor<2xi32>) -> tensor<2xi32>
+      attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "common/argmax", fields = {}>} {
+    %0 = bamba.argmax ins(%x : tensor<2x259xf32>) outs(%init : tensor<2xi32>)
+    return %0 : tensor<2xi32>
+  }
+  func.func private @rope_half_split(%x: tensor<2x21xf32>, %p: tensor<2xi32>, %init: tensor<2x21xbf16>) -> tensor<2x21xbf16>
+      attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "common/rope_rows", fields = {}>} {
+    %0 = bamba.rope ins(%x, %p : tensor<2x21xf32>, tensor<2xi32>) outs(%init : tensor<2x21xbf16>) head_dim(7) rotary_dim(4) theta(1.0e+04)
+    return %0 : tensor<2x21xbf16>
+  }
+  func.func private @rope_interleaved(%x: tensor<2x24xf32>, %p: tensor<2xi32>, %init: tensor<2x24xbf16>) -> tensor<2x24xbf16>
+      attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "common/rope_rows", fields = {}>} {
+    %0 = bamba.rope ins(%x, %p : tensor<2x24xf32>, tensor<2xi32>) outs(%init : tensor<2x24xbf16>) head_dim(8) rotary_dim(6) theta(1.0e+04) interleaved
+    return %0 : tensor<2x24xbf16>
+  }
+  func.func private @kv_append(%k: tensor<2x21xbf16>, %v: tensor<2x21xf32>, %p: tensor<2xi32>, %pages: tensor<2x4xi32>,
+                               %k0: tensor<?x3x64x7xbf16>, %v0: tensor<?x3x64x7xbf16>) -> (tensor<?x3x64x7xbf16>, tensor<?x3x64x7xbf16>)
+      attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "common/kv_append", fields = {}>} {
+    %0, %1 = bamba.kv_append ins(%k, %v, %p, %pages : tensor<2x21xbf16>, tensor<2x21xf32>, tensor<2xi32>, tensor<2x4xi32>) outs(%k0, %v0 : tensor<?x3x64x7xbf16>, tensor<?x3x64x7xbf16>)
+    return %0, %1 : tensor<?x3x64x7xbf16>, tensor<?x3x64x7xbf16>
+  }
+}
+)mlir";
+
+TEST(CudaEmit, KernelsThatUsuallyJoinOthers) {
+  test::ParsedModule module(kKernels);
+  ASSERT_TRUE(module.get()) << module.errors();
+  FailureOr<std::vector<CudaSource>> sources = emitCudaKernels(module.get());
+  ASSERT_TRUE(succeeded(sources)) << module.errors();
+  ASSERT_EQ(sources->size(), 4u);
+  StringRef argmax = (*sources)[0].text, half = (*sources)[1].text, interleaved = (*sources)[2].text,
+            append = (*sources)[3].text;
+  EXPECT_TRUE(argmax.contains("kColumns = 259;")) << argmax.str();
+  EXPECT_TRUE(argmax.contains("kVector = 1;")) << argmax.str();
+  EXPECT_TRUE(argmax.contains("Kernel::run(Rows<const float, 259>{arg0}, arg1);")) << argmax.str();
+  EXPECT_TRUE(half.contains("bool kInterleaved = false;")) << half.str();
+  EXPECT_TRUE(half.contains("kHeads = 3;")) << half.str();
+  EXPECT_TRUE(interleaved.contains("bool kInterleaved = true;")) << interleaved.str();
+  EXPECT_TRUE(interleaved.contains("kRotaryDim = 6;")) << interleaved.str();
+  EXPECT_TRUE(append.contains("Kernel::run(Rows<const bf16, 21>{arg0}, Rows<const float, 21>{arg1}, arg2, arg3, arg4, "
+                              "arg5);"))
+      << append.str();
+}
+
+TEST(CudaEmit, KernelsThatUsuallyJoinOthersCompile) {
+  if (llvm::Error error = Nvrtc::open("").takeError())
+    GTEST_SKIP() << "no NVRTC: " << llvm::toString(std::move(error));
+  test::ParsedModule module(kKernels);
+  FailureOr<std::vector<CudaSource>> sources = emitCudaKernels(module.get());
+  ASSERT_TRUE(succeeded(sources)) << module.errors();
+  EXPECT_TRUE(succeeded(compileCudaKernels(module.get(), *sources, {}))) << module.errors();
+}
