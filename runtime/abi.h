@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-#define BAMBA_RT_ABI_VERSION 3
+#define BAMBA_RT_ABI_VERSION 4
 
 /* Element types, as numbers in the tables. */
 enum bamba_rt_dtype { BAMBA_RT_F32 = 0, BAMBA_RT_BF16 = 1, BAMBA_RT_F16 = 2, BAMBA_RT_I32 = 3 };
@@ -57,7 +57,8 @@ typedef void (*bamba_rt_cpu_kernel)(void *const *args, void *scratch, uint64_t w
 enum bamba_rt_param_kind {
   BAMBA_RT_PARAM_POINTER = 0,    /* the address of a launch argument */
   BAMBA_RT_PARAM_TENSOR_MAP = 1, /* a tiled CUtensorMap over a launch argument */
-  BAMBA_RT_PARAM_WORKSPACE = 2   /* the session's workspace: counters, then scratch_bytes of the kernel */
+  BAMBA_RT_PARAM_WORKSPACE = 2,  /* the session's workspace: counters, then scratch_bytes of the kernel */
+  BAMBA_RT_PARAM_PIECE = 3       /* a bamba_rt_piece by value, the one parameter of a kernel that packs weights */
 };
 
 /* One parameter of a CUDA kernel. From `element_bytes` on only for tensor maps; dimensions from the innermost, sizes in
@@ -159,10 +160,28 @@ typedef struct bamba_rt_weight {
   uint32_t first_source;
   uint32_t panel_group; /* divides panel_align; 1 without a panel */
   uint32_t panel_align; /* 1 without a panel */
-  uint32_t reserved;
-  uint64_t rows, cols; /* of the stacked sources, before a transposition */
-  uint64_t bytes;      /* in memory, padding included */
+  uint32_t pack_kernel; /* the kernel that packs it on a CUDA device; 0 on the processor, where the runtime packs */
+  uint64_t rows, cols;  /* of the stacked sources, before a transposition */
+  uint64_t bytes;       /* in memory, padding included */
 } bamba_rt_weight;
+
+/* What one launch of a kernel that packs weights works on: rows of one source, which stand row-major on the device.
+ *
+ * The kernel brings row `first_row + i` of the source to place s in the source's order (bamba_rt_source) and so to row
+ * `row_base + s * row_step` of the stacked sources, converts it to the weight's type and writes it where the weight's
+ * layout says. Type, panel and group of the weight are those that the kernel was compiled for. Padding is left alone.
+ * Below 2^32 elements. codegen/cuda/common/pack_weights.cuh has the same struct. */
+typedef struct bamba_rt_piece {
+  const void *from; /* aligned to 16 bytes */
+  void *to;         /* the weight's first element */
+  uint64_t rows, cols;
+  uint64_t first_row;
+  uint64_t row_base, row_step; /* interleaved: the source's number and how many there are; else rows before it and 1 */
+  uint64_t width;              /* columns of the weight as it is stored, with padding */
+  uint32_t dtype;              /* bamba_rt_dtype, of what stands at `from` */
+  uint32_t transposed;         /* 1: the rows of the stacked sources are the columns of the weight */
+  uint32_t head_dim, rotary_dim;
+} bamba_rt_piece;
 
 enum bamba_rt_state_kind {
   BAMBA_RT_STATE_SLOT = 0, /* one item a sequence: pool[slot]; zero for an empty sequence */
@@ -231,6 +250,7 @@ static_assert(sizeof(bamba_rt_launch) == 16, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_entry) == 40, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_source) == 56, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_weight) == 64, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_piece) == 80, "kernels are compiled for this layout");
 static_assert(sizeof(bamba_rt_state) == 24, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_param) == 96, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_cuda_kernel) == 56, "tables are laid out by bambac");

@@ -31,12 +31,12 @@ void Model::expectNoWeights() const {
 
 void Model::load(const std::string &path, Progress progress) {
   expectNoWeights();
-  loaded = Weights::load(tables, path, availableProcessors(), progress, context());
+  loaded = Weights::load(tables, path, availableProcessors(), progress, kernels);
 }
 
 void Model::loadRandom(uint64_t seed) {
   expectNoWeights();
-  loaded = Weights::random(tables, seed, availableProcessors(), context());
+  loaded = Weights::random(tables, seed, availableProcessors(), kernels);
 }
 
 const Weights &Model::weights() const {

@@ -39,7 +39,6 @@ public:
 
 private:
   void expectNoWeights() const;
-  std::shared_ptr<const cuda::Context> context() const { return kernels ? kernels->context() : nullptr; }
 
   const bamba_rt_model &tables;
   std::shared_ptr<const cuda::Kernels> kernels; ///< null on the processor

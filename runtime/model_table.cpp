@@ -76,16 +76,28 @@ void checkArg(const bamba_rt_model &model, const bamba_rt_arg &arg, const bamba_
   }
 }
 
-void checkCudaKernel(const bamba_rt_kernel &kernel, const bamba_rt_launch &launch) {
+void checkCudaKernel(const bamba_rt_kernel &kernel) {
+  expect(kernel.cuda != nullptr, "no code", kernel.name);
   const bamba_rt_cuda_kernel &cuda = *kernel.cuda;
   expect(cuda.cubin && cuda.cubin_bytes > 0, "no code", kernel.name);
   expect(cuda.grid[0] > 0 && cuda.grid[1] > 0 && cuda.grid[2] > 0 && cuda.threads > 0, "an empty grid", kernel.name);
   expect(cuda.cluster > 0 && cuda.grid[0] % cuda.cluster == 0, "a grid that is not whole clusters", kernel.name);
-  for (const bamba_rt_param &param : std::span(cuda.params, cuda.num_params)) {
+}
+
+void checkParams(const bamba_rt_kernel &kernel, const bamba_rt_launch &launch) {
+  for (const bamba_rt_param &param : std::span(kernel.cuda->params, kernel.cuda->num_params)) {
     expect(param.kind <= BAMBA_RT_PARAM_WORKSPACE, "an unknown kind of parameter", kernel.name);
     expect(param.kind == BAMBA_RT_PARAM_WORKSPACE || param.arg < launch.num_args, "a parameter out of range",
            kernel.name);
   }
+}
+
+void checkPackKernel(const bamba_rt_model &model, const bamba_rt_weight &weight) {
+  expect(weight.pack_kernel < model.num_kernels, "a kernel that packs it out of range", weight.name);
+  const bamba_rt_kernel &kernel = model.kernels[weight.pack_kernel];
+  checkCudaKernel(kernel);
+  expect(kernel.cuda->num_params == 1 && kernel.cuda->params[0].kind == BAMBA_RT_PARAM_PIECE,
+         "a kernel that does not pack weights", weight.name);
 }
 
 void checkEntry(const bamba_rt_model &model, const bamba_rt_entry &entry) {
@@ -102,8 +114,10 @@ void checkEntry(const bamba_rt_model &model, const bamba_rt_entry &entry) {
     expect(uint64_t{launch.first_arg} + launch.num_args <= model.num_args, "arguments out of range", entry.name);
     for (const bamba_rt_arg &arg : std::span(model.args + launch.first_arg, launch.num_args))
       checkArg(model, arg, entry);
-    if (model.device == BAMBA_RT_CUDA)
-      checkCudaKernel(kernel, launch);
+    if (model.device == BAMBA_RT_CUDA) {
+      checkCudaKernel(kernel);
+      checkParams(kernel, launch);
+    }
   }
 }
 
@@ -120,6 +134,9 @@ void checkTable(const bamba_rt_model &model) {
   checkHeader(model);
   for (const bamba_rt_weight &weight : std::span(model.weights, model.num_weights))
     checkWeight(model, weight);
+  if (model.device == BAMBA_RT_CUDA)
+    for (const bamba_rt_weight &weight : std::span(model.weights, model.num_weights))
+      checkPackKernel(model, weight);
   uint32_t largest = 0;
   for (const bamba_rt_entry &entry : std::span(model.entries, model.num_entries)) {
     checkEntry(model, entry);

@@ -203,13 +203,6 @@ void pack(const bamba_rt_weight &weight, std::span<const WeightSource> sources, 
 
 } // namespace
 
-uint64_t WeightSource::rowAt(uint64_t row) const {
-  if (rotaryDim == 0)
-    return row;
-  uint64_t d = row % headDim;
-  return d < rotaryDim ? row - d + d / 2 + d % 2 * (rotaryDim / 2) : row;
-}
-
 uint64_t packedBytes(const bamba_rt_weight &weight) {
   Layout layout(weight);
   uint64_t panels = layout.rows / layout.panel + (layout.rows % layout.panel != 0);
@@ -219,12 +212,10 @@ uint64_t packedBytes(const bamba_rt_weight &weight) {
   return checkedMul(checkedMul(padded, layout.width, weight.name), elementBytes(weight.dtype), weight.name);
 }
 
-bool hasPadding(const bamba_rt_weight &weight) {
-  Layout layout(weight);
-  return layout.rows % layout.panel != 0 || layout.width != layout.cols;
-}
+uint64_t storedWidth(const bamba_rt_weight &weight) { return Layout(weight).width; }
 
-uint64_t rowsPerTask(const bamba_rt_weight &weight, uint64_t bytes) {
+uint64_t rowsPerTask(const bamba_rt_weight &weight) {
+  constexpr uint64_t bytes = uint64_t{1} << 20;
   uint64_t rows = bytes / std::max<uint64_t>(Layout(weight).width * elementBytes(weight.dtype), 1);
   uint64_t granule = std::max<uint64_t>(weight.panel, tileRows);
   if (weight.panel) // whole panels, whatever their size

@@ -38,6 +38,12 @@ static llvm::Error readConstant(const llvm::object::ObjectFile &cubin, StringRef
   return llvm::createStringError("expected the constant '" + name + "' in a cubin, found none");
 }
 
+// Kinds of parameters are numbered as in the tables.
+static_assert(static_cast<int>(KernelParam::Kind::Pointer) == BAMBA_RT_PARAM_POINTER);
+static_assert(static_cast<int>(KernelParam::Kind::TensorMap) == BAMBA_RT_PARAM_TENSOR_MAP);
+static_assert(static_cast<int>(KernelParam::Kind::Workspace) == BAMBA_RT_PARAM_WORKSPACE);
+static_assert(static_cast<int>(KernelParam::Kind::Piece) == BAMBA_RT_PARAM_PIECE);
+
 static bamba_rt_param describe(const TensorMap &map, unsigned argument) {
   bamba_rt_param param = {};
   param.kind = BAMBA_RT_PARAM_TENSOR_MAP;
@@ -67,7 +73,7 @@ llvm::Error readLaunch(StringRef name, ArrayRef<KernelParam> params, KernelCode 
   code.scratchBytes = launch.workspace;
   for (auto [number, param] : llvm::enumerate(params)) {
     bamba_rt_param described = {};
-    described.kind = param.kind == KernelParam::Kind::Workspace ? BAMBA_RT_PARAM_WORKSPACE : BAMBA_RT_PARAM_POINTER;
+    described.kind = static_cast<uint32_t>(param.kind);
     described.arg = param.argument;
     if (param.kind == KernelParam::Kind::TensorMap) {
       TensorMap map;

@@ -4,6 +4,7 @@
 #include "codegen/cuda/DeviceHeaders.h"
 #include "codegen/cuda/Nvrtc.h"
 #include "codegen/cuda/emit/Ops.h"
+#include "codegen/cuda/emit/PackWeights.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/ThreadPool.h"
 
@@ -42,6 +43,9 @@ FailureOr<std::vector<CudaSource>> emitCudaKernels(ModuleOp scheduled) {
       return failure();
     sources.push_back({kernel.getSymName().str(), std::move(*text), kernel.getLoc(), writer.getParams().vec()});
   }
+  for (PackKernel &kernel : emitPackKernels(scheduled, target))
+    sources.push_back(
+        {std::move(kernel.name), std::move(kernel.text), kernel.loc, {{KernelParam::Kind::Piece, 0, {}}}});
   return sources;
 }
 

@@ -10,11 +10,12 @@ namespace bambac::codegen {
 /// The source of one kernel: a translation unit that instantiates a collective of codegen/cuda.
 struct CudaSource {
   std::string name, text;
-  Location loc; ///< of the kernel function
+  Location loc; ///< of the kernel function, or of a weight that it packs
   std::vector<KernelParam> params;
 };
 
-/// Prints every function with `bamba.kernel` in `scheduled`, in the order in which they stand there.
+/// Prints every function with `bamba.kernel` in `scheduled`, in the order in which they stand there, and behind them
+/// the kernels that pack its weights.
 FailureOr<std::vector<CudaSource>> emitCudaKernels(ModuleOp scheduled);
 
 struct CudaCodegenOptions {

@@ -147,9 +147,9 @@ void Tables::addWeights() {
          BAMBAC_FIELD(T, num_sources, build.i32(weight.sources.size())),
          BAMBAC_FIELD(T, first_source, build.i32(sources.size())),
          BAMBAC_FIELD(T, panel_group, build.i32(weight.panelGroup)),
-         BAMBAC_FIELD(T, panel_align, build.i32(weight.panelAlign)), BAMBAC_FIELD(T, reserved, build.i32(0)),
-         BAMBAC_FIELD(T, rows, build.i64(weight.rows)), BAMBAC_FIELD(T, cols, build.i64(weight.cols)),
-         BAMBAC_FIELD(T, bytes, build.i64(weight.bytes))}));
+         BAMBAC_FIELD(T, panel_align, build.i32(weight.panelAlign)),
+         BAMBAC_FIELD(T, pack_kernel, build.i32(weight.packKernel)), BAMBAC_FIELD(T, rows, build.i64(weight.rows)),
+         BAMBAC_FIELD(T, cols, build.i64(weight.cols)), BAMBAC_FIELD(T, bytes, build.i64(weight.bytes))}));
     for (const PlanSource &source : weight.sources)
       addSource(source);
   }

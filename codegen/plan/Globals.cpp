@@ -13,13 +13,24 @@ StringRef codegen::nameOf(bamba_rt_dtype dtype) {
   return names[dtype];
 }
 
-static FailureOr<bamba_rt_dtype> dtypeOf(GlobalOp global, Type type) {
+std::optional<bamba_rt_dtype> codegen::weightTypeOf(Type type) {
   if (type.isF32())
     return BAMBA_RT_F32;
   if (type.isBF16())
     return BAMBA_RT_BF16;
   if (type.isF16())
     return BAMBA_RT_F16;
+  return std::nullopt;
+}
+
+std::string codegen::packKernelName(bamba_rt_dtype dtype, uint64_t panel, uint64_t group) {
+  std::string name = ("pack_weights_" + nameOf(dtype)).str();
+  return panel ? (name + "_" + Twine(panel) + "x" + Twine(group)).str() : name;
+}
+
+static FailureOr<bamba_rt_dtype> dtypeOf(GlobalOp global, Type type) {
+  if (std::optional<bamba_rt_dtype> dtype = weightTypeOf(type))
+    return *dtype;
   return global.emitError() << "expected '" << global.getSymName() << "' of f32, bf16 or f16, found " << type;
 }
 

@@ -3,7 +3,7 @@
 using namespace bambac;
 using namespace bambac::codegen;
 
-Kernels::Kernels(Plan &plan, ModuleOp module, ArrayRef<KernelCode> code) : plan(plan), symbols(module) {
+Kernels::Kernels(Plan &plan, ModuleOp module, ArrayRef<KernelCode> code) : plan(plan), module(module), symbols(module) {
   for (const KernelCode &kernel : code)
     this->code[kernel.name] = &kernel;
 }
@@ -49,4 +49,29 @@ FailureOr<uint32_t> Kernels::launch(LaunchOp launch) {
   }
   ++plan.kernels[known->second].count;
   return known->second;
+}
+
+FailureOr<uint32_t> Kernels::addPacking(const PlanWeight &weight) {
+  std::string name = packKernelName(weight.dtype, weight.panel, weight.panelGroup);
+  auto known = numbers.find(name);
+  if (known != numbers.end())
+    return known->second;
+  auto found = code.find(name);
+  if (found == code.end())
+    return module.emitError() << "expected code of the kernel '" << name << "' for the weight '" << weight.name
+                              << "', found none";
+  std::string layout = weight.panel ? ("panel = " + Twine(weight.panel) + ", group = " + Twine(weight.panelGroup)).str()
+                                    : std::string("rows");
+  plan.kernels.push_back({name, std::move(layout), *found->second, {}, 0});
+  return numbers[name] = static_cast<uint32_t>(plan.kernels.size() - 1);
+}
+
+LogicalResult Kernels::addPacking() {
+  for (PlanWeight &weight : plan.weights) {
+    FailureOr<uint32_t> kernel = addPacking(weight);
+    if (failed(kernel))
+      return failure();
+    weight.packKernel = *kernel;
+  }
+  return success();
 }

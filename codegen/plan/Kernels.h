@@ -15,10 +15,15 @@ public:
   /// schedule, no cost or no code.
   FailureOr<uint32_t> launch(LaunchOp launch);
 
+  /// Adds the kernels that pack the plan's weights and names them there. Behind all launches.
+  LogicalResult addPacking();
+
 private:
   FailureOr<uint32_t> add(LaunchOp launch);
+  FailureOr<uint32_t> addPacking(const PlanWeight &weight);
 
   Plan &plan;
+  ModuleOp module;
   SymbolTable symbols;
   llvm::StringMap<const KernelCode *> code;
   llvm::StringMap<uint32_t> numbers;

@@ -45,8 +45,8 @@ static Object describe(const PlanSource &source) {
   return object;
 }
 
-static Object describe(const PlanWeight &weight) {
-  return Object{{"name", weight.name},
+static Object describe(const PlanWeight &weight, const Plan &plan) {
+  Object object{{"name", weight.name},
                 {"dtype", nameOf(weight.dtype)},
                 {"shape", sizes(weight.shape)},
                 {"panel", weight.panel},
@@ -55,6 +55,9 @@ static Object describe(const PlanWeight &weight) {
                 {"interleaved", weight.interleaved},
                 {"bytes", weight.bytes},
                 {"sources", list(weight.sources, [](const PlanSource &source) { return describe(source); })}};
+  if (plan.device == Device::Cuda)
+    object["pack_kernel"] = plan.kernels[weight.packKernel].name;
+  return object;
 }
 
 static Object describe(const PlanState &state) {
@@ -135,7 +138,7 @@ std::string codegen::makeMetadata(const Plan &plan, const CompilerInfo &compiler
       {"limits", describeLimits(plan)},
       {"entry_points", list(plan.entries, each)},
       {"kernels", list(plan.kernels, [&](const PlanKernel &kernel) { return describe(kernel, plan.target); })},
-      {"weights", list(plan.weights, each)},
+      {"weights", list(plan.weights, [&](const PlanWeight &weight) { return describe(weight, plan); })},
       {"states", list(plan.states, each)},
       {"memory", describeMemory(plan)}};
   return llvm::formatv("{0}", llvm::json::Value(std::move(metadata))).str();

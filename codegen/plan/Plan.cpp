@@ -131,7 +131,7 @@ FailureOr<Plan> codegen::buildPlan(ModuleOp module, ArrayRef<KernelCode> code) {
   for (func::FuncOp function : *functions)
     if (failed(EntryReader(plan, globals, kernels).read(function)))
       return failure();
-  if (failed(setMaxBatch(module, plan)))
+  if (failed(setMaxBatch(module, plan)) || (plan.device == Device::Cuda && failed(kernels.addPacking())))
     return failure();
   plan.fingerprint = fingerprintOf(plan);
   return plan;

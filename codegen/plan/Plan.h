@@ -72,6 +72,7 @@ struct PlanWeight {
   SmallVector<uint64_t> shape; ///< of the tensor that the kernels see, without padding
   uint64_t panel = 0, panelGroup = 1, panelAlign = 1, rows = 0, cols = 0, bytes = 0;
   bool transposed = false, interleaved = false;
+  uint32_t packKernel = 0; ///< on CUDA: the kernel that packs it
   std::vector<PlanSource> sources;
 };
 
@@ -106,8 +107,15 @@ struct Plan {
 /// its kernels. Emits an error and fails where the module is anything else.
 FailureOr<Plan> buildPlan(ModuleOp module, ArrayRef<KernelCode> code);
 
+/// The kernel that packs weights of this type and layout on CUDA, "pack_weights_bf16_8x8"; panel 0: row-major,
+/// "pack_weights_f32".
+std::string packKernelName(bamba_rt_dtype dtype, uint64_t panel, uint64_t group);
+
 /// The type of the weight matrices: bf16 where there is one of that type, else f32.
 bamba_rt_dtype weightType(const Plan &plan);
+
+/// A type that weights can have; none for others.
+std::optional<bamba_rt_dtype> weightTypeOf(Type type);
 
 /// The bytes of one element.
 uint64_t bytesOf(bamba_rt_dtype dtype);

@@ -117,14 +117,16 @@ static std::string describeSource(const SourceTensor &source) {
 }
 
 static std::string describeWeights(const Metadata &metadata) {
-  Table table({"name", "type", "shape", ">panel", ">size", ">bytes", "made of"});
+  Table table({"name", "type", "shape", ">panel", ">size", ">bytes", "packed by", "made of"});
   for (const WeightInfo &weight : metadata.weights) {
     std::vector<std::string> sources;
     sources.reserve(weight.sources.size());
     for (const SourceTensor &source : weight.sources)
       sources.push_back(describeSource(source));
     table.add({weight.name, weight.dtype, formatShape(weight.shape), weight.panel ? fmt::to_string(weight.panel) : "-",
-               formatBytes(weight.bytes), formatCount(weight.bytes), fmt::format("{}", fmt::join(sources, " | "))});
+               formatBytes(weight.bytes), formatCount(weight.bytes),
+               weight.packKernel.empty() ? "the processor" : weight.packKernel,
+               fmt::format("{}", fmt::join(sources, " | "))});
   }
   return section(fmt::format("weights ({})", metadata.weights.size()), table);
 }

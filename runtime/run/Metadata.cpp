@@ -58,6 +58,7 @@ static void from_json(const Json &json, WeightInfo &weight) {
   json.at("shape").get_to(weight.shape);
   json.at("panel").get_to(weight.panel);
   json.at("bytes").get_to(weight.bytes);
+  weight.packKernel = json.value("pack_kernel", "");
   json.at("sources").get_to(weight.sources);
 }
 

@@ -70,6 +70,7 @@ struct WeightInfo {
   std::vector<uint64_t> shape;
   uint64_t panel = 0; ///< 0: not packed for a matrix product
   uint64_t bytes = 0;
+  std::string packKernel; ///< on a GPU the kernel that packs it, else empty
   std::vector<SourceTensor> sources;
 };
 

@@ -1,6 +1,5 @@
 // Sessions on a CUDA device, with a driver that only records and computes on the host.
 
-#include "runtime/cuda/weight_uploader.h"
 #include "runtime/session.h"
 #include "tests/runtime/cuda_toy.h"
 
@@ -43,25 +42,6 @@ bamba_batch_item item(bamba_sequence sequence, std::span<const int32_t> tokens,
                       bamba_logits logits = BAMBA_LOGITS_LAST) {
   return {sequence, static_cast<uint32_t>(tokens.size()), tokens.data(), logits, 0};
 }
-
-/// Each test starts with a fresh machine, and leaves nothing behind on it.
-class CudaTest : public testing::Test {
-protected:
-  CudaTest() {
-    fake = {};
-    fake.major = 9;
-    fake.deviceBytes = int64_t{1} << 30;
-  }
-  ~CudaTest() override {
-    EXPECT_EQ(fake.liveBytes, 0);
-    EXPECT_EQ(fake.liveObjects, 0);
-    EXPECT_EQ(fake.contextDepth, 0);
-    EXPECT_EQ(fake.callsWithoutContext, 0);
-  }
-
-  FakeCuda &fake = fakeCuda();
-  CudaToy toy;
-};
 
 /// Destroys its stream before the machine is looked at.
 Bytes save(const Session &session, bamba_sequence sequence) {
@@ -282,31 +262,4 @@ TEST_F(CudaTest, FallsBackToTheProcessor) {
                 {"expected a CUDA device of compute capability 9.0, found cuda:0 (Fake Card) of 8.0"});
   expectFailure(failureOf([&] { openModel(cudaOnly, nullptr, "/nonexistent/libcuda.so.1"); }), BAMBA_UNSUPPORTED,
                 {"capability 9.0, found none: no CUDA driver: /nonexistent/libcuda.so.1: cannot open"});
-}
-
-TEST_F(CudaTest, WeightsAreTheSameAsOnTheProcessor) {
-  // Large enough for several pieces, with padding, in panels, and transposed.
-  bamba_rt_source sources[] = {{"a.weight", 2, 0, 0, 0, {3001, 1500}},
-                               {"b.weight", 2, 0, 0, 0, {3001, 1500}},
-                               {"conv1d.weight", 3, 0, 0, 0, {501, 1, 3}}};
-  bamba_rt_weight weights[] = {{"pair", BAMBA_RT_BF16, 8, BAMBA_RT_WEIGHT_INTERLEAVE, 2, 0, 8, 64, 0, 6002, 1500, 0},
-                               {"rows", BAMBA_RT_F32, 0, 0, 1, 0, 1, 1, 0, 3001, 1500, 0},
-                               {"conv", BAMBA_RT_F32, 0, BAMBA_RT_WEIGHT_TRANSPOSE, 1, 2, 1, 1, 0, 501, 3, 0}};
-  bamba_rt_model table = {};
-  table.weights = weights;
-  table.sources = sources;
-  table.num_weights = table.num_sources = 3;
-  for (bamba_rt_weight &weight : weights)
-    weight.bytes = packedBytes(weight);
-  cuda::Machine machine = cuda::findDevices(fakeCudaLibrary);
-  auto context = std::make_shared<const cuda::Context>(machine.driver, 0, machine.devices.found[0]);
-  Weights host = Weights::random(table, 5, 2), device = Weights::random(table, 5, 3, context);
-  cuda::Stream stream = context->makeStream();
-  cuda::Context::Current current(*context);
-  for (uint32_t i = 0; i < 3; ++i) {
-    Bytes copy(weights[i].bytes);
-    machine.driver->memcpyDtoHAsync(copy.data(), cuda::addressOf(device.data(i)), copy.size(), stream.get());
-    machine.driver->streamSynchronize(stream.get());
-    EXPECT_EQ(std::memcmp(copy.data(), host.data(i), copy.size()), 0) << weights[i].name;
-  }
 }

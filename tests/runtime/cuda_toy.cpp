@@ -1,6 +1,10 @@
 #include "tests/runtime/cuda_toy.h"
+#include "runtime/element.h"
 #include <dlfcn.h>
+#include <map>
 #include <span>
+#include <tuple>
+#include <utility>
 
 namespace bambac::rt::toy {
 
@@ -17,6 +21,73 @@ FakeCuda &fakeCuda() {
   return *fake;
 }
 
+namespace {
+
+std::vector<bamba_rt_piece> pieces;
+
+template <typename To, typename From> void convert(const From *from, To *to) {
+  if constexpr (std::is_same_v<To, From>)
+    *to = *from;
+  else
+    *to = fromF32<To>(toF32(*from));
+}
+
+/// The words of bamba_rt_piece, element by element.
+template <typename To, typename From> void pack(const FakeCubin &cubin, const bamba_rt_piece &piece) {
+  uint64_t panel = std::max(cubin.panel, 1u), group = cubin.group;
+  for (uint64_t i = 0; i < piece.rows; ++i) {
+    uint64_t place = piece.first_row + i;
+    if (piece.rotary_dim) {
+      uint64_t d = place % piece.head_dim, half = piece.rotary_dim / 2;
+      place = place - d + (d < half ? 2 * d : d < piece.rotary_dim ? 2 * (d - half) + 1 : d);
+    }
+    for (uint64_t col = 0; col < piece.cols; ++col) {
+      uint64_t r = piece.row_base + place * piece.row_step, c = col;
+      if (piece.transposed)
+        std::swap(r, c);
+      uint64_t offset = (r / panel * (piece.width / group) + c / group) * panel * group + r % panel * group + c % group;
+      convert(static_cast<const From *>(piece.from) + i * piece.cols + col, static_cast<To *>(piece.to) + offset);
+    }
+  }
+}
+
+template <typename To> void packTo(const FakeCubin &cubin, const bamba_rt_piece &piece) {
+  if (piece.dtype == BAMBA_RT_F32)
+    pack<To, float>(cubin, piece);
+  else if (piece.dtype == BAMBA_RT_BF16)
+    pack<To, Bf16>(cubin, piece);
+  else
+    pack<To, F16>(cubin, piece);
+}
+
+void packPiece(const FakeCubin *cubin, const bamba_rt_piece *piece) {
+  pieces.push_back(*piece); // the driver runs one thing at a time
+  if (cubin->dtype == BAMBA_RT_F32)
+    packTo<float>(*cubin, *piece);
+  else if (cubin->dtype == BAMBA_RT_BF16)
+    packTo<Bf16>(*cubin, *piece);
+  else
+    packTo<F16>(*cubin, *piece);
+}
+
+} // namespace
+
+FakePackers::FakePackers(std::span<bamba_rt_weight> weights, std::vector<bamba_rt_kernel> &kernels) {
+  static constexpr bamba_rt_param param = {BAMBA_RT_PARAM_PIECE, 0, 0, 0, 0, {}, {}, 0, {}};
+  std::map<std::tuple<uint32_t, uint32_t, uint32_t>, uint32_t> known;
+  for (bamba_rt_weight &weight : weights) {
+    auto [found, isNew] = known.try_emplace({weight.dtype, weight.panel, weight.panel_group}, kernels.size());
+    weight.pack_kernel = found->second;
+    if (!isNew)
+      continue;
+    cubins.push_back({fakeCubinMagic, 1, nullptr, 1, 0, packPiece, weight.dtype, weight.panel, weight.panel_group});
+    code.push_back({&cubins.back(), sizeof(FakeCubin), {1, 1, 1}, 32, 1, 0, 0, 1, &param});
+    kernels.push_back({"pack_weights", "", nullptr, &code.back(), 0});
+  }
+}
+
+std::vector<bamba_rt_piece> FakePackers::takePieces() { return std::exchange(pieces, {}); }
+
 CudaToy::CudaToy() {
   std::span launches(toyTable.launches, toyTable.num_launches);
   uint32_t numArgs = launches[0].num_args;
@@ -27,13 +98,17 @@ CudaToy::CudaToy() {
   kernels.assign(toyTable.kernels, toyTable.kernels + toyTable.num_kernels);
   for (const bamba_rt_launch &launch : launches) // one for each kernel, in the same order
     cubins.push_back({fakeCubinMagic, launch.num_workgroups, kernels[launch.kernel].cpu, numArgs,
-                      kernels[launch.kernel].scratch_bytes});
+                      kernels[launch.kernel].scratch_bytes, nullptr, 0, 0, 0});
   for (const FakeCubin &cubin : cubins)
     code.push_back({&cubin, sizeof(cubin), {1, 1, 1}, 32, 1, 0, 1, numArgs, params.data()});
   for (size_t i = 0; i < kernels.size(); ++i) {
     kernels[i].cpu = nullptr;
     kernels[i].cuda = &code[i];
   }
+  weights.assign(toyTable.weights, toyTable.weights + toyTable.num_weights);
+  packers = std::make_unique<FakePackers>(weights, kernels);
+  model.weights = weights.data();
+  model.num_kernels = static_cast<uint32_t>(kernels.size());
   model.target = "sm_90a";
   model.device = BAMBA_RT_CUDA;
   model.compute = 90;

@@ -4,16 +4,38 @@
 
 #include "tests/runtime/fake_cuda.h"
 #include "tests/runtime/toy_model.h"
+#include <deque>
+#include <span>
 
 namespace bambac::rt::toy {
 
-/// Tables that differ from the toy's only in their kernels; `model` may be changed before it is opened.
+/// The fake driver's library and its counters.
+extern const char *const fakeCudaLibrary;
+FakeCuda &fakeCuda();
+
+/// Kernels that pack weights, one for each type and layout.
+class FakePackers {
+public:
+  /// Adds to `kernels` what packs `weights`, and says it in their tables.
+  FakePackers(std::span<bamba_rt_weight> weights, std::vector<bamba_rt_kernel> &kernels);
+  FakePackers(const FakePackers &) = delete;
+
+  /// What was packed on any device since the last call, in that order.
+  static std::vector<bamba_rt_piece> takePieces();
+
+private:
+  std::deque<FakeCubin> cubins;
+  std::deque<bamba_rt_cuda_kernel> code;
+};
+
+/// Tables that differ from the toy's only in their kernels; `model` and `weights` may be changed before it is opened.
 class CudaToy {
 public:
   CudaToy();
   CudaToy(const CudaToy &) = delete;
 
   bamba_rt_model model = toyTable;
+  std::vector<bamba_rt_weight> weights;
 
   /// A library with this model, and the processor's beside it where `withCpu` is set.
   bamba_rt_library library(bool withCpu = false) const { return {BAMBA_RT_ABI_VERSION, withCpu ? 2u : 1u, models, ""}; }
@@ -26,12 +48,28 @@ private:
   std::vector<bamba_rt_param> params;
   std::vector<bamba_rt_cuda_kernel> code;
   std::vector<bamba_rt_kernel> kernels;
+  std::unique_ptr<FakePackers> packers;
   const bamba_rt_model *models[2] = {&model, &toyTable};
 };
 
-/// The fake driver's library and its counters.
-extern const char *const fakeCudaLibrary;
-FakeCuda &fakeCuda();
+/// Each test starts with a fresh machine, and leaves nothing behind on it.
+class CudaTest : public testing::Test {
+protected:
+  CudaTest() {
+    fake = {};
+    fake.major = 9;
+    fake.deviceBytes = int64_t{1} << 30;
+  }
+  ~CudaTest() override {
+    EXPECT_EQ(fake.liveBytes, 0);
+    EXPECT_EQ(fake.liveObjects, 0);
+    EXPECT_EQ(fake.contextDepth, 0);
+    EXPECT_EQ(fake.callsWithoutContext, 0);
+  }
+
+  FakeCuda &fake = fakeCuda();
+  CudaToy toy;
+};
 
 } // namespace bambac::rt::toy
 #endif // BAMBA_TESTS_RUNTIME_CUDA_TOY_H

@@ -118,6 +118,20 @@ void execute(const Node &node) {
     launch.cubin->kernel(args.data(), scratch.data(), i);
 }
 
+/// Packs a piece of a weight when the stream comes to it.
+Result launchPack(const FakeCubin *cubin, const bamba_rt_piece &given, StreamHandle stream) {
+  ++fake.packLaunches;
+  if (fake.failPack)
+    return fake.failPack;
+  bamba_rt_piece piece = given;
+  auto from = reinterpret_cast<Address>(piece.from), to = reinterpret_cast<Address>(piece.to);
+  if (!isDevice(from, piece.rows * piece.cols * (piece.dtype == BAMBA_RT_F32 ? 4 : 2)) || !isDevice(to, 1))
+    return invalidValue;
+  piece.from = onHost(from);
+  piece.to = onHost(to);
+  return enqueue(stream, [=] { cubin->pack(cubin, &piece); });
+}
+
 } // namespace
 
 #pragma GCC visibility push(default)
@@ -230,6 +244,7 @@ Result cuMemsetD8Async(Address to, unsigned char value, size_t count, StreamHand
 Result cuMemcpyHtoDAsync_v2(Address to, const void *from, size_t bytes, StreamHandle stream) {
   Lock lock(mutex);
   ++fake.uploads;
+  fake.uploadedBytes += static_cast<int64_t>(bytes);
   if (!isDevice(to, bytes))
     return invalidValue;
   return enqueue(stream, [=] { std::memcpy(onHost(to), from, bytes); });
@@ -361,11 +376,13 @@ Result cuModuleGetFunction(FunctionHandle *function, ModuleHandle module, const 
 Result cuFuncSetAttribute(FunctionHandle, int, int) { return needContext(); }
 Result cuLaunchKernelEx(const LaunchConfig *config, FunctionHandle function, void **params, void **) {
   Lock lock(mutex);
-  ++fake.kernelLaunches;
   FakeStream *stream = streamOf(config->stream);
   for (unsigned i = 0; i < config->numAttributes; ++i)
     fake.programmaticLaunches += config->attributes[i].id == launchProgrammaticSerialization;
   Launch launch = {reinterpret_cast<FakeModule *>(function)->cubin, {}};
+  if (launch.cubin && launch.cubin->pack)
+    return launchPack(launch.cubin, *static_cast<const bamba_rt_piece *>(params[0]), config->stream);
+  ++fake.kernelLaunches;
   for (uint32_t i = 0; launch.cubin && i < launch.cubin->num_args; ++i) {
     uint64_t value;
     std::memcpy(&value, params[i], sizeof(value));

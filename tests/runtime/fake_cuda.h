@@ -6,13 +6,15 @@
 
 extern "C" {
 
-/// What stands in place of a cubin: the CPU kernel that does the work.
+/// What stands in place of a cubin: the CPU kernel that does the work, or the function that packs weights.
 struct FakeCubin {
   uint32_t magic;
   uint32_t workgroups;
   bamba_rt_cpu_kernel kernel;
   uint32_t num_args;
   uint64_t scratch_bytes;
+  void (*pack)(const FakeCubin *cubin, const bamba_rt_piece *piece); // with host addresses; null: a kernel
+  uint32_t dtype, panel, group;                                      // of the weights that it packs
 };
 
 /// What the driver was asked to do, and what it is to get wrong.
@@ -27,6 +29,9 @@ struct FakeCuda {
   int64_t deviceBytes;     // memory that the device has
   int failLaunch;          // the result of graph launches; 0: they work
   int failLoad;            // the result of loading a module
+  int failPack;            // the result of launches that pack weights
+  int packLaunches;        // not among the kernelLaunches
+  int64_t uploadedBytes;
 };
 }
 

@@ -70,6 +70,39 @@ TEST(Plan, LaysOutTheWeightsThatAreUsed) {
   EXPECT_EQ(head.sources[1].rotaryDim, 0u);
 }
 
+/// The small model for a GPU: kernels that pack weights stand behind those that are launched.
+static std::string cudaModel() {
+  return replaced(smallModel(), "#bamba.target<cpu, arch = \"x86-64\", features = \"+sse2,-avx512f,+cmov\"",
+                  "#bamba.target<cuda, arch = \"sm_90a\", features = \"\"");
+}
+
+TEST(Plan, NamesTheKernelThatPacksAWeight) {
+  ParsedModule module(cudaModel());
+  std::vector<KernelCode> code = smallModelCode();
+  for (const char *name : {"pack_weights_bf16", "pack_weights_f32", "pack_weights_bf16_16x1"})
+    code.push_back({name, 0, 0, CudaCode()});
+  FailureOr<Plan> plan = buildPlan(module.get(), code);
+  ASSERT_TRUE(succeeded(plan)) << module.errors();
+  ASSERT_EQ(plan->kernels.size(), 9u);
+  ASSERT_EQ(plan->weights.size(), 3u);
+  EXPECT_EQ(plan->kernels[plan->weights[0].packKernel].name, "pack_weights_bf16");
+  EXPECT_EQ(plan->kernels[plan->weights[1].packKernel].name, "pack_weights_f32");
+  EXPECT_EQ(plan->kernels[plan->weights[2].packKernel].name, "pack_weights_bf16_16x1");
+  EXPECT_EQ(plan->kernels[plan->weights[2].packKernel].schedule, "panel = 16, group = 1");
+  EXPECT_EQ(plan->kernels[plan->weights[2].packKernel].count, 0u);
+  llvm::Expected<llvm::json::Value> metadata =
+      llvm::json::parse(makeMetadata(*plan, {/*version=*/"1.2.3", /*flags=*/""}));
+  ASSERT_TRUE(!!metadata);
+  const llvm::json::Array &weights = *metadata->getAsObject()->getArray("weights");
+  EXPECT_EQ(weights[2].getAsObject()->getString("pack_kernel"), "pack_weights_bf16_16x1");
+}
+
+TEST(Plan, ExpectsCodeThatPacksWeights) {
+  ParsedModule module(cudaModel());
+  EXPECT_TRUE(failed(buildPlan(module.get(), smallModelCode())));
+  EXPECT_EQ(module.errors(), "expected code of the kernel 'pack_weights_bf16' for the weight 'embed', found none\n");
+}
+
 TEST(Plan, DescribesStatesAndPages) {
   Plan plan = planOf(smallModel());
   ASSERT_EQ(plan.states.size(), 2u);

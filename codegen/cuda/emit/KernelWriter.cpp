@@ -121,6 +121,8 @@ std::string KernelWriter::parameterName(const KernelParam &param) {
     return ("map" + Twine(param.argument)).str();
   case KernelParam::Kind::Workspace:
     return "workspace";
+  case KernelParam::Kind::Piece:
+    return "piece";
   }
   llvm_unreachable("all sorts of parameters have a name");
 }

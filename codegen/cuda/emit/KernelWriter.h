@@ -29,9 +29,9 @@ struct View {
 
 /// What one parameter of the kernel is made of.
 struct KernelParam {
-  enum class Kind { Pointer, TensorMap, Workspace } kind;
-  unsigned argument = 0; ///< of the kernel function
-  std::string map;       ///< the constant of the collective that describes the tensor map
+  enum class Kind { Pointer, TensorMap, Workspace, Piece } kind; ///< the kinds of bamba_rt_param
+  unsigned argument = 0;                                         ///< of the kernel function
+  std::string map; ///< the constant of the collective that describes the tensor map
 };
 
 /// "tile_rows" -> "TileRows".

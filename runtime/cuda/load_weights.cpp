@@ -1,0 +1,94 @@
+#include "runtime/cuda/load_weights.h"
+#include "runtime/cuda/weight_packer.h"
+#include "runtime/element.h"
+#include "runtime/weight_pack.h"
+#include <algorithm>
+
+namespace bambac::rt::cuda {
+namespace {
+
+constexpr uint64_t pieceBytes = uint64_t{4} << 20;
+
+/// Rows of one source, staged and packed by one thread in one go.
+struct Task {
+  uint32_t weight;
+  const WeightSource *source;
+  bamba_rt_piece piece; ///< all but its addresses
+
+  uint64_t elements() const { return piece.rows * piece.cols; }
+  uint64_t bytes() const { return elements() * elementBytes(piece.dtype); }
+};
+
+/// What the pieces of source `number` of a weight have in common; `before`: rows of the sources before it.
+bamba_rt_piece describe(const bamba_rt_weight &weight, const WeightSource &source, uint32_t number, uint64_t before) {
+  bool interleaved = weight.flags & BAMBA_RT_WEIGHT_INTERLEAVE;
+  bamba_rt_piece piece = {};
+  piece.cols = weight.cols;
+  piece.row_base = interleaved ? number : before;
+  piece.row_step = interleaved ? weight.num_sources : 1;
+  piece.width = storedWidth(weight);
+  piece.dtype = source.dtype;
+  piece.transposed = weight.flags & BAMBA_RT_WEIGHT_TRANSPOSE ? 1 : 0;
+  piece.head_dim = source.headDim;
+  piece.rotary_dim = source.rotaryDim;
+  return piece;
+}
+
+std::vector<Task> splitWork(const bamba_rt_model &model, std::span<const WeightSource> sources) {
+  std::vector<Task> tasks;
+  for (uint32_t index = 0; index < model.num_weights; ++index) {
+    const bamba_rt_weight &weight = model.weights[index];
+    uint64_t before = 0;
+    for (uint32_t number = 0; number < weight.num_sources; ++number) {
+      const WeightSource &source = sources[weight.first_source + number];
+      bamba_rt_piece piece = describe(weight, source, number, before);
+      uint64_t rowBytes = std::max<uint64_t>(weight.cols * elementBytes(source.dtype), 1);
+      uint64_t step = std::max<uint64_t>(pieceBytes / rowBytes, 1);
+      for (uint64_t row = 0; row < source.rows; row += step) {
+        piece.first_row = row;
+        piece.rows = std::min(step, source.rows - row);
+        tasks.push_back({index, &source, piece});
+      }
+      before += source.rows;
+    }
+  }
+  return tasks;
+}
+
+size_t largest(std::span<const Task> tasks) {
+  size_t bytes = 0;
+  for (const Task &task : tasks)
+    bytes = std::max<size_t>(bytes, task.bytes());
+  return bytes;
+}
+
+} // namespace
+
+void loadWeights(const bamba_rt_model &model, std::span<const WeightSource> sources,
+                 std::span<std::byte *const> weights, std::byte *memory, size_t memoryBytes, ThreadPool &pool,
+                 LoadReporter &reporter, const std::shared_ptr<const Kernels> &kernels) {
+  std::vector<Task> tasks = splitWork(model, sources);
+  WeightPacker packer(kernels, model, pool.size(), largest(tasks));
+  packer.clear(memory, memoryBytes);
+  pool.forEach(tasks.size(), [&](uint64_t index, unsigned thread) {
+    if (reporter.stopped())
+      return;
+    const Task &task = tasks[index];
+    const bamba_rt_weight &weight = model.weights[task.weight];
+    bamba_rt_piece piece = task.piece;
+    std::byte *stage = packer.stage(thread);
+    if (!stage || task.bytes() == 0)
+      return;
+    uint64_t end = piece.first_row + piece.rows;
+    task.source->readAhead(piece.cols, piece.first_row, end);
+    task.source->copyRows(piece.cols, piece.first_row, end, stage);
+    piece.to = weights[task.weight];
+    packer.pack(thread, weight.pack_kernel, task.bytes(), piece);
+    reporter.add(task.elements() * elementBytes(weight.dtype));
+    if (thread == 0)
+      reporter.report();
+  });
+  packer.finish();
+}
+
+} // namespace bambac::rt::cuda

@@ -1,0 +1,21 @@
+// Fills the weights of a model on a CUDA device.
+#ifndef BAMBA_RUNTIME_CUDA_LOAD_WEIGHTS_H
+#define BAMBA_RUNTIME_CUDA_LOAD_WEIGHTS_H
+
+#include "runtime/cuda/kernels.h"
+#include "runtime/load_reporter.h"
+#include "runtime/thread_pool.h"
+#include "runtime/weight_source.h"
+#include <span>
+
+namespace bambac::rt::cuda {
+
+/// The checkpoint's bytes go to the device as they are, in pieces of about 4 MiB, and are packed there; random numbers
+/// are made on the host and go the same way. `weights` has the address of each weight in `memory`, `memoryBytes` long.
+/// Returns early where `reporter` was stopped. Throws Error BAMBA_DEVICE_ERROR or BAMBA_OUT_OF_MEMORY.
+void loadWeights(const bamba_rt_model &model, std::span<const WeightSource> sources,
+                 std::span<std::byte *const> weights, std::byte *memory, size_t memoryBytes, ThreadPool &pool,
+                 LoadReporter &reporter, const std::shared_ptr<const Kernels> &kernels);
+
+} // namespace bambac::rt::cuda
+#endif // BAMBA_RUNTIME_CUDA_LOAD_WEIGHTS_H

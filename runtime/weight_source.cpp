@@ -1,0 +1,32 @@
+#include "runtime/weight_source.h"
+#include "runtime/element.h"
+#include <cstring>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace bambac::rt {
+
+uint64_t WeightSource::rowAt(uint64_t row) const {
+  if (rotaryDim == 0)
+    return row;
+  uint64_t d = row % headDim;
+  return d < rotaryDim ? row - d + d / 2 + d % 2 * (rotaryDim / 2) : row;
+}
+
+void WeightSource::readAhead(uint64_t cols, uint64_t begin, uint64_t end) const {
+  if (!data || begin >= end)
+    return;
+  uint64_t rowBytes = cols * elementBytes(dtype), page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  auto first = reinterpret_cast<uintptr_t>(data) + begin * rowBytes, inPage = first % page;
+  madvise(reinterpret_cast<void *>(first - inPage), (end - begin) * rowBytes + inPage, MADV_WILLNEED);
+}
+
+void WeightSource::copyRows(uint64_t cols, uint64_t begin, uint64_t end, std::byte *to) const {
+  uint64_t count = (end - begin) * cols;
+  if (data)
+    std::memcpy(to, data + begin * cols * elementBytes(dtype), count * elementBytes(dtype));
+  else
+    random.generate(begin * cols, count, reinterpret_cast<float *>(to));
+}
+
+} // namespace bambac::rt

@@ -1,0 +1,256 @@
+// Tests and times the packing of weights: every layout and type, odd sizes, row orders, pieces of a tensor.
+#include "common/pack_weights.cuh"
+#include "runtime/abi.h"
+#include "tests/cuda/harness.cuh"
+#include <cstddef>
+#include <cuda_fp16.h>
+
+using namespace bambac;
+using namespace harness;
+
+// The kernel's struct is the runtime's.
+static_assert(sizeof(WeightPiece) == sizeof(bamba_rt_piece));
+static_assert(offsetof(WeightPiece, rows) == offsetof(bamba_rt_piece, rows));
+static_assert(offsetof(WeightPiece, cols) == offsetof(bamba_rt_piece, cols));
+static_assert(offsetof(WeightPiece, firstRow) == offsetof(bamba_rt_piece, first_row));
+static_assert(offsetof(WeightPiece, rowBase) == offsetof(bamba_rt_piece, row_base));
+static_assert(offsetof(WeightPiece, rowStep) == offsetof(bamba_rt_piece, row_step));
+static_assert(offsetof(WeightPiece, width) == offsetof(bamba_rt_piece, width));
+static_assert(offsetof(WeightPiece, type) == offsetof(bamba_rt_piece, dtype));
+static_assert(offsetof(WeightPiece, transposed) == offsetof(bamba_rt_piece, transposed));
+static_assert(offsetof(WeightPiece, headDim) == offsetof(bamba_rt_piece, head_dim));
+static_assert(offsetof(WeightPiece, rotaryDim) == offsetof(bamba_rt_piece, rotary_dim));
+static_assert(kTypeF32 == BAMBA_RT_F32 && kTypeBf16 == BAMBA_RT_BF16 && kTypeF16 == BAMBA_RT_F16);
+
+namespace {
+
+template <class T, int Panel, int Group> struct Layout {
+  using Element = T;
+  static constexpr int kPanel = Panel, kGroup = Group, kMultiprocessors = 132;
+};
+
+template <class Kernel>
+__global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks) packKernel(const WeightPiece piece) {
+  Kernel::run(piece);
+}
+
+template <class Shape> void packOnDevice(const WeightPiece &piece, cudaStream_t stream = 0) {
+  using Kernel = PackWeights<Shape>;
+  launch(packKernel<Kernel>, Kernel::kLaunch, stream, piece);
+}
+
+// --- types -------------------------------------------------------------------------------------------------------
+
+template <class T> struct TypeOf;
+template <> struct TypeOf<float> {
+  static constexpr const char *name = "f32";
+  static constexpr uint32 number = kTypeF32;
+};
+template <> struct TypeOf<bf16> {
+  static constexpr const char *name = "bf16";
+  static constexpr uint32 number = kTypeBf16;
+};
+template <> struct TypeOf<f16> {
+  static constexpr const char *name = "f16";
+  static constexpr uint32 number = kTypeF16;
+};
+
+float hostFloat(float value) { return value; }
+float hostFloat(bf16 value) { return bf16ToFloat(value); }
+float hostFloat(f16 value) { return __half2float(__ushort_as_half(value.bits)); }
+
+template <class T> T hostElement(float value);
+template <> float hostElement<float>(float value) { return value; }
+template <> bf16 hostElement<bf16>(float value) { return floatToBf16(value); }
+template <> f16 hostElement<f16>(float value) { return {__half_as_ushort(__float2half_rn(value))}; }
+
+// --- the reference -----------------------------------------------------------------------------------------------
+
+/// A weight of some sources of equal shape, in the words of bamba_rt_weight and bamba_rt_source.
+struct Case {
+  int sources, rows, cols; ///< each source is [rows, cols]
+  bool interleaved = false, transposed = false;
+  int headDim = 0, rotaryDim = 0;
+  int align = 1;
+};
+
+int orderedRow(const Case &c, int row) {
+  if (!c.rotaryDim)
+    return row;
+  int d = row % c.headDim, half = c.rotaryDim / 2;
+  return row - d + (d < half ? 2 * d : d < c.rotaryDim ? 2 * (d - half) + 1 : d);
+}
+
+int stackedRow(const Case &c, int source, int row) {
+  return c.interleaved ? orderedRow(c, row) * c.sources + source : source * c.rows + orderedRow(c, row);
+}
+
+int storedRows(const Case &c) { return c.transposed ? c.cols : c.sources * c.rows; }
+int storedWidth(const Case &c) { return alignTo(c.transposed ? c.sources * c.rows : c.cols, c.align); }
+
+template <class Shape> size_t storedSize(const Case &c) {
+  return size_t(alignTo(storedRows(c), Shape::kPanel)) * storedWidth(c);
+}
+
+/// The formula of bamba_rt_weight, element by element.
+template <class Shape, class From>
+std::vector<typename Shape::Element> reference(const Case &c, const std::vector<From> &from) {
+  constexpr size_t p = Shape::kPanel, g = Shape::kGroup;
+  std::vector<typename Shape::Element> packed(storedSize<Shape>(c), typename Shape::Element{});
+  size_t width = storedWidth(c);
+  for (int s = 0; s < c.sources; ++s)
+    for (int row = 0; row < c.rows; ++row)
+      for (int col = 0; col < c.cols; ++col) {
+        size_t r = stackedRow(c, s, row), k = col;
+        if (c.transposed)
+          std::swap(r, k);
+        packed[((r / p) * (width / g) + k / g) * p * g + r % p * g + k % g] =
+            hostElement<typename Shape::Element>(hostFloat(from[(size_t(s) * c.rows + row) * c.cols + col]));
+      }
+  return packed;
+}
+
+WeightPiece pieceOf(const Case &c, int source, uint32 type) {
+  WeightPiece piece = {};
+  piece.cols = c.cols;
+  piece.rowBase = c.interleaved ? source : uint64(source) * c.rows;
+  piece.rowStep = c.interleaved ? c.sources : 1;
+  piece.width = storedWidth(c);
+  piece.type = type;
+  piece.transposed = c.transposed;
+  piece.headDim = c.headDim;
+  piece.rotaryDim = c.rotaryDim;
+  return piece;
+}
+
+// --- tests -------------------------------------------------------------------------------------------------------
+
+/// Each source comes in pieces of `pieceRows` rows, from a stage of its own that is filled from its start.
+template <class Shape, class From> void testCase(Runner &runner, const Case &c, int pieceRows) {
+  using To = typename Shape::Element;
+  std::string name =
+      std::string("pack_weights ") + TypeOf<From>::name + " to " + TypeOf<To>::name + " " +
+      std::to_string(Shape::kPanel) + "x" + std::to_string(Shape::kGroup) + ", " + std::to_string(c.sources) + " of " +
+      std::to_string(c.rows) + "x" + std::to_string(c.cols) + (c.interleaved ? " interleaved" : "") +
+      (c.transposed ? " transposed" : "") +
+      (c.rotaryDim ? " rotary " + std::to_string(c.rotaryDim) + " of " + std::to_string(c.headDim) : "") +
+      " in pieces of " + std::to_string(pieceRows);
+  if (!runner.wants(name))
+    return;
+  std::vector<float> numbers = randomFloats(size_t(c.sources) * c.rows * c.cols, 7, 3.0f);
+  std::vector<From> from(numbers.size());
+  for (size_t i = 0; i < from.size(); ++i)
+    from[i] = hostElement<From>(numbers[i]);
+  std::vector<To> expected = reference<Shape>(c, from);
+  constexpr size_t guard = 64; // elements behind the weight that nobody may write
+  DeviceBuffer<To> packed(expected.size() + guard);
+  packed.poison();
+  CHECK(cudaMemset(packed.data(), 0, expected.size() * sizeof(To)));
+  for (int s = 0; s < c.sources; ++s)
+    for (int first = 0; first < c.rows; first += pieceRows) {
+      WeightPiece piece = pieceOf(c, s, TypeOf<From>::number);
+      piece.firstRow = first;
+      piece.rows = minOf(pieceRows, c.rows - first);
+      auto begin = from.begin() + (size_t(s) * c.rows + first) * c.cols;
+      DeviceBuffer<From> stage(std::vector<From>(begin, begin + piece.rows * c.cols));
+      piece.from = stage.data();
+      piece.to = packed.data();
+      packOnDevice<Shape>(piece);
+      CHECK(cudaDeviceSynchronize());
+    }
+  std::vector<To> found = packed.download();
+  unsigned char poison[guard * sizeof(To)];
+  std::memset(poison, 0xff, sizeof(poison));
+  bool inside = std::memcmp(found.data() + expected.size(), poison, sizeof(poison)) == 0;
+  found.resize(expected.size());
+  runner.expect(name, inside && sameBits(found, expected));
+}
+
+template <class Shape, class From> void testLayout(Runner &runner, int align) {
+  for (int cols : {1, 4, 8, 24, 72, 100, 131, 320}) {
+    testCase<Shape, From>(runner, {1, 37, cols, false, false, 0, 0, align}, 37);
+    testCase<Shape, From>(runner, {3, 37, cols, false, false, 0, 0, align}, 16);
+    testCase<Shape, From>(runner, {2, 37, cols, true, false, 0, 0, align}, 11);
+    testCase<Shape, From>(runner, {2, 37, cols, false, true, 0, 0, align}, 11);
+    testCase<Shape, From>(runner, {2, 48, cols, false, false, 16, 16, align}, 20);
+    testCase<Shape, From>(runner, {2, 48, cols, true, false, 12, 6, align}, 20);
+    testCase<Shape, From>(runner, {1, 48, cols, false, true, 24, 10, align}, 48);
+  }
+}
+
+template <class To> void testLayouts(Runner &runner) {
+  testLayout<Layout<To, 1, 1>, float>(runner, 1);
+  testLayout<Layout<To, 1, 1>, bf16>(runner, 1);
+  testLayout<Layout<To, 1, 1>, f16>(runner, 1);
+  testLayout<Layout<To, 8, 8>, float>(runner, 64);
+  testLayout<Layout<To, 8, 8>, bf16>(runner, 64);
+  testLayout<Layout<To, 8, 8>, f16>(runner, 64);
+  testLayout<Layout<To, 32, 1>, bf16>(runner, 1);
+  testLayout<Layout<To, 4, 6>, f16>(runner, 12);
+  testLayout<Layout<To, 16, 16>, float>(runner, 32);
+}
+
+/// Values that are no ordinary numbers keep their bits where the type stays, and their value where it changes.
+void testBits(Runner &runner) {
+  if (!runner.wants("pack_weights keeps bits"))
+    return;
+  std::vector<bf16> all(0x10000);
+  for (size_t i = 0; i < all.size(); ++i)
+    all[i].bits = static_cast<uint16>(i);
+  Case c{1, 256, 256};
+  WeightPiece piece = pieceOf(c, 0, kTypeBf16);
+  piece.rows = 256;
+  DeviceBuffer<bf16> from(all), to(all.size());
+  piece.from = from.data();
+  piece.to = to.data();
+  packOnDevice<Layout<bf16, 1, 1>>(piece);
+  runner.expect("pack_weights keeps bits", sameBits(to.download(), all));
+}
+
+// --- speed -------------------------------------------------------------------------------------------------------
+
+/// A large matrix in pieces as the runtime stages them; bytes read and written.
+template <class Shape, class From> void bench(Runner &runner, const std::string &name, Case c, int pieceRows) {
+  using To = typename Shape::Element;
+  if (!runner.benches(name))
+    return;
+  c.align = Shape::kGroup == 8 ? 64 : 1;
+  DeviceBuffer<From> from(size_t(c.sources) * c.rows * c.cols);
+  from.randomize(3);
+  DeviceBuffer<To> to(storedSize<Shape>(c));
+  int pieces = c.rows / pieceRows;
+  auto enqueue = [&](cudaStream_t stream, int i) {
+    int source = i / pieces % c.sources;
+    WeightPiece piece = pieceOf(c, source, TypeOf<From>::number);
+    piece.firstRow = uint64(i % pieces) * pieceRows;
+    piece.rows = pieceRows;
+    piece.from = from.data() + (uint64(source) * c.rows + piece.firstRow) * c.cols;
+    piece.to = to.data();
+    packOnDevice<Shape>(piece, stream);
+  };
+  double bytes = double(pieceRows) * c.cols * (sizeof(From) + sizeof(To));
+  runner.benched(name, medianMicroseconds(enqueue, pieces * c.sources), bytes, "GB/s");
+}
+
+void benchAll(Runner &runner) {
+  Case whole{1, 28672, 4096}, pair{2, 14336, 4096, true}, heads{1, 28672, 4096, false, false, 128, 64};
+  bench<Layout<bf16, 8, 8>, bf16>(runner, "pack_weights bf16 8x8 4 MB", whole, 512);
+  bench<Layout<bf16, 8, 8>, bf16>(runner, "pack_weights bf16 8x8 112 MB", whole, 14336);
+  bench<Layout<bf16, 8, 8>, float>(runner, "pack_weights f32 to bf16 8x8 112 MB", whole, 14336);
+  bench<Layout<bf16, 8, 8>, f16>(runner, "pack_weights f16 to bf16 8x8 112 MB", whole, 14336);
+  bench<Layout<bf16, 8, 8>, bf16>(runner, "pack_weights bf16 8x8 interleaved 112 MB", pair, 14336);
+  bench<Layout<bf16, 8, 8>, bf16>(runner, "pack_weights bf16 8x8 rotary 112 MB", heads, 14336);
+  bench<Layout<bf16, 1, 1>, bf16>(runner, "pack_weights bf16 rows 112 MB", whole, 14336);
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  Runner runner(argc, argv);
+  testLayouts<float>(runner);
+  testLayouts<bf16>(runner);
+  testLayouts<f16>(runner);
+  testBits(runner);
+  benchAll(runner);
+  return runner.exitCode();
+}
