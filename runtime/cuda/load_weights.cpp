@@ -7,7 +7,8 @@
 namespace bambac::rt::cuda {
 namespace {
 
-constexpr uint64_t pieceBytes = uint64_t{4} << 20;
+/// Large enough to be copied at full speed, and not so large that the staging of many threads takes much memory.
+constexpr uint64_t mostPieceBytes = uint64_t{4} << 20, mostStagedBytes = uint64_t{128} << 20;
 
 /// Rows of one source, staged and packed by one thread in one go.
 struct Task {
@@ -34,7 +35,8 @@ bamba_rt_piece describe(const bamba_rt_weight &weight, const WeightSource &sourc
   return piece;
 }
 
-std::vector<Task> splitWork(const bamba_rt_model &model, std::span<const WeightSource> sources) {
+std::vector<Task> splitWork(const bamba_rt_model &model, std::span<const WeightSource> sources, unsigned threads) {
+  uint64_t pieceBytes = std::min(mostPieceBytes, mostStagedBytes / threads);
   std::vector<Task> tasks;
   for (uint32_t index = 0; index < model.num_weights; ++index) {
     const bamba_rt_weight &weight = model.weights[index];
@@ -67,7 +69,7 @@ size_t largest(std::span<const Task> tasks) {
 void loadWeights(const bamba_rt_model &model, std::span<const WeightSource> sources,
                  std::span<std::byte *const> weights, std::byte *memory, size_t memoryBytes, ThreadPool &pool,
                  LoadReporter &reporter, const std::shared_ptr<const Kernels> &kernels) {
-  std::vector<Task> tasks = splitWork(model, sources);
+  std::vector<Task> tasks = splitWork(model, sources, pool.size());
   WeightPacker packer(kernels, model, pool.size(), largest(tasks));
   packer.clear(memory, memoryBytes);
   pool.forEach(tasks.size(), [&](uint64_t index, unsigned thread) {

@@ -10,7 +10,7 @@
 
 namespace bambac::rt::cuda {
 
-/// The checkpoint's bytes go to the device as they are, in pieces of about 4 MiB, and are packed there; random numbers
+/// The checkpoint's bytes go to the device as they are, in pieces of some MiB, and are packed there; random numbers
 /// are made on the host and go the same way. `weights` has the address of each weight in `memory`, `memoryBytes` long.
 /// Returns early where `reporter` was stopped. Throws Error BAMBA_DEVICE_ERROR or BAMBA_OUT_OF_MEMORY.
 void loadWeights(const bamba_rt_model &model, std::span<const WeightSource> sources,

@@ -56,12 +56,21 @@ template <> struct TypeOf<f16> {
 };
 
 float hostFloat(float value) { return value; }
-float hostFloat(bf16 value) { return bf16ToFloat(value); }
+float hostFloat(bf16 value) {
+  unsigned bits = unsigned(value.bits) << 16;
+  float result;
+  std::memcpy(&result, &bits, sizeof(result));
+  return result;
+}
 float hostFloat(f16 value) { return __half2float(__ushort_as_half(value.bits)); }
 
 template <class T> T hostElement(float value);
 template <> float hostElement<float>(float value) { return value; }
-template <> bf16 hostElement<bf16>(float value) { return floatToBf16(value); }
+template <> bf16 hostElement<bf16>(float value) { // of ordinary numbers only
+  unsigned bits;
+  std::memcpy(&bits, &value, sizeof(bits));
+  return {static_cast<unsigned short>((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16)};
+}
 template <> f16 hostElement<f16>(float value) { return {__half_as_ushort(__float2half_rn(value))}; }
 
 // --- the reference -----------------------------------------------------------------------------------------------
