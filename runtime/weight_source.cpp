@@ -17,8 +17,9 @@ void WeightSource::readAhead(uint64_t cols, uint64_t begin, uint64_t end) const 
   if (!data || begin >= end)
     return;
   uint64_t rowBytes = cols * elementBytes(dtype), page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-  auto first = reinterpret_cast<uintptr_t>(data) + begin * rowBytes, inPage = first % page;
-  madvise(reinterpret_cast<void *>(first - inPage), (end - begin) * rowBytes + inPage, MADV_WILLNEED);
+  const std::byte *first = data + begin * rowBytes;
+  uint64_t inPage = reinterpret_cast<uintptr_t>(first) % page;
+  madvise(const_cast<std::byte *>(first - inPage), (end - begin) * rowBytes + inPage, MADV_WILLNEED);
 }
 
 void WeightSource::copyRows(uint64_t cols, uint64_t begin, uint64_t end, std::byte *to) const {

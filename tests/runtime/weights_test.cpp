@@ -150,8 +150,9 @@ TEST(Weights, PutsRotaryPairsSideBySide) {
         for (bamba_rt_dtype dtype : {BAMBA_RT_F32, BAMBA_RT_BF16}) {
           SCOPED_TRACE(testing::Message() << "flags " << flags << " cols " << cols << " head " << headDim << " rotary "
                                           << rotaryDim << " type " << dtype);
-          std::vector<uint64_t> rows = flags & 2 ? std::vector<uint64_t>{3 * headDim, 3 * headDim}
-                                                 : std::vector<uint64_t>{4 * headDim, headDim, 2 * headDim};
+          std::vector<uint64_t> rows =
+              flags & 2 ? std::vector<uint64_t>{uint64_t{3} * headDim, uint64_t{3} * headDim}
+                        : std::vector<uint64_t>{uint64_t{4} * headDim, headDim, uint64_t{2} * headDim};
           Packed(rows, cols, {0, flags, 1, 1, headDim, rotaryDim}, dtype).check();
           Packed(rows, cols, {4, flags, 1, 1, headDim, rotaryDim}, dtype).check();
           Packed(rows, cols, {8, flags, 8, 64, headDim, rotaryDim}, dtype).check();
