@@ -149,6 +149,10 @@ TEST_F(CudaWeightsTest, TellsTheKernelsWhereRowsGo) {
     Weights::random(many.model, 5, 1, kernels);
   }
   std::vector<bamba_rt_piece> pieces = FakePackers::takePieces();
+  for (size_t i = 2; i < pieces.size(); ++i) { // one is filled while the other travels
+    EXPECT_NE(pieces[i].from, pieces[i - 1].from);
+    EXPECT_EQ(pieces[i].from, pieces[i - 2].from);
+  }
   auto of = [&](uint64_t cols, uint64_t step) {
     std::vector<bamba_rt_piece> found;
     for (const bamba_rt_piece &piece : pieces)
