@@ -8,6 +8,7 @@
 
 using namespace bambac;
 using harness::DeviceBuffer;
+using harness::Operand;
 using harness::Runner;
 
 namespace {
@@ -27,6 +28,7 @@ struct Base {
 
 /// What follows from the others: scale and layout of q|k|v.
 template <class Config> struct ShapeOf : Config {
+  using Operand = harness::Operand;
   static constexpr float kScale = 0.25f / (Config::kHeadDim >= 64 ? 2 : 1);
   static constexpr int kRows = Config::kSequences * Config::kTokens;
   static constexpr int kResult = Config::kHeads * Config::kHeadDim;
@@ -35,7 +37,7 @@ template <class Config> struct ShapeOf : Config {
 
 template <int Columns> struct StoreResult {
   static constexpr int kInputs = 1, kColumns = Columns, kVector = Columns % 8 == 0 ? 8 : 1;
-  bf16 *result;
+  Operand *result;
   template <int V> struct Extra {};
   template <int V> __device__ Extra<V> load(int, int) const { return {}; }
   template <int V> __device__ void store(int row, int column, const float (&values)[V], const Extra<V> &) const {
@@ -43,21 +45,21 @@ template <int Columns> struct StoreResult {
   }
 };
 
-template <class Shape> using QueryOf = Rows<const bf16, Shape::kStride>;
+template <class Shape> using QueryOf = Rows<const Operand, Shape::kStride>;
 template <class Shape> using Decode = AttentionDecode<Shape, QueryOf<Shape>, StoreResult<Shape::kResult>>;
 template <class Shape> using Prefill = AttentionPrefill<Shape, QueryOf<Shape>, StoreResult<Shape::kResult>>;
 
 template <class Shape>
 __global__ void __launch_bounds__(Decode<Shape>::kThreads, Decode<Shape>::kMinBlocks)
-    decodeKernel(const bf16 *query, const bf16 *keys, const bf16 *values, const int *positions, const int *pages,
-                 bf16 *result, void *workspace) {
+    decodeKernel(const Operand *query, const Operand *keys, const Operand *values, const int *positions,
+                 const int *pages, Operand *result, void *workspace) {
   Decode<Shape>::run({query + Shape::kOffset}, keys, values, positions, pages, {result}, workspace);
 }
 
 template <class Shape>
 __global__ void __launch_bounds__(Prefill<Shape>::kThreads, Prefill<Shape>::kMinBlocks)
-    prefillKernel(const bf16 *query, const bf16 *keys, const bf16 *values, const int *positions, const int *pages,
-                  bf16 *result, void *) {
+    prefillKernel(const Operand *query, const Operand *keys, const Operand *values, const int *positions,
+                  const int *pages, Operand *result, void *) {
   Prefill<Shape>::run({query + Shape::kOffset}, keys, values, positions, pages, {result});
 }
 
@@ -82,13 +84,13 @@ template <class Shape> auto kernelOf() {
 /// One call's inputs on the host. Everything in the cache that no sequence can see is NaN.
 template <class Shape> struct Inputs {
   static constexpr int kVectorsAPage = Shape::kKvHeads * Shape::kPageTokens;
-  std::vector<bf16> query, keys, values;
+  std::vector<Operand> query, keys, values;
   std::vector<int> positions, pages;
 
   /// Keys and values of `content[b]` (a seed) for sequence b; `positions` for each row.
   Inputs(std::vector<int> rowPositions, const std::vector<int> &content) : positions(std::move(rowPositions)) {
     int pool = Shape::kSequences * Shape::kMaxPages + 3;
-    keys.assign(size_t(pool) * kVectorsAPage * Shape::kHeadDim, bf16{0x7fff});
+    keys.assign(size_t(pool) * kVectorsAPage * Shape::kHeadDim, Operand{0x7fff});
     values = keys;
     pages.assign(Shape::kSequences * Shape::kMaxPages, 0);
     std::vector<int> order(pool);
@@ -98,7 +100,7 @@ template <class Shape> struct Inputs {
       fillSequence(b, content[b], order);
   }
 
-  bf16 *vectorAt(std::vector<bf16> &cache, int sequence, int key, int head) const {
+  Operand *vectorAt(std::vector<Operand> &cache, int sequence, int key, int head) const {
     size_t page = pages[sequence * Shape::kMaxPages + key / Shape::kPageTokens];
     return &cache[(page * kVectorsAPage + head * Shape::kPageTokens + key % Shape::kPageTokens) * Shape::kHeadDim];
   }
@@ -114,18 +116,18 @@ private:
       for (int head = 0; head < Shape::kKvHeads; ++head)
         for (int d = 0; d < Shape::kHeadDim; ++d) {
           size_t element = (size_t(key) * Shape::kKvHeads + head) * Shape::kHeadDim + d;
-          vectorAt(keys, b, key, head)[d] = harness::floatToBf16(harness::randomAt(2 * seed, element));
-          vectorAt(values, b, key, head)[d] = harness::floatToBf16(harness::randomAt(2 * seed + 1, element));
+          vectorAt(keys, b, key, head)[d] = harness::roundTo<Operand>(harness::randomAt(2 * seed, element));
+          vectorAt(values, b, key, head)[d] = harness::roundTo<Operand>(harness::randomAt(2 * seed + 1, element));
         }
     }
-    auto own = harness::randomBf16(size_t(Shape::kTokens) * Shape::kStride, 1000 + seed, 2.0f);
+    auto own = harness::randomOperands(size_t(Shape::kTokens) * Shape::kStride, 1000 + seed, 2.0f);
     query.insert(query.end(), own.begin(), own.end());
   }
 };
 
 /// Query `head` of row `row`.
 template <class Shape> std::vector<double> queryOf(const Inputs<Shape> &inputs, int row, int head) {
-  const bf16 *from = &inputs.query[size_t(row) * Shape::kStride + Shape::kOffset + head * Shape::kHeadDim];
+  const Operand *from = &inputs.query[size_t(row) * Shape::kStride + Shape::kOffset + head * Shape::kHeadDim];
   std::vector<double> query(Shape::kHeadDim);
   for (int d = 0; d < Shape::kHeadDim; ++d)
     query[d] = harness::toDouble(from[d]);
@@ -141,15 +143,15 @@ template <class Shape> std::vector<double> reference(Inputs<Shape> &inputs) {
       std::vector<double> query = queryOf(inputs, row, head);
       double *sums = &result[size_t(row) * Shape::kResult + head * kDim], weights = 0;
       for (int key = 0; key < length; ++key) {
-        const bf16 *k = inputs.vectorAt(inputs.keys, sequence, key, head / kGroup);
-        const bf16 *v = inputs.vectorAt(inputs.values, sequence, key, head / kGroup);
+        const Operand *k = inputs.vectorAt(inputs.keys, sequence, key, head / kGroup);
+        const Operand *v = inputs.vectorAt(inputs.values, sequence, key, head / kGroup);
         double score = 0;
         for (int d = 0; d < kDim; ++d)
-          score += query[d] * harness::bf16ToFloat(k[d]);
+          score += query[d] * harness::toDouble(k[d]);
         double weight = std::exp(score * Shape::kScale);
         weights += weight;
         for (int d = 0; d < kDim; ++d)
-          sums[d] += weight * harness::bf16ToFloat(v[d]);
+          sums[d] += weight * harness::toDouble(v[d]);
       }
       for (int d = 0; d < kDim && length > 0; ++d)
         sums[d] /= weights;
@@ -158,15 +160,15 @@ template <class Shape> std::vector<double> reference(Inputs<Shape> &inputs) {
 }
 
 /// Runs the kernel twice on the same workspace; `repeats` says whether the bits were the same, and the counters zero.
-template <class Shape> std::vector<bf16> compute(const Inputs<Shape> &inputs, bool *repeats = nullptr) {
-  DeviceBuffer<bf16> query(inputs.query), keys(inputs.keys), values(inputs.values);
+template <class Shape> std::vector<Operand> compute(const Inputs<Shape> &inputs, bool *repeats = nullptr) {
+  DeviceBuffer<Operand> query(inputs.query), keys(inputs.keys), values(inputs.values);
   DeviceBuffer<int> positions(inputs.positions), pages(inputs.pages);
   Launch launch = launchOf<Shape>();
   DeviceBuffer<unsigned> workspace(kWorkspaceCounters + launch.workspace / 4);
   CHECK(cudaMemset(workspace.data(), 0, kWorkspaceCounters * 4));
-  std::vector<bf16> results[2];
+  std::vector<Operand> results[2];
   for (auto &result : results) {
-    DeviceBuffer<bf16> out(size_t(Shape::kRows) * Shape::kResult);
+    DeviceBuffer<Operand> out(size_t(Shape::kRows) * Shape::kResult);
     harness::launch(kernelOf<Shape>(), launch, 0, query.data(), keys.data(), values.data(), positions.data(),
                     pages.data(), out.data(), static_cast<void *>(workspace.data()));
     result = out.download();
@@ -252,10 +254,10 @@ void testCompany(Runner &runner) {
   int placeOf[8] = {3, 1, 0, -1, 4, -1, 6, -1};
   bool same = true;
   for (int b = 0; b < 8; ++b)
-    same &=
-        placeOf[b] < 0 || std::equal(
-                              &first[b * Shape::kResult], &first[b * Shape::kResult] + Shape::kResult,
-                              &second[placeOf[b] * Shape::kResult], [](bf16 a, bf16 b) { return a.bits == b.bits; });
+    same &= placeOf[b] < 0 ||
+            std::equal(
+                &first[b * Shape::kResult], &first[b * Shape::kResult] + Shape::kResult,
+                &second[placeOf[b] * Shape::kResult], [](Operand a, Operand b) { return a.bits == b.bits; });
   runner.expect("decode, other company", same);
 }
 
@@ -315,8 +317,8 @@ template <class Config> void benchCase(Runner &runner, const std::string &name, 
   constexpr int kPage = Shape::kKvHeads * Shape::kPageTokens * Shape::kHeadDim;
   int pagesEach = ceilDiv(context, Shape::kPageTokens), used = pagesEach * Shape::kSequences;
   int copies = harness::rotations(size_t(used) * kPage * 4);
-  DeviceBuffer<bf16> query(size_t(Shape::kRows) * Shape::kStride), out(size_t(Shape::kRows) * Shape::kResult);
-  DeviceBuffer<bf16> keys(size_t(used) * copies * kPage), values(size_t(used) * copies * kPage);
+  DeviceBuffer<Operand> query(size_t(Shape::kRows) * Shape::kStride), out(size_t(Shape::kRows) * Shape::kResult);
+  DeviceBuffer<Operand> keys(size_t(used) * copies * kPage), values(size_t(used) * copies * kPage);
   query.randomize(1), keys.randomize(2), values.randomize(3);
   std::vector<int> order(used * copies), rows;
   std::iota(order.begin(), order.end(), 0);

@@ -24,7 +24,7 @@ template <class Shape> void testConvolution(Runner &runner, const std::string &n
   std::vector<float> weight = randomFloats(kRing, 1), bias = randomFloats(kChannels, 2);
   std::vector<double> ringReference(kSlots * kRing, 0.0);
   DeviceBuffer<float> weightDevice(weight), biasDevice(bias), ring(kSlots * kRing);
-  DeviceBuffer<bf16> result(size_t(Shape::kSequences) * kTokens * kChannels);
+  DeviceBuffer<Operand> result(size_t(Shape::kSequences) * kTokens * kChannels);
   ring.zero();
   std::vector<int> slots;
   for (int b = 0; b < Shape::kSequences; ++b)
@@ -33,20 +33,20 @@ template <class Shape> void testConvolution(Runner &runner, const std::string &n
   double worst = 0;
   int start = 0;
   for (int count : {kTokens, present, 0, present}) {
-    std::vector<bf16> input = randomBf16(size_t(Shape::kSequences) * kTokens * Shape::kWidth, 10 + start);
+    std::vector<Operand> input = randomOperands(size_t(Shape::kSequences) * kTokens * Shape::kWidth, 10 + start);
     std::vector<int> positions(Shape::kSequences * kTokens, start);
-    DeviceBuffer<bf16> inputDevice(input);
+    DeviceBuffer<Operand> inputDevice(input);
     DeviceBuffer<int> counts(std::vector<int>(Shape::kSequences, count)), positionsDevice(positions);
     result.poison();
-    enqueue<CausalConv1d<Shape>>(0, Rows<const bf16, Shape::kWidth>{inputDevice.data() + Shape::kOffset},
+    enqueue<CausalConv1d<Shape>>(0, Rows<const Operand, Shape::kWidth>{inputDevice.data() + Shape::kOffset},
                                  (const float *)weightDevice.data(), (const float *)biasDevice.data(), ring.data(),
                                  (const int *)slotsDevice.data(), (const int *)counts.data(),
-                                 (const int *)positionsDevice.data(), Rows<bf16, kChannels>{result.data()});
-    std::vector<bf16> all = result.download(), checked;
+                                 (const int *)positionsDevice.data(), Rows<Operand, kChannels>{result.data()});
+    std::vector<Operand> all = result.download(), checked;
     std::vector<double> reference;
     for (int b = 0; b < Shape::kSequences; ++b)
       for (int t = 0; t < count; ++t) {
-        const bf16 *row = input.data() + size_t(b * kTokens + t) * Shape::kWidth + Shape::kOffset;
+        const Operand *row = input.data() + size_t(b * kTokens + t) * Shape::kWidth + Shape::kOffset;
         double *rows = ringReference.data() + slots[b] * kRing;
         for (int c = 0; c < kChannels; ++c) {
           rows[(start + t) % kTaps * kChannels + c] = toDouble(row[c]);
@@ -60,7 +60,7 @@ template <class Shape> void testConvolution(Runner &runner, const std::string &n
     worst = std::max(worst, relativeError(checked, reference));
     start += count;
   }
-  runner.report(name + " results", worst, 5e-3);
+  runner.report(name + " results", worst, tolerance(5e-3));
   runner.report(name + " ring", relativeError(ring.download(), ringReference), 0.0);
 }
 
@@ -70,18 +70,18 @@ template <int Tokens> void benchConvolution(Runner &runner, const std::string &n
   using Shape = ConvShape<1, Tokens, 8448, 4, 16768, 8192>;
   const size_t inputs = size_t(Tokens) * Shape::kWidth, outputs = size_t(Tokens) * Shape::kChannels;
   const int copies = rotations(outputs * 4);
-  DeviceBuffer<bf16> input(copies * inputs), result(copies * outputs);
+  DeviceBuffer<Operand> input(copies * inputs), result(copies * outputs);
   DeviceBuffer<float> weight(5 * size_t(Shape::kChannels)), ring(4 * size_t(Shape::kChannels));
   DeviceBuffer<int> slots(std::vector<int>{0}), counts(std::vector<int>{Tokens}),
       positions(std::vector<int>(Tokens, 0));
   input.randomize(1), weight.randomize(2), ring.zero();
   double time = medianMicroseconds([&](cudaStream_t stream, int i) {
     const int copy = i % copies;
-    enqueue<CausalConv1d<Shape>>(stream, Rows<const bf16, Shape::kWidth>{input.data() + copy * inputs + Shape::kOffset},
-                                 (const float *)weight.data(), (const float *)weight.data() + 4 * Shape::kChannels,
-                                 ring.data(), (const int *)slots.data(), (const int *)counts.data(),
-                                 (const int *)positions.data(),
-                                 Rows<bf16, Shape::kChannels>{result.data() + copy * outputs});
+    enqueue<CausalConv1d<Shape>>(
+        stream, Rows<const Operand, Shape::kWidth>{input.data() + copy * inputs + Shape::kOffset},
+        (const float *)weight.data(), (const float *)weight.data() + 4 * Shape::kChannels, ring.data(),
+        (const int *)slots.data(), (const int *)counts.data(), (const int *)positions.data(),
+        Rows<Operand, Shape::kChannels>{result.data() + copy * outputs});
   });
   runner.benched(name, time, outputs * 4.0, "GB/s");
 }

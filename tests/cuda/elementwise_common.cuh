@@ -1,4 +1,4 @@
-// What the tests of collectives without matrix products share: launching one, values of both types, the SiLU.
+// What the tests of collectives without matrix products share: launching one, the SiLU.
 #pragma once
 #include "tests/cuda/harness.cuh"
 
@@ -17,13 +17,6 @@ __global__ void __launch_bounds__(Collective::kThreads, Collective::kMinBlocks) 
 
 template <class Collective, class... Arguments> void enqueue(cudaStream_t stream, Arguments... arguments) {
   launch(kernel<Collective, Arguments...>, Collective::kLaunch, stream, arguments...);
-}
-
-template <class T> std::vector<T> fromFloats(const std::vector<float> &values) {
-  if constexpr (sizeof(T) == 4)
-    return values;
-  else
-    return toBf16(values);
 }
 
 inline double siluOf(double v) { return v / (1 + std::exp(-v)); }

@@ -27,18 +27,18 @@ template <class Shape, class In, class Out, bool Gated> void testNorm(Runner &ru
     return;
   constexpr int kRows = Shape::kRows, kColumns = Shape::kColumns;
   std::vector<In> x = fromFloats<In>(randomFloats(size_t(kRows) * kColumns, 1, 3.0f));
-  std::vector<bf16> z = randomBf16(x.size(), 2, 2.0f);
+  std::vector<Operand> z = randomOperands(x.size(), 2, 2.0f);
   std::vector<float> weight = randomFloats(kColumns, 3);
   DeviceBuffer<In> xDevice(x);
-  DeviceBuffer<bf16> zDevice(z);
+  DeviceBuffer<Operand> zDevice(z);
   DeviceBuffer<float> weightDevice(weight);
   DeviceBuffer<Out> result(x.size());
   const Rows<const In, kColumns> input{xDevice.data()};
   const float *w = weightDevice.data();
   const Rows<Out, kColumns> output{result.data()};
   if constexpr (Gated)
-    enqueue<RmsNorm<Shape>>(0, GatedRows<Rows<const In, kColumns>, Rows<const bf16, kColumns>>{input, {zDevice.data()}},
-                            w, output);
+    enqueue<RmsNorm<Shape>>(
+        0, GatedRows<Rows<const In, kColumns>, Rows<const Operand, kColumns>>{input, {zDevice.data()}}, w, output);
   else
     enqueue<RmsNorm<Shape>>(0, input, w, output);
   std::vector<double> reference(x.size());
@@ -51,7 +51,7 @@ template <class Shape, class In, class Out, bool Gated> void testNorm(Runner &ru
     for (int c = 0; c < kColumns; ++c)
       reference[size_t(r) * kColumns + c] *= weight[c] / std::sqrt(squares / kColumns + Shape::kEpsilon);
   }
-  runner.report(name, relativeError(result.download(), reference), sizeof(Out) == 4 ? 1e-5 : 5e-3);
+  runner.report(name, relativeError(result.download(), reference), sizeof(Out) == 4 ? 1e-5 : tolerance(5e-3));
 }
 
 template <int RowCount> void benchNorm(Runner &runner, const std::string &name) {
@@ -61,12 +61,12 @@ template <int RowCount> void benchNorm(Runner &runner, const std::string &name) 
   const size_t elements = size_t(RowCount) * 4096;
   const int copies = rotations(elements * 6);
   DeviceBuffer<float> x(copies * elements), weight(4096);
-  DeviceBuffer<bf16> y(copies * elements);
+  DeviceBuffer<Operand> y(copies * elements);
   x.randomize(1), weight.randomize(2);
   double time = medianMicroseconds([&](cudaStream_t stream, int i) {
     const size_t offset = i % copies * elements;
     enqueue<RmsNorm<Shape>>(stream, Rows<const float, 4096>{x.data() + offset}, (const float *)weight.data(),
-                            Rows<bf16, 4096>{y.data() + offset});
+                            Rows<Operand, 4096>{y.data() + offset});
   });
   runner.benched(name, time, elements * 6.0, "GB/s");
 }
@@ -82,8 +82,8 @@ template <class Shape> void testEmbedding(Runner &runner, const std::string &nam
   if (!runner.wants(name))
     return;
   constexpr int kColumns = Shape::kColumns;
-  std::vector<bf16> table = randomBf16(size_t(Shape::kVocabulary) * kColumns, 1);
-  DeviceBuffer<bf16> rows(table), packed(packCoreMatrices(table, Shape::kVocabulary, kColumns));
+  std::vector<Operand> table = randomOperands(size_t(Shape::kVocabulary) * kColumns, 1);
+  DeviceBuffer<Operand> rows(table), packed(packCoreMatrices(table, Shape::kVocabulary, kColumns));
   std::vector<int> tokens(Shape::kRows);
   for (int r = 0; r < Shape::kRows; ++r)
     tokens[r] = r % 5 == 4 ? -1 : (r * 7919 + 3) % Shape::kVocabulary;
@@ -94,10 +94,10 @@ template <class Shape> void testEmbedding(Runner &runner, const std::string &nam
     for (int c = 0; c < kColumns; ++c)
       reference.push_back(toDouble(table[size_t(std::max(token, 0)) * kColumns + c]));
   const Rows<float, kColumns> output{result.data()};
-  enqueue<Embedding<Shape>>(0, (const int *)tokensDevice.data(), Rows<const bf16, kColumns>{rows.data()}, output);
+  enqueue<Embedding<Shape>>(0, (const int *)tokensDevice.data(), Rows<const Operand, kColumns>{rows.data()}, output);
   runner.report(name, relativeError(result.download(), reference), 0.0);
   result.poison();
-  enqueue<Embedding<Shape>>(0, (const int *)tokensDevice.data(), PackedRows<kColumns>{packed.data()}, output);
+  enqueue<Embedding<Shape>>(0, (const int *)tokensDevice.data(), PackedRows<Operand, kColumns>{packed.data()}, output);
   runner.report(name + " packed", relativeError(result.download(), reference), 0.0);
 
   DeviceBuffer<int> counts(std::vector<int>{1, 0, Shape::kTokens});
@@ -115,7 +115,7 @@ template <int RowCount> void benchEmbedding(Runner &runner, const std::string &n
   if (!runner.benches(name))
     return;
   using Shape = EmbeddingShape<RowCount, 4096, 128256>;
-  DeviceBuffer<bf16> table(size_t(128256) * 4096);
+  DeviceBuffer<Operand> table(size_t(128256) * 4096);
   DeviceBuffer<float> result(size_t(RowCount) * 4096);
   table.randomize(1);
   const int copies = rotations(size_t(RowCount) * 4096 * 2);
@@ -125,7 +125,7 @@ template <int RowCount> void benchEmbedding(Runner &runner, const std::string &n
   DeviceBuffer<int> tokensDevice(tokens);
   double time = medianMicroseconds([&](cudaStream_t stream, int i) {
     enqueue<Embedding<Shape>>(stream, (const int *)tokensDevice.data() + i % copies * RowCount,
-                              Rows<const bf16, 4096>{table.data()}, Rows<float, 4096>{result.data()});
+                              Rows<const Operand, 4096>{table.data()}, Rows<float, 4096>{result.data()});
   });
   runner.benched(name, time, RowCount * 4096 * 6.0, "GB/s");
 }
@@ -141,7 +141,7 @@ template <int Sequences, int Tokens, int KvHeads, int HeadDim, int RotaryDim, bo
 };
 
 /// A head rotated with f32 frequencies and angles, the rest in f64.
-template <class Shape> std::vector<double> rotated(const bf16 *head, int position) {
+template <class Shape> std::vector<double> rotated(const Operand *head, int position) {
   std::vector<double> result(Shape::kHeadDim);
   for (int i = 0; i < Shape::kHeadDim; ++i)
     result[i] = toDouble(head[i]);
@@ -163,9 +163,9 @@ template <class Shape> void testKvAppend(Runner &runner, const std::string &name
   constexpr int kColumns = Shape::kKvHeads * Shape::kHeadDim, kWidth = 2 * kColumns, kPages = 16;
   constexpr int kSequences = Shape::kRows / Shape::kTokens;
   constexpr size_t kPageElements = size_t(Shape::kKvHeads) * Shape::kPageTokens * Shape::kHeadDim;
-  std::vector<bf16> kv = randomBf16(size_t(Shape::kRows) * kWidth, 1);
+  std::vector<Operand> kv = randomOperands(size_t(Shape::kRows) * kWidth, 1);
   std::vector<int> positions(Shape::kRows), pages(size_t(kSequences) * Shape::kMaxPages, 0);
-  std::vector<bf16> keys(kPages * kPageElements, bf16{0xffff}), values = keys;
+  std::vector<Operand> keys(kPages * kPageElements, Operand{0xffff}), values = keys;
   std::vector<double> rope;
   for (int r = 0; r < Shape::kRows; ++r) {
     int b = r / Shape::kTokens, t = r % Shape::kTokens;
@@ -176,7 +176,7 @@ template <class Shape> void testKvAppend(Runner &runner, const std::string &name
   }
   for (int r = 0; r < Shape::kRows; ++r)
     for (int h = 0; h < Shape::kKvHeads; ++h) {
-      const bf16 *key = kv.data() + size_t(r) * kWidth + h * Shape::kHeadDim;
+      const Operand *key = kv.data() + size_t(r) * kWidth + h * Shape::kHeadDim;
       std::vector<double> turned = rotated<Shape>(key, positions[r]);
       rope.insert(rope.end(), turned.begin(), turned.end());
       if (positions[r] < 0)
@@ -186,16 +186,16 @@ template <class Shape> void testKvAppend(Runner &runner, const std::string &name
       std::copy_n(key, Shape::kHeadDim, &keys[to]);
       std::copy_n(key + kColumns, Shape::kHeadDim, &values[to]);
     }
-  const std::vector<bf16> untouched(keys.size(), bf16{0xffff});
-  DeviceBuffer<bf16> kvDevice(kv), kCache(untouched), vCache(untouched), result(size_t(Shape::kRows) * kColumns);
+  const std::vector<Operand> untouched(keys.size(), Operand{0xffff});
+  DeviceBuffer<Operand> kvDevice(kv), kCache(untouched), vCache(untouched), result(size_t(Shape::kRows) * kColumns);
   DeviceBuffer<int> positionsDevice(positions), pagesDevice(pages);
-  const Rows<const bf16, kWidth> k{kvDevice.data()}, v{kvDevice.data() + kColumns};
+  const Rows<const Operand, kWidth> k{kvDevice.data()}, v{kvDevice.data() + kColumns};
   enqueue<KvAppend<Shape>>(0, k, v, (const int *)positionsDevice.data(), (const int *)pagesDevice.data(), kCache.data(),
                            vCache.data());
   runner.expect(name + " keys", sameBits(kCache.download(), keys));
   runner.expect(name + " values", sameBits(vCache.download(), values));
-  enqueue<RopeRows<Shape>>(0, k, (const int *)positionsDevice.data(), Rows<bf16, kColumns>{result.data()});
-  runner.report(name + " rope rows", relativeError(result.download(), rope), 3e-3);
+  enqueue<RopeRows<Shape>>(0, k, (const int *)positionsDevice.data(), Rows<Operand, kColumns>{result.data()});
+  runner.report(name + " rope rows", relativeError(result.download(), rope), tolerance(3e-3));
 }
 
 template <int RowCount> void benchKvAppend(Runner &runner, const std::string &name) {
@@ -203,7 +203,7 @@ template <int RowCount> void benchKvAppend(Runner &runner, const std::string &na
     return;
   using Shape = KvShape<1, RowCount, 8, 128, 64>;
   const size_t elements = size_t(RowCount) * 6144;
-  DeviceBuffer<bf16> qkv(elements), kCache(size_t(64) * 8 * 64 * 128), vCache(size_t(64) * 8 * 64 * 128);
+  DeviceBuffer<Operand> qkv(elements), kCache(size_t(64) * 8 * 64 * 128), vCache(size_t(64) * 8 * 64 * 128);
   qkv.randomize(1);
   std::vector<int> positions(RowCount), pages(Shape::kMaxPages);
   for (int r = 0; r < RowCount; ++r)
@@ -212,8 +212,8 @@ template <int RowCount> void benchKvAppend(Runner &runner, const std::string &na
     pages[p] = p % 64;
   DeviceBuffer<int> positionsDevice(positions), pagesDevice(pages);
   double time = medianMicroseconds([&](cudaStream_t stream, int) {
-    enqueue<KvAppend<Shape>>(stream, Rows<const bf16, 6144>{qkv.data() + 4096},
-                             Rows<const bf16, 6144>{qkv.data() + 5120}, (const int *)positionsDevice.data(),
+    enqueue<KvAppend<Shape>>(stream, Rows<const Operand, 6144>{qkv.data() + 4096},
+                             Rows<const Operand, 6144>{qkv.data() + 5120}, (const int *)positionsDevice.data(),
                              (const int *)pagesDevice.data(), kCache.data(), vCache.data());
   });
   runner.benched(name, time, RowCount * 8192.0, "GB/s");
@@ -298,8 +298,8 @@ template <int RowCount, int Columns, int V> struct MapShape {
 
 /// silu(gate) * up, as an emitter would print it.
 template <int Columns> struct SwigluBody {
-  const bf16 *gate, *up;
-  bf16 *result;
+  const Operand *gate, *up;
+  Operand *result;
   template <int V> __device__ __forceinline__ void apply(int row, int column) const {
     const long long at = static_cast<long long>(row) * Columns + column;
     float gates[V], values[V];
@@ -316,24 +316,24 @@ template <class Shape> void testElementwise(Runner &runner, const std::string &n
   if (!runner.wants(name))
     return;
   const size_t elements = size_t(Shape::kRows) * Shape::kColumns;
-  std::vector<bf16> gate = randomBf16(elements, 1, 4.0f), up = randomBf16(elements, 2);
-  DeviceBuffer<bf16> gateDevice(gate), upDevice(up), result(elements);
+  std::vector<Operand> gate = randomOperands(elements, 1, 4.0f), up = randomOperands(elements, 2);
+  DeviceBuffer<Operand> gateDevice(gate), upDevice(up), result(elements);
   using Body = SwigluBody<Shape::kColumns>;
   enqueue<Elementwise<Shape, Body>>(0, Body{gateDevice.data(), upDevice.data(), result.data()});
   std::vector<double> reference(elements);
   for (size_t i = 0; i < elements; ++i)
     reference[i] = siluOf(toDouble(gate[i])) * toDouble(up[i]);
-  runner.report(name, relativeError(result.download(), reference), 5e-3);
+  runner.report(name, relativeError(result.download(), reference), tolerance(5e-3));
 }
 
 void runTests(Runner &runner) {
-  testNorm<NormShape<5, 24>, float, bf16, false>(runner, "rms_norm 5x24");
-  testNorm<NormShape<3, 37>, bf16, float, false>(runner, "rms_norm 3x37");
+  testNorm<NormShape<5, 24>, float, Operand, false>(runner, "rms_norm 5x24");
+  testNorm<NormShape<3, 37>, Operand, float, false>(runner, "rms_norm 3x37");
   testNorm<NormShape<7, 512>, float, float, false>(runner, "rms_norm 7x512");
-  testNorm<NormShape<3, 4096>, float, bf16, false>(runner, "rms_norm 3x4096");
-  testNorm<NormShape<3, 5000>, bf16, bf16, true>(runner, "rms_norm gated 3x5000");
-  testNorm<NormShape<2, 8192>, bf16, bf16, true>(runner, "rms_norm gated 2x8192");
-  testNorm<NormShape<2, 20001>, float, bf16, false>(runner, "rms_norm 2x20001");
+  testNorm<NormShape<3, 4096>, float, Operand, false>(runner, "rms_norm 3x4096");
+  testNorm<NormShape<3, 5000>, Operand, Operand, true>(runner, "rms_norm gated 3x5000");
+  testNorm<NormShape<2, 8192>, Operand, Operand, true>(runner, "rms_norm gated 2x8192");
+  testNorm<NormShape<2, 20001>, float, Operand, false>(runner, "rms_norm 2x20001");
   testEmbedding<EmbeddingShape<12, 36, 100>>(runner, "embedding 12x36");
   testEmbedding<EmbeddingShape<66, 4096, 1000>>(runner, "embedding 66x4096");
   testEmbedding<EmbeddingShape<6, 27, 9>>(runner, "embedding 6x27");

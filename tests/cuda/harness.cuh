@@ -2,7 +2,7 @@
 //
 //   int main(int argc, char **argv) {
 //     harness::Runner runner(argc, argv);                          // arguments: [--bench] [part of a case's name]
-//     if (runner.wants("a case")) { ...; runner.report("a case", harness::relativeError(out, reference), 1e-2); }
+//     if (runner.wants("a case")) { ...; runner.report("a case", harness::relativeError(out, reference)); }
 //     if (runner.benches("a shape")) runner.benched("a shape", harness::medianMicroseconds(launch), bytes, "GB/s");
 //     return runner.exitCode();
 //   }
@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <cuda.h>
+#include <cuda_fp16.h>
 #include <cuda_runtime.h>
 #include <string>
 #include <utility>
@@ -31,41 +32,59 @@
 
 namespace harness {
 
-using bambac::bf16;
-
 // --- numbers -----------------------------------------------------------------------------------------------------
 
-inline float bf16ToFloat(bf16 value) {
+#ifndef BAMBAC_OPERAND
+#define BAMBAC_OPERAND bf16
+#endif
+/// What tensor cores multiply in all tests. A program built with -DBAMBAC_OPERAND=f16 tests the same with f16.
+using Operand = bambac::BAMBAC_OPERAND;
+inline constexpr bool kIsF16 = bambac::kIsSame<Operand, bambac::f16>;
+inline constexpr const char *kOperandName = kIsF16 ? "f16" : "bf16";
+
+/// The bound on an error that comes of rounding to operands, from that for bf16: f16 has three bits more.
+constexpr double tolerance(double ofBf16) { return kIsF16 ? ofBf16 / 6 : ofBf16; }
+
+/// Nearest, ties to even; NaN stays NaN, and f16 saturates.
+template <class T> T roundTo(float value) {
+  if constexpr (bambac::kIsSame<T, float>) {
+    return value;
+  } else if constexpr (bambac::kIsSame<T, bambac::f16>) {
+    return T{static_cast<__half_raw>(__float2half_rn(std::clamp(value, -65504.0f, 65504.0f))).x};
+  } else {
+    unsigned bits;
+    std::memcpy(&bits, &value, 4);
+    if (value != value)
+      return T{0x7fff};
+    return T{static_cast<unsigned short>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16)};
+  }
+}
+
+/// Any element type as double, for references.
+inline double toDouble(float value) { return value; }
+inline double toDouble(bambac::bf16 value) {
   unsigned bits = unsigned(value.bits) << 16;
   float result;
   std::memcpy(&result, &bits, 4);
   return result;
 }
-
-/// Nearest, ties to even. NaN stays NaN.
-inline bf16 floatToBf16(float value) {
-  unsigned bits;
-  std::memcpy(&bits, &value, 4);
-  if (value != value)
-    return bf16{0x7fff};
-  return bf16{static_cast<unsigned short>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16)};
+inline double toDouble(bambac::f16 value) {
+  __half_raw half;
+  half.x = value.bits;
+  return __half2float(half);
 }
 
-/// Any element type as double, for references.
-inline double toDouble(float value) { return value; }
-inline double toDouble(bf16 value) { return bf16ToFloat(value); }
-
-inline std::vector<bf16> toBf16(const std::vector<float> &values) {
-  std::vector<bf16> result(values.size());
+template <class T> std::vector<T> fromFloats(const std::vector<float> &values) {
+  std::vector<T> result(values.size());
   for (size_t i = 0; i < values.size(); ++i)
-    result[i] = floatToBf16(values[i]);
+    result[i] = roundTo<T>(values[i]);
   return result;
 }
 
-inline std::vector<float> toFloats(const std::vector<bf16> &values) {
+inline std::vector<float> toFloats(const std::vector<Operand> &values) {
   std::vector<float> result(values.size());
   for (size_t i = 0; i < values.size(); ++i)
-    result[i] = bf16ToFloat(values[i]);
+    result[i] = float(toDouble(values[i]));
   return result;
 }
 
@@ -85,15 +104,15 @@ inline std::vector<float> randomFloats(size_t count, unsigned seed, float scale 
   return result;
 }
 
-inline std::vector<bf16> randomBf16(size_t count, unsigned seed, float scale = 1.0f, float center = 0.0f) {
-  return toBf16(randomFloats(count, seed, scale, center));
+inline std::vector<Operand> randomOperands(size_t count, unsigned seed, float scale = 1.0f, float center = 0.0f) {
+  return fromFloats<Operand>(randomFloats(count, seed, scale, center));
 }
 
 /// A row-major matrix [rows, depth] as the core matrices that linears read: 8 rows x 8 columns in 128 bytes, these in
 /// order of k within groups of 8 rows; rows padded to 8 and depth to 64 with zeros.
-inline std::vector<bf16> packCoreMatrices(const std::vector<bf16> &matrix, int rows, int depth) {
+inline std::vector<Operand> packCoreMatrices(const std::vector<Operand> &matrix, int rows, int depth) {
   size_t paddedDepth = (depth + 63) / 64 * 64;
-  std::vector<bf16> packed((rows + 7) / 8 * 8 * paddedDepth, bf16{0});
+  std::vector<Operand> packed((rows + 7) / 8 * 8 * paddedDepth, Operand{0});
   for (size_t n = 0; n < size_t(rows); ++n)
     for (size_t k = 0; k < size_t(depth); ++k)
       packed[((n / 8) * (paddedDepth / 8) + k / 8) * 64 + n % 8 * 8 + k % 8] = matrix[n * depth + k];
@@ -121,7 +140,7 @@ public:
 
   T *data() const { return pointer; }
   size_t size() const { return count; }
-  /// Every byte 0xff: NaN as bf16 and as f32, -1 as an integer.
+  /// Every byte 0xff: NaN as bf16, f16 and f32, -1 as an integer.
   void poison() { CHECK(cudaMemset(pointer, 0xff, count * sizeof(T))); }
   void zero() { CHECK(cudaMemset(pointer, 0, count * sizeof(T))); }
   void upload(const std::vector<T> &values) {
@@ -134,7 +153,7 @@ public:
     CHECK(cudaMemcpy(values.data(), pointer, count * sizeof(T), cudaMemcpyDeviceToHost));
     return values;
   }
-  /// What randomFloats or randomBf16 give with the same arguments, made on the device (for large buffers).
+  /// What randomFloats or randomOperands give with the same arguments, made on the device (for large buffers).
   void randomize(unsigned seed, float scale = 1.0f);
 
 private:
@@ -292,7 +311,7 @@ public:
   /// Whether to time the shape `name`: only with --bench.
   bool benches(const std::string &name) const { return bench && name.find(filter) != std::string::npos; }
   /// A result whose error may be at most `bound`.
-  void report(const std::string &name, double error, double bound = 1e-2) {
+  void report(const std::string &name, double error, double bound = tolerance(1e-2)) {
     report(name, error <= bound);
     std::printf(" %.3g\n", error);
     std::fflush(stdout);

@@ -35,9 +35,9 @@ constexpr int kHidden = 4096, kInner = 8192, kProjected = 16768, kWide = 14336, 
 
 template <int Rows> struct Step {
   using InProj = Linear<Rows, kProjected, kHidden, float, true, Ending::kStore>;
-  using OutProj = Linear<Rows, kHidden, kInner, bf16, false, Ending::kResidual, kProjected>;
+  using OutProj = Linear<Rows, kHidden, kInner, Operand, false, Ending::kResidual, kProjected>;
   using GateUp = Linear<Rows, 2 * kWide, kHidden, float, true, Ending::kSwiglu>;
-  using Down = Linear<Rows, kHidden, kWide, bf16, false, Ending::kResidual>;
+  using Down = Linear<Rows, kHidden, kWide, Operand, false, Ending::kResidual>;
   using Head = Linear<Rows, kVocabulary, kHidden, float, true, Ending::kLogits>;
 };
 
@@ -48,7 +48,7 @@ constexpr size_t kStepSize = kLayers * kLayerSize + Any::Head::kPackedSize;
 
 /// All weights of a decode step and its activations.
 struct Memory {
-  harness::DeviceBuffer<bf16> weights{kStepSize}, projected{16 * size_t(kProjected)}, wide{16 * size_t(kWide)};
+  harness::DeviceBuffer<Operand> weights{kStepSize}, projected{16 * size_t(kProjected)}, wide{16 * size_t(kWide)};
   harness::DeviceBuffer<float> stream{16 * size_t(kHidden)}, norm{size_t(kHidden)}, logits{16 * size_t(kVocabulary)};
   double bandwidth; ///< of reading the weights and nothing else, TB/s
 
@@ -67,12 +67,12 @@ struct Memory {
     bandwidth = kStepSize * 2e-9 / medianMilliseconds(read);
     std::printf("bench read only  %.3f TB/s of %.3f GB\n", bandwidth, kStepSize * 2e-9);
   }
-  const bf16 *layer(int index) const { return weights.data() + index * kLayerSize; }
-  const bf16 *inProj(int index) const { return layer(index); }
-  const bf16 *outProj(int index) const { return inProj(index) + Any::InProj::kPackedSize; }
-  const bf16 *gateUp(int index) const { return outProj(index) + Any::OutProj::kPackedSize; }
-  const bf16 *down(int index) const { return gateUp(index) + Any::GateUp::kPackedSize; }
-  const bf16 *head() const { return layer(kLayers); }
+  const Operand *layer(int index) const { return weights.data() + index * kLayerSize; }
+  const Operand *inProj(int index) const { return layer(index); }
+  const Operand *outProj(int index) const { return inProj(index) + Any::InProj::kPackedSize; }
+  const Operand *gateUp(int index) const { return outProj(index) + Any::OutProj::kPackedSize; }
+  const Operand *down(int index) const { return gateUp(index) + Any::GateUp::kPackedSize; }
+  const Operand *head() const { return layer(kLayers); }
 };
 
 inline void printTime(const std::string &title, double milliseconds, size_t elements, const Memory &memory) {

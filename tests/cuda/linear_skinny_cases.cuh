@@ -7,10 +7,12 @@
 namespace skinny {
 
 using namespace bambac;
+using harness::Operand;
 
 enum class Ending { kStore, kResidual, kSwiglu, kLogits };
 
 template <int Rows, int Columns, int Depth> struct ShapeOf {
+  using Operand = harness::Operand;
   static constexpr int kRows = Rows, kColumns = Columns, kDepth = Depth;
   static constexpr int kMultiprocessors = 132, kStages = 12;
 };
@@ -27,7 +29,7 @@ template <class T, bool Normalizes, int Stride> struct InputOf {
 constexpr int widest(int columns) { return columns % 8 == 0 ? 8 : columns % 4 == 0 ? 4 : columns % 2 == 0 ? 2 : 1; }
 
 template <Ending End, int LinearColumns> struct EpilogueOf {
-  using Result = std::conditional_t<End == Ending::kStore || End == Ending::kSwiglu, bf16, float>;
+  using Result = std::conditional_t<End == Ending::kStore || End == Ending::kSwiglu, Operand, float>;
   static constexpr int kInputs = End == Ending::kSwiglu ? 2 : 1;
   static constexpr int kColumns = LinearColumns / kInputs;
   static constexpr int kVector = widest(kColumns);
@@ -56,7 +58,7 @@ template <Ending End, int LinearColumns> struct EpilogueOf {
 
 template <class Kernel, class Input, class Epilogue>
 __global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
-    linear(Input input, const bf16 *weights, Epilogue epilogue) {
+    linear(Input input, const Operand *weights, Epilogue epilogue) {
   Kernel::run(input, weights, epilogue);
 }
 
@@ -68,7 +70,7 @@ template <int Rows, int Columns, int Depth, class T, bool Normalizes, Ending End
   using Kernel = LinearSkinny<ShapeOf<Rows, Columns, Depth>, Input, Epilogue>;
   static constexpr size_t kPackedSize = size_t(alignTo(Columns, 8)) * alignTo(Depth, 64);
 
-  static void enqueue(cudaStream_t stream, const T *x, const float *norm, const bf16 *weights, Result *out,
+  static void enqueue(cudaStream_t stream, const T *x, const float *norm, const Operand *weights, Result *out,
                       bool dependent = true) {
     Launch shape = Kernel::kLaunch;
     shape.dependent = dependent;

@@ -9,25 +9,25 @@ namespace {
 // --- reference -----------------------------------------------------------------------------------------------------
 
 /// Random weights as core matrices; zeros in the padding.
-__global__ void fillWeights(bf16 *to, int columns, int depth, unsigned seed, float scale) {
+__global__ void fillWeights(Operand *to, int columns, int depth, unsigned seed, float scale) {
   const size_t paddedDepth = (depth + 63) / 64 * 64, size = size_t(columns + 7) / 8 * 8 * paddedDepth;
   for (size_t i = size_t(blockIdx.x) * blockDim.x + threadIdx.x; i < size; i += size_t(gridDim.x) * blockDim.x) {
     const size_t matrix = i / 64, n = matrix / (paddedDepth / 8) * 8 + i / 8 % 8,
                  k = matrix % (paddedDepth / 8) * 8 + i % 8;
     const bool inside = n < size_t(columns) && k < size_t(depth);
-    to[i] = fromFloat<bf16>(inside ? scale * harness::randomAt(seed, n * depth + k) : 0.0f);
+    to[i] = fromFloat<Operand>(inside ? scale * harness::randomAt(seed, n * depth + k) : 0.0f);
   }
 }
 
 /// One element of a row after the norm, in double and as RmsNorm rounds it.
-struct Operand {
+struct Normalized {
   double exact, rounded;
-  __device__ Operand(float value, double scale, const float *norm)
+  __device__ Normalized(float value, double scale, const float *norm)
       : exact(norm ? value * scale * *norm : value),
-        rounded(toFloat(fromFloat<bf16>(norm ? value * float(scale) * *norm : value))) {}
+        rounded(toFloat(fromFloat<Operand>(norm ? value * float(scale) * *norm : value))) {}
 };
 
-/// sums[row][column] in double, the norm included, of exact operands and of operands in bf16: one thread each, from the
+/// sums[row][column] in double, the norm included, of exact and of rounded operands: one thread each, from the
 /// unpacked weights.
 template <class T>
 __global__ void referenceSums(double *exact, double *rounded, const T *x, const float *norm, int columns, int depth,
@@ -39,9 +39,9 @@ __global__ void referenceSums(double *exact, double *rounded, const T *x, const 
   for (int k = 0; k < depth; ++k)
     squares += double(toFloat(x[size_t(row) * stride + k])) * toFloat(x[size_t(row) * stride + k]);
   for (int k = 0; k < depth; ++k) {
-    const Operand operand(toFloat(x[size_t(row) * stride + k]), 1 / sqrt(squares / depth + 1e-5),
-                          norm ? norm + k : nullptr);
-    const float weight = toFloat(fromFloat<bf16>(scale * harness::randomAt(seed, size_t(column) * depth + k)));
+    const Normalized operand(toFloat(x[size_t(row) * stride + k]), 1 / sqrt(squares / depth + 1e-5),
+                             norm ? norm + k : nullptr);
+    const float weight = toFloat(fromFloat<Operand>(scale * harness::randomAt(seed, size_t(column) * depth + k)));
     exactSum += operand.exact * weight;
     roundedSum += operand.rounded * weight;
   }
@@ -65,15 +65,8 @@ std::vector<double> referenceResults(const std::vector<double> &sums, const std:
 template <class T> double roundedError(const std::vector<T> &out, std::vector<double> reference) {
   if constexpr (sizeof(T) == 2)
     for (double &value : reference)
-      value = harness::toDouble(harness::floatToBf16(float(value)));
+      value = harness::toDouble(harness::roundTo<Operand>(float(value)));
   return harness::relativeError(out, reference);
-}
-
-template <class T> std::vector<T> randomElements(size_t count, unsigned seed) {
-  if constexpr (sizeof(T) == 2)
-    return harness::randomBf16(count, seed);
-  else
-    return harness::randomFloats(count, seed);
 }
 
 // --- correctness ---------------------------------------------------------------------------------------------------
@@ -92,15 +85,16 @@ void testCase(harness::Runner &runner) {
   using Case = Linear<Rows, Columns, Depth, T, Normalizes, End, Stride>;
   using Result = typename Case::Result;
   const std::string title = std::to_string(Rows) + "x" + std::to_string(Columns) + "x" + std::to_string(Depth) +
-                            (Normalizes ? " norm " : " ") + (sizeof(T) == 2 ? "bf16 " : "f32 ") + name(End);
+                            (Normalizes ? " norm " : " ") + (sizeof(T) == 2 ? harness::kOperandName : "f32") + " " +
+                            name(End);
   if (!runner.wants(title))
     return;
   const float scale = 2.0f / std::sqrt(float(Depth));
-  auto x = randomElements<T>(size_t(Rows) * Stride, 1);
+  auto x = harness::fromFloats<T>(harness::randomFloats(size_t(Rows) * Stride, 1));
   const auto residual = harness::randomFloats(size_t(Rows) * Case::Epilogue::kColumns, 3);
   harness::DeviceBuffer<T> deviceX(x);
   harness::DeviceBuffer<float> norm(harness::randomFloats(Depth, 2, 0.5f, 1.0f));
-  harness::DeviceBuffer<bf16> weights(Case::kPackedSize);
+  harness::DeviceBuffer<Operand> weights(Case::kPackedSize);
   harness::DeviceBuffer<double> exact(size_t(Rows) * Columns), rounded(size_t(Rows) * Columns);
   harness::DeviceBuffer<Result> out(size_t(Rows) * Case::Epilogue::kColumns);
   fillWeights<<<1024, 256>>>(weights.data(), Columns, Depth, 7, scale);
@@ -118,9 +112,9 @@ void testCase(harness::Runner &runner) {
   };
   const auto first = run();
   runner.report(title, harness::relativeError(first, referenceResults<End>(exact.download(), residual)));
-  // A bf16 result on the edge may still round the other way.
+  // A rounded result on the edge may still round the other way.
   runner.report(title + ", rounded operands", roundedError(first, referenceResults<End>(rounded.download(), residual)),
-                sizeof(Result) == 2 ? 5e-4 : 1e-4);
+                sizeof(Result) == 2 ? harness::tolerance(5e-4) : 1e-4);
   bool same = true;
   for (int i = 0; i < 3; ++i)
     same = same && harness::sameBits(first, run());
@@ -140,31 +134,31 @@ void testCase(harness::Runner &runner) {
 }
 
 template <int Rows> void testRows(harness::Runner &runner) {
-  testCase<Rows, 712, 4096, bf16, false, Ending::kStore>(runner);
+  testCase<Rows, 712, 4096, Operand, false, Ending::kStore>(runner);
   testCase<Rows, 712, 136, float, true, Ending::kSwiglu>(runner);
   testCase<Rows, 712, 4096, float, true, Ending::kLogits>(runner);
-  testCase<Rows, 4096, 8192, bf16, false, Ending::kResidual>(runner);
+  testCase<Rows, 4096, 8192, Operand, false, Ending::kResidual>(runner);
 }
 
 template <int Rows> void testLargeRows(harness::Runner &runner) {
-  testCase<Rows, 4096, 14336, bf16, false, Ending::kResidual>(runner);
+  testCase<Rows, 4096, 14336, Operand, false, Ending::kResidual>(runner);
   testCase<Rows, 16768, 4096, float, true, Ending::kStore>(runner);
   testCase<Rows, 28672, 4096, float, true, Ending::kSwiglu>(runner);
 }
 
 void testOddShapes(harness::Runner &runner) {
-  testCase<1, 100, 72, bf16, false, Ending::kStore>(runner);
-  testCase<5, 100, 72, bf16, false, Ending::kResidual>(runner);
-  testCase<16, 100, 72, bf16, true, Ending::kSwiglu>(runner);
-  testCase<3, 100, 100, bf16, false, Ending::kLogits>(runner); // rows not aligned to 16 bytes
-  testCase<2, 33, 77, float, true, Ending::kStore>(runner);    // nothing aligned, odd results
-  testCase<9, 712, 3144, bf16, false, Ending::kStore>(runner); // a last chunk of 128 columns
-  testCase<2, 712, 8192, bf16, true, Ending::kStore>(runner);
-  testCase<6, 712, 8192, float, true, Ending::kLogits>(runner);           // resident, some of it read twice
-  testCase<16, 712, 8192, float, true, Ending::kLogits>(runner);          // converted, streamed
-  testCase<16, 16768, 8192, bf16, false, Ending::kStore>(runner);         // copied, streamed, several passes
-  testCase<12, 12000, 8192, float, true, Ending::kLogits>(runner);        // converted, streamed, several passes
-  testCase<8, 4096, 8192, bf16, false, Ending::kResidual, 16768>(runner); // a slice of wider rows
+  testCase<1, 100, 72, Operand, false, Ending::kStore>(runner);
+  testCase<5, 100, 72, Operand, false, Ending::kResidual>(runner);
+  testCase<16, 100, 72, Operand, true, Ending::kSwiglu>(runner);
+  testCase<3, 100, 100, Operand, false, Ending::kLogits>(runner); // rows not aligned to 16 bytes
+  testCase<2, 33, 77, float, true, Ending::kStore>(runner);       // nothing aligned, odd results
+  testCase<9, 712, 3144, Operand, false, Ending::kStore>(runner); // a last chunk of 128 columns
+  testCase<2, 712, 8192, Operand, true, Ending::kStore>(runner);
+  testCase<6, 712, 8192, float, true, Ending::kLogits>(runner);              // resident, some of it read twice
+  testCase<16, 712, 8192, float, true, Ending::kLogits>(runner);             // converted, streamed
+  testCase<16, 16768, 8192, Operand, false, Ending::kStore>(runner);         // copied, streamed, several passes
+  testCase<12, 12000, 8192, float, true, Ending::kLogits>(runner);           // converted, streamed, several passes
+  testCase<8, 4096, 8192, Operand, false, Ending::kResidual, 16768>(runner); // a slice of wider rows
 }
 
 // --- races ---------------------------------------------------------------------------------------------------------
@@ -172,16 +166,16 @@ void testOddShapes(harness::Runner &runner) {
 /// 60 launches, each the input of the next, overlapped and not: the same bits.
 template <int Rows> void testChain(harness::Runner &runner) {
   using Up = Linear<Rows, 8192, 4096, float, true, Ending::kStore>;
-  using Down = Linear<Rows, 4096, 8192, bf16, false, Ending::kResidual>;
+  using Down = Linear<Rows, 4096, 8192, Operand, false, Ending::kResidual>;
   const std::string title = "chain of 60, " + std::to_string(Rows) + " rows: overlapped as in order";
   if (!runner.wants(title))
     return;
   constexpr int kLayers = 30, kBuffers = 4;
-  harness::DeviceBuffer<bf16> up(kBuffers * Up::kPackedSize), down(kBuffers * Down::kPackedSize);
+  harness::DeviceBuffer<Operand> up(kBuffers * Up::kPackedSize), down(kBuffers * Down::kPackedSize);
   up.randomize(11, 0.03f);
   down.randomize(12, 0.03f);
   harness::DeviceBuffer<float> norm(harness::randomFloats(4096, 2, 0.5f, 1.0f)), stream(size_t(Rows) * 4096);
-  harness::DeviceBuffer<bf16> between(size_t(Rows) * 8192);
+  harness::DeviceBuffer<Operand> between(size_t(Rows) * 8192);
   const auto start = harness::randomFloats(size_t(Rows) * 4096, 5);
   auto enqueue = [&](cudaStream_t on, bool overlapped) {
     for (int layer = 0; layer < kLayers; ++layer) {

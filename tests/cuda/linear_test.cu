@@ -7,6 +7,8 @@ using namespace bambac;
 
 namespace linear_test {
 
+using harness::Operand;
+
 // --- generated parts, written by hand ----------------------------------------------------------------------------
 
 /// A schedule: tile rows, tile columns, stages.
@@ -15,6 +17,7 @@ template <int TileRows, int TileColumns, int Stages> struct Schedule {
 };
 
 template <int Rows, int Columns, int Depth, class Scheduled> struct ShapeOf : Scheduled {
+  using Operand = harness::Operand;
   static constexpr int kRows = Rows, kColumns = Columns, kDepth = Depth, kMultiprocessors = 132;
 };
 
@@ -40,11 +43,11 @@ constexpr int widest(int columns, int limit) {
   return vector;
 }
 
-/// bf16 results.
+/// The sums as operands.
 template <int Columns> struct StoreEpilogue {
-  using Result = bf16;
+  using Result = Operand;
   static constexpr int kInputs = 1, kColumns = Columns, kVector = widest(Columns, 8);
-  bf16 *out;
+  Operand *out;
   template <int V> struct Extra {};
   template <int V> __device__ Extra<V> load(int, int) const { return {}; }
   template <int V> __device__ void store(int row, int column, const float (&sums)[V], const Extra<V> &) const {
@@ -74,11 +77,11 @@ template <int Columns> struct AddEpilogue {
   }
 };
 
-/// silu(gate) * up of interleaved columns, bf16.
+/// silu(gate) * up of interleaved columns.
 template <int Columns> struct SwigluEpilogue {
-  using Result = bf16;
+  using Result = Operand;
   static constexpr int kInputs = 2, kColumns = Columns, kVector = widest(Columns, 8);
-  bf16 *out;
+  Operand *out;
   template <int V> struct Extra {};
   template <int V> __device__ Extra<V> load(int, int) const { return {}; }
   template <int V> __device__ void store(int row, int column, const float (&sums)[V * 2], const Extra<V> &) const {
@@ -91,12 +94,12 @@ template <int Columns> struct SwigluEpilogue {
 
 template <class Kernel, class Input, class Epilogue>
 __global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
-    linearKernel(Input input, const bf16 *weights, Epilogue epilogue) {
+    linearKernel(Input input, const Operand *weights, Epilogue epilogue) {
   Kernel::run(input, weights, epilogue);
 }
 
 template <class Shape, class Input, class Epilogue>
-void launchLinear(Input input, const bf16 *weights, Epilogue epilogue, cudaStream_t stream = nullptr) {
+void launchLinear(Input input, const Operand *weights, Epilogue epilogue, cudaStream_t stream = nullptr) {
   using Kernel = Linear<Shape, Input, Epilogue>;
   harness::launch(linearKernel<Kernel, Input, Epilogue>, Kernel::kLaunch, stream, input, weights, epilogue);
 }
@@ -108,11 +111,11 @@ enum class Norm { None, Rms };
 
 template <Result Kind, int Columns> auto makeEpilogue(const float *residual, void *out) {
   if constexpr (Kind == Result::Plain)
-    return StoreEpilogue<Columns>{static_cast<bf16 *>(out)};
+    return StoreEpilogue<Columns>{static_cast<Operand *>(out)};
   else if constexpr (Kind == Result::Residual)
     return AddEpilogue<Columns>{residual, static_cast<float *>(out)};
   else
-    return SwigluEpilogue<Columns / 2>{static_cast<bf16 *>(out)};
+    return SwigluEpilogue<Columns / 2>{static_cast<Operand *>(out)};
 }
 
 template <Norm Normalized, class T, int Stride> auto makeInput(const T *data, const float *weight) {
@@ -122,7 +125,7 @@ template <Norm Normalized, class T, int Stride> auto makeInput(const T *data, co
     return PlainInput<T, Stride>{data};
 }
 
-/// A row after RMS normalization, in double and as RmsNorm rounds it to bf16.
+/// A row after RMS normalization, in double and as RmsNorm rounds it.
 struct NormalizedRow {
   std::vector<double> exact, rounded;
   NormalizedRow(const std::vector<double> &x, const std::vector<float> &norm) {
@@ -132,7 +135,7 @@ struct NormalizedRow {
     const double scale = 1 / std::sqrt(squares / x.size() + 1e-5);
     for (size_t k = 0; k < x.size(); ++k) {
       exact.push_back(x[k] * scale * norm[k]);
-      rounded.push_back(harness::toDouble(harness::floatToBf16(float(x[k]) * float(scale) * norm[k])));
+      rounded.push_back(harness::toDouble(harness::roundTo<Operand>(float(x[k]) * float(scale) * norm[k])));
     }
   }
 };
@@ -169,13 +172,6 @@ std::vector<int> sampledRows(int rows) {
   return sampled;
 }
 
-template <class T> T fromHost(float value) {
-  if constexpr (sizeof(T) == 2)
-    return harness::floatToBf16(value);
-  else
-    return value;
-}
-
 /// One configuration. Stride may exceed Depth: the columns between hold NaN, which must not be read into sums.
 template <class Scheduled, Result Kind, Norm Normalized, class T, int Rows, int Columns, int Depth, int Stride = Depth>
 void test(harness::Runner &runner, const char *what) {
@@ -189,18 +185,17 @@ void test(harness::Runner &runner, const char *what) {
   std::vector<float> x(size_t(Rows) * Stride, NAN);
   for (int row = 0; row < Rows; ++row)
     std::copy_n(&random[size_t(row) * Depth], Depth, &x[size_t(row) * Stride]);
-  std::vector<T> typed;
+  std::vector<T> typed = harness::fromFloats<T>(x);
   if constexpr (sizeof(T) == 2)
-    typed = harness::toBf16(x), x = harness::toFloats(typed);
-  else
-    typed = x;
-  const std::vector<bf16> weights = harness::randomBf16(size_t(Columns) * Depth, 2, 2.0f / std::sqrt(float(Depth)));
+    x = harness::toFloats(typed);
+  const std::vector<Operand> weights =
+      harness::randomOperands(size_t(Columns) * Depth, 2, 2.0f / std::sqrt(float(Depth)));
   const std::vector<float> weightFloats = harness::toFloats(weights);
   const std::vector<float> norm = harness::randomFloats(Depth, 3, 0.5f, 1.0f);
   const std::vector<float> residual = harness::randomFloats(size_t(Rows) * Columns, 4);
 
   harness::DeviceBuffer<T> deviceX(typed);
-  harness::DeviceBuffer<bf16> deviceWeights(harness::packCoreMatrices(weights, Columns, Depth));
+  harness::DeviceBuffer<Operand> deviceWeights(harness::packCoreMatrices(weights, Columns, Depth));
   harness::DeviceBuffer<float> deviceNorm(norm), deviceResidual(residual);
   using Out = typename decltype(makeEpilogue<Kind, Columns>(nullptr, nullptr))::Result;
   harness::DeviceBuffer<Out> out(size_t(Rows) * kResults);
@@ -226,20 +221,20 @@ void test(harness::Runner &runner, const char *what) {
     appendResults<Kind>(reference, referenceSums(values, weightFloats, Columns), &residual[size_t(row) * Columns]);
     sampled.insert(sampled.end(), &result[size_t(row) * kResults], &result[size_t(row) * kResults] + kResults);
   }
-  runner.report(name, harness::relativeError(sampled, reference), 1e-2);
+  runner.report(name, harness::relativeError(sampled, reference));
   if (Normalized == Norm::Rms) {
     if (sizeof(Out) == 2) // on the edge a result may still round the other way
       for (double &value : roundedReference)
-        value = harness::toDouble(harness::floatToBf16(float(value)));
+        value = harness::toDouble(harness::roundTo<Operand>(float(value)));
     runner.report(std::string(name) + ", rounded operands", harness::relativeError(sampled, roundedReference),
-                  sizeof(Out) == 2 ? 5e-4 : 1e-4);
+                  sizeof(Out) == 2 ? harness::tolerance(5e-4) : 1e-4);
   }
   runner.expect(std::string(name) + ": same bits again", harness::sameBits(result, runOnce()));
 
   if (Rows == 1)
     return;
   const int spoilt = Rows / 2; // a row of NaN leaves the others as they are
-  std::fill_n(&typed[size_t(spoilt) * Stride], Depth, fromHost<T>(NAN));
+  std::fill_n(&typed[size_t(spoilt) * Stride], Depth, harness::roundTo<T>(NAN));
   deviceX.upload(typed);
   std::vector<Out> others = runOnce(), before = result;
   for (std::vector<Out> *rows : {&others, &before})
@@ -257,19 +252,19 @@ void bench(harness::Runner &runner, const char *what) {
   if (!runner.benches(name))
     return;
   const double weightBytes = 2.0 * Columns * Depth;
-  std::vector<harness::DeviceBuffer<bf16>> weights;
+  std::vector<harness::DeviceBuffer<Operand>> weights;
   for (int i = 0; i < harness::rotations(size_t(weightBytes)); ++i) {
     weights.emplace_back(size_t(Columns) * Depth);
     weights.back().randomize(i, 0.02f);
   }
-  harness::DeviceBuffer<bf16> x(size_t(Rows) * Depth);
+  harness::DeviceBuffer<Operand> x(size_t(Rows) * Depth);
   harness::DeviceBuffer<float> residual(size_t(Rows) * Columns), out(size_t(Rows) * Columns);
   x.randomize(100);
   residual.randomize(101);
   const double microseconds = harness::medianMicroseconds(
       [&](cudaStream_t stream, int i) {
         launchLinear<ShapeOf<Rows, Columns, Depth, Scheduled>>(
-            PlainInput<bf16, Depth>{x.data()}, weights[i % weights.size()].data(),
+            PlainInput<Operand, Depth>{x.data()}, weights[i % weights.size()].data(),
             makeEpilogue<Kind, Columns>(residual.data(), out.data()), stream);
       },
       Rows > 256 ? 10 : 50);
@@ -294,37 +289,37 @@ using Square = Schedule<128, 128, 3>;
 using Wide = Schedule<128, 256, 3>;
 
 void testSkinny(harness::Runner &runner) {
-  test<Few, Result::Plain, Norm::None, bf16, 1, 712, 136>(runner, "plain");
-  test<Few, Result::Plain, Norm::None, bf16, 8, 4096, 1024>(runner, "plain");
-  test<Few, Result::Plain, Norm::None, bf16, 16, 100, 72>(runner, "plain");
-  test<Few, Result::Plain, Norm::None, bf16, 3, 27, 45>(runner, "plain");              // nothing is aligned
-  test<Few, Result::Plain, Norm::None, bf16, 3, 27, 45, 48>(runner, "plain, strided"); // rows are, the depth is not
-  test<Few, Result::Plain, Norm::None, bf16, 17, 712, 136>(runner, "plain");           // two tiles of rows
+  test<Few, Result::Plain, Norm::None, Operand, 1, 712, 136>(runner, "plain");
+  test<Few, Result::Plain, Norm::None, Operand, 8, 4096, 1024>(runner, "plain");
+  test<Few, Result::Plain, Norm::None, Operand, 16, 100, 72>(runner, "plain");
+  test<Few, Result::Plain, Norm::None, Operand, 3, 27, 45>(runner, "plain");              // nothing is aligned
+  test<Few, Result::Plain, Norm::None, Operand, 3, 27, 45, 48>(runner, "plain, strided"); // rows are, the depth is not
+  test<Few, Result::Plain, Norm::None, Operand, 17, 712, 136>(runner, "plain");           // two tiles of rows
   test<Few, Result::Plain, Norm::None, float, 3, 100, 72>(runner, "from f32");
-  test<Few, Result::Residual, Norm::None, bf16, 16, 1200, 8192>(runner, "residual"); // x in chunks
-  test<Few, Result::Residual, Norm::None, bf16, 1, 1200, 520, 528>(runner, "residual, strided");
-  test<Few, Result::Swiglu, Norm::None, bf16, 8, 6000, 512>(runner, "swiglu"); // more than one pass
+  test<Few, Result::Residual, Norm::None, Operand, 16, 1200, 8192>(runner, "residual"); // x in chunks
+  test<Few, Result::Residual, Norm::None, Operand, 1, 1200, 520, 528>(runner, "residual, strided");
+  test<Few, Result::Swiglu, Norm::None, Operand, 8, 6000, 512>(runner, "swiglu"); // more than one pass
   test<Few, Result::Swiglu, Norm::Rms, float, 1, 712, 136>(runner, "norm, swiglu");
   test<Few, Result::Swiglu, Norm::Rms, float, 3, 6000, 1024>(runner, "norm, swiglu");
   test<Few, Result::Plain, Norm::Rms, float, 16, 4800, 4200>(runner, "norm"); // passes and chunks
   test<Few, Result::Plain, Norm::Rms, float, 8, 100, 75>(runner, "norm");
   test<Dozens, Result::Residual, Norm::Rms, float, 32, 712, 136>(runner, "norm, residual");
-  test<Dozens, Result::Plain, Norm::None, bf16, 17, 712, 4096>(runner, "plain");
-  test<Dozens, Result::Plain, Norm::None, bf16, 64, 100, 72>(runner, "plain");
+  test<Dozens, Result::Plain, Norm::None, Operand, 17, 712, 4096>(runner, "plain");
+  test<Dozens, Result::Plain, Norm::None, Operand, 64, 100, 72>(runner, "plain");
 }
 
 void testTall(harness::Runner &runner) {
-  test<Hundred, Result::Plain, Norm::None, bf16, 64, 712, 136>(runner, "plain");
-  test<Hundred, Result::Swiglu, Norm::None, bf16, 17, 1424, 512>(runner, "swiglu");
-  test<HundredNarrow, Result::Residual, Norm::None, bf16, 64, 4096, 256>(runner, "residual");
-  test<HundredNarrow, Result::Plain, Norm::None, bf16, 3, 27, 45>(runner, "plain");
-  test<Square, Result::Plain, Norm::None, bf16, 200, 100, 72>(runner, "plain");
-  test<Square, Result::Plain, Norm::None, bf16, 200, 27, 45, 48>(runner, "plain, strided");
-  test<Square, Result::Residual, Norm::None, bf16, 512, 512, 1024>(runner, "residual");
+  test<Hundred, Result::Plain, Norm::None, Operand, 64, 712, 136>(runner, "plain");
+  test<Hundred, Result::Swiglu, Norm::None, Operand, 17, 1424, 512>(runner, "swiglu");
+  test<HundredNarrow, Result::Residual, Norm::None, Operand, 64, 4096, 256>(runner, "residual");
+  test<HundredNarrow, Result::Plain, Norm::None, Operand, 3, 27, 45>(runner, "plain");
+  test<Square, Result::Plain, Norm::None, Operand, 200, 100, 72>(runner, "plain");
+  test<Square, Result::Plain, Norm::None, Operand, 200, 27, 45, 48>(runner, "plain, strided");
+  test<Square, Result::Residual, Norm::None, Operand, 512, 512, 1024>(runner, "residual");
   test<Square, Result::Plain, Norm::None, float, 200, 712, 136>(runner, "from f32");
-  test<Wide, Result::Residual, Norm::None, bf16, 200, 712, 136>(runner, "residual");
-  test<Wide, Result::Swiglu, Norm::None, bf16, 1200, 1424, 640>(runner, "swiglu"); // bands of row tiles
-  test<Wide, Result::Plain, Norm::None, bf16, 512, 1024, 512>(runner, "plain");
+  test<Wide, Result::Residual, Norm::None, Operand, 200, 712, 136>(runner, "residual");
+  test<Wide, Result::Swiglu, Norm::None, Operand, 1200, 1424, 640>(runner, "swiglu"); // bands of row tiles
+  test<Wide, Result::Plain, Norm::None, Operand, 512, 1024, 512>(runner, "plain");
 }
 
 } // namespace linear_test

@@ -8,11 +8,12 @@
 
 namespace wgmma_test {
 
-using bambac::bf16;
 using bambac::TensorMapParam;
 using harness::DeviceBuffer;
+using harness::Operand;
 
-/// Epilogues: bf16 sums; f32 residual + sum; silu(gate) * up as bf16; f32 sums one by one (odd column counts) or not.
+/// Epilogues: sums as operands; f32 residual + sum; silu(gate) * up as operands; f32 sums one by one (odd column
+/// counts) or not.
 enum Kind { kPlain, kResidual, kSwiglu, kScalar, kFloat };
 
 inline std::string describe(Kind kind, int rows, int columns, int depth) {
@@ -22,14 +23,14 @@ inline std::string describe(Kind kind, int rows, int columns, int depth) {
 }
 
 template <int Depth> struct PlainInput {
-  using Element = bf16;
+  using Element = Operand;
   static constexpr bool kNormalizes = false;
   static constexpr int kStride = Depth;
 };
 
 template <Kind K, int LinearColumns> struct TestEpilogue {
   static constexpr Kind kKind = K;
-  using Output = std::conditional_t<K == kPlain || K == kSwiglu, bf16, float>;
+  using Output = std::conditional_t<K == kPlain || K == kSwiglu, Operand, float>;
   static constexpr int kInputs = K == kSwiglu ? 2 : 1, kColumns = LinearColumns / kInputs;
   static constexpr int kVector = K == kScalar ? 1 : K == kSwiglu && kColumns % 8 ? 4 : 8;
   static_assert(kColumns % kVector == 0);
@@ -69,22 +70,22 @@ __global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
 constexpr float kWeightScale = 0.05f;
 
 /// Core matrices of a random W [columns, depth], zero where padded.
-__global__ void packRandom(bf16 *packed, size_t count, int columns, int depth, unsigned seed) {
+__global__ void packRandom(Operand *packed, size_t count, int columns, int depth, unsigned seed) {
   size_t cores = size_t(depth + 63) / 64 * 8;
   for (size_t i = blockIdx.x * size_t(blockDim.x) + threadIdx.x; i < count; i += size_t(gridDim.x) * blockDim.x) {
     size_t n = i / 64 / cores * 8 + i % 64 / 8, k = i / 64 % cores * 8 + i % 8;
     bool inside = n < size_t(columns) && k < size_t(depth);
-    packed[i] = bambac::fromFloat<bf16>(inside ? kWeightScale * harness::randomAt(seed, n * depth + k) : 0.0f);
+    packed[i] = bambac::fromFloat<Operand>(inside ? kWeightScale * harness::randomAt(seed, n * depth + k) : 0.0f);
   }
 }
 
 /// y[r, n], a thread each.
-__global__ void referenceKernel(const bf16 *x, const bf16 *packed, float *y, int rows, int columns, int depth) {
+__global__ void referenceKernel(const Operand *x, const Operand *packed, float *y, int rows, int columns, int depth) {
   size_t cores = size_t(depth + 63) / 64 * 8;
   int n = blockIdx.x * 128 + threadIdx.x, row = blockIdx.y;
   if (n >= columns)
     return;
-  const bf16 *weights = packed + (n / 8 * cores * 64 + n % 8 * 8), *values = x + size_t(row) * depth;
+  const Operand *weights = packed + (n / 8 * cores * 64 + n % 8 * 8), *values = x + size_t(row) * depth;
   float sum = 0;
   for (int k = 0; k < depth; k += 8) {
     float a[8], b[8];
@@ -123,10 +124,10 @@ template <class Case> struct Operands {
   static constexpr size_t kGuard = 8192, kResults = size_t(kRows) * Epilogue::kColumns;
   static constexpr size_t kPacked = size_t(bambac::alignTo(kColumns, 8)) * bambac::alignTo(kDepth, 64);
 
-  DeviceBuffer<bf16> x{size_t(kRows) * kDepth};
+  DeviceBuffer<Operand> x{size_t(kRows) * kDepth};
   DeviceBuffer<float> residual{kResults};
   DeviceBuffer<Output> out{kResults + kGuard};
-  std::vector<DeviceBuffer<bf16>> weights;
+  std::vector<DeviceBuffer<Operand>> weights;
 
   explicit Operands(int copies) {
     x.randomize(1);
@@ -170,8 +171,9 @@ template <class Case> double referenceError(const Operands<Case> &operands, cons
     for (int n = r % 7; n < kColumns; n += kColumns / 16) {
       double sum = 0;
       for (int k = 0; k < kDepth; ++k)
-        sum += harness::toDouble(harness::floatToBf16(harness::randomAt(1, size_t(r) * kDepth + k))) *
-               harness::toDouble(harness::floatToBf16(kWeightScale * harness::randomAt(3, size_t(n) * kDepth + k)));
+        sum +=
+            harness::toDouble(harness::roundTo<Operand>(harness::randomAt(1, size_t(r) * kDepth + k))) *
+            harness::toDouble(harness::roundTo<Operand>(kWeightScale * harness::randomAt(3, size_t(n) * kDepth + k)));
       expected.push_back(sum);
       found.push_back(row[n]);
     }
@@ -205,7 +207,7 @@ template <class Case> double errorOf(const Operands<Case> &operands) {
 template <class Case>
 bool rowsAreIndependent(Operands<Case> &operands, const std::vector<typename Case::Epilogue::Output> &before) {
   constexpr size_t kWidth = Case::Epilogue::kColumns, kRow = 3, kDepth = Case::Shape::kDepth;
-  CHECK(cudaMemset(operands.x.data() + kRow * kDepth, 0xff, kDepth * sizeof(bf16)));
+  CHECK(cudaMemset(operands.x.data() + kRow * kDepth, 0xff, kDepth * sizeof(Operand)));
   auto after = operands.run();
   size_t bytes = sizeof(after[0]);
   bool same = !std::memcmp(after.data(), before.data(), kRow * kWidth * bytes) &&
@@ -227,7 +229,7 @@ template <class Case> void testCase(harness::Runner &runner) {
   for (size_t i = Operands<Case>::kResults * sizeof(first[0]); i < first.size() * sizeof(first[0]); ++i)
     guarded &= reinterpret_cast<const unsigned char *>(first.data())[i] == 0xff;
   auto second = operands.run();
-  runner.report(name, error, sizeof(first[0]) == 2 ? 1e-2 : 1e-4);
+  runner.report(name, error, sizeof(first[0]) == 2 ? harness::tolerance(1e-2) : 1e-4);
   if (!guarded)
     runner.expect(name + ": nothing written behind the results", false);
   if (!harness::sameBits(first, second))
@@ -318,7 +320,7 @@ template <class Case> void benchCase(harness::Runner &runner, bool memoryBound) 
   if (shape == previous || !cublas().available())
     return;
   previous = shape;
-  DeviceBuffer<bf16> y(size_t(Shape::kRows) * Shape::kColumns);
+  DeviceBuffer<Operand> y(size_t(Shape::kRows) * Shape::kColumns);
   double theirs = harness::medianMicroseconds(
       [&](cudaStream_t stream, int i) {
         cublas().linear(stream, operands.x.data(), operands.weights[i % maps.size()].data(), y.data(), Shape::kRows,

@@ -19,14 +19,14 @@ public:
   }
   bool available() const { return gemm != nullptr; }
 
-  /// y [rows, columns] = x [rows, depth] W^T, all row-major bf16.
+  /// y [rows, columns] = x [rows, depth] W^T, all row-major operands.
   void linear(cudaStream_t stream, const void *x, const void *weights, void *y, int rows, int columns, int depth) {
-    constexpr int kTranspose = 1, kPlain = 0, kBf16 = 14, kCompute32F = 68, kDefault = -1;
+    constexpr int kTranspose = 1, kPlain = 0, kType = harness::kIsF16 ? 2 : 14, kCompute32F = 68, kDefault = -1;
     float one = 1, zero = 0;
     int status = setStream(handle, stream);
     status |= setWorkspace(handle, workspace->data(), workspace->size());
-    status |= gemm(handle, kTranspose, kPlain, columns, rows, depth, &one, weights, kBf16, depth, x, kBf16, depth,
-                   &zero, y, kBf16, columns, kCompute32F, kDefault);
+    status |= gemm(handle, kTranspose, kPlain, columns, rows, depth, &one, weights, kType, depth, x, kType, depth,
+                   &zero, y, kType, columns, kCompute32F, kDefault);
     if (status)
       std::printf("cublas: error %d\n", status);
   }

@@ -13,6 +13,7 @@ constexpr int kSms = 132;
 template <Kind K, int Rows, int Columns, int Depth, int TileRows = 128, int TileColumns = 256, int Stages = 4>
 struct Large {
   struct Shape {
+    using Operand = harness::Operand;
     static constexpr int kRows = Rows, kColumns = Columns, kDepth = Depth, kMultiprocessors = kSms;
     static constexpr int kTileRows = TileRows, kTileColumns = TileColumns, kTileDepth = 64, kStages = Stages;
   };
@@ -34,6 +35,7 @@ constexpr int stagesOf(int tileRows, int tileColumns, int tileDepth, int split) 
 template <Kind K, int Rows, int Columns, int Depth, int TileColumns = 128, int Split = 1, int TileDepth = 64>
 struct Middle {
   struct Shape {
+    using Operand = harness::Operand;
     static constexpr int kRows = Rows, kColumns = Columns, kDepth = Depth, kMultiprocessors = kSms;
     static constexpr int kTileRows = bambac::alignTo(Rows, 8), kTileColumns = TileColumns, kTileDepth = TileDepth;
     static constexpr int kSplit = Split, kStages = stagesOf(kTileRows, TileColumns, TileDepth, Split);

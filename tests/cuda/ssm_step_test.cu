@@ -9,6 +9,7 @@ namespace {
 
 template <int Batch, int Heads, int HeadDim, int StateSize, int Groups, int Taps, int Tile> struct StepShape {
   static constexpr int kBatch = Batch, kHeads = Heads, kHeadDim = HeadDim, kStateSize = StateSize, kGroups = Groups;
+  using Operand = harness::Operand;
   static constexpr int kTaps = Taps, kThreads = 256, kChannelTile = Tile;
   static constexpr float kDtMin = 0.001f, kDtMax = 2.0f;
   // The columns of one buffer: z | x | B | C | dt.
@@ -19,8 +20,8 @@ template <int Batch, int Heads, int HeadDim, int StateSize, int Groups, int Taps
 
 template <class Shape> struct GateEpilogue {
   static constexpr int kColumns = Shape::kX, kVector = dividingVector(8, Shape::kX | Shape::kWidth);
-  const bf16 *zxBCdt;
-  bf16 *y;
+  const Operand *zxBCdt;
+  Operand *y;
 
   template <int V> struct Extra {
     float gate[V];
@@ -46,8 +47,9 @@ struct Parameters {
 
 template <class Shape, class State, bool Convolved>
 __global__ void __launch_bounds__(SsmStep<Shape, State>::kThreads, SsmStep<Shape, State>::kMinBlocks)
-    step(const bf16 *zxBCdt, Parameters p, float *ring, const int *slots, const int *positions, State *state, bf16 *y) {
-  using View = Rows<const bf16, Shape::kWidth>;
+    step(const Operand *zxBCdt, Parameters p, float *ring, const int *slots, const int *positions, State *state,
+         Operand *y) {
+  using View = Rows<const Operand, Shape::kWidth>;
   const View dt{zxBCdt + Shape::kX + Shape::kChannels};
   const GateEpilogue<Shape> epilogue{zxBCdt, y};
   if constexpr (Convolved)
@@ -62,13 +64,6 @@ __global__ void __launch_bounds__(SsmStep<Shape, State>::kThreads, SsmStep<Shape
 }
 
 double siluOf(double v) { return v / (1 + std::exp(-v)); }
-
-template <class State> std::vector<State> fromFloats(const std::vector<float> &values) {
-  if constexpr (sizeof(State) == 4)
-    return values;
-  else
-    return toBf16(values);
-}
 
 /// The pool of states, the weights and the inputs of one problem, on both sides.
 template <class Shape, class State, bool Convolved, bool HasBias> struct Problem {
@@ -87,7 +82,7 @@ template <class Shape, class State, bool Convolved, bool HasBias> struct Problem
   DeviceBuffer<float> convWeightDevice{convWeight}, convBiasDevice{convBias}, aLogDevice{aLog}, dDevice{d},
       dtBiasDevice{dtBias}, ring{initialRing};
   DeviceBuffer<State> state{initialState};
-  DeviceBuffer<bf16> y{size_t(Shape::kBatch) * Shape::kX};
+  DeviceBuffer<Operand> y{size_t(Shape::kBatch) * Shape::kX};
   std::vector<double> stateReference, ringReference;
 
   Problem() {
@@ -102,8 +97,8 @@ template <class Shape, class State, bool Convolved, bool HasBias> struct Problem
   }
   bool isPadding(int b) const { return b >= Shape::kBatch - numPadding; }
 
-  std::vector<bf16> run(const std::vector<bf16> &zxBCdt) {
-    DeviceBuffer<bf16> input(zxBCdt);
+  std::vector<Operand> run(const std::vector<Operand> &zxBCdt) {
+    DeviceBuffer<Operand> input(zxBCdt);
     DeviceBuffer<int> slotsDevice(slots), positionsDevice(positions);
     Parameters parameters{convWeightDevice.data(), HasBias ? convBiasDevice.data() : nullptr, aLogDevice.data(),
                           dDevice.data(), dtBiasDevice.data()};
@@ -114,7 +109,7 @@ template <class Shape, class State, bool Convolved, bool HasBias> struct Problem
   }
 
   /// x, B and C of a sequence: the ring moves on.
-  std::vector<double> inputsOf(int b, const bf16 *xBC) {
+  std::vector<double> inputsOf(int b, const Operand *xBC) {
     std::vector<double> result(kChannels);
     double *rows = ringReference.data() + slots[b] * kRingElements;
     for (int c = 0; c < kChannels; ++c) {
@@ -124,16 +119,16 @@ template <class Shape, class State, bool Convolved, bool HasBias> struct Problem
         for (int j = 0; j < kTaps; ++j)
           sum += convWeight[j * kChannels + c] * rows[(positions[b] + 1 + j) % kTaps * kChannels + c];
       }
-      result[c] = Convolved ? toDouble(harness::floatToBf16(float(siluOf(sum)))) : input;
+      result[c] = Convolved ? toDouble(harness::roundTo<Operand>(float(siluOf(sum)))) : input;
     }
     return result;
   }
 
   /// The result of one step for the sequences that are not padding; moves the reference's states on.
-  std::vector<double> reference(const std::vector<bf16> &zxBCdt) {
+  std::vector<double> reference(const std::vector<Operand> &zxBCdt) {
     std::vector<double> result;
     for (int b = 0; b < Shape::kBatch - numPadding; ++b) {
-      const bf16 *row = zxBCdt.data() + size_t(b) * Shape::kWidth;
+      const Operand *row = zxBCdt.data() + size_t(b) * Shape::kWidth;
       std::vector<double> inputs = inputsOf(b, row + Shape::kX);
       for (int h = 0; h < Shape::kHeads; ++h) {
         const double *B = inputs.data() + Shape::kX + h / (Shape::kHeads / Shape::kGroups) * Shape::kStateSize;
@@ -170,13 +165,13 @@ void testSteps(Runner &runner, const std::string &name, int steps = 10) {
   double worst = 0;
   const size_t live = size_t(Shape::kBatch - problem.numPadding) * Shape::kX;
   for (int i = 0; i < steps; ++i) {
-    std::vector<bf16> zxBCdt = randomBf16(size_t(Shape::kBatch) * Shape::kWidth, 100 + i);
-    std::vector<bf16> y = problem.run(zxBCdt);
+    std::vector<Operand> zxBCdt = randomOperands(size_t(Shape::kBatch) * Shape::kWidth, 100 + i);
+    std::vector<Operand> y = problem.run(zxBCdt);
     worst = std::max(worst, relativeError(slice(y, 0, live), problem.reference(zxBCdt)));
     for (int b = 0; b < Shape::kBatch; ++b)
       problem.positions[b] += !problem.isPadding(b);
   }
-  runner.report(name + " results", worst, 1e-2);
+  runner.report(name + " results", worst, sizeof(State) == 2 ? 1e-2 : tolerance(1e-2));
   // Slot 0 holds what padding left; slot 1 (and all but live ones) must be as it was.
   std::vector<State> state = problem.state.download();
   std::vector<float> ring = problem.ring.download();
@@ -198,11 +193,11 @@ template <class Shape, class State> void testIsolation(Runner &runner, const std
   if (!runner.wants(name))
     return;
   using P = Problem<Shape, State, true, true>;
-  std::vector<bf16> zxBCdt = randomBf16(size_t(Shape::kBatch) * Shape::kWidth, 100), spoiled = zxBCdt;
+  std::vector<Operand> zxBCdt = randomOperands(size_t(Shape::kBatch) * Shape::kWidth, 100), spoiled = zxBCdt;
   for (int c = 0; c < Shape::kWidth; ++c)
-    spoiled[c] = bf16{0x7fc0};
+    spoiled[c] = Operand{0x7fc0};
   P clean, again, nan;
-  std::vector<bf16> expected = clean.run(zxBCdt), repeated = again.run(zxBCdt), isolated = nan.run(spoiled);
+  std::vector<Operand> expected = clean.run(zxBCdt), repeated = again.run(zxBCdt), isolated = nan.run(spoiled);
   // Sequence 0 has the last slot.
   const size_t live = size_t(Shape::kBatch - clean.numPadding) * Shape::kX - Shape::kX, first = Shape::kX;
   const size_t slotsFrom = P::kStateElements, slotElements = size_t(P::kSlots - 2) * P::kStateElements;
@@ -223,7 +218,7 @@ template <int Batch, class State> void bench(Runner &runner, const std::string &
   DeviceBuffer<State> states(kLayers * stateElements);
   DeviceBuffer<float> rings(kLayers * ringElements), weights(kLayers * 5 * size_t(Shape::kChannels)),
       heads(Shape::kHeads);
-  DeviceBuffer<bf16> input(size_t(Batch) * Shape::kWidth), y(size_t(Batch) * Shape::kX);
+  DeviceBuffer<Operand> input(size_t(Batch) * Shape::kWidth), y(size_t(Batch) * Shape::kX);
   states.randomize(1), rings.randomize(2), weights.randomize(3), heads.randomize(4), input.randomize(5);
   std::vector<int> slots(Batch);
   for (int b = 0; b < Batch; ++b)

@@ -30,14 +30,17 @@ if [ -x "$nvcc" ]; then
   export NVCC=$nvcc SOURCE=$source_dir OUT=$out
   # Built again where a header of the collectives is newer.
   build_test() {
-    local name=$(basename "$1" .cu) newest
+    local name=$(basename "$1" _test.cu)$3_test newest
     newest=$(find "$SOURCE/codegen/cuda" "$SOURCE/tests/cuda" -name '*.cu*' -printf '%T@ %p\n' | sort -n | tail -1)
     [ "$OUT/collectives/$name" -nt "${newest#* }" ] && return
-    "$NVCC" -std=c++17 -O3 -w -gencode arch=compute_90a,code=sm_90a -I "$SOURCE/codegen/cuda" -I "$SOURCE" -lcuda "$1" \
+    "$NVCC" -std=c++17 -O3 -w -DBAMBAC_OPERAND=$2 -gencode arch=compute_90a,code=sm_90a \
+      -I "$SOURCE/codegen/cuda" -I "$SOURCE" -lcuda "$1" \
       -o "$OUT/collectives/$name" && strip "$OUT/collectives/$name"
   }
   export -f build_test
-  printf '%s\n' "$source_dir"/tests/cuda/*_test.cu | xargs -P "$jobs" -I{} bash -c 'build_test {}'
+  for test in "$source_dir"/tests/cuda/*_test.cu; do
+    printf '%s\0' "$test" bf16 '' "$test" f16 _f16
+  done | xargs -0 -n 3 -P "$jobs" bash -c 'build_test "$@"' _
 fi
 
 du -sh "$out"

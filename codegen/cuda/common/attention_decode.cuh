@@ -21,8 +21,9 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
   static_assert(Shape::kPageTokens % kTileKeys == 0, "a tile of keys lies in one page");
   static_assert(kStages >= 2, "loads must run ahead");
 
+  using Operand = typename Shape::Operand; ///< of the cache, and what queries and weights are rounded to
   using Layout = HeadRows<kHeadDim>;
-  using Tile = AttentionTile<kRowTiles, kTileKeys, kHeadDim>;
+  using Tile = AttentionTile<Operand, kRowTiles, kTileKeys, kHeadDim>;
 
   // --- the work and its order -------------------------------------------------------------------------------------
 
@@ -90,8 +91,8 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
 
   /// In shared memory. Of each part (a warp's or a split's result) the maximum, in units of exp2, and the weight.
   struct Shared {
-    bf16 queries[kRows * Layout::kStride];
-    bf16 stages[kWarps * kWarpElements];
+    Operand queries[kRows * Layout::kStride];
+    Operand stages[kWarps * kWarpElements];
     float maximum[kParts][kGroup], weight[kParts][kGroup];
     int firstSplit[kSequences + 1];
     int nextItem, isLast;
@@ -109,14 +110,14 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
   // --- the kernel -------------------------------------------------------------------------------------------------
 
   Query query;
-  const bf16 *keys, *values;
+  const Operand *keys, *values;
   const int *positions, *pages;
   const Epilogue &epilogue;
   uint32 *counters; ///< [0]: items handed out beyond the first of each block; then splits done of each head
   float *parts;
   Shared &shared;
 
-  static __device__ __forceinline__ void run(const Query &query, const bf16 *keys, const bf16 *values,
+  static __device__ __forceinline__ void run(const Query &query, const Operand *keys, const Operand *values,
                                              const int *positions, const int *pages, const Epilogue &epilogue,
                                              void *workspace = nullptr) {
     extern __shared__ __align__(1024) uint8 sharedMemory[];
@@ -203,7 +204,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
 
   /// A warp's tiles of keys, in order: tile i begins at key `begin + i * kStepKeys`.
   struct KeyStream {
-    const bf16 *keys, *values;
+    const Operand *keys, *values;
     const int *pages; ///< of the sequence
     int head, begin, end;
     int lane;
@@ -215,7 +216,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
       return key < end ? pages[key / Shape::kPageTokens] : 0;
     }
     /// Starts the copies of tile `tile`: keys to `stage`, values behind them. Called with one tile after the other.
-    __device__ __forceinline__ void copyAsync(bf16 *stage, int tile) {
+    __device__ __forceinline__ void copyAsync(Operand *stage, int tile) {
       if (tile % 32 == 0) {
         window = tile == 0 ? lookUp(lane) : nextWindow;
         nextWindow = lookUp(tile + 32 + lane);
@@ -230,10 +231,10 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
 
   /// Takes the warp's share of the item's keys into `tile`. Stages the queries too, behind the first loads.
   __device__ __forceinline__ void streamKeys(const Item &item, Tile &tile, int warp, int lane) {
-    bf16 *stages = shared.stages + warp * kWarpElements;
+    Operand *stages = shared.stages + warp * kWarpElements;
     if constexpr (Layout::kHasPadding) { // the last item's sums lie there
       for (int i = lane; i < kWarpElements; i += 32)
-        stages[i] = bf16{0};
+        stages[i] = Operand{0};
       __syncwarp();
     }
     KeyStream stream{
@@ -259,7 +260,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
       if (ahead < tiles)
         stream.copyAsync(stages + freeStage * 2 * kTileElements, ahead);
       commitCopies();
-      const bf16 *tileKeys = stages + stage * 2 * kTileElements;
+      const Operand *tileKeys = stages + stage * 2 * kTileElements;
       tile.multiplyKeys(shared.queries, tileKeys, lane);
       maskEnd(tile, item.end - 1 - (stream.begin + i * kStepKeys), lane);
       tile.softmax(Shape::kScale * kLog2E);

@@ -28,8 +28,9 @@ template <int HeadDim> struct HeadRows {
   static __host__ __device__ constexpr int bytes(int rows) { return rows * kStride * 2; }
 };
 
-/// `Elements` bf16 from global to shared memory, or zeros where not `valid`.
-template <int Elements> __device__ __forceinline__ void copyElementsAsync(bf16 *to, const bf16 *from, bool valid) {
+/// `Elements` 16-bit elements from global to shared memory, or zeros where not `valid`.
+template <int Elements, class Operand>
+__device__ __forceinline__ void copyElementsAsync(Operand *to, const Operand *from, bool valid) {
   if constexpr (Elements == 8)
     copyAsync16(sharedAddress(to), from, valid);
   else if constexpr (Elements > 1)
@@ -37,13 +38,13 @@ template <int Elements> __device__ __forceinline__ void copyElementsAsync(bf16 *
                  "r"(valid ? Elements * 2 : 0)
                  : "memory");
   else
-    *to = valid ? *from : bf16{0};
+    *to = valid ? *from : Operand{0};
 }
 
 /// Starts the copy of `Rows` vectors that lie one after another at `from`; those from `valid` on become zeros. All of
 /// `Threads` threads take part.
-template <class Layout, int Rows, int Threads>
-__device__ __forceinline__ void copyRowsAsync(bf16 *to, const bf16 *from, int valid, int thread) {
+template <class Layout, int Rows, int Threads, class Operand>
+__device__ __forceinline__ void copyRowsAsync(Operand *to, const Operand *from, int valid, int thread) {
   constexpr int kTotal = Rows * Layout::kCopies, kElements = Layout::kCopyElements;
   constexpr bool kWholeRows = Threads % Layout::kCopies == 0; // a thread then stays in its column
 #pragma unroll
@@ -58,8 +59,8 @@ __device__ __forceinline__ void copyRowsAsync(bf16 *to, const bf16 *from, int va
 }
 
 /// The vector in slot `slot` of a page, of one KV head, in a cache [pages, kv_heads, page, head_dim].
-template <class Shape>
-__device__ __forceinline__ const bf16 *pagedVector(const bf16 *cache, int page, int head, int slot) {
+template <class Shape, class Operand>
+__device__ __forceinline__ const Operand *pagedVector(const Operand *cache, int page, int head, int slot) {
   constexpr int kVectors = Shape::kPageTokens * Shape::kHeadDim;
   return cache + static_cast<long long>(page * Shape::kKvHeads + head) * kVectors + slot * Shape::kHeadDim;
 }
@@ -79,8 +80,8 @@ template <class Shape, class Query> __host__ __device__ constexpr int queryVecto
 
 /// Writes the tile of `Rows` queries as rows at `to`. `sourceOf(row)` names each row's
 /// source. All of `Threads` threads take part.
-template <class Shape, int Rows, int Threads, class Query, class SourceOf>
-__device__ __forceinline__ void stageQueries(bf16 *to, const Query &query, SourceOf sourceOf, int thread) {
+template <class Shape, int Rows, int Threads, class Operand, class Query, class SourceOf>
+__device__ __forceinline__ void stageQueries(Operand *to, const Query &query, SourceOf sourceOf, int thread) {
   using Layout = HeadRows<Shape::kHeadDim>;
   constexpr int kVector = queryVector<Shape, Query>(), kVectors = Layout::kPadded / kVector;
   for (int i = thread; i < Rows * kVectors; i += Threads) {
@@ -96,7 +97,7 @@ __device__ __forceinline__ void stageQueries(bf16 *to, const Query &query, Sourc
 /// One warp's `16 RowTiles` query rows on their way over the keys, `Keys` at a time: running maximum, sum of weights
 /// and weighted sum of values of each row. A lane holds rows lane / 4 and lane / 4 + 8 of each tile, in mma's layout of
 /// D.
-template <int RowTiles, int Keys, int HeadDim> struct AttentionTile {
+template <class Operand, int RowTiles, int Keys, int HeadDim> struct AttentionTile {
   using Layout = HeadRows<HeadDim>;
   static constexpr int kKeyTiles = Keys / 8, kDimTiles = Layout::kPadded / 8;
   static_assert(Keys % 16 == 0, "keys are multiplied 16 at once");
@@ -121,7 +122,7 @@ template <int RowTiles, int Keys, int HeadDim> struct AttentionTile {
   }
 
   /// scores = Q K^T. `queries` are this warp's rows and `keys` the keys, as HeadRows in shared memory.
-  __device__ __forceinline__ void multiplyKeys(const bf16 *queries, const bf16 *keys, int lane) {
+  __device__ __forceinline__ void multiplyKeys(const Operand *queries, const Operand *keys, int lane) {
     uint32 queryAddress = sharedAddress(queries + lane % 16 * Layout::kStride + lane / 16 * 8);
     // Matrices 0 and 1 of an ldmatrix are the halves of 16 dimensions of keys 0-7, 2 and 3 those of keys 8-15.
     uint32 keyAddress = sharedAddress(keys + (lane / 16 * 8 + lane % 8) * Layout::kStride + lane / 8 % 2 * 8);
@@ -144,8 +145,8 @@ template <int RowTiles, int Keys, int HeadDim> struct AttentionTile {
         ldmatrixX4(b, keyAddress + (key * Layout::kStride + dim) * 2);
 #pragma unroll
         for (int tile = 0; tile < RowTiles; ++tile) {
-          mmaBf16(scores[tile][key / 8], a[tile], b[0], b[1]);
-          mmaBf16(scores[tile][key / 8 + 1], a[tile], b[2], b[3]);
+          mma<Operand>(scores[tile][key / 8], a[tile], b[0], b[1]);
+          mma<Operand>(scores[tile][key / 8 + 1], a[tile], b[2], b[3]);
         }
       }
     }
@@ -217,7 +218,7 @@ template <int RowTiles, int Keys, int HeadDim> struct AttentionTile {
   }
 
   /// sums += scores V. The scores' layout as D of one mma is the layout as A of the next.
-  __device__ __forceinline__ void multiplyValues(const bf16 *values, int lane) {
+  __device__ __forceinline__ void multiplyValues(const Operand *values, int lane) {
     uint32 address = sharedAddress(values + lane % 16 * Layout::kStride + lane / 16 * 8);
 #pragma unroll
     for (int key = 0; key < Keys; key += 16) {
@@ -226,15 +227,16 @@ template <int RowTiles, int Keys, int HeadDim> struct AttentionTile {
       for (int tile = 0; tile < RowTiles; ++tile)
 #pragma unroll
         for (int i = 0; i < 4; ++i)
-          a[tile][i] = packBf16(scores[tile][key / 8 + i / 2][i % 2 * 2], scores[tile][key / 8 + i / 2][i % 2 * 2 + 1]);
+          a[tile][i] =
+              pack<Operand>(scores[tile][key / 8 + i / 2][i % 2 * 2], scores[tile][key / 8 + i / 2][i % 2 * 2 + 1]);
 #pragma unroll
       for (int dim = 0; dim < Layout::kPadded; dim += 16) {
         uint32 b[4];
         ldmatrixX4Trans(b, address + (key * Layout::kStride + dim) * 2);
 #pragma unroll
         for (int tile = 0; tile < RowTiles; ++tile) {
-          mmaBf16(sums[tile][dim / 8], a[tile], b[0], b[1]);
-          mmaBf16(sums[tile][dim / 8 + 1], a[tile], b[2], b[3]);
+          mma<Operand>(sums[tile][dim / 8], a[tile], b[0], b[1]);
+          mma<Operand>(sums[tile][dim / 8 + 1], a[tile], b[2], b[3]);
         }
       }
     }

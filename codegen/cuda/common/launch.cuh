@@ -18,7 +18,7 @@ struct Launch {
 /// A tensor map over one argument (CUtensorMap, tiled). Dimensions from the innermost; sizes in elements, strides in
 /// bytes. A size of 0 in the outermost dimension is the number of items of a state pool.
 struct TensorMap {
-  uint32 elementBytes; ///< 2: bf16, 4: f32
+  uint32 elementBytes; ///< 2: bf16 or f16, 4: f32
   uint32 rank;
   uint32 swizzleBytes; ///< 0, 32, 64 or 128
   uint32 dims[5];

@@ -1,7 +1,7 @@
 // Tensor cores and asynchronous copies as sm_80 has them (and every later architecture): mma.sync, ldmatrix, cp.async.
 //
-// Fragments of mma m16n8k16 (D[16,8] += A[16,16] B[16,8], bf16 inputs, f32 sums). With group = lane / 4 and
-// pair = lane % 4 * 2, a lane holds (two neighbouring bf16 a register, the first in the low half):
+// Fragments of mma m16n8k16 (D[16,8] += A[16,16] B[16,8], bf16 or f16 inputs, f32 sums). With group = lane / 4 and
+// pair = lane % 4 * 2, a lane holds (two neighbouring elements a register, the first in the low half):
 //
 //   A (row-major)       a[0] = A[group    ][pair, pair + 1]        a[2] = A[group    ][pair + 8, pair + 9]
 //                       a[1] = A[group + 8][pair, pair + 1]        a[3] = A[group + 8][pair + 8, pair + 9]
@@ -10,8 +10,8 @@
 //   C and D             d[0], d[1] = D[group    ][pair, pair + 1]
 //                       d[2], d[3] = D[group + 8][pair, pair + 1]
 //
-// ldmatrix loads 8x8 matrices of bf16: matrix i takes its eight rows (16 bytes each) from the addresses in lanes
-// 8 i .. 8 i + 7; register i of a lane is then row `group`, columns `pair` and `pair + 1` of matrix i. So
+// ldmatrix loads 8x8 matrices of 16-bit elements: matrix i takes its eight rows (16 bytes each) from the addresses in
+// lanes 8 i .. 8 i + 7; register i of a lane is then row `group`, columns `pair` and `pair + 1` of matrix i. So
 //   - A from row-major memory: lane l points to row l % 16, column l / 16 * 8 of the 16x16 tile (ldmatrixX4);
 //   - B from memory [n, k]: lane l points to row (that is n) l % 8, column (that is k) l / 8 * 8: ldmatrixX2 gives b of
 //   one
@@ -57,11 +57,18 @@ __device__ __forceinline__ void ldmatrixX2Trans(uint32 (&to)[2], uint32 address)
 }
 
 /// d += a b. Not volatile: the compiler may order it among its neighbours.
-__device__ __forceinline__ void mmaBf16(float (&d)[4], const uint32 (&a)[4], uint32 b0, uint32 b1) {
-  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
-      "{%0, %1, %2, %3};"
-      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+template <class Element>
+__device__ __forceinline__ void mma(float (&d)[4], const uint32 (&a)[4], uint32 b0, uint32 b1) {
+  if constexpr (kIsSame<Element, f16>)
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+        "{%0, %1, %2, %3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+  else
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+        "{%0, %1, %2, %3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
 /// 16 bytes from global to shared memory, past L1. Both addresses are aligned to 16 bytes.

@@ -31,12 +31,12 @@ __device__ __forceinline__ void loadFrom(GatedRows<Value, Gate> rows, int row, i
 }
 
 /// A matrix of `Columns` columns as the core matrices that linears read: 8 rows x 8 columns in 128 bytes.
-template <int Columns> struct PackedRows {
-  const bf16 *data;
+template <class T, int Columns> struct PackedRows {
+  const T *data;
 };
 
-template <int V, int Columns>
-__device__ __forceinline__ void loadFrom(PackedRows<Columns> matrix, int row, int column, float (&to)[V]) {
+template <int V, class T, int Columns>
+__device__ __forceinline__ void loadFrom(PackedRows<T, Columns> matrix, int row, int column, float (&to)[V]) {
   static_assert(V <= 8, "a row of a core matrix has 8 elements");
   constexpr long long kGroupElements = alignTo(Columns, 64) * 8;
   loadVector<V>(matrix.data + row / 8 * kGroupElements + column / 8 * 64 + row % 8 * 8 + column % 8, to);

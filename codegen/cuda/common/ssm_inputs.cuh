@@ -39,8 +39,8 @@ template <class X, class B, class C> struct SsmInput {
 
 /// silu(convolution) of the rows `xBC`, whose columns are x | B | C, continuing from a ring [slots, kTaps, channels]
 /// with the input at position p in row p % kTaps. A step reads the rows of the kTaps - 1 positions before it and writes
-/// another one, so that blocks may read channels that a different block writes. Results are rounded to bf16, as those
-/// of a convolution kernel are.
+/// another one, so that blocks may read channels that a different block writes. Results are rounded to Shape::Operand,
+/// as those of a convolution kernel are.
 template <class Shape, class XBC> struct ConvolvedInput {
   static constexpr int kX = Shape::kHeads * Shape::kHeadDim, kBC = Shape::kGroups * Shape::kStateSize;
   static constexpr int kChannels = kX + 2 * kBC, kTaps = Shape::kTaps;
@@ -86,7 +86,7 @@ template <class Shape, class XBC> struct ConvolvedInput {
 #pragma unroll
       for (int j = 0; j < kTaps; ++j)
         sum += piece.weights[j][k] * piece.inputs[j][k];
-      results[k] = toFloat(fromFloat<bf16>(silu(sum)));
+      results[k] = toFloat(fromFloat<typename Shape::Operand>(silu(sum)));
     }
     storeVector(to, results);
     if (channels.isKept)

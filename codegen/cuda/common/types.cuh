@@ -8,10 +8,16 @@ using uint16 = unsigned short;
 using uint32 = unsigned int;
 using uint64 = unsigned long long;
 
-/// A bfloat16 as it lies in memory. Arithmetic is done in f32.
+/// A bfloat16 or an IEEE half as it lies in memory. Arithmetic is done in f32.
 struct bf16 {
   uint16 bits;
 };
+struct f16 {
+  uint16 bits;
+};
+
+template <class A, class B> inline constexpr bool kIsSame = false;
+template <class A> inline constexpr bool kIsSame<A, A> = true;
 
 __host__ __device__ constexpr int ceilDiv(int value, int divisor) { return (value + divisor - 1) / divisor; }
 __host__ __device__ constexpr int alignTo(int value, int multiple) { return ceilDiv(value, multiple) * multiple; }
@@ -20,22 +26,44 @@ __host__ __device__ constexpr int maxOf(int a, int b) { return a > b ? a : b; }
 
 __device__ __forceinline__ float toFloat(float value) { return value; }
 __device__ __forceinline__ float toFloat(bf16 value) { return __uint_as_float(uint32(value.bits) << 16); }
+__device__ __forceinline__ float toFloat(f16 value) {
+  float result;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(result) : "h"(value.bits));
+  return result;
+}
 
-/// The two halves of a register that holds two bf16, the first in the low half.
-__device__ __forceinline__ float lowHalf(uint32 pair) { return __uint_as_float(pair << 16); }
-__device__ __forceinline__ float highHalf(uint32 pair) { return __uint_as_float(pair & 0xffff0000u); }
+// Two 16-bit elements share a register, the first in the low half. Rounding is to nearest, ties to even; an f16 has
+// little range and saturates, at +-65504, where a bf16 becomes infinite. NaN stays NaN.
 
-/// Two f32 rounded to bf16 (nearest, ties to even) in one register, `first` in the low half.
-__device__ __forceinline__ uint32 packBf16(float first, float second) {
+/// Two f32 rounded, `first` in the low half.
+template <class Element> __device__ __forceinline__ uint32 pack(float first, float second) {
   uint32 pair;
-  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(second), "f"(first));
+  if constexpr (kIsSame<Element, f16>)
+    asm("cvt.rn.satfinite.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(second), "f"(first));
+  else
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(second), "f"(first));
   return pair;
 }
 
-template <class T> __device__ __forceinline__ T fromFloat(float value);
-template <> __device__ __forceinline__ float fromFloat<float>(float value) { return value; }
-template <> __device__ __forceinline__ bf16 fromFloat<bf16>(float value) {
-  return bf16{uint16(packBf16(value, 0.0f) & 0xffffu)};
+/// The two elements of a register.
+template <class Element> __device__ __forceinline__ float low(uint32 pair) {
+  if constexpr (kIsSame<Element, f16>)
+    return toFloat(f16{uint16(pair)});
+  else
+    return __uint_as_float(pair << 16);
+}
+template <class Element> __device__ __forceinline__ float high(uint32 pair) {
+  if constexpr (kIsSame<Element, f16>)
+    return toFloat(f16{uint16(pair >> 16)});
+  else
+    return __uint_as_float(pair & 0xffff0000u);
+}
+
+template <class T> __device__ __forceinline__ T fromFloat(float value) {
+  if constexpr (kIsSame<T, float>)
+    return value;
+  else
+    return T{uint16(pack<T>(value, 0.0f) & 0xffffu)};
 }
 
 /// Rows of a row-major matrix, `Stride` elements apart: a whole buffer or a slice of its columns.
@@ -65,20 +93,24 @@ template <int Count> __device__ __forceinline__ void loadVector(const float *fro
   }
 }
 
-template <int Count> __device__ __forceinline__ void loadVector(const bf16 *from, float (&to)[Count]) {
+template <int Count, class Element>
+__device__ __forceinline__ void loadVector(const Element *from, float (&to)[Count]) {
+  static_assert(sizeof(Element) == 2);
   if constexpr (Count % 8 == 0) {
 #pragma unroll
     for (int i = 0; i < Count; i += 8) {
       uint4 v = *reinterpret_cast<const uint4 *>(from + i);
-      to[i] = lowHalf(v.x), to[i + 1] = highHalf(v.x), to[i + 2] = lowHalf(v.y), to[i + 3] = highHalf(v.y);
-      to[i + 4] = lowHalf(v.z), to[i + 5] = highHalf(v.z), to[i + 6] = lowHalf(v.w), to[i + 7] = highHalf(v.w);
+      to[i] = low<Element>(v.x), to[i + 1] = high<Element>(v.x), to[i + 2] = low<Element>(v.y),
+      to[i + 3] = high<Element>(v.y);
+      to[i + 4] = low<Element>(v.z), to[i + 5] = high<Element>(v.z), to[i + 6] = low<Element>(v.w),
+             to[i + 7] = high<Element>(v.w);
     }
   } else if constexpr (Count == 4) {
     uint2 v = *reinterpret_cast<const uint2 *>(from);
-    to[0] = lowHalf(v.x), to[1] = highHalf(v.x), to[2] = lowHalf(v.y), to[3] = highHalf(v.y);
+    to[0] = low<Element>(v.x), to[1] = high<Element>(v.x), to[2] = low<Element>(v.y), to[3] = high<Element>(v.y);
   } else if constexpr (Count == 2) {
     uint32 v = *reinterpret_cast<const uint32 *>(from);
-    to[0] = lowHalf(v), to[1] = highHalf(v);
+    to[0] = low<Element>(v), to[1] = high<Element>(v);
   } else {
 #pragma unroll
     for (int i = 0; i < Count; ++i)
@@ -100,21 +132,23 @@ template <int Count> __device__ __forceinline__ void storeVector(float *to, cons
   }
 }
 
-template <int Count> __device__ __forceinline__ void storeVector(bf16 *to, const float (&from)[Count]) {
+template <int Count, class Element>
+__device__ __forceinline__ void storeVector(Element *to, const float (&from)[Count]) {
+  static_assert(sizeof(Element) == 2);
   if constexpr (Count % 8 == 0) {
 #pragma unroll
     for (int i = 0; i < Count; i += 8)
       *reinterpret_cast<uint4 *>(to + i) =
-          make_uint4(packBf16(from[i], from[i + 1]), packBf16(from[i + 2], from[i + 3]),
-                     packBf16(from[i + 4], from[i + 5]), packBf16(from[i + 6], from[i + 7]));
+          make_uint4(pack<Element>(from[i], from[i + 1]), pack<Element>(from[i + 2], from[i + 3]),
+                     pack<Element>(from[i + 4], from[i + 5]), pack<Element>(from[i + 6], from[i + 7]));
   } else if constexpr (Count == 4) {
-    *reinterpret_cast<uint2 *>(to) = make_uint2(packBf16(from[0], from[1]), packBf16(from[2], from[3]));
+    *reinterpret_cast<uint2 *>(to) = make_uint2(pack<Element>(from[0], from[1]), pack<Element>(from[2], from[3]));
   } else if constexpr (Count == 2) {
-    *reinterpret_cast<uint32 *>(to) = packBf16(from[0], from[1]);
+    *reinterpret_cast<uint32 *>(to) = pack<Element>(from[0], from[1]);
   } else {
 #pragma unroll
     for (int i = 0; i < Count; ++i)
-      to[i] = fromFloat<bf16>(from[i]);
+      to[i] = fromFloat<Element>(from[i]);
   }
 }
 

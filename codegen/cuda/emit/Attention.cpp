@@ -5,6 +5,7 @@
 namespace bambac::codegen {
 FailureOr<std::string> emitAttention(KernelWriter &writer, AttentionOp attention) {
   int64_t tokens = attention.getNumTokens();
+  writer.operand(attention.getKCache().getType().getElementType());
   writer.constant("sequences", dimOf(attention.getPages(), 0));
   writer.constant("tokens", tokens);
   writer.constant("heads", attention.getNumKvHeads() * attention.getGroupSize());

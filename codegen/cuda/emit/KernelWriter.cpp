@@ -24,6 +24,8 @@ std::string toCamelCase(StringRef snake) {
 StringRef cudaType(Type element) {
   if (element.isBF16())
     return "bf16";
+  if (element.isF16())
+    return "f16";
   return element.isF32() ? "float" : "int";
 }
 
@@ -81,6 +83,8 @@ void KernelWriter::constant(StringRef name, double value) {
   stream << llvm::format("%.9g", value) << (StringRef(text).find_first_of(".e") == StringRef::npos ? ".0f" : "f");
   constants.push_back(("float k" + toCamelCase(name) + " = " + StringRef(text)).str());
 }
+
+void KernelWriter::operand(Type element) { operandType = cudaType(element); }
 
 std::string KernelWriter::address(const View &view) {
   std::string name = ("arg" + Twine(view.argument)).str();
@@ -151,6 +155,8 @@ std::string KernelWriter::finish(StringRef collectiveArguments, StringRef call) 
   for (const std::string &more : headers)
     stream << "#include \"" << more << "\"\n";
   stream << "\nusing namespace bambac;\n\nnamespace {\n\n/// Shapes and schedule.\nstruct Shape {\n";
+  if (!operandType.empty())
+    stream << "  using Operand = " << operandType << ";\n";
   for (const std::string &constant : constants)
     stream << "  static constexpr " << constant << ";\n";
   stream << "};\n\n";

@@ -10,7 +10,7 @@
 
 namespace bambac::codegen {
 
-/// Elements of bf16 that the widest access moves, 16 bytes.
+/// Elements of 16 bits that the widest access moves, 16 bytes.
 inline constexpr int64_t kWidest = 8;
 
 /// A dimension of a tensor.
@@ -37,7 +37,7 @@ struct KernelParam {
 /// "tile_rows" -> "TileRows".
 std::string toCamelCase(StringRef snake);
 
-/// `float` or `bf16` or `int`.
+/// `float`, `bf16`, `f16` or `int`.
 StringRef cudaType(Type element);
 
 class KernelWriter {
@@ -56,6 +56,9 @@ public:
 
   /// A header beside that of the collective.
   void include(StringRef header) { headers.push_back(header.str()); }
+
+  /// `using Operand = type;` in Shape: what the tensor cores multiply, and what else is rounded for them.
+  void operand(Type element);
 
   /// A type that stands in front of the kernel, already printed.
   void type(const Twine &text) { types.push_back(text.str()); }
@@ -89,6 +92,7 @@ private:
   func::FuncOp kernel;
   TargetAttr target;
   CudaScheduleAttr schedule;
+  std::string operandType; ///< empty where the kernel has none
   std::vector<std::string> headers, constants, types;
   std::vector<KernelParam> params; ///< pointers in the order of the arguments, then maps, then the workspace
 };

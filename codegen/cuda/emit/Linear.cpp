@@ -41,6 +41,7 @@ static bool isReadAsHeads(LinearOp linear) {
 FailureOr<std::string> emitLinear(KernelWriter &writer, LinearOp linear) {
   auto input = cast<RankedTensorType>(linear.getInput().getType());
   auto weight = cast<RankedTensorType>(linear.getWeight().getType());
+  writer.operand(weight.getElementType());
   writer.constant("rows", input.getDimSize(0));
   writer.constant("columns", weight.getDimSize(0));
   writer.constant("depth", weight.getDimSize(1));

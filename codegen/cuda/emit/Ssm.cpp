@@ -58,6 +58,7 @@ FailureOr<std::string> emitStepInput(KernelWriter &writer, SsmStepOp step) {
     FailureOr<std::string> arguments = convolutionArguments(writer, conv, *view);
     if (failed(arguments))
       return failure();
+    writer.operand(elementOf(conv.getResult()));
     writer.constant("input_vector", view->alignment(kWidest));
     return "ConvolvedInput<Shape, " + typeOf(writer.rows(*view)) + ">{" + *arguments + ", " +
            writer.address(conv, conv.getPositions()) + "}";
@@ -91,6 +92,7 @@ FailureOr<std::string> emitSsmScan(KernelWriter &writer, SsmScanOp scan) {
   bool isAligned = true;
   for (unsigned number : {0, 2, 3})
     isAligned &= (*views)[number].offset % kWidest == 0;
+  writer.operand(views->front().element);
   writer.constant("aligned", isAligned);
   std::string call;
   for (const View &view : *views)

@@ -21,8 +21,9 @@ template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
   static_assert(kTileKeys % kStepKeys == 0, "a tile is multiplied in whole steps");
   static_assert(kTileTokens > 0, "the heads of a group do not fit into a tile");
 
+  using Operand = typename Shape::Operand; ///< of the cache, and what queries and weights are rounded to
   using Layout = HeadRows<kHeadDim>;
-  using Tile = AttentionTile<kRowTiles, kStepKeys, kHeadDim>;
+  using Tile = AttentionTile<Operand, kRowTiles, kStepKeys, kHeadDim>;
 
   /// Keys that lie in one page, and page lookups for a tile.
   static constexpr int kRun = kTileKeys % Shape::kPageTokens == 0   ? Shape::kPageTokens
@@ -38,7 +39,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
 
   /// The cache of this block's sequence and KV head, read a tile of keys at a time, in order.
   struct KeyStream {
-    const bf16 *keys, *values;
+    const Operand *keys, *values;
     const int *pages; ///< of the sequence
     int head;
     int length;      ///< keys in all
@@ -52,11 +53,11 @@ template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
       }
     }
     /// Starts the copies of tile `tile` (that lookUp was last called for) to `to`: keys, then values.
-    __device__ __forceinline__ void copyAsync(bf16 *to, int tile, int thread) const {
+    __device__ __forceinline__ void copyAsync(Operand *to, int tile, int thread) const {
 #pragma unroll
       for (int run = 0; run < kRuns; ++run) {
         int key = tile * kTileKeys + run * kRun, slot = key % Shape::kPageTokens;
-        bf16 *rows = to + run * kRun * Layout::kStride;
+        Operand *rows = to + run * kRun * Layout::kStride;
         copyRowsAsync<Layout, kRun, kThreads>(rows, pagedVector<Shape>(keys, page[run], head, slot), length - key,
                                               thread);
         copyRowsAsync<Layout, kRun, kThreads>(rows + kTileElements, pagedVector<Shape>(values, page[run], head, slot),
@@ -92,11 +93,11 @@ template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
     }
   };
 
-  static __device__ __forceinline__ void run(const Query &query, const bf16 *keys, const bf16 *values,
+  static __device__ __forceinline__ void run(const Query &query, const Operand *keys, const Operand *values,
                                              const int *positions, const int *pages, const Epilogue &epilogue) {
     extern __shared__ __align__(1024) uint8 shared[];
-    bf16 *queryTile = reinterpret_cast<bf16 *>(shared);
-    bf16 *stages = reinterpret_cast<bf16 *>(shared + kQueryBytes);
+    Operand *queryTile = reinterpret_cast<Operand *>(shared);
+    Operand *stages = reinterpret_cast<Operand *>(shared + kQueryBytes);
     int *rowPositions = reinterpret_cast<int *>(stages + kStages * 2 * kTileElements);
     int thread = threadIdx.x, warp = thread / 32, lane = thread % 32;
     int kvHead = blockIdx.x, sequence = Shape::kSequences == 1 ? 0 : blockIdx.z;
@@ -105,7 +106,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
     int firstRow = sequence * Shape::kTokens + firstToken;
     if constexpr (Layout::kHasPadding)
       for (int i = thread; i < kStages * 2 * kTileElements; i += kThreads)
-        stages[i] = bf16{0};
+        stages[i] = Operand{0};
 
     launchDependents();
     waitForPredecessors();
@@ -125,9 +126,9 @@ template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
         thread);
 
     Tile tile;
-    const bf16 *warpQueries = queryTile + warp * 16 * kRowTiles * Layout::kStride;
+    const Operand *warpQueries = queryTile + warp * 16 * kRowTiles * Layout::kStride;
     for (int i = 0; i < tiles; ++i) {
-      bf16 *stage = stages + i % 2 * (2 * kTileElements), *nextStage = stages + (i + 1) % 2 * (2 * kTileElements);
+      Operand *stage = stages + i % 2 * (2 * kTileElements), *nextStage = stages + (i + 1) % 2 * (2 * kTileElements);
       waitCopies<0>();
       __syncthreads(); // this tile has arrived from all threads, and all warps are done with the other stage
       if (i + 1 < tiles)
@@ -137,7 +138,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
 #pragma unroll 1
       for (int step = 0; step < kTileKeys; step += kStepKeys) {
         int firstKey = i * kTileKeys + step;
-        const bf16 *stepKeys = stage + step * Layout::kStride;
+        const Operand *stepKeys = stage + step * Layout::kStride;
         tile.multiplyKeys(warpQueries, stepKeys, lane);
         if (firstKey + kStepKeys - 1 > rows.first)
           rows.mask(tile, warp, lane, firstKey);

@@ -1,7 +1,7 @@
-// The linear on sm_80 and every later architecture: y = x W^T with cp.async and mma.sync. W in core matrices of bf16, x
-// bf16 or f32, row-major, its first row aligned to 16 bytes.
+// The linear on sm_80 and every later architecture: y = x W^T with cp.async and mma.sync. W in core matrices of
+// Shape::Operand (bf16 or f16), x of the same or f32, row-major, its first row aligned to 16 bytes.
 //
-// Shape: kRows, kColumns (of the linear), kDepth, kMultiprocessors; the schedule:
+// Shape: Operand, kRows, kColumns (of the linear), kDepth, kMultiprocessors; the schedule:
 //   kTileRows     16 or 32: LinearSkinny (few rows, W streamed once; a norm in front is possible); else LinearTall
 //   kTileColumns  skinny: columns a block takes in a pass (32); tall: width of a tile (32 to 256)
 //   kTileDepth    64 (tall)

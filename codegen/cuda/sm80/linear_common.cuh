@@ -53,9 +53,9 @@ __device__ __forceinline__ void loadEight(const T *row, int k, float (&to)[8]) {
     to[i] = !(Wide && Depth % 8 == 0) && k + i < Depth ? toFloat(row[k + i]) : 0.0f;
 }
 
-__device__ __forceinline__ uint4 packEight(const float (&from)[8]) {
-  return make_uint4(packBf16(from[0], from[1]), packBf16(from[2], from[3]), packBf16(from[4], from[5]),
-                    packBf16(from[6], from[7]));
+template <class Operand> __device__ __forceinline__ uint4 packEight(const float (&from)[8]) {
+  return make_uint4(pack<Operand>(from[0], from[1]), pack<Operand>(from[2], from[3]), pack<Operand>(from[4], from[5]),
+                    pack<Operand>(from[6], from[7]));
 }
 
 } // namespace bambac::sm80

@@ -24,6 +24,7 @@ public:
 
 private:
   using Element = typename Input::Element;
+  using Operand = typename Shape::Operand;
   static constexpr int kInputs = Epilogue::kInputs;
   static constexpr int kStages = Shape::kStages;
   // Rows of a block: those of one tile.
@@ -82,7 +83,7 @@ public:
                                      /*dependent=*/1,
                                      kEpilogueWorkspace<Epilogue>};
 
-  static __device__ __forceinline__ void run(const Input &input, const bf16 *weights, const Epilogue &epilogue) {
+  static __device__ __forceinline__ void run(const Input &input, const Operand *weights, const Epilogue &epilogue) {
     extern __shared__ __align__(1024) uint8 shared[];
     launchDependents();
     beginEpilogue(epilogue); // there are barriers before the first result
@@ -106,7 +107,7 @@ private:
   const uint64 policy = evictFirstPolicy();
   int fetchGroup, fetchStep = 0, fetchStage = 0;
 
-  __device__ __forceinline__ LinearSkinny(uint8 *shared, const Input &input, const bf16 *weights,
+  __device__ __forceinline__ LinearSkinny(uint8 *shared, const Input &input, const Operand *weights,
                                           const Epilogue &epilogue, int group, int groupEnd)
       : shared(shared), input(input), epilogue(epilogue), groupEnd(groupEnd), group(group),
         laneWeights(reinterpret_cast<const uint8 *>(weights) + lane % 4 * 128 + lane / 4 * 16),
@@ -203,7 +204,7 @@ private:
     return rsqrtf(sum * (1.0f / Shape::kDepth) + Input::kEpsilon);
   }
 
-  /// Brings one chunk of the block's rows into shared memory as bf16, zero beyond the depth. A norm's operands are
+  /// Brings one chunk of the block's rows into shared memory as operands, zero beyond the depth. A norm's operands are
   /// rounded exactly as RmsNorm (common/rms_norm.cuh) rounds its results, so that a linear gives the same with either.
   __device__ __forceinline__ void stageInput(int chunk) const {
     forEachRow([&](int row, int, int rowThread, const Element *from) {
@@ -217,7 +218,7 @@ private:
         loadEight<Shape::kDepth, kWideRows<Input>>(from, chunk * kChunkDepth + k, values);
         if constexpr (Input::kNormalizes)
           normalize(chunk * kChunkDepth + k, values, scale);
-        *reinterpret_cast<uint4 *>(to + k * 2) = packEight(values);
+        *reinterpret_cast<uint4 *>(to + k * 2) = packEight<Operand>(values);
       }
     });
   }
@@ -248,10 +249,10 @@ private:
       const uint32 first[4] = {upper.x, lower.x, upper.y, lower.y}, second[4] = {upper.z, lower.z, upper.w, lower.w};
 #pragma unroll
       for (int i = 0; i < kGroups; ++i)
-        mmaBf16(sums[fragment][i], first, b[i].x, b[i].y);
+        mma<Operand>(sums[fragment][i], first, b[i].x, b[i].y);
 #pragma unroll
       for (int i = 0; i < kGroups; ++i)
-        mmaBf16(sums[fragment][i], second, b[i].z, b[i].w);
+        mma<Operand>(sums[fragment][i], second, b[i].z, b[i].w);
     }
   }
 

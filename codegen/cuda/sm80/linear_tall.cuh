@@ -11,6 +11,7 @@ namespace bambac::sm80 {
 
 template <class Shape, class Input, class Epilogue> class LinearTall {
   using Element = typename Input::Element;
+  using Operand = typename Shape::Operand;
   static constexpr int kTileRows = Shape::kTileRows, kTileColumns = Shape::kTileColumns;
   static constexpr int kTileDepth = Shape::kTileDepth, kStages = Shape::kStages;
   // Warps: of 64x64 elements each where the tile is large, since that asks least of shared memory.
@@ -39,7 +40,7 @@ private:
   static constexpr int kGroupTileBytes = kGroupColumns * kTileDepth * 2, kGroupChunks = kGroupTileBytes / 16;
   static constexpr int kInputBytes = kTileRows * kRowBytes;
   static constexpr int kStageBytes = kInputBytes + kTileColumns * kRowBytes;
-  static constexpr bool kCopiesInput = sizeof(Element) == 2 && kWideRows<Input> && Shape::kDepth % 8 == 0;
+  static constexpr bool kCopiesInput = kIsSame<Element, Operand> && kWideRows<Input> && Shape::kDepth % 8 == 0;
 
   // Results pass through shared memory, 16 rows of a warp at a time, to be stored in wide accesses.
   static constexpr int kResultStride = kWarpColumns + 8; // f32; the 8 spread the rows over the banks
@@ -61,7 +62,7 @@ public:
   static constexpr Launch kLaunch = {kRowTiles * kColumnTiles,    1, 1, kThreads, 1, kSharedBytes, /*dependent=*/1,
                                      kEpilogueWorkspace<Epilogue>};
 
-  static __device__ __forceinline__ void run(const Input &input, const bf16 *weights, const Epilogue &epilogue) {
+  static __device__ __forceinline__ void run(const Input &input, const Operand *weights, const Epilogue &epilogue) {
     extern __shared__ __align__(1024) uint8 shared[];
     launchDependents();
     beginEpilogue(epilogue); // there are barriers before the first result
@@ -82,7 +83,7 @@ private:
   const Element *inputFrom;
   const uint8 *weightsFrom;
 
-  __device__ __forceinline__ LinearTall(uint8 *shared, const Input &input, const bf16 *weights) : shared(shared) {
+  __device__ __forceinline__ LinearTall(uint8 *shared, const Input &input, const Operand *weights) : shared(shared) {
     const int band = blockIdx.x / (kBand * kColumnTiles), place = blockIdx.x % (kBand * kColumnTiles);
     const int height = minOf(kBand, kRowTiles - band * kBand); // the last band may be lower
     firstRow = (band * kBand + place % height) * kTileRows;
@@ -128,7 +129,7 @@ private:
     for (int i = 0; i < kFragments; ++i)
 #pragma unroll
       for (int j = 0; j < kGroups; ++j)
-        mmaBf16(sums[i][j], a[i], b[j][0], b[j][1]);
+        mma<Operand>(sums[i][j], a[i], b[j][0], b[j][1]);
   }
 
   /// The operands of one step, 16 deep, from a stage.
@@ -193,7 +194,7 @@ private:
         float values[8] = {};
         if (valid)
           loadEight<Shape::kDepth, kWideRows<Input>>(from - k, k, values);
-        *reinterpret_cast<uint4 *>(to) = packEight(values);
+        *reinterpret_cast<uint4 *>(to) = packEight<Operand>(values);
       }
     }
   }

@@ -20,12 +20,12 @@ __device__ __forceinline__ void storeShared(uint32 address, uint32 value) {
   asm volatile("st.shared.u32 [%0], %1;" ::"r"(address), "r"(value) : "memory");
 }
 
-/// Tokens of a chunk by columns, bf16, in shared memory. Rows are an odd number of 16-byte units apart, so that any
-/// eight neighbouring rows that ldmatrix reads at one column lie in different banks.
+/// Tokens of a chunk by columns, 16-bit elements, in shared memory. Rows are an odd number of 16-byte units apart, so
+/// that any eight neighbouring rows that ldmatrix reads at one column lie in different banks.
 template <int Tokens, int Columns> struct ChunkTile {
   static_assert(Columns % 16 == 0, "whole fragments");
   static constexpr int kColumns = Columns, kStride = Columns + 8;
-  static constexpr int kBytes = Tokens * kStride * int(sizeof(bf16));
+  static constexpr int kBytes = Tokens * kStride * 2;
 
   /// Byte offset of an element.
   static __device__ __forceinline__ int offset(int token, int column) { return (token * kStride + column) * 2; }
@@ -42,7 +42,7 @@ template <int Tokens, int Columns> struct ChunkTile {
 /// `shared`; `columns` <= `Columns`. The tile's further rows are zeroed (what lies there may be NaN), its further
 /// columns are left. With `Wide`, column, columns and the view allow accesses of 16 bytes and the copy is asynchronous.
 /// All of `Threads` threads call it.
-template <int Tokens, int Columns, int Threads, bool Wide, class View>
+template <class Operand, int Tokens, int Columns, int Threads, bool Wide, class View>
 __device__ __forceinline__ void copyTile(uint32 shared, const View &view, int row, int present, int column, int columns,
                                          int thread) {
   using Tile = ChunkTile<Tokens, Columns>;
@@ -53,7 +53,7 @@ __device__ __forceinline__ void copyTile(uint32 shared, const View &view, int ro
     if (unit >= columns)
       continue;
     bool valid = token < present;
-    const bf16 *from = view[row + (valid ? token : 0)] + column + unit;
+    const Operand *from = view[row + (valid ? token : 0)] + column + unit;
     uint32 to = shared + Tile::offset(token, unit);
     if constexpr (Wide) {
       copyAsync16(to, from, valid);

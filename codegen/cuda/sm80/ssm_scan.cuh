@@ -10,12 +10,13 @@
 //   state    S = exp(a[L-1]) S + (exp(a[L-1] - a[s]) delta[s] X)^T B              [P, L] x [L, N]
 //
 // Y is computed transposed: an accumulator of S is then the A fragment of the carried product as it stands, after
-// rounding to bf16, and the fragments of X^T serve two products. The warps have two roles, which work side by side:
+// rounding it, and the fragments of X^T serve two products. The warps have two roles, which work side by side:
 //
 //   state warps, one for 16 channels each: carried, within, state, and the epilogue, for chunk c
 //   score warps, one for 16 tokens each: the decays and scores of chunk c + 1, and the copies of chunk c + 2
 //
-// with one barrier a chunk. Rounded to bf16 are M, S as an operand and delta X as an operand, each once.
+// with one barrier a chunk. Rounded to the type of X, B and C are M, S as an operand and delta X as an operand, each
+// once.
 #pragma once
 #include "common/launch.cuh"
 #include "sm80/ssm_chunk.cuh"
@@ -23,9 +24,10 @@
 
 namespace bambac {
 
-/// Shape: kSequences, kTokens, kHeads, kHeadDim, kStateSize, kGroups, kDtMin, kDtMax, kChunk, kAligned,
-/// kMultiprocessors.
+/// Shape: Operand (of x, B and C), kSequences, kTokens, kHeads, kHeadDim, kStateSize, kGroups, kDtMin, kDtMax, kChunk,
+/// kAligned, kMultiprocessors.
 template <class Shape, class State> class SsmScan {
+  using Operand = typename Shape::Operand;
   static constexpr int kTokens = Shape::kTokens, kHeads = Shape::kHeads;
   static constexpr int kHeadDim = Shape::kHeadDim, kStateSize = Shape::kStateSize;
   static constexpr int kPaddedState = alignTo(kStateSize, 16);
@@ -130,7 +132,7 @@ private:
       __syncthreads();
       if (i == chunks)
         break;
-      copyTile<kChunk, kChannels, kScoreThreads, Shape::kAligned && X::kStride % 8 == 0 && kHeadDim % 8 == 0>(
+      copyTile<Operand, kChunk, kChannels, kScoreThreads, Shape::kAligned && X::kStride % 8 == 0 && kHeadDim % 8 == 0>(
           base + kInputs + i % 2 * InputTile::kBytes, x, at.row + i * kChunk, at.present(i),
           at.head * kHeadDim + at.channel, minOf(kHeadDim - at.channel, kChannels), thread);
       if (i + 1 < chunks)
@@ -160,9 +162,9 @@ private:
     uint32 stage = base + chunk % kStages * kStageBytes;
     int row = at.row + chunk * kChunk, present = at.present(chunk), column = at.group * kStateSize;
     constexpr bool kWideState = Shape::kAligned && kStateSize % 8 == 0;
-    copyTile<kChunk, kPaddedState, kScoreThreads, kWideState && B::kStride % 8 == 0>(stage, b, row, present, column,
-                                                                                     kStateSize, thread);
-    copyTile<kChunk, kPaddedState, kScoreThreads, kWideState && C::kStride % 8 == 0>(
+    copyTile<Operand, kChunk, kPaddedState, kScoreThreads, kWideState && B::kStride % 8 == 0>(
+        stage, b, row, present, column, kStateSize, thread);
+    copyTile<Operand, kChunk, kPaddedState, kScoreThreads, kWideState && C::kStride % 8 == 0>(
         stage + WideTile::kBytes, c, row, present, column, kStateSize, thread);
   }
 
@@ -191,8 +193,8 @@ private:
       for (int block = 0; block < kBlocks; ++block)
         if (block <= warp) {
           ldmatrixX4(bFragment, columns + WideTile::offset(block * 16, k));
-          mmaBf16(sums[2 * block], cFragment, bFragment[0], bFragment[1]);
-          mmaBf16(sums[2 * block + 1], cFragment, bFragment[2], bFragment[3]);
+          mma<Operand>(sums[2 * block], cFragment, bFragment[0], bFragment[1]);
+          mma<Operand>(sums[2 * block + 1], cFragment, bFragment[2], bFragment[3]);
         }
     }
     int group = at.lane / 4, pair = at.lane % 4 * 2, token = warp * 16 + group;
@@ -208,7 +210,7 @@ private:
           float first = sums[tile][2 * half] * exp2Fast(fminf(through[half] - from.x, 0.0f)) * delta.x;
           float second = sums[tile][2 * half + 1] * exp2Fast(fminf(through[half] - from.y, 0.0f)) * delta.y;
           int row = token + 8 * half;
-          uint32 packed = packBf16(source <= row ? first : 0.0f, source + 1 <= row ? second : 0.0f);
+          uint32 packed = pack<Operand>(source <= row ? first : 0.0f, source + 1 <= row ? second : 0.0f);
           storeShared(to + ScoreTile::offset(8 * half, tile * 8), packed);
         }
       }
@@ -265,14 +267,14 @@ private:
 #pragma unroll
     for (int k = 0; k < kPaddedState; k += 16) {
       const float (&low)[4] = s[k / 8], (&high)[4] = s[k / 8 + 1];
-      uint32 sFragment[4] = {packBf16(low[0], low[1]), packBf16(low[2], low[3]), packBf16(high[0], high[1]),
-                             packBf16(high[2], high[3])};
+      uint32 sFragment[4] = {pack<Operand>(low[0], low[1]), pack<Operand>(low[2], low[3]),
+                             pack<Operand>(high[0], high[1]), pack<Operand>(high[2], high[3])};
 #pragma unroll
       for (int block = 0; block < kBlocks; ++block) {
         uint32 cFragment[4];
         ldmatrixX4(cFragment, c + WideTile::offset(block * 16, k));
-        mmaBf16(y[2 * block], sFragment, cFragment[0], cFragment[1]);
-        mmaBf16(y[2 * block + 1], sFragment, cFragment[2], cFragment[3]);
+        mma<Operand>(y[2 * block], sFragment, cFragment[0], cFragment[1]);
+        mma<Operand>(y[2 * block + 1], sFragment, cFragment[2], cFragment[3]);
       }
     }
   }
@@ -288,8 +290,8 @@ private:
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
         uint32 input = x[tile / 2][tile % 2 * 2 + half];
-        y[tile][2 * half] = y[tile][2 * half] * carried[0] + skip * lowHalf(input);
-        y[tile][2 * half + 1] = y[tile][2 * half + 1] * carried[1] + skip * highHalf(input);
+        y[tile][2 * half] = y[tile][2 * half] * carried[0] + skip * low<Operand>(input);
+        y[tile][2 * half + 1] = y[tile][2 * half + 1] * carried[1] + skip * high<Operand>(input);
       }
     }
   }
@@ -302,8 +304,8 @@ private:
       for (int block = source; block < kBlocks; ++block) {
         uint32 fragment[4];
         ldmatrixX4(fragment, scores + ScoreTile::offset(block * 16, source * 16));
-        mmaBf16(y[2 * block], x[source], fragment[0], fragment[1]);
-        mmaBf16(y[2 * block + 1], x[source], fragment[2], fragment[3]);
+        mma<Operand>(y[2 * block], x[source], fragment[0], fragment[1]);
+        mma<Operand>(y[2 * block + 1], x[source], fragment[2], fragment[3]);
       }
   }
 
@@ -325,14 +327,14 @@ private:
         loadVector<2>(factors + kChunk + block * 16 + half * 8 + lane % 4 * 2, weight);
 #pragma unroll
         for (int i = 2 * half; i < 2 * half + 2; ++i)
-          weighted[i] = packBf16(lowHalf(x[block][i]) * weight[0], highHalf(x[block][i]) * weight[1]);
+          weighted[i] = pack<Operand>(low<Operand>(x[block][i]) * weight[0], high<Operand>(x[block][i]) * weight[1]);
       }
 #pragma unroll
       for (int n = 0; n < kPaddedState; n += 16) {
         uint32 fragment[4];
         ldmatrixX4Trans(fragment, b + WideTile::offset(block * 16, n));
-        mmaBf16(s[n / 8], weighted, fragment[0], fragment[1]);
-        mmaBf16(s[n / 8 + 1], weighted, fragment[2], fragment[3]);
+        mma<Operand>(s[n / 8], weighted, fragment[0], fragment[1]);
+        mma<Operand>(s[n / 8 + 1], weighted, fragment[2], fragment[3]);
       }
     }
   }

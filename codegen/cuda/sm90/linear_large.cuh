@@ -5,7 +5,7 @@
 
 namespace bambac {
 
-/// Shape: kRows, kColumns, kDepth, kMultiprocessors; kTileRows (128 or 256), kTileColumns (a multiple of 32),
+/// Shape: Operand, kRows, kColumns, kDepth, kMultiprocessors; kTileRows (128 or 256), kTileColumns (a multiple of 32),
 /// kTileDepth (64), kStages.
 template <class Shape, class Input, class Epilogue> class LinearLarge {
   static constexpr int kConsumers = 2; // warpgroups
@@ -40,7 +40,8 @@ template <class Shape, class Input, class Epilogue> class LinearLarge {
 public:
   static constexpr int kThreads = 128 * (1 + kConsumers), kMinBlocks = 1;
   static constexpr Launch kLaunch = {kBlocks, 1, 1, kThreads, 1, kSharedBytes, 1, kEpilogueWorkspace<Epilogue>};
-  static constexpr TensorMap kInputMap = inputTensorMap<Input>(Shape::kRows, Shape::kDepth, kTileRows);
+  static constexpr TensorMap kInputMap =
+      inputTensorMap<typename Shape::Operand, Input>(Shape::kRows, Shape::kDepth, kTileRows);
   static constexpr TensorMap kWeightMap = weightTensorMap(Shape::kColumns, Shape::kDepth, kTileColumns, kTileDepth);
 
   static __device__ __forceinline__ void run(const TensorMapParam &inputMap, const TensorMapParam &weightMap,
@@ -139,7 +140,8 @@ private:
     for (int k = 0; k < kTileDepth / 16; ++k)
 #pragma unroll
       for (int block = 0; block < kRowBlocks; ++block)
-        Wgmma<kTileColumns>::run(sums[block], advance(input, block * 64 * 128 + k * 32), advance(weights, k * 256));
+        Wgmma<kTileColumns, typename Shape::Operand>::run(sums[block], advance(input, block * 64 * 128 + k * 32),
+                                                          advance(weights, k * 256));
   }
 
   // --- results ------------------------------------------------------------------------------------------------------

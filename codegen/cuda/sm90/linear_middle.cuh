@@ -5,9 +5,9 @@
 
 namespace bambac {
 
-/// Shape: kRows, kColumns, kDepth, kMultiprocessors; kTileRows (kRows rounded up to 8), kTileColumns (64, 128 or 256),
-/// kTileDepth (a multiple of 64), kStages; kSplit: blocks of a cluster that share the depth of a tile (1 to 8). With
-/// kSplit = 1 blocks are persistent; otherwise every tile has its own cluster, the tiles should be few.
+/// Shape: Operand, kRows, kColumns, kDepth, kMultiprocessors; kTileRows (kRows rounded up to 8), kTileColumns (64, 128
+/// or 256), kTileDepth (a multiple of 64), kStages; kSplit: blocks of a cluster that share the depth of a tile (1 to
+/// 8). With kSplit = 1 blocks are persistent; otherwise every tile has its own cluster, the tiles should be few.
 template <class Shape, class Input, class Epilogue> class LinearMiddle {
   static constexpr int kTileRows = Shape::kTileRows, kTileColumns = Shape::kTileColumns;
   static constexpr int kTileDepth = Shape::kTileDepth, kSplit = Shape::kSplit;
@@ -46,7 +46,8 @@ template <class Shape, class Input, class Epilogue> class LinearMiddle {
 public:
   static constexpr int kThreads = 128 + kThreadsOfConsumers, kMinBlocks = 1;
   static constexpr Launch kLaunch = {kBlocks, 1, 1, kThreads, kSplit, kSharedBytes, 1, kEpilogueWorkspace<Epilogue>};
-  static constexpr TensorMap kInputMap = inputTensorMap<Input>(Shape::kRows, Shape::kDepth, kTileRows);
+  static constexpr TensorMap kInputMap =
+      inputTensorMap<typename Shape::Operand, Input>(Shape::kRows, Shape::kDepth, kTileRows);
   static constexpr TensorMap kWeightMap = weightTensorMap(Shape::kColumns, Shape::kDepth, kTileColumns, kTileDepth);
 
   static __device__ __forceinline__ void run(const TensorMapParam &inputMap, const TensorMapParam &weightMap,
@@ -116,8 +117,8 @@ private:
     for (int k = 0; k < kTileDepth / 16; ++k)
 #pragma unroll
       for (int block = 0; block < kColumnBlocks; ++block)
-        Wgmma<kTileRows>::run(sums[block], advance(weights, block * 8 * kGroupBytes + k * 256),
-                              advance(input, k / 4 * kTileRows * 128 + k % 4 * 32));
+        Wgmma<kTileRows, typename Shape::Operand>::run(sums[block], advance(weights, block * 8 * kGroupBytes + k * 256),
+                                                       advance(input, k / 4 * kTileRows * 128 + k % 4 * 32));
   }
 
   /// Stores this thread's sums of `Groups` groups of 8 rows, from the `group`-th, into rows `Stride` floats apart.

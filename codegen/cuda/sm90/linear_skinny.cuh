@@ -18,6 +18,7 @@ namespace bambac {
 
 /// How the work and the shared memory of a block are divided.
 template <class Shape, class Input, class Epilogue> struct SkinnyGeometry {
+  using Operand = typename Shape::Operand;
   static constexpr int kRows = Shape::kRows, kDepth = Shape::kDepth;
   static_assert(kRows >= 1 && kRows <= 16, "one m16 tile of activations");
 
@@ -48,7 +49,7 @@ template <class Shape, class Input, class Epilogue> struct SkinnyGeometry {
   // The activations: copied as they are, or by way of registers. They stay in shared memory if they are read in several
   // passes or cost more than a copy, unless too few stages would be left to cover the latency of the memory.
   static constexpr bool kConverts =
-      Input::kNormalizes || sizeof(typename Input::Element) != 2 || Input::kStride % 8 != 0 || kDepth % 8 != 0;
+      Input::kNormalizes || !kIsSame<typename Input::Element, Operand> || Input::kStride % 8 != 0 || kDepth % 8 != 0;
   static constexpr int kStreamSlots = kRows <= 4 ? 4 : 2, kFewestStages = 4;
   static constexpr bool kResident =
       kChunks <= kStreamSlots || ((kConverts || kPasses > 1) && stagesBeside(kChunks) >= kFewestStages);
@@ -70,6 +71,7 @@ template <class Shape, class Input, class Epilogue> struct SkinnyGeometry {
 
 template <class Shape, class Input, class Epilogue> class LinearSkinny {
   using Geometry = SkinnyGeometry<Shape, Input, Epilogue>;
+  using Operand = typename Geometry::Operand;
   static constexpr int kRows = Geometry::kRows, kChunks = Geometry::kChunks, kStages = Geometry::kStages;
   static constexpr int kMmaWarps = Geometry::kMmaWarps, kGroupsAtOnce = Geometry::kGroupsAtOnce;
   static constexpr int kProducerWarp = kMmaWarps;
@@ -80,7 +82,7 @@ public:
   static constexpr Launch kLaunch{Geometry::kBlocks,           1, 1, kThreads, 1, Geometry::kSharedBytes, 1,
                                   kEpilogueWorkspace<Epilogue>};
 
-  static __device__ void run(const Input &input, const bf16 *weights, const Epilogue &epilogue) {
+  static __device__ void run(const Input &input, const Operand *weights, const Epilogue &epilogue) {
     extern __shared__ __align__(1024) uint8 shared[];
     launchDependents();
     const Barriers barriers{sharedAddress(shared + Geometry::kBarriersOffset)};
@@ -131,7 +133,7 @@ private:
 
   // --- producer ------------------------------------------------------------------------------------------------------
 
-  static __device__ void produce(const bf16 *weights, uint8 *shared, Barriers barriers, Work work) {
+  static __device__ void produce(const Operand *weights, uint8 *shared, Barriers barriers, Work work) {
     const uint64 policy = evictFirstPolicy();
     const uint32 ring = sharedAddress(shared);
     RingPosition<kStages> next, landed;
@@ -219,8 +221,8 @@ private:
 #pragma unroll
     for (int pair = 0; pair < kPairs; ++pair)
       if (pair < pairs) {
-        mmaBf16(sums, fragments[2 * pair], b[pair][0], b[pair][1]);
-        mmaBf16(odd, fragments[2 * pair + 1], b[pair][2], b[pair][3]);
+        mma<Operand>(sums, fragments[2 * pair], b[pair][0], b[pair][1]);
+        mma<Operand>(odd, fragments[2 * pair + 1], b[pair][2], b[pair][3]);
       }
 #pragma unroll
     for (int i = 0; i < 4; ++i)

@@ -74,6 +74,7 @@ public:
 
 private:
   using Element = typename Input::Element;
+  using Operand = typename Geometry::Operand;
   /// A piece is 8 columns of a row; 16 pieces make the slice of a row, so a warp moves those of two rows at once.
   static constexpr int kPieces = ceilDiv(Geometry::kRows, 2);
   static constexpr int kSquaresBarrier = 1; ///< named barrier of the mma warps
@@ -103,7 +104,7 @@ private:
 #pragma unroll
       for (int piece = 0; piece < kPieces; ++piece)
         if (row(piece) < Geometry::kRows) {
-          const bf16 *from = input.data + static_cast<long long>(row(piece)) * Input::kStride;
+          const Operand *from = input.data + static_cast<long long>(row(piece)) * Input::kStride;
           copyAsync16(place(number, piece), from + (inside ? k : 0), inside);
         }
     }
@@ -238,9 +239,9 @@ private:
   }
 
   __device__ static void storePiece(uint32 to, const float (&values)[8]) {
-    asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(packBf16(values[0], values[1])),
-                 "r"(packBf16(values[2], values[3])), "r"(packBf16(values[4], values[5])),
-                 "r"(packBf16(values[6], values[7]))
+    asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(pack<Operand>(values[0], values[1])),
+                 "r"(pack<Operand>(values[2], values[3])), "r"(pack<Operand>(values[4], values[5])),
+                 "r"(pack<Operand>(values[6], values[7]))
                  : "memory");
   }
 

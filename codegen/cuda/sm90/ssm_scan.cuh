@@ -11,11 +11,11 @@
 //
 // Only the last one hangs on the chunk before. Four warpgroups share the work, tied by barriers of shared memory:
 //
-//   one for the state: hands S over, rounded to bf16, and takes it through the chunk
+//   one for the state: hands S over, rounded, and takes it through the chunk
 //   two for the results, chunk about: scores, carried, within, and the epilogue; M never leaves the registers
 //   one that brings B, C and X, up to four chunks ahead, and computes the decays
 //
-// Rounded to bf16 are M, S as an operand and delta X as an operand, each once.
+// Rounded to the type of X, B and C are M, S as an operand and delta X as an operand, each once.
 //
 // For states of up to 128; any number of channels, any alignment (16-byte copies where it allows them).
 #pragma once
@@ -25,8 +25,10 @@
 
 namespace bambac {
 
-/// Shape: kSequences, kTokens, kHeads, kHeadDim, kStateSize, kGroups, kDtMin (not negative), kDtMax, kAligned.
+/// Shape: Operand (of x, B and C), kSequences, kTokens, kHeads, kHeadDim, kStateSize, kGroups, kDtMin (not negative),
+/// kDtMax, kAligned.
 template <class Shape, class State> class SsmScan {
+  using Operand = typename Shape::Operand;
   static constexpr int kTokens = Shape::kTokens, kHeads = Shape::kHeads;
   static constexpr int kHeadDim = Shape::kHeadDim, kStateSize = Shape::kStateSize;
   static_assert(kStateSize <= 128, "the state lies in the registers of a warpgroup");
@@ -160,10 +162,12 @@ private:
     for (int i = 0; i < chunks; ++i) {
       int row = at.row + i * kChunk, present = at.present(i);
       wait(at.empty(i), (i / kStages + 1) % 2);
-      copyPanels<StateTile::kPanels * 64, 128, kWideB>(at.tileB(i), b, row, present, column, kStateSize, thread);
-      copyPanels<StateTile::kPanels * 64, 128, kWideC>(at.tileC(i), c, row, present, column, kStateSize, thread);
-      copyPanels<kChannels, 128, kWideX>(at.tileX(i), x, row, present, at.head * kHeadDim + at.channel,
-                                         kHeadDim - at.channel, thread);
+      copyPanels<Operand, StateTile::kPanels * 64, 128, kWideB>(at.tileB(i), b, row, present, column, kStateSize,
+                                                                thread);
+      copyPanels<Operand, StateTile::kPanels * 64, 128, kWideC>(at.tileC(i), c, row, present, column, kStateSize,
+                                                                thread);
+      copyPanels<Operand, kChannels, 128, kWideX>(at.tileX(i), x, row, present, at.head * kHeadDim + at.channel,
+                                                  kHeadDim - at.channel, thread);
       arriveAfterCopies(at.full(i));
       if (i % 4 == at.warp) { // the warps take turns
         at.factors(i).write(ChunkDecay(raw, present, rate, Shape::kDtMin, Shape::kDtMax, at.lane), at.lane);
@@ -216,7 +220,7 @@ private:
         uint64 b = transposedDescriptor(at.tileB(chunk) + panel * StateTile::kPanelBytes);
 #pragma unroll
         for (int step = 0; step < kChunk / 16; ++step)
-          Wgmma<64>::template run<true>(s[panel], x[step], advance(b, step * 2048));
+          Wgmma<64, Operand>::template run<true>(s[panel], x[step], advance(b, step * 2048));
       }
       warpgroupCommit();
       if (chunk + 1 < chunks) {
@@ -252,13 +256,13 @@ private:
         loadVector<2>(factors.kept + step * 16 + half * 8 + at.lane % 4 * 2, kept);
 #pragma unroll
         for (int i = 2 * half; i < 2 * half + 2; ++i)
-          x[step][i] = packBf16(lowHalf(raw[i]) * kept[0], highHalf(raw[i]) * kept[1]);
+          x[step][i] = pack<Operand>(low<Operand>(raw[i]) * kept[0], high<Operand>(raw[i]) * kept[1]);
       }
     }
     return factors.carried[kChunk - 1];
   }
 
-  /// S rounded to bf16, [channels, states].
+  /// S rounded, [channels, states].
   static __device__ __forceinline__ void publishState(const Place &at, uint32 to, const StateSums &s) {
     int row = at.warp * 16 + at.lane % 16;
 #pragma unroll
@@ -266,8 +270,8 @@ private:
 #pragma unroll
       for (int tile = 0; tile < 8; tile += 2) {
         const float *sums = s[panel] + tile * 4;
-        uint32 matrices[4] = {packBf16(sums[0], sums[1]), packBf16(sums[2], sums[3]), packBf16(sums[4], sums[5]),
-                              packBf16(sums[6], sums[7])};
+        uint32 matrices[4] = {pack<Operand>(sums[0], sums[1]), pack<Operand>(sums[2], sums[3]),
+                              pack<Operand>(sums[4], sums[5]), pack<Operand>(sums[6], sums[7])};
         stmatrixX4(to + StateTile::offset(row, panel * 8 + tile + at.lane / 16), matrices);
       }
   }
@@ -344,7 +348,7 @@ private:
     uint64 x = transposedDescriptor(at.tileX(chunk));
 #pragma unroll
     for (int step = 0; step < kChunk / 16; ++step)
-      Wgmma<64>::template run<true>(y, m[step], advance(x, step * 2048));
+      Wgmma<64, Operand>::template run<true>(y, m[step], advance(x, step * 2048));
     warpgroupCommit();
     warpgroupWait<0>();
     fenceSums(y);
@@ -358,7 +362,8 @@ private:
 #pragma unroll
     for (int step = 0; step < kPanels * 4; ++step) {
       int bytes = step / 4 * StateTile::kPanelBytes + step % 4 * 32;
-      Wgmma<64>::run(sums, advance(swizzledDescriptor(c), bytes), advance(swizzledDescriptor(b), bytes), step > 0);
+      Wgmma<64, Operand>::run(sums, advance(swizzledDescriptor(c), bytes), advance(swizzledDescriptor(b), bytes),
+                              step > 0);
     }
     warpgroupCommit();
   }
@@ -387,7 +392,7 @@ private:
           float value = scores[tile * 4 + half * 2 + i] * exp2Fast(through[half] + source[i]);
           values[i] = ahead < 0 ? 0.0f : ahead == 0 ? value + skip : value;
         }
-        to[tile % 2 * 2 + half] = packBf16(values[0], values[1]);
+        to[tile % 2 * 2 + half] = pack<Operand>(values[0], values[1]);
       }
     }
   }

@@ -7,9 +7,9 @@
 
 namespace bambac {
 
-/// 64 rows of bf16 in panels of 64 columns. A row of a panel is 128 bytes, its 16-byte units permuted by the 128-byte
-/// swizzle; a panel starts at a multiple of 1024 bytes. As a wgmma operand a panel serves both ways: along the columns
-/// (swizzledDescriptor) and along the rows (transposedDescriptor).
+/// 64 rows of 16-bit elements in panels of 64 columns. A row of a panel is 128 bytes, its 16-byte units permuted by the
+/// 128-byte swizzle; a panel starts at a multiple of 1024 bytes. As a wgmma operand a panel serves both ways: along the
+/// columns (swizzledDescriptor) and along the rows (transposedDescriptor).
 template <int Columns> struct PanelTile {
   static_assert(Columns % 64 == 0, "whole panels");
   static constexpr int kPanels = Columns / 64, kPanelBytes = 64 * 128, kBytes = kPanels * kPanelBytes;
@@ -35,7 +35,7 @@ template <int Steps> __device__ __forceinline__ void fenceOperands(uint32 (&oper
       asm volatile("" : "+r"(operands[step][i])::"memory");
 }
 
-/// Four 8x8 matrices of bf16 from registers to shared memory, the counterpart of ldmatrixX4.
+/// Four 8x8 matrices of 16-bit elements from registers to shared memory, the counterpart of ldmatrixX4.
 __device__ __forceinline__ void stmatrixX4(uint32 address, const uint32 (&from)[4]) {
   asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(address), "r"(from[0]),
                "r"(from[1]), "r"(from[2]), "r"(from[3])
@@ -50,7 +50,7 @@ __device__ __forceinline__ void arriveAfterCopies(uint32 barrier) {
 /// Starts the copy of rows [row, row + present) and columns [column, column + columns) of `view` into the tile at
 /// `shared`; the rest of the tile becomes zero. With `Wide`, column, columns and the view allow accesses of 16 bytes
 /// and the copy is asynchronous. All of `Threads` threads call it.
-template <int Columns, int Threads, bool Wide, class View>
+template <class Operand, int Columns, int Threads, bool Wide, class View>
 __device__ __forceinline__ void copyPanels(uint32 shared, const View &view, int row, int present, int column,
                                            int columns, int thread) {
   using Tile = PanelTile<Columns>;
@@ -58,7 +58,7 @@ __device__ __forceinline__ void copyPanels(uint32 shared, const View &view, int 
   static_assert(kRows % 8 == 0 && 64 % kRows == 0, "a thread's units all have the same place in the swizzle");
   int first = thread / kUnits, unit = thread % kUnits;
   uint32 to = shared + Tile::offset(first, unit);
-  const bf16 *from = view[row + first] + column + unit * 8;
+  const Operand *from = view[row + first] + column + unit * 8;
 #pragma unroll
   for (int i = 0; i < 64 / kRows; ++i) {
     bool valid = first + i * kRows < present;

@@ -1,5 +1,5 @@
-// The warpgroup matrix instruction: d[64, N] += a[64, 16] b[16, N] of bf16 with f32 sums, N = 8, 16, ... 256, the
-// descriptors of operands in shared memory, and the fences that order it.
+// The warpgroup matrix instruction: d[64, N] += a[64, 16] b[16, N] of bf16 or f16 with f32 sums, N = 8, 16, ... 256,
+// the descriptors of operands in shared memory, and the fences that order it.
 #pragma once
 #include "common/types.cuh"
 
@@ -14,8 +14,8 @@ __device__ __forceinline__ uint64 coreMatrixDescriptor(uint32 address, uint32 al
   return uint64((address & 0x3ffffu) >> 4) | uint64(alongBytes >> 4) << 16 | uint64(acrossBytes >> 4) << 32;
 }
 
-/// Rows of 128 bytes (64 bf16 along the reduction), swizzled as a tensor copy with a 128-byte swizzle leaves them; the
-/// first row at a multiple of 1024 bytes.
+/// Rows of 128 bytes (64 elements along the reduction), swizzled as a tensor copy with a 128-byte swizzle leaves them;
+/// the first row at a multiple of 1024 bytes.
 __device__ __forceinline__ uint64 swizzledDescriptor(uint32 address) {
   return uint64((address & 0x3ffffu) >> 4) | uint64(1) << 16 | uint64(1024 >> 4) << 32 | uint64(1) << 62;
 }
@@ -66,7 +66,7 @@ template <int Count> __device__ __forceinline__ void claimRegisters() {
 
 /// d (+)= a b. Operand a lies K-major in shared memory, or in registers as mma.m16n8k16 wants it, 16 rows a warp;
 /// b K-major, or with `TransposeB` N-major.
-template <int N> struct Wgmma;
+template <int N, class Element> struct Wgmma;
 
 // The instruction names its sums one by one. The other operands come first in the list of the asm statement, as
 // read-write ones though they are only read, so that the sums have the same numbers whatever N is.
@@ -138,37 +138,39 @@ template <int N> struct Wgmma;
 #define BAMBAC_SUMS_256 BAMBAC_SUMS_248, BAMBAC_SUMS(124)
 // clang-format on
 
-#define BAMBAC_WGMMA_SHARED(n, transpose)                                                                              \
+#define BAMBAC_WGMMA_SHARED(n, type, transpose)                                                                        \
   asm volatile("{\n\t.reg .pred p;\n\tsetp.ne.b32 p, %2, 0;\n\t"                                                       \
-               "wgmma.mma_async.sync.aligned.m64n" #n "k16.f32.bf16.bf16 {" BAMBAC_NAMES_##n                           \
+               "wgmma.mma_async.sync.aligned.m64n" #n "k16.f32." #type "." #type " {" BAMBAC_NAMES_##n                 \
                "}, %0, %1, p, 1, 1, 0, " transpose ";\n\t}"                                                            \
                : "+l"(a), "+l"(b), "+r"(accumulate), BAMBAC_SUMS_##n)
 
-#define BAMBAC_WGMMA_REGISTERS(n, transpose)                                                                           \
+#define BAMBAC_WGMMA_REGISTERS(n, type, transpose)                                                                     \
   asm volatile("{\n\t.reg .pred p;\n\t.reg .b32 a<4>;\n\tsetp.eq.b32 p, 0, 0;\n\t"                                     \
                "mov.b64 {a0, a1}, %0;\n\tmov.b64 {a2, a3}, %1;\n\t"                                                    \
-               "wgmma.mma_async.sync.aligned.m64n" #n "k16.f32.bf16.bf16 {" BAMBAC_NAMES_##n                           \
+               "wgmma.mma_async.sync.aligned.m64n" #n "k16.f32." #type "." #type " {" BAMBAC_NAMES_##n                 \
                "}, {a0, a1, a2, a3}, %2, p, 1, 1, " transpose ";\n\t}"                                                 \
                : "+l"(low), "+l"(high), "+l"(b), BAMBAC_SUMS_##n)
 
-#define BAMBAC_WGMMA(n)                                                                                                \
-  template <> struct Wgmma<n> {                                                                                        \
+#define BAMBAC_WGMMA_OF(n, type)                                                                                       \
+  template <> struct Wgmma<n, type> {                                                                                  \
     template <bool TransposeB = false>                                                                                 \
     static __device__ __forceinline__ void run(float (&sums)[n / 2], uint64 a, uint64 b, int accumulate = 1) {         \
       if constexpr (TransposeB)                                                                                        \
-        BAMBAC_WGMMA_SHARED(n, "1");                                                                                   \
+        BAMBAC_WGMMA_SHARED(n, type, "1");                                                                             \
       else                                                                                                             \
-        BAMBAC_WGMMA_SHARED(n, "0");                                                                                   \
+        BAMBAC_WGMMA_SHARED(n, type, "0");                                                                             \
     }                                                                                                                  \
     template <bool TransposeB = false>                                                                                 \
     static __device__ __forceinline__ void run(float (&sums)[n / 2], const uint32 (&a)[4], uint64 b) {                 \
       uint64 low = uint64(a[1]) << 32 | a[0], high = uint64(a[3]) << 32 | a[2];                                        \
       if constexpr (TransposeB)                                                                                        \
-        BAMBAC_WGMMA_REGISTERS(n, "1");                                                                                \
+        BAMBAC_WGMMA_REGISTERS(n, type, "1");                                                                          \
       else                                                                                                             \
-        BAMBAC_WGMMA_REGISTERS(n, "0");                                                                                \
+        BAMBAC_WGMMA_REGISTERS(n, type, "0");                                                                          \
     }                                                                                                                  \
   };
+
+#define BAMBAC_WGMMA(n) BAMBAC_WGMMA_OF(n, bf16) BAMBAC_WGMMA_OF(n, f16)
 
 // clang-format off
 BAMBAC_WGMMA(8) BAMBAC_WGMMA(16) BAMBAC_WGMMA(24) BAMBAC_WGMMA(32)
@@ -182,6 +184,7 @@ BAMBAC_WGMMA(232) BAMBAC_WGMMA(240) BAMBAC_WGMMA(248) BAMBAC_WGMMA(256)
 // clang-format on
 
 #undef BAMBAC_WGMMA
+#undef BAMBAC_WGMMA_OF
 #undef BAMBAC_WGMMA_SHARED
 #undef BAMBAC_WGMMA_REGISTERS
 

@@ -10,8 +10,10 @@ namespace bambac {
 // --- tensor maps ----------------------------------------------------------------------------------------------------
 
 /// x [rows, depth] in boxes of `boxRows` rows x 64 columns: rows of 128 bytes, swizzled for wgmma.
-template <class Input> __host__ __device__ constexpr TensorMap inputTensorMap(int rows, int depth, int boxRows) {
-  static_assert(sizeof(typename Input::Element) == 2 && !Input::kNormalizes, "the tensor copy brings plain bf16 rows");
+template <class Operand, class Input>
+__host__ __device__ constexpr TensorMap inputTensorMap(int rows, int depth, int boxRows) {
+  static_assert(kIsSame<typename Input::Element, Operand> && !Input::kNormalizes,
+                "the tensor copy brings plain operands");
   static_assert(Input::kStride % 8 == 0, "a tensor map's row stride is a multiple of 16 bytes");
   TensorMap map = {};
   map.elementBytes = 2, map.rank = 2, map.swizzleBytes = 128;
