@@ -66,7 +66,7 @@ enum bamba_rt_param_kind {
 typedef struct bamba_rt_param {
   uint32_t kind;          /* bamba_rt_param_kind */
   uint32_t arg;           /* number of the launch argument */
-  uint32_t element_bytes; /* 2: bf16, 4: f32 */
+  uint32_t element_bytes; /* 2: bf16 or f16, 4: f32 */
   uint32_t rank;
   uint32_t swizzle_bytes; /* 0, 32, 64 or 128 */
   uint32_t dims[5];
@@ -147,10 +147,10 @@ enum bamba_rt_weight_flags {
 /* A weight as the kernels read it.
  *
  * The sources, each seen as a matrix [shape[0], product of the rest], are stacked by rows to [rows, cols], converted to
- * `dtype` and, where asked, transposed. With panel = 0 the result is stored row-major. With panel = p > 0, panel_group
- * = g and `width` = cols rounded up to a multiple of panel_align it is stored as [ceil(rows/p)][width/g][p][g]: element
- * (r, c) at ((r/p)*(width/g) + c/g)*p*g + (r%p)*g + c%g, zero where r >= rows or c >= cols. (g = 1, panel_align = 1:
- * each panel column by column.) */
+ * `dtype` (rounded to nearest; what is finite but beyond f16 becomes +-65504) and, where asked, transposed. With panel
+ * = 0 the result is stored row-major. With panel = p > 0, panel_group = g and `width` = cols rounded up to a multiple
+ * of panel_align it is stored as [ceil(rows/p)][width/g][p][g]: element (r, c) at ((r/p)*(width/g) + c/g)*p*g + (r%p)*g
+ * + c%g, zero where r >= rows or c >= cols. (g = 1, panel_align = 1: each panel column by column.) */
 typedef struct bamba_rt_weight {
   const char *name;
   uint32_t dtype; /* bamba_rt_dtype */

@@ -46,7 +46,8 @@ inline float toF32(F16 value) {
   return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(subnormal));
 }
 
-/// Converts from f32, rounding to nearest, ties to even; NaN stays NaN and what is too large becomes infinity.
+/// Converts from f32, rounding to nearest, ties to even; NaN stays NaN. A number too large for bf16 becomes infinity,
+/// one too large for a half, whose range weights and activations may well leave, the largest half: +-65504.
 template <typename To> To fromF32(float value);
 
 template <> inline float fromF32<float>(float value) { return value; }
@@ -62,11 +63,13 @@ template <> inline F16 fromF32<F16>(float value) {
   uint32_t bits = std::bit_cast<uint32_t>(value);
   uint32_t sign = bits >> 16 & 0x8000, magnitude = bits & 0x7FFFFFFF;
   uint32_t result;
-  if (magnitude > 0x7F800000) {
+  if (magnitude == 0x7F800000) {
+    result = 0x7C00;
+  } else if (magnitude > 0x7F800000) {
     result = 0x7E00 | (magnitude >> 13 & 0x3FF);
   } else if (magnitude >= 0x38800000) { // at least the smallest normal half
     uint32_t rounded = (magnitude + 0xFFF + (magnitude >> 13 & 1) - ((127u - 15u) << 23)) >> 13;
-    result = rounded < 0x7C00 ? rounded : 0x7C00;
+    result = rounded < 0x7C00 ? rounded : 0x7BFF;
   } else {
     // Adding 0.5 leaves the subnormal half, rounded by the hardware, in the low bits of the sum.
     float shifted = std::bit_cast<float>(magnitude) + 0.5f;

@@ -101,8 +101,8 @@ static LogicalResult setMaxBatch(ModuleOp module, Plan &plan) {
 }
 
 bamba_rt_dtype codegen::weightType(const Plan &plan) {
-  bool hasBf16 = llvm::any_of(plan.weights, [](const PlanWeight &weight) { return weight.dtype == BAMBA_RT_BF16; });
-  return hasBf16 ? BAMBA_RT_BF16 : BAMBA_RT_F32;
+  auto half = llvm::find_if(plan.weights, [](const PlanWeight &weight) { return bytesOf(weight.dtype) == 2; });
+  return half == plan.weights.end() ? BAMBA_RT_F32 : half->dtype;
 }
 
 /// Two libraries with the same fingerprint can exchange saved states.

@@ -111,7 +111,7 @@ FailureOr<Plan> buildPlan(ModuleOp module, ArrayRef<KernelCode> code);
 /// "pack_weights_f32".
 std::string packKernelName(bamba_rt_dtype dtype, uint64_t panel, uint64_t group);
 
-/// The type of the weight matrices: bf16 where there is one of that type, else f32.
+/// The type of the weight matrices: bf16 or f16 where there is one of that type, else f32.
 bamba_rt_dtype weightType(const Plan &plan);
 
 /// A type that weights can have; none for others.

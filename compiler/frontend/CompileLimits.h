@@ -10,7 +10,11 @@
 namespace bambac {
 
 /// The type of matrices or of states in memory.
-enum class WeightType { F32, BF16 };
+enum class WeightType { F32, BF16, F16 };
+
+/// "f32", "bf16" or "f16".
+llvm::StringRef stringifyWeightType(WeightType type);
+std::optional<WeightType> symbolizeWeightType(llvm::StringRef name);
 
 struct CompileLimits {
   int64_t maxBatch = 8;

@@ -7,8 +7,8 @@
 
 namespace bambac {
 
-/// On a CPU everything but the matrices is f32. On CUDA what the tensor cores multiply is bf16, rounded once, when it
-/// is written for them; everything else stays f32.
+/// On a CPU everything but the matrices is f32. On CUDA what the tensor cores multiply has the type of the matrices,
+/// bf16 or f16, and is rounded once, when it is written for them; everything else stays f32.
 struct ElementTypes {
   ElementTypes(const CompileLimits &limits, TargetAttr target);
 
@@ -25,6 +25,9 @@ struct ElementTypes {
   /// it.
   bool convRing;
 };
+
+/// Fails where the target cannot compute with matrices of this type.
+llvm::Error checkWeightType(WeightType type, TargetAttr target);
 
 } // namespace bambac
 

@@ -112,12 +112,12 @@ llvm::Error Compilation::writeText() {
 }
 
 std::string Compilation::describeFlags() const {
-  auto nameOf = [](WeightType type) { return type == WeightType::BF16 ? "bf16" : "f32"; };
   LimitsAttr limits = targets.front()->getLimits();
   std::string flags;
   llvm::raw_string_ostream stream(flags);
   stream << "--target=" << llvm::join(options.targets, ",") << " --cpu=" << options.cpu
-         << " --dtype=" << nameOf(options.limits.weightType) << " --state-dtype=" << nameOf(options.limits.stateType)
+         << " --dtype=" << stringifyWeightType(options.limits.weightType)
+         << " --state-dtype=" << stringifyWeightType(options.limits.stateType)
          << " --max-batch=" << limits.getMaxBatch() << " --max-context=" << limits.getMaxContext()
          << " --prefill-chunk=" << limits.getPrefillChunk();
   return flags;

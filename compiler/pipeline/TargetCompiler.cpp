@@ -2,6 +2,7 @@
 #include "compiler/pipeline/TargetCompiler.h"
 #include "compiler/frontend/CpuTarget.h"
 #include "compiler/frontend/CudaTarget.h"
+#include "compiler/frontend/ElementTypes.h"
 #include "compiler/frontend/ModelBuilder.h"
 #include "compiler/pipeline/DiagnosticCollector.h"
 #include "compiler/pipeline/OutputFile.h"
@@ -63,8 +64,8 @@ llvm::Error TargetCompiler::toModel(const ModelConfig &config) {
   llvm::Expected<TargetAttr> target = isCuda() ? makeCudaTarget(&context, name) : makeCpuTarget(&context, options.cpu);
   if (!target)
     return target.takeError();
-  if (isCuda() && options.limits.weightType != WeightType::BF16)
-    return llvm::createStringError("option '--dtype': expected bf16 for the target " + name + ", found 'f32'");
+  if (llvm::Error error = checkWeightType(options.limits.weightType, *target))
+    return error;
   CompileLimits wanted = options.limits;
   if (isCuda())
     wanted.pageTokens = kCudaPageTokens;

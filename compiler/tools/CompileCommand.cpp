@@ -30,8 +30,9 @@ struct CommandLine {
   cl::opt<std::string> cpu{"cpu", cl::init("native"), cl::value_desc("native|x86-64-v3|x86-64-v4"), cl::cat(category),
                            cl::desc("The processor to compile for (default native, this machine's)")};
   cl::opt<std::string> dtype{
-      "dtype", cl::init("bf16"), cl::value_desc("bf16|f32"), cl::cat(category),
-      cl::desc("The type of weight matrices in memory (default bf16); on a CPU all else is f32")};
+      "dtype", cl::init("bf16"), cl::value_desc("bf16|f16|f32"), cl::cat(category),
+      cl::desc("The type of weight matrices in memory (default bf16); on a CPU all else is f32, on CUDA what tensor "
+               "cores multiply has that type as well; f16 saturates at +-65504")};
   cl::opt<std::string> stateDtype{"state-dtype", cl::init("f32"), cl::value_desc("f32|bf16"), cl::cat(category),
                                   cl::desc("The type of the SSM state on CUDA (default f32)")};
   cl::opt<std::string> nvrtc{"nvrtc", cl::value_desc("path"), cl::cat(category),
@@ -90,12 +91,13 @@ static Error readLimits(const CommandLine &line, CompileLimits &result) {
   }
   result.maxBatch = *batch;
   result.prefillChunk = *chunk;
-  if (line.dtype != "bf16" && line.dtype != "f32")
-    return wrongOption("--dtype", "bf16 or f32", line.dtype);
-  result.weightType = line.dtype == "f32" ? WeightType::F32 : WeightType::BF16;
-  if (line.stateDtype != "bf16" && line.stateDtype != "f32")
+  std::optional<WeightType> weights = symbolizeWeightType(line.dtype), states = symbolizeWeightType(line.stateDtype);
+  if (!weights)
+    return wrongOption("--dtype", "bf16, f16 or f32", line.dtype);
+  if (!states || *states == WeightType::F16)
     return wrongOption("--state-dtype", "f32 or bf16", line.stateDtype);
-  result.stateType = line.stateDtype == "bf16" ? WeightType::BF16 : WeightType::F32;
+  result.weightType = *weights;
+  result.stateType = *states;
   return Error::success();
 }
 

@@ -81,12 +81,12 @@ class Bamba_TiledOp<string mnemonic, list<Trait> traits = []>
 class Bamba_ResultLike<string init, string result>
     : TypesMatchWith<"type of '" # result # "' matches that of its destination", init, result, "$_self">;
 
-def Bamba_Activation : TensorRankOf<[F32, BF16], [2]>;
-def Bamba_Vector : TensorRankOf<[F32, BF16], [1]>;
-def Bamba_Matrix : TensorRankOf<[F32, BF16], [2]>;
-def Bamba_MatrixOrPanels : TensorRankOf<[F32, BF16], [2, 3]>;
+def Bamba_Activation : TensorRankOf<[F32, BF16, F16], [2]>;
+def Bamba_Vector : TensorRankOf<[F32, BF16, F16], [1]>;
+def Bamba_Matrix : TensorRankOf<[F32, BF16, F16], [2]>;
+def Bamba_MatrixOrPanels : TensorRankOf<[F32, BF16, F16], [2, 3]>;
 def Bamba_Indices : TensorRankOf<[I32], [1]>;
 def Bamba_PageTable : TensorRankOf<[I32], [2]>;
-def Bamba_StatePool : TensorRankOf<[F32, BF16], [3, 4]>;
+def Bamba_StatePool : TensorRankOf<[F32, BF16, F16], [3, 4]>;
 
 #endif

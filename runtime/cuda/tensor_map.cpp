@@ -31,6 +31,7 @@ TensorMapShape shapeOf(const bamba_rt_param &param, uint64_t items, const char *
   expect(param.rank >= 1 && param.rank <= 5, kernel, "a rank that is not 1 to 5");
   expect(param.element_bytes == 2 || param.element_bytes == 4, kernel, "elements of neither 2 nor 4 bytes");
   TensorMapShape shape = {};
+  // A copy moves bits: f16 passes as bf16.
   shape.type = param.element_bytes == 2 ? tensorBfloat16 : tensorFloat32;
   shape.swizzle = swizzleOf(param.swizzle_bytes);
   expect(shape.swizzle >= 0, kernel, "an unknown swizzle");

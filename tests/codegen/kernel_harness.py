@@ -31,6 +31,16 @@ def from_bf16(bits):
     return (bits.astype(np.uint32) << 16).view(np.float32)
 
 
+def store(array, dtype):
+    """float32 as it is stored in a type of the IR; bf16 as its bits."""
+    return to_bf16(array) if dtype == "bf16" else array.astype({"f32": np.float32, "f16": np.float16}[dtype])
+
+
+def stored_values(stored):
+    """What `store` gave, as float32."""
+    return from_bf16(stored) if stored.dtype == np.uint16 else stored.astype(np.float32)
+
+
 def pack(weight, panel):
     """[N, K] to [ceil(N/panel), K, panel], zero where there is no row."""
     rows, depth = weight.shape
@@ -40,7 +50,7 @@ def pack(weight, panel):
 
 
 def type_of(array):
-    names = {"float32": "f32", "uint16": "bf16", "int32": "i32"}
+    names = {"float32": "f32", "uint16": "bf16", "float16": "f16", "int32": "i32"}
     return f"tensor<{'x'.join(map(str, array.shape))}x{names[array.dtype.name]}>"
 
 

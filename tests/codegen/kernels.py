@@ -3,7 +3,7 @@
 import numpy as np
 
 import kernel_harness as harness
-from kernel_harness import PANELS, Case, pack, to_bf16, from_bf16, type_of
+from kernel_harness import PANELS, Case, pack, store, stored_values, type_of
 
 rng = np.random.default_rng(1)
 
@@ -38,8 +38,8 @@ def poison(*shape):
 def linear(target, name, rows, depth, columns, dtype="f32", bias=False, workgroup=(0, 64), tile=8, block=0, add=False):
     panel = PANELS[target]
     x, w, b, r = randn(rows, depth), randn(columns, depth), randn(columns), randn(rows, columns)
-    stored = to_bf16(w) if dtype == "bf16" else w
-    exact = from_bf16(stored) if dtype == "bf16" else w
+    stored = store(w, dtype)
+    exact = stored_values(stored)
     wanted = x.astype(np.float64) @ exact.T.astype(np.float64) + (b if bias else 0) + (r if add else 0)
     arguments = [x, pack(stored, panel)] + [b] * bias + [r] * add + [poison(rows, columns)]
     out, wtype = f"tensor<{rows}x{columns}xf32>", f"tensor<{columns}x{depth}x{dtype}, #bamba.panel<{panel}>>"
@@ -102,14 +102,14 @@ def gated_rms_norm(name, rows, width, offset, workgroup=(1,)):
     return Case(name, kernel(name, arguments, 1, body, schedule(workgroup)), arguments, [wanted])
 
 
-def embedding(name, rows, vocabulary, width, workgroup=(1, 0)):
-    table, tokens = to_bf16(randn(vocabulary, width)), rng.integers(0, vocabulary, rows).astype(np.int32)
+def embedding(name, rows, vocabulary, width, dtype="bf16", workgroup=(1, 0)):
+    table, tokens = store(randn(vocabulary, width), dtype), rng.integers(0, vocabulary, rows).astype(np.int32)
     arguments = [tokens, table, poison(rows, width)]
     t = f"tensor<{rows}x{width}xf32>"
     body = f"""  %r = bamba.embedding ins(%a0, %a1 : {type_of(tokens)}, {type_of(table)}) outs(%a2 : {t})
   return %r : {t}"""
     source = kernel(name, arguments, 1, body, schedule(workgroup))
-    return Case(name, source, arguments, [from_bf16(table)[tokens].astype(np.float64)], 0.0)
+    return Case(name, source, arguments, [stored_values(table)[tokens].astype(np.float64)], 0.0)
 
 
 def last_token(name, batch, tokens, width, counts):
@@ -290,6 +290,8 @@ def make_cases(target):
         linear(target, "linear_tall", 37, 100, 75, bias=True, block=32),
         linear(target, "linear_tall_bf16", 64, 96, 96, "bf16", workgroup=(16, 32), block=48),
         linear(target, "linear_tall_ragged_bf16", 21, 50, 75, "bf16", workgroup=(8, 32), tile=4, block=24),
+        linear(target, "linear_f16", 1, 130, 200, "f16", workgroup=(0, 96)),
+        linear(target, "linear_tall_ragged_f16", 21, 50, 75, "f16", workgroup=(8, 32), tile=4, block=24),
         linear(target, "linear_add", 5, 40, 75, bias=True, add=True),
         linear(target, "linear_add_tall_bf16", 32, 64, 70, "bf16", workgroup=(0, 32), block=32, add=True),
         gate_up(target, "gate_up", 3, 48, 90, (0, 32)),
@@ -297,6 +299,7 @@ def make_cases(target):
         rms_norm("rms_norm_odd", 4, 87, (3,)),
         gated_rms_norm("gated_rms_norm", 3, 151, 5),
         embedding("embedding", 4, 50, 99),
+        embedding("embedding_f16", 4, 50, 99, "f16"),
         last_token("last_token", 1, 8, 50, [5]),
         last_token("last_token_batch", 3, 4, 35, [4, 0, 2]),
         argmax("argmax", 4, 1003),

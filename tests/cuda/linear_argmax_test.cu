@@ -14,6 +14,7 @@ using harness::Runner;
 namespace {
 
 template <int Rows, int Columns, int Depth> struct Sizes {
+  using Operand = bf16;
   static constexpr int kRows = Rows, kColumns = Columns, kDepth = Depth, kMultiprocessors = 132, kTileDepth = 64;
 };
 

@@ -9,6 +9,13 @@ func.func @embedding(%tokens: tensor<4xi32>, %table: tensor<256x128xbf16>, %init
   return %x : tensor<4x128xf32>
 }
 
+// CHECK-LABEL: @halves
+func.func @halves(%x: tensor<4x128xf16>, %w: tensor<96x128xf16>, %init: tensor<4x96xf16>) -> tensor<4x96xf16> {
+  // CHECK: bamba.linear ins(%{{.*}}, %{{.*}} : tensor<4x128xf16>, tensor<96x128xf16>) outs(%{{.*}} : tensor<4x96xf16>) acc(f32)
+  %y = bamba.linear ins(%x, %w : tensor<4x128xf16>, tensor<96x128xf16>) outs(%init : tensor<4x96xf16>) acc(f32)
+  return %y : tensor<4x96xf16>
+}
+
 // CHECK-LABEL: @rms_norm
 func.func @rms_norm(%x: tensor<4x128xf32>, %w: tensor<128xf32>, %init: tensor<4x128xf32>) -> tensor<4x128xf32> {
   // CHECK: bamba.rms_norm ins(%{{.*}}, %{{.*}} : tensor<4x128xf32>, tensor<128xf32>) outs(%{{.*}} : tensor<4x128xf32>) eps(1.000000e-05)

@@ -3,6 +3,7 @@
 """Every kernel of the fixtures and of Bamba-9B compiles for GPUs: bambac refuses one that spills registers or asks for
 more shared memory than there is. Bamba-9B's within its limits of time and size."""
 
+import itertools
 import json
 import os
 import time
@@ -11,6 +12,7 @@ import harness
 
 CONFIG = os.path.join(harness.SOURCE, "examples", "configs", "bamba-9b.json")
 TARGETS = ("sm_80", "sm_90a")
+DTYPES = ("bf16", "f16")
 
 
 class CudaKernelsTest(harness.Case):
@@ -21,23 +23,26 @@ class CudaKernelsTest(harness.Case):
         return json.loads(harness.run_ok([harness.BAMBA_RUN, "inspect", out, "--json"]).stdout)["models"], out
 
     def test_fixtures(self):
-        for name in ("groups", "hub", "odd", "tied", "tiny"):
-            with self.subTest(fixture=name):
+        for name, dtype in itertools.product(("groups", "hub", "odd", "tied", "tiny"), DTYPES):
+            with self.subTest(fixture=name, dtype=dtype):
                 models, _ = self.compile(
-                    harness.fixture(name), "--target=" + ",".join(TARGETS), "--max-batch=2", "--prefill-chunk=64"
+                    harness.fixture(name), "--target=" + ",".join(TARGETS), f"--dtype={dtype}", "--max-batch=2",
+                    "--prefill-chunk=64",
                 )
                 self.assertEqual(len(models), len(TARGETS))
                 for model in models:
                     self.assertGreater(len(model["kernels"]), 20)
 
     def test_bamba_9b(self):
-        for target in TARGETS:
-            with self.subTest(target=target):
+        for target, dtype in itertools.product(TARGETS, DTYPES):
+            with self.subTest(target=target, dtype=dtype):
                 begin = time.monotonic()
-                models, out = self.compile(CONFIG, f"--target={target}", "--max-batch=64", "--prefill-chunk=4096")
+                models, out = self.compile(
+                    CONFIG, f"--target={target}", f"--dtype={dtype}", "--max-batch=64", "--prefill-chunk=4096"
+                )
                 seconds, size = time.monotonic() - begin, os.path.getsize(out)
                 kernels = models[0]["kernels"]
-                print(f"{target}: {seconds:.1f} s, {len(kernels)} kernels, library {size / 1e6:.2f} MB")
+                print(f"{target}, {dtype}: {seconds:.1f} s, {len(kernels)} kernels, library {size / 1e6:.2f} MB")
                 if not harness.SANITIZED:
                     self.assertLessEqual(seconds, 90)
                 self.assertLessEqual(size, 40e6)

@@ -45,6 +45,12 @@ class GoldenTest(gpu.Case):
     def test_logits_with_bf16_state(self):
         self.check_logits(("prefill", "decode"), state="bf16")
 
+    def test_logits_with_f16(self):
+        if FIXTURE not in libraries.f16_fixtures(self.target):
+            self.skipTest(f"not compiled with f16 for {self.target}")
+        self.bound = gpu.F16_BOUND
+        self.check_logits(("prefill", "decode", "chunk:5"), dtype="f16")
+
     def test_greedy(self):
         for options in ({}, {"chunk": 32}):
             model = gpu.fixture_path(FIXTURE, self.target, **options)

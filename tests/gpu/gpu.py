@@ -22,8 +22,9 @@ from bamba_ctypes import Library, Model  # noqa: E402
 PACK = os.environ.get("BAMBAC_PACK")
 DEVICE = "cuda:0"
 ON_GPU = "--device=" + DEVICE
-# bf16 activations: twice what is asked of bf16 weights alone.
+# bf16 activations: twice what is asked of bf16 weights alone. f16 has three bits more.
 BOUND = 2e-2
+F16_BOUND = 5e-3
 
 
 @functools.cache
@@ -110,10 +111,12 @@ def is_near_tie(row, token):
 
 
 class Case(harness.Case):
+    bound = BOUND
+
     def assert_close(self, got, want, what=""):
         self.assertEqual(got.shape, want.shape, what)
         self.assertTrue(np.isfinite(got).all(), f"{what}: not all logits are finite")
-        self.assertLessEqual(harness.relative_error(got, want), BOUND, what)
+        self.assertLessEqual(harness.relative_error(got, want), self.bound, what)
 
     def assert_same_bits(self, got, want, what=""):
         self.assertEqual(got.shape, want.shape, what)

@@ -218,8 +218,10 @@ TEST(Weights, ConvertsHalves) {
   EXPECT_EQ(toF32(F16{0x0001}), 0x1p-24f);
   EXPECT_EQ(toF32(F16{0x7C00}), std::numeric_limits<float>::infinity());
   EXPECT_TRUE(std::isnan(toF32(F16{0x7E01})));
-  EXPECT_EQ(fromF32<F16>(65520.0f).bits, 0x7C00);
   EXPECT_EQ(fromF32<F16>(65519.0f).bits, 0x7BFF);
+  EXPECT_EQ(fromF32<F16>(65520.0f).bits, 0x7BFF) << "finite numbers stay finite";
+  EXPECT_EQ(fromF32<F16>(-std::numeric_limits<float>::max()).bits, 0xFBFF);
+  EXPECT_EQ(fromF32<F16>(std::numeric_limits<float>::infinity()).bits, 0x7C00);
   EXPECT_EQ(fromF32<F16>(0x1p-25f).bits, 0x0000) << "a tie goes to the even neighbour";
   EXPECT_EQ(fromF32<F16>(0x1.8p-24f).bits, 0x0002) << "a tie goes to the even neighbour";
   EXPECT_EQ(fromF32<F16>(-0.0f).bits, 0x8000);

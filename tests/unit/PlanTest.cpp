@@ -146,6 +146,14 @@ TEST(Plan, FingerprintIsOfConfigAndStates) {
   while (bf16State.find("?x2x4x8xf32") != std::string::npos)
     bf16State = replaced(bf16State, "?x2x4x8xf32", "?x2x4x8xbf16");
   EXPECT_NE(planOf(bf16State).fingerprint, fingerprint);
+
+  // Nor are those computed with other weights the same.
+  std::string f16Weights = smallModel();
+  while (f16Weights.find("bf16") != std::string::npos)
+    f16Weights = replaced(f16Weights, "bf16", "f16");
+  Plan plan = planOf(f16Weights);
+  EXPECT_EQ(weightType(plan), BAMBA_RT_F16);
+  EXPECT_NE(plan.fingerprint, fingerprint);
 }
 
 TEST(Plan, KernelWithoutCodeIsAnError) {

@@ -1,8 +1,8 @@
 // linear: a panel of outputs at a time, a tile of rows in registers.
 //
 // A short input reads each panel once, in one stream over the whole depth: memory sets the speed. A tall input reads it
-// once for every row tile, so that it is cut along the depth into blocks that stay in cache, and bf16 is converted once
-// a block; sums wait in the result between blocks.
+// once for every row tile, so that it is cut along the depth into blocks that stay in cache, and bf16 or f16 is
+// converted once a block; sums wait in the result between blocks.
 #include "codegen/cpu/emit/Ops.h"
 #include "codegen/cpu/emit/RegisterTile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -23,8 +23,8 @@ public:
   LinearEmitter(Emitter &emitter, LinearOp::Adaptor buffers)
       : e(emitter), input(buffers.getInput()), weight(buffers.getWeight()), bias(buffers.getBias()),
         out(buffers.getInit()), panelWidth(cast<MemRefType>(weight.getType()).getDimSize(2)), rows(e.dim(out, 0)),
-        depth(cast<MemRefType>(input.getType()).getDimSize(1)),
-        isBf16(getElementTypeOrSelf(weight.getType()).isBF16()) {
+        depth(cast<MemRefType>(input.getType()).getDimSize(1)), isBf16(getElementTypeOrSelf(weight.getType()).isBF16()),
+        isNarrow(getElementTypeOrSelf(weight.getType()).getIntOrFloatBitWidth() < 32) {
     rowTile = e.getSchedule() ? std::max<int64_t>(e.getSchedule().getRows(), 1) : 1;
     block = e.getSchedule() ? e.getSchedule().getDepth() : 0;
     if (block <= 0 || block > depth)
@@ -102,11 +102,12 @@ private:
   void prefetch(Value panel, Value k) {
     OpBuilder &b = e.getBuilder();
     Location loc = e.getLoc();
-    int64_t bytes = panelWidth * (isBf16 ? 2 : 4);
+    int64_t elementBytes = cast<MemRefType>(weight.getType()).getElementTypeBitWidth() / 8;
+    int64_t bytes = panelWidth * elementBytes;
     Value base = memref::ExtractAlignedPointerAsIndexOp::create(b, loc, weight);
     Value offset = memref::ExtractStridedMetadataOp::create(b, loc, weight).getOffset();
     Value line = e.add(e.mul(panel, depth), k);
-    Value place = e.add(base, e.add(e.mul(offset, isBf16 ? 2 : 4), e.add(e.mul(line, bytes), kAhead)));
+    Value place = e.add(base, e.add(e.mul(offset, elementBytes), e.add(e.mul(line, bytes), kAhead)));
     for (int64_t at = 0; at < bytes; at += kCacheLine) {
       Value address = arith::IndexCastOp::create(b, loc, b.getI64Type(), e.add(place, at));
       Value pointer = LLVM::IntToPtrOp::create(b, loc, LLVM::LLVMPointerType::get(b.getContext()), address);
@@ -118,17 +119,17 @@ private:
   void emitTall(Value panel, Value column, Lanes lanes) {
     Value start = getStart(column, lanes);
     e.loop(rows, [&](Value row) { e.store(start, out, {row, column}, lanes); });
-    Value converted = isBf16 ? e.scratch({block, panelWidth}) : Value();
+    Value converted = isNarrow ? e.scratch({block, panelWidth}) : Value();
     e.loop(e.index(0), e.index(depth), block, [&](Value first) {
       Value size = e.partSize(e.index(depth), first, block);
-      if (isBf16)
+      if (isNarrow)
         e.loop(size, [&](Value k) {
           Value loaded = e.load(weight, {panel, e.add(first, k), e.index(0)}, {panelWidth, Value()});
           e.store(loaded, converted, {k, e.index(0)}, {panelWidth, Value()});
         });
       auto getWeights = [&](Value k) {
-        return isBf16 ? e.load(converted, {k, e.index(0)}, {panelWidth, Value()})
-                      : e.load(weight, {panel, e.add(first, k), e.index(0)}, {panelWidth, Value()});
+        return isNarrow ? e.load(converted, {k, e.index(0)}, {panelWidth, Value()})
+                        : e.load(weight, {panel, e.add(first, k), e.index(0)}, {panelWidth, Value()});
       };
       e.rowTiles(e.index(0), rows, rowTile, [&](Value row, int64_t count) {
         SmallVector<Value> sums;
@@ -148,7 +149,7 @@ private:
   int64_t panelWidth;
   Value rows;
   int64_t depth;
-  bool isBf16;
+  bool isBf16, isNarrow; ///< narrow: widened when it is loaded
   int64_t rowTile = 1, block = 0;
 };
 
