@@ -147,7 +147,7 @@ enum bamba_rt_weight_flags {
 /* A weight as the kernels read it.
  *
  * The sources, each seen as a matrix [shape[0], product of the rest], are stacked by rows to [rows, cols], converted to
- * `dtype` (rounded to nearest; what is finite but beyond f16 becomes +-65504) and, where asked, transposed. With panel
+ * `dtype` (rounded to nearest; what is beyond f16 becomes +-65504) and, where asked, transposed. With panel
  * = 0 the result is stored row-major. With panel = p > 0, panel_group = g and `width` = cols rounded up to a multiple
  * of panel_align it is stored as [ceil(rows/p)][width/g][p][g]: element (r, c) at ((r/p)*(width/g) + c/g)*p*g + (r%p)*g
  * + c%g, zero where r >= rows or c >= cols. (g = 1, panel_align = 1: each panel column by column.) */

@@ -63,9 +63,7 @@ template <> inline F16 fromF32<F16>(float value) {
   uint32_t bits = std::bit_cast<uint32_t>(value);
   uint32_t sign = bits >> 16 & 0x8000, magnitude = bits & 0x7FFFFFFF;
   uint32_t result;
-  if (magnitude == 0x7F800000) {
-    result = 0x7C00;
-  } else if (magnitude > 0x7F800000) {
+  if (magnitude > 0x7F800000) {
     result = 0x7E00 | (magnitude >> 13 & 0x3FF);
   } else if (magnitude >= 0x38800000) { // at least the smallest normal half
     uint32_t rounded = (magnitude + 0xFFF + (magnitude >> 13 & 1) - ((127u - 15u) << 23)) >> 13;

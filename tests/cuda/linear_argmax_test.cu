@@ -9,20 +9,21 @@
 
 using namespace bambac;
 using harness::DeviceBuffer;
+using harness::Operand;
 using harness::Runner;
 
 namespace {
 
 template <int Rows, int Columns, int Depth> struct Sizes {
-  using Operand = bf16;
+  using Operand = harness::Operand;
   static constexpr int kRows = Rows, kColumns = Columns, kDepth = Depth, kMultiprocessors = 132, kTileDepth = 64;
 };
 
 template <class Shape> struct PlainInput {
-  using Element = bf16;
+  using Element = Operand;
   static constexpr bool kNormalizes = false;
   static constexpr int kStride = Shape::kDepth;
-  const bf16 *data;
+  const Operand *data;
 };
 
 template <class Shape> struct GreedyEpilogue {
@@ -46,7 +47,7 @@ template <class Shape> struct GreedyEpilogue {
 
 template <class Kernel, class Input, class Epilogue>
 __global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
-    linear(Input input, const bf16 *weights, Epilogue epilogue) {
+    linear(Input input, const Operand *weights, Epilogue epilogue) {
   Kernel::run(input, weights, epilogue);
 }
 
@@ -58,8 +59,8 @@ __global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
 }
 
 /// The right half of the columns repeats the left one, so that every maximum is there twice.
-template <class Shape> std::vector<bf16> repeatedWeights() {
-  std::vector<bf16> weights = harness::randomBf16(size_t(Shape::kColumns) * Shape::kDepth, 7);
+template <class Shape> std::vector<Operand> repeatedWeights() {
+  std::vector<Operand> weights = harness::randomOperands(size_t(Shape::kColumns) * Shape::kDepth, 7);
   constexpr size_t kHalf = size_t(Shape::kColumns / 2) * Shape::kDepth;
   std::copy_n(weights.begin(), kHalf, weights.end() - kHalf);
   return harness::packCoreMatrices(weights, Shape::kColumns, Shape::kDepth);
@@ -72,7 +73,7 @@ void testCase(Runner &runner, const std::string &name) {
   using Input = PlainInput<Shape>;
   using Epilogue = GreedyEpilogue<Shape>;
   using Kernel = Collective<Shape, Input, Epilogue>;
-  DeviceBuffer<bf16> x(size_t(Shape::kRows) * Shape::kDepth), weights(repeatedWeights<Shape>());
+  DeviceBuffer<Operand> x(size_t(Shape::kRows) * Shape::kDepth), weights(repeatedWeights<Shape>());
   DeviceBuffer<float> result(size_t(Shape::kRows) * Shape::kColumns);
   DeviceBuffer<int> largest(Shape::kRows);
   DeviceBuffer<unsigned> counters(kWorkspaceCounters);
@@ -88,7 +89,7 @@ void testCase(Runner &runner, const std::string &name) {
                       harness::encodeTensorMap(Kernel::kWeightMap, weights.data()), epilogue);
     else
       harness::launch(linear<Kernel, Input, Epilogue>, Kernel::kLaunch, nullptr, Input{x.data()},
-                      static_cast<const bf16 *>(weights.data()), epilogue);
+                      static_cast<const Operand *>(weights.data()), epilogue);
     std::vector<float> values = result.download();
     std::vector<int> expected;
     for (int row = 0; row < Shape::kRows; ++row) {

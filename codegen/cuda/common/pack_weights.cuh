@@ -4,23 +4,6 @@
 
 namespace bambac {
 
-/// An IEEE half as it lies in memory.
-struct f16 {
-  uint16 bits;
-};
-
-__device__ __forceinline__ float toFloat(f16 value) {
-  float result;
-  asm("cvt.f32.f16 %0, %1;" : "=f"(result) : "h"(value.bits));
-  return result;
-}
-
-template <> __device__ __forceinline__ f16 fromFloat<f16>(float value) {
-  f16 result;
-  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(result.bits) : "f"(value));
-  return result;
-}
-
 /// What one launch packs: bamba_rt_piece of runtime/abi.h, which describes it, field by field.
 struct WeightPiece {
   const void *from;

@@ -158,8 +158,8 @@ BAMBA_API bamba_status bamba_model_open(const bamba_model_options *options, bamb
 BAMBA_API void bamba_model_close(bamba_model *model);
 
 /* Loads a checkpoint: a folder with model.safetensors, or with model.safetensors.index.json and its shards, or the path
- * of one .safetensors file. Tensors are converted to the types that the library was compiled for; finite numbers beyond
- * the range of f16 become +-65504 there. Not thread-safe against other uses of the same model; afterwards the model is
+ * of one .safetensors file. Tensors are converted to the types that the library was compiled for; numbers beyond the
+ * range of f16 become +-65504 there. Not thread-safe against other uses of the same model; afterwards the model is
  * immutable. A second load fails with BAMBA_INVALID_ARGUMENT. `progress` may be NULL. */
 BAMBA_API bamba_status bamba_model_load(bamba_model *model, const char *path, bamba_progress progress, void *user,
                                         bamba_error *error);
