@@ -11,6 +11,9 @@ namespace bambac {
 /// mma.sync, or sm_90a, whose kernels copy by TMA and multiply by wgmma.
 llvm::Expected<TargetAttr> makeCudaTarget(MLIRContext *context, StringRef arch);
 
+/// Tokens of a page of the KV cache on such a target: long runs of memory, and a page table that is quickly copied.
+inline constexpr int64_t kCudaPageTokens = 64;
+
 } // namespace bambac
 
 #endif // BAMBAC_COMPILER_FRONTEND_CUDATARGET_H

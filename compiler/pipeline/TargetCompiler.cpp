@@ -14,9 +14,6 @@ using namespace mlir;
 
 namespace bambac {
 
-/// Tokens of a page of the KV cache on CUDA: long runs of memory, and a page table that is quickly copied.
-static constexpr int64_t kCudaPageTokens = 64;
-
 static std::string dumpPath(StringRef folder, Phase phase, StringRef extension) {
   SmallString<128> path(folder);
   llvm::sys::path::append(path, "0" + Twine(static_cast<int>(phase) + 1) + "-" + stringifyPhase(phase) + extension);
@@ -46,18 +43,19 @@ void TargetCompiler::print(raw_ostream &stream, Phase phase) const {
     stream << "//--- " << source.name << ".cu\n" << source.text << '\n';
 }
 
-llvm::Error TargetCompiler::runPasses(StringRef phase, llvm::function_ref<void(OpPassManager &)> build) {
-  TimingScope scope = timing.nest(phase);
+llvm::Error TargetCompiler::runPasses(Phase phase, llvm::function_ref<void(OpPassManager &)> build) {
+  StringRef phaseName = stringifyPhase(phase);
+  TimingScope scope = timing.nest(phaseName);
   DiagnosticCollector diagnostics(&context, warn);
   PassManager pm(&context);
   pm.enableVerifier(options.verifyEach);
   pm.enableTiming(scope);
   if (failed(applyPassManagerCLOptions(pm)))
-    return diagnostics.takeError("cannot set up the passes of phase '" + phase + "'");
+    return diagnostics.takeError("cannot set up the passes of phase '" + phaseName + "'");
   build(pm);
   if (failed(pm.run(*module)))
-    return diagnostics.takeError("cannot compile to phase '" + phase + "'");
-  return llvm::Error::success();
+    return diagnostics.takeError("cannot compile to phase '" + phaseName + "'");
+  return dumpModule(phase);
 }
 
 llvm::Error TargetCompiler::toModel(const ModelConfig &config) {
@@ -74,17 +72,17 @@ llvm::Error TargetCompiler::toModel(const ModelConfig &config) {
     return limits.takeError();
   module = buildModelModule(config, *limits, *target);
   // Without passes this only verifies what was built.
-  return runPasses("model", [](OpPassManager &) {});
+  return runPasses(Phase::Model, [](OpPassManager &) {});
 }
 
 llvm::Error TargetCompiler::toFused() {
-  return runPasses("fused", [](OpPassManager &pm) { buildFusionPipeline(pm); });
+  return runPasses(Phase::Fused, [](OpPassManager &pm) { buildFusionPipeline(pm); });
 }
 
 llvm::Error TargetCompiler::toScheduled() {
   ScheduleOptions schedule;
   schedule.schedule = options.scheduleFile;
-  return runPasses("scheduled", [&](OpPassManager &pm) { buildSchedulePipeline(pm, schedule); });
+  return runPasses(Phase::Scheduled, [&](OpPassManager &pm) { buildSchedulePipeline(pm, schedule); });
 }
 
 llvm::Error TargetCompiler::dumpLoops() {
@@ -143,18 +141,15 @@ llvm::Error TargetCompiler::toKernels() {
 llvm::Error TargetCompiler::run(const ModelConfig &config, Phase last) {
   if (llvm::Error error = toModel(config))
     return error;
-  for (Phase phase : {Phase::Model, Phase::Fused, Phase::Scheduled, Phase::Kernels}) {
-    llvm::Error error = phase == Phase::Fused       ? toFused()
-                        : phase == Phase::Scheduled ? toScheduled()
-                        : phase == Phase::Kernels   ? toKernels()
-                                                    : llvm::Error::success();
-    if (error)
-      return error;
-    if (phase != Phase::Kernels)
-      if (llvm::Error failure = dumpModule(phase))
-        return failure;
-    if (phase == last)
+  static constexpr std::pair<Phase, llvm::Error (TargetCompiler::*)()> steps[] = {
+      {Phase::Fused, &TargetCompiler::toFused},
+      {Phase::Scheduled, &TargetCompiler::toScheduled},
+      {Phase::Kernels, &TargetCompiler::toKernels}};
+  for (auto [phase, step] : steps) {
+    if (last < phase)
       break;
+    if (llvm::Error error = (this->*step)())
+      return error;
   }
   return llvm::Error::success();
 }

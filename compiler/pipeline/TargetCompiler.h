@@ -48,7 +48,8 @@ private:
   llvm::Error toCudaKernels();
 
   bool isCuda() const { return name != "cpu"; }
-  llvm::Error runPasses(StringRef phase, llvm::function_ref<void(mlir::OpPassManager &)> build);
+  /// Runs passes and dumps what they made.
+  llvm::Error runPasses(Phase phase, llvm::function_ref<void(mlir::OpPassManager &)> build);
   llvm::Error dump(Phase phase, StringRef extension, llvm::function_ref<void(raw_ostream &)> print);
   llvm::Error dumpModule(Phase phase);
   llvm::Error dumpLoops();
