@@ -63,3 +63,45 @@ TEST(CudaEmit, KernelsThatUsuallyJoinOthersCompile) {
   ASSERT_TRUE(succeeded(sources)) << module.errors();
   EXPECT_TRUE(succeeded(compileCudaKernels(module.get(), *sources, {}))) << module.errors();
 }
+
+/// A projection of one query head and one key and value head, whose keys turn `theta` times as fast.
+static std::string projection(StringRef keyTheta, StringRef valueColumns) {
+  return (R"mlir(
+module attributes {bamba.target = #bamba.target<cuda, arch = "sm_80", features = "", vector_bits = 128,
+                   vector_registers = 255, cache_bytes = 166912, multiprocessors = 108, fusions = []>} {
+  func.func private @heads(%x: tensor<2x64xbf16>, %w: tensor<24x64xbf16, #bamba.panel<8, group = 8, align = 64>>, %p: tensor<2xi32>,
+                           %pages: tensor<2x4xi32>, %k0: tensor<?x1x64x8xbf16>, %v0: tensor<?x1x64x8xbf16>, %q0: tensor<2x8xbf16>)
+      -> (tensor<?x1x64x8xbf16>, tensor<?x1x64x8xbf16>, tensor<2x8xbf16>)
+      attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "sm80/linear", fields = {tile_rows = 16, tile_columns = 32, tile_depth = 64, stages = 4}>} {
+    %e = tensor.empty() : tensor<2x24xf32>
+    %l = bamba.linear ins(%x, %w : tensor<2x64xbf16>, tensor<24x64xbf16, #bamba.panel<8, group = 8, align = 64>>) outs(%e : tensor<2x24xf32>) acc(f32)
+    %q = tensor.extract_slice %l[0, 0] [2, 8] [1, 1] : tensor<2x24xf32> to tensor<2x8xf32>
+    %k = tensor.extract_slice %l[0, 8] [2, 8] [1, 1] : tensor<2x24xf32> to tensor<2x8xf32>
+    %v = tensor.extract_slice %l[0, )mlir" +
+          valueColumns + R"mlir(] [2, 8] [1, 1] : tensor<2x24xf32> to tensor<2x8xf32>
+    %e8 = tensor.empty() : tensor<2x8xbf16>
+    %q1 = bamba.rope ins(%q, %p : tensor<2x8xf32>, tensor<2xi32>) outs(%q0 : tensor<2x8xbf16>) head_dim(8) rotary_dim(8) theta(1.0e+04) interleaved
+    %k1 = bamba.rope ins(%k, %p : tensor<2x8xf32>, tensor<2xi32>) outs(%e8 : tensor<2x8xbf16>) head_dim(8) rotary_dim(8) theta()mlir" +
+          keyTheta + R"mlir() interleaved
+    %k2, %v2 = bamba.kv_append ins(%k1, %v, %p, %pages : tensor<2x8xbf16>, tensor<2x8xf32>, tensor<2xi32>, tensor<2x4xi32>) outs(%k0, %v0 : tensor<?x1x64x8xbf16>, tensor<?x1x64x8xbf16>)
+    return %k2, %v2, %q1 : tensor<?x1x64x8xbf16>, tensor<?x1x64x8xbf16>, tensor<2x8xbf16>
+  }
+}
+)mlir")
+      .str();
+}
+
+static std::string errorOf(const std::string &text) {
+  test::ParsedModule module(text);
+  if (!module.get())
+    return "not parsed: " + module.errors();
+  return succeeded(emitCudaKernels(module.get())) ? "" : module.errors();
+}
+
+TEST(CudaEmit, HeadsOfAProjection) {
+  EXPECT_EQ(errorOf(projection("1.0e+04", "16")), "");
+  EXPECT_TRUE(
+      StringRef(errorOf(projection("2.0e+04", "16"))).contains("expected one rotation of all heads in a kernel"));
+  EXPECT_TRUE(StringRef(errorOf(projection("1.0e+04", "8")))
+                  .contains("expected one reader of each column of the projection, found none or two of column 16"));
+}

@@ -56,14 +56,22 @@ private:
     }
     llvm::sort(segments, [](const Segment &left, const Segment &right) { return left.first < right.first; });
     int64_t next = 0;
-    for (const Segment &segment : segments) {
+    for (Segment &segment : segments) {
       if (segment.first != next)
-        return linear.emitError() << "expected every column of the projection to be read once, found none or two "
-                                     "readers of column "
-                                  << next;
+        break;
       next += segment.columns;
+      if (segment.rope && !isAlike(segment.rope, getRope()))
+        return segment.rope.emitError() << "expected one rotation of all heads in a kernel";
     }
-    return success(next == columns);
+    if (next != columns)
+      return linear.emitError() << "expected one reader of each column of the projection, found none or two of column "
+                                << next;
+    return success();
+  }
+
+  static bool isAlike(RopeOp left, RopeOp right) {
+    return left.getHeadDim() == right.getHeadDim() && left.getRotaryDim() == right.getRotaryDim() &&
+           left.getTheta() == right.getTheta() && left.getPositions() == right.getPositions();
   }
 
   LogicalResult findReader(OpOperand &use, Segment &segment) {
@@ -119,10 +127,9 @@ private:
   /// Results, pairs each, of a call: they lie in one head and, as elements, in one access.
   int64_t vectorWidth() const {
     int64_t width = kWidest;
-    for (const Segment &segment : segments) {
+    for (const Segment &segment : segments)
       while (segment.headDim % width != 0 || (!segment.append && segment.result.alignment(width) != width))
         width /= 2;
-    }
     return std::max<int64_t>(width / 2, 1);
   }
 
