@@ -48,10 +48,10 @@ def for_another_card(targets):
     return _library("tiny", harness.fixture("tiny"), targets, 1, 512, 16)
 
 
-def bamba_9b(target):
+def bamba_9b(target, dtype):
     """For transformers_compare.py; its checkpoint is made on the machine that has the GPU."""
     config = os.path.join(harness.SOURCE, "examples", "configs", "bamba-9b.json")
-    return _library("bamba-9b", config, target, 64, 8192, 4096)
+    return _library("bamba-9b", config, target, 64, 8192, 4096, dtype=dtype)
 
 
 def random_case(index):
@@ -90,6 +90,6 @@ def every(random_folder):
     yield many_targets()
     yield for_another_card("cpu,sm_80")
     yield for_another_card("sm_80")
-    yield bamba_9b("sm_90a")
+    yield from (bamba_9b("sm_90a", dtype) for dtype in ("bf16", "f16"))
     for target in TARGETS:
         yield from (random(index, target, random_folder) for index in random_cases(target))
