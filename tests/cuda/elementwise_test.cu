@@ -136,9 +136,15 @@ template <int Sequences, int Tokens, int KvHeads, int HeadDim, int RotaryDim, bo
   static constexpr int kRows = Sequences * Tokens, kTokens = Tokens, kKvHeads = KvHeads, kHeads = KvHeads;
   static constexpr int kHeadDim = HeadDim, kRotaryDim = RotaryDim, kPageTokens = 64, kMaxPages = 4096;
   static constexpr int kVector = 8, kMultiprocessors = kDevice;
-  static constexpr float kTheta = 10000.0f;
   static constexpr bool kInterleaved = Interleaved;
 };
+
+template <class Shape> std::vector<float> frequenciesOf() {
+  std::vector<float> frequencies;
+  for (int j = 0; j < Shape::kRotaryDim / 2; ++j)
+    frequencies.push_back(1.0f / float(std::pow(1e4, double(float(2 * j) / float(Shape::kRotaryDim)))));
+  return frequencies;
+}
 
 /// A head rotated with f32 frequencies and angles, the rest in f64.
 template <class Shape> std::vector<double> rotated(const Operand *head, int position) {
@@ -147,8 +153,7 @@ template <class Shape> std::vector<double> rotated(const Operand *head, int posi
     result[i] = toDouble(head[i]);
   constexpr int kHalf = Shape::kRotaryDim / 2;
   for (int j = 0; j < kHalf; ++j) {
-    float exponent = float(2 * j) / float(maxOf(Shape::kRotaryDim, 1));
-    float angle = float(position) * (1.0f / float(std::pow(double(Shape::kTheta), double(exponent))));
+    float angle = float(position) * frequenciesOf<Shape>()[j];
     int one = Shape::kInterleaved ? 2 * j : j, other = Shape::kInterleaved ? 2 * j + 1 : j + kHalf;
     double first = toDouble(head[one]), second = toDouble(head[other]);
     result[one] = first * std::cos(double(angle)) - second * std::sin(double(angle));
@@ -194,7 +199,9 @@ template <class Shape> void testKvAppend(Runner &runner, const std::string &name
                            vCache.data());
   runner.expect(name + " keys", sameBits(kCache.download(), keys));
   runner.expect(name + " values", sameBits(vCache.download(), values));
-  enqueue<RopeRows<Shape>>(0, k, (const int *)positionsDevice.data(), Rows<Operand, kColumns>{result.data()});
+  DeviceBuffer<float> frequencies(frequenciesOf<Shape>());
+  enqueue<RopeRows<Shape>>(0, k, (const int *)positionsDevice.data(), (const float *)frequencies.data(),
+                           Rows<Operand, kColumns>{result.data()});
   runner.report(name + " rope rows", relativeError(result.download(), rope), tolerance(3e-3));
 }
 

@@ -4,44 +4,20 @@
 
 namespace bambac {
 
-// What the functions below take as `Rope`: kHeadDim, kRotaryDim and kTheta. Pairs are half-split, dimension
-// j < kRotaryDim / 2 of a head with dimension j + kRotaryDim / 2, or interleaved, 2 j with 2 j + 1; the dimensions from
-// kRotaryDim on pass through.
-
-/// log2 of a positive number, for constants: its binary digits by repeated squaring.
-__host__ __device__ constexpr double constantLog2(double value) {
-  double result = 0.0;
-  for (; value >= 2.0; value /= 2.0)
-    result += 1.0;
-  for (; value < 1.0; value *= 2.0)
-    result -= 1.0;
-  for (double digit = 0.5; digit > 1e-17; digit /= 2.0) {
-    value *= value;
-    if (value >= 2.0) {
-      value /= 2.0;
-      result += digit;
-    }
-  }
-  return result;
-}
-
-/// theta^(-2 pair / kRotaryDim), rounded as a table in f32 would be: at position 262144 a last-place error of a
-/// frequency already turns a pair by a hundredth of a radian, so the power is computed in f64.
-template <class Rope> __device__ __forceinline__ float ropeInverseFrequency(int pair) {
-  constexpr double kLog2Theta = constantLog2(Rope::kTheta);
-  float exponent = static_cast<float>(2 * pair) / static_cast<float>(Rope::kRotaryDim);
-  return 1.0f / static_cast<float>(exp2(static_cast<double>(exponent) * kLog2Theta));
-}
+// What the functions below take: `Rope`, with kHeadDim and kRotaryDim, and a table of kRotaryDim / 2 angles in radians
+// by which one position turns each pair, theta^(-2 j / kRotaryDim). Pairs are half-split, dimension j < kRotaryDim / 2
+// of a head with dimension j + kRotaryDim / 2, or interleaved, 2 j with 2 j + 1; the dimensions from kRotaryDim on pass
+// through.
 
 struct Rotation {
   float cosine, sine;
 };
 
-/// The rotation by the angle position * inverseFrequency, a product in f32. Whole turns are taken off in f64, which is
+/// The rotation by the angle position * frequency, a product in f32. Whole turns are taken off in f64, which is
 /// exact enough for every position and leaves an angle for which the fast sine and cosine are good to 5e-7.
-__device__ __forceinline__ Rotation ropeRotation(int position, float inverseFrequency) {
+__device__ __forceinline__ Rotation ropeRotation(int position, float frequency) {
   constexpr double kTurn = 6.283185307179586477;
-  double angle = __fmul_rn(static_cast<float>(position), inverseFrequency);
+  double angle = __fmul_rn(static_cast<float>(position), frequency);
   float reduced = static_cast<float>(fma(-rint(angle * (1.0 / kTurn)), kTurn, angle));
   return {__cosf(reduced), __sinf(reduced)};
 }
@@ -54,13 +30,14 @@ __device__ __forceinline__ void rotate(Rotation rotation, float &first, float &s
 }
 
 /// Turns the V dimensions from `dim` of an interleaved head; V and `dim` are even.
-template <class Rope, int V> __device__ __forceinline__ void rotatePairs(float (&values)[V], int dim, int position) {
+template <class Rope, int V>
+__device__ __forceinline__ void rotatePairs(float (&values)[V], int dim, int position, const float *frequencies) {
   static_assert(V % 2 == 0 && Rope::kRotaryDim % 2 == 0, "whole pairs");
   if constexpr (Rope::kRotaryDim > 0)
 #pragma unroll
     for (int i = 0; i < V; i += 2)
       if (dim + i < Rope::kRotaryDim)
-        rotate(ropeRotation(position, ropeInverseFrequency<Rope>((dim + i) / 2)), values[i], values[i + 1]);
+        rotate(ropeRotation(position, __ldg(frequencies + (dim + i) / 2)), values[i], values[i + 1]);
 }
 
 /// The widest vector of at most `limit` elements (a power of two) that lies in one half of a half-split head's rotary
@@ -74,7 +51,8 @@ template <class Rope> __host__ __device__ constexpr int ropeVector(int limit) {
 /// Dimensions `dim` to `dim + V - 1` of the half-split head at `head` as f32, rotated to `position`. V divides `dim`
 /// and is at most ropeVector<Rope>(V); the head is aligned as loadVector<V> needs it.
 template <class Rope, int V, class T>
-__device__ __forceinline__ void loadRotated(const T *head, int dim, int position, float (&to)[V]) {
+__device__ __forceinline__ void loadRotated(const T *head, int dim, int position, const float *frequencies,
+                                            float (&to)[V]) {
   constexpr int kHalf = Rope::kRotaryDim / 2;
   static_assert(kHalf % V == 0, "a vector crosses from one half of the rotary dimensions to the other");
   loadVector(head + dim, to);
@@ -87,7 +65,7 @@ __device__ __forceinline__ void loadRotated(const T *head, int dim, int position
     loadVector(head + (isFirst ? dim + kHalf : pair), partner);
 #pragma unroll
     for (int i = 0; i < V; ++i) {
-      Rotation rotation = ropeRotation(position, ropeInverseFrequency<Rope>(pair + i));
+      Rotation rotation = ropeRotation(position, __ldg(frequencies + pair + i));
       to[i] = to[i] * rotation.cosine + partner[i] * (isFirst ? -rotation.sine : rotation.sine);
     }
   }

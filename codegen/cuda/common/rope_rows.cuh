@@ -11,7 +11,7 @@ template <class Shape> __host__ __device__ constexpr int ropeRowsVector() {
                              : ropeVector<Shape>(Shape::kVector);
 }
 
-/// Shape: kRows, kHeads, kHeadDim, kRotaryDim, kInterleaved (kHeadDim is then even), kTheta, kVector, kMultiprocessors.
+/// Shape: kRows, kHeads, kHeadDim, kRotaryDim, kInterleaved (kHeadDim is then even), kVector, kMultiprocessors.
 template <class Shape>
 struct RopeRows
     : VectorMap<Shape::kRows, Shape::kHeads * Shape::kHeadDim, ropeRowsVector<Shape>(), Shape::kMultiprocessors> {
@@ -19,17 +19,18 @@ struct RopeRows
   using Map = VectorMap<Shape::kRows, Shape::kHeads * Shape::kHeadDim, kV, Shape::kMultiprocessors>;
 
   template <class Input, class Result>
-  static __device__ __forceinline__ void run(Input input, const int *positions, Result result) {
+  static __device__ __forceinline__ void run(Input input, const int *positions, const float *frequencies,
+                                             Result result) {
     Map::run([&](int row, int column) {
       int dim = column % Shape::kHeadDim;
       float values[kV];
       if constexpr (Shape::kInterleaved) {
         constexpr int kAligned = minOf(kV, Shape::kVector);
         loadPieces<kAligned>(input[row] + column, values);
-        rotatePairs<Shape>(values, dim, positions[row]);
+        rotatePairs<Shape>(values, dim, positions[row], frequencies);
         storePieces<kAligned>(result[row] + column, values);
       } else {
-        loadRotated<Shape>(input[row] + column - dim, dim, positions[row], values);
+        loadRotated<Shape>(input[row] + column - dim, dim, positions[row], frequencies, values);
         storeVector(result[row] + column, values);
       }
     });

@@ -186,7 +186,8 @@ private:
   static void printSegment(raw_ostream &stream, const Segment &segment) {
     std::string column = segment.first ? ("first - " + Twine(segment.first)).str() : "first";
     if (segment.rope)
-      stream << "      rotatePairs<Shape>(vector, (" << column << ") % Shape::kHeadDim, extra.position);\n";
+      stream << "      rotatePairs<Shape>(vector, (" << column
+             << ") % Shape::kHeadDim, extra.position, kFrequencies);\n";
     if (segment.append)
       stream << "      storeCached<Shape>(" << segment.pointer << ", extra.place, " << column << ", vector);\n";
     else

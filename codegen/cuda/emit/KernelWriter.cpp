@@ -74,14 +74,18 @@ void KernelWriter::constant(StringRef name, bool value) {
   constants.push_back("bool k" + toCamelCase(name) + (value ? " = true" : " = false"));
 }
 
-void KernelWriter::constant(StringRef name, double value) {
+std::string floatLiteral(double value) {
   std::string text;
   llvm::raw_string_ostream stream(text);
   // A constant of CUDA C++ cannot be infinite without a header; nothing in a model is larger than the largest number.
   constexpr double largest = std::numeric_limits<float>::max();
   value = std::clamp(value, -largest, largest);
   stream << llvm::format("%.9g", value) << (StringRef(text).find_first_of(".e") == StringRef::npos ? ".0f" : "f");
-  constants.push_back(("float k" + toCamelCase(name) + " = " + StringRef(text)).str());
+  return text;
+}
+
+void KernelWriter::constant(StringRef name, double value) {
+  constants.push_back("float k" + toCamelCase(name) + " = " + floatLiteral(value));
 }
 
 void KernelWriter::operand(Type element) { operandType = cudaType(element); }

@@ -37,6 +37,9 @@ struct KernelParam {
 /// "tile_rows" -> "TileRows".
 std::string toCamelCase(StringRef snake);
 
+/// A constant of type float in CUDA C++.
+std::string floatLiteral(double value);
+
 /// `float`, `bf16`, `f16` or `int`.
 StringRef cudaType(Type element);
 
