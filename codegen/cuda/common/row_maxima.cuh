@@ -43,7 +43,8 @@ template <int Rows> struct RowMaxima {
   static __device__ __forceinline__ void finish(int lane, uint32 *counters, int *columns) {
     uint64 *best = reinterpret_cast<uint64 *>(counters) + 1;
     for (int row = lane; row < Rows; row += 32)
-      atomicMax(best + row, keys()[row]);
+      if (uint64 key = keys()[row]) // zero: the block has nothing of this row
+        atomicMax(best + row, key);
     __threadfence();
     __syncwarp();
     uint32 arrived = lane == 0 ? atomicAdd(counters, 1u) : 0;
