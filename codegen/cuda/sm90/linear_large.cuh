@@ -47,22 +47,12 @@ public:
   static __device__ __forceinline__ void run(const TensorMapParam &inputMap, const TensorMapParam &weightMap,
                                              const Epilogue &epilogue) {
     extern __shared__ __align__(1024) uint8 shared[];
-    launchDependents();
-    uint32 base = sharedAddress(shared);
-    Ring ring{base, base + kSharedBytes - Ring::kBarrierBytes};
-    beginEpilogue(epilogue);
-    ring.initialize();
-    int warpgroup = threadIdx.x / 128;
-    if (warpgroup == 0) {
-      releaseRegisters<40>();
-      if (threadIdx.x == 0)
-        load(ring, inputMap, weightMap);
-    } else {
-      claimRegisters<232>();
-      float *slices = reinterpret_cast<float *>(shared + Ring::kBytes);
-      multiply(ring, warpgroup - 1, slices + (threadIdx.x / 32 - 4) * 2 * kSliceFloats, epilogue);
-      finishConsumers<kConsumers>(epilogue);
-    }
+    float *slices = reinterpret_cast<float *>(shared + Ring::kBytes);
+    runRoles<Ring, kSharedBytes, kConsumers>(
+        shared, epilogue, [&](const Ring &ring) { load(ring, inputMap, weightMap); }, [] {},
+        [&](const Ring &ring, int consumer) {
+          multiply(ring, consumer, slices + (threadIdx.x / 32 - 4) * 2 * kSliceFloats, epilogue);
+        });
   }
 
 private:

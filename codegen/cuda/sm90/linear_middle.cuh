@@ -53,30 +53,22 @@ public:
   static __device__ __forceinline__ void run(const TensorMapParam &inputMap, const TensorMapParam &weightMap,
                                              const Epilogue &epilogue) {
     extern __shared__ __align__(1024) uint8 shared[];
-    launchDependents();
-    uint32 base = sharedAddress(shared);
-    Ring ring{base, base + kSharedBytes - Ring::kBarrierBytes};
-    beginEpilogue(epilogue);
-    ring.initialize();
-    int warpgroup = threadIdx.x / 128;
-    if (warpgroup == 0) {
-      releaseRegisters<40>();
-      if (threadIdx.x == 0)
-        load(ring, inputMap, weightMap);
-      if constexpr (kSplit > 1) {
-        __syncwarp();
-        syncCluster();
-        syncCluster();
-      }
-    } else {
-      claimRegisters<232>();
-      waitForPredecessors();
-      if constexpr (kSplit > 1)
-        multiplyShare(ring, warpgroup - 1, shared, epilogue);
-      else
-        multiplyTiles(ring, warpgroup - 1, shared, epilogue);
-      finishConsumers<kConsumers>(epilogue);
-    }
+    runRoles<Ring, kSharedBytes, kConsumers>(
+        shared, epilogue, [&](const Ring &ring) { load(ring, inputMap, weightMap); },
+        [] {
+          if constexpr (kSplit > 1) {
+            __syncwarp();
+            syncCluster();
+            syncCluster();
+          }
+        },
+        [&](const Ring &ring, int consumer) {
+          waitForPredecessors();
+          if constexpr (kSplit > 1)
+            multiplyShare(ring, consumer, shared, epilogue);
+          else
+            multiplyTiles(ring, consumer, shared, epilogue);
+        });
   }
 
 private:

@@ -125,6 +125,29 @@ template <int Warpgroups, class Epilogue> __device__ __forceinline__ void finish
   }
 }
 
+/// The whole life of a block whose ring lies at the start of its `SharedBytes` of shared memory: `load(ring)` by the
+/// loading thread, `leave()` by its whole warpgroup behind that, `multiply(ring, consumer)` by each consumer warpgroup.
+template <class Ring, int SharedBytes, int Consumers, class Epilogue, class Load, class Leave, class Multiply>
+__device__ __forceinline__ void runRoles(uint8 *shared, const Epilogue &epilogue, Load load, Leave leave,
+                                         Multiply multiply) {
+  launchDependents();
+  uint32 base = sharedAddress(shared);
+  Ring ring{base, base + SharedBytes - Ring::kBarrierBytes};
+  beginEpilogue(epilogue);
+  ring.initialize();
+  int warpgroup = threadIdx.x / 128;
+  if (warpgroup == 0) {
+    releaseRegisters<40>();
+    if (threadIdx.x == 0)
+      load(ring);
+    leave();
+  } else {
+    claimRegisters<232>();
+    multiply(ring, warpgroup - 1);
+    finishConsumers<Consumers>(epilogue);
+  }
+}
+
 // --- sums and results -----------------------------------------------------------------------------------------------
 
 template <int Blocks, int Count> __device__ __forceinline__ void clearSums(float (&sums)[Blocks][Count]) {
