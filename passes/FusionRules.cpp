@@ -82,7 +82,7 @@ static bool fusesIntoProjection(OpOperand &use, TargetAttr target) {
   if (!target.allows(Fusion::Rope))
     return false;
   if (auto rope = dyn_cast<RopeOp>(use.getOwner()))
-    return rope.getInterleaved() && isHeads(use, rope.getHeadDim());
+    return rope.getInterleaved() && isHeads(use, static_cast<int64_t>(rope.getHeadDim()));
   auto append = dyn_cast<KvAppendOp>(use.getOwner());
   return append && use == append.getVMutable() && isHeads(use, append.getKCache().getType().getShape().back());
 }
