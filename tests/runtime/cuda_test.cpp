@@ -1,7 +1,7 @@
 // Sessions on a CUDA device, with a driver that only records and computes on the host.
 
-#include "runtime/session.h"
 #include "tests/runtime/cuda_toy.h"
+#include "tests/runtime/session_checks.h"
 
 #if __has_include(<cuda.h>)
 #include <cuda.h>
@@ -30,18 +30,7 @@ using namespace bambac::rt::toy;
 
 namespace {
 
-using Numbers = std::vector<int32_t>;
 using Bytes = std::vector<std::byte>;
-
-std::vector<float> row(std::span<const float> logits, size_t index) {
-  return {logits.begin() + static_cast<std::ptrdiff_t>(index * vocab),
-          logits.begin() + static_cast<std::ptrdiff_t>((index + 1) * vocab)};
-}
-
-bamba_batch_item item(bamba_sequence sequence, std::span<const int32_t> tokens,
-                      bamba_logits logits = BAMBA_LOGITS_LAST) {
-  return {sequence, static_cast<uint32_t>(tokens.size()), tokens.data(), logits, 0};
-}
 
 /// Destroys its stream before the machine is looked at.
 Bytes save(const Session &session, bamba_sequence sequence) {
@@ -86,30 +75,7 @@ TEST_F(CudaTest, AnswersTheSameInOnePieceInChunksAndTokenByToken) {
 TEST_F(CudaTest, MixedBatches) {
   std::unique_ptr<Model> model = toy.load();
   Session session(*model, {.slots = 7});
-  std::vector<Numbers> history(7);
-  std::vector<bamba_sequence> sequences;
-  for (int i = 0; i < 7; ++i)
-    sequences.push_back(session.create());
-  const size_t lengths[] = {1, 9, 1, 1, 5, 1, 1};
-  for (unsigned round = 0; round < 4; ++round) {
-    std::vector<Numbers> tokens;
-    std::vector<bamba_batch_item> items;
-    for (unsigned i = 0; i < 7; ++i)
-      tokens.push_back(someTokens(i + round, lengths[(i + round) % 7]));
-    for (unsigned i = 0; i < 7; ++i) {
-      items.push_back(item(sequences[i], tokens[i], i % 2 ? BAMBA_LOGITS_ALL : BAMBA_LOGITS_LAST));
-      history[i].insert(history[i].end(), tokens[i].begin(), tokens[i].end());
-    }
-    session.run(items);
-    for (unsigned i = 0; i < 7; ++i) {
-      auto expected = expectedLogits(history[i]);
-      size_t rows = i % 2 ? tokens[i].size() : 1;
-      EXPECT_EQ(session.greedy(i), argmax(expected.back()));
-      ASSERT_EQ(session.logits(i).size(), rows * vocab);
-      for (size_t r = 0; r < rows; ++r)
-        EXPECT_EQ(row(session.logits(i), r), expected[expected.size() - rows + r]) << round << " " << i << " " << r;
-    }
-  }
+  checkMixedBatches(session);
 }
 
 TEST_F(CudaTest, RecordsEachEntryOnce) {

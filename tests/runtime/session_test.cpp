@@ -1,8 +1,7 @@
 // Sessions: batches against the toy's formula, what kernels are given, limits, and refused batches.
 
 #include "runtime/cpu_device.h"
-#include "runtime/session.h"
-#include "tests/runtime/toy_model.h"
+#include "tests/runtime/session_checks.h"
 #include <cstring>
 #include <thread>
 
@@ -34,17 +33,6 @@ public:
 };
 
 std::vector<Recorder::Record> Recorder::records;
-
-using Numbers = std::vector<int32_t>;
-
-std::vector<float> row(std::span<const float> logits, size_t index) {
-  return {logits.begin() + index * vocab, logits.begin() + (index + 1) * vocab};
-}
-
-bamba_batch_item item(bamba_sequence sequence, std::span<const int32_t> tokens,
-                      bamba_logits logits = BAMBA_LOGITS_LAST) {
-  return {sequence, static_cast<uint32_t>(tokens.size()), tokens.data(), logits, 0};
-}
 
 class SessionTest : public testing::Test {
 protected:
@@ -86,30 +74,7 @@ TEST_F(SessionTest, LogitsOfTheLastToken) {
 TEST_F(SessionTest, MixedBatches) {
   for (unsigned threads : {1u, 2u, 3u}) {
     Session session(*model, {.slots = 7, .threads = threads, .pages = 0});
-    std::vector<Numbers> history(7);
-    std::vector<bamba_sequence> sequences;
-    for (int i = 0; i < 7; ++i)
-      sequences.push_back(session.create());
-    const size_t lengths[] = {1, 9, 1, 1, 5, 1, 1}; // five are decoded: one batch of four and one alone
-    for (int round = 0; round < 4; ++round) {
-      std::vector<Numbers> tokens;
-      std::vector<bamba_batch_item> items;
-      for (unsigned i = 0; i < 7; ++i)
-        tokens.push_back(someTokens(i + round, lengths[(i + round) % 7]));
-      for (unsigned i = 0; i < 7; ++i) {
-        items.push_back(item(sequences[i], tokens[i], i % 2 ? BAMBA_LOGITS_ALL : BAMBA_LOGITS_LAST));
-        history[i].insert(history[i].end(), tokens[i].begin(), tokens[i].end());
-      }
-      session.run(items);
-      for (unsigned i = 0; i < 7; ++i) {
-        auto expected = expectedLogits(history[i]);
-        size_t rows = i % 2 ? tokens[i].size() : 1;
-        ASSERT_EQ(session.logits(i).size(), rows * vocab);
-        for (size_t r = 0; r < rows; ++r)
-          EXPECT_EQ(row(session.logits(i), r), expected[expected.size() - rows + r]) << round << " " << i << " " << r;
-        EXPECT_EQ(session.greedy(i), argmax(expected.back()));
-      }
-    }
+    ASSERT_NO_FATAL_FAILURE(checkMixedBatches(session));
   }
 }
 

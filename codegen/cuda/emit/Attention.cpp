@@ -5,6 +5,7 @@
 #include <cmath>
 
 namespace bambac::codegen {
+
 FailureOr<std::string> emitAttention(KernelWriter &writer, AttentionOp attention) {
   int64_t tokens = attention.getNumTokens();
   writer.operand(attention.getKCache().getType().getElementType());

@@ -1,0 +1,42 @@
+#include "tests/runtime/session_checks.h"
+#include "gtest/gtest.h"
+
+namespace bambac::rt::toy {
+
+std::vector<float> row(std::span<const float> logits, size_t index) {
+  std::span<const float> one = logits.subspan(index * vocab, vocab);
+  return {one.begin(), one.end()};
+}
+
+bamba_batch_item item(bamba_sequence sequence, std::span<const int32_t> tokens, bamba_logits logits) {
+  return {sequence, static_cast<uint32_t>(tokens.size()), tokens.data(), logits, 0};
+}
+
+void checkMixedBatches(Session &session) {
+  std::vector<Numbers> history(7);
+  std::vector<bamba_sequence> sequences;
+  for (int i = 0; i < 7; ++i)
+    sequences.push_back(session.create());
+  const size_t lengths[] = {1, 9, 1, 1, 5, 1, 1}; // five are decoded: one batch of four and one alone
+  for (unsigned round = 0; round < 4; ++round) {
+    std::vector<Numbers> tokens;
+    std::vector<bamba_batch_item> items;
+    for (unsigned i = 0; i < 7; ++i)
+      tokens.push_back(someTokens(i + round, lengths[(i + round) % 7]));
+    for (unsigned i = 0; i < 7; ++i) {
+      items.push_back(item(sequences[i], tokens[i], i % 2 ? BAMBA_LOGITS_ALL : BAMBA_LOGITS_LAST));
+      history[i].insert(history[i].end(), tokens[i].begin(), tokens[i].end());
+    }
+    session.run(items);
+    for (unsigned i = 0; i < 7; ++i) {
+      auto expected = expectedLogits(history[i]);
+      size_t rows = i % 2 ? tokens[i].size() : 1;
+      EXPECT_EQ(session.greedy(i), argmax(expected.back()));
+      ASSERT_EQ(session.logits(i).size(), rows * vocab);
+      for (size_t r = 0; r < rows; ++r)
+        EXPECT_EQ(row(session.logits(i), r), expected[expected.size() - rows + r]) << round << " " << i << " " << r;
+    }
+  }
+}
+
+} // namespace bambac::rt::toy
