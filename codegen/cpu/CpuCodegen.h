@@ -20,7 +20,7 @@ struct CpuCodegenOptions {
   bool keepLlvmIr = false;
 };
 
-/// One kernel: `void name(ptr args, ptr scratch, i64 workgroup)`, see runtime/abi.h.
+/// One kernel: `void name(ptr args, ptr scratch, i64 workgroup)`, see runtime/contract/abi.h.
 struct CpuKernel {
   std::string name;
   uint64_t workgroups = 0;

@@ -1,10 +1,10 @@
 // See CudaCodegen.h.
 #include "codegen/cuda/CudaCodegen.h"
-#include "codegen/cuda/Cubin.h"
-#include "codegen/cuda/DeviceHeaders.h"
-#include "codegen/cuda/Nvrtc.h"
 #include "codegen/cuda/emit/Ops.h"
 #include "codegen/cuda/emit/PackWeights.h"
+#include "codegen/cuda/nvrtc/Cubin.h"
+#include "codegen/cuda/nvrtc/DeviceHeaders.h"
+#include "codegen/cuda/nvrtc/Nvrtc.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/ThreadPool.h"
 

@@ -1,4 +1,4 @@
-// The plans of a library as the read-only tables of runtime/abi.h, in an object file.
+// The plans of a library as the read-only tables of runtime/contract/abi.h, in an object file.
 #ifndef BAMBAC_CODEGEN_PLAN_EMITTABLES_H
 #define BAMBAC_CODEGEN_PLAN_EMITTABLES_H
 

@@ -10,7 +10,7 @@ static bool operator==(const bamba_rt_arg &a, const bamba_rt_arg &b) {
   return a.space == b.space && a.index == b.index && a.offset == b.offset;
 }
 
-/// The number of a name in the order of the enumerations of runtime/abi.h.
+/// The number of a name in the order of the enumerations of runtime/contract/abi.h.
 static std::optional<uint32_t> numberOf(ArrayRef<StringLiteral> names, StringAttr name) {
   const StringLiteral *found = llvm::find(names, name.getValue());
   return found == names.end() ? std::nullopt : std::optional<uint32_t>(found - names.begin());

@@ -5,7 +5,7 @@
 
 #include "dialects/bamba/Bamba.h"
 #include "mlir/IR/BuiltinOps.h"
-#include "runtime/abi.h"
+#include "runtime/contract/abi.h"
 
 #include <optional>
 #include <string>

@@ -72,6 +72,6 @@ llvm::Constant *TableBuilder::makeRecord(ArrayRef<TableField> fields, size_t siz
     same &= layout->getElementOffset(index) == field.offset &&
             dataLayout.getTypeAllocSize(field.value->getType()) == field.size;
   if (!same)
-    llvm::reportFatalInternalError("a table is laid out otherwise than runtime/abi.h says");
+    llvm::reportFatalInternalError("a table is laid out otherwise than runtime/contract/abi.h says");
   return record;
 }

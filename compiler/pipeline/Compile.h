@@ -2,8 +2,8 @@
 #ifndef BAMBAC_COMPILER_PIPELINE_COMPILE_H
 #define BAMBAC_COMPILER_PIPELINE_COMPILE_H
 
-#include "compiler/frontend/CompileLimits.h"
 #include "compiler/pipeline/Phase.h"
+#include "compiler/targets/CompileLimits.h"
 #include "llvm/Support/Error.h"
 #include <string>
 #include <vector>

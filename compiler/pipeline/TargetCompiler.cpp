@@ -1,12 +1,12 @@
 // See TargetCompiler.h.
 #include "compiler/pipeline/TargetCompiler.h"
-#include "compiler/frontend/CpuTarget.h"
-#include "compiler/frontend/CudaTarget.h"
-#include "compiler/frontend/ElementTypes.h"
-#include "compiler/frontend/ModelBuilder.h"
+#include "compiler/build/ModelBuilder.h"
 #include "compiler/pipeline/DiagnosticCollector.h"
 #include "compiler/pipeline/OutputFile.h"
 #include "compiler/pipeline/Pipelines.h"
+#include "compiler/targets/CpuTarget.h"
+#include "compiler/targets/CudaTarget.h"
+#include "compiler/targets/ElementTypes.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 

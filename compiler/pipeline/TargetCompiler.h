@@ -5,7 +5,7 @@
 #include "codegen/cpu/CpuCodegen.h"
 #include "codegen/cuda/CudaCodegen.h"
 #include "codegen/plan/Plan.h"
-#include "compiler/frontend/ModelConfig.h"
+#include "compiler/models/ModelConfig.h"
 #include "compiler/pipeline/Compile.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"

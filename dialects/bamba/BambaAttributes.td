@@ -168,7 +168,7 @@ def Bamba_CudaScheduleAttr : Bamba_Attr<"CudaSchedule", "cuda_schedule"> {
     `collective` is the device header under codegen/cuda that moves and multiplies, `fields` the constants that it asks
     for besides the shapes: each becomes a member of the kernel's shape, `tile_rows` as `kTileRows`.
 
-    Example: `#bamba.cuda_schedule<collective = "sm90/linear_skinny", fields = {stages = 12 : i64}>`
+    Example: `#bamba.cuda_schedule<collective = "wgmma/linear_skinny", fields = {stages = 12 : i64}>`
   }];
   let parameters = (ins "mlir::StringAttr":$collective, "mlir::DictionaryAttr":$fields);
   let assemblyFormat = "`<` `collective` `=` $collective `,` `fields` `=` $fields `>`";

@@ -1,5 +1,5 @@
 #include "runtime/cuda/context.h"
-#include "runtime/error.h"
+#include "runtime/support/error.h"
 #include <cstring>
 
 namespace bambac::rt::cuda {

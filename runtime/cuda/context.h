@@ -3,7 +3,7 @@
 #define BAMBA_RUNTIME_CUDA_CONTEXT_H
 
 #include "runtime/cuda/driver.h"
-#include "runtime/device.h"
+#include "runtime/device/device.h"
 
 namespace bambac::rt::cuda {
 

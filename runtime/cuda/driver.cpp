@@ -1,5 +1,5 @@
 #include "runtime/cuda/driver.h"
-#include "runtime/error.h"
+#include "runtime/support/error.h"
 #include <dlfcn.h>
 
 namespace bambac::rt::cuda {

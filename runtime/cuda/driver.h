@@ -2,8 +2,8 @@
 #ifndef BAMBA_RUNTIME_CUDA_DRIVER_H
 #define BAMBA_RUNTIME_CUDA_DRIVER_H
 
-#include "runtime/choose_device.h"
 #include "runtime/cuda/driver_types.h"
+#include "runtime/device/choose_device.h"
 #include <memory>
 #include <string>
 

@@ -1,5 +1,5 @@
 #include "runtime/cuda/kernels.h"
-#include "runtime/error.h"
+#include "runtime/support/error.h"
 #include <map>
 #include <span>
 

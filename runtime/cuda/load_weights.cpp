@@ -1,7 +1,7 @@
 #include "runtime/cuda/load_weights.h"
+#include "runtime/checkpoint/element.h"
 #include "runtime/cuda/weight_packer.h"
-#include "runtime/element.h"
-#include "runtime/weight_pack.h"
+#include "runtime/host/weight_pack.h"
 #include <algorithm>
 
 namespace bambac::rt::cuda {

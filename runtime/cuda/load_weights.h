@@ -2,10 +2,10 @@
 #ifndef BAMBA_RUNTIME_CUDA_LOAD_WEIGHTS_H
 #define BAMBA_RUNTIME_CUDA_LOAD_WEIGHTS_H
 
+#include "runtime/checkpoint/weight_source.h"
 #include "runtime/cuda/kernels.h"
-#include "runtime/load_reporter.h"
-#include "runtime/thread_pool.h"
-#include "runtime/weight_source.h"
+#include "runtime/support/load_reporter.h"
+#include "runtime/support/thread_pool.h"
 #include <span>
 
 namespace bambac::rt::cuda {

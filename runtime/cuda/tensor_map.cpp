@@ -1,5 +1,5 @@
 #include "runtime/cuda/tensor_map.h"
-#include "runtime/error.h"
+#include "runtime/support/error.h"
 #include <algorithm>
 
 namespace bambac::rt::cuda {

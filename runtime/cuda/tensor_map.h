@@ -2,7 +2,7 @@
 #ifndef BAMBA_RUNTIME_CUDA_TENSOR_MAP_H
 #define BAMBA_RUNTIME_CUDA_TENSOR_MAP_H
 
-#include "runtime/abi.h"
+#include "runtime/contract/abi.h"
 #include "runtime/cuda/driver.h"
 
 namespace bambac::rt::cuda {

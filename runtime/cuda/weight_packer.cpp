@@ -1,5 +1,5 @@
 #include "runtime/cuda/weight_packer.h"
-#include "runtime/memory.h"
+#include "runtime/support/memory.h"
 #include <algorithm>
 
 namespace bambac::rt::cuda {

@@ -1,7 +1,7 @@
 // bamba-run: parses the arguments, runs one command and turns whatever goes wrong into one line and exit code 1.
 
-#include "runtime/run/Commands.h"
-#include "runtime/run/Error.h"
+#include "runtime/run/commands/commands.h"
+#include "runtime/run/failure.h"
 
 #include <cctype>
 #include <cstdio>

@@ -1,7 +1,7 @@
 // Attention over the paged KV cache: decode and prefill against a reference in double precision, and against each
 // other.
 #include "common/attention_decode.cuh"
-#include "sm80/attention_prefill.cuh"
+#include "mma/attention_prefill.cuh"
 #include "tests/cuda/harness.cuh"
 #include <numeric>
 #include <random>

@@ -1,11 +1,11 @@
 // Every linear with the largest result of each row found in its epilogue: the column of the results' first maximum,
 // also where columns tie, run after run on the same workspace.
 #include "common/row_maxima.cuh"
-#include "sm80/linear.cuh"
-#include "sm90/linear_large.cuh"
-#include "sm90/linear_middle.cuh"
-#include "sm90/linear_skinny.cuh"
+#include "mma/linear.cuh"
 #include "tests/cuda/harness.cuh"
+#include "wgmma/linear_large.cuh"
+#include "wgmma/linear_middle.cuh"
+#include "wgmma/linear_skinny.cuh"
 
 using namespace bambac;
 using harness::DeviceBuffer;

@@ -1,7 +1,7 @@
 // What the compiler generates around LinearSkinny, as templates, and captured launches: for the test and the benchmark.
 #pragma once
-#include "sm90/linear_skinny.cuh"
 #include "tests/cuda/harness.cuh"
+#include "wgmma/linear_skinny.cuh"
 #include <type_traits>
 
 namespace skinny {

@@ -1,4 +1,4 @@
-// Tests and times sm_90a linears of up to 16 rows (sm90/linear_skinny.cuh), alone and as the chain of a decode step.
+// Tests and times sm_90a linears of up to 16 rows (wgmma/linear_skinny.cuh), alone and as the chain of a decode step.
 #include "tests/cuda/linear_skinny_bench.cuh"
 
 using namespace bambac;

@@ -1,7 +1,7 @@
 // The linear of sm_80: odd shapes, prologues, epilogues, isolation of rows, determinism; with --bench Bamba-9B's
 // shapes.
 #include "harness.cuh"
-#include "sm80/linear.cuh"
+#include "mma/linear.cuh"
 
 using namespace bambac;
 

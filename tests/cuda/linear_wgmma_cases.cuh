@@ -2,8 +2,8 @@
 #pragma once
 #include "harness.cuh"
 #include "linear_wgmma_cublas.cuh"
-#include "sm90/linear_large.cuh"
-#include "sm90/linear_middle.cuh"
+#include "wgmma/linear_large.cuh"
+#include "wgmma/linear_middle.cuh"
 #include <type_traits>
 
 namespace wgmma_test {

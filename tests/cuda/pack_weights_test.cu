@@ -1,6 +1,6 @@
 // Tests and times the packing of weights: every layout and type, odd sizes, row orders, pieces of a tensor.
 #include "common/pack_weights.cuh"
-#include "runtime/abi.h"
+#include "runtime/contract/abi.h"
 #include "tests/cuda/harness.cuh"
 #include <cstddef>
 #include <cuda_fp16.h>

@@ -1,10 +1,10 @@
 // The chunked scans against the recurrence in double precision: padding, groups, odd sizes, counts, continued states.
 // Both collectives have the same name; here the one for sm_80 goes by another.
 #define SsmScan SsmScanMma
-#include "sm80/ssm_scan.cuh"
+#include "mma/ssm_scan.cuh"
 #undef SsmScan
-#include "sm90/ssm_scan.cuh"
 #include "tests/cuda/harness.cuh"
+#include "wgmma/ssm_scan.cuh"
 
 using namespace bambac;
 using harness::DeviceBuffer;

@@ -77,10 +77,10 @@ module attributes {bamba.target = #bamba.target<cuda, arch = "sm_90a", features 
 module attributes {bamba.target = #bamba.target<cuda, arch = "sm_80", features = "", vector_bits = 128,
                                                 vector_registers = 255, cache_bytes = 166912, multiprocessors = 108,
                                                 fusions = [interleave, gate, conv, rope]>} {
-  // CHECK: @tiled{{.*}}bamba.schedule = #bamba.cuda_schedule<collective = "sm80/linear", fields = {stages = 3 : i64, tile_rows = 64 : i64}>
+  // CHECK: @tiled{{.*}}bamba.schedule = #bamba.cuda_schedule<collective = "mma/linear", fields = {stages = 3 : i64, tile_rows = 64 : i64}>
   func.func private @tiled() attributes {
     bamba.kernel,
-    bamba.schedule = #bamba.cuda_schedule<collective = "sm80/linear", fields = {tile_rows = 64, stages = 3}>}
+    bamba.schedule = #bamba.cuda_schedule<collective = "mma/linear", fields = {tile_rows = 64, stages = 3}>}
   // CHECK: @plain{{.*}}bamba.schedule = #bamba.cuda_schedule<collective = "common/argmax", fields = {}>
   func.func private @plain() attributes {
     bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "common/argmax", fields = {}>}

@@ -1,6 +1,6 @@
 // Fuzz target: the parser of configurations. Whatever the bytes, it gives a configuration or an error of one line, and
 // a configuration that it accepts reads back from its normalised form as the same.
-#include "compiler/frontend/ModelConfig.h"
+#include "compiler/models/ModelConfig.h"
 
 #include <cstdlib>
 

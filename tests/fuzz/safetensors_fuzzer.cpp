@@ -1,7 +1,7 @@
 // Feeds any bytes to the safetensors reader: it must refuse them or describe tensors that lie inside them.
 
-#include "runtime/error.h"
-#include "runtime/safetensors.h"
+#include "runtime/checkpoint/safetensors.h"
+#include "runtime/support/error.h"
 #include <cstdlib>
 
 using namespace bambac::rt;

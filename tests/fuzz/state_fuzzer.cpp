@@ -1,7 +1,7 @@
 // Feeds any bytes to a session as a saved state: it must refuse them and stay as it was, or take them and go on.
 
-#include "runtime/error.h"
-#include "runtime/session.h"
+#include "runtime/session/session.h"
+#include "runtime/support/error.h"
 #include "tests/runtime/toy_table.h"
 #include <cstdlib>
 #include <memory>

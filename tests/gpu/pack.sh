@@ -34,7 +34,7 @@ if [ -x "$nvcc" ]; then
     newest=$(find "$SOURCE/codegen/cuda" "$SOURCE/tests/cuda" -name '*.cu*' -printf '%T@ %p\n' | sort -n | tail -1)
     [ "$OUT/collectives/$name" -nt "${newest#* }" ] && return
     "$NVCC" -std=c++17 -O3 -w -DBAMBAC_OPERAND=$2 -gencode arch=compute_90a,code=sm_90a \
-      -I "$SOURCE/codegen/cuda" -I "$SOURCE" -lcuda "$1" \
+      -I "$SOURCE/codegen/cuda/collectives" -I "$SOURCE" -lcuda "$1" \
       -o "$OUT/collectives/$name" && strip "$OUT/collectives/$name"
   }
   export -f build_test

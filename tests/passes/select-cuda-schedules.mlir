@@ -9,7 +9,7 @@
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/size.json" 2>&1 | FileCheck %s --check-prefix=SIZE
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/zero.json" 2>&1 | FileCheck %s --check-prefix=ZERO
 
-// FIELD: field.json: field 'linear_skinny*': expected a field of sm90/linear_skinny (stages{{.*}}), found 'tile'
+// FIELD: field.json: field 'linear_skinny*': expected a field of wgmma/linear_skinny (stages{{.*}}), found 'tile'
 // NONE: none.json: field 'norm': expected a field of common/rms_norm (none), found 'rows'
 // SIZE: size.json: field 'linear*.stages': expected a size, found "two"
 // ZERO: error: schedule: expected 'stages' greater than 0, found 0
@@ -28,29 +28,29 @@
 module attributes {bamba.target = #bamba.target<cuda, arch = "sm_90a", features = "", vector_bits = 128,
     vector_registers = 255, cache_bytes = 232448, multiprocessors = 132>} {
   // Few rows: the weights stream through.
-  // CHECK: @linear_skinny({{.*}}collective = "sm90/linear_skinny"
+  // CHECK: @linear_skinny({{.*}}collective = "wgmma/linear_skinny"
   // OVERRIDE: @linear_skinny({{.*}}fields = {{.*}}stages = 5 : i64
-  // SM86: @linear_skinny({{.*}}collective = "sm80/linear"
+  // SM86: @linear_skinny({{.*}}collective = "mma/linear"
   func.func private @linear_skinny(%x: tensor<16x256xbf16>, %w: tensor<512x256xbf16>, %e: tensor<16x512xf32>) -> tensor<16x512xf32> attributes {bamba.kernel} {
     %r = bamba.linear ins(%x, %w : tensor<16x256xbf16>, tensor<512x256xbf16>) outs(%e : tensor<16x512xf32>) acc(f32)
     return %r : tensor<16x512xf32>
   }
   // Some rows: one tile holds them all.
-  // CHECK: @linear_middle({{.*}}collective = "sm90/linear_middle"
+  // CHECK: @linear_middle({{.*}}collective = "wgmma/linear_middle"
   // OVERRIDE: @linear_middle({{.*}}split = 2 : i64, stages = 4 : i64, {{.*}}tile_rows = 40 : i64
-  // SM86: @linear_middle({{.*}}collective = "sm80/linear"
+  // SM86: @linear_middle({{.*}}collective = "mma/linear"
   func.func private @linear_middle(%x: tensor<36x256xbf16>, %w: tensor<512x256xbf16>, %e: tensor<36x512xf32>) -> tensor<36x512xf32> attributes {bamba.kernel} {
     %r = bamba.linear ins(%x, %w : tensor<36x256xbf16>, tensor<512x256xbf16>) outs(%e : tensor<36x512xf32>) acc(f32)
     return %r : tensor<36x512xf32>
   }
-  // CHECK: @linear_full({{.*}}collective = "sm90/linear_middle"
-  // SM86: @linear_full({{.*}}collective = "sm80/linear"
+  // CHECK: @linear_full({{.*}}collective = "wgmma/linear_middle"
+  // SM86: @linear_full({{.*}}collective = "mma/linear"
   func.func private @linear_full(%x: tensor<256x256xbf16>, %w: tensor<512x256xbf16>, %e: tensor<256x512xf32>) -> tensor<256x512xf32> attributes {bamba.kernel} {
     %r = bamba.linear ins(%x, %w : tensor<256x256xbf16>, tensor<512x256xbf16>) outs(%e : tensor<256x512xf32>) acc(f32)
     return %r : tensor<256x512xf32>
   }
   // Many rows, with an add behind: the linear decides.
-  // CHECK: @linear_large({{.*}}collective = "sm90/linear_large"
+  // CHECK: @linear_large({{.*}}collective = "wgmma/linear_large"
   func.func private @linear_large(%x: tensor<512x256xbf16>, %w: tensor<512x256xbf16>, %y: tensor<512x512xf32>, %e: tensor<512x512xf32>) -> tensor<512x512xf32> attributes {bamba.kernel} {
     %l = tensor.empty() : tensor<512x512xf32>
     %r = bamba.linear ins(%x, %w : tensor<512x256xbf16>, tensor<512x256xbf16>) outs(%l : tensor<512x512xf32>) acc(f32)
@@ -71,7 +71,7 @@ module attributes {bamba.target = #bamba.target<cuda, arch = "sm_90a", features 
     %g = bamba.swiglu ins(%x, %y : tensor<4x16xbf16>, tensor<4x16xbf16>) outs(%e : tensor<4x16xbf16>)
     return %g, %s1 : tensor<4x16xbf16>, tensor<?x2x8x16xf32>
   }
-  // CHECK: @scan({{.*}}collective = "sm90/ssm_scan"
+  // CHECK: @scan({{.*}}collective = "wgmma/ssm_scan"
   func.func private @scan(%x: tensor<96x64xbf16>, %dt: tensor<96x2xbf16>, %b: tensor<96x16xbf16>, %h: tensor<2xf32>, %i: tensor<1xi32>, %e: tensor<96x64xbf16>, %s: tensor<?x2x32x16xf32>) -> (tensor<96x64xbf16>, tensor<?x2x32x16xf32>) attributes {bamba.kernel} {
     %y, %s1 = bamba.ssm_scan ins(%x, %dt, %b, %b, %h, %h, %h, %i, %i : tensor<96x64xbf16>, tensor<96x2xbf16>, tensor<96x16xbf16>, tensor<96x16xbf16>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<1xi32>, tensor<1xi32>) outs(%e, %s : tensor<96x64xbf16>, tensor<?x2x32x16xf32>) dt_limit(0.0, 1.0) chunk(256) acc(f32)
     return %y, %s1 : tensor<96x64xbf16>, tensor<?x2x32x16xf32>
@@ -82,12 +82,12 @@ module attributes {bamba.target = #bamba.target<cuda, arch = "sm_90a", features 
     %r = bamba.attention ins(%q, %k, %k, %p, %pages : tensor<4x32xbf16>, tensor<?x2x16x8xbf16>, tensor<?x2x16x8xbf16>, tensor<4xi32>, tensor<4x2xi32>) outs(%e : tensor<4x32xbf16>) scale(0.5) acc(f32)
     return %r : tensor<4x32xbf16>
   }
-  // CHECK: @attention_short({{.*}}collective = "sm80/attention_prefill"
+  // CHECK: @attention_short({{.*}}collective = "mma/attention_prefill"
   func.func private @attention_short(%q: tensor<32x32xbf16>, %k: tensor<?x2x16x8xbf16>, %p: tensor<32xi32>, %pages: tensor<1x2xi32>, %e: tensor<32x32xbf16>) -> tensor<32x32xbf16> attributes {bamba.kernel} {
     %r = bamba.attention ins(%q, %k, %k, %p, %pages : tensor<32x32xbf16>, tensor<?x2x16x8xbf16>, tensor<?x2x16x8xbf16>, tensor<32xi32>, tensor<1x2xi32>) outs(%e : tensor<32x32xbf16>) scale(0.5) acc(f32)
     return %r : tensor<32x32xbf16>
   }
-  // CHECK: @attention_long({{.*}}collective = "sm80/attention_prefill"
+  // CHECK: @attention_long({{.*}}collective = "mma/attention_prefill"
   func.func private @attention_long(%q: tensor<256x32xbf16>, %k: tensor<?x2x16x8xbf16>, %p: tensor<256xi32>, %pages: tensor<1x32xi32>, %e: tensor<256x32xbf16>) -> tensor<256x32xbf16> attributes {bamba.kernel} {
     %r = bamba.attention ins(%q, %k, %k, %p, %pages : tensor<256x32xbf16>, tensor<?x2x16x8xbf16>, tensor<?x2x16x8xbf16>, tensor<256xi32>, tensor<1x32xi32>) outs(%e : tensor<256x32xbf16>) scale(0.5) acc(f32)
     return %r : tensor<256x32xbf16>

@@ -1,6 +1,6 @@
 // The floors that bench sets its measurements against, from hand-made plans.
 
-#include "runtime/run/BenchCeilings.h"
+#include "runtime/run/bench/ceilings.h"
 #include <gtest/gtest.h>
 
 using namespace bambac::run;

@@ -1,7 +1,7 @@
 // From the times of launches to a table of kernels.
 
-#include "runtime/run/BenchProfile.h"
-#include "runtime/run/Error.h"
+#include "runtime/run/bench/profile.h"
+#include "runtime/run/failure.h"
 #include <gtest/gtest.h>
 
 using namespace bambac::run;

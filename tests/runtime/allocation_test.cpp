@@ -1,6 +1,6 @@
 // A step that decodes must not allocate: every operator new of the test program is counted.
 
-#include "runtime/session.h"
+#include "runtime/session/session.h"
 #include "tests/runtime/toy_model.h"
 #include <atomic>
 #include <cstdlib>

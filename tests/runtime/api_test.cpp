@@ -1,7 +1,7 @@
 // The C interface, through its table of functions as a user of dlopen sees it.
 
-#include "runtime/error.h"
 #include "runtime/include/bamba/bamba.h"
+#include "runtime/support/error.h"
 #include "tests/runtime/toy_model.h"
 #include <cstring>
 

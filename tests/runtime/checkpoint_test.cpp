@@ -1,6 +1,6 @@
 // Checkpoints of one file, of a folder, and of shards with an index.
 
-#include "runtime/checkpoint.h"
+#include "runtime/checkpoint/checkpoint.h"
 #include "tests/runtime/toy_model.h"
 
 using namespace bambac::rt;

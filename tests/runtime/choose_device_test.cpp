@@ -1,7 +1,7 @@
 // Which device and which code is chosen, for any machine and any library.
 
-#include "runtime/choose_device.h"
 #include "runtime/cuda/tensor_map.h"
+#include "runtime/device/choose_device.h"
 #include "tests/runtime/toy_model.h"
 
 using namespace bambac::rt;

@@ -1,5 +1,5 @@
 #include "tests/runtime/cuda_toy.h"
-#include "runtime/element.h"
+#include "runtime/checkpoint/element.h"
 #include <dlfcn.h>
 #include <map>
 #include <span>

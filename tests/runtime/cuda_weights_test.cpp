@@ -1,7 +1,7 @@
 // Weights on a CUDA device: what is copied and packed there, and what may go wrong on the way.
 
-#include "runtime/element.h"
-#include "runtime/weight_pack.h"
+#include "runtime/checkpoint/element.h"
+#include "runtime/host/weight_pack.h"
 #include "tests/runtime/cuda_toy.h"
 #include <algorithm>
 #include <cstring>

@@ -2,7 +2,7 @@
 #ifndef BAMBA_TESTS_RUNTIME_FAKE_CUDA_H
 #define BAMBA_TESTS_RUNTIME_FAKE_CUDA_H
 
-#include "runtime/abi.h"
+#include "runtime/contract/abi.h"
 
 extern "C" {
 

@@ -1,6 +1,6 @@
 // The public header in a translation unit of strict C11.
 
-#include "runtime/abi.h"
+#include "runtime/contract/abi.h"
 #include "runtime/include/bamba/bamba.h"
 
 int bambaHeaderIsC(void);

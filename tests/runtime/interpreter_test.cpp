@@ -1,6 +1,6 @@
 // The interpreter: every workgroup once, launches in order, and a floating-point mode that does not depend on the host.
 
-#include "runtime/interpreter.h"
+#include "runtime/host/interpreter.h"
 #include <cstring>
 #include <gtest/gtest.h>
 #include <xmmintrin.h>

@@ -1,8 +1,8 @@
 // Opening a model: devices, processor features, and tables that are damaged.
 
-#include "runtime/cpu_features.h"
-#include "runtime/model.h"
-#include "runtime/session.h"
+#include "runtime/host/cpu_features.h"
+#include "runtime/model/model.h"
+#include "runtime/session/session.h"
 #include "tests/runtime/toy_model.h"
 
 using namespace bambac::rt;

@@ -1,6 +1,6 @@
 // The safetensors reader on well-formed files and on each way that a file can lie.
 
-#include "runtime/safetensors.h"
+#include "runtime/checkpoint/safetensors.h"
 #include "tests/runtime/toy_model.h"
 
 using namespace bambac::rt;

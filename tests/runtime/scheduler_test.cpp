@@ -1,6 +1,6 @@
 // How batches are split into steps.
 
-#include "runtime/scheduler.h"
+#include "runtime/session/scheduler.h"
 #include "tests/runtime/toy_model.h"
 
 using namespace bambac::rt;

@@ -2,7 +2,7 @@
 #ifndef BAMBA_TESTS_RUNTIME_SESSION_CHECKS_H
 #define BAMBA_TESTS_RUNTIME_SESSION_CHECKS_H
 
-#include "runtime/session.h"
+#include "runtime/session/session.h"
 #include "tests/runtime/toy_model.h"
 
 namespace bambac::rt::toy {

@@ -1,6 +1,6 @@
 // Sessions: batches against the toy's formula, what kernels are given, limits, and refused batches.
 
-#include "runtime/cpu_device.h"
+#include "runtime/host/cpu_device.h"
 #include "tests/runtime/session_checks.h"
 #include <cstring>
 #include <thread>

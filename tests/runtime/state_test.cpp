@@ -1,6 +1,6 @@
 // Fork, save, restore: a sequence goes on bit for bit, and damaged bytes are refused.
 
-#include "runtime/session.h"
+#include "runtime/session/session.h"
 #include "tests/runtime/toy_model.h"
 
 using namespace bambac::rt;

@@ -1,6 +1,6 @@
 // The thread pool: every index once, pools side by side, and visibility of what helpers wrote.
 
-#include "runtime/thread_pool.h"
+#include "runtime/support/thread_pool.h"
 #include <gtest/gtest.h>
 #include <numeric>
 #include <thread>

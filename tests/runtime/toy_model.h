@@ -2,8 +2,8 @@
 #ifndef BAMBA_TESTS_RUNTIME_TOY_MODEL_H
 #define BAMBA_TESTS_RUNTIME_TOY_MODEL_H
 
-#include "runtime/error.h"
-#include "runtime/model.h"
+#include "runtime/model/model.h"
+#include "runtime/support/error.h"
 #include "tests/runtime/toy_table.h"
 #include <gtest/gtest.h>
 #include <memory>

@@ -2,7 +2,7 @@
 #ifndef BAMBA_TESTS_RUNTIME_TOY_TABLE_H
 #define BAMBA_TESTS_RUNTIME_TOY_TABLE_H
 
-#include "runtime/abi.h"
+#include "runtime/contract/abi.h"
 
 namespace bambac::rt::toy {
 

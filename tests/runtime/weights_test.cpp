@@ -1,8 +1,8 @@
 // Weights: packing, conversion, the check against the manifest, progress, and random numbers.
 
-#include "runtime/element.h"
-#include "runtime/weight_pack.h"
-#include "runtime/weights.h"
+#include "runtime/checkpoint/element.h"
+#include "runtime/host/weight_pack.h"
+#include "runtime/model/weights.h"
 #include "tests/runtime/toy_model.h"
 #include <cmath>
 #include <cstring>

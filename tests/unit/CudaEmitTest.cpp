@@ -1,6 +1,6 @@
 // Kernels that no model of today forms alone, since they join others: what is printed, and that NVRTC takes it.
 #include "codegen/cuda/CudaCodegen.h"
-#include "codegen/cuda/Nvrtc.h"
+#include "codegen/cuda/nvrtc/Nvrtc.h"
 #include "tests/unit/SmallModel.h"
 #include "gtest/gtest.h"
 
@@ -72,7 +72,7 @@ module attributes {bamba.target = #bamba.target<cuda, arch = "sm_80", features =
   func.func private @heads(%x: tensor<2x64xbf16>, %w: tensor<24x64xbf16, #bamba.panel<8, group = 8, align = 64>>, %p: tensor<2xi32>,
                            %pages: tensor<2x4xi32>, %k0: tensor<?x1x64x8xbf16>, %v0: tensor<?x1x64x8xbf16>, %q0: tensor<2x8xbf16>)
       -> (tensor<?x1x64x8xbf16>, tensor<?x1x64x8xbf16>, tensor<2x8xbf16>)
-      attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "sm80/linear", fields = {tile_rows = 16, tile_columns = 32, tile_depth = 64, stages = 4}>} {
+      attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "mma/linear", fields = {tile_rows = 16, tile_columns = 32, tile_depth = 64, stages = 4}>} {
     %e = tensor.empty() : tensor<2x24xf32>
     %l = bamba.linear ins(%x, %w : tensor<2x64xbf16>, tensor<24x64xbf16, #bamba.panel<8, group = 8, align = 64>>) outs(%e : tensor<2x24xf32>) acc(f32)
     %q = tensor.extract_slice %l[0, 0] [2, 8] [1, 1] : tensor<2x24xf32> to tensor<2x8xf32>

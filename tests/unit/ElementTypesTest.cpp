@@ -1,6 +1,6 @@
 // Which types of weights a target can compute with.
-#include "compiler/frontend/ElementTypes.h"
-#include "compiler/frontend/CudaTarget.h"
+#include "compiler/targets/ElementTypes.h"
+#include "compiler/targets/CudaTarget.h"
 #include "mlir/IR/MLIRContext.h"
 #include "gtest/gtest.h"
 

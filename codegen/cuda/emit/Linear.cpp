@@ -28,7 +28,7 @@ static FailureOr<std::string> emitInput(KernelWriter &writer, LinearOp linear) {
 
 /// True for collectives that fetch their operands by tensor maps.
 static bool usesTensorMaps(StringRef collective) {
-  return collective == "sm90/linear_large" || collective == "sm90/linear_middle";
+  return collective == "wgmma/linear_large" || collective == "wgmma/linear_middle";
 }
 
 /// True where the result is read as heads.

@@ -1,0 +1,194 @@
+// y[r, n] = sum_k x[r, k] W[n, k] for many rows (prefill): tokens are the 64 rows of wgmma, weights its columns.
+// Persistent blocks of one loading and two multiplying warpgroups; the loads of the next tile run under the epilogue.
+#pragma once
+#include "wgmma/wgmma_pipeline.cuh"
+
+namespace bambac {
+
+/// Shape: Operand, kRows, kColumns, kDepth, kMultiprocessors; kTileRows (128 or 256), kTileColumns (a multiple of 32),
+/// kTileDepth (64), kStages.
+template <class Shape, class Input, class Epilogue> class LinearLarge {
+  static constexpr int kConsumers = 2; // warpgroups
+  static constexpr int kTileRows = Shape::kTileRows, kTileColumns = Shape::kTileColumns;
+  static constexpr int kTileDepth = Shape::kTileDepth;
+  static constexpr int kRowBlocks = kTileRows / (64 * kConsumers); // of 64 rows, of a warpgroup
+  static_assert(kTileRows == 64 * kConsumers * kRowBlocks && kTileRows <= 256, "whole blocks of 64 rows, one copy");
+  static_assert(kTileColumns % 32 == 0 && kTileColumns <= 256, "slices of 32 columns, one instruction");
+  static_assert(kRowBlocks * kTileColumns <= 256, "128 sums a thread");
+  static_assert(kTileDepth == 64, "a swizzled row is 64 columns");
+
+  static constexpr int kRowTiles = ceilDiv(Shape::kRows, kTileRows);
+  static constexpr int kColumnTiles = ceilDiv(Shape::kColumns, kTileColumns);
+  static constexpr int kTiles = kRowTiles * kColumnTiles;
+  static constexpr int kBlocks = minOf(kTiles, Shape::kMultiprocessors);
+  static constexpr int kSteps = ceilDiv(Shape::kDepth, kTileDepth);
+
+  using Ring = StageRing<Shape::kStages, kTileRows * kTileDepth * 2, kTileColumns * kTileDepth * 2, 4 * kConsumers>;
+
+  // Sums go through shared memory on their way out, 16 rows x 32 columns of a warp at a time, so that neighbouring
+  // threads have neighbouring columns and store whole sectors. Two slices a warp: one is filled while the other is
+  // read.
+  static constexpr int kSliceColumns = 32, kSliceFloats = 16 * kSliceColumns;
+  static constexpr int kSlicesOfRow = kTileColumns / kSliceColumns, kSlices = kRowBlocks * kSlicesOfRow;
+  using Slice = Patch<Epilogue, 16, kSliceColumns, kSliceColumns, 32, 4>;
+  // What the epilogue loads is on its way this many slices before it is needed.
+  static constexpr int kAhead = minOf(2, kSlices);
+
+  static constexpr int kSharedBytes = Ring::kBytes + 4 * kConsumers * 2 * kSliceFloats * 4 + Ring::kBarrierBytes;
+  static_assert(kSharedBytes + epilogueSharedBytes<Epilogue>() <= 232448, "fewer stages");
+
+public:
+  static constexpr int kThreads = 128 * (1 + kConsumers), kMinBlocks = 1;
+  static constexpr Launch kLaunch = {kBlocks, 1, 1, kThreads, 1, kSharedBytes, 1, kEpilogueWorkspace<Epilogue>};
+  static constexpr TensorMap kInputMap =
+      inputTensorMap<typename Shape::Operand, Input>(Shape::kRows, Shape::kDepth, kTileRows);
+  static constexpr TensorMap kWeightMap = weightTensorMap(Shape::kColumns, Shape::kDepth, kTileColumns, kTileDepth);
+
+  static __device__ __forceinline__ void run(const TensorMapParam &inputMap, const TensorMapParam &weightMap,
+                                             const Epilogue &epilogue) {
+    extern __shared__ __align__(1024) uint8 shared[];
+    float *slices = reinterpret_cast<float *>(shared + Ring::kBytes);
+    runRoles<Ring, kSharedBytes, kConsumers>(
+        shared, epilogue, [&](const Ring &ring) { load(ring, inputMap, weightMap); }, [] {},
+        [&](const Ring &ring, int consumer) {
+          multiply(ring, consumer, slices + (threadIdx.x / 32 - 4) * 2 * kSliceFloats, epilogue);
+        });
+  }
+
+private:
+  struct Tile {
+    int row, column;
+  };
+
+  /// The index-th tile. Blocks at work at the same time share rows of x and columns of W in L2: column after column
+  /// within a group of up to 16 tiles of rows.
+  static __device__ __forceinline__ Tile tileAt(int index) {
+    constexpr int kGroup = minOf(kRowTiles, 16);
+    int group = index / (kGroup * kColumnTiles), inGroup = index % (kGroup * kColumnTiles);
+    int height = minOf(kGroup, kRowTiles - group * kGroup);
+    int rowTile = group * kGroup + inGroup % height;
+    return {rowTile * kTileRows, inGroup / height * kTileColumns};
+  }
+
+  /// Where the loading thread is: a step of a tile.
+  struct Cursor {
+    int index = blockIdx.x, step = 0;
+    Tile tile = tileAt(index);
+    __device__ __forceinline__ void advance() {
+      if (++step == kSteps) {
+        step = 0;
+        index += kBlocks;
+        if (index < kTiles)
+          tile = tileAt(index);
+      }
+    }
+  };
+
+  /// The loading thread.
+  static __device__ __forceinline__ void load(const Ring &ring, const TensorMapParam &inputMap,
+                                              const TensorMapParam &weightMap) {
+    prefetchMap(inputMap);
+    prefetchMap(weightMap);
+    int tiles = (kTiles - int(blockIdx.x) + kBlocks - 1) / kBlocks;
+    Cursor inputAt, weightsAt;
+    auto loadInput = [&](int, int slot) {
+      copyTensor(ring.input(slot), inputMap, ring.full(slot), inputAt.step * kTileDepth, inputAt.tile.row);
+      inputAt.advance();
+    };
+    auto loadWeights = [&](int, int slot) {
+      copyTensor(ring.weights(slot), weightMap, ring.full(slot), 0, weightsAt.step * (kTileDepth / 8),
+                 weightsAt.tile.column / 8);
+      weightsAt.advance();
+    };
+    ring.fill(tiles * kSteps, loadWeights, loadInput);
+  }
+
+  /// A multiplying warpgroup.
+  static __device__ __forceinline__ void multiply(const Ring &ring, int consumer, float *slices,
+                                                  const Epilogue &epilogue) {
+    waitForPredecessors();
+    float sums[kRowBlocks][kTileColumns / 2];
+    RingPosition<Shape::kStages> at;
+    for (int index = blockIdx.x; index < kTiles; index += kBlocks) {
+      Tile tile = tileAt(index);
+      tile.row += consumer * kRowBlocks * 64 + threadIdx.x / 32 % 4 * 16;
+      typename Slice::Extra extra[kAhead][Slice::kItems];
+#pragma unroll
+      for (int i = 0; i < kAhead; ++i)
+        loadExtra(epilogue, tile, i, extra[i]);
+      clearSums(sums);
+      ring.consume(sums, kSteps, at, [&](int slot) { multiplyStage(ring, slot, consumer, sums); });
+      finish(sums, tile, slices, epilogue, extra);
+    }
+  }
+
+  static __device__ __forceinline__ void multiplyStage(const Ring &ring, int slot, int consumer,
+                                                       float (&sums)[kRowBlocks][kTileColumns / 2]) {
+    uint64 input = swizzledDescriptor(ring.input(slot) + consumer * kRowBlocks * 64 * 128);
+    uint64 weights = coreMatrixDescriptor(ring.weights(slot), 128, kTileDepth * 16);
+#pragma unroll
+    for (int k = 0; k < kTileDepth / 16; ++k)
+#pragma unroll
+      for (int block = 0; block < kRowBlocks; ++block)
+        Wgmma<kTileColumns, typename Shape::Operand>::run(sums[block], advance(input, block * 64 * 128 + k * 32),
+                                                          advance(weights, k * 256));
+  }
+
+  // --- results ------------------------------------------------------------------------------------------------------
+
+  /// Chunks of 4 floats of a slice are exchanged within its rows so that neither the pairs that threads write nor the
+  /// chunks that they read meet in a bank.
+  static __device__ __forceinline__ int sliceAt(int row, int column) {
+    return row * kSliceColumns + (column ^ ((row % 4 * 2 + row % 2) * 4));
+  }
+
+  static __device__ __forceinline__ void loadExtra(const Epilogue &epilogue, const Tile &tile, int slice,
+                                                   typename Slice::Extra (&extra)[Slice::kItems]) {
+    Slice::load(epilogue, threadIdx.x % 32, tile.row + slice / kSlicesOfRow * 64, Shape::kRows,
+                tile.column + slice % kSlicesOfRow * kSliceColumns, extra);
+  }
+
+  static __device__ __forceinline__ void fillSlice(const float (&sums)[kRowBlocks][kTileColumns / 2], int slice,
+                                                   float *to) {
+    int lane = threadIdx.x % 32;
+    const float *from = &sums[slice / kSlicesOfRow][slice % kSlicesOfRow * (kSliceColumns / 2)];
+#pragma unroll
+    for (int j = 0; j < kSliceColumns / 8; ++j)
+#pragma unroll
+      for (int half = 0; half < 2; ++half)
+        *reinterpret_cast<float2 *>(to + sliceAt(lane / 4 + half * 8, j * 8 + lane % 4 * 2)) =
+            make_float2(from[j * 4 + half * 2], from[j * 4 + half * 2 + 1]);
+  }
+
+  /// Hands a warp's sums on to the epilogue; `extra` holds what it loads for the first slices.
+  static __device__ __forceinline__ void finish(const float (&sums)[kRowBlocks][kTileColumns / 2], const Tile &tile,
+                                                float *slices, const Epilogue &epilogue,
+                                                typename Slice::Extra (&extra)[kAhead][Slice::kItems]) {
+    __syncwarp(); // the slices of the tile before have been read
+    fillSlice(sums, 0, slices);
+#pragma unroll
+    for (int i = 0; i < kSlices; ++i) {
+      const float *slice = slices + i % 2 * kSliceFloats;
+      __syncwarp();
+      if (i + 1 < kSlices)
+        fillSlice(sums, i + 1, slices + (i + 1) % 2 * kSliceFloats);
+      Slice::store(epilogue, threadIdx.x % 32, tile.row + i / kSlicesOfRow * 64, Shape::kRows,
+                   tile.column + i % kSlicesOfRow * kSliceColumns, extra[i % kAhead],
+                   [slice](int row, int column, float (&values)[Slice::kSums]) {
+                     constexpr int kChunk = minOf(Slice::kSums, 4);
+#pragma unroll
+                     for (int j = 0; j < Slice::kSums; j += kChunk) {
+                       float chunk[kChunk];
+                       loadVector(slice + sliceAt(row, column + j), chunk);
+#pragma unroll
+                       for (int k = 0; k < kChunk; ++k)
+                         values[j + k] = chunk[k];
+                     }
+                   });
+      if (i + kAhead < kSlices)
+        loadExtra(epilogue, tile, i + kAhead, extra[i % kAhead]);
+    }
+  }
+};
+
+} // namespace bambac

@@ -1,0 +1,231 @@
+// y[r, n] = sum_k x[r, k] W[n, k] for 17 to 256 rows (decode batches), bound by the weights' bytes: weights are the 64
+// rows of wgmma, the batch its columns. A deep ring keeps weights in flight on every multiprocessor.
+#pragma once
+#include "wgmma/wgmma_pipeline.cuh"
+
+namespace bambac {
+
+/// Shape: Operand, kRows, kColumns, kDepth, kMultiprocessors; kTileRows (kRows rounded up to 8), kTileColumns (64, 128
+/// or 256), kTileDepth (a multiple of 64), kStages; kSplit: blocks of a cluster that share the depth of a tile (1 to
+/// 8). With kSplit = 1 blocks are persistent; otherwise every tile has its own cluster, the tiles should be few.
+template <class Shape, class Input, class Epilogue> class LinearMiddle {
+  static constexpr int kTileRows = Shape::kTileRows, kTileColumns = Shape::kTileColumns;
+  static constexpr int kTileDepth = Shape::kTileDepth, kSplit = Shape::kSplit;
+  static constexpr int kConsumers = minOf(2, kTileColumns / 64);         // warpgroups
+  static constexpr int kColumnBlocks = kTileColumns / (64 * kConsumers); // of 64 columns, of a warpgroup
+  static constexpr int kThreadsOfConsumers = 128 * kConsumers;
+  static_assert(kTileRows >= Shape::kRows && kTileRows % 8 == 0 && kTileRows <= 256, "all rows in one tile");
+  static_assert(kTileColumns == 64 * kConsumers * kColumnBlocks && kTileColumns <= 256, "whole blocks of 64 columns");
+  static_assert(kColumnBlocks * kTileRows <= 256, "128 sums a thread");
+  static_assert(kTileDepth % 64 == 0, "a swizzled row is 64 columns");
+
+  static constexpr int kTiles = ceilDiv(Shape::kColumns, kTileColumns);
+  static constexpr int kBlocks = kSplit > 1 ? kTiles *kSplit : minOf(kTiles, Shape::kMultiprocessors);
+  static constexpr int kSteps = ceilDiv(Shape::kDepth, kTileDepth);
+
+  using Ring = StageRing<Shape::kStages, kTileRows * kTileDepth * 2, kTileColumns * kTileDepth * 2, 4 * kConsumers>;
+
+  // Sums lie transposed in the threads (a column of y is a row of wgmma), so they go through shared memory. Row strides
+  // of 4 banks more than a multiple of 32: storing them is free of conflicts.
+  // Alone, a warpgroup hands out 32 rows x 64 columns at a time; the ring is filled meanwhile.
+  static constexpr int kSliceRows = minOf(32, kTileRows), kSliceStride = 64 + 4;
+  static constexpr int kSliceFloats = kSliceRows * kSliceStride;
+  using Slice = Patch<Epilogue, kSliceRows, 64, kSliceStride, 128>;
+  // In a cluster, each block leaves the whole tile where the ring was and finishes some of its rows.
+  static constexpr int kTileStride = kTileColumns + 4, kShareRows = ceilDiv(kTileRows, kSplit);
+  static constexpr int kPartRows = maxOf(1, minOf(kShareRows, 2 * kThreadsOfConsumers * Slice::kSums / kTileColumns));
+  using Part = Patch<Epilogue, kPartRows, kTileColumns, kTileStride, kThreadsOfConsumers>; // two items a thread
+  static_assert(kSplit == 1 || kTileRows * kTileStride * 4 <= Ring::kBytes, "the tile fits into the ring");
+
+  static constexpr int kSharedBytes =
+      Ring::kBytes + (kSplit == 1 ? kConsumers * kSliceFloats * 4 : 0) + Ring::kBarrierBytes;
+  static_assert(kSharedBytes + epilogueSharedBytes<Epilogue>() <= 232448, "fewer stages");
+
+  using Sums = float[kColumnBlocks][kTileRows / 2];
+
+public:
+  static constexpr int kThreads = 128 + kThreadsOfConsumers, kMinBlocks = 1;
+  static constexpr Launch kLaunch = {kBlocks, 1, 1, kThreads, kSplit, kSharedBytes, 1, kEpilogueWorkspace<Epilogue>};
+  static constexpr TensorMap kInputMap =
+      inputTensorMap<typename Shape::Operand, Input>(Shape::kRows, Shape::kDepth, kTileRows);
+  static constexpr TensorMap kWeightMap = weightTensorMap(Shape::kColumns, Shape::kDepth, kTileColumns, kTileDepth);
+
+  static __device__ __forceinline__ void run(const TensorMapParam &inputMap, const TensorMapParam &weightMap,
+                                             const Epilogue &epilogue) {
+    extern __shared__ __align__(1024) uint8 shared[];
+    runRoles<Ring, kSharedBytes, kConsumers>(
+        shared, epilogue, [&](const Ring &ring) { load(ring, inputMap, weightMap); },
+        [] {
+          if constexpr (kSplit > 1) {
+            __syncwarp();
+            syncCluster();
+            syncCluster();
+          }
+        },
+        [&](const Ring &ring, int consumer) {
+          waitForPredecessors();
+          if constexpr (kSplit > 1)
+            multiplyShare(ring, consumer, shared, epilogue);
+          else
+            multiplyTiles(ring, consumer, shared, epilogue);
+        });
+  }
+
+private:
+  /// The steps along the depth that a block of a cluster takes: from firstStep(rank) to firstStep(rank + 1).
+  static __device__ __forceinline__ int firstStep(int rank) { return kSteps * rank / kSplit; }
+  static __device__ __forceinline__ int rankOfBlock() { return blockIdx.x % kSplit; }
+  static __device__ __forceinline__ int firstTile() { return blockIdx.x / kSplit; }
+
+  /// The loading thread.
+  static __device__ __forceinline__ void load(const Ring &ring, const TensorMapParam &inputMap,
+                                              const TensorMapParam &weightMap) {
+    prefetchMap(weightMap);
+    prefetchMap(inputMap);
+    int first = firstStep(rankOfBlock()), steps = firstStep(rankOfBlock() + 1) - first;
+    int tiles = kSplit > 1 ? 1 : (kTiles - firstTile() + kBlocks - 1) / kBlocks;
+    uint64 once = evictFirstPolicy();
+    auto loadWeights = [&](int i, int slot) {
+      int tile = firstTile() + i / steps * kBlocks, step = first + i % steps;
+      copyTensor(ring.weights(slot), weightMap, ring.full(slot), 0, step * (kTileDepth / 8), tile * (kTileColumns / 8),
+                 once);
+    };
+    auto loadInput = [&](int i, int slot) {
+      int step = first + i % steps;
+#pragma unroll
+      for (int part = 0; part < kTileDepth / 64; ++part)
+        copyTensor(ring.input(slot) + part * kTileRows * 128, inputMap, ring.full(slot), step * kTileDepth + part * 64,
+                   0);
+    };
+    ring.fill(tiles * steps, loadWeights, loadInput);
+  }
+
+  static __device__ __forceinline__ void multiplyStage(const Ring &ring, int slot, int consumer, Sums &sums) {
+    constexpr int kGroupBytes = kTileDepth * 16; // of 8 weight rows
+    uint64 weights =
+        coreMatrixDescriptor(ring.weights(slot) + consumer * kColumnBlocks * 8 * kGroupBytes, 128, kGroupBytes);
+    uint64 input = swizzledDescriptor(ring.input(slot));
+#pragma unroll
+    for (int k = 0; k < kTileDepth / 16; ++k)
+#pragma unroll
+      for (int block = 0; block < kColumnBlocks; ++block)
+        Wgmma<kTileRows, typename Shape::Operand>::run(sums[block], advance(weights, block * 8 * kGroupBytes + k * 256),
+                                                       advance(input, k / 4 * kTileRows * 128 + k % 4 * 32));
+  }
+
+  /// Stores this thread's sums of `Groups` groups of 8 rows, from the `group`-th, into rows `Stride` floats apart.
+  template <int Stride, int Groups>
+  static __device__ __forceinline__ void transpose(const float (&sums)[kTileRows / 2], int group, float *to) {
+    int warp = threadIdx.x / 32 % 4, lane = threadIdx.x % 32;
+    to += lane % 4 * 2 * Stride + warp * 16 + lane / 4;
+#pragma unroll
+    for (int j = 0; j < Groups; ++j)
+#pragma unroll
+      for (int i = 0; i < 4; ++i)
+        if (group + j < kTileRows / 8)
+          to[(j * 8 + i % 2) * Stride + i / 2 * 8] = sums[(group + j) * 4 + i];
+  }
+
+  // --- one block a tile ---------------------------------------------------------------------------------------------
+
+  static __device__ __forceinline__ void multiplyTiles(const Ring &ring, int consumer, uint8 *shared,
+                                                       const Epilogue &epilogue) {
+    float *slice = reinterpret_cast<float *>(shared + Ring::kBytes) + consumer * kSliceFloats;
+    Sums sums;
+    RingPosition<Shape::kStages> at;
+    for (int tile = firstTile(); tile < kTiles; tile += kBlocks) {
+      clearSums(sums);
+      ring.consume(sums, kSteps, at, [&](int slot) { multiplyStage(ring, slot, consumer, sums); });
+      finish(sums, consumer, tile * kTileColumns + consumer * kColumnBlocks * 64, slice, epilogue);
+    }
+  }
+
+  /// Hands the sums of a warpgroup's columns from `column` on to the epilogue.
+  static __device__ __forceinline__ void finish(const Sums &sums, int consumer, int column, float *slice,
+                                                const Epilogue &epilogue) {
+    constexpr int kSlices = ceilDiv(kTileRows, kSliceRows);
+    int thread = threadIdx.x % 128;
+#pragma unroll
+    for (int i = 0; i < kColumnBlocks * kSlices; ++i) {
+      int row = i % kSlices * kSliceRows, from = column + i / kSlices * 64;
+      typename Slice::Extra extra[Slice::kItems];
+      Slice::load(epilogue, thread, row, Shape::kRows, from, extra);
+      syncNamed(1 + consumer, 128); // the slice before has been read
+      transpose<kSliceStride, kSliceRows / 8>(sums[i / kSlices], row / 8, slice);
+      syncNamed(1 + consumer, 128);
+      Slice::storePatch(epilogue, thread, row, Shape::kRows, from, extra, slice);
+    }
+  }
+
+  // --- a cluster a tile ---------------------------------------------------------------------------------------------
+
+  static __device__ __forceinline__ void multiplyShare(const Ring &ring, int consumer, uint8 *shared,
+                                                       const Epilogue &epilogue) {
+    int rank = rankOfBlock();
+    Sums sums;
+    RingPosition<Shape::kStages> at;
+    clearSums(sums);
+    ring.consume(sums, firstStep(rank + 1) - firstStep(rank), at,
+                 [&](int slot) { multiplyStage(ring, slot, consumer, sums); });
+    syncNamed(1, kThreadsOfConsumers); // all stages have been read: the tile takes their place
+#pragma unroll
+    for (int block = 0; block < kColumnBlocks; ++block)
+      transpose<kTileStride, kTileRows / 8>(
+          sums[block], 0, reinterpret_cast<float *>(shared) + (consumer * kColumnBlocks + block) * 64);
+    finishShare(ring.stages, rank * kShareRows, firstTile() * kTileColumns, epilogue);
+  }
+
+  /// Hands the rows of this block's share, from `firstRow`, on to the epilogue. What it loads is on its way before the
+  /// other blocks' sums are read.
+  static __device__ __forceinline__ void finishShare(uint32 tile, int firstRow, int column, const Epilogue &epilogue) {
+    int thread = threadIdx.x - 128, rowEnd = minOf(firstRow + kShareRows, Shape::kRows);
+    typename Part::Extra extra[Part::kItems];
+    Part::load(epilogue, thread, firstRow, rowEnd, column, extra);
+    __syncwarp();
+    syncCluster();
+    for (int row = firstRow; row < rowEnd; row += kPartRows) {
+      if (row != firstRow)
+        Part::load(epilogue, thread, row, rowEnd, column, extra);
+      Part::store(epilogue, thread, row, rowEnd, column, extra, [=](int partRow, int sum, float (&total)[Part::kSums]) {
+        addShares(tile + ((row + partRow) * kTileStride + sum) * 4, total);
+      });
+    }
+    __syncwarp();
+    syncCluster(); // the others have read this block's tile
+  }
+
+  /// The sums at `address` in the tiles of all blocks of the cluster, added in the order of the depth.
+  template <int Count> static __device__ __forceinline__ void addShares(uint32 address, float (&total)[Count]) {
+    float share[kSplit][Count];
+#pragma unroll
+    for (int rank = 0; rank < kSplit; ++rank)
+      loadRemote(address, rank, share[rank]);
+#pragma unroll
+    for (int i = 0; i < Count; ++i)
+      total[i] = share[0][i];
+#pragma unroll
+    for (int rank = 1; rank < kSplit; ++rank)
+#pragma unroll
+      for (int i = 0; i < Count; ++i)
+        total[i] += share[rank][i];
+  }
+
+  /// Neighbouring floats at the address `address` of another block of the cluster.
+  template <int Count> static __device__ __forceinline__ void loadRemote(uint32 address, int rank, float (&to)[Count]) {
+    uint32 remote;
+    asm("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(remote) : "r"(address), "r"(rank));
+    if constexpr (Count % 4 == 0) {
+#pragma unroll
+      for (int i = 0; i < Count; i += 4)
+        asm volatile("ld.shared::cluster.v4.f32 {%0, %1, %2, %3}, [%4];"
+                     : "=f"(to[i]), "=f"(to[i + 1]), "=f"(to[i + 2]), "=f"(to[i + 3])
+                     : "r"(remote + i * 4));
+    } else {
+#pragma unroll
+      for (int i = 0; i < Count; ++i)
+        asm volatile("ld.shared::cluster.f32 %0, [%1];" : "=f"(to[i]) : "r"(remote + i * 4));
+    }
+  }
+};
+
+} // namespace bambac

@@ -1,0 +1,324 @@
+// Linears of up to 16 rows of activations: the weights are streamed through shared memory once, at the speed of the
+// device memory. One block a multiprocessor, ten warps in three roles:
+//
+//   producer (one thread)  keeps a ring of 16 KB stages full of weights by bulk copies. Weights depend on no kernel
+//                          before this one, so it starts at once, while the predecessor still runs.
+//   8 mma warps            wait for the predecessors, stage their slices of the activations, and multiply. A stage is
+//                          8 rows of weights by 1024 columns of the depth, 128 columns a warp.
+//   helper (one warp)      adds the eight warps' sums in a fixed order, applies the epilogue.
+//
+// The activations are operand A of mma m16n8k16, the weights operand B. A block takes whole groups of 8 rows of
+// weights, up to four at once in a pass over the depth, so that a fragment of activations serves all of them and wide
+// inputs can stream by too. Nothing in the loop waits for the whole block; nothing is added atomically.
+#pragma once
+#include "common/epilogue.cuh"
+#include "wgmma/skinny_input.cuh"
+
+namespace bambac {
+
+/// How the work and the shared memory of a block are divided.
+template <class Shape, class Input, class Epilogue> struct SkinnyGeometry {
+  using Operand = typename Shape::Operand;
+  static constexpr int kRows = Shape::kRows, kDepth = Shape::kDepth;
+  static_assert(kRows >= 1 && kRows <= 16, "one m16 tile of activations");
+
+  // The depth: chunks of 1024 columns, in each a slice of 128 for every mma warp.
+  static constexpr int kMmaWarps = 8, kSliceDepth = 128, kChunkDepth = kMmaWarps * kSliceDepth;
+  static constexpr int kPaddedDepth = alignTo(kDepth, 64), kChunks = ceilDiv(kPaddedDepth, kChunkDepth);
+
+  // The columns of the result: groups of 8, `kGroupsAtOnce` in a pass. Few at once leave room for stages where a block
+  // has many groups and 16 rows of activations stay in shared memory.
+  static constexpr int kGroups = ceilDiv(Shape::kColumns, 8), kBlocks = minOf(Shape::kMultiprocessors, kGroups);
+  static constexpr int kGroupsPerBlock = ceilDiv(kGroups, kBlocks);
+  static constexpr int kGroupsAtOnce = minOf(kRows > 8 && kGroupsPerBlock > 4 ? 2 : 4, kGroupsPerBlock);
+  static constexpr int kPasses = ceilDiv(kGroupsPerBlock, kGroupsAtOnce);
+
+  // Bytes. 16 more a row of a slice let ldmatrix read eight rows without bank conflicts.
+  static constexpr int kGroupBytes = 16 * kPaddedDepth, kStageBytes = 16 * kChunkDepth;
+  static constexpr int kLastStageBytes = kGroupBytes - (kChunks - 1) * kStageBytes;
+  static constexpr int kSliceRowBytes = 2 * kSliceDepth + 16, kSliceBytes = kRows * kSliceRowBytes;
+  static constexpr int kPartialBytes = kMmaWarps * kGroupsAtOnce * kRows * 8 * 4;
+  static constexpr int kSquaresBytes = 16 * kMmaWarps * 4, kBarrierBytes = 512;
+  static constexpr int kFixedBytes = kPartialBytes + kSquaresBytes + kBarrierBytes;
+  static constexpr int kSharedMemory = 232448 - epilogueSharedBytes<Epilogue>();
+
+  __host__ __device__ static constexpr int stagesBeside(int slots) {
+    return minOf(Shape::kStages, (kSharedMemory - kFixedBytes - slots * kMmaWarps * kSliceBytes) / kStageBytes);
+  }
+
+  // The activations: copied as they are, or by way of registers. They stay in shared memory if they are read in several
+  // passes or cost more than a copy, unless too few stages would be left to cover the latency of the memory.
+  static constexpr bool kConverts =
+      Input::kNormalizes || !kIsSame<typename Input::Element, Operand> || Input::kStride % 8 != 0 || kDepth % 8 != 0;
+  static constexpr int kStreamSlots = kRows <= 4 ? 4 : 2, kFewestStages = 4;
+  static constexpr bool kResident =
+      kChunks <= kStreamSlots || ((kConverts || kPasses > 1) && stagesBeside(kChunks) >= kFewestStages);
+  static constexpr int kSlots = kResident ? kChunks : kStreamSlots;
+
+  static constexpr int kStages = stagesBeside(kSlots);
+  static_assert(kStages >= 2 && kStages <= 16, "stages of the ring");
+  /// Stages under way at once; more only queue up in the memory system.
+  static constexpr int kInFlight = minOf(kStages, kRows <= 4 ? 6 : 4);
+
+  // Offsets in shared memory.
+  static constexpr int kSlotsOffset = kStages * kStageBytes;
+  static constexpr int kPartialsOffset = kSlotsOffset + kSlots * kMmaWarps * kSliceBytes;
+  static constexpr int kSquaresOffset = kPartialsOffset + kPartialBytes;
+  static constexpr int kBarriersOffset = kSquaresOffset + kSquaresBytes;
+  static constexpr int kSharedBytes = kBarriersOffset + kBarrierBytes;
+  static_assert(kSharedBytes <= kSharedMemory);
+};
+
+template <class Shape, class Input, class Epilogue> class LinearSkinny {
+  using Geometry = SkinnyGeometry<Shape, Input, Epilogue>;
+  using Operand = typename Geometry::Operand;
+  static constexpr int kRows = Geometry::kRows, kChunks = Geometry::kChunks, kStages = Geometry::kStages;
+  static constexpr int kMmaWarps = Geometry::kMmaWarps, kGroupsAtOnce = Geometry::kGroupsAtOnce;
+  static constexpr int kProducerWarp = kMmaWarps;
+
+public:
+  static constexpr int kThreads = (kMmaWarps + 2) * 32;
+  static constexpr int kMinBlocks = 1;
+  static constexpr Launch kLaunch{Geometry::kBlocks,           1, 1, kThreads, 1, Geometry::kSharedBytes, 1,
+                                  kEpilogueWorkspace<Epilogue>};
+
+  static __device__ void run(const Input &input, const Operand *weights, const Epilogue &epilogue) {
+    extern __shared__ __align__(1024) uint8 shared[];
+    launchDependents();
+    const Barriers barriers{sharedAddress(shared + Geometry::kBarriersOffset)};
+    if (threadIdx.x == 0)
+      barriers.init();
+    beginEpilogue(epilogue);
+    __syncthreads();
+    const Work work = Work::ofBlock(blockIdx.x);
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    if (warp < kMmaWarps)
+      multiply(input, shared, barriers, work, warp, lane);
+    else if (warp != kProducerWarp)
+      finish(epilogue, shared, barriers, work, lane);
+    else if (lane == 0)
+      produce(weights, shared, barriers, work);
+  }
+
+private:
+  struct Barriers {
+    uint32 base;
+    __device__ uint32 full(int stage) const { return base + 8 * stage; }              ///< weights are in
+    __device__ uint32 empty(int stage) const { return base + 8 * (kStages + stage); } ///< all mma warps have read them
+    // Every lane arrives for itself at these two, which publish or free what it wrote or read.
+    __device__ uint32 summed() const { return base + 16 * kStages; }    ///< the mma warps' sums of a pass are in
+    __device__ uint32 taken() const { return base + 16 * kStages + 8; } ///< the helper has read them
+
+    __device__ void init() const {
+      for (int stage = 0; stage < kStages; ++stage) {
+        initBarrier(full(stage), 1);
+        initBarrier(empty(stage), kMmaWarps);
+      }
+      initBarrier(summed(), kMmaWarps * 32);
+      initBarrier(taken(), 32);
+      fenceBarrierInit();
+    }
+  };
+
+  /// The groups of a block, and which of them a pass takes.
+  struct Work {
+    int first, end;
+    static __device__ Work ofBlock(int block) {
+      return {block * Geometry::kGroups / Geometry::kBlocks, (block + 1) * Geometry::kGroups / Geometry::kBlocks};
+    }
+    __device__ int passes() const { return ceilDiv(end - first, kGroupsAtOnce); }
+    __device__ int firstGroup(int pass) const { return first + pass * kGroupsAtOnce; }
+    __device__ int groups(int pass) const { return minOf(kGroupsAtOnce, end - firstGroup(pass)); }
+  };
+
+  // --- producer ------------------------------------------------------------------------------------------------------
+
+  static __device__ void produce(const Operand *weights, uint8 *shared, Barriers barriers, Work work) {
+    const uint64 policy = evictFirstPolicy();
+    const uint32 ring = sharedAddress(shared);
+    RingPosition<kStages> next, landed;
+    int issued = 0;
+    for (int pass = 0; pass < work.passes(); ++pass)
+      for (int chunk = 0; chunk < kChunks; ++chunk)
+        for (int group = 0; group < work.groups(pass); ++group) {
+          wait(barriers.empty(next.slot), next.parity ^ 1);
+          if (++issued > Geometry::kInFlight) {
+            wait(barriers.full(landed.slot), landed.parity);
+            landed.advance();
+          }
+          const uint32 bytes = chunk == kChunks - 1 ? Geometry::kLastStageBytes : Geometry::kStageBytes;
+          const uint8 *from = reinterpret_cast<const uint8 *>(weights) + chunk * Geometry::kStageBytes +
+                              static_cast<long long>(work.firstGroup(pass) + group) * Geometry::kGroupBytes;
+          arriveExpect(barriers.full(next.slot), bytes);
+          copyBulk(ring + next.slot * Geometry::kStageBytes, from, bytes, barriers.full(next.slot), policy);
+          next.advance();
+        }
+  }
+
+  // --- mma warps -----------------------------------------------------------------------------------------------------
+
+  using Activations = SkinnyInput<Geometry, Input>;
+  using Fragments = uint32[Activations::kSteps][4];
+
+  static __device__ void multiply(const Input &input, uint8 *shared, Barriers barriers, Work work, int warp, int lane) {
+    Activations activations(input, shared + Geometry::kSlotsOffset, warp, lane);
+    activations.prefetchWeight();
+    waitForPredecessors();
+    const int chunks = work.passes() * kChunks;
+    activations.begin(chunks, reinterpret_cast<float *>(shared + Geometry::kSquaresOffset));
+    const uint32 slice = sharedAddress(shared) + warp * (16 * Geometry::kSliceDepth) + lane * 16;
+    RingPosition<kStages> position;
+    for (int pass = 0; pass < work.passes(); ++pass) {
+      float sums[kGroupsAtOnce][4] = {};
+      for (int chunk = 0; chunk < kChunks; ++chunk) {
+        const int number = pass * kChunks + chunk;
+        Fragments fragments;
+        activations.load(fragments, number);
+#pragma unroll
+        for (int group = 0; group < kGroupsAtOnce; ++group)
+          if (group < work.groups(pass)) {
+            wait(barriers.full(position.slot), position.parity);
+            multiplyStage(sums[group], fragments, slice + position.slot * Geometry::kStageBytes,
+                          barriers.empty(position.slot), pairsInside(chunk, warp), lane);
+            position.advance();
+          }
+        activations.release(number, chunks);
+      }
+      if (pass > 0)
+        wait(barriers.taken(), (pass & 1) ^ 1);
+      storePartials(partials(shared) + warp * (kGroupsAtOnce * kRows * 8), sums, lane);
+      arrive(barriers.summed());
+    }
+  }
+
+  /// How many pairs of k16 steps of a warp's slice the chunk really has: the depth is padded to 64 columns only.
+  static __device__ int pairsInside(int chunk, int warp) {
+    constexpr int kPairs = Geometry::kSliceDepth / 32;
+    if constexpr (Geometry::kPaddedDepth % Geometry::kChunkDepth == 0)
+      return kPairs;
+    const int columns = Geometry::kPaddedDepth - chunk * Geometry::kChunkDepth - warp * Geometry::kSliceDepth;
+    return maxOf(0, minOf(kPairs, columns / 32));
+  }
+
+  /// sums += activations x this warp's part of a stage. 512 bytes, four core matrices along k, are the B operands of
+  /// two steps. Two chains of sums halve the latency.
+  static __device__ void multiplyStage(float (&sums)[4], const Fragments &fragments, uint32 weights, uint32 empty,
+                                       int pairs, int lane) {
+    constexpr int kPairs = Geometry::kSliceDepth / 32;
+    uint32 b[kPairs][4] = {};
+#pragma unroll
+    for (int pair = 0; pair < kPairs; ++pair)
+      if (pair < pairs)
+        ldmatrixX4(b[pair], weights + pair * 512);
+    uint32 loaded = 0;
+#pragma unroll
+    for (int pair = 0; pair < kPairs; ++pair)
+      loaded ^= b[pair][0];
+    __syncwarp();
+    if (lane == 0)
+      arriveAfter(empty, loaded);
+    float odd[4] = {};
+#pragma unroll
+    for (int pair = 0; pair < kPairs; ++pair)
+      if (pair < pairs) {
+        mma<Operand>(sums, fragments[2 * pair], b[pair][0], b[pair][1]);
+        mma<Operand>(odd, fragments[2 * pair + 1], b[pair][2], b[pair][3]);
+      }
+#pragma unroll
+    for (int i = 0; i < 4; ++i)
+      sums[i] += odd[i];
+  }
+
+  // --- the sums of a pass in shared memory: [warp][group][row][8 columns] --------------------------------------------
+
+  static __device__ float *partials(uint8 *shared) {
+    return reinterpret_cast<float *>(shared + Geometry::kPartialsOffset);
+  }
+
+  static __device__ void storePartials(float *to, const float (&sums)[kGroupsAtOnce][4], int lane) {
+    const int row = lane / 4, column = lane % 4 * 2;
+#pragma unroll
+    for (int group = 0; group < kGroupsAtOnce; ++group) {
+      float *tile = to + group * kRows * 8 + column;
+      if (row < kRows)
+        *reinterpret_cast<float2 *>(tile + row * 8) = make_float2(sums[group][0], sums[group][1]);
+      if (row + 8 < kRows)
+        *reinterpret_cast<float2 *>(tile + (row + 8) * 8) = make_float2(sums[group][2], sums[group][3]);
+    }
+  }
+
+  // --- helper --------------------------------------------------------------------------------------------------------
+
+  // An item is four neighbouring columns of the linear in a row: item i lies at float 4 i of every warp's sums.
+  static constexpr int kItemsPerGroup = kRows * 2, kItems = ceilDiv(kGroupsAtOnce * kItemsPerGroup, 32);
+  static constexpr int kResults = 4 / Epilogue::kInputs; ///< result columns of an item
+  static constexpr int kVector = minOf(Epilogue::kVector, kResults), kVectors = kResults / kVector;
+  using Extra = typename Epilogue::template Extra<kVector>;
+  static_assert(4 % Epilogue::kInputs == 0, "an item holds whole results");
+
+  struct Item {
+    int row, column; ///< of the result
+    bool inside;
+    __device__ Item(const Work &work, int pass, int index)
+        : row(index % kItemsPerGroup / 2),
+          column(((work.firstGroup(pass) + index / kItemsPerGroup) * 8 + index % 2 * 4) / Epilogue::kInputs),
+          inside(index < work.groups(pass) * kItemsPerGroup) {}
+    __device__ bool has(int vector) const { return inside && column + vector * kVector < Epilogue::kColumns; }
+  };
+
+  static __device__ void finish(const Epilogue &epilogue, uint8 *shared, Barriers barriers, Work work, int lane) {
+    waitForPredecessors();
+    for (int pass = 0; pass < work.passes(); ++pass) {
+      Extra extras[kItems][kVectors];
+#pragma unroll
+      for (int i = 0; i < kItems; ++i) {
+        const Item item(work, pass, i * 32 + lane);
+#pragma unroll
+        for (int vector = 0; vector < kVectors; ++vector)
+          if (item.has(vector))
+            extras[i][vector] = epilogue.template load<kVector>(item.row, item.column + vector * kVector);
+      }
+      wait(barriers.summed(), pass & 1);
+      float sums[kItems][4];
+      addPartials(sums, partials(shared), lane);
+#pragma unroll
+      for (int i = 0; i < kItems; ++i)
+        storeItem(epilogue, Item(work, pass, i * 32 + lane), sums[i], extras[i]);
+      arrive(barriers.taken());
+    }
+    finishEpilogue(epilogue);
+  }
+
+  /// The eight warps' sums, in the order of the warps.
+  static __device__ void addPartials(float (&sums)[kItems][4], const float *from, int lane) {
+#pragma unroll
+    for (int i = 0; i < kItems; ++i) {
+      const int index = minOf(i * 32 + lane, kGroupsAtOnce * kItemsPerGroup - 1);
+      loadVector(from + index * 4, sums[i]);
+#pragma unroll
+      for (int warp = 1; warp < kMmaWarps; ++warp) {
+        float more[4];
+        loadVector(from + warp * (kGroupsAtOnce * kRows * 8) + index * 4, more);
+#pragma unroll
+        for (int column = 0; column < 4; ++column)
+          sums[i][column] += more[column];
+      }
+    }
+  }
+
+  static __device__ void storeItem(const Epilogue &epilogue, const Item &item, const float (&sums)[4],
+                                   const Extra (&extras)[kVectors]) {
+#pragma unroll
+    for (int vector = 0; vector < kVectors; ++vector)
+      if (item.has(vector)) {
+        constexpr int kInputs = kVector * Epilogue::kInputs;
+        float inputs[kInputs];
+#pragma unroll
+        for (int i = 0; i < kInputs; ++i)
+          inputs[i] = sums[vector * kInputs + i];
+        epilogue.template store<kVector>(item.row, item.column + vector * kVector, inputs, extras[vector]);
+      }
+  }
+};
+
+} // namespace bambac

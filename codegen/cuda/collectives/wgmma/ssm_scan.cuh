@@ -1,0 +1,401 @@
+// The selective state space recurrence over a run of tokens, in chunks of 64, on wgmma (sm_90a).
+//
+// A block walks the chunks of one (sequence, head, slice of 64 channels) in order and keeps the state S in f32
+// registers from the first chunk to the last. With a[t] the log of the decay from the chunk's start to token t, a chunk
+// of L tokens is four matrix products (Dao and Gu, "Transformers are SSMs"):
+//
+//   scores   M[t, s] = (C B^T)[t, s] exp(a[t] - a[s]) delta[s], s <= t, and D on the diagonal  [L, N] x [N, L]
+//   carried  Y = C S^T exp(a[t])                                                               [L, N] x [N, P]
+//   within   Y += M X                                                                          [L, L] x [L, P]
+//   state    S = exp(a[L-1]) S + (exp(a[L-1] - a[s]) delta[s] X)^T B                           [P, L] x [L, N]
+//
+// Only the last one hangs on the chunk before. Four warpgroups share the work, tied by barriers of shared memory:
+//
+//   one for the state: hands S over, rounded, and takes it through the chunk
+//   two for the results, chunk about: scores, carried, within, and the epilogue; M never leaves the registers
+//   one that brings B, C and X, up to four chunks ahead, and computes the decays
+//
+// Rounded to the type of X, B and C are M, S as an operand and delta X as an operand, each once.
+//
+// For states of up to 128; any number of channels, any alignment (16-byte copies where it allows them).
+#pragma once
+#include "common/launch.cuh"
+#include "wgmma/ssm_rows.cuh"
+#include "wgmma/ssm_tiles.cuh"
+
+namespace bambac {
+
+/// Shape: Operand (of x, B and C), kSequences, kTokens, kHeads, kHeadDim, kStateSize, kGroups, kDtMin (not negative),
+/// kDtMax, kAligned.
+template <class Shape, class State> class SsmScan {
+  using Operand = typename Shape::Operand;
+  static constexpr int kTokens = Shape::kTokens, kHeads = Shape::kHeads;
+  static constexpr int kHeadDim = Shape::kHeadDim, kStateSize = Shape::kStateSize;
+  static_assert(kStateSize <= 128, "the state lies in the registers of a warpgroup");
+  static constexpr int kChunk = 64, kChannels = 64; // the 64 rows of wgmma are tokens, or the state's channels
+  static constexpr int kSlices = ceilDiv(kHeadDim, kChannels);
+
+  // Shared memory: a ring of chunks, S as an operand for each warpgroup of results, their staging, barriers.
+  using StateTile = PanelTile<alignTo(kStateSize, 64)>; // of S, B and C
+  using InputTile = PanelTile<kChannels>;
+  static constexpr int kPanels = StateTile::kPanels;
+  static constexpr int kStages = 4, kStageBytes = 2 * StateTile::kBytes + InputTile::kBytes; // B, C, X
+  static constexpr int kResultGroups = 2, kStagingBytes = 8 * 64 * 4;
+  static constexpr int kStates = kStages * kStageBytes;
+  static constexpr int kStaging = kStates + kResultGroups * StateTile::kBytes;
+  static constexpr int kFactors = kStaging + kResultGroups * 4 * kStagingBytes;
+  static constexpr int kBarriers = kFactors + kStages * int(sizeof(ChunkFactors));
+  static constexpr int kSharedBytes = kBarriers + (2 * kStages + 2 * kResultGroups) * 8;
+  static_assert(kSharedBytes <= 232448, "shared memory of sm_90");
+
+  // Registers of the roles' threads.
+  static constexpr int kResultRegisters = 160, kStateRegisters = kPanels == 2 ? 144 : 136;
+  static constexpr int kBringRegisters = 4 * 128 - kStateRegisters - kResultGroups * kResultRegisters;
+
+public:
+  static constexpr int kThreads = 128 * (2 + kResultGroups), kMinBlocks = 1;
+  static constexpr Launch kLaunch = {
+      uint32(kHeads * kSlices), uint32(Shape::kSequences), 1, uint32(kThreads), 1, uint32(kSharedBytes), 1, 0};
+
+  /// x, dt, b, c: rows of tokens (slices of columns); aLog, d, dtBias: one for each head; state [slots, heads, P, N].
+  template <class X, class Dt, class B, class C, class Epilogue>
+  static __device__ __forceinline__ void run(X x, Dt dt, B b, C c, const float *aLog, const float *d,
+                                             const float *dtBias, const int *slots, const int *counts, State *state,
+                                             const Epilogue &epilogue) {
+    extern __shared__ __align__(1024) uint8 shared[];
+    launchDependents();
+    Place at;
+    at.head = blockIdx.x / kSlices;
+    at.channel = blockIdx.x % kSlices * kChannels;
+    at.group = at.head / (kHeads / Shape::kGroups);
+    at.row = blockIdx.y * kTokens;
+    at.warp = threadIdx.x / 32 % 4;
+    at.lane = threadIdx.x % 32;
+    at.base = sharedAddress(shared);
+    at.shared = shared;
+    if (threadIdx.x == 0)
+      initializeBarriers(at);
+    __syncthreads();
+    waitForPredecessors();
+    at.count = maxOf(minOf(counts[blockIdx.y], kTokens), 0);
+    if (at.count == 0)
+      return;
+    int warpgroup = threadIdx.x / 128;
+    if (warpgroup == 0) {
+      releaseRegisters<kBringRegisters>();
+      bringChunks(at, aLog[at.head], dtBias[at.head], x, dt, b, c);
+    } else if (warpgroup == 1) {
+      claimRegisters<kStateRegisters>();
+      walkStates(at, state + (static_cast<long long>(slots[blockIdx.y]) * kHeads + at.head) * (kHeadDim * kStateSize));
+    } else {
+      claimRegisters<kResultRegisters>();
+      walkResults(at, warpgroup - 2, d[at.head], epilogue);
+    }
+  }
+
+private:
+  /// What a thread works on.
+  struct Place {
+    int head, channel, group, row; // the slice's first channel in the head; the sequence's first row
+    int count, warp, lane;         // the warp in its warpgroup
+    uint32 base;
+    uint8 *shared;
+
+    __device__ __forceinline__ int chunks() const { return ceilDiv(count, kChunk); }
+    /// Tokens of a chunk that exist.
+    __device__ __forceinline__ int present(int chunk) const { return minOf(count - chunk * kChunk, kChunk); }
+    // The slot of a chunk in the ring.
+    __device__ __forceinline__ uint32 tileB(int chunk) const { return base + chunk % kStages * kStageBytes; }
+    __device__ __forceinline__ uint32 tileC(int chunk) const { return tileB(chunk) + StateTile::kBytes; }
+    __device__ __forceinline__ uint32 tileX(int chunk) const { return tileC(chunk) + StateTile::kBytes; }
+    __device__ __forceinline__ ChunkFactors &factors(int chunk) const {
+      return reinterpret_cast<ChunkFactors *>(shared + kFactors)[chunk % kStages];
+    }
+    /// The chunk is in, or its readers are done.
+    __device__ __forceinline__ uint32 full(int chunk) const { return base + kBarriers + chunk % kStages * 16; }
+    __device__ __forceinline__ uint32 empty(int chunk) const { return full(chunk) + 8; }
+    // S before a chunk, as an operand.
+    __device__ __forceinline__ uint32 operandS(int chunk) const {
+      return base + kStates + chunk % kResultGroups * StateTile::kBytes;
+    }
+    __device__ __forceinline__ uint32 fullS(int chunk) const {
+      return base + kBarriers + kStages * 16 + chunk % kResultGroups * 16;
+    }
+    __device__ __forceinline__ uint32 emptyS(int chunk) const { return fullS(chunk) + 8; }
+
+    /// Waits for a chunk and lets matrix instructions see it.
+    __device__ __forceinline__ void waitForChunk(int chunk) const {
+      wait(full(chunk), chunk / kStages % 2);
+      fenceAsyncProxy();
+    }
+    /// One arrival for the warp, after what all its lanes have done.
+    __device__ __forceinline__ void arriveOnce(uint32 barrier) const {
+      __syncwarp();
+      if (lane == 0)
+        arrive(barrier);
+    }
+  };
+
+  static __device__ __forceinline__ void initializeBarriers(const Place &at) {
+    for (int i = 0; i < kStages; ++i) {
+      initBarrier(at.full(i), 2 * 128); // every thread's copies, and what it has written itself
+      initBarrier(at.empty(i), 2 * 4);  // the warps of the state and of the results
+    }
+    for (int i = 0; i < kResultGroups; ++i) {
+      initBarrier(at.fullS(i), 4);
+      initBarrier(at.emptyS(i), 4);
+    }
+    fenceBarrierInit();
+  }
+
+  // --- the bringing warpgroup ------------------------------------------------------------------------------------
+
+  template <class X, class Dt, class B, class C>
+  static __device__ __forceinline__ void bringChunks(const Place &at, float aLog, float bias, const X &x, const Dt &dt,
+                                                     const B &b, const C &c) {
+    constexpr bool kWideState = Shape::kAligned && kStateSize % 8 == 0, kWideB = kWideState && B::kStride % 8 == 0;
+    constexpr bool kWideC = kWideState && C::kStride % 8 == 0;
+    constexpr bool kWideX = Shape::kAligned && X::kStride % 8 == 0 && kHeadDim % 8 == 0;
+    int thread = at.warp * 32 + at.lane, chunks = at.chunks(), column = at.group * kStateSize;
+    float rate = -__expf(aLog) * 1.44269504f, raw[2];
+    loadSteps(at, at.warp, dt, bias, raw);
+    for (int i = 0; i < chunks; ++i) {
+      int row = at.row + i * kChunk, present = at.present(i);
+      wait(at.empty(i), (i / kStages + 1) % 2);
+      copyPanels<Operand, StateTile::kPanels * 64, 128, kWideB>(at.tileB(i), b, row, present, column, kStateSize,
+                                                                thread);
+      copyPanels<Operand, StateTile::kPanels * 64, 128, kWideC>(at.tileC(i), c, row, present, column, kStateSize,
+                                                                thread);
+      copyPanels<Operand, kChannels, 128, kWideX>(at.tileX(i), x, row, present, at.head * kHeadDim + at.channel,
+                                                  kHeadDim - at.channel, thread);
+      arriveAfterCopies(at.full(i));
+      if (i % 4 == at.warp) { // the warps take turns
+        at.factors(i).write(ChunkDecay(raw, present, rate, Shape::kDtMin, Shape::kDtMax, at.lane), at.lane);
+        loadSteps(at, i + 4, dt, bias, raw);
+      }
+      if constexpr (!kWideB || !kWideC || !kWideX)
+        fenceAsyncProxy();
+      arrive(at.full(i));
+    }
+    waitCopies<0>();
+  }
+
+  /// dt + bias of this lane's two tokens of a chunk; ahead of their use, for the loads take long.
+  template <class Dt>
+  static __device__ __forceinline__ void loadSteps(const Place &at, int chunk, const Dt &dt, float bias,
+                                                   float (&raw)[2]) {
+    int token = chunk * kChunk + 2 * at.lane;
+#pragma unroll
+    for (int i = 0; i < 2; ++i)
+      raw[i] = token + i < at.count ? toFloat(dt[at.row + token + i][at.head]) + bias : 0.0f;
+  }
+
+  // --- the state's warpgroup -------------------------------------------------------------------------------------
+
+  using StateSums = float[kPanels][32];    // S: accumulators [64 channels, 64 states] a panel
+  using Operands = uint32[kChunk / 16][4]; // a of four steps along the tokens
+
+  static __device__ __forceinline__ void walkStates(const Place &at, State *state) {
+    StateSums s;
+    Operands x, next;
+    int chunks = at.chunks();
+    moveState<true>(at, state, s);
+    at.waitForChunk(0);
+    float decay = weighInputs(at, 0, x);
+    for (int chunk = 0; chunk < chunks; ++chunk) {
+      wait(at.emptyS(chunk), (chunk / kResultGroups + 1) % 2);
+      publishState(at, at.operandS(chunk), s);
+      fenceAsyncProxy();
+      at.arriveOnce(at.fullS(chunk));
+#pragma unroll
+      for (int panel = 0; panel < kPanels; ++panel)
+#pragma unroll
+        for (int i = 0; i < 32; ++i)
+          s[panel][i] *= decay;
+      fenceSums(s);
+      fenceOperands(x);
+      warpgroupArrive();
+#pragma unroll
+      for (int panel = 0; panel < kPanels; ++panel) {
+        uint64 b = transposedDescriptor(at.tileB(chunk) + panel * StateTile::kPanelBytes);
+#pragma unroll
+        for (int step = 0; step < kChunk / 16; ++step)
+          Wgmma<64, Operand>::template run<true>(s[panel], x[step], advance(b, step * 2048));
+      }
+      warpgroupCommit();
+      if (chunk + 1 < chunks) {
+        at.waitForChunk(chunk + 1);
+        decay = weighInputs(at, chunk + 1, next);
+      }
+      warpgroupWait<0>();
+      fenceSums(s);
+      at.arriveOnce(at.empty(chunk));
+#pragma unroll
+      for (int step = 0; step < kChunk / 16; ++step)
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+          x[step][i] = next[step][i];
+    }
+    // As if it were another pointer: addresses from the load would take registers all the way.
+    asm volatile("" : "+l"(state));
+    moveState<false>(at, state, s);
+  }
+
+  /// (exp(a[L-1] - a[s]) delta[s] X)^T, this warp's 16 channels. Returns the chunk's decay.
+  static __device__ __forceinline__ float weighInputs(const Place &at, int chunk, Operands &x) {
+    const ChunkFactors &factors = at.factors(chunk);
+    // matrices of ldmatrix: eight channels beside, then eight tokens below
+    uint32 from = at.tileX(chunk) + InputTile::offset(at.lane / 16 * 8 + at.lane % 8, at.warp * 2 + at.lane / 8 % 2);
+#pragma unroll
+    for (int step = 0; step < kChunk / 16; ++step) {
+      uint32 raw[4];
+      ldmatrixX4Trans(raw, from + step * 2048);
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        float kept[2];
+        loadVector<2>(factors.kept + step * 16 + half * 8 + at.lane % 4 * 2, kept);
+#pragma unroll
+        for (int i = 2 * half; i < 2 * half + 2; ++i)
+          x[step][i] = pack<Operand>(low<Operand>(raw[i]) * kept[0], high<Operand>(raw[i]) * kept[1]);
+      }
+    }
+    return factors.carried[kChunk - 1];
+  }
+
+  /// S rounded, [channels, states].
+  static __device__ __forceinline__ void publishState(const Place &at, uint32 to, const StateSums &s) {
+    int row = at.warp * 16 + at.lane % 16;
+#pragma unroll
+    for (int panel = 0; panel < kPanels; ++panel)
+#pragma unroll
+      for (int tile = 0; tile < 8; tile += 2) {
+        const float *sums = s[panel] + tile * 4;
+        uint32 matrices[4] = {pack<Operand>(sums[0], sums[1]), pack<Operand>(sums[2], sums[3]),
+                              pack<Operand>(sums[4], sums[5]), pack<Operand>(sums[6], sums[7])};
+        stmatrixX4(to + StateTile::offset(row, panel * 8 + tile + at.lane / 16), matrices);
+      }
+  }
+
+  /// Loads the state, or stores it.
+  template <bool Loads> static __device__ __forceinline__ void moveState(const Place &at, State *state, StateSums &s) {
+    constexpr int kVector = kStateSize % 2 == 0 ? 2 : 1;
+    int firstChannel = at.channel + at.warp * 16 + at.lane / 4, firstState = at.lane % 4 * 2;
+    State *first = state + firstChannel * kStateSize + firstState;
+#pragma unroll
+    for (int i = 0; i < kPanels * 32; i += kVector) {
+      int channel = i / 2 % 2 * 8, n = i / 4 * 8 + i % 2;
+      bool exists = firstChannel + channel < kHeadDim && firstState + n < kStateSize;
+      State *place = first + channel * kStateSize + n;
+      float values[kVector] = {};
+#pragma unroll
+      for (int j = 0; j < kVector && !Loads; ++j)
+        values[j] = s[i / 32][i % 32 + j];
+      if (exists && Loads)
+        loadVector<kVector>(place, values);
+      if (exists && !Loads)
+        storeVector<kVector>(place, values);
+#pragma unroll
+      for (int j = 0; j < kVector && Loads; ++j)
+        s[i / 32][i % 32 + j] = values[j];
+    }
+  }
+
+  // --- the results' warpgroups -----------------------------------------------------------------------------------
+
+  template <class Epilogue>
+  static __device__ __forceinline__ void walkResults(const Place &at, int group, float skip, const Epilogue &epilogue) {
+    using Output = ScanRows<Epilogue, kHeadDim>;
+    static_assert(Output::kBytes == kStagingBytes, "one warp's share");
+    float *staging = reinterpret_cast<float *>(at.shared + kStaging + (group * 4 + at.warp) * kStagingBytes);
+    int chunks = at.chunks();
+    for (int chunk = group; chunk < chunks; chunk += kResultGroups) {
+      Output output(at.row + chunk * kChunk + at.warp * 16, at.present(chunk) - at.warp * 16, at.head, at.channel,
+                    at.lane);
+      float y[32];
+      computeResults(at, chunk, skip, y, [&] { output.load(epilogue); });
+      output.finish(epilogue, y, staging);
+    }
+  }
+
+  /// Y of a chunk, and D X. `whileMultiplying` is called early.
+  template <class Function>
+  static __device__ __forceinline__ void computeResults(const Place &at, int chunk, float skip, float (&y)[32],
+                                                        Function whileMultiplying) {
+    float scores[32];
+    at.waitForChunk(chunk);
+    multiplyC(at.tileC(chunk), at.tileB(chunk), scores);
+    wait(at.fullS(chunk), chunk / kResultGroups % 2);
+    multiplyC(at.tileC(chunk), at.operandS(chunk), y);
+    whileMultiplying();
+    __syncwarp(); // or the assembler moves loads down to their use
+    warpgroupWait<1>();
+    fenceSums(scores);
+    Operands m;
+    decayScores(at, chunk, skip, scores, m);
+    warpgroupWait<0>();
+    fenceSums(y);
+    at.arriveOnce(at.emptyS(chunk));
+
+    const ChunkFactors &factors = at.factors(chunk);
+    int row = at.warp * 16 + at.lane / 4;
+    float carried[2] = {factors.carried[row], factors.carried[row + 8]};
+#pragma unroll
+    for (int i = 0; i < 32; ++i)
+      y[i] *= carried[i / 2 % 2];
+    fenceSums(y);
+    fenceOperands(m);
+    warpgroupArrive();
+    uint64 x = transposedDescriptor(at.tileX(chunk));
+#pragma unroll
+    for (int step = 0; step < kChunk / 16; ++step)
+      Wgmma<64, Operand>::template run<true>(y, m[step], advance(x, step * 2048));
+    warpgroupCommit();
+    warpgroupWait<0>();
+    fenceSums(y);
+    at.arriveOnce(at.empty(chunk));
+  }
+
+  /// Starts sums = C b^T, where b are 64 rows of states: one group of matrix instructions.
+  static __device__ __forceinline__ void multiplyC(uint32 c, uint32 b, float (&sums)[32]) {
+    fenceSums(sums);
+    warpgroupArrive();
+#pragma unroll
+    for (int step = 0; step < kPanels * 4; ++step) {
+      int bytes = step / 4 * StateTile::kPanelBytes + step % 4 * 32;
+      Wgmma<64, Operand>::run(sums, advance(swizzledDescriptor(c), bytes), advance(swizzledDescriptor(b), bytes),
+                              step > 0);
+    }
+    warpgroupCommit();
+  }
+
+  /// M, this warp's 16 rows, as operands.
+  static __device__ __forceinline__ void decayScores(const Place &at, int chunk, float skip, const float (&scores)[32],
+                                                     Operands &m) {
+    const ChunkFactors &factors = at.factors(chunk);
+    int group = at.lane / 4, pair = at.lane % 4 * 2, row = at.warp * 16 + group;
+    float through[2] = {factors.through[row], factors.through[row + 8]};
+#pragma unroll
+    for (int tile = 0; tile < kChunk / 8; ++tile) {
+      uint32(&to)[4] = m[tile / 2];
+      if (tile / 2 > at.warp) { // right of the diagonal
+        to[tile % 2 * 2] = to[tile % 2 * 2 + 1] = 0;
+        continue;
+      }
+      float source[2];
+      loadVector<2>(factors.source + tile * 8 + pair, source);
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        float values[2];
+#pragma unroll
+        for (int i = 0; i < 2; ++i) {
+          int ahead = row + half * 8 - (tile * 8 + pair + i);
+          float value = scores[tile * 4 + half * 2 + i] * exp2Fast(through[half] + source[i]);
+          values[i] = ahead < 0 ? 0.0f : ahead == 0 ? value + skip : value;
+        }
+        to[tile % 2 * 2 + half] = pack<Operand>(values[0], values[1]);
+      }
+    }
+  }
+};
+
+} // namespace bambac

@@ -1,0 +1,218 @@
+// What the wgmma linears share: tensor maps of their operands, the ring of stages between the loading thread and the
+// multiplying warpgroups, and the loops of both sides.
+#pragma once
+#include "common/epilogue.cuh"
+#include "wgmma/async.cuh"
+#include "wgmma/wgmma.cuh"
+
+namespace bambac {
+
+// --- tensor maps ----------------------------------------------------------------------------------------------------
+
+/// x [rows, depth] in boxes of `boxRows` rows x 64 columns: rows of 128 bytes, swizzled for wgmma.
+template <class Operand, class Input>
+__host__ __device__ constexpr TensorMap inputTensorMap(int rows, int depth, int boxRows) {
+  static_assert(kIsSame<typename Input::Element, Operand> && !Input::kNormalizes,
+                "the tensor copy brings plain operands");
+  static_assert(Input::kStride % 8 == 0, "a tensor map's row stride is a multiple of 16 bytes");
+  TensorMap map = {};
+  map.elementBytes = 2, map.rank = 2, map.swizzleBytes = 128;
+  map.dims[0] = depth, map.dims[1] = rows;
+  map.box[0] = 64, map.box[1] = boxRows;
+  map.strides[0] = Input::kStride * 2;
+  return map;
+}
+
+/// W [columns, depth] in core matrices of 64 elements: the core matrix is the innermost dimension, then those along the
+/// reduction, then those across it.
+__host__ __device__ constexpr TensorMap weightTensorMap(int columns, int depth, int boxColumns, int boxDepth) {
+  int cores = alignTo(depth, 64) / 8;
+  TensorMap map = {};
+  map.elementBytes = 2, map.rank = 3, map.swizzleBytes = 0;
+  map.dims[0] = 64, map.dims[1] = cores, map.dims[2] = ceilDiv(columns, 8);
+  map.box[0] = 64, map.box[1] = boxDepth / 8, map.box[2] = boxColumns / 8;
+  map.strides[0] = 128, map.strides[1] = uint64(cores) * 128;
+  return map;
+}
+
+// --- the ring of stages ---------------------------------------------------------------------------------------------
+
+/// Stages of shared memory, each a tile of x (`InputBytes`) and one of W (`WeightBytes`), and two barriers a stage:
+/// full (the copies are in) and empty (all consumer warps are done).
+template <int Stages, int InputBytes, int WeightBytes, int ConsumerWarps> struct StageRing {
+  static constexpr int kStages = Stages, kStageBytes = InputBytes + WeightBytes;
+  static constexpr int kBytes = Stages * kStageBytes, kBarrierBytes = Stages * 16;
+  static_assert(InputBytes % 1024 == 0 && WeightBytes % 1024 == 0, "swizzled tiles start at multiples of 1024 bytes");
+
+  uint32 stages;   ///< address of the first stage
+  uint32 barriers; ///< address of the barriers: full and empty of each stage
+
+  __device__ __forceinline__ uint32 input(int slot) const { return stages + slot * kStageBytes; }
+  __device__ __forceinline__ uint32 weights(int slot) const { return stages + slot * kStageBytes + InputBytes; }
+  __device__ __forceinline__ uint32 full(int slot) const { return barriers + slot * 16; }
+  __device__ __forceinline__ uint32 empty(int slot) const { return barriers + slot * 16 + 8; }
+
+  /// By all threads of the block, before any use.
+  __device__ __forceinline__ void initialize() const {
+    if (threadIdx.x == 0) {
+      for (int slot = 0; slot < Stages; ++slot) {
+        initBarrier(full(slot), 1);
+        initBarrier(empty(slot), ConsumerWarps);
+      }
+      fenceBarrierInit();
+    }
+    __syncthreads();
+  }
+
+  /// By whole consumer warps: this warp has read the stage for the last time.
+  __device__ __forceinline__ void release(int slot) const {
+    if (threadIdx.x % 32 == 0)
+      arrive(empty(slot));
+  }
+
+  /// The loading thread's whole life: fills `count` stages in turn. `loadWeights(i, slot)` and `loadInput(i, slot)`
+  /// start the copies of the i-th. Weights do not depend on the kernels before this one, so as many as the ring holds
+  /// are on their way before those have ended.
+  template <class LoadWeights, class LoadInput>
+  __device__ __forceinline__ void fill(int count, LoadWeights loadWeights, LoadInput loadInput) const {
+    int early = count < Stages ? count : Stages;
+    for (int i = 0; i < early; ++i) {
+      arriveExpect(full(i), kStageBytes);
+      loadWeights(i, i);
+    }
+    waitForPredecessors();
+    for (int i = 0; i < early; ++i)
+      loadInput(i, i);
+    RingPosition<Stages> at;
+    for (int i = Stages; i < count; ++i, at.advance()) {
+      wait(empty(at.slot), at.parity);
+      arriveExpect(full(at.slot), kStageBytes);
+      loadWeights(i, at.slot);
+      loadInput(i, at.slot);
+    }
+  }
+
+  /// A consumer warpgroup's loop over the `steps` next stages: `multiply(slot)` issues the matrix instructions of a
+  /// stage. One group of them stays in flight while the next is issued; a stage is released when its group is done.
+  template <class Sums, class Multiply>
+  __device__ __forceinline__ void consume(Sums &sums, int steps, RingPosition<Stages> &at, Multiply multiply) const {
+    fenceSums(sums);
+    int previous = -1;
+    for (int step = 0; step < steps; ++step, at.advance()) {
+      wait(full(at.slot), at.parity);
+      warpgroupArrive();
+      multiply(at.slot);
+      warpgroupCommit();
+      warpgroupWait<1>();
+      if (previous >= 0)
+        release(previous);
+      previous = at.slot;
+    }
+    warpgroupWait<0>();
+    fenceSums(sums);
+    if (previous >= 0)
+      release(previous);
+  }
+};
+
+/// The end of the consumer warpgroups, which are numbered from 1: what they have stored is complete.
+template <int Warpgroups, class Epilogue> __device__ __forceinline__ void finishConsumers(const Epilogue &epilogue) {
+  if constexpr (kReduces<Epilogue>) {
+    constexpr int kBarrier = 8; // of no other meaning in the kernels that end here
+    syncNamed(kBarrier, Warpgroups * 128);
+    if (threadIdx.x / 32 == 4)
+      finishEpilogue(epilogue);
+  }
+}
+
+/// The whole life of a block whose ring lies at the start of its `SharedBytes` of shared memory: `load(ring)` by the
+/// loading thread, `leave()` by its whole warpgroup behind that, `multiply(ring, consumer)` by each consumer warpgroup.
+template <class Ring, int SharedBytes, int Consumers, class Epilogue, class Load, class Leave, class Multiply>
+__device__ __forceinline__ void runRoles(uint8 *shared, const Epilogue &epilogue, Load load, Leave leave,
+                                         Multiply multiply) {
+  launchDependents();
+  uint32 base = sharedAddress(shared);
+  Ring ring{base, base + SharedBytes - Ring::kBarrierBytes};
+  beginEpilogue(epilogue);
+  ring.initialize();
+  int warpgroup = threadIdx.x / 128;
+  if (warpgroup == 0) {
+    releaseRegisters<40>();
+    if (threadIdx.x == 0)
+      load(ring);
+    leave();
+  } else {
+    claimRegisters<232>();
+    multiply(ring, warpgroup - 1);
+    finishConsumers<Consumers>(epilogue);
+  }
+}
+
+// --- sums and results -----------------------------------------------------------------------------------------------
+
+template <int Blocks, int Count> __device__ __forceinline__ void clearSums(float (&sums)[Blocks][Count]) {
+#pragma unroll
+  for (int block = 0; block < Blocks; ++block)
+#pragma unroll
+    for (int i = 0; i < Count; ++i)
+      sums[block][i] = 0.0f;
+}
+
+/// A patch of Rows x Columns sums that lies in shared memory (rows `Stride` floats apart) and is finished by `Threads`
+/// threads. An item is V neighbouring results of a row, at most `Widest`. Rows of the linear from `rowEnd` on are left
+/// out.
+template <class Epilogue, int Rows, int Columns, int Stride, int Threads, int Widest = 8> struct Patch {
+  static constexpr int kV = minOf(Epilogue::kVector, Widest);
+  static constexpr int kSums = kV * Epilogue::kInputs;
+  static constexpr int kItemsOfRow = Columns / kSums;
+  static constexpr int kItems = ceilDiv(Rows * kItemsOfRow, Threads); ///< of a thread
+  static_assert(Columns % kSums == 0, "whole items");
+  using Extra = typename Epilogue::template Extra<kV>;
+
+  struct Item {
+    int row, column;   ///< of the result
+    int patchRow, sum; ///< within the patch: row and first column of the sums
+    bool valid;
+  };
+
+  /// The i-th item of a thread of the patch whose first sum is (row, column) of the linear.
+  static __device__ __forceinline__ Item item(int i, int thread, int row, int rowEnd, int column) {
+    int index = i * Threads + thread;
+    Item item;
+    item.patchRow = index / kItemsOfRow;
+    item.sum = index % kItemsOfRow * kSums;
+    item.row = row + item.patchRow;
+    item.column = (column + item.sum) / Epilogue::kInputs;
+    item.valid = item.patchRow < Rows && item.row < rowEnd && item.column < Epilogue::kColumns;
+    return item;
+  }
+
+  static __device__ __forceinline__ void load(const Epilogue &epilogue, int thread, int row, int rowEnd, int column,
+                                              Extra (&extra)[kItems]) {
+#pragma unroll
+    for (int i = 0; i < kItems; ++i)
+      if (Item at = item(i, thread, row, rowEnd, column); at.valid)
+        extra[i] = epilogue.template load<kV>(at.row, at.column);
+  }
+
+  /// `read(patchRow, sum, sums)` brings the sums of an item.
+  template <class Read>
+  static __device__ __forceinline__ void store(const Epilogue &epilogue, int thread, int row, int rowEnd, int column,
+                                               const Extra (&extra)[kItems], Read read) {
+#pragma unroll
+    for (int i = 0; i < kItems; ++i)
+      if (Item at = item(i, thread, row, rowEnd, column); at.valid) {
+        float sums[kSums];
+        read(at.patchRow, at.sum, sums);
+        epilogue.template store<kV>(at.row, at.column, sums, extra[i]);
+      }
+  }
+
+  static __device__ __forceinline__ void storePatch(const Epilogue &epilogue, int thread, int row, int rowEnd,
+                                                    int column, const Extra (&extra)[kItems], const float *patch) {
+    store(epilogue, thread, row, rowEnd, column, extra,
+          [patch](int patchRow, int sum, float (&sums)[kSums]) { loadVector(patch + patchRow * Stride + sum, sums); });
+  }
+};
+
+} // namespace bambac

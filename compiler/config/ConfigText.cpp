@@ -1,0 +1,79 @@
+// A scan over the text that knows strings from the rest, then LLVM's JSON parser.
+#include "compiler/config/ConfigText.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace llvm;
+
+namespace bambac {
+
+/// Nesting that no configuration needs and that the recursive parser still bears.
+static constexpr unsigned kMaxDepth = 64;
+
+namespace {
+/// Copies JSON text and replaces Python's names of special numbers outside strings.
+class TextScanner {
+public:
+  explicit TextScanner(StringRef text) : rest(text) { plain.reserve(text.size()); }
+
+  /// False where the text nests too deeply.
+  bool run() {
+    while (!rest.empty()) {
+      if (rest.front() == '"')
+        copyString();
+      else if (isAlpha(rest.front()))
+        copyWord();
+      else if (!copyPunctuation())
+        return false;
+    }
+    return true;
+  }
+
+  std::string plain;
+
+private:
+  void copy(size_t count) {
+    plain += rest.take_front(count);
+    rest = rest.drop_front(count);
+  }
+
+  void copyString() {
+    size_t end = 1;
+    while (end < rest.size() && rest[end] != '"')
+      end += rest[end] == '\\' ? 2 : 1;
+    copy(std::min(end + 1, rest.size()));
+  }
+
+  void copyWord() {
+    StringRef word = rest.take_while([](char c) { return isAlnum(c); });
+    // Too large for a double: it reads as infinity.
+    StringRef meaning = word == "Infinity" ? "1e999999" : word == "NaN" ? "\"NaN\"" : word;
+    plain += meaning;
+    rest = rest.drop_front(word.size());
+  }
+
+  bool copyPunctuation() {
+    char c = rest.front();
+    if (c == '[' || c == '{')
+      ++depth;
+    else if ((c == ']' || c == '}') && depth > 0)
+      --depth;
+    copy(1);
+    return depth <= kMaxDepth;
+  }
+
+  StringRef rest;
+  unsigned depth = 0;
+};
+} // namespace
+
+Expected<json::Value> parsePythonJson(StringRef text, StringRef path) {
+  TextScanner scanner(text);
+  if (!scanner.run())
+    return createStringError(path + ": expected JSON nested at most " + Twine(kMaxDepth) + " deep");
+  Expected<json::Value> value = json::parse(scanner.plain);
+  if (!value)
+    return createStringError(path + ": expected JSON: " + toString(value.takeError()));
+  return value;
+}
+
+} // namespace bambac

@@ -1,0 +1,67 @@
+// Checks that involve more than one field.
+#include "compiler/models/ConfigCheck.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace llvm;
+
+namespace bambac {
+
+bool ModelConfig::hasAttention() const { return is_contained(isAttention, true); }
+bool ModelConfig::hasMamba() const { return is_contained(isAttention, false); }
+
+/// Weight and bias of a linear.
+static uint64_t linearSize(int64_t outputs, int64_t inputs, bool bias) {
+  return static_cast<uint64_t>(outputs) * static_cast<uint64_t>(inputs + (bias ? 1 : 0));
+}
+
+uint64_t ModelConfig::countParameters() const {
+  uint64_t mamba = linearSize(inProjSize(), hiddenSize, projBias) + linearSize(hiddenSize, innerSize(), projBias) +
+                   linearSize(convChannels(), convTaps, convBias) + 3 * mambaHeads + innerSize();
+  uint64_t attention = linearSize((attentionHeads + 2 * kvHeads) * headDim, hiddenSize, attentionBias) +
+                       linearSize(hiddenSize, attentionHeads * headDim, attentionBias);
+  uint64_t common = 2 * hiddenSize + 2 * linearSize(intermediateSize, hiddenSize, mlpBias) +
+                    linearSize(hiddenSize, intermediateSize, mlpBias);
+  uint64_t total = hiddenSize + linearSize(vocabSize, hiddenSize, false) * (tieWordEmbeddings ? 1 : 2);
+  for (bool attends : isAttention)
+    total = SaturatingAdd(total, common, attends ? attention : mamba);
+  return total;
+}
+
+static void checkMamba(FieldReader &reader, const ModelConfig &config) {
+  int64_t expanded = config.expand * config.hiddenSize;
+  if (config.mambaHeadDim == 0 || config.innerSize() != expanded)
+    reader.fail("mamba_n_heads", "mamba_n_heads * mamba_d_head = mamba_expand * hidden_size = " + Twine(expanded),
+                Twine(config.mambaHeads) + " * " + Twine(config.mambaHeadDim));
+  if (config.mambaHeads % config.mambaGroups != 0)
+    reader.fail("mamba_n_groups", "a divisor of mamba_n_heads = " + Twine(config.mambaHeads),
+                Twine(config.mambaGroups));
+}
+
+static void checkAttention(FieldReader &reader, const ModelConfig &config) {
+  if (!reader.get("head_dim") && config.hiddenSize % config.attentionHeads != 0)
+    reader.fail("num_attention_heads", "a divisor of hidden_size = " + Twine(config.hiddenSize),
+                Twine(config.attentionHeads));
+  if (config.attentionHeads % config.kvHeads != 0)
+    reader.fail("num_key_value_heads", "a divisor of num_attention_heads = " + Twine(config.attentionHeads),
+                Twine(config.kvHeads));
+  StringRef rotary = reader.get("attn_rotary_emb") ? "attn_rotary_emb" : "partial_rotary_factor";
+  if (config.rotaryDim > config.headDim || config.rotaryDim % 2 != 0)
+    reader.fail(rotary, "an even number of rotary dimensions, at most head_dim = " + Twine(config.headDim),
+                Twine(config.rotaryDim));
+}
+
+void checkConsistency(FieldReader &reader, const ModelConfig &config) {
+  if (config.hasMamba())
+    checkMamba(reader, config);
+  if (config.hasAttention())
+    checkAttention(reader, config);
+  if (uint64_t parameters = config.countParameters(); parameters >= limits::kParameters)
+    reader.fail("hidden_size", "a model of fewer than " + Twine(limits::kParameters) + " parameters",
+                Twine(parameters));
+  uint64_t state =
+      SaturatingMultiply<uint64_t>(config.innerSize(), config.stateSize * sizeof(float) * config.numLayers);
+  if (config.hasMamba() && state >= limits::kStateBytes)
+    reader.fail("mamba_d_state", "an SSM state of fewer than " + Twine(limits::kStateBytes) + " bytes", Twine(state));
+}
+
+} // namespace bambac

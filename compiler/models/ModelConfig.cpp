@@ -1,0 +1,284 @@
+// Reads a config.json in either style of Hugging Face's Bamba: the hub's (attn_rotary_emb, rope_theta) and the later
+// one (rope_parameters, layer_types).
+#include "compiler/models/ModelConfig.h"
+#include "compiler/config/ConfigText.h"
+#include "compiler/config/FieldReader.h"
+#include "compiler/models/ConfigCheck.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include <limits>
+
+using namespace llvm;
+
+namespace bambac {
+
+static constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+/// Fields of training, of generation and of Hugging Face's bookkeeping.
+static constexpr StringLiteral kIgnoredFields[] = {"add_cross_attention",
+                                                   "architectures",
+                                                   "attention_dropout",
+                                                   "auto_map",
+                                                   "chunk_size_feed_forward",
+                                                   "cross_attention_hidden_size",
+                                                   "decoder_start_token_id",
+                                                   "finetuning_task",
+                                                   "id2label",
+                                                   "initializer_range",
+                                                   "is_decoder",
+                                                   "is_encoder_decoder",
+                                                   "label2id",
+                                                   "logits_to_keep",
+                                                   "mamba_dt_rank",
+                                                   "num_logits_to_keep",
+                                                   "output_attentions",
+                                                   "output_hidden_states",
+                                                   "output_router_logits",
+                                                   "prefix",
+                                                   "problem_type",
+                                                   "pruned_heads",
+                                                   "return_dict",
+                                                   "sep_token_id",
+                                                   "task_specific_params",
+                                                   "tie_encoder_decoder",
+                                                   "time_step_floor",
+                                                   "time_step_max",
+                                                   "time_step_min",
+                                                   "tokenizer_class",
+                                                   "torchscript",
+                                                   "transformers_version",
+                                                   "use_bfloat16",
+                                                   "use_cache",
+                                                   "use_mamba_kernels",
+                                                   "z_loss_coefficient"};
+
+static void readSizes(FieldReader &reader, ModelConfig &config) {
+  reader.readInteger("vocab_size", config.vocabSize, 1, limits::kVocab);
+  reader.readInteger("hidden_size", config.hiddenSize, 1, limits::kWidth);
+  reader.readInteger("intermediate_size", config.intermediateSize, 1, limits::kWidth);
+  reader.readInteger("num_hidden_layers", config.numLayers, 1, limits::kLayers);
+  reader.readInteger("max_position_embeddings", config.maxPositions, 1, limits::kPositions);
+  // Below the smallest normal float, eps would vanish in the kernels.
+  reader.readNumber("rms_norm_eps", config.rmsNormEps, std::numeric_limits<float>::min(), 1.0);
+  reader.readBool("tie_word_embeddings", config.tieWordEmbeddings);
+  reader.readBool("mlp_bias", config.mlpBias);
+}
+
+static void readMamba(FieldReader &reader, ModelConfig &config) {
+  reader.readInteger("mamba_n_heads", config.mambaHeads, 1, limits::kHeads);
+  reader.readInteger("mamba_n_groups", config.mambaGroups, 1, limits::kHeads);
+  reader.readInteger("mamba_d_state", config.stateSize, 1, limits::kHeads);
+  reader.readInteger("mamba_d_conv", config.convTaps, 2, limits::kConvTaps);
+  reader.readInteger("mamba_expand", config.expand, 1, limits::kExpand);
+  reader.readInteger("mamba_chunk_size", config.chunkSize, 1, limits::kWidth);
+  reader.readBool("mamba_conv_bias", config.convBias);
+  reader.readBool("mamba_proj_bias", config.projBias);
+
+  const json::Value *headDim = reader.get("mamba_d_head");
+  if (!headDim || headDim->getAsString() == StringRef("auto"))
+    config.mambaHeadDim = config.expand * config.hiddenSize / config.mambaHeads;
+  else if (headDim->getAsNumber())
+    config.mambaHeadDim = reader.integer("mamba_d_head", *headDim, 1, limits::kWidth).value_or(1);
+  else
+    reader.fail("mamba_d_head", "an integer or \"auto\"");
+}
+
+static void readTimeStepLimit(FieldReader &reader, ModelConfig &config) {
+  config.dtMin = 0.0;
+  config.dtMax = kInfinity;
+  const json::Array *pair = reader.optionalArray("time_step_limit");
+  if (!pair)
+    return;
+  if (pair->size() != 2)
+    return reader.fail("time_step_limit", "two numbers");
+  config.dtMin = reader.number("time_step_limit", (*pair)[0], 0.0, std::numeric_limits<float>::max()).value_or(0.0);
+  config.dtMax = reader.number("time_step_limit", (*pair)[1], config.dtMin, kInfinity).value_or(kInfinity);
+}
+
+static void readAttention(FieldReader &reader, ModelConfig &config) {
+  reader.readInteger("num_attention_heads", config.attentionHeads, 1, limits::kHeads);
+  if (const json::Value *kvHeads = reader.get("num_key_value_heads"))
+    config.kvHeads = reader.integer("num_key_value_heads", *kvHeads, 1, limits::kHeads).value_or(1);
+  else if (reader.isNull("num_key_value_heads"))
+    config.kvHeads = config.attentionHeads;
+  reader.readBool("attention_bias", config.attentionBias);
+  config.headDim =
+      reader.optionalInteger("head_dim", 1, limits::kWidth).value_or(config.hiddenSize / config.attentionHeads);
+}
+
+/// Only the plain rotation is known; scaled ones turn by other angles. Older files call the type "type".
+static void checkRopeType(FieldReader &reader, bool mustSay) {
+  const json::Value *older = reader.get("type"), *type = reader.get("rope_type");
+  StringRef name = older && !type ? "type" : "rope_type";
+  if (older && !type)
+    type = older;
+  if (type ? type->getAsString() != StringRef("default") : mustSay)
+    reader.fail(name, "\"default\"");
+}
+
+static void warnUnknown(const FieldReader &reader, StringRef path, StringRef prefix, WarningHandler warn) {
+  for (const std::string &name : reader.unknownFields()) {
+    // Hugging Face's own notes start with an underscore.
+    if (StringRef(name).starts_with("_"))
+      continue;
+    std::string quoted = describe(json::Value(name));
+    warn((path + ": field '" + prefix + StringRef(quoted).drop_front().drop_back() + "' is unknown and ignored").str());
+  }
+}
+
+/// What the fields at the top and those inside rope_parameters say; the inner ones win.
+static void readRope(FieldReader &reader, ModelConfig &config, StringRef path, std::string &error,
+                     WarningHandler warn) {
+  double fraction = reader.optionalNumber("partial_rotary_factor", 0.0, 1.0).value_or(0.5);
+  constexpr double smallest = std::numeric_limits<float>::min(), largest = std::numeric_limits<float>::max();
+  config.ropeTheta = reader.optionalNumber("rope_theta", smallest, largest).value_or(config.ropeTheta);
+  for (StringRef name : {"rope_scaling", "rope_parameters"}) {
+    const json::Object *object = reader.optionalObject(name);
+    if (!object)
+      continue;
+    FieldReader inner(*object, path, error, (name + ".").str());
+    checkRopeType(inner, /*mustSay=*/name == "rope_scaling");
+    fraction = inner.optionalNumber("partial_rotary_factor", 0.0, 1.0).value_or(fraction);
+    config.ropeTheta = inner.optionalNumber("rope_theta", smallest, largest).value_or(config.ropeTheta);
+    warnUnknown(inner, path, (name + ".").str(), warn);
+  }
+  // Hugging Face truncates the product.
+  config.rotaryDim = static_cast<int64_t>(static_cast<double>(config.headDim) * fraction);
+  if (std::optional<int64_t> width = reader.optionalInteger("attn_rotary_emb", 0, limits::kWidth))
+    config.rotaryDim = *width;
+}
+
+/// True for attention, from the name of a layer's type.
+static std::optional<bool> attentionFromType(const json::Value &type) {
+  std::optional<StringRef> name = type.getAsString();
+  if (name == StringRef("full_attention") || name == StringRef("attention"))
+    return true;
+  if (name == StringRef("linear_attention") || name == StringRef("mamba"))
+    return false;
+  return std::nullopt;
+}
+
+static void readLayerTypes(FieldReader &reader, StringRef name, const json::Array &types, ModelConfig &config) {
+  if (types.size() != static_cast<size_t>(config.numLayers))
+    return reader.fail(name, "an array of num_hidden_layers = " + Twine(config.numLayers));
+  std::vector<bool> isAttention;
+  for (const json::Value &type : types) {
+    std::optional<bool> attention = attentionFromType(type);
+    if (!attention)
+      return reader.fail(name, "\"full_attention\" or \"linear_attention\" for each layer", describe(type));
+    isAttention.push_back(*attention);
+  }
+  if (reader.get("attn_layer_indices") && isAttention != config.isAttention)
+    return reader.fail(name, "the layers that attn_layer_indices names", "others");
+  config.isAttention = std::move(isAttention);
+}
+
+static void readLayers(FieldReader &reader, ModelConfig &config) {
+  config.isAttention.assign(config.numLayers, false);
+  if (const json::Array *indices = reader.optionalArray("attn_layer_indices")) {
+    for (const json::Value &value : *indices) {
+      std::optional<int64_t> layer = reader.integer("attn_layer_indices", value, 0, config.numLayers - 1);
+      if (!layer)
+        return;
+      if (config.isAttention[*layer])
+        return reader.fail("attn_layer_indices", "each layer once", Twine(*layer) + " twice");
+      config.isAttention[*layer] = true;
+    }
+  }
+  for (StringRef name : {"layer_types", "layers_block_type"})
+    if (const json::Array *types = reader.optionalArray(name))
+      readLayerTypes(reader, name, *types, config);
+}
+
+/// What is not implemented must not be taken for something else.
+static void checkKind(FieldReader &reader) {
+  if (const json::Value *type = reader.get("model_type"); !type || type->getAsString() != StringRef("bamba"))
+    reader.fail("model_type", "\"bamba\"");
+  const json::Value *activation = reader.get("hidden_act");
+  if (activation && activation->getAsString() != StringRef("silu") && activation->getAsString() != StringRef("swish"))
+    reader.fail("hidden_act", "\"silu\"");
+  if (reader.get("quantization_config"))
+    reader.fail("quantization_config", "null (quantized checkpoints are not supported)");
+}
+
+static void readTokenIds(FieldReader &reader, ModelConfig &config) {
+  for (StringRef name : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
+    const json::Value *value = reader.get(name);
+    if (!value)
+      continue;
+    if (const json::Array *ids = value->getAsArray())
+      for (const json::Value &id : *ids)
+        (void)reader.integer(name, id, -1, limits::kPositions);
+    else
+      (void)reader.integer(name, *value, -1, limits::kPositions);
+    config.notes.emplace_back(name.str(), *value);
+  }
+}
+
+/// The type of the checkpoint's tensors; a note only, as the loader looks at the tensors themselves.
+static void readDtype(FieldReader &reader, ModelConfig &config) {
+  for (StringRef name : {"torch_dtype", "dtype"}) {
+    const json::Value *value = reader.get(name);
+    if (!value)
+      continue;
+    StringRef type = value->getAsString().value_or("");
+    type.consume_front("torch.");
+    if (!is_contained({"float32", "bfloat16", "float16"}, type))
+      return reader.fail(name, "\"float32\", \"bfloat16\" or \"float16\"");
+    if (config.notes.empty() || config.notes.back().first != "dtype")
+      config.notes.emplace_back("dtype", type.str());
+  }
+}
+
+Expected<ModelConfig> parseModelConfig(StringRef text, StringRef path, WarningHandler warn) {
+  Expected<json::Value> root = parsePythonJson(text, path);
+  if (!root)
+    return root.takeError();
+  const json::Object *object = root->getAsObject();
+  if (!object)
+    return createStringError(path + ": expected an object, found " + describe(*root));
+
+  ModelConfig config;
+  std::string error;
+  FieldReader reader(*object, path, error);
+  checkKind(reader);
+  readSizes(reader, config);
+  readMamba(reader, config);
+  readTimeStepLimit(reader, config);
+  readAttention(reader, config);
+  readRope(reader, config, path, error, warn);
+  readLayers(reader, config);
+  readTokenIds(reader, config);
+  readDtype(reader, config);
+  if (error.empty())
+    checkConsistency(reader, config);
+  if (!error.empty())
+    return createStringError(error);
+  for (StringRef name : kIgnoredFields)
+    (void)reader.get(name);
+  warnUnknown(reader, path, "", warn);
+  return config;
+}
+
+Expected<ModelConfig> loadModelConfig(StringRef path, WarningHandler warn) {
+  SmallString<256> file(path);
+  if (sys::fs::is_directory(file))
+    sys::path::append(file, "config.json");
+  // Far more than any configuration; what is larger is another file, given by mistake.
+  constexpr uint64_t largest = 16 << 20;
+  sys::fs::file_status status;
+  if (std::error_code code = sys::fs::status(file, status))
+    return createStringError(code, file + ": " + code.message());
+  if (status.type() == sys::fs::file_type::character_file || status.type() == sys::fs::file_type::block_file)
+    return createStringError(file + ": expected a configuration, found a device");
+  if (status.getSize() > largest)
+    return createStringError(file + ": expected a configuration of at most " + Twine(largest) + " bytes, found " +
+                             Twine(status.getSize()));
+  ErrorOr<std::unique_ptr<MemoryBuffer>> buffer = MemoryBuffer::getFile(file, /*IsText=*/true);
+  if (!buffer)
+    return createStringError(buffer.getError(), file + ": " + buffer.getError().message());
+  return parseModelConfig((*buffer)->getBuffer(), file, warn);
+}
+
+} // namespace bambac

@@ -1,0 +1,109 @@
+// Defaults and bounds of the limits, and the sizes of entry points that follow from them.
+#include "compiler/targets/CompileLimits.h"
+#include "llvm/ADT/Twine.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace llvm;
+
+namespace bambac {
+
+static constexpr int64_t kDefaultContext = 4096;
+static constexpr int64_t kLargestBatch = 1024;
+static constexpr int64_t kLargestChunk = 16384;
+static constexpr int64_t kLargestContext = int64_t(1) << 24;
+/// Rows of a prefill step come in groups of this many, which fit a register tile.
+static constexpr int64_t kRowGroup = 8;
+/// Tokens of the longest score step.
+static constexpr int64_t kLongestScore = 512;
+/// Bytes of the largest intermediate of a step.
+static constexpr uint64_t kLargestActivation = uint64_t(1) << 36;
+
+StringRef stringifyWeightType(WeightType type) {
+  switch (type) {
+  case WeightType::F32:
+    return "f32";
+  case WeightType::BF16:
+    return "bf16";
+  case WeightType::F16:
+    return "f16";
+  }
+  llvm_unreachable("all types have a name");
+}
+
+std::optional<WeightType> symbolizeWeightType(StringRef name) {
+  for (WeightType type : {WeightType::F32, WeightType::BF16, WeightType::F16})
+    if (stringifyWeightType(type) == name)
+      return type;
+  return std::nullopt;
+}
+
+static Error checkRange(StringRef option, int64_t value, int64_t max) {
+  if (value >= 1 && value <= max)
+    return Error::success();
+  return createStringError("option '" + option + "': expected an integer from 1 to " + Twine(max) + ", found " +
+                           Twine(value));
+}
+
+/// Columns of the widest intermediate.
+static int64_t widestRow(const ModelConfig &config) {
+  int64_t mamba = config.hasMamba() ? config.inProjSize() : 0;
+  int64_t attention = config.hasAttention() ? (config.attentionHeads + 2 * config.kvHeads) * config.headDim : 0;
+  return std::max({mamba, attention, 2 * config.intermediateSize, config.vocabSize, config.hiddenSize});
+}
+
+static Error checkStepSize(const CompileLimits &limits, const ModelConfig &config) {
+  int64_t rows = std::max(decodeBatches(limits).back(), limits.prefillChunk);
+  uint64_t bytes = static_cast<uint64_t>(rows) * widestRow(config) * sizeof(float);
+  if (bytes < kLargestActivation)
+    return Error::success();
+  return createStringError("expected intermediates below " + Twine(kLargestActivation) + " bytes, found " +
+                           Twine(rows) + " rows of " + Twine(widestRow(config)) +
+                           " columns; lower --max-batch or --prefill-chunk");
+}
+
+Expected<CompileLimits> resolveLimits(CompileLimits limits, const ModelConfig &config, WarningHandler warn) {
+  if (!limits.maxContext)
+    limits.maxContext = std::min(config.maxPositions, kDefaultContext);
+  if (Error error = checkRange("--max-batch", limits.maxBatch, kLargestBatch))
+    return error;
+  if (Error error = checkRange("--max-context", *limits.maxContext, kLargestContext))
+    return error;
+  if (Error error = checkRange("--prefill-chunk", limits.prefillChunk, kLargestChunk))
+    return error;
+  if (*limits.maxContext > config.maxPositions)
+    warn(("--max-context=" + Twine(*limits.maxContext) +
+          " is beyond the model's max_position_embeddings = " + Twine(config.maxPositions))
+             .str());
+  int64_t chunk = std::min(limits.prefillChunk, *limits.maxContext);
+  limits.prefillChunk = static_cast<int64_t>(alignTo(chunk, kRowGroup));
+  if (Error error = checkStepSize(limits, config))
+    return error;
+  return limits;
+}
+
+SmallVector<int64_t> decodeBatches(const CompileLimits &limits) {
+  SmallVector<int64_t> batches{1};
+  while (batches.back() < limits.maxBatch)
+    batches.push_back(2 * batches.back());
+  return batches;
+}
+
+SmallVector<int64_t> prefillChunks(const CompileLimits &limits, int64_t least) {
+  SmallVector<int64_t> chunks;
+  for (int64_t chunk = limits.prefillChunk; chunks.empty() || chunk >= least; chunk /= 4) {
+    int64_t rounded = static_cast<int64_t>(alignTo(chunk, kRowGroup));
+    if (chunks.empty() || rounded < chunks.back())
+      chunks.push_back(rounded);
+  }
+  return chunks;
+}
+
+SmallVector<int64_t> scoreChunks(ArrayRef<int64_t> prefillChunks) {
+  SmallVector<int64_t> chunks;
+  llvm::copy_if(prefillChunks, std::back_inserter(chunks), [](int64_t chunk) { return chunk <= kLongestScore; });
+  if (chunks.empty())
+    chunks.push_back(kLongestScore);
+  return chunks;
+}
+
+} // namespace bambac

@@ -1,0 +1,49 @@
+// What a library is compiled for besides the model: how many sequences and tokens it can hold, and the type of its
+// weights.
+#ifndef BAMBAC_COMPILER_TARGETS_COMPILELIMITS_H
+#define BAMBAC_COMPILER_TARGETS_COMPILELIMITS_H
+
+#include "compiler/models/ModelConfig.h"
+#include "llvm/ADT/SmallVector.h"
+#include <optional>
+
+namespace bambac {
+
+/// The type of matrices or of states in memory.
+enum class WeightType { F32, BF16, F16 };
+
+/// "f32", "bf16" or "f16".
+llvm::StringRef stringifyWeightType(WeightType type);
+std::optional<WeightType> symbolizeWeightType(llvm::StringRef name);
+
+struct CompileLimits {
+  int64_t maxBatch = 8;
+  /// Default: the model's own max_position_embeddings, at most 4096.
+  std::optional<int64_t> maxContext;
+  /// Rounded up to a multiple of 8, and no longer than the context needs.
+  int64_t prefillChunk = 128;
+  int64_t pageTokens = 16;
+  WeightType weightType = WeightType::BF16;
+  /// The type of the SSM state, which a step reads and writes whole, on CUDA; on a CPU it is f32.
+  WeightType stateType = WeightType::F32;
+};
+
+/// Fills in the defaults and fails where a limit is out of range or a step would need more memory than can be
+/// addressed.
+llvm::Expected<CompileLimits> resolveLimits(CompileLimits limits, const ModelConfig &config, WarningHandler warn);
+
+/// Batch sizes of the decode entry points: the powers of two up to the first that holds max_batch. A step of fewer
+/// sequences runs in the smallest that fits, so that it does not compute many padding rows.
+llvm::SmallVector<int64_t> decodeBatches(const CompileLimits &limits);
+
+/// Lengths of the prefill entry points, longest first: the prefill chunk and quarters of it down to `least`, for short
+/// prompts and the ends of long ones.
+llvm::SmallVector<int64_t> prefillChunks(const CompileLimits &limits, int64_t least);
+
+/// Lengths of the score entry points: those of prefill up to 512 tokens, or 512. The logits of all tokens of a chunk
+/// would fill gigabytes otherwise.
+llvm::SmallVector<int64_t> scoreChunks(llvm::ArrayRef<int64_t> prefillChunks);
+
+} // namespace bambac
+
+#endif // BAMBAC_COMPILER_TARGETS_COMPILELIMITS_H

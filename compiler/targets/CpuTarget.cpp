@@ -1,0 +1,86 @@
+// The processors of --cpu: their features, vector registers and caches.
+#include "compiler/targets/CpuTarget.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/X86TargetParser.h"
+#include <unistd.h>
+
+using namespace mlir;
+
+namespace bambac {
+
+/// Names of the features that the runtime can check.
+static constexpr StringLiteral kCheckedFeatures[] = {
+#define BAMBA_CPU_FEATURE(name, leaf, subleaf, reg, bit, state) StringLiteral(name),
+#include "runtime/contract/cpu_features.def"
+#undef BAMBA_CPU_FEATURE
+};
+
+namespace {
+struct Processor {
+  StringRef arch;
+  /// Whether it has a feature, for those of which that is known.
+  llvm::StringMap<bool> features;
+  int64_t cacheBytes;
+
+  bool has(StringRef feature) const { return features.lookup(feature); }
+};
+} // namespace
+
+static constexpr int64_t kTypicalCache = 1 << 20;
+
+/// L2 of this machine, kept within what processors have when the system does not say or says too much.
+static int64_t hostCacheBytes() {
+  long bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
+  if (bytes <= 0)
+    return kTypicalCache;
+  return std::clamp<int64_t>(bytes, 256 << 10, 2 << 20);
+}
+
+static Processor describeHost() {
+  return {llvm::sys::getHostCPUName(), llvm::sys::getHostCPUFeatures(), hostCacheBytes()};
+}
+
+static Processor describeLevel(StringRef level) {
+  Processor processor{level, {}, kTypicalCache};
+  SmallVector<StringRef> features;
+  llvm::X86::getFeaturesForCPU(level, features);
+  for (StringRef feature : features) {
+    processor.features[feature] = true;
+    llvm::X86::updateImpliedFeatures(feature, /*Enabled=*/true, processor.features);
+  }
+  return processor;
+}
+
+/// "+" for what kernels may use, "-" for what they must not although `arch` may imply it (on a virtual machine, say).
+static std::string listFeatures(const Processor &processor, bool wide) {
+  SmallVector<std::string> list;
+  for (StringRef feature : kCheckedFeatures) {
+    // Tile registers need the system's permission at run time, and no kernel uses them.
+    bool usable = processor.has(feature) && !feature.starts_with("amx-");
+    if (usable)
+      list.push_back(("+" + feature).str());
+    else if (processor.features.contains(feature))
+      list.push_back(("-" + feature).str());
+  }
+  // Some processors are tuned for 256 bits, which would split every vector of 512.
+  if (wide)
+    list.push_back("-prefer-256-bit");
+  return llvm::join(list, ",");
+}
+
+llvm::Expected<TargetAttr> makeCpuTarget(MLIRContext *context, StringRef name) {
+  if (name != "native" && name != "x86-64-v3" && name != "x86-64-v4")
+    return llvm::createStringError("option '--cpu': expected native, x86-64-v3 or x86-64-v4, found '" + name + "'");
+  Processor processor = name == "native" ? describeHost() : describeLevel(name);
+  if (!processor.has("avx2") || !processor.has("fma"))
+    return llvm::createStringError("option '--cpu': expected a processor with AVX2 and FMA, found " + processor.arch);
+  bool wide = llvm::all_of(ArrayRef<StringRef>{"avx512f", "avx512bw", "avx512dq", "avx512vl"},
+                           [&](StringRef feature) { return processor.has(feature); });
+  const Fusion fusions[] = {Fusion::Siblings, Fusion::Epilogue};
+  return TargetAttr::get(context, Device::Cpu, StringAttr::get(context, processor.arch),
+                         StringAttr::get(context, listFeatures(processor, wide)), /*vectorBits=*/wide ? 512 : 256,
+                         /*vectorRegisters=*/wide ? 32 : 16, processor.cacheBytes, /*multiprocessors=*/0, fusions);
+}
+
+} // namespace bambac

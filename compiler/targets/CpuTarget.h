@@ -1,0 +1,16 @@
+// Describes a processor as the target attribute that passes and code generation ask.
+#ifndef BAMBAC_COMPILER_TARGETS_CPUTARGET_H
+#define BAMBAC_COMPILER_TARGETS_CPUTARGET_H
+
+#include "dialects/bamba/Bamba.h"
+#include "llvm/Support/Error.h"
+
+namespace bambac {
+
+/// The target of --cpu=`name`: "native" (the machine that bambac runs on), "x86-64-v3" or "x86-64-v4". Its features are
+/// those that a library's runtime can check when it is opened, so that it never meets an instruction it did not expect.
+llvm::Expected<TargetAttr> makeCpuTarget(MLIRContext *context, StringRef name);
+
+} // namespace bambac
+
+#endif // BAMBAC_COMPILER_TARGETS_CPUTARGET_H

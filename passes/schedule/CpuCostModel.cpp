@@ -1,0 +1,103 @@
+// See CpuCostModel.h.
+#include "passes/schedule/CpuCostModel.h"
+#include "passes/memory/TensorBytes.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
+
+namespace bambac {
+namespace {
+
+/// Workgroups that a launch should have so that no thread waits long for the last.
+constexpr int64_t kWantedWorkgroups = 64;
+/// The least work of a workgroup, in bytes moved, that makes the cost of taking it small.
+constexpr int64_t kLeastBytes = 64 * 1024;
+/// What one block of a panel may fill: a level-1 data cache of 32 KiB.
+constexpr int64_t kLevel1Bytes = 32 * 1024;
+
+/// The largest divisor of `value` up to `limit`.
+int64_t largestDivisor(int64_t value, int64_t limit) {
+  for (int64_t divisor = std::min(value, limit); divisor > 1; --divisor)
+    if (value % divisor == 0)
+      return divisor;
+  return 1;
+}
+
+/// Items of one dimension in a tile: enough work each, yet as many tiles as wanted.
+int64_t chooseTile(int64_t size, int64_t bytesPerItem, int64_t granule) {
+  int64_t forWork = llvm::divideCeil(kLeastBytes, std::max<int64_t>(bytesPerItem, 1));
+  int64_t forBalance = std::max<int64_t>(size / kWantedWorkgroups, 1);
+  int64_t tile = llvm::alignTo(std::max(forWork, forBalance), granule);
+  return tile >= size ? 0 : tile;
+}
+
+/// Registers left for accumulators, two a row, beside two of weights and one broadcast.
+int64_t chooseRows(int64_t rows, TargetAttr target) {
+  return largestDivisor(rows, std::max<int64_t>((target.getVectorRegisters() - 4) / 2, 1));
+}
+
+/// A linear, alone or with an epilogue: all rows and some panels of columns. The weights of a tile stream through once;
+/// with more rows than one register tile, the depth is cut so that a block of a panel stays in the level-1 cache
+/// meanwhile.
+CpuScheduleAttr scheduleLinear(LinearOp linear, TargetAttr target) {
+  auto weight = cast<RankedTensorType>(linear.getWeight().getType());
+  int64_t panel = 2 * target.getLanes();
+  int64_t rows = cast<ShapedType>(linear.getInput().getType()).getDimSize(0);
+  int64_t registerRows = chooseRows(rows, target);
+  int64_t columns =
+      chooseTile(weight.getDimSize(0), weight.getDimSize(1) * elementBytesOf(linear.getWeight().getType()), panel);
+  int64_t depth = rows > registerRows ? kLevel1Bytes / (panel * int64_t(sizeof(float))) : 0;
+  return CpuScheduleAttr::get(linear.getContext(), {0, columns}, registerRows, depth, 0);
+}
+
+/// A scan: one head a workgroup, in chunks that divide the tokens.
+CpuScheduleAttr scheduleScan(SsmScanOp scan) {
+  // The chunk's own product C B^T grows with its square; 64 tokens balance it against the products with the state.
+  int64_t chunk = largestDivisor(scan.getNumTokens(), std::min<int64_t>(scan.getChunk(), 64));
+  return CpuScheduleAttr::get(scan.getContext(), {1}, 1, 0, chunk);
+}
+
+/// Any other op: tiles of the last dimension that it can be cut along, or one item of the first where that is enough.
+CpuScheduleAttr scheduleGeneric(TilingInterface op) {
+  OpBuilder builder(op.getContext());
+  auto result = cast<ShapedType>(op->getResult(0).getType());
+  int64_t bytes = elementBytesOf(result);
+  SmallVector<int64_t> workgroup(op.getLoopIteratorTypes().size(), 0);
+  int64_t rows = result.getDimSize(0);
+  if (workgroup.size() == 2) { // rows and columns
+    workgroup[0] = 1;
+    workgroup[1] = chooseTile(result.getDimSize(1), bytes, 64);
+  } else if (isa<CausalConv1dOp, LastTokenOp>(op)) { // columns
+    workgroup[0] = chooseTile(result.getDimSize(1), bytes * rows * 8, 64);
+  } else { // rows
+    int64_t width = result.getRank() > 1 ? result.getDimSize(1) : 1;
+    if (auto argmax = dyn_cast<ArgmaxOp>(*op))
+      width = cast<ShapedType>(argmax.getInput().getType()).getDimSize(1);
+    workgroup[0] = std::min(rows, std::max<int64_t>(kLeastBytes / 4 / std::max<int64_t>(bytes * width, 1), 1));
+  }
+  return CpuScheduleAttr::get(op.getContext(), workgroup, 1, 0, 0);
+}
+
+} // namespace
+
+Operation *getKernelRoot(func::FuncOp kernel) {
+  Operation *root = nullptr;
+  for (Operation &op : kernel.getBody().front())
+    if (isa<TilingInterface>(op) && isa<DestinationStyleOpInterface>(op))
+      root = &op;
+  return root;
+}
+
+CpuScheduleAttr chooseCpuSchedule(func::FuncOp kernel, TargetAttr target) {
+  LinearOp linear;
+  kernel.walk([&](LinearOp op) { linear = op; });
+  if (linear)
+    return scheduleLinear(linear, target);
+  Operation *root = getKernelRoot(kernel);
+  return llvm::TypeSwitch<Operation *, CpuScheduleAttr>(root)
+      .Case<SsmScanOp>([](SsmScanOp op) { return scheduleScan(op); })
+      .Case<SsmStepOp, KvAppendOp>([](Operation *op) { return CpuScheduleAttr::get(op->getContext(), {1}, 1, 0, 0); })
+      .Case<AttentionOp>([](Operation *op) { return CpuScheduleAttr::get(op->getContext(), {1, 1}, 1, 0, 0); })
+      .Default([](Operation *op) { return scheduleGeneric(cast<TilingInterface>(op)); });
+}
+
+} // namespace bambac

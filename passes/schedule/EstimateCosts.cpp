@@ -1,0 +1,103 @@
+// States what kernels move and compute: see EstimateCosts in Passes.td.
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "passes/Passes.h"
+#include "passes/memory/TensorBytes.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+namespace bambac {
+#define GEN_PASS_DEF_ESTIMATECOSTS
+#include "passes/Passes.h.inc"
+
+namespace {
+
+int64_t sizeOf(Value value, unsigned dim) { return cast<ShapedType>(value.getType()).getDimSize(dim); }
+
+struct Cost {
+  int64_t weights = 0, states = 0, activations = 0, flops = 0, contextBytes = 0, contextFlops = 0;
+};
+
+/// Without positions all of the state moves. A ring is read where the inputs before the step lie and written where
+/// those of the step go.
+int64_t convolutionStateBytes(CausalConv1dOp conv) {
+  Type state = conv.getState().getType();
+  int64_t sequences = sizeOf(conv.getSlots(), 0);
+  if (!conv.getPositions())
+    return 2 * bytesOf(state, sequences);
+  int64_t written = std::min(sizeOf(conv.getInput(), 0) / sequences, sizeOf(conv.getState(), 1));
+  return sequences * (conv.getTaps() - 1 + written) * sizeOf(conv.getState(), 2) * elementBytesOf(state);
+}
+
+/// States read and written, and operations; a multiply-add counts as two.
+void addOp(Operation *op, Cost &cost) {
+  llvm::TypeSwitch<Operation *>(op)
+      .Case<LinearOp>([&](LinearOp linear) {
+        cost.flops += 2 * sizeOf(linear.getInput(), 0) * sizeOf(linear.getWeight(), 0) * sizeOf(linear.getWeight(), 1);
+      })
+      .Case<CausalConv1dOp>([&](CausalConv1dOp conv) {
+        cost.states += convolutionStateBytes(conv);
+        cost.flops += 2 * sizeOf(conv.getInput(), 0) * sizeOf(conv.getInput(), 1) * sizeOf(conv.getWeight(), 0);
+      })
+      .Case<SsmStepOp>([&](SsmStepOp step) {
+        int64_t batch = sizeOf(step.getSlots(), 0);
+        cost.states += 2 * bytesOf(step.getState().getType(), batch);
+        // decay, outer product with B, product with C: 5 operations for each element of the state
+        cost.flops += 5 * batch * step.getNumHeads() * step.getHeadDim() * step.getStateSize();
+      })
+      .Case<SsmScanOp>([&](SsmScanOp scan) {
+        int64_t tokens = sizeOf(scan.getX(), 0), chunk = scan.getChunk();
+        int64_t channels = scan.getHeadDim(), state = scan.getStateSize();
+        cost.states += 2 * bytesOf(scan.getState().getType(), sizeOf(scan.getSlots(), 0));
+        // C B^T and its product with X over half a chunk on average, C S^T and the state update over all of it
+        cost.flops += scan.getNumHeads() * tokens * (chunk * (state + channels) + 4 * state * channels);
+      })
+      .Case<KvAppendOp>([&](KvAppendOp append) {
+        int64_t keys = cast<ShapedType>(append.getK().getType()).getNumElements();
+        cost.states += 2 * keys * elementBytesOf(append.getKCache().getType());
+      })
+      .Case<AttentionOp>([&](AttentionOp attention) {
+        int64_t width = attention.getNumKvHeads() * attention.getHeadDim();
+        int64_t tokens = sizeOf(attention.getQuery(), 0) / sizeOf(attention.getPages(), 0);
+        cost.contextBytes += 2 * width * elementBytesOf(attention.getKCache().getType());
+        cost.contextFlops += 4 * tokens * width * attention.getGroupSize();
+      })
+      .Case<linalg::LinalgOp, SwigluOp, RmsNormOp, GatedRmsNormOp, RopeOp>(
+          [&](Operation *other) { cost.flops += 4 * sizeOf(other->getResult(0), 0) * sizeOf(other->getResult(0), 1); });
+}
+
+struct EstimateCosts : impl::EstimateCostsBase<EstimateCosts> {
+  void runOnOperation() override {
+    SymbolTable symbols(getOperation());
+    DenseSet<Operation *> done;
+    getOperation().walk([&](LaunchOp launch) {
+      auto kernel = symbols.lookup<func::FuncOp>(launch.getKernel());
+      if (done.insert(kernel).second)
+        kernel->setAttr(attr::kCost, estimate(launch, kernel));
+    });
+  }
+
+  CostAttr estimate(LaunchOp launch, func::FuncOp kernel) {
+    Cost cost;
+    for (OpOperand &operand : launch->getOpOperands())
+      addOperand(operand, kernel, cost);
+    kernel.walk([&](Operation *op) { addOp(op, cost); });
+    return CostAttr::get(&getContext(), cost.weights, cost.states, cost.activations, cost.flops, cost.contextBytes,
+                         cost.contextFlops);
+  }
+
+  /// Weights and activations are counted where a launch takes them; states where ops touch them.
+  static void addOperand(OpOperand &operand, func::FuncOp kernel, Cost &cost) {
+    auto type = cast<RankedTensorType>(operand.get().getType());
+    Operation *definition = operand.get().getDefiningOp();
+    BlockArgument argument = kernel.getArgument(operand.getOperandNumber());
+    auto embedding = argument.hasOneUse() ? dyn_cast<EmbeddingOp>(*argument.user_begin()) : nullptr;
+    if (embedding && embedding.getTable() == argument)
+      cost.weights += bytesOf(type) / type.getDimSize(0) * sizeOf(embedding.getTokens(), 0);
+    else if (isa_and_nonnull<ml_program::GlobalLoadConstOp>(definition))
+      cost.weights += bytesOf(type);
+    else if (type.hasStaticShape())
+      cost.activations += bytesOf(type);
+  }
+};
+
+} // namespace
+} // namespace bambac

@@ -1,0 +1,262 @@
+// The C interface: checks handles and struct sizes, and turns exceptions into statuses.
+
+#include "runtime/model/model.h"
+#include "runtime/session/session.h"
+#include "runtime/support/error.h"
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <utility>
+
+using namespace bambac::rt;
+
+struct bamba_model {
+  Model impl;
+};
+
+struct bamba_session {
+  Session impl;
+};
+
+namespace {
+
+template <typename Pointee> void expectPointer(Pointee *pointer, const char *name) {
+  if (!pointer)
+    fail(BAMBA_INVALID_ARGUMENT, "{}: expected an address, found NULL", name);
+}
+
+/// How much of a struct the caller knows. One that is shorter than the first version was not filled in.
+template <typename Struct> size_t knownBytes(const Struct &value, size_t firstVersion, const char *name) {
+  if (value.struct_size < firstVersion)
+    fail(BAMBA_INVALID_ARGUMENT, "{}: struct_size: expected at least {}, found {}", name, firstVersion,
+         value.struct_size);
+  return std::min(value.struct_size, sizeof(Struct));
+}
+
+/// The caller's options; zero, the default, where the caller knows no such field or passes none at all.
+template <typename Struct> Struct readOptions(const Struct *given, size_t firstVersion) {
+  Struct options = {};
+  if (given)
+    std::memcpy(&options, given, knownBytes(*given, firstVersion, "options"));
+  return options;
+}
+
+} // namespace
+
+uint32_t bamba_abi_version(void) { return BAMBA_ABI_VERSION; }
+
+const char *bamba_status_name(bamba_status status) {
+  switch (enumNumber(status)) {
+#define STATUS(name)                                                                                                   \
+  case name:                                                                                                           \
+    return #name;
+    STATUS(BAMBA_OK)
+    STATUS(BAMBA_INVALID_ARGUMENT)
+    STATUS(BAMBA_NOT_FOUND)
+    STATUS(BAMBA_IO_ERROR)
+    STATUS(BAMBA_BAD_CHECKPOINT)
+    STATUS(BAMBA_OUT_OF_RANGE)
+    STATUS(BAMBA_EXHAUSTED)
+    STATUS(BAMBA_UNSUPPORTED)
+    STATUS(BAMBA_OUT_OF_MEMORY)
+    STATUS(BAMBA_BAD_STATE)
+    STATUS(BAMBA_NOT_READY)
+    STATUS(BAMBA_INTERNAL)
+    STATUS(BAMBA_DEVICE_ERROR)
+#undef STATUS
+  default:
+    return "an unknown status";
+  }
+}
+
+const char *bamba_metadata(void) { return bamba_rt_library_table.metadata; }
+
+bamba_status bamba_model_open(const bamba_model_options *options, bamba_model **model, bamba_error *error) {
+  return guard(error, [&] {
+    expectPointer(model, "model");
+    bamba_model_options known = readOptions(options, sizeof(bamba_model_options));
+    *model = new bamba_model{openModel(bamba_rt_library_table, known.device)};
+  });
+}
+
+void bamba_model_close(bamba_model *model) { delete model; }
+
+bamba_status bamba_model_load(bamba_model *model, const char *path, bamba_progress progress, void *user,
+                              bamba_error *error) {
+  return guard(error, [&] {
+    expectPointer(model, "model");
+    expectPointer(path, "path");
+    model->impl.load(path, {progress, user});
+  });
+}
+
+bamba_status bamba_model_load_random(bamba_model *model, uint64_t seed, bamba_error *error) {
+  return guard(error, [&] {
+    expectPointer(model, "model");
+    model->impl.loadRandom(seed);
+  });
+}
+
+bamba_status bamba_model_get_info(const bamba_model *model, bamba_model_info *info, bamba_error *error) {
+  return guard(error, [&] {
+    expectPointer(model, "model");
+    expectPointer(info, "info");
+    size_t bytes = knownBytes(*info, offsetof(bamba_model_info, target), "info");
+    bamba_model_info all = {};
+    model->impl.describe(all);
+    all.struct_size = info->struct_size;
+    std::memcpy(info, &all, bytes);
+  });
+}
+
+bamba_status bamba_session_create(const bamba_model *model, const bamba_session_options *options,
+                                  bamba_session **session, bamba_error *error) {
+  return guard(error, [&] {
+    expectPointer(model, "model");
+    expectPointer(session, "session");
+    bamba_session_options known = readOptions(options, offsetof(bamba_session_options, stream));
+    SessionSize size = {known.slots, known.threads, known.pages, known.stream};
+    *session = new bamba_session{Session(model->impl, size)};
+  });
+}
+
+void bamba_session_destroy(bamba_session *session) { delete session; }
+
+bamba_status bamba_session_run(bamba_session *session, const bamba_batch_item *items, size_t num_items,
+                               bamba_error *error) {
+  return guard(error, [&] {
+    expectPointer(session, "session");
+    if (num_items > 0)
+      expectPointer(items, "items");
+    session->impl.run({items, num_items});
+  });
+}
+
+bamba_status bamba_session_get_logits(const bamba_session *session, size_t item, const float **logits, size_t *rows,
+                                      bamba_error *error) {
+  return guard(error, [&] {
+    expectPointer(session, "session");
+    expectPointer(logits, "logits");
+    expectPointer(rows, "rows");
+    std::span<const float> values = session->impl.logits(item);
+    *logits = values.data();
+    *rows = values.size() / session->impl.vocabSize();
+  });
+}
+
+bamba_status bamba_session_get_greedy(const bamba_session *session, size_t item, int32_t *token, bamba_error *error) {
+  return guard(error, [&] {
+    expectPointer(session, "session");
+    expectPointer(token, "token");
+    *token = session->impl.greedy(item);
+  });
+}
+
+bamba_status bamba_session_profile(bamba_session *session, const bamba_batch_item *items, size_t num_items,
+                                   uint32_t repeats, bamba_profile profile, void *user, bamba_error *error) {
+  return guard(error, [&] {
+    expectPointer(session, "session");
+    expectPointer(profile, "profile");
+    if (num_items > 0)
+      expectPointer(items, "items");
+    if (repeats == 0)
+      fail(BAMBA_INVALID_ARGUMENT, "repeats: expected at least 1, found 0");
+    session->impl.profile({items, num_items}, repeats, [&](bamba_launch_time time) {
+      time.struct_size = sizeof(time);
+      profile(user, &time);
+    });
+  });
+}
+
+bamba_status bamba_sequence_create(bamba_session *session, bamba_sequence *sequence, bamba_error *error) {
+  return guard(error, [&] {
+    expectPointer(session, "session");
+    expectPointer(sequence, "sequence");
+    *sequence = session->impl.create();
+  });
+}
+
+bamba_status bamba_sequence_free(bamba_session *session, bamba_sequence sequence, bamba_error *error) {
+  return guard(error, [&] {
+    expectPointer(session, "session");
+    session->impl.free(sequence);
+  });
+}
+
+bamba_status bamba_sequence_fork(bamba_session *session, bamba_sequence source, bamba_sequence *fork,
+                                 bamba_error *error) {
+  return guard(error, [&] {
+    expectPointer(session, "session");
+    expectPointer(fork, "fork");
+    *fork = session->impl.fork(source);
+  });
+}
+
+bamba_status bamba_sequence_reset(bamba_session *session, bamba_sequence sequence, bamba_error *error) {
+  return guard(error, [&] {
+    expectPointer(session, "session");
+    session->impl.reset(sequence);
+  });
+}
+
+bamba_status bamba_sequence_get_length(const bamba_session *session, bamba_sequence sequence, uint32_t *length,
+                                       bamba_error *error) {
+  return guard(error, [&] {
+    expectPointer(session, "session");
+    expectPointer(length, "length");
+    *length = session->impl.length(sequence);
+  });
+}
+
+bamba_status bamba_sequence_save(const bamba_session *session, bamba_sequence sequence, void *buffer, size_t *size,
+                                 bamba_error *error) {
+  return guard(error, [&] {
+    expectPointer(session, "session");
+    expectPointer(size, "size");
+    size_t needed = session->impl.savedBytes(sequence), given = std::exchange(*size, needed);
+    if (!buffer)
+      return;
+    if (given < needed)
+      fail(BAMBA_INVALID_ARGUMENT, "size: expected at least {} bytes for the sequence's state, found {}", needed,
+           given);
+    session->impl.save(sequence, {static_cast<std::byte *>(buffer), needed});
+  });
+}
+
+bamba_status bamba_sequence_restore(bamba_session *session, bamba_sequence sequence, const void *buffer, size_t size,
+                                    bamba_error *error) {
+  return guard(error, [&] {
+    expectPointer(session, "session");
+    expectPointer(buffer, "buffer");
+    session->impl.restore(sequence, {static_cast<const std::byte *>(buffer), size});
+  });
+}
+
+const bamba_api *bamba_get_api(uint32_t abi_version) {
+  static const bamba_api api = {
+      .struct_size = sizeof(bamba_api),
+      .abi_version = BAMBA_ABI_VERSION,
+      .reserved = 0,
+      .status_name = bamba_status_name,
+      .metadata = bamba_metadata,
+      .model_open = bamba_model_open,
+      .model_close = bamba_model_close,
+      .model_load = bamba_model_load,
+      .model_load_random = bamba_model_load_random,
+      .model_get_info = bamba_model_get_info,
+      .session_create = bamba_session_create,
+      .session_destroy = bamba_session_destroy,
+      .session_run = bamba_session_run,
+      .session_get_logits = bamba_session_get_logits,
+      .session_get_greedy = bamba_session_get_greedy,
+      .sequence_create = bamba_sequence_create,
+      .sequence_free = bamba_sequence_free,
+      .sequence_fork = bamba_sequence_fork,
+      .sequence_reset = bamba_sequence_reset,
+      .sequence_get_length = bamba_sequence_get_length,
+      .sequence_save = bamba_sequence_save,
+      .sequence_restore = bamba_sequence_restore,
+      .session_profile = bamba_session_profile,
+  };
+  return abi_version == BAMBA_ABI_VERSION ? &api : nullptr;
+}

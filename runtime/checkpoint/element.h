@@ -1,0 +1,80 @@
+// The element types of weights: their sizes and the conversions between them.
+#ifndef BAMBA_RUNTIME_CHECKPOINT_ELEMENT_H
+#define BAMBA_RUNTIME_CHECKPOINT_ELEMENT_H
+
+#include "runtime/contract/abi.h"
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+namespace bambac::rt {
+
+/// Bytes of one element of a bamba_rt_dtype; 0 for a number that is none.
+constexpr size_t elementBytes(uint32_t dtype) {
+  switch (dtype) {
+  case BAMBA_RT_F32:
+  case BAMBA_RT_I32:
+    return 4;
+  case BAMBA_RT_BF16:
+  case BAMBA_RT_F16:
+    return 2;
+  default:
+    return 0;
+  }
+}
+
+/// The bits of a bfloat16 and of an IEEE half, as types, so that templates can tell them apart.
+struct Bf16 {
+  uint16_t bits;
+};
+struct F16 {
+  uint16_t bits;
+};
+
+inline float toF32(float value) { return value; }
+
+inline float toF32(Bf16 value) { return std::bit_cast<float>(static_cast<uint32_t>(value.bits) << 16); }
+
+inline float toF32(F16 value) {
+  uint32_t sign = static_cast<uint32_t>(value.bits & 0x8000) << 16;
+  uint32_t magnitude = value.bits & 0x7FFF;
+  if (magnitude >= 0x7C00) // infinity and NaN keep their fraction
+    return std::bit_cast<float>(sign | 0x7F800000 | (magnitude & 0x3FF) << 13);
+  if (magnitude >= 0x0400) // a normal number: only the exponent's bias differs
+    return std::bit_cast<float>(sign | ((magnitude << 13) + ((127u - 15u) << 23)));
+  float subnormal = static_cast<float>(magnitude) * 0x1p-24f;
+  return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(subnormal));
+}
+
+/// Converts from f32, rounding to nearest, ties to even; NaN stays NaN. A number too large for bf16 becomes infinity,
+/// one too large for a half, whose range weights and activations may well leave, the largest half: +-65504.
+template <typename To> To fromF32(float value);
+
+template <> inline float fromF32<float>(float value) { return value; }
+
+template <> inline Bf16 fromF32<Bf16>(float value) {
+  uint32_t bits = std::bit_cast<uint32_t>(value);
+  if ((bits & 0x7FFFFFFF) > 0x7F800000)
+    return {static_cast<uint16_t>(bits >> 16 | 0x40)};
+  return {static_cast<uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16)};
+}
+
+template <> inline F16 fromF32<F16>(float value) {
+  uint32_t bits = std::bit_cast<uint32_t>(value);
+  uint32_t sign = bits >> 16 & 0x8000, magnitude = bits & 0x7FFFFFFF;
+  uint32_t result;
+  if (magnitude > 0x7F800000) {
+    result = 0x7E00 | (magnitude >> 13 & 0x3FF);
+  } else if (magnitude >= 0x38800000) { // at least the smallest normal half
+    uint32_t rounded = (magnitude + 0xFFF + (magnitude >> 13 & 1) - ((127u - 15u) << 23)) >> 13;
+    result = rounded < 0x7C00 ? rounded : 0x7BFF;
+  } else {
+    // Adding 0.5 leaves the subnormal half, rounded by the hardware, in the low bits of the sum.
+    float shifted = std::bit_cast<float>(magnitude) + 0.5f;
+    result = std::bit_cast<uint32_t>(shifted) - std::bit_cast<uint32_t>(0.5f);
+  }
+  return {static_cast<uint16_t>(sign | result)};
+}
+
+} // namespace bambac::rt
+#endif // BAMBA_RUNTIME_CHECKPOINT_ELEMENT_H

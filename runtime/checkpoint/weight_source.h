@@ -1,0 +1,33 @@
+// Where the elements of a weight come from.
+#ifndef BAMBA_RUNTIME_CHECKPOINT_WEIGHT_SOURCE_H
+#define BAMBA_RUNTIME_CHECKPOINT_WEIGHT_SOURCE_H
+
+#include "runtime/checkpoint/initializer.h"
+#include "runtime/contract/abi.h"
+#include <cstddef>
+#include <cstdint>
+
+namespace bambac::rt {
+
+/// A tensor: bytes of a checkpoint in one of the three types that can be converted, or random numbers where `data` is
+/// null.
+struct WeightSource {
+  const std::byte *data;
+  bamba_rt_dtype dtype; ///< of data: F32, BF16 or F16; F32 of random numbers
+  Initializer random;
+  uint64_t rows;                       ///< of the source seen as a matrix [shape[0], product of the rest]
+  uint32_t headDim = 0, rotaryDim = 0; ///< the order that its rows are put in; see bamba_rt_source
+
+  /// The row of the source that stands in place `row` once they are in order.
+  uint64_t rowAt(uint64_t row) const;
+
+  /// Asks the system to read rows [begin, end) of `cols` columns ahead: it would else do so in small steps. Advice; a
+  /// refusal does not matter.
+  void readAhead(uint64_t cols, uint64_t begin, uint64_t end) const;
+
+  /// Writes rows [begin, end) of `cols` columns to `to`, in the source's own order and type.
+  void copyRows(uint64_t cols, uint64_t begin, uint64_t end, std::byte *to) const;
+};
+
+} // namespace bambac::rt
+#endif // BAMBA_RUNTIME_CHECKPOINT_WEIGHT_SOURCE_H

@@ -1,0 +1,260 @@
+/* The contract between generated code and the runtime: the read-only tables that bambac writes into a library.
+ *
+ * bambac emits one constant `bamba_rt_library` (and all that it points to) with a model for each target; the runtime
+ * linked into the same library reads it. Plain C, so that both sides agree byte for byte; every size is asserted below.
+ * Nothing here is public: the runtime and the tables travel in the same file and always have the same version.
+ */
+#ifndef BAMBA_RUNTIME_CONTRACT_ABI_H
+#define BAMBA_RUNTIME_CONTRACT_ABI_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BAMBA_RT_ABI_VERSION 4
+
+/* Element types, as numbers in the tables. */
+enum bamba_rt_dtype { BAMBA_RT_F32 = 0, BAMBA_RT_BF16 = 1, BAMBA_RT_F16 = 2, BAMBA_RT_I32 = 3 };
+
+/* Where an argument of a kernel lives. */
+enum bamba_rt_space {
+  BAMBA_RT_SPACE_WEIGHT = 0, /* index into the weights */
+  BAMBA_RT_SPACE_STATE = 1,  /* index into the states; the pool's base address */
+  BAMBA_RT_SPACE_ARENA = 2,  /* byte offset into the session's arena */
+  BAMBA_RT_SPACE_INPUT = 3,  /* a bamba_rt_input */
+  BAMBA_RT_SPACE_OUTPUT = 4  /* a bamba_rt_output */
+};
+
+/* What the runtime writes for each step. B sequences, T tokens each, R = B*T rows, row b*T+t. */
+enum bamba_rt_input {
+  BAMBA_RT_INPUT_TOKENS = 0,    /* i32 [R]; 0 in padding rows */
+  BAMBA_RT_INPUT_POSITIONS = 1, /* i32 [R]; position of the token in its sequence, -1 in padding rows */
+  BAMBA_RT_INPUT_SLOTS = 2,     /* i32 [B]; state slot; the spare slot `slots` for padding sequences */
+  BAMBA_RT_INPUT_COUNTS = 3,    /* i32 [B]; how many of the T tokens are there, 0 for padding sequences */
+  BAMBA_RT_INPUT_PAGES = 4,     /* i32 [B, max_pages]; KV pages of the sequence in order, -1 beyond the last */
+  BAMBA_RT_NUM_INPUTS = 5
+};
+
+/* What a step leaves behind. L = R for an entry point that keeps all logits, else B. */
+enum bamba_rt_output {
+  BAMBA_RT_OUTPUT_LOGITS = 0, /* f32 [L, vocab_size] */
+  BAMBA_RT_OUTPUT_GREEDY = 1, /* i32 [L] */
+  BAMBA_RT_NUM_OUTPUTS = 2
+};
+
+typedef struct bamba_rt_arg {
+  uint32_t space;  /* bamba_rt_space */
+  uint32_t index;  /* of the weight, state, input or output; 0 for the arena */
+  uint64_t offset; /* bytes from the buffer's start */
+} bamba_rt_arg;
+
+/* One workgroup of a CPU kernel: `args` as in the launch, `scratch` private to the calling thread, 64-byte aligned. */
+typedef void (*bamba_rt_cpu_kernel)(void *const *args, void *scratch, uint64_t workgroup);
+
+/* What a parameter of a CUDA kernel is made of. */
+enum bamba_rt_param_kind {
+  BAMBA_RT_PARAM_POINTER = 0,    /* the address of a launch argument */
+  BAMBA_RT_PARAM_TENSOR_MAP = 1, /* a tiled CUtensorMap over a launch argument */
+  BAMBA_RT_PARAM_WORKSPACE = 2,  /* the session's workspace: counters, then scratch_bytes of the kernel */
+  BAMBA_RT_PARAM_PIECE = 3       /* a bamba_rt_piece by value, the one parameter of a kernel that packs weights */
+};
+
+/* One parameter of a CUDA kernel. From `element_bytes` on only for tensor maps; dimensions from the innermost, sizes in
+ * elements, strides in bytes. A size of 0 in the outermost dimension is the number of items of a state pool. */
+typedef struct bamba_rt_param {
+  uint32_t kind;          /* bamba_rt_param_kind */
+  uint32_t arg;           /* number of the launch argument */
+  uint32_t element_bytes; /* 2: bf16 or f16, 4: f32 */
+  uint32_t rank;
+  uint32_t swizzle_bytes; /* 0, 32, 64 or 128 */
+  uint32_t dims[5];
+  uint32_t box[5];
+  uint32_t reserved;
+  uint64_t strides[4]; /* of dimensions 1 to rank - 1 */
+} bamba_rt_param;
+
+/* 32-bit counters in front of a workspace. They are zero when a kernel starts, and it leaves them zero. */
+#define BAMBA_RT_WORKSPACE_COUNTERS 16384
+
+/* The code of a kernel on a CUDA device and the shape of its launch. */
+typedef struct bamba_rt_cuda_kernel {
+  const void *cubin; /* defines a function of the kernel's name */
+  uint64_t cubin_bytes;
+  uint32_t grid[3];
+  uint32_t threads; /* of a block */
+  uint32_t cluster; /* blocks of a cluster along x; 1: none */
+  uint32_t shared_bytes;
+  uint32_t dependent; /* 1: may be launched before its predecessor has ended (programmatic dependent launch) */
+  uint32_t num_params;
+  const bamba_rt_param *params;
+} bamba_rt_cuda_kernel;
+
+/* A kernel of a CPU model has `cpu`, one of a CUDA model `cuda`; the other is null. */
+typedef struct bamba_rt_kernel {
+  const char *name;
+  const char *schedule; /* for people */
+  bamba_rt_cpu_kernel cpu;
+  const bamba_rt_cuda_kernel *cuda;
+  uint64_t
+      scratch_bytes; /* of one workgroup of a CPU kernel; of the workspace of a CUDA kernel, counters not included */
+} bamba_rt_kernel;
+
+/* One kernel call: all workgroups of a launch are finished before the next launch starts. (`num_workgroups` is 0 for a
+ * CUDA kernel: its grid says it.) */
+typedef struct bamba_rt_launch {
+  uint32_t kernel;
+  uint32_t num_workgroups;
+  uint32_t first_arg; /* into args */
+  uint32_t num_args;
+} bamba_rt_launch;
+
+enum bamba_rt_entry_kind {
+  BAMBA_RT_DECODE = 0,  /* T = 1, logits of every row */
+  BAMBA_RT_PREFILL = 1, /* B = 1, logits of the last token */
+  BAMBA_RT_SCORE = 2    /* B = 1, logits of every token */
+};
+
+typedef struct bamba_rt_entry {
+  const char *name;
+  uint32_t kind;  /* bamba_rt_entry_kind */
+  uint32_t batch; /* B */
+  uint32_t chunk; /* T */
+  uint32_t first_launch;
+  uint32_t num_launches;
+  uint32_t reserved;
+  uint64_t arena_bytes;
+} bamba_rt_entry;
+
+/* A tensor of the checkpoint that a weight is made of. With rotary_dim = R > 0 its rows are put in another order before
+ * anything else: in every run of head_dim rows, row d goes to row 2d where d < R/2, to row 2(d - R/2) + 1 where
+ * R/2 <= d < R, and stays elsewhere. (R is even, R <= head_dim, head_dim divides shape[0].) */
+typedef struct bamba_rt_source {
+  const char *name;
+  uint32_t rank;
+  uint32_t head_dim;   /* 0 where rotary_dim is */
+  uint32_t rotary_dim; /* 0: rows keep their order */
+  uint32_t reserved;
+  uint64_t shape[4]; /* as it must stand in the checkpoint; unused dimensions are 0 */
+} bamba_rt_source;
+
+enum bamba_rt_weight_flags {
+  BAMBA_RT_WEIGHT_TRANSPOSE = 1, /* the rows of the stacked sources become the columns */
+  BAMBA_RT_WEIGHT_INTERLEAVE = 2 /* the sources, of as many rows each, are not stacked but take turns row by row */
+};
+
+/* A weight as the kernels read it.
+ *
+ * The sources, each seen as a matrix [shape[0], product of the rest], are stacked by rows to [rows, cols], converted to
+ * `dtype` (rounded to nearest; what is beyond f16 becomes +-65504) and, where asked, transposed. With panel
+ * = 0 the result is stored row-major. With panel = p > 0, panel_group = g and `width` = cols rounded up to a multiple
+ * of panel_align it is stored as [ceil(rows/p)][width/g][p][g]: element (r, c) at ((r/p)*(width/g) + c/g)*p*g + (r%p)*g
+ * + c%g, zero where r >= rows or c >= cols. (g = 1, panel_align = 1: each panel column by column.) */
+typedef struct bamba_rt_weight {
+  const char *name;
+  uint32_t dtype; /* bamba_rt_dtype */
+  uint32_t panel;
+  uint32_t flags; /* bamba_rt_weight_flags */
+  uint32_t num_sources;
+  uint32_t first_source;
+  uint32_t panel_group; /* divides panel_align; 1 without a panel */
+  uint32_t panel_align; /* 1 without a panel */
+  uint32_t pack_kernel; /* the kernel that packs it on a CUDA device; 0 on the processor, where the runtime packs */
+  uint64_t rows, cols;  /* of the stacked sources, before a transposition */
+  uint64_t bytes;       /* in memory, padding included */
+} bamba_rt_weight;
+
+/* What one launch of a kernel that packs weights works on: rows of one source, which stand row-major on the device.
+ *
+ * The kernel brings row `first_row + i` of the source to place s in the source's order (bamba_rt_source) and so to row
+ * `row_base + s * row_step` of the stacked sources, converts it to the weight's type and writes it where the weight's
+ * layout says. Type, panel and group of the weight are those that the kernel was compiled for. Padding is left alone.
+ * Below 2^32 elements. codegen/cuda/collectives/common/pack_weights.cuh has the same struct. */
+typedef struct bamba_rt_piece {
+  const void *from; /* aligned to 16 bytes */
+  void *to;         /* the weight's first element */
+  uint64_t rows, cols;
+  uint64_t first_row;
+  uint64_t row_base, row_step; /* interleaved: the source's number and how many there are; else rows before it and 1 */
+  uint64_t width;              /* columns of the weight as it is stored, with padding */
+  uint32_t dtype;              /* bamba_rt_dtype, of what stands at `from` */
+  uint32_t transposed;         /* 1: the rows of the stacked sources are the columns of the weight */
+  uint32_t head_dim, rotary_dim;
+} bamba_rt_piece;
+
+enum bamba_rt_state_kind {
+  BAMBA_RT_STATE_SLOT = 0, /* one item a sequence: pool[slot]; zero for an empty sequence */
+  BAMBA_RT_STATE_PAGE = 1  /* one item a KV page: pool[page] */
+};
+
+typedef struct bamba_rt_state {
+  const char *name;
+  uint32_t kind;       /* bamba_rt_state_kind */
+  uint32_t dtype;      /* bamba_rt_dtype */
+  uint64_t item_bytes; /* of one slot or page */
+} bamba_rt_state;
+
+/* The sort of device that a model runs on. */
+enum bamba_rt_device { BAMBA_RT_CPU = 0, BAMBA_RT_CUDA = 1 };
+
+/* The model compiled for one target. */
+typedef struct bamba_rt_model {
+  const char *target; /* "cpu", "sm_80", "sm_90a" */
+  uint32_t device;    /* bamba_rt_device */
+  uint32_t compute;   /* CUDA: 10 * major + minor of the architecture; else 0 */
+  uint32_t exact;     /* CUDA: 1 where the code runs on that very architecture only (sm_90a), 0 where on later
+                         minors of the same major too */
+  uint32_t vocab_size;
+  uint32_t max_batch;
+  uint32_t max_context;
+  uint32_t prefill_chunk;
+  uint32_t page_tokens; /* 0 without attention */
+  uint32_t max_pages;   /* of one sequence: ceil(max_context / page_tokens); at least 1 */
+  uint32_t num_entries;
+  uint32_t num_launches;
+  uint32_t num_args;
+  uint32_t num_kernels;
+  uint32_t num_weights;
+  uint32_t num_sources;
+  uint32_t num_states;
+  uint32_t num_features;
+  uint32_t reserved;
+  uint64_t fingerprint;          /* of config, types and state layout: a saved state fits only a model with the same */
+  const char *metadata;          /* JSON of this target */
+  const char *const *features;   /* processor features that the kernels use, by LLVM's names ("avx512f") */
+  const bamba_rt_entry *entries; /* sorted by kind, then batch, then chunk */
+  const bamba_rt_launch *launches;
+  const bamba_rt_arg *args;
+  const bamba_rt_kernel *kernels;
+  const bamba_rt_weight *weights;
+  const bamba_rt_source *sources;
+  const bamba_rt_state *states;
+} bamba_rt_model;
+
+typedef struct bamba_rt_library {
+  uint32_t abi_version; /* BAMBA_RT_ABI_VERSION */
+  uint32_t num_models;
+  const bamba_rt_model *const *models; /* in the order of --target; no target twice */
+  const char *metadata;                /* JSON: {"models": [the metadata of each]} */
+} bamba_rt_library;
+
+/* The one table of a library. */
+extern const bamba_rt_library bamba_rt_library_table;
+
+#ifdef __cplusplus
+}
+static_assert(sizeof(bamba_rt_arg) == 16, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_kernel) == 40, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_launch) == 16, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_entry) == 40, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_source) == 56, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_weight) == 64, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_piece) == 80, "kernels are compiled for this layout");
+static_assert(sizeof(bamba_rt_state) == 24, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_param) == 96, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_cuda_kernel) == 56, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_library) == 24, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_model) == 160, "tables are laid out by bambac");
+#endif
+#endif /* BAMBA_RUNTIME_CONTRACT_ABI_H */

@@ -1,0 +1,248 @@
+#include "runtime/host/weight_pack.h"
+#include "runtime/checkpoint/element.h"
+#include "runtime/support/memory.h"
+#include <algorithm>
+#include <cstring>
+#include <type_traits>
+
+namespace bambac::rt {
+namespace {
+
+/// A tile is converted into a small buffer, row by row, and then written out panel-interleaved: reads and writes both
+/// run along contiguous memory, and the buffer stays in the first-level cache.
+constexpr uint64_t tileRows = 32, tileCols = 128;
+
+/// Loads an element that need not be aligned.
+template <typename From> From load(const std::byte *data, uint64_t index) {
+  From value;
+  std::memcpy(&value, data + index * sizeof(From), sizeof(From));
+  return value;
+}
+
+template <typename From, typename To> void convert(const std::byte *data, uint64_t index, uint64_t count, To *out) {
+  if constexpr (std::is_same_v<From, To>)
+    std::memcpy(out, data + index * sizeof(From), count * sizeof(From));
+  else
+    for (uint64_t i = 0; i < count; ++i)
+      out[i] = fromF32<To>(toF32(load<From>(data, index + i)));
+}
+
+/// `count` elements of a source from `index` on, in row-major order; at most a row of a tile.
+template <typename To> void read(const WeightSource &source, uint64_t index, uint64_t count, To *out) {
+  if (!source.data) {
+    float numbers[tileCols];
+    source.random.generate(index, count, numbers);
+    for (uint64_t i = 0; i < count; ++i)
+      out[i] = fromF32<To>(numbers[i]);
+    return;
+  }
+  switch (source.dtype) {
+  case BAMBA_RT_BF16:
+    return convert<Bf16>(source.data, index, count, out);
+  case BAMBA_RT_F16:
+    return convert<F16>(source.data, index, count, out);
+  default:
+    return convert<float>(source.data, index, count, out);
+  }
+}
+
+/// The sources as one matrix, one below the other or taking turns row by row. Rows are asked for in rising order.
+class StackedRows {
+public:
+  StackedRows(const bamba_rt_weight &weight, std::span<const WeightSource> sources)
+      : sources(sources), cols(weight.cols), interleaved(weight.flags & BAMBA_RT_WEIGHT_INTERLEAVE) {}
+
+  template <typename To> void read(uint64_t row, uint64_t col, uint64_t count, To *out) {
+    auto [source, index] = find(row, col);
+    rt::read(*source, index, count, out);
+  }
+
+  struct Place {
+    const WeightSource *source;
+    uint64_t index; ///< of the element in the source
+  };
+
+  Place find(uint64_t row, uint64_t col) {
+    if (interleaved)
+      return in(sources[row % sources.size()], row / sources.size(), col);
+    if (row < first) // a new tile starts over at an earlier row
+      first = source = 0;
+    while (row - first >= sources[source].rows)
+      first += sources[source++].rows;
+    return in(sources[source], row - first, col);
+  }
+
+private:
+  Place in(const WeightSource &from, uint64_t row, uint64_t col) const { return {&from, from.rowAt(row) * cols + col}; }
+
+  std::span<const WeightSource> sources;
+  uint64_t cols, first = 0;
+  size_t source = 0;
+  bool interleaved;
+};
+
+/// Where elements stand in memory. Row-major is the layout with panels of one row and groups of one column.
+struct Layout {
+  /// Offsets count from element `first`.
+  explicit Layout(const bamba_rt_weight &w, uint64_t first = 0)
+      : transposed(w.flags & BAMBA_RT_WEIGHT_TRANSPOSE), panel(w.panel ? w.panel : 1),
+        group(w.panel ? w.panel_group : 1), rows(transposed ? w.cols : w.rows), cols(transposed ? w.rows : w.cols),
+        width(w.panel ? (cols + w.panel_align - 1) / w.panel_align * w.panel_align : cols), first(first) {}
+
+  /// The offset of row `r` and column `c` of the matrix that is stored.
+  uint64_t offset(uint64_t r, uint64_t c) const {
+    return (r / panel * (width / group) + c / group) * panel * group + r % panel * group + c % group - first;
+  }
+
+  bool transposed;
+  uint64_t panel, group, rows, cols; ///< of the matrix that is stored
+  uint64_t width;                    ///< columns with padding
+  uint64_t first;
+};
+
+template <typename To> using Tile = To[tileRows][tileCols];
+
+/// A column of the tile is a run along a stored row.
+template <typename To>
+void storeTransposed(const Layout &layout, const Tile<To> &tile, uint64_t row, uint64_t rows, uint64_t col,
+                     uint64_t cols, To *out) {
+  for (uint64_t c = 0; c < cols; ++c)
+    for (uint64_t r = 0; r < rows; ++r)
+      out[layout.offset(col + c, row + r)] = tile[r][c];
+}
+
+/// Rows of one panel stand side by side: fill them column by column.
+template <typename To>
+void storePanels(const Layout &layout, const Tile<To> &tile, uint64_t row, uint64_t rows, uint64_t col, uint64_t cols,
+                 To *out) {
+  for (uint64_t r = 0; r < rows;) {
+    uint64_t run = std::min(rows - r, layout.panel - (row + r) % layout.panel);
+    To *to = out + layout.offset(row + r, col);
+    for (uint64_t c = 0; c < cols; ++c)
+      for (uint64_t i = 0; i < run; ++i)
+        to[c * layout.panel + i] = tile[r + i][c];
+    r += run;
+  }
+}
+
+/// Groups of columns stay together: a row of the tile is cut into them. `col` is a multiple of the group.
+template <typename To>
+void storeGroups(const Layout &layout, const Tile<To> &tile, uint64_t row, uint64_t rows, uint64_t col, uint64_t cols,
+                 To *out) {
+  uint64_t stride = layout.panel * layout.group;
+  for (uint64_t r = 0; r < rows; ++r) {
+    To *to = out + layout.offset(row + r, col);
+    for (uint64_t c = 0; c < cols; c += layout.group, to += stride)
+      std::memcpy(to, &tile[r][c], std::min(layout.group, cols - c) * sizeof(To));
+  }
+}
+
+template <typename To>
+void store(const Layout &layout, const Tile<To> &tile, uint64_t row, uint64_t rows, uint64_t col, uint64_t cols,
+           To *out) {
+  if (layout.transposed)
+    return storeTransposed(layout, tile, row, rows, col, cols, out);
+  if (layout.group > 1 && tileCols % layout.group == 0)
+    return storeGroups(layout, tile, row, rows, col, cols, out);
+  if (layout.group > 1) {
+    for (uint64_t r = 0; r < rows; ++r)
+      for (uint64_t c = 0; c < cols; ++c)
+        out[layout.offset(row + r, col + c)] = tile[r][c];
+    return;
+  }
+  if (layout.panel > 1)
+    return storePanels(layout, tile, row, rows, col, cols, out);
+  for (uint64_t r = 0; r < rows; ++r)
+    std::memcpy(out + layout.offset(row + r, col), tile[r], cols * sizeof(To));
+}
+
+/// Core matrices, panels of 8 rows by groups of 8 columns, of a checkpoint of the same 2-byte type: 16 bytes at a time
+/// from each of 8 rows, written out in order. The columns are whole groups. Returns the first row that is left.
+template <typename To>
+uint64_t packCoreMatrices(const Layout &layout, StackedRows &matrix, bamba_rt_dtype dtype, uint64_t begin, uint64_t end,
+                          To *out) {
+  constexpr uint64_t size = 8;
+  constexpr size_t line = size * sizeof(To);
+  uint64_t row = begin;
+  for (; row + size <= end; row += size) {
+    const std::byte *from[size];
+    for (uint64_t r = 0; r < size; ++r) {
+      auto [source, index] = matrix.find(row + r, 0);
+      if (!source->data || source->dtype != dtype)
+        return row;
+      from[r] = source->data + index * sizeof(To);
+    }
+    auto *to = reinterpret_cast<std::byte *>(out + layout.offset(row, 0));
+    for (uint64_t at = 0; at < layout.cols * sizeof(To); at += line)
+      for (uint64_t r = 0; r < size; ++r, to += line)
+        std::memcpy(to, from[r] + at, line);
+  }
+  return row;
+}
+
+template <typename To>
+void pack(const bamba_rt_weight &weight, std::span<const WeightSource> sources, uint64_t begin, uint64_t end,
+          uint64_t first, To *out) {
+  Layout layout(weight, first);
+  StackedRows matrix(weight, sources);
+  uint64_t row = begin;
+  if (sizeof(To) == 2 && !layout.transposed && layout.panel == 8 && layout.group == 8 && layout.cols % 8 == 0 &&
+      begin % 8 == 0)
+    row = packCoreMatrices(layout, matrix, static_cast<bamba_rt_dtype>(weight.dtype), begin, end, out);
+  Tile<To> tile;
+  for (; row < end; row += tileRows) {
+    uint64_t rows = std::min(tileRows, end - row);
+    for (uint64_t col = 0; col < weight.cols; col += tileCols) {
+      uint64_t cols = std::min(tileCols, weight.cols - col);
+      for (uint64_t r = 0; r < rows; ++r)
+        matrix.read(row + r, col, cols, tile[r]);
+      store(layout, tile, row, rows, col, cols, out);
+    }
+  }
+}
+
+} // namespace
+
+uint64_t packedBytes(const bamba_rt_weight &weight) {
+  Layout layout(weight);
+  uint64_t panels = layout.rows / layout.panel + (layout.rows % layout.panel != 0);
+  uint64_t padded = checkedMul(panels, layout.panel, weight.name);
+  if (layout.width < layout.cols) // rounding up has wrapped around
+    checkedAdd(layout.cols, weight.panel_align, weight.name);
+  return checkedMul(checkedMul(padded, layout.width, weight.name), elementBytes(weight.dtype), weight.name);
+}
+
+uint64_t storedWidth(const bamba_rt_weight &weight) { return Layout(weight).width; }
+
+uint64_t rowsPerTask(const bamba_rt_weight &weight) {
+  constexpr uint64_t bytes = uint64_t{1} << 20;
+  uint64_t rows = bytes / std::max<uint64_t>(Layout(weight).width * elementBytes(weight.dtype), 1);
+  uint64_t granule = std::max<uint64_t>(weight.panel, tileRows);
+  if (weight.panel) // whole panels, whatever their size
+    granule = (granule + weight.panel - 1) / weight.panel * weight.panel;
+  return std::max(rows / granule * granule, granule);
+}
+
+ByteRange packedRange(const bamba_rt_weight &weight, uint64_t begin, uint64_t end) {
+  Layout layout(weight);
+  if (layout.transposed)
+    return {0, weight.bytes};
+  uint64_t rowBytes = layout.width * elementBytes(weight.dtype);
+  uint64_t last = (end + layout.panel - 1) / layout.panel * layout.panel;
+  return {begin / layout.panel * layout.panel * rowBytes, last * rowBytes};
+}
+
+void packRows(const bamba_rt_weight &weight, std::span<const WeightSource> sources, uint64_t begin, uint64_t end,
+              std::byte *out) {
+  uint64_t first = packedRange(weight, begin, end).begin / elementBytes(weight.dtype);
+  switch (weight.dtype) {
+  case BAMBA_RT_BF16:
+    return pack(weight, sources, begin, end, first, reinterpret_cast<Bf16 *>(out));
+  case BAMBA_RT_F16:
+    return pack(weight, sources, begin, end, first, reinterpret_cast<F16 *>(out));
+  default:
+    return pack(weight, sources, begin, end, first, reinterpret_cast<float *>(out));
+  }
+}
+
+} // namespace bambac::rt

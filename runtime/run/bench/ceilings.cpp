@@ -1,0 +1,64 @@
+#include "runtime/run/bench/ceilings.h"
+#include "runtime/run/bench/gpu_bandwidth.h"
+#include "runtime/run/bench/matrix_rate.h"
+
+#include <algorithm>
+#include <map>
+
+namespace bambac::run {
+
+static void keepBest(Bandwidth &best, const Bandwidth &found) {
+  if (found.bytesPerSecond > best.bytesPerSecond)
+    best = found;
+}
+
+void measureMemory(Machine &machine, const Metadata &metadata, const Gpu *gpu) {
+  if (gpu) {
+    GpuBandwidth found = measureGpuBandwidth(*gpu);
+    keepBest(machine.memory, found.read);
+    if (!machine.copy)
+      machine.copy.emplace();
+    keepBest(*machine.copy, found.copy);
+    return;
+  }
+  uint64_t bytes = chooseMemoryBufferBytes();
+  keepBest(machine.memory, measureReadBandwidth(bytes, machine.threads));
+  if (uint64_t weights = getStreamedWeightBytes(metadata); weights < bytes) {
+    if (!machine.weights)
+      machine.weights.emplace();
+    keepBest(*machine.weights, measureReadBandwidth(weights, machine.threads));
+  }
+}
+
+void measureArithmetic(Machine &machine, const Gpu *gpu, const Cublas *cublas) {
+  if (cublas) {
+    machine.blas = cublas->name();
+    machine.matrixRate = measureCublasRate(*cublas);
+  }
+  if (gpu)
+    return;
+  machine.matrixRate = measureMatrixRate(machine.threads);
+  machine.blasRate = measureBlasRate(machine.threads);
+}
+
+std::vector<Gemm> listGemms(const Metadata &metadata, const PlannedRun &run) {
+  auto entry = std::find_if(metadata.entryPoints.begin(), metadata.entryPoints.end(),
+                            [&](const EntryPoint &candidate) { return candidate.name == run.entry; });
+  if (entry == metadata.entryPoints.end())
+    return {};
+  uint64_t vocabulary = metadata.json.at("config").at("vocab_size").get<uint64_t>();
+  auto tokens = std::max<uint64_t>(
+      1, static_cast<uint64_t>(run.tokenShare * static_cast<double>(entry->chunk) * run.sequences + 0.5));
+  std::map<std::vector<uint64_t>, uint64_t> counts;
+  for (const WeightInfo &weight : metadata.weights)
+    if (weight.panel && weight.shape.size() == 2)
+      ++counts[weight.shape];
+  std::vector<Gemm> gemms;
+  for (const auto &[shape, count] : counts) {
+    bool isHead = shape[0] == vocabulary;
+    gemms.push_back({isHead ? static_cast<uint64_t>(run.sequences) : tokens, shape[0], shape[1], count});
+  }
+  return gemms;
+}
+
+} // namespace bambac::run

@@ -1,0 +1,61 @@
+// cuBLAS, where there is one: the matrix rate of a CUDA device, and what a model is up against.
+#ifndef BAMBAC_RUNTIME_RUN_BENCH_CUBLAS_H
+#define BAMBAC_RUNTIME_RUN_BENCH_CUBLAS_H
+
+#include "runtime/run/bench/gpu.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace bambac::run {
+
+/// y[rows, columns] = x[rows, depth] W[columns, depth]^T, `count` times with different W.
+struct Gemm {
+  uint64_t rows, columns, depth;
+  uint64_t count = 1;
+
+  double flops() const {
+    return 2.0 * static_cast<double>(rows) * static_cast<double>(columns) * static_cast<double>(depth) *
+           static_cast<double>(count);
+  }
+};
+
+/// bf16 matrices, f32 sums. The library is opened at run time and stays loaded.
+class Cublas {
+public:
+  /// Looks for the library where `path` says, a file or a folder (also that of Python packages, with nvidia/cu13/lib or
+  /// nvidia/cublas/lib in it), and throws Error where there is none that works. Without a path it looks where the
+  /// system does; null and a `reason` where there is none that works.
+  static std::unique_ptr<Cublas> open(const Gpu &gpu, const std::string &path, std::string &reason);
+  ~Cublas();
+  Cublas(const Cublas &) = delete;
+  Cublas &operator=(const Cublas &) = delete;
+
+  /// "cuBLAS 13.1".
+  const std::string &name() const { return fullName; }
+
+  /// Seconds of all `count` together, each W read from memory.
+  double time(const Gemm &gemm) const;
+
+private:
+  struct Functions;
+  Cublas(const Gpu &gpu, void *library);
+  void check(int status, const char *doing) const;
+  void multiply(const Gemm &gemm, rt::cuda::Address weights, rt::cuda::Address input, rt::cuda::Address result) const;
+
+  const Gpu &gpu;
+  std::unique_ptr<Functions> functions;
+  void *handle = nullptr;
+  std::string fullName;
+};
+
+/// Operations a second on square matrices of 8192.
+double measureCublasRate(const Cublas &cublas);
+
+/// Seconds of all of them.
+double timeGemms(const Cublas &cublas, const std::vector<Gemm> &gemms);
+
+} // namespace bambac::run
+
+#endif // BAMBAC_RUNTIME_RUN_BENCH_CUBLAS_H

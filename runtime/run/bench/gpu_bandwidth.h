@@ -1,0 +1,21 @@
+// Measures how fast a CUDA device's memory can be read and copied.
+#ifndef BAMBAC_RUNTIME_RUN_BENCH_GPU_BANDWIDTH_H
+#define BAMBAC_RUNTIME_RUN_BENCH_GPU_BANDWIDTH_H
+
+#include "runtime/run/bench/gpu.h"
+#include "runtime/run/bench/read_bandwidth.h"
+
+namespace bambac::run {
+
+struct GpuBandwidth {
+  Bandwidth read;
+  Bandwidth copy; ///< bytes read and bytes written, both counted
+};
+
+/// Streams through a buffer of 4 GiB, or of half of what is free: the best of several passes. The kernel is PTX text
+/// that the driver compiles, so no toolkit is needed.
+GpuBandwidth measureGpuBandwidth(const Gpu &gpu);
+
+} // namespace bambac::run
+
+#endif // BAMBAC_RUNTIME_RUN_BENCH_GPU_BANDWIDTH_H

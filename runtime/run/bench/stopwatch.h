@@ -1,0 +1,20 @@
+// Measures the time since its construction.
+#ifndef BAMBAC_RUNTIME_RUN_BENCH_STOPWATCH_H
+#define BAMBAC_RUNTIME_RUN_BENCH_STOPWATCH_H
+
+#include <chrono>
+
+namespace bambac::run {
+
+class Stopwatch {
+public:
+  double seconds() const { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point start = Clock::now();
+};
+
+} // namespace bambac::run
+
+#endif // BAMBAC_RUNTIME_RUN_BENCH_STOPWATCH_H

@@ -1,0 +1,165 @@
+#include "runtime/run/bench/timings.h"
+#include "runtime/run/bench/stopwatch.h"
+
+#include <algorithm>
+#include <cassert>
+#include <vector>
+
+namespace bambac::run {
+namespace {
+
+/// Repeats of a profile.
+constexpr uint32_t decodeRepeats = 20, prefillRepeats = 5;
+
+double medianOf(std::vector<double> seconds) {
+  assert(!seconds.empty() && "nothing was timed");
+  std::sort(seconds.begin(), seconds.end());
+  size_t middle = seconds.size() / 2;
+  return seconds.size() % 2 ? seconds[middle] : (seconds[middle - 1] + seconds[middle]) / 2;
+}
+
+Timing summarize(const std::vector<double> &seconds) {
+  return {medianOf(seconds), *std::min_element(seconds.begin(), seconds.end()), seconds.size(), std::nullopt};
+}
+
+/// Tokens from all over the vocabulary, always the same.
+std::vector<int32_t> makeTokens(const Model &model, size_t count, uint64_t salt = 0) {
+  constexpr uint64_t prime = 2654435761;
+  std::vector<int32_t> tokens(count);
+  for (size_t i = 0; i < count; ++i)
+    tokens[i] = static_cast<int32_t>((i + 1) * (salt + prime) % model.getInfo().vocab_size);
+  return tokens;
+}
+
+/// A session whose creation was timed.
+struct TimedSession {
+  TimedSession(const Bench &bench, uint32_t slots, uint64_t context)
+      : session(bench.model, slots, bench.threads, context, bench.gpu ? bench.gpu->stream() : nullptr) {
+    cost = {watch.seconds(), slots, slots * countPages(bench.model, context), 0};
+    if (bench.gpu) {
+      Gpu::Memory memory = bench.gpu->memory();
+      cost.deviceBytes = memory.total - memory.free;
+    }
+  }
+
+  Stopwatch watch; // starts before the session is there
+  Session session;
+  SessionCost cost;
+};
+
+/// Sequences that hold the same tokens, and what a step is to append to them.
+class Decoding {
+public:
+  Decoding(const Bench &bench, uint32_t batch, uint32_t context, uint64_t room)
+      : timed(bench, batch, context + room), model(bench.model), sequences(1, timed.session.create()) {
+    // What the tokens are does not matter, but that the states are no zeros does: one is computed, the others copied.
+    if (context)
+      timed.session.run(sequences[0], makeTokens(model, context));
+    while (sequences.size() < batch)
+      sequences.push_back(timed.session.fork(sequences[0]));
+  }
+
+  Session &session() { return timed.session; }
+  const SessionCost &cost() const { return timed.cost; }
+
+  std::span<const bamba_batch_item> items(uint32_t step) {
+    tokens = makeTokens(model, sequences.size(), step);
+    batch.clear();
+    for (size_t i = 0; i < sequences.size(); ++i)
+      batch.push_back({sequences[i], 1, &tokens[i], BAMBA_LOGITS_LAST, 0});
+    return batch;
+  }
+
+private:
+  TimedSession timed;
+  const Model &model;
+  std::vector<bamba_sequence> sequences;
+  std::vector<int32_t> tokens;
+  std::vector<bamba_batch_item> batch;
+};
+
+/// Steps that follow each other without a pause: the time from the end of one to the end of the next.
+double timeOnDevice(Decoding &decoding, const Gpu &gpu, uint32_t steps) {
+  std::vector<rt::cuda::Event> marks = {gpu.mark()};
+  std::span<const bamba_batch_item> items = decoding.items(0);
+  for (uint32_t step = 0; step < steps; ++step) {
+    decoding.session().run(items);
+    marks.push_back(gpu.mark());
+  }
+  gpu.finish();
+  std::vector<double> seconds;
+  for (size_t i = marks.size() > 2 ? 1 : 0; i + 1 < marks.size(); ++i) // the first has waited for the host
+    seconds.push_back(gpu.secondsBetween(marks[i], marks[i + 1]));
+  return medianOf(std::move(seconds));
+}
+
+} // namespace
+
+uint64_t countDecoded(bool onCuda, uint32_t steps) { return warmUpSteps + uint64_t(steps) * (onCuda ? 2 : 1); }
+
+Timing timeDecode(const Bench &bench, uint32_t batch, uint32_t context, uint32_t steps, SessionCost &cost) {
+  Decoding decoding(bench, batch, context, countDecoded(bench.gpu, steps));
+  cost = decoding.cost();
+  std::vector<double> seconds;
+  for (uint32_t step = 0; step < warmUpSteps + steps; ++step) {
+    std::span<const bamba_batch_item> items = decoding.items(step);
+    Stopwatch watch;
+    decoding.session().run(items);
+    decoding.session().getGreedy(0);
+    if (step >= warmUpSteps)
+      seconds.push_back(watch.seconds());
+  }
+  Timing timing = summarize(seconds);
+  if (bench.gpu)
+    timing.device = timeOnDevice(decoding, *bench.gpu, steps);
+  return timing;
+}
+
+Timing timePrefill(const Bench &bench, uint32_t tokens, SessionCost &cost) {
+  constexpr size_t mostRuns = 20;
+  constexpr double enoughSeconds = 2;
+  TimedSession timed(bench, 1, tokens);
+  cost = timed.cost;
+  bamba_sequence sequence = timed.session.create();
+  std::vector<int32_t> prompt = makeTokens(bench.model, tokens);
+  std::vector<double> seconds, deviceSeconds;
+  auto timeOnce = [&] {
+    timed.session.reset(sequence);
+    rt::cuda::Event start = bench.gpu ? bench.gpu->mark() : nullptr;
+    Stopwatch watch;
+    timed.session.run(sequence, prompt);
+    rt::cuda::Event end = bench.gpu ? bench.gpu->mark() : nullptr;
+    timed.session.getGreedy(0);
+    seconds.push_back(watch.seconds());
+    if (bench.gpu)
+      deviceSeconds.push_back(bench.gpu->secondsBetween(start, end));
+  };
+
+  // The first run warms up, and counts only where a second would take too long.
+  timeOnce();
+  if (seconds[0] <= enoughSeconds) {
+    seconds.clear();
+    deviceSeconds.clear();
+    Stopwatch total;
+    while (seconds.empty() || (total.seconds() < enoughSeconds && seconds.size() < mostRuns))
+      timeOnce();
+  }
+  Timing timing = summarize(seconds);
+  if (bench.gpu)
+    timing.device = medianOf(std::move(deviceSeconds));
+  return timing;
+}
+
+std::vector<bamba_launch_time> profileDecode(const Bench &bench, uint32_t batch, uint32_t context) {
+  Decoding decoding(bench, batch, context, 1);
+  return decoding.session().profile(decoding.items(0), decodeRepeats);
+}
+
+std::vector<bamba_launch_time> profilePrefill(const Bench &bench, uint32_t tokens) {
+  TimedSession timed(bench, 1, tokens);
+  std::vector<int32_t> prompt = makeTokens(bench.model, tokens);
+  bamba_batch_item item = {timed.session.create(), tokens, prompt.data(), BAMBA_LOGITS_LAST, 0};
+  return timed.session.profile({&item, 1}, prefillRepeats);
+}
+
+} // namespace bambac::run

@@ -1,0 +1,58 @@
+// Times decoding and prefill of a model, as a whole and kernel by kernel.
+#ifndef BAMBAC_RUNTIME_RUN_BENCH_TIMINGS_H
+#define BAMBAC_RUNTIME_RUN_BENCH_TIMINGS_H
+
+#include "runtime/run/bench/gpu.h"
+#include "runtime/run/loaded_model.h"
+
+#include <optional>
+
+namespace bambac::run {
+
+/// Seconds of one step or prompt, from the call until the next token is known.
+struct Timing {
+  double median = 0;
+  double best = 0;
+  size_t samples = 0;
+  /// What a CUDA device works on it, median: of decode steps that follow each other without a pause, so that the host
+  /// is out of it.
+  std::optional<double> device;
+
+  /// What the kernels are measured by.
+  double busy() const { return device.value_or(median); }
+};
+
+/// How large a session was and what it cost to create.
+struct SessionCost {
+  double seconds = 0;
+  uint64_t slots = 0;
+  uint64_t pages = 0;     ///< of the KV cache
+  size_t deviceBytes = 0; ///< of the CUDA device that are in use beside it; 0: no such device
+};
+
+/// A model under measurement. `gpu` is null where it runs on the processor, with `threads` threads.
+struct Bench {
+  const Model &model;
+  const Gpu *gpu;
+  uint32_t threads;
+};
+
+/// Steps that are run before those that count: they touch the session's memory and wake its threads.
+inline constexpr uint32_t warmUpSteps = 3;
+
+/// Tokens that each sequence gets where `steps` steps are timed, all in all.
+uint64_t countDecoded(bool onCuda, uint32_t steps);
+
+/// `batch` sequences that hold `context` tokens each are continued by `steps` tokens, all in one step.
+Timing timeDecode(const Bench &bench, uint32_t batch, uint32_t context, uint32_t steps, SessionCost &cost);
+
+/// A prompt of `tokens` in an empty sequence, as often as a few seconds allow.
+Timing timePrefill(const Bench &bench, uint32_t tokens, SessionCost &cost);
+
+/// What each launch of such a step, and of such a prompt, takes.
+std::vector<bamba_launch_time> profileDecode(const Bench &bench, uint32_t batch, uint32_t context);
+std::vector<bamba_launch_time> profilePrefill(const Bench &bench, uint32_t tokens);
+
+} // namespace bambac::run
+
+#endif // BAMBAC_RUNTIME_RUN_BENCH_TIMINGS_H

@@ -1,0 +1,181 @@
+// bamba-run bench: how fast a model decodes and reads prompts, beside what this machine could do at best.
+
+#include "runtime/run/bench/ceilings.h"
+#include "runtime/run/bench/report.h"
+#include "runtime/run/bench/stopwatch.h"
+#include "runtime/run/commands/commands.h"
+#include "runtime/run/failure.h"
+#include "runtime/run/options.h"
+
+#include <map>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+namespace bambac::run {
+namespace {
+
+struct BenchOptions {
+  std::string library;
+  std::string weights; ///< empty: random ones
+  bool randomWeights = false;
+  std::vector<uint32_t> batches = {1};
+  std::vector<uint32_t> contexts = {256};
+  std::vector<uint32_t> prompts = {512};
+  uint32_t steps = 32;
+  bool profile = false;
+  std::string cublas; ///< where to look for it; empty: where the system does
+  bool asJson = false;
+  DeviceOptions device;
+};
+
+} // namespace
+
+/// Every size is refused before anything is measured.
+static void checkSizes(const Model &model, bool onCuda, const BenchOptions &options) {
+  uint32_t maxBatch = model.getInfo().max_batch;
+  for (uint32_t batch : options.batches)
+    if (batch > maxBatch)
+      fail("--batch: expected at most {} sequences, the limit that '{}' was compiled with, found {}", maxBatch,
+           options.library, batch);
+  for (uint32_t context : options.contexts)
+    checkContext(model, context + countDecoded(onCuda, options.steps), "--context and --steps");
+  for (uint32_t prompt : options.prompts)
+    checkContext(model, prompt, "--prefill");
+}
+
+/// A size that does not fit into memory is a row without a timing; the others are measured.
+template <typename Measure> static void measureRow(Measurement &row, const Measure &measure) {
+  try {
+    measure(row);
+  } catch (const OutOfMemory &error) {
+    row.failure = error.what();
+  }
+}
+
+static void measureModel(const Bench &bench, const BenchOptions &options, BenchResults &results) {
+  auto keepLargest = [&](const SessionCost &cost) {
+    SessionCost &largest = results.preparation.session;
+    if (std::pair(cost.slots, cost.pages) > std::pair(largest.slots, largest.pages))
+      largest = cost;
+  };
+  for (uint32_t batch : options.batches)
+    for (uint32_t context : options.contexts) {
+      // Half the steps found fewer tokens in the cache, half of them more.
+      uint64_t held = context + countDecoded(bench.gpu, options.steps) / 2;
+      Measurement &row = results.decode.emplace_back();
+      row.sequences = batch;
+      row.context = context;
+      row.plan = planDecode(results.metadata, batch, held);
+      measureRow(row, [&](Measurement &row) {
+        SessionCost cost;
+        row.timing = timeDecode(bench, batch, context, options.steps, cost);
+        keepLargest(cost);
+        if (!options.profile)
+          return;
+        row.launches = profileDecode(bench, batch, context);
+        row.profiled = planDecode(results.metadata, batch, context);
+      });
+    }
+  for (uint32_t prompt : options.prompts) {
+    Measurement &row = results.prefill.emplace_back();
+    row.tokens = prompt;
+    row.plan = planPrefill(results.metadata, prompt);
+    measureRow(row, [&](Measurement &row) {
+      SessionCost cost;
+      row.timing = timePrefill(bench, prompt, cost);
+      keepLargest(cost);
+      if (!options.profile)
+        return;
+      row.launches = profilePrefill(bench, prompt);
+      row.profiled = row.plan;
+    });
+  }
+}
+
+static void load(Model &model, const BenchOptions &options, Preparation &preparation) {
+  preparation.weights = options.weights.empty() ? "random weights" : options.weights;
+  preparation.weightBytes = model.getInfo().weight_bytes;
+  Stopwatch watch;
+  if (options.weights.empty())
+    model.loadRandom(0);
+  else
+    model.load(options.weights);
+  preparation.loadSeconds = watch.seconds();
+}
+
+/// cuBLAS's own time for the matrix products of every prompt, in the same chunks.
+static void measureBlas(const Cublas &cublas, BenchResults &results) {
+  std::map<std::pair<std::string, double>, double> known; // seconds by entry point and share of its tokens
+  for (Measurement &row : results.prefill) {
+    row.blasSeconds = 0;
+    for (const PlannedRun &run : row.plan) {
+      auto [found, isNew] = known.try_emplace({run.entry, run.tokenShare});
+      if (isNew)
+        found->second = timeGemms(cublas, listGemms(results.metadata, run));
+      *row.blasSeconds += found->second;
+    }
+  }
+}
+
+static void bench(const BenchOptions &options) {
+  Library library(options.library);
+  BenchResults results;
+  results.library = options.library;
+  Machine &machine = results.machine;
+  std::unique_ptr<Gpu> gpu;
+  std::unique_ptr<Cublas> cublas;
+  {
+    Model model(library, options.device.device);
+    results.metadata = readMetadata(library, model.getInfo().target);
+    results.device = model.describeDevice();
+    bool onCuda = std::string_view(model.getInfo().device).starts_with("cuda");
+    checkSizes(model, onCuda, options);
+    if (onCuda) {
+      gpu = std::make_unique<Gpu>(model.getInfo().device);
+      cublas = Cublas::open(*gpu, options.cublas, machine.blas);
+      machine.multiprocessors = gpu->multiprocessors();
+    } else {
+      machine.threads = options.device.threads ? options.device.threads : countProcessors();
+    }
+    measureMemory(machine, results.metadata, gpu.get());
+    load(model, options, results.preparation);
+    measureModel({model, gpu.get(), machine.threads}, options, results);
+  }
+  // The model is closed: it competes neither for memory nor, with its threads, for processors.
+  measureMemory(machine, results.metadata, gpu.get());
+  measureArithmetic(machine, gpu.get(), cublas.get());
+  if (cublas)
+    measureBlas(*cublas, results);
+  if (options.asJson)
+    printJson(makeBenchJson(results));
+  else
+    print(makeBenchText(results));
+}
+
+void addBench(CLI::App &program) {
+  auto options = std::make_shared<BenchOptions>();
+  CLI::App *command = program.add_subcommand("bench", "Measure a model, and the machine in the same run");
+  addLibraryArgument(*command, options->library);
+  CLI::Option *weights =
+      command->add_option("--weights", options->weights, "Checkpoint (default: random weights)")->type_name("DIR");
+  command->add_flag("--random-weights", options->randomWeights, "Random weights, made in memory")->excludes(weights);
+  addListOption(*command, "--batch", options->batches, 1, "Sequences that are decoded together");
+  addListOption(*command, "--context", options->contexts, 0, "Tokens that each sequence holds before");
+  addListOption(*command, "--prefill", options->prompts, 1, "Lengths of a prompt");
+  command->add_option("--steps", options->steps, "Decode steps that are timed")
+      ->check(numberBetween(1, 1000000))
+      ->type_name("N")
+      ->capture_default_str();
+  command->add_flag("--profile", options->profile, "Every kernel's time beside its floor");
+  command
+      ->add_option("--cublas", options->cublas,
+                   "cuBLAS to compare with on CUDA: the library, its folder or that of Python packages (default: the "
+                   "system's)")
+      ->type_name("PATH");
+  command->add_flag("--json", options->asJson, "Results as JSON");
+  addDeviceOptions(*command, options->device);
+  command->callback([options] { bench(*options); });
+}
+
+} // namespace bambac::run

@@ -1,0 +1,190 @@
+// bamba-run inspect: what a library was compiled from and for, read from its metadata; no model is opened.
+
+#include "runtime/run/commands/commands.h"
+#include "runtime/run/failure.h"
+#include "runtime/run/format.h"
+#include "runtime/run/library_metadata.h"
+#include "runtime/run/options.h"
+#include "runtime/run/table.h"
+
+#include <filesystem>
+#include <fmt/ranges.h>
+#include <map>
+#include <memory>
+#include <numeric>
+
+namespace bambac::run {
+
+/// Text as it is, anything else as JSON.
+static std::string toText(const Json &value) {
+  return value.is_string() ? value.get<std::string>() : value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+static std::string joinTexts(const Json &values) {
+  if (!values.is_array())
+    return toText(values);
+  std::vector<std::string> texts;
+  for (const Json &value : values)
+    texts.push_back(toText(value));
+  return fmt::format("{}", fmt::join(texts, " "));
+}
+
+static std::string section(const std::string &title, const Table &table) { return '\n' + title + '\n' + table.str(); }
+
+/// "cpu (x86-64-v3): avx2 fma", or the name alone where there is nothing more to say.
+static std::string describeTarget(const Json &target) {
+  std::string text = toText(target.at("name"));
+  if (target.contains("cpu"))
+    text += fmt::format(" ({})", toText(target.at("cpu")));
+  if (target.contains("features") && !target.at("features").empty())
+    text += ": " + joinTexts(target.at("features"));
+  return text;
+}
+
+static std::string describeLibrary(const Library &library, const Json &json) {
+  const Json &compiler = json.at("compiler");
+  const Json &limits = json.at("limits");
+  Table table({"", ""});
+  table.add(
+      {"library", fmt::format("{} ({})", library.path(), formatBytes(std::filesystem::file_size(library.path())))});
+  table.add({"compiler", toText(compiler.at("name")) + " " + toText(compiler.at("version"))});
+  table.add({"flags", joinTexts(compiler.at("flags"))});
+  table.add({"dtype", toText(json.at("dtype"))});
+  table.add({"target", describeTarget(json.at("target"))});
+  table.add({"max batch", toText(limits.at("max_batch")) + " sequences a step"});
+  table.add({"max context", toText(limits.at("max_context")) + " tokens a sequence"});
+  table.add({"prefill chunk", toText(limits.at("prefill_chunk")) + " tokens a step"});
+  table.add({"KV page", toText(limits.at("page_tokens")) + " tokens"});
+  return table.str();
+}
+
+static std::string describeConfig(const Json &config) {
+  Table table({"", ""});
+  for (const auto &[key, value] : config.items())
+    table.add({key, toText(value)});
+  return section("config", table);
+}
+
+static std::string describeEntryPoints(const Metadata &metadata) {
+  Table table({"name", "kind", ">batch", ">chunk", ">launches", ">weights", ">states", ">activations", ">arena",
+               ">MFLOP", ">KV bytes/token", ">KV FLOP/token"});
+  for (const EntryPoint &entry : metadata.entryPoints)
+    table.add({entry.name, entry.kind, fmt::to_string(entry.batch), fmt::to_string(entry.chunk),
+               fmt::to_string(entry.launches), formatBytes(entry.cost.weightBytes), formatBytes(entry.cost.stateBytes),
+               formatBytes(entry.cost.activationBytes), formatBytes(entry.arenaBytes),
+               fmt::format("{:.1f}", static_cast<double>(entry.cost.flops) * 1e-6),
+               formatCount(entry.cost.contextBytes), formatCount(entry.cost.contextFlops)});
+  return section("entry points (bytes and operations of one run)", table);
+}
+
+/// What a kernel's launch and code look like on a CUDA device: "132 x 1 x 1", threads, cluster, registers, ...
+static std::vector<std::string> describeCuda(const CudaKernelInfo &kernel) {
+  return {fmt::format("{}", fmt::join(kernel.grid, " x ")),
+          fmt::to_string(kernel.threads),
+          fmt::to_string(kernel.cluster),
+          fmt::to_string(kernel.registers),
+          formatBytes(kernel.sharedBytes),
+          kernel.spillBytes ? formatBytes(kernel.spillBytes) : "-",
+          formatBytes(kernel.codeBytes)};
+}
+
+static std::string describeKernels(const Metadata &metadata) {
+  bool onCuda = !metadata.kernels.empty() && metadata.kernels[0].cuda;
+  std::vector<std::string> titles = {"name", "target", ">launches"};
+  if (onCuda)
+    titles.insert(titles.end(), {">grid", ">threads", ">cluster", ">registers", ">shared", ">spills", ">code"});
+  titles.insert(titles.end(), {">scratch", "schedule"});
+  Table table(titles);
+  uint64_t launches = 0;
+  for (const KernelInfo &kernel : metadata.kernels) {
+    launches += kernel.count;
+    std::vector<std::string> row = {kernel.name, kernel.target, fmt::to_string(kernel.count)};
+    if (onCuda)
+      for (std::string &cell : describeCuda(kernel.cuda.value_or(CudaKernelInfo())))
+        row.push_back(std::move(cell));
+    row.push_back(formatBytes(kernel.scratchBytes));
+    row.push_back(kernel.schedule);
+    table.add(std::move(row));
+  }
+  return section(fmt::format("kernels ({} distinct, {} launches)", metadata.kernels.size(), launches), table);
+}
+
+static std::string describeSource(const SourceTensor &source) {
+  std::string text = fmt::format("{} {}", source.name, formatShape(source.shape));
+  if (source.rotaryDim)
+    text += fmt::format(", {} of {} rows in rotary pairs", source.rotaryDim, source.headDim);
+  return text;
+}
+
+static std::string describeWeights(const Metadata &metadata) {
+  Table table({"name", "type", "shape", ">panel", ">size", ">bytes", "packed by", "made of"});
+  for (const WeightInfo &weight : metadata.weights) {
+    std::vector<std::string> sources;
+    sources.reserve(weight.sources.size());
+    for (const SourceTensor &source : weight.sources)
+      sources.push_back(describeSource(source));
+    table.add({weight.name, weight.dtype, formatShape(weight.shape), weight.panel ? fmt::to_string(weight.panel) : "-",
+               formatBytes(weight.bytes), formatCount(weight.bytes),
+               weight.packKernel.empty() ? "the processor" : weight.packKernel,
+               fmt::format("{}", fmt::join(sources, " | "))});
+  }
+  return section(fmt::format("weights ({})", metadata.weights.size()), table);
+}
+
+static std::string describeStates(const Metadata &metadata) {
+  Table table({"name", "one a", "type", "shape", ">size", ">bytes"});
+  for (const StateInfo &state : metadata.states)
+    table.add({state.name, state.kind == "page" ? "KV page" : "sequence", state.dtype, formatShape(state.shape),
+               formatBytes(state.bytes), formatCount(state.bytes)});
+  return section(fmt::format("states ({})", metadata.states.size()), table);
+}
+
+static std::string describeMemory(const Json &memory, bool onProcessor) {
+  std::map<std::string, std::string> meanings = {
+      {"weight_bytes", "weights, once a model"},
+      {"arena_bytes", "intermediates, once a session"},
+      {"scratch_bytes", onProcessor ? "scratch, once a thread" : "scratch, once a session"},
+      {"slot_bytes", "state, once a sequence"},
+      {"page_bytes", "KV cache, once a page of tokens"}};
+  Table table({"", ">", ">"});
+  for (const auto &[key, value] : memory.items()) {
+    auto meaning = meanings.find(key);
+    uint64_t bytes = value.get<uint64_t>();
+    table.add({meaning == meanings.end() ? key : meaning->second, formatBytes(bytes), formatCount(bytes)});
+  }
+  return section("memory plan", table);
+}
+
+static std::string describe(const Library &library, const Metadata &metadata) try {
+  return describeLibrary(library, metadata.json) + describeConfig(metadata.json.at("config")) +
+         describeEntryPoints(metadata) + describeKernels(metadata) + describeWeights(metadata) +
+         describeStates(metadata) + describeMemory(metadata.json.at("memory"), metadata.target == "cpu");
+} catch (const Json::exception &error) {
+  fail("cannot read the metadata of '{}': {}", library.path(), error.what());
+}
+
+static void inspect(const std::string &path, bool asJson) {
+  Library library(path);
+  std::vector<Metadata> models = readMetadata(library);
+  if (asJson) {
+    Json json = {{"models", Json::array()}};
+    for (const Metadata &model : models)
+      json["models"].push_back(model.json);
+    return printJson(json);
+  }
+  std::string text;
+  for (const Metadata &model : models)
+    text += (text.empty() ? "" : "\n") + describe(library, model);
+  print(text);
+}
+
+void addInspect(CLI::App &program) {
+  auto library = std::make_shared<std::string>();
+  auto asJson = std::make_shared<bool>(false);
+  CLI::App *command = program.add_subcommand("inspect", "Show what a library was compiled from and for");
+  addLibraryArgument(*command, *library);
+  command->add_flag("--json", *asJson, "The library's metadata as JSON");
+  command->callback([library, asJson] { inspect(*library, *asJson); });
+}
+
+} // namespace bambac::run

@@ -1,0 +1,57 @@
+#include "runtime/run/library.h"
+#include "runtime/run/failure.h"
+
+#include <cstddef>
+#include <dlfcn.h>
+#include <filesystem>
+
+namespace bambac::run {
+
+/// The loader's own message, without the path that it usually starts with.
+static std::string loaderMessage(const std::string &path) {
+  const char *text = dlerror();
+  std::string message = text ? text : "unknown reason";
+  if (message.starts_with(path + ": "))
+    message.erase(0, path.size() + 2);
+  return message;
+}
+
+void Library::Close::operator()(void *handle) const { dlclose(handle); }
+
+Library::Library(const std::string &path) : name(path) {
+  std::error_code error;
+  std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status))
+    fail("cannot open '{}': {}", path, systemMessage(error ? error.value() : ENOENT));
+  if (std::filesystem::is_directory(status))
+    fail("cannot open '{}': expected a compiled model, found a folder", path);
+
+  // A name without a slash would be looked up in the system's library folders.
+  std::string file = path.find('/') == std::string::npos ? "./" + path : path;
+  handle.reset(dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL));
+  if (!handle)
+    fail("cannot open '{}' as a library: {}", path, loaderMessage(file));
+
+  auto getApi = reinterpret_cast<decltype(&bamba_get_api)>(dlsym(handle.get(), "bamba_get_api"));
+  if (!getApi)
+    fail("'{}' is not a model compiled by bambac: it has no symbol 'bamba_get_api'", path);
+  api = getApi(BAMBA_ABI_VERSION);
+  constexpr size_t firstVersionBytes = offsetof(bamba_api, session_profile);
+  if (api && api->abi_version == BAMBA_ABI_VERSION && api->struct_size >= firstVersionBytes)
+    return;
+  auto getVersion = reinterpret_cast<decltype(&bamba_abi_version)>(dlsym(handle.get(), "bamba_abi_version"));
+  fail("'{}' speaks another version of the interface: expected {}, found {}", path, BAMBA_ABI_VERSION,
+       getVersion ? fmt::to_string(getVersion()) : "none");
+}
+
+void Library::check(bamba_status status, const bamba_error &error) const {
+  if (status == BAMBA_OK)
+    return;
+  if (status == BAMBA_OUT_OF_MEMORY)
+    throw OutOfMemory(error.message[0] ? error.message : "out of memory");
+  if (error.message[0])
+    throw Error(error.message);
+  fail("'{}' failed with {}", name, api->status_name(status));
+}
+
+} // namespace bambac::run

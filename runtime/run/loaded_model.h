@@ -1,0 +1,81 @@
+// A model and a session of a library, closed when they go out of scope, with exceptions in place of status codes.
+#ifndef BAMBAC_RUNTIME_RUN_LOADED_MODEL_H
+#define BAMBAC_RUNTIME_RUN_LOADED_MODEL_H
+
+#include "runtime/run/library.h"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace bambac::run {
+
+/// An open model. Keeps a reference to its library.
+class Model {
+public:
+  /// An empty `device` leaves the choice to the library.
+  Model(const Library &library, const std::string &device);
+  ~Model();
+  Model(const Model &) = delete;
+  Model &operator=(const Model &) = delete;
+
+  /// Loads the checkpoint at `path` under a progress bar.
+  void load(const std::string &path);
+  void loadRandom(uint64_t seed);
+
+  const Library &getLibrary() const { return library; }
+  const bamba_model_info &getInfo() const { return info; }
+
+  /// "cuda:0 (NVIDIA H200), code for sm_90a".
+  std::string describeDevice() const;
+
+  /// Tells the user on stderr where the model runs.
+  void reportDevice() const;
+
+private:
+  friend class Session;
+  const Library &library;
+  bamba_model *handle = nullptr;
+  bamba_model_info info = {};
+};
+
+/// A session with room for `slots` sequences of `context` tokens each. Keeps a reference to its model.
+class Session {
+public:
+  /// `stream` as in bamba_session_options. Throws OutOfMemory and Error.
+  Session(const Model &model, uint32_t slots, uint32_t threads, uint64_t context, void *stream = nullptr);
+  ~Session();
+  Session(const Session &) = delete;
+  Session &operator=(const Session &) = delete;
+
+  bamba_sequence create();
+  bamba_sequence fork(bamba_sequence source);
+  void reset(bamba_sequence sequence);
+
+  void run(std::span<const bamba_batch_item> items);
+  /// One sequence, some tokens.
+  void run(bamba_sequence sequence, std::span<const int32_t> tokens, bamba_logits logits = BAMBA_LOGITS_LAST);
+
+  /// As bamba_session_profile: what each launch of the batch took, in order.
+  std::vector<bamba_launch_time> profile(std::span<const bamba_batch_item> items, uint32_t repeats);
+
+  int32_t getGreedy(size_t item) const;
+  /// The rows that the last run left for `item`; valid until the next run.
+  std::span<const float> getLogits(size_t item) const;
+
+private:
+  const Library &library;
+  size_t vocabSize;
+  bamba_session *handle = nullptr;
+};
+
+/// Pages of the KV cache that a sequence of `context` tokens needs.
+uint64_t countPages(const Model &model, uint64_t context);
+
+/// Throws Error where `tokens` do not fit into the context that the library was compiled for.
+void checkContext(const Model &model, uint64_t tokens, const char *what);
+
+} // namespace bambac::run
+
+#endif // BAMBAC_RUNTIME_RUN_LOADED_MODEL_H

@@ -1,0 +1,74 @@
+#include "runtime/run/options.h"
+
+#include <algorithm>
+#include <charconv>
+#include <fmt/format.h>
+#include <sched.h>
+#include <thread>
+
+namespace bambac::run {
+
+void addLibraryArgument(CLI::App &command, std::string &library) {
+  command.add_option("LIBRARY", library, "Model compiled by bambac (.so)")->required()->type_name("FILE");
+}
+
+void addPromptOptions(CLI::App &command, std::string &library, std::string &weights, std::string &tokens) {
+  addLibraryArgument(command, library);
+  command.add_option("--weights", weights, "Checkpoint: a folder or one .safetensors file")
+      ->required()
+      ->type_name("DIR");
+  command.add_option("--tokens", tokens, "Prompt: token numbers, or @FILE that holds them")
+      ->required()
+      ->type_name("1,2,3|@FILE");
+}
+
+void addThreadsOption(CLI::App &command, uint32_t &threads) {
+  constexpr uint32_t most = 4096;
+  command.add_option("--threads", threads, "Threads that compute (default: one a processor)")
+      ->check(numberBetween(1, most))
+      ->type_name("N");
+}
+
+void addDeviceOptions(CLI::App &command, DeviceOptions &options) {
+  addThreadsOption(command, options.threads);
+  command
+      .add_option("--device", options.device,
+                  "Device to run on: cpu, cuda or cuda:I (default: the best that the library has code for)")
+      ->type_name("NAME");
+}
+
+std::optional<uint64_t> parseNumber(std::string_view text, uint64_t min, uint64_t max) {
+  uint64_t value = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < min || value > max)
+    return std::nullopt;
+  return value;
+}
+
+CLI::Validator numberBetween(uint64_t min, uint64_t max) {
+  auto check = [min, max](std::string &text) {
+    return parseNumber(text, min, max) ? std::string()
+                                       : fmt::format("expected a number from {} to {}, found '{}'", min, max, text);
+  };
+  return CLI::Validator(check, "");
+}
+
+CLI::Option *addListOption(CLI::App &command, const std::string &name, std::vector<uint32_t> &values, uint32_t min,
+                           const std::string &description) {
+  return command.add_option(name, values, description)
+      ->delimiter(',')
+      ->check(numberBetween(min, INT32_MAX))
+      ->type_name("N,...")
+      ->capture_default_str()
+      ->expected(1, -1)
+      ->allow_extra_args(false);
+}
+
+uint32_t countProcessors() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof(set), &set) == 0)
+    return static_cast<uint32_t>(CPU_COUNT(&set));
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+} // namespace bambac::run

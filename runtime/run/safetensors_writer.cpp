@@ -1,0 +1,70 @@
+#include "runtime/run/safetensors_writer.h"
+#include "runtime/run/output.h"
+
+#include <bit>
+#include <cassert>
+#include <fstream>
+#include <functional>
+#include <numeric>
+#include <utility>
+
+namespace bambac::run {
+
+// Lengths and elements stand in the file in little-endian order, the only one that the kernels know as well.
+static_assert(std::endian::native == std::endian::little);
+
+uint64_t TensorSpec::numElements() const {
+  return std::accumulate(shape.begin(), shape.end(), uint64_t(1), std::multiplies<>());
+}
+
+uint64_t TensorSpec::numBytes() const {
+  assert((dtype == "F32" || dtype == "BF16") && "no other type is written");
+  return numElements() * (dtype == "F32" ? 4 : 2);
+}
+
+SafetensorsWriter::SafetensorsWriter(std::string path, const std::vector<TensorSpec> &tensors,
+                                     const std::map<std::string, std::string> &metadata)
+    : file(std::move(path)) {
+  Json header = Json::object();
+  if (!metadata.empty())
+    header["__metadata__"] = metadata;
+  uint64_t offset = 0;
+  for (const TensorSpec &tensor : tensors) {
+    uint64_t end = offset + tensor.numBytes();
+    header[tensor.name] = {{"dtype", tensor.dtype}, {"shape", tensor.shape}, {"data_offsets", {offset, end}}};
+    starts.push_back(offset);
+    offset = end;
+  }
+  std::string text = header.dump();
+  text.resize((text.size() + 7) / 8 * 8, ' '); // tensors start at a multiple of eight bytes
+
+  uint64_t length = text.size();
+  uint64_t dataStart = sizeof(length) + length;
+  for (uint64_t &start : starts)
+    start += dataStart;
+  file.reserve(dataStart + offset);
+  file.writeAt(0, &length, sizeof(length));
+  file.writeAt(sizeof(length), text.data(), text.size());
+}
+
+void SafetensorsWriter::write(size_t tensor, uint64_t offset, const void *data, size_t size) {
+  file.writeAt(starts[tensor] + offset, data, size);
+}
+
+std::string readSafetensorsMetadata(const std::string &path, const std::string &key) {
+  constexpr uint64_t longest = 100 << 20; // of a header; the format's own limit
+  std::ifstream file(path, std::ios::binary);
+  uint64_t length = 0;
+  if (!file.read(reinterpret_cast<char *>(&length), sizeof(length)) || length > longest)
+    return {};
+  std::string text(length, '\0');
+  if (!file.read(text.data(), static_cast<std::streamsize>(length)))
+    return {};
+  Json header = Json::parse(text, nullptr, false);
+  if (!header.is_object() || !header.contains("__metadata__") || !header["__metadata__"].is_object())
+    return {};
+  Json &value = header["__metadata__"][key];
+  return value.is_string() ? value.get<std::string>() : std::string();
+}
+
+} // namespace bambac::run

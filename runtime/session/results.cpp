@@ -1,0 +1,87 @@
+#include "runtime/session/results.h"
+#include "runtime/support/memory.h"
+#include <algorithm>
+
+namespace bambac::rt {
+
+Results::Results(const bamba_rt_model &model, uint64_t rows, Device &device)
+    : device(device), rowBytes(uint64_t{model.vocab_size} * sizeof(float)) {
+  for (const bamba_rt_entry &entry : std::span(model.entries, model.num_entries))
+    stepRows = std::max<uint64_t>(stepRows, logitsRowsOf(entry));
+  besideLogits = device.allocate(checkedMul(stepRows, rowBytes, "the logits"), "the logits");
+  besideGreedy = device.allocate(stepRows * sizeof(int32_t), "the greedy tokens");
+  reserve(rows);
+}
+
+void Results::begin(uint64_t wanted) {
+  if (wanted > rows)
+    reserve(wanted);
+  beside = {0, 0};
+}
+
+void Results::reserve(uint64_t wanted) {
+  // Where kernels write in place: room for the padding rows of the last step too.
+  uint64_t room = checkedAdd(wanted, device.isHost() ? stepRows : 0, "the logits");
+  DeviceMemory newLogits = device.allocate(checkedMul(room, rowBytes, "the logits"), "the logits");
+  DeviceMemory newGreedy =
+      device.allocateHost(checkedMul(room, sizeof(int32_t), "the greedy tokens"), "the greedy tokens");
+  device.finish(); // nothing writes to the old ones any more
+  rowLogits = std::move(newLogits);
+  rowGreedy = std::move(newGreedy);
+  hostLogits.reset();
+  rows = wanted;
+}
+
+bool Results::inPlace(const Step &step) const {
+  return device.isHost() && step.logitsRow * rowBytes % bufferAlignment == 0;
+}
+
+void Results::direct(const Step &step, Executor &executor) {
+  if (device.isHost())
+    return executor.setOutput(BAMBA_RT_OUTPUT_LOGITS, inPlace(step) ? logitsRow(step.logitsRow) : besideLogits.get());
+  // The next chunk of a prompt leaves its row where the last one did; other rows make way.
+  if (beside.count > 0 && step.logitsRow != beside.first)
+    device.copy(logitsRow(beside.first), besideLogits.get(), beside.count * rowBytes);
+  beside = {step.logitsRow, step.logitsRows};
+}
+
+void Results::collect(const Step &step) {
+  if (device.isHost() && !inPlace(step))
+    device.copy(logitsRow(step.logitsRow), besideLogits.get(), step.logitsRows * rowBytes);
+  device.download(rowGreedy.get() + step.logitsRow * sizeof(int32_t), besideGreedy.get(),
+                  step.logitsRows * sizeof(int32_t));
+  settled = false;
+}
+
+void Results::settle() {
+  if (!settled)
+    device.finish();
+  settled = true;
+}
+
+void Results::fetch(uint64_t first, uint64_t count) {
+  if (!hostLogits)
+    hostLogits = device.allocateHost(rows * rowBytes, "the logits on the host");
+  // The rows that stand beside are the last of a batch; those before them have their places.
+  uint64_t placed = std::min(count, beside.first > first ? beside.first - first : 0);
+  if (placed > 0)
+    device.download(hostLogits.get() + first * rowBytes, logitsRow(first), placed * rowBytes);
+  if (placed < count)
+    device.download(hostLogits.get() + (first + placed) * rowBytes,
+                    besideLogits.get() + (first + placed - beside.first) * rowBytes, (count - placed) * rowBytes);
+}
+
+const float *Results::logits(uint64_t first, uint64_t count) {
+  if (device.isHost())
+    return reinterpret_cast<const float *>(logitsRow(first));
+  fetch(first, count);
+  device.finish();
+  return reinterpret_cast<const float *>(hostLogits.get() + first * rowBytes);
+}
+
+int32_t Results::greedy(uint64_t row) {
+  settle();
+  return reinterpret_cast<const int32_t *>(rowGreedy.get())[row];
+}
+
+} // namespace bambac::rt

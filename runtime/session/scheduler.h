@@ -1,0 +1,79 @@
+// Splits a batch into steps: which entry point runs which tokens of which items, and where their logits go.
+#ifndef BAMBA_RUNTIME_SESSION_SCHEDULER_H
+#define BAMBA_RUNTIME_SESSION_SCHEDULER_H
+
+#include "runtime/contract/abi.h"
+#include "runtime/include/bamba/bamba.h"
+#include "runtime/support/memory.h"
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace bambac::rt {
+
+/// Tokens [first, first + count) of one item: one sequence of a step.
+struct Lane {
+  uint32_t item;
+  uint32_t first;
+  uint32_t count;
+};
+
+/// One run of an entry point. `lanes` is valid until the next step.
+struct Step {
+  const bamba_rt_entry *entry;
+  std::span<const Lane> lanes;
+  uint64_t logitsRow;  ///< where the step's first row of logits belongs among the rows of the batch
+  uint32_t logitsRows; ///< rows that belong to the batch; what follows is padding
+};
+
+/// Rows of logits that an entry point writes.
+inline uint32_t logitsRowsOf(const bamba_rt_entry &entry) {
+  return entry.kind == BAMBA_RT_PREFILL ? entry.batch : entry.batch * entry.chunk;
+}
+
+/// Walks a batch. Items of one token come first and are decoded together, in the smallest bucket that holds what is
+/// left of them, or else the largest. Longer items follow one by one in chunks: the smallest that holds the rest, or
+/// else the largest; a rest of one token is decoded. A model without chunk entries decodes token by token.
+///
+/// Rows of logits are numbered in the order of the steps, so that a step's padding rows fall only on rows that are not
+/// yet computed. Nothing here allocates after the constructor.
+class Scheduler {
+public:
+  /// For batches of at most `maxItems` items. `model` must outlive it. Throws Error BAMBA_OUT_OF_MEMORY.
+  Scheduler(const bamba_rt_model &model, uint32_t maxItems);
+
+  /// Rows of logits that a batch leaves.
+  static uint64_t countRows(std::span<const bamba_batch_item> items);
+
+  /// Starts a batch; the items must stay in place until the last step.
+  void begin(std::span<const bamba_batch_item> items);
+
+  /// The next step; false when all are done.
+  bool next(Step &step);
+
+  /// Rows of logits of one item of the batch, and the first of them.
+  uint64_t numRows(size_t item) const { return rows[item].count; }
+  uint64_t firstRow(size_t item) const { return rows[item].first; }
+
+private:
+  struct Rows {
+    uint64_t first, count;
+  };
+
+  bool nextDecode(Step &step);
+  bool nextChunk(Step &step);
+  const bamba_rt_entry *decodeEntry(uint64_t sequences) const;
+  const bamba_rt_entry *chunkEntry(bamba_rt_entry_kind kind, uint64_t tokens) const;
+
+  std::vector<const bamba_rt_entry *> decodes, prefills, scores; ///< each from small to large
+  std::vector<Lane> lanes;
+  LazyArray<Rows> rows;
+
+  std::span<const bamba_batch_item> batch;
+  uint64_t singles = 0, singlesDone = 0; ///< items of one token
+  size_t item = 0;                       ///< the next to look at
+  uint32_t done = 0;                     ///< tokens of it that have had their step
+};
+
+} // namespace bambac::rt
+#endif // BAMBA_RUNTIME_SESSION_SCHEDULER_H

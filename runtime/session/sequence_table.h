@@ -1,0 +1,100 @@
+// Which sequences are alive in a session, how long they are, and which slot and KV pages belong to each.
+#ifndef BAMBA_RUNTIME_SESSION_SEQUENCE_TABLE_H
+#define BAMBA_RUNTIME_SESSION_SEQUENCE_TABLE_H
+
+#include "runtime/include/bamba/bamba.h"
+#include "runtime/support/memory.h"
+#include <cstdint>
+#include <span>
+
+namespace bambac::rt {
+
+/// Hands out the numbers below `capacity`. Costs memory only for numbers that were in use at the same time.
+class NumberPool {
+public:
+  struct Taken {
+    uint32_t number;
+    bool used; ///< it was handed out before
+  };
+
+  NumberPool(uint64_t capacity, const char *what) : capacity(capacity), returned(capacity, what) {}
+
+  uint64_t available() const { return capacity - fresh + numReturned; }
+
+  /// Only where one is available.
+  Taken take() {
+    if (numReturned > 0)
+      return {returned[--numReturned], true};
+    return {static_cast<uint32_t>(fresh++), false};
+  }
+
+  void give(uint32_t number) { returned[numReturned++] = number; }
+
+private:
+  uint64_t capacity, fresh = 0, numReturned = 0;
+  LazyArray<uint32_t> returned;
+};
+
+/// The book-keeping of sequences; their memory is StatePool's. A sequence's number is its slot. Used by one thread at a
+/// time. Nothing here allocates after the constructor.
+class SequenceTable {
+public:
+  /// `pageTokens` is 0 for a model without attention, whose sequences have no pages. Throws Error BAMBA_OUT_OF_MEMORY.
+  SequenceTable(uint32_t slots, uint64_t pages, uint32_t pageTokens, uint32_t maxPages);
+
+  uint32_t slots() const { return numSlots; }
+  uint64_t freePages() const { return freePageNumbers.available(); }
+
+  /// Pages that `tokens` tokens take.
+  uint64_t pagesFor(uint64_t tokens) const { return pageTokens ? (tokens + pageTokens - 1) / pageTokens : 0; }
+
+  /// A new sequence of length 0. Throws Error BAMBA_EXHAUSTED.
+  bamba_sequence create();
+  bool canCreate() const { return freeSlots.available() > 0; }
+
+  /// Gives slot and pages back.
+  void free(bamba_sequence sequence);
+
+  /// Throws Error BAMBA_NOT_FOUND where there is no such sequence.
+  void expectAlive(bamba_sequence sequence) const;
+
+  uint32_t length(bamba_sequence sequence) const { return entries[sequence].length; }
+  void setLength(bamba_sequence sequence, uint32_t length) { entries[sequence].length = length; }
+
+  /// True where kernels or a copy may have written the slot's memory since it was last zeroed.
+  bool isDirty(bamba_sequence sequence) const { return entries[sequence].dirty; }
+  void setDirty(bamba_sequence sequence, bool dirty) { entries[sequence].dirty = dirty; }
+
+  /// The pages in the order of the tokens.
+  std::span<const int32_t> pages(bamba_sequence sequence) const {
+    return {pageNumbers.data() + size_t{sequence} * maxPages, entries[sequence].numPages};
+  }
+
+  /// A number above 0 that changes whenever the sequence's pages do, and that no other sequence ever has.
+  uint64_t pagesVersion(bamba_sequence sequence) const { return entries[sequence].pagesVersion; }
+
+  /// Appends a page; only where one is free and the sequence has fewer than the most.
+  NumberPool::Taken addPage(bamba_sequence sequence);
+
+  /// Gives back all pages but the first `count`.
+  void dropPages(bamba_sequence sequence, uint64_t count);
+
+  /// Throws Error BAMBA_EXHAUSTED where fewer than `count` pages are free.
+  void expectFreePages(uint64_t count) const;
+
+private:
+  struct Entry {
+    uint32_t length, numPages;
+    uint64_t pagesVersion;
+    bool alive, dirty;
+  };
+
+  uint32_t numSlots, pageTokens, maxPages;
+  uint64_t numPages, lastVersion = 0;
+  NumberPool freeSlots, freePageNumbers;
+  LazyArray<Entry> entries;
+  LazyArray<int32_t> pageNumbers; ///< [slots, maxPages]
+};
+
+} // namespace bambac::rt
+#endif // BAMBA_RUNTIME_SESSION_SEQUENCE_TABLE_H

@@ -1,0 +1,265 @@
+#include "runtime/session/session.h"
+#include "runtime/support/error.h"
+#include "runtime/support/thread_pool.h"
+#include <algorithm>
+
+namespace bambac::rt {
+namespace {
+
+/// More threads than any machine has; beyond it a number is a mistake.
+constexpr uint32_t maxThreads = 4096;
+
+size_t arenaBytes(const bamba_rt_model &model) {
+  size_t bytes = 0;
+  for (const bamba_rt_entry &entry : std::span(model.entries, model.num_entries))
+    bytes = std::max<size_t>(bytes, entry.arena_bytes);
+  return bytes;
+}
+
+StateShape shapeOf(const bamba_rt_model &model) {
+  return {model.fingerprint, model.max_context, model.page_tokens, stateBytes(model, BAMBA_RT_STATE_SLOT),
+          stateBytes(model, BAMBA_RT_STATE_PAGE)};
+}
+
+} // namespace
+
+SessionSize SessionSize::resolved(const bamba_rt_model &model) const {
+  SessionSize full = *this;
+  // Slots and pages are numbered by i32 in the kernels' inputs; the spare slot is one more.
+  constexpr uint64_t most = INT32_MAX - 1;
+  if (full.slots == 0)
+    full.slots = model.max_batch;
+  if (full.threads == 0)
+    full.threads = std::min(availableProcessors(), maxThreads);
+  if (full.pages == 0)
+    full.pages = std::min(most, uint64_t{full.slots} * model.max_pages);
+  if (model.page_tokens == 0)
+    full.pages = 0;
+  if (full.slots > most)
+    fail(BAMBA_INVALID_ARGUMENT, "slots: expected at most {}, found {}", most, full.slots);
+  if (full.pages > most)
+    fail(BAMBA_INVALID_ARGUMENT, "pages: expected at most {}, found {}", most, full.pages);
+  if (full.threads > maxThreads)
+    fail(BAMBA_INVALID_ARGUMENT, "threads: expected at most {}, found {}", maxThreads, full.threads);
+  return full;
+}
+
+Session::Session(const Model &model, SessionSize wanted)
+    : table(model.table()), size(wanted.resolved(table)), shape(shapeOf(table)),
+      device(model.makeDevice(size.threads, size.stream)),
+      sequences(size.slots, size.pages, table.page_tokens, table.max_pages),
+      states(table, size.slots, size.pages, *device), arena(device->allocate(arenaBytes(table), "the arena")),
+      inputs(table, *device), scheduler(table, size.slots), results(table, size.slots, *device),
+      executor(device->makeExecutor(table, buffers(model))), lastBatchSeen(size.slots, "the batch") {
+  device->finish();
+}
+
+Session::~Session() {
+  try {
+    device->finish(); // memory that is in use must not be freed
+  } catch (...) {     // a device that has failed uses nothing any more
+  }
+}
+
+Buffers Session::buffers(const Model &model) const {
+  Buffers all;
+  for (uint32_t i = 0; i < table.num_weights; ++i)
+    all.weights.push_back(model.weights().data(i));
+  all.states = states.bases();
+  for (uint32_t i = 0; i < table.num_states; ++i)
+    all.stateItems.push_back(states.items(i));
+  all.arena = arena.get();
+  for (uint32_t i = 0; i < BAMBA_RT_NUM_INPUTS; ++i)
+    all.inputs[i] = inputs.address(static_cast<bamba_rt_input>(i));
+  all.outputs[BAMBA_RT_OUTPUT_LOGITS] = results.stepLogits();
+  all.outputs[BAMBA_RT_OUTPUT_GREEDY] = results.stepGreedy();
+  return all;
+}
+
+void Session::checkItem(size_t index, const bamba_batch_item &item) {
+  sequences.expectAlive(item.sequence);
+  if (lastBatchSeen[item.sequence] == batches)
+    fail(BAMBA_INVALID_ARGUMENT, "item {}: expected each sequence once in a batch, found sequence {} again", index,
+         item.sequence);
+  lastBatchSeen[item.sequence] = batches;
+  if (item.num_tokens == 0 || !item.tokens)
+    fail(BAMBA_INVALID_ARGUMENT, "item {}: expected at least one token, found {}", index,
+         item.num_tokens == 0 ? "none" : "a null pointer");
+  int logits = enumNumber(item.logits);
+  if (logits != BAMBA_LOGITS_LAST && logits != BAMBA_LOGITS_ALL)
+    fail(BAMBA_INVALID_ARGUMENT, "item {}: logits: expected BAMBA_LOGITS_LAST or BAMBA_LOGITS_ALL, found {}", index,
+         logits);
+  uint32_t held = sequences.length(item.sequence);
+  if (item.num_tokens > table.max_context - held)
+    fail(BAMBA_OUT_OF_RANGE, "item {}: expected at most {} more tokens for sequence {} that holds {} of {}, found {}",
+         index, table.max_context - held, item.sequence, held, table.max_context, item.num_tokens);
+  for (uint32_t t = 0; t < item.num_tokens; ++t)
+    if (item.tokens[t] < 0 || static_cast<uint32_t>(item.tokens[t]) >= table.vocab_size)
+      fail(BAMBA_OUT_OF_RANGE, "item {}: token {}: expected a number from 0 to {}, found {}", index, t,
+           table.vocab_size - 1, item.tokens[t]);
+}
+
+void Session::checkBatch(std::span<const bamba_batch_item> items) {
+  if (items.empty())
+    fail(BAMBA_INVALID_ARGUMENT, "expected at least one item in the batch, found none");
+  if (items.size() > size.slots)
+    fail(BAMBA_INVALID_ARGUMENT, "expected at most {} items in the batch, as many as the session has slots, found {}",
+         size.slots, items.size());
+  ++batches;
+  uint64_t newPages = 0;
+  for (size_t i = 0; i < items.size(); ++i) {
+    checkItem(i, items[i]);
+    uint64_t tokens = uint64_t{sequences.length(items[i].sequence)} + items[i].num_tokens;
+    newPages += sequences.pagesFor(tokens) - sequences.pages(items[i].sequence).size();
+  }
+  sequences.expectFreePages(newPages);
+}
+
+template <typename Execute> void Session::runSteps(std::span<const bamba_batch_item> items, const Execute &execute) {
+  checkBatch(items);
+  results.begin(Scheduler::countRows(items));
+  // From here on nothing can fail but the device.
+  scheduler.begin(items);
+  itemsRun = 0;
+  for (const bamba_batch_item &item : items)
+    addPages(item);
+  Step step;
+  while (scheduler.next(step)) {
+    inputs.fill(step, items, sequences);
+    results.direct(step, *executor);
+    execute(*step.entry);
+    results.collect(step);
+    for (const Lane &lane : step.lanes) {
+      bamba_sequence sequence = items[lane.item].sequence;
+      sequences.setLength(sequence, sequences.length(sequence) + lane.count);
+    }
+  }
+  if (!device->isAsynchronous())
+    results.settle();
+  itemsRun = items.size();
+}
+
+void Session::run(std::span<const bamba_batch_item> items) {
+  runSteps(items, [&](const bamba_rt_entry &entry) { executor->run(entry); });
+}
+
+void Session::profile(std::span<const bamba_batch_item> items, unsigned repeats,
+                      const std::function<void(const bamba_launch_time &)> &report) {
+  bamba_launch_time time = {};
+  runSteps(items, [&](const bamba_rt_entry &entry) {
+    std::vector<double> seconds = executor->profile(entry, repeats);
+    for (uint32_t i = 0; i < entry.num_launches; ++i) {
+      time.launch = i;
+      time.entry = entry.name;
+      time.kernel = table.kernels[table.launches[entry.first_launch + i].kernel].name;
+      time.seconds = seconds[i];
+      report(time);
+    }
+    ++time.step;
+  });
+}
+
+/// The pages for a batch item's tokens.
+void Session::addPages(const bamba_batch_item &item) {
+  uint64_t tokens = uint64_t{sequences.length(item.sequence)} + item.num_tokens;
+  sequences.setDirty(item.sequence, true);
+  for (uint64_t page = sequences.pages(item.sequence).size(); page < sequences.pagesFor(tokens); ++page) {
+    // What another sequence left in a page must not show in this one's saved state. Pages that the batch fills to the
+    // end need no clearing.
+    NumberPool::Taken taken = sequences.addPage(item.sequence);
+    if (taken.used && (page + 1) * table.page_tokens > tokens)
+      states.clearPage(taken.number);
+  }
+}
+
+void Session::expectRun(size_t item) const {
+  if (itemsRun == 0)
+    fail(BAMBA_NOT_READY, "expected results of a batch, found a session that has run none");
+  if (item >= itemsRun)
+    fail(BAMBA_INVALID_ARGUMENT, "expected an item of the last batch, from 0 to {}, found {}", itemsRun - 1, item);
+}
+
+std::span<const float> Session::logits(size_t item) const {
+  expectRun(item);
+  uint64_t rows = scheduler.numRows(item);
+  return {results.logits(scheduler.firstRow(item), rows), rows * table.vocab_size};
+}
+
+int32_t Session::greedy(size_t item) const {
+  expectRun(item);
+  return results.greedy(scheduler.firstRow(item) + scheduler.numRows(item) - 1);
+}
+
+void Session::clearIfDirty(bamba_sequence sequence) {
+  if (!sequences.isDirty(sequence))
+    return;
+  states.clearSlot(sequence);
+  sequences.setDirty(sequence, false);
+}
+
+bamba_sequence Session::create() {
+  bamba_sequence sequence = sequences.create();
+  clearIfDirty(sequence);
+  return sequence;
+}
+
+void Session::free(bamba_sequence sequence) {
+  sequences.expectAlive(sequence);
+  sequences.free(sequence);
+}
+
+bamba_sequence Session::fork(bamba_sequence source) {
+  sequences.expectAlive(source);
+  std::span<const int32_t> from = sequences.pages(source);
+  sequences.expectFreePages(from.size());
+  bamba_sequence fork = sequences.create();
+  states.copySlot(fork, source);
+  sequences.setDirty(fork, true);
+  for (int32_t page : from)
+    states.copyPage(sequences.addPage(fork).number, static_cast<uint32_t>(page));
+  sequences.setLength(fork, sequences.length(source));
+  return fork;
+}
+
+void Session::reset(bamba_sequence sequence) {
+  sequences.expectAlive(sequence);
+  sequences.dropPages(sequence, 0);
+  clearIfDirty(sequence);
+  sequences.setLength(sequence, 0);
+}
+
+uint32_t Session::length(bamba_sequence sequence) const {
+  sequences.expectAlive(sequence);
+  return sequences.length(sequence);
+}
+
+size_t Session::savedBytes(bamba_sequence sequence) const {
+  return checkedAdd(stateHeaderBytes, shape.payloadBytes(length(sequence)), "a saved state");
+}
+
+void Session::save(bamba_sequence sequence, std::span<std::byte> blob) const {
+  sequences.expectAlive(sequence);
+  std::byte *out = states.save(BAMBA_RT_STATE_SLOT, sequence, blob.data() + stateHeaderBytes);
+  for (int32_t page : sequences.pages(sequence))
+    out = states.save(BAMBA_RT_STATE_PAGE, static_cast<uint32_t>(page), out);
+  device->finish();
+  sealStateBlob(shape, sequences.length(sequence), blob);
+}
+
+void Session::restore(bamba_sequence sequence, std::span<const std::byte> bytes) {
+  sequences.expectAlive(sequence);
+  StateBlob blob = openStateBlob(shape, bytes);
+  uint64_t pages = sequences.pagesFor(blob.tokens), held = sequences.pages(sequence).size();
+  sequences.expectFreePages(pages > held ? pages - held : 0);
+  sequences.dropPages(sequence, pages);
+  while (sequences.pages(sequence).size() < pages)
+    sequences.addPage(sequence);
+  const std::byte *in = states.restore(BAMBA_RT_STATE_SLOT, sequence, blob.payload.data());
+  for (int32_t page : sequences.pages(sequence))
+    in = states.restore(BAMBA_RT_STATE_PAGE, static_cast<uint32_t>(page), in);
+  device->finish(); // the caller's bytes are not needed any more
+  sequences.setLength(sequence, blob.tokens);
+  sequences.setDirty(sequence, true);
+}
+
+} // namespace bambac::rt

@@ -1,0 +1,53 @@
+// The arrays that the runtime writes for each step: tokens, positions, slots, counts and page tables.
+#ifndef BAMBA_RUNTIME_SESSION_STEP_INPUTS_H
+#define BAMBA_RUNTIME_SESSION_STEP_INPUTS_H
+
+#include "runtime/contract/abi.h"
+#include "runtime/device/device.h"
+#include "runtime/session/scheduler.h"
+#include "runtime/session/sequence_table.h"
+#include <vector>
+
+namespace bambac::rt {
+
+/// Owns the arrays, large enough for every entry of a model; their addresses stay. They are one block of memory. On a
+/// host device kernels read the block that fill() writes; else fill() writes one of several blocks in turn, so that
+/// the host can prepare steps while the device still reads the inputs of earlier ones. Used by one thread at a time.
+/// Nothing here allocates after the constructor. `device` must outlive it.
+class StepInputs {
+public:
+  /// Throws Error BAMBA_OUT_OF_MEMORY.
+  StepInputs(const bamba_rt_model &model, Device &device);
+
+  /// Where kernels find an array.
+  void *address(bamba_rt_input input) const { return onDevice.get() + offset(input); }
+
+  /// Writes what `step` of a batch reads; the pages for its tokens are there already. Rows and sequences that the step
+  /// does not fill become padding.
+  void fill(const Step &step, std::span<const bamba_batch_item> items, const SequenceTable &sequences);
+
+private:
+  /// A sequence's row of the page table on the device: whose pages it has, and how many; -1 follows.
+  struct PageRow {
+    uint64_t version = 0;
+    size_t count = 0;
+  };
+
+  size_t offset(bamba_rt_input input) const { return input * pitch; }
+  int32_t *array(bamba_rt_input input) const { return reinterpret_cast<int32_t *>(block + offset(input)); }
+  void fillLane(uint32_t lane, uint32_t chunk, const Lane &tokens, const bamba_batch_item &item,
+                const SequenceTable &sequences);
+  void fillPages(uint32_t lane, std::span<const int32_t> pages, uint64_t version);
+
+  Device &device;
+  uint32_t maxPages;
+  size_t pitch = 0; ///< from one array to the next; the page table is the last
+  size_t blockBytes = 0;
+  DeviceMemory onDevice, staging;
+  std::byte *block = nullptr; ///< the one that is written
+  unsigned current = 0;       ///< its number
+  std::vector<PageRow> pageRows;
+};
+
+} // namespace bambac::rt
+#endif // BAMBA_RUNTIME_SESSION_STEP_INPUTS_H

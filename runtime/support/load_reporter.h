@@ -1,0 +1,46 @@
+// Tells the caller of a load how far it is.
+#ifndef BAMBA_RUNTIME_SUPPORT_LOAD_REPORTER_H
+#define BAMBA_RUNTIME_SUPPORT_LOAD_REPORTER_H
+
+#include "runtime/include/bamba/bamba.h"
+#include <atomic>
+#include <cstdint>
+
+namespace bambac::rt {
+
+/// Whom to tell about a load; `call` may be null. Called from the loading thread only.
+struct Progress {
+  bamba_progress call = nullptr;
+  void *user = nullptr;
+};
+
+/// Counts bytes of weights. A callback that asks to stop, or throws, stops the load: its threads look at stopped().
+class LoadReporter {
+public:
+  LoadReporter(Progress progress, uint64_t total) : progress(progress), total(total) {}
+
+  /// On any thread.
+  void add(uint64_t bytes) { done.fetch_add(bytes, std::memory_order_relaxed); }
+  bool stopped() const { return stop.load(std::memory_order_relaxed); }
+
+  /// On the loading thread only.
+  void report() noexcept {
+    if (!progress.call || stopped())
+      return;
+    try {
+      if (progress.call(progress.user, done.load(std::memory_order_relaxed), total) != 0)
+        stop = true;
+    } catch (...) {
+      stop = true;
+    }
+  }
+
+private:
+  Progress progress;
+  uint64_t total;
+  std::atomic<uint64_t> done{0};
+  std::atomic<bool> stop{false};
+};
+
+} // namespace bambac::rt
+#endif // BAMBA_RUNTIME_SUPPORT_LOAD_REPORTER_H

@@ -1,0 +1,96 @@
+#include "runtime/support/thread_pool.h"
+#include <algorithm>
+#include <csignal>
+#include <sched.h>
+
+namespace bambac::rt {
+namespace {
+
+constexpr uint32_t open = uint32_t{1} << 31;
+
+/// Some tens of microseconds: longer than the gap between two launches, shorter than a user's pause.
+constexpr unsigned spinsBeforeSleep = 2000;
+
+/// Blocks all signals in this thread, and so in the threads that it starts: a host's handlers run on its own threads.
+class BlockedSignals {
+public:
+  BlockedSignals() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+  }
+  ~BlockedSignals() { pthread_sigmask(SIG_SETMASK, &before, nullptr); }
+
+private:
+  sigset_t before;
+};
+
+} // namespace
+
+ThreadPool::ThreadPool(unsigned threads) {
+  BlockedSignals blocked;
+  helpers.reserve(threads - 1);
+  try {
+    for (unsigned i = 1; i < threads; ++i)
+      helpers.emplace_back([this, i] { help(i); });
+  } catch (...) {
+    stopHelpers();
+    throw;
+  }
+}
+
+ThreadPool::~ThreadPool() { stopHelpers(); }
+
+void ThreadPool::stopHelpers() noexcept {
+  stop.store(true);
+  regions.fetch_add(1);
+  regions.notify_all();
+  for (std::thread &helper : helpers)
+    helper.join();
+}
+
+void ThreadPool::run(Body regionBody, void *regionContext) noexcept {
+  if (helpers.empty()) {
+    regionBody(regionContext, 0);
+    return;
+  }
+  // Nobody is inside: the last region was left by all. Opening the gate publishes body and context.
+  body = regionBody;
+  context = regionContext;
+  gate.store(open, std::memory_order_release);
+  regions.fetch_add(1);
+  regions.notify_all();
+  regionBody(regionContext, 0);
+  gate.fetch_and(~open, std::memory_order_acq_rel);
+  spinUntil([this] { return gate.load(std::memory_order_acquire) == 0; });
+}
+
+void ThreadPool::help(unsigned thread) noexcept {
+  uint32_t seen = 0;
+  while (true) {
+    for (unsigned i = 0; i < spinsBeforeSleep && regions.load(std::memory_order_relaxed) == seen; ++i)
+      pauseThread();
+    regions.wait(seen, std::memory_order_acquire);
+    seen = regions.load(std::memory_order_acquire);
+    if (stop.load(std::memory_order_acquire))
+      return;
+    // Enter only while the gate is open: behind a closed one the caller may be gone.
+    uint32_t state = gate.load(std::memory_order_acquire);
+    while ((state & open) && !gate.compare_exchange_weak(state, state + 1, std::memory_order_acq_rel))
+      ;
+    if (!(state & open))
+      continue;
+    body(context, thread);
+    gate.fetch_sub(1, std::memory_order_release);
+  }
+}
+
+unsigned availableProcessors() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof(set), &set) == 0)
+    return static_cast<unsigned>(std::max(CPU_COUNT(&set), 1));
+  return std::max(std::thread::hardware_concurrency(), 1u);
+}
+
+} // namespace bambac::rt
