@@ -1,0 +1,1 @@
+// The only source of a tree whose README is wrong: buildSomething().
