@@ -5,6 +5,7 @@
 bambac_packages=(
   build-essential cmake ninja-build ccache git python3 python3-numpy
   libmlir-22-dev mlir-22-tools llvm-22-dev llvm-22-tools liblld-22-dev lld-22 clang-22 libclang-rt-22-dev
+  clang-format-22 clang-tidy-22
   libfmt-dev nlohmann-json3-dev libgtest-dev libcli11-dev libopenblas0
   libzstd-dev libedit-dev libcurl4-openssl-dev zlib1g-dev libxml2-dev
 )

@@ -2,20 +2,22 @@
 # Installs what is missing, builds everything and runs every test. The last line of stdout is
 # `N passed, N failed, N skipped` over all suites.
 #
-# usage: tests/run.sh [--sanitize] [--build-dir DIR] [--fuzz-seconds N]
+# usage: tests/run.sh [--sanitize] [--build-dir DIR] [--fuzz-seconds N] [--tidy-minutes N]
 #   --sanitize       builds and runs with AddressSanitizer and UBSan, in build-asan/
 #   --build-dir DIR  where to build (default build/ in the checkout)
 #   --fuzz-seconds N how long each fuzz target runs (default 10; 0 leaves them out)
+#   --tidy-minutes N how long clang-tidy checks what the last commits changed (default 5; 0 leaves it out)
 set -euo pipefail
 
 source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-preset=release build_dir= fuzz_seconds=10
+preset=release build_dir= fuzz_seconds=10 tidy_minutes=5
 while [ $# -gt 0 ]; do
   case $1 in
     --sanitize) preset=asan; export ASAN_OPTIONS=allow_user_poisoning=0 ;; # see lit.cfg.py
     --build-dir) build_dir=${2:?--build-dir expects a folder}; shift ;;
     --fuzz-seconds) fuzz_seconds=${2:?--fuzz-seconds expects a number}; shift ;;
-    -h | --help) sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+    --tidy-minutes) tidy_minutes=${2:?--tidy-minutes expects a number}; shift ;;
+    -h | --help) sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
     *) echo "unknown option $1; see --help" >&2; exit 2 ;;
   esac
   shift
@@ -34,9 +36,18 @@ trap - EXIT
 
 rm -rf "$results"
 mkdir -p "$results"
-suites=("$results/unit.xml" "$results/lit.xml")
+suites=("$results/style.xml" "$results/unit.xml" "$results/lit.xml")
 
 # A suite that fails must not keep the next from running; summarize.py finds its failures in its results.
+as_test() { python3 "$source_dir/tests/tools/run_as_test.py" "$@" || true; }
+echo "== style"
+as_test "$results/style.xml" style clang-format "$source_dir/tests/format.sh"
+if [ "$tidy_minutes" -gt 0 ]; then
+  suites+=("$results/tidy.xml")
+  as_test "$results/tidy.xml" style clang-tidy \
+    "$source_dir/tests/tidy.sh" --last 10 --minutes "$tidy_minutes" --build-dir "$build_dir"
+fi
+
 echo "== unit tests"
 ctest --test-dir "$build_dir" --output-on-failure --output-junit "$results/unit.xml" -j "$(nproc)" \
   >"$results/unit.log" || cat "$results/unit.log"
