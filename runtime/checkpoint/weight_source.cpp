@@ -1,17 +1,13 @@
 #include "runtime/checkpoint/weight_source.h"
 #include "runtime/checkpoint/element.h"
+#include "runtime/contract/weight_layout.h"
 #include <cstring>
 #include <sys/mman.h>
 #include <unistd.h>
 
 namespace bambac::rt {
 
-uint64_t WeightSource::rowAt(uint64_t row) const {
-  if (rotaryDim == 0)
-    return row;
-  uint64_t d = row % headDim;
-  return d < rotaryDim ? row - d + d / 2 + d % 2 * (rotaryDim / 2) : row;
-}
+uint64_t WeightSource::rowAt(uint64_t place) const { return contract::rotaryRowAt(place, headDim, rotaryDim); }
 
 void WeightSource::readAhead(uint64_t cols, uint64_t begin, uint64_t end) const {
   if (!data || begin >= end)

@@ -18,8 +18,8 @@ struct WeightSource {
   uint64_t rows;                       ///< of the source seen as a matrix [shape[0], product of the rest]
   uint32_t headDim = 0, rotaryDim = 0; ///< the order that its rows are put in; see bamba_rt_source
 
-  /// The row of the source that stands in place `row` once they are in order.
-  uint64_t rowAt(uint64_t row) const;
+  /// The row of the source that is in place `place` once they are in order.
+  uint64_t rowAt(uint64_t place) const;
 
   /// Asks the system to read rows [begin, end) of `cols` columns ahead: it would else do so in small steps. Advice; a
   /// refusal does not matter.

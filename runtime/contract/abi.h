@@ -7,6 +7,7 @@
 #ifndef BAMBA_RUNTIME_CONTRACT_ABI_H
 #define BAMBA_RUNTIME_CONTRACT_ABI_H
 
+#include "runtime/contract/weight_piece.h"
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -127,9 +128,8 @@ typedef struct bamba_rt_entry {
   uint64_t arena_bytes;
 } bamba_rt_entry;
 
-/* A tensor of the checkpoint that a weight is made of. With rotary_dim = R > 0 its rows are put in another order before
- * anything else: in every run of head_dim rows, row d goes to row 2d where d < R/2, to row 2(d - R/2) + 1 where
- * R/2 <= d < R, and stays elsewhere. (R is even, R <= head_dim, head_dim divides shape[0].) */
+/* A tensor of the checkpoint that a weight is made of. With rotary_dim > 0 its rows are put in another order before
+ * anything else (rotaryPlaceOf in weight_layout.h); rotary_dim is even and at most head_dim, which divides shape[0]. */
 typedef struct bamba_rt_source {
   const char *name;
   uint32_t rank;
@@ -147,10 +147,9 @@ enum bamba_rt_weight_flags {
 /* A weight as the kernels read it.
  *
  * The sources, each seen as a matrix [shape[0], product of the rest], are stacked by rows to [rows, cols], converted to
- * `dtype` (rounded to nearest; what is beyond f16 becomes +-65504) and, where asked, transposed. With panel
- * = 0 the result is stored row-major. With panel = p > 0, panel_group = g and `width` = cols rounded up to a multiple
- * of panel_align it is stored as [ceil(rows/p)][width/g][p][g]: element (r, c) at ((r/p)*(width/g) + c/g)*p*g + (r%p)*g
- * + c%g, zero where r >= rows or c >= cols. (g = 1, panel_align = 1: each panel column by column.) */
+ * `dtype` (rounded to nearest; what is beyond f16 becomes +-65504) and, where asked, transposed. With panel = 0 the
+ * result is stored row-major, else in panels of `panel` rows and groups of `panel_group` columns, with columns padded
+ * to a multiple of `panel_align` (panelOffset in weight_layout.h) and zeros in the padding. */
 typedef struct bamba_rt_weight {
   const char *name;
   uint32_t dtype; /* bamba_rt_dtype */
@@ -164,24 +163,6 @@ typedef struct bamba_rt_weight {
   uint64_t rows, cols;  /* of the stacked sources, before a transposition */
   uint64_t bytes;       /* in memory, padding included */
 } bamba_rt_weight;
-
-/* What one launch of a kernel that packs weights works on: rows of one source, which stand row-major on the device.
- *
- * The kernel brings row `first_row + i` of the source to place s in the source's order (bamba_rt_source) and so to row
- * `row_base + s * row_step` of the stacked sources, converts it to the weight's type and writes it where the weight's
- * layout says. Type, panel and group of the weight are those that the kernel was compiled for. Padding is left alone.
- * Below 2^32 elements. codegen/cuda/collectives/common/pack_weights.cuh has the same struct. */
-typedef struct bamba_rt_piece {
-  const void *from; /* aligned to 16 bytes */
-  void *to;         /* the weight's first element */
-  uint64_t rows, cols;
-  uint64_t first_row;
-  uint64_t row_base, row_step; /* interleaved: the source's number and how many there are; else rows before it and 1 */
-  uint64_t width;              /* columns of the weight as it is stored, with padding */
-  uint32_t dtype;              /* bamba_rt_dtype, of what stands at `from` */
-  uint32_t transposed;         /* 1: the rows of the stacked sources are the columns of the weight */
-  uint32_t head_dim, rotary_dim;
-} bamba_rt_piece;
 
 enum bamba_rt_state_kind {
   BAMBA_RT_STATE_SLOT = 0, /* one item a sequence: pool[slot]; zero for an empty sequence */
@@ -250,7 +231,6 @@ static_assert(sizeof(bamba_rt_launch) == 16, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_entry) == 40, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_source) == 56, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_weight) == 64, "tables are laid out by bambac");
-static_assert(sizeof(bamba_rt_piece) == 80, "kernels are compiled for this layout");
 static_assert(sizeof(bamba_rt_state) == 24, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_param) == 96, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_cuda_kernel) == 56, "tables are laid out by bambac");

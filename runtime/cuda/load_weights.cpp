@@ -1,5 +1,6 @@
 #include "runtime/cuda/load_weights.h"
 #include "runtime/checkpoint/element.h"
+#include "runtime/contract/weight_layout.h"
 #include "runtime/cuda/weight_packer.h"
 #include "runtime/host/weight_pack.h"
 #include <algorithm>
@@ -22,11 +23,13 @@ struct Task {
 
 /// What the pieces of source `number` of a weight have in common; `before`: rows of the sources before it.
 bamba_rt_piece describe(const bamba_rt_weight &weight, const WeightSource &source, uint32_t number, uint64_t before) {
-  bool interleaved = weight.flags & BAMBA_RT_WEIGHT_INTERLEAVE;
+  contract::SourceRows rows = weight.flags & BAMBA_RT_WEIGHT_INTERLEAVE
+                                  ? contract::interleavedRows(number, weight.num_sources)
+                                  : contract::stackedRows(before);
   bamba_rt_piece piece = {};
   piece.cols = weight.cols;
-  piece.row_base = interleaved ? number : before;
-  piece.row_step = interleaved ? weight.num_sources : 1;
+  piece.row_base = rows.base;
+  piece.row_step = rows.step;
   piece.width = storedWidth(weight);
   piece.dtype = source.dtype;
   piece.transposed = weight.flags & BAMBA_RT_WEIGHT_TRANSPOSE ? 1 : 0;

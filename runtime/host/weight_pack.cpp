@@ -1,5 +1,6 @@
 #include "runtime/host/weight_pack.h"
 #include "runtime/checkpoint/element.h"
+#include "runtime/contract/weight_layout.h"
 #include "runtime/support/memory.h"
 #include <algorithm>
 #include <cstring>
@@ -63,8 +64,10 @@ public:
   };
 
   Place find(uint64_t row, uint64_t col) {
-    if (interleaved)
-      return in(sources[row % sources.size()], row / sources.size(), col);
+    if (interleaved) {
+      contract::SourceRow found = contract::interleavedRowAt(row, sources.size());
+      return in(sources[found.source], found.place, col);
+    }
     if (row < first) // a new tile starts over at an earlier row
       first = source = 0;
     while (row - first >= sources[source].rows)
@@ -87,12 +90,10 @@ struct Layout {
   explicit Layout(const bamba_rt_weight &w, uint64_t first = 0)
       : transposed(w.flags & BAMBA_RT_WEIGHT_TRANSPOSE), panel(w.panel ? w.panel : 1),
         group(w.panel ? w.panel_group : 1), rows(transposed ? w.cols : w.rows), cols(transposed ? w.rows : w.cols),
-        width(w.panel ? (cols + w.panel_align - 1) / w.panel_align * w.panel_align : cols), first(first) {}
+        width(contract::paddedWidth(cols, w.panel ? w.panel_align : 1)), first(first) {}
 
   /// The offset of row `r` and column `c` of the matrix that is stored.
-  uint64_t offset(uint64_t r, uint64_t c) const {
-    return (r / panel * (width / group) + c / group) * panel * group + r % panel * group + c % group - first;
-  }
+  uint64_t offset(uint64_t r, uint64_t c) const { return contract::panelOffset(r, c, panel, group, width) - first; }
 
   bool transposed;
   uint64_t panel, group, rows, cols; ///< of the matrix that is stored
@@ -219,7 +220,7 @@ uint64_t rowsPerTask(const bamba_rt_weight &weight) {
   uint64_t rows = bytes / std::max<uint64_t>(Layout(weight).width * elementBytes(weight.dtype), 1);
   uint64_t granule = std::max<uint64_t>(weight.panel, tileRows);
   if (weight.panel) // whole panels, whatever their size
-    granule = (granule + weight.panel - 1) / weight.panel * weight.panel;
+    granule = contract::paddedRows(granule, weight.panel);
   return std::max(rows / granule * granule, granule);
 }
 
@@ -228,8 +229,8 @@ ByteRange packedRange(const bamba_rt_weight &weight, uint64_t begin, uint64_t en
   if (layout.transposed)
     return {0, weight.bytes};
   uint64_t rowBytes = layout.width * elementBytes(weight.dtype);
-  uint64_t last = (end + layout.panel - 1) / layout.panel * layout.panel;
-  return {begin / layout.panel * layout.panel * rowBytes, last * rowBytes};
+  uint64_t first = begin / layout.panel * layout.panel, last = contract::paddedRows(end, layout.panel);
+  return {first * rowBytes, last * rowBytes};
 }
 
 void packRows(const bamba_rt_weight &weight, std::span<const WeightSource> sources, uint64_t begin, uint64_t end,

@@ -2,24 +2,11 @@
 #include "common/pack_weights.cuh"
 #include "runtime/contract/abi.h"
 #include "tests/cuda/harness.cuh"
-#include <cstddef>
 #include <cuda_fp16.h>
 
 using namespace bambac;
 using namespace harness;
 
-// The kernel's struct is the runtime's.
-static_assert(sizeof(WeightPiece) == sizeof(bamba_rt_piece));
-static_assert(offsetof(WeightPiece, rows) == offsetof(bamba_rt_piece, rows));
-static_assert(offsetof(WeightPiece, cols) == offsetof(bamba_rt_piece, cols));
-static_assert(offsetof(WeightPiece, firstRow) == offsetof(bamba_rt_piece, first_row));
-static_assert(offsetof(WeightPiece, rowBase) == offsetof(bamba_rt_piece, row_base));
-static_assert(offsetof(WeightPiece, rowStep) == offsetof(bamba_rt_piece, row_step));
-static_assert(offsetof(WeightPiece, width) == offsetof(bamba_rt_piece, width));
-static_assert(offsetof(WeightPiece, type) == offsetof(bamba_rt_piece, dtype));
-static_assert(offsetof(WeightPiece, transposed) == offsetof(bamba_rt_piece, transposed));
-static_assert(offsetof(WeightPiece, headDim) == offsetof(bamba_rt_piece, head_dim));
-static_assert(offsetof(WeightPiece, rotaryDim) == offsetof(bamba_rt_piece, rotary_dim));
 static_assert(kTypeF32 == BAMBA_RT_F32 && kTypeBf16 == BAMBA_RT_BF16 && kTypeF16 == BAMBA_RT_F16);
 
 namespace {
@@ -83,37 +70,28 @@ struct Case {
   int align = 1;
 };
 
-int orderedRow(const Case &c, int row) {
-  if (!c.rotaryDim)
-    return row;
-  int d = row % c.headDim, half = c.rotaryDim / 2;
-  return row - d + (d < half ? 2 * d : d < c.rotaryDim ? 2 * (d - half) + 1 : d);
-}
-
-int stackedRow(const Case &c, int source, int row) {
-  return c.interleaved ? orderedRow(c, row) * c.sources + source : source * c.rows + orderedRow(c, row);
-}
-
 int storedRows(const Case &c) { return c.transposed ? c.cols : c.sources * c.rows; }
-int storedWidth(const Case &c) { return alignTo(c.transposed ? c.sources * c.rows : c.cols, c.align); }
+size_t storedWidth(const Case &c) { return contract::paddedWidth(c.transposed ? c.sources * c.rows : c.cols, c.align); }
 
 template <class Shape> size_t storedSize(const Case &c) {
-  return size_t(alignTo(storedRows(c), Shape::kPanel)) * storedWidth(c);
+  return contract::paddedRows(storedRows(c), Shape::kPanel) * storedWidth(c);
 }
 
-/// The formula of bamba_rt_weight, element by element.
+contract::SourceRows rowsOf(const Case &c, int source) {
+  return c.interleaved ? contract::interleavedRows(source, c.sources) : contract::stackedRows(uint64(source) * c.rows);
+}
+
+/// Element by element, by the formulas of the contract, which tests/runtime checks against numbers written by hand.
 template <class Shape, class From>
 std::vector<typename Shape::Element> reference(const Case &c, const std::vector<From> &from) {
-  constexpr size_t p = Shape::kPanel, g = Shape::kGroup;
   std::vector<typename Shape::Element> packed(storedSize<Shape>(c), typename Shape::Element{});
-  size_t width = storedWidth(c);
   for (int s = 0; s < c.sources; ++s)
     for (int row = 0; row < c.rows; ++row)
       for (int col = 0; col < c.cols; ++col) {
-        size_t r = stackedRow(c, s, row), k = col;
+        uint64 r = rowsOf(c, s).rowOf(contract::rotaryPlaceOf(row, c.headDim, c.rotaryDim)), k = col;
         if (c.transposed)
           std::swap(r, k);
-        packed[((r / p) * (width / g) + k / g) * p * g + r % p * g + k % g] =
+        packed[contract::panelOffset(r, k, Shape::kPanel, Shape::kGroup, storedWidth(c))] =
             hostElement<typename Shape::Element>(hostFloat(from[(size_t(s) * c.rows + row) * c.cols + col]));
       }
   return packed;
@@ -122,13 +100,13 @@ std::vector<typename Shape::Element> reference(const Case &c, const std::vector<
 WeightPiece pieceOf(const Case &c, int source, uint32 type) {
   WeightPiece piece = {};
   piece.cols = c.cols;
-  piece.rowBase = c.interleaved ? source : uint64(source) * c.rows;
-  piece.rowStep = c.interleaved ? c.sources : 1;
+  piece.row_base = rowsOf(c, source).base;
+  piece.row_step = rowsOf(c, source).step;
   piece.width = storedWidth(c);
-  piece.type = type;
+  piece.dtype = type;
   piece.transposed = c.transposed;
-  piece.headDim = c.headDim;
-  piece.rotaryDim = c.rotaryDim;
+  piece.head_dim = c.headDim;
+  piece.rotary_dim = c.rotaryDim;
   return piece;
 }
 
@@ -158,7 +136,7 @@ template <class Shape, class From> void testCase(Runner &runner, const Case &c, 
   for (int s = 0; s < c.sources; ++s)
     for (int first = 0; first < c.rows; first += pieceRows) {
       WeightPiece piece = pieceOf(c, s, TypeOf<From>::number);
-      piece.firstRow = first;
+      piece.first_row = first;
       piece.rows = minOf(pieceRows, c.rows - first);
       auto begin = from.begin() + (size_t(s) * c.rows + first) * c.cols;
       DeviceBuffer<From> stage(std::vector<From>(begin, begin + piece.rows * c.cols));
@@ -231,9 +209,9 @@ template <class Shape, class From> void bench(Runner &runner, const std::string 
   auto enqueue = [&](cudaStream_t stream, int i) {
     int source = i / pieces % c.sources;
     WeightPiece piece = pieceOf(c, source, TypeOf<From>::number);
-    piece.firstRow = uint64(i % pieces) * pieceRows;
+    piece.first_row = uint64(i % pieces) * pieceRows;
     piece.rows = pieceRows;
-    piece.from = from.data() + (uint64(source) * c.rows + piece.firstRow) * c.cols;
+    piece.from = from.data() + (uint64(source) * c.rows + piece.first_row) * c.cols;
     piece.to = to.data();
     packOnDevice<Shape>(piece, stream);
   };

@@ -1,5 +1,6 @@
 #include "tests/runtime/cuda_toy.h"
 #include "runtime/checkpoint/element.h"
+#include "runtime/contract/weight_layout.h"
 #include <dlfcn.h>
 #include <map>
 #include <span>
@@ -36,16 +37,12 @@ template <typename To, typename From> void convert(const From *from, To *to) {
 template <typename To, typename From> void pack(const FakeCubin &cubin, const bamba_rt_piece &piece) {
   uint64_t panel = std::max(cubin.panel, 1u), group = cubin.group;
   for (uint64_t i = 0; i < piece.rows; ++i) {
-    uint64_t place = piece.first_row + i;
-    if (piece.rotary_dim) {
-      uint64_t d = place % piece.head_dim, half = piece.rotary_dim / 2;
-      place = place - d + (d < half ? 2 * d : d < piece.rotary_dim ? 2 * (d - half) + 1 : d);
-    }
+    uint64_t place = contract::rotaryPlaceOf(piece.first_row + i, piece.head_dim, piece.rotary_dim);
     for (uint64_t col = 0; col < piece.cols; ++col) {
-      uint64_t r = piece.row_base + place * piece.row_step, c = col;
+      uint64_t r = contract::SourceRows{piece.row_base, piece.row_step}.rowOf(place), c = col;
       if (piece.transposed)
         std::swap(r, c);
-      uint64_t offset = (r / panel * (piece.width / group) + c / group) * panel * group + r % panel * group + c % group;
+      uint64_t offset = contract::panelOffset(r, c, panel, group, piece.width);
       convert(static_cast<const From *>(piece.from) + i * piece.cols + col, static_cast<To *>(piece.to) + offset);
     }
   }

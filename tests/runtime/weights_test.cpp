@@ -1,6 +1,7 @@
 // Weights: packing, conversion, the check against the manifest, progress, and random numbers.
 
 #include "runtime/checkpoint/element.h"
+#include "runtime/contract/weight_layout.h"
 #include "runtime/host/weight_pack.h"
 #include "runtime/model/weights.h"
 #include "tests/runtime/toy_model.h"
@@ -11,6 +12,7 @@
 
 using namespace bambac::rt;
 using namespace bambac::rt::toy;
+namespace contract = bambac::contract;
 
 namespace {
 
@@ -56,17 +58,17 @@ public:
       packRows(weight, sources, begin, end, memory.data() + packedRange(weight, begin, end).begin);
   }
 
-  /// Checks every element against the formula of abi.h, and that the rest is zero.
+  /// Checks every element against the formulas of weight_layout.h, and that the rest is zero.
   void check() const {
     bool transposed = weight.flags & BAMBA_RT_WEIGHT_TRANSPOSE;
     uint64_t rows = transposed ? weight.cols : weight.rows, cols = transposed ? weight.rows : weight.cols;
     uint64_t p = weight.panel ? weight.panel : 1, g = weight.panel_group, align = weight.panel_align;
-    uint64_t width = (cols + align - 1) / align * align;
+    uint64_t width = contract::paddedWidth(cols, align);
     std::vector<std::byte> expected(memory.size());
-    ASSERT_EQ(expected.size(), (rows + p - 1) / p * p * width * elementSize);
+    ASSERT_EQ(expected.size(), contract::paddedRows(rows, p) * width * elementSize);
     for (uint64_t r = 0; r < rows; ++r)
       for (uint64_t c = 0; c < cols; ++c) {
-        uint64_t offset = ((r / p) * (width / g) + c / g) * p * g + (r % p) * g + c % g;
+        uint64_t offset = contract::panelOffset(r, c, p, g, width);
         uint64_t from = transposed ? sourceRow(c) * weight.cols + r : sourceRow(r) * weight.cols + c;
         std::copy_n(values.begin() + from * elementSize, elementSize, expected.begin() + offset * elementSize);
       }
@@ -74,23 +76,12 @@ public:
   }
 
 private:
-  /// The row of the sources, one below the other, that row `r` of the weight comes from.
+  /// The row of the sources, one after another, that row `r` of the weight comes from.
   uint64_t sourceRow(uint64_t r) const {
     if (!(weight.flags & BAMBA_RT_WEIGHT_INTERLEAVE))
-      return unpaired(r); // sources are whole heads
-    return r % sourceRows.size() * sourceRows[0] + unpaired(r / sourceRows.size());
-  }
-
-  /// The row that goes to place `r`, found by trying where each row of the head goes.
-  uint64_t unpaired(uint64_t r) const {
-    if (!shape.rotaryDim)
-      return r;
-    uint64_t half = shape.rotaryDim / 2, head = r / shape.headDim * shape.headDim;
-    for (uint64_t d = 0; d < shape.headDim; ++d)
-      if (r - head == (d < half ? 2 * d : d < shape.rotaryDim ? 2 * (d - half) + 1 : d))
-        return head + d;
-    ADD_FAILURE() << "no row goes to place " << r;
-    return r;
+      return contract::rotaryRowAt(r, shape.headDim, shape.rotaryDim); // sources are whole heads
+    contract::SourceRow found = contract::interleavedRowAt(r, sourceRows.size());
+    return found.source * sourceRows[0] + contract::rotaryRowAt(found.place, shape.headDim, shape.rotaryDim);
   }
 
   Shape shape;

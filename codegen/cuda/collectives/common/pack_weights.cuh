@@ -1,21 +1,13 @@
-// Puts rows of a checkpoint's tensor, as they stand in the file, into the panels of a weight.
+// Puts rows of a checkpoint's tensor, as they are in the file, into the panels of a weight.
 #pragma once
 #include "common/launch.cuh"
+#include "runtime/contract/weight_layout.h"
+#include "runtime/contract/weight_piece.h"
 
 namespace bambac {
 
-/// What one launch packs: bamba_rt_piece of runtime/contract/abi.h, which describes it, field by field.
-struct WeightPiece {
-  const void *from;
-  void *to;
-  uint64 rows, cols;
-  uint64 firstRow;
-  uint64 rowBase, rowStep;
-  uint64 width;
-  uint32 type; ///< ElementType
-  uint32 transposed;
-  uint32 headDim, rotaryDim;
-};
+/// What one launch packs.
+using WeightPiece = bamba_rt_piece;
 
 /// bamba_rt_dtype.
 enum ElementType : uint32 { kTypeF32 = 0, kTypeBf16 = 1, kTypeF16 = 2 };
@@ -98,9 +90,9 @@ template <class Shape> struct PackWeights {
   static constexpr int kTileVectors = 32 / kTileRows;
 
   static __device__ __forceinline__ void run(const WeightPiece &piece) {
-    if (piece.type == kTypeF32)
+    if (piece.dtype == kTypeF32)
       pack<float>(piece);
-    else if (piece.type == kTypeBf16)
+    else if (piece.dtype == kTypeBf16)
       pack<bf16>(piece);
     else
       pack<f16>(piece);
@@ -116,18 +108,13 @@ private:
 
   /// The row of the stacked tensors that row `row` of the piece goes to.
   static __device__ __forceinline__ uint64 rowOf(const WeightPiece &piece, uint32 row) {
-    uint64 place = piece.firstRow + row;
-    if (piece.rotaryDim) {
-      uint32 d = uint32(place % piece.headDim), half = piece.rotaryDim / 2;
-      if (d < piece.rotaryDim)
-        place = place - d + (d < half ? 2 * d : 2 * (d - half) + 1);
-    }
-    return piece.rowBase + place * piece.rowStep;
+    uint64 place = contract::rotaryPlaceOf(piece.first_row + row, piece.head_dim, piece.rotary_dim);
+    return contract::SourceRows{piece.row_base, piece.row_step}.rowOf(place);
   }
 
-  /// Where element (r, c) of the stored matrix stands.
+  /// Where element (r, c) of the stored matrix is.
   static __device__ __forceinline__ uint64 offsetOf(const WeightPiece &piece, uint64 r, uint64 c) {
-    return (r / kPanel * (piece.width / kGroup) + c / kGroup) * (kPanel * kGroup) + r % kPanel * kGroup + c % kGroup;
+    return contract::panelOffset(r, c, kPanel, kGroup, piece.width);
   }
 
   template <class From> static __device__ __forceinline__ void packVectors(const WeightPiece &piece) {
