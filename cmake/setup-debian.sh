@@ -29,7 +29,7 @@ bambac_install_packages() {
 bambac_build() {
   local source=$1 build=$2 preset=$3
   shift 3
-  # The cache is shared by every checkout, wherever it lies.
+  # The cache is shared by every checkout, wherever it is.
   export CCACHE_BASEDIR=$source CCACHE_NOHASHDIR=1
   [ -e "$build/build.ninja" ] || (cd "$source" && cmake --preset "$preset" -B "$build" --log-level=WARNING >&2)
   cmake --build "$build" ${*:+--target "$@"} >&2

@@ -3,7 +3,7 @@
 # last line of stdout is `N passed, N failed, N skipped`; a test that cannot run is skipped and says why.
 #
 # usage: tests/run-gpu.sh [DIR] [--jobs N] [--only PART_OF_A_NAME]
-#   DIR  the packed folder (default: the one that this script lies in)
+#   DIR  the packed folder (default: the one that this script is in)
 set -euo pipefail
 
 case ${1:-} in

@@ -21,7 +21,7 @@ FailureOr<SmallVector<int64_t>> getCounts(scf::ForallOp loop) {
   return counts;
 }
 
-/// Moves the loop's body to where the loop stands, at the place of workgroup number `workgroup`.
+/// Moves the loop's body to where the loop is, at the place of workgroup number `workgroup`.
 void inlineAt(RewriterBase &rewriter, scf::ForallOp loop, ArrayRef<int64_t> counts, Value workgroup) {
   Location loc = loop.getLoc();
   rewriter.setInsertionPoint(loop);

@@ -7,9 +7,9 @@ include "mlir/Pass/PassBase.td"
 def ResolvePanels : Pass<"bamba-cpu-resolve-panels", "mlir::func::FuncOp"> {
   let summary = "Replace the panel encoding of weights by their shape in memory";
   let description = [{
-    An encoding says how a matrix lies in memory, but upstream tiling and bufferization do not read it: a slice of
+    An encoding says how a matrix is laid out in memory, but upstream tiling and bufferization do not read it: a slice of
     rows of the encoded matrix would become wrong addresses. So the argument `tensor<NxKxT, #bamba.panel<p>>` of a
-    kernel becomes `tensor<ceil(N/p)xKxpxT>`, which lies row-major, and its linears read that. From here on a tile of
+    kernel becomes `tensor<ceil(N/p)xKxpxT>`, which is row-major, and its linears read that. From here on a tile of
     columns is a slice of panels.
   }];
   let dependentDialects = ["bambac::BambaDialect", "mlir::func::FuncDialect"];

@@ -25,7 +25,7 @@ namespace bambac::codegen {
 void buildCpuLoopsPipeline(OpPassManager &pm) {
   pm.addNestedPass<func::FuncOp>(createResolvePanels());
   pm.addNestedPass<func::FuncOp>(createTileWorkgroups());
-  // Tiling leaves the fused producers behind as dead code, which bufferization would write out.
+  // Tiling leaves the fused producers as dead code, which bufferization would write out.
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createBufferize());

@@ -114,7 +114,7 @@ static llvm::Error addInputs(CommandLine &line, const LinkOptions &options, Temp
   return llvm::Error::success();
 }
 
-/// The first of the linker's errors, and how many there are beside it.
+/// The first of the linker's errors, and how many more there are.
 static llvm::Error linkerError(StringRef output, StringRef diagnostics) {
   StringRef first;
   size_t errors = 0;
@@ -170,7 +170,7 @@ llvm::Error codegen::linkLibrary(const LinkOptions &options) {
 }
 
 std::string codegen::defaultRuntimeDir(const char *argv0) {
-  // Any address of this program tells where its file lies.
+  // Any address of this program tells where its file is.
   SmallString<128> dir(fs::getMainExecutable(argv0, reinterpret_cast<void *>(&defaultRuntimeDir)));
   path::remove_filename(dir);
   path::append(dir, "..", "lib", "bambac");

@@ -19,7 +19,7 @@ struct LinkOptions {
 };
 
 /// Writes the library, which exports bamba_* and needs only the C library. Where it fails the error is one line, and
-/// what lay at the output's path lies there still.
+/// what was at the output's path is still there.
 llvm::Error linkLibrary(const LinkOptions &options);
 
 /// The folder ../lib/bambac seen from this program.

@@ -23,7 +23,7 @@ public:
 
   /// Writes `content` to a new file of the system's temporary folder and returns its path, which stays valid.
   llvm::Expected<const char *> write(StringRef suffix, StringRef content);
-  /// Makes an empty file beside `path`, so that it can be renamed to it.
+  /// Makes an empty file next to `path`, so that it can be renamed to it.
   llvm::Expected<const char *> createBeside(StringRef path);
 
 private:

@@ -9,8 +9,8 @@
 
 namespace bambac {
 
-/// Content goes to a temporary file beside the output and takes its name when all is well. Without keep() nothing
-/// stays, and what lay at the path lies there still. Creating one early shows early that a path cannot be written.
+/// Content goes to a temporary file next to the output and takes its name when all is well. Without keep() nothing
+/// stays, and what was at the path is still there. Creating one early shows early that a path cannot be written.
 class OutputFile {
 public:
   static llvm::Expected<OutputFile> create(StringRef path);

@@ -77,7 +77,7 @@ def compile_cases(cases, target, folder):
 
 
 def aligned(size):
-    """Bytes at a multiple of 64, with a guard behind them."""
+    """Bytes at a multiple of 64, with a guard after them."""
     raw = np.full(size + 192, 0xAB, np.uint8)
     start = -raw.ctypes.data % 64
     return raw[start : start + size], raw[start + size : start + size + 64]

@@ -266,7 +266,7 @@ def attention(name, batch, tokens, heads, kv_heads, head_dim, page, starts, coun
                 s = keys[g, : starts[i] + t + 1] @ q[i * tokens + t].reshape(heads, -1)[h].astype(np.float64) * scale
                 p = np.exp(s - s.max())
                 out[i * tokens + t, h] = p @ values[g, : starts[i] + t + 1] / p.sum()
-        # What lies beyond the context must not be touched by arithmetic.
+        # What is beyond the context must not be touched by arithmetic.
         for place in range(seen, pages.shape[1] * page):
             k_cache[pages[i, place // page], :, place % page] = np.nan
             v_cache[pages[i, place // page], :, place % page] = np.nan

@@ -79,7 +79,7 @@ void testCase(Runner &runner, const std::string &name) {
   DeviceBuffer<unsigned> counters(kWorkspaceCounters);
   counters.zero();
   for (int run = 0; run < 3; ++run) {
-    x.randomize(run + 1); // no key of the run before may stay behind
+    x.randomize(run + 1); // no key of the run before may be left
     result.poison();
     largest.poison();
     Epilogue epilogue{result.data(), largest.data(), counters.data()};

@@ -115,7 +115,7 @@ __global__ void compareKernel(const typename Epilogue::Output *out, const float 
   atomicAdd(sums + 1, norm);
 }
 
-/// Device memory of one case. Behind the results lies a guard that must stay as it is.
+/// Device memory of one case. After the results there is a guard that must stay as it is.
 template <class Case> struct Operands {
   using Shape = typename Case::Shape;
   using Epilogue = typename Case::Epilogue;
@@ -231,7 +231,7 @@ template <class Case> void testCase(harness::Runner &runner) {
   auto second = operands.run();
   runner.report(name, error, sizeof(first[0]) == 2 ? harness::tolerance(1e-2) : 1e-4);
   if (!guarded)
-    runner.expect(name + ": nothing written behind the results", false);
+    runner.expect(name + ": nothing written after the results", false);
   if (!harness::sameBits(first, second))
     runner.expect(name + ": same bits", false);
   if (!rowsAreIndependent(operands, first))
@@ -291,7 +291,7 @@ inline double readBandwidth() {
 // --- timing ---------------------------------------------------------------------------------------------------------
 
 /// Time with weights rotated past L2; where they bound it, the part of the memory's speed that their bytes reach,
-/// otherwise operations. cuBLAS beside it, once a shape, where it is found.
+/// otherwise operations. Also cuBLAS, once a shape, where it is found.
 template <class Case> void benchCase(harness::Runner &runner, bool memoryBound) {
   using Shape = typename Case::Shape;
   std::string name = Case::name();

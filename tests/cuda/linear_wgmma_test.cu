@@ -25,7 +25,7 @@ struct Large {
   }
 };
 
-/// As many stages as fit beside the slices of the epilogue.
+/// As many stages as fit together with the slices of the epilogue.
 constexpr int stagesOf(int tileRows, int tileColumns, int tileDepth, int split) {
   int room = 232448 - (split == 1 ? 17408 : 0), stage = (tileRows + tileColumns) * tileDepth * 2 + 16;
   return bambac::minOf(12, room / stage);

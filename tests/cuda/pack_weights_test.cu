@@ -129,7 +129,7 @@ template <class Shape, class From> void testCase(Runner &runner, const Case &c, 
   for (size_t i = 0; i < from.size(); ++i)
     from[i] = hostElement<From>(numbers[i]);
   std::vector<To> expected = reference<Shape>(c, from);
-  constexpr size_t guard = 64; // elements behind the weight that nobody may write
+  constexpr size_t guard = 64; // elements after the weight that nobody may write
   DeviceBuffer<To> packed(expected.size() + guard);
   packed.poison();
   CHECK(cudaMemset(packed.data(), 0, expected.size() * sizeof(To)));

@@ -83,7 +83,7 @@ class RunTest(harness.Case):
         """A library whose list of instructions names one that no processor has."""
         with open(self.model, "rb") as file:
             content = file.read()
-        # The name stands in the library's tables and in the runtime's list of what it can check. A library whose tables ask
+        # The name is in the library's tables and in the runtime's list of what it can check. A library whose tables ask
         # for more than the runtime knows is refused, whichever of the two is newer.
         pieces = content.split(b"\0avx2\0")
         self.assertEqual(len(pieces), 3)

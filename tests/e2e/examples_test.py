@@ -26,7 +26,7 @@ class ExamplesTest(harness.Case):
         self.assertGreaterEqual(passed, 3, "expected one in C, one in C++ and one in Python")
 
     def test_installed_tools_work(self):
-        """The installed compiler finds its runtime beside it, not in the build directory."""
+        """The installed compiler finds its runtime next to it, not in the build directory."""
         out = os.path.join(harness.scratch(), "installed.so")
         harness.run_ok([os.path.join(self.prefix, "bin", "bambac"), "compile", harness.fixture("tiny"), "-o", out])
         listing = harness.run_ok([os.path.join(self.prefix, "bin", "bamba-run"), "inspect", out]).stdout

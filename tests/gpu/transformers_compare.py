@@ -23,7 +23,7 @@ LAST_ROWS = 16  # of the prompt's logits; all rows of a long prompt would be gig
 
 
 def library_logits(options, tokens, prompt):
-    """The last rows of the prompt and a row for each token behind it, decoded one by one: [LAST_ROWS + steps, vocab]."""
+    """The last rows of the prompt and a row for each token after it, decoded one by one: [LAST_ROWS + steps, vocab]."""
     with Model(Library(options.library), options.checkpoint, options.device) as model:
         info = model.info()
         print(f"{info.device.decode()} ({info.device_name.decode()}), code for {info.target.decode()}", flush=True)

@@ -41,7 +41,7 @@ def encode(array, dtype):
 
 
 def read_header(path):
-    """The header's JSON and the offset of the data behind it."""
+    """The header's JSON and the offset of the data after it."""
     with open(path, "rb") as file:
         size = struct.unpack("<Q", file.read(8))[0]
         return json.loads(file.read(size)), 8 + size

@@ -19,7 +19,7 @@ struct Lanes {
 
 class Emitter {
 public:
-  /// Code goes where `builder` stands; target and schedule are those of the kernel around `op`.
+  /// Code goes to the insertion point of `builder`; target and schedule are those of the kernel around `op`.
   Emitter(OpBuilder &builder, Operation *op);
 
   OpBuilder &getBuilder() { return builder; }
