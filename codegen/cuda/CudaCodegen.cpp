@@ -65,8 +65,9 @@ public:
     code.name = source.name;
     code.cuda.emplace();
     code.cuda->cubin = std::move(result->cubin);
-    readResources(result->log, *code.cuda);
-    if (llvm::Error error = readLaunch(source.name, source.params, code))
+    if (llvm::Error error = readResources(result->log, *code.cuda))
+      return error;
+    if (llvm::Error error = readLaunch(source.name, source.params, *code.cuda))
       return error;
     if (llvm::Error error = checkResources(*code.cuda))
       return error;
@@ -80,7 +81,7 @@ private:
       return llvm::createStringError("schedule: expected a kernel that keeps its values in registers on " +
                                      target.getArch().getValue() + ", found " + Twine(code.spillBytes) +
                                      " bytes spilled");
-    uint64_t shared = code.sharedBytes + code.staticSharedBytes, limit = target.getCacheBytes();
+    uint64_t shared = code.launch.shared_bytes + code.staticSharedBytes, limit = target.getCacheBytes();
     if (shared > limit)
       return llvm::createStringError("schedule: expected at most " + Twine(limit) + " bytes of shared memory on " +
                                      target.getArch().getValue() + ", found " + Twine(shared));

@@ -90,13 +90,16 @@ Constant *Tables::cpuFunction(const PlanKernel &kernel) {
 }
 
 Constant *Tables::param(const bamba_rt_param &param) {
+  using M = bamba_rt_tensor_map;
+  Constant *map = build.record<M>(
+      {BAMBAC_FIELD(M, element_bytes, build.i32(param.map.element_bytes)),
+       BAMBAC_FIELD(M, rank, build.i32(param.map.rank)),
+       BAMBAC_FIELD(M, swizzle_bytes, build.i32(param.map.swizzle_bytes)),
+       BAMBAC_FIELD(M, dims, build.numbers(param.map.dims)), BAMBAC_FIELD(M, box, build.numbers(param.map.box)),
+       BAMBAC_FIELD(M, reserved, build.i32(0)), BAMBAC_FIELD(M, strides, build.numbers(param.map.strides))});
   using T = bamba_rt_param;
-  return build.record<T>(
-      {BAMBAC_FIELD(T, kind, build.i32(param.kind)), BAMBAC_FIELD(T, arg, build.i32(param.arg)),
-       BAMBAC_FIELD(T, element_bytes, build.i32(param.element_bytes)), BAMBAC_FIELD(T, rank, build.i32(param.rank)),
-       BAMBAC_FIELD(T, swizzle_bytes, build.i32(param.swizzle_bytes)), BAMBAC_FIELD(T, dims, build.numbers(param.dims)),
-       BAMBAC_FIELD(T, box, build.numbers(param.box)), BAMBAC_FIELD(T, reserved, build.i32(0)),
-       BAMBAC_FIELD(T, strides, build.numbers(param.strides))});
+  return build.record<T>({BAMBAC_FIELD(T, kind, build.i32(param.kind)), BAMBAC_FIELD(T, arg, build.i32(param.arg)),
+                          BAMBAC_FIELD(T, map, map)});
 }
 
 Constant *Tables::cudaKernel(const PlanKernel &kernel) {
@@ -106,16 +109,21 @@ Constant *Tables::cudaKernel(const PlanKernel &kernel) {
   SmallVector<Constant *> params;
   for (const bamba_rt_param &item : code.params)
     params.push_back(param(item));
+  using L = bamba_rt_cuda_launch;
+  const L &launch = code.launch;
+  Constant *shape = build.record<L>({BAMBAC_FIELD(L, grid, build.numbers(launch.grid)),
+                                     BAMBAC_FIELD(L, threads, build.i32(launch.threads)),
+                                     BAMBAC_FIELD(L, cluster, build.i32(launch.cluster)),
+                                     BAMBAC_FIELD(L, shared_bytes, build.i32(launch.shared_bytes)),
+                                     BAMBAC_FIELD(L, dependent, build.i32(launch.dependent)),
+                                     BAMBAC_FIELD(L, workspace, build.i32(launch.workspace))});
   using T = bamba_rt_cuda_kernel;
   return build.array(
       "cuda",
-      build.record<T>(
-          {BAMBAC_FIELD(T, cubin, build.blob("cubin", code.cubin)),
-           BAMBAC_FIELD(T, cubin_bytes, build.i64(code.cubin.size())), BAMBAC_FIELD(T, grid, build.numbers(code.grid)),
-           BAMBAC_FIELD(T, threads, build.i32(code.threads)), BAMBAC_FIELD(T, cluster, build.i32(code.cluster)),
-           BAMBAC_FIELD(T, shared_bytes, build.i32(code.sharedBytes)),
-           BAMBAC_FIELD(T, dependent, build.i32(code.dependent)), BAMBAC_FIELD(T, num_params, build.i32(params.size())),
-           BAMBAC_FIELD(T, params, build.array("params", params))}));
+      build.record<T>({BAMBAC_FIELD(T, cubin, build.blob("cubin", code.cubin)),
+                       BAMBAC_FIELD(T, cubin_bytes, build.i64(code.cubin.size())), BAMBAC_FIELD(T, launch, shape),
+                       BAMBAC_FIELD(T, num_params, build.i32(params.size())), BAMBAC_FIELD(T, reserved, build.i32(0)),
+                       BAMBAC_FIELD(T, params, build.array("params", params))}));
 }
 
 void Tables::addKernels() {

@@ -74,23 +74,28 @@ static Object describe(const PlanCost &cost) {
                 {"context_bytes", cost.contextBytes},   {"context_flops", cost.contextFlops}};
 }
 
+/// What a kernel needs beside its arguments: scratch of a thread, or on CUDA workspace.
+static uint64_t scratchOf(const PlanKernel &kernel) {
+  return kernel.code.cuda ? kernel.code.cuda->launch.workspace : kernel.code.scratchBytes;
+}
+
 static Object describe(const PlanKernel &kernel, StringRef target) {
   Object object{{"name", kernel.name},
                 {"target", target},
                 {"count", kernel.count},
                 {"schedule", kernel.schedule},
-                {"scratch_bytes", kernel.code.scratchBytes},
+                {"scratch_bytes", scratchOf(kernel)},
                 {"cost", describe(kernel.cost)}};
   if (!kernel.code.cuda) {
     object["workgroups"] = kernel.code.numWorkgroups;
     return object;
   }
   const CudaCode &code = *kernel.code.cuda;
-  object["grid"] = Array{code.grid[0], code.grid[1], code.grid[2]};
-  object["threads"] = code.threads;
-  object["cluster"] = code.cluster;
+  object["grid"] = list(code.launch.grid, [](uint32_t blocks) { return blocks; });
+  object["threads"] = code.launch.threads;
+  object["cluster"] = code.launch.cluster;
   object["registers"] = code.registers;
-  object["shared_bytes"] = code.sharedBytes + code.staticSharedBytes;
+  object["shared_bytes"] = code.launch.shared_bytes + code.staticSharedBytes;
   object["spill_bytes"] = code.spillBytes;
   object["code_bytes"] = code.cubin.size();
   return object;
@@ -118,7 +123,7 @@ static Object describeMemory(const Plan &plan) {
   for (const PlanEntry &entry : plan.entries)
     arena = std::max(arena, entry.arenaBytes);
   for (const PlanKernel &kernel : plan.kernels)
-    scratch = std::max(scratch, kernel.code.scratchBytes);
+    scratch = std::max(scratch, scratchOf(kernel));
   for (const PlanState &state : plan.states)
     (state.kind == StateKind::Slot ? slot : page) += state.itemBytes;
   return Object{{"weight_bytes", weights},

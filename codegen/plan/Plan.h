@@ -16,9 +16,7 @@ namespace bambac::codegen {
 /// The code of a kernel for a CUDA device, how it is launched, and what ptxas says of it.
 struct CudaCode {
   std::string cubin;
-  uint32_t grid[3] = {1, 1, 1};
-  uint32_t threads = 1, cluster = 1, sharedBytes = 0;
-  bool dependent = false; ///< may be launched before its predecessor has ended
+  bamba_rt_cuda_launch launch = {};
   SmallVector<bamba_rt_param> params;
   uint32_t registers = 0, staticSharedBytes = 0, spillBytes = 0;
 };
@@ -27,7 +25,7 @@ struct CudaCode {
 struct KernelCode {
   std::string name;
   uint64_t numWorkgroups = 0; ///< 0 for CUDA
-  uint64_t scratchBytes = 0;  ///< of one workgroup; for CUDA of the workspace
+  uint64_t scratchBytes = 0;  ///< of one workgroup; 0 for CUDA
   std::optional<CudaCode> cuda;
 };
 

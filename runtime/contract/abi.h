@@ -7,14 +7,14 @@
 #ifndef BAMBA_RUNTIME_CONTRACT_ABI_H
 #define BAMBA_RUNTIME_CONTRACT_ABI_H
 
+#include "runtime/contract/launch.h"
 #include "runtime/contract/weight_piece.h"
-#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-#define BAMBA_RT_ABI_VERSION 4
+#define BAMBA_RT_ABI_VERSION 5
 
 /* Element types, as numbers in the tables. */
 enum bamba_rt_dtype { BAMBA_RT_F32 = 0, BAMBA_RT_BF16 = 1, BAMBA_RT_F16 = 2, BAMBA_RT_I32 = 3 };
@@ -58,37 +58,24 @@ typedef void (*bamba_rt_cpu_kernel)(void *const *args, void *scratch, uint64_t w
 enum bamba_rt_param_kind {
   BAMBA_RT_PARAM_POINTER = 0,    /* the address of a launch argument */
   BAMBA_RT_PARAM_TENSOR_MAP = 1, /* a tiled CUtensorMap over a launch argument */
-  BAMBA_RT_PARAM_WORKSPACE = 2,  /* the session's workspace: counters, then scratch_bytes of the kernel */
+  BAMBA_RT_PARAM_WORKSPACE = 2,  /* the session's workspace: counters, then what launches ask for */
   BAMBA_RT_PARAM_PIECE = 3       /* a bamba_rt_piece by value, the one parameter of a kernel that packs weights */
 };
 
-/* One parameter of a CUDA kernel. From `element_bytes` on only for tensor maps; dimensions from the innermost, sizes in
- * elements, strides in bytes. A size of 0 in the outermost dimension is the number of items of a state pool. */
+/* One parameter of a CUDA kernel. */
 typedef struct bamba_rt_param {
-  uint32_t kind;          /* bamba_rt_param_kind */
-  uint32_t arg;           /* number of the launch argument */
-  uint32_t element_bytes; /* 2: bf16 or f16, 4: f32 */
-  uint32_t rank;
-  uint32_t swizzle_bytes; /* 0, 32, 64 or 128 */
-  uint32_t dims[5];
-  uint32_t box[5];
-  uint32_t reserved;
-  uint64_t strides[4]; /* of dimensions 1 to rank - 1 */
+  uint32_t kind;           /* bamba_rt_param_kind */
+  uint32_t arg;            /* number of the launch argument */
+  bamba_rt_tensor_map map; /* of a tensor map; else zero */
 } bamba_rt_param;
 
-/* 32-bit counters in front of a workspace. They are zero when a kernel starts, and it leaves them zero. */
-#define BAMBA_RT_WORKSPACE_COUNTERS 16384
-
-/* The code of a kernel on a CUDA device and the shape of its launch. */
+/* The code of a kernel on a CUDA device and its launch. */
 typedef struct bamba_rt_cuda_kernel {
   const void *cubin; /* defines a function of the kernel's name */
   uint64_t cubin_bytes;
-  uint32_t grid[3];
-  uint32_t threads; /* of a block */
-  uint32_t cluster; /* blocks of a cluster along x; 1: none */
-  uint32_t shared_bytes;
-  uint32_t dependent; /* 1: may be launched before its predecessor has ended (programmatic dependent launch) */
+  bamba_rt_cuda_launch launch;
   uint32_t num_params;
+  uint32_t reserved;
   const bamba_rt_param *params;
 } bamba_rt_cuda_kernel;
 
@@ -98,8 +85,7 @@ typedef struct bamba_rt_kernel {
   const char *schedule; /* for people */
   bamba_rt_cpu_kernel cpu;
   const bamba_rt_cuda_kernel *cuda;
-  uint64_t
-      scratch_bytes; /* of one workgroup of a CPU kernel; of the workspace of a CUDA kernel, counters not included */
+  uint64_t scratch_bytes; /* of one workgroup of a CPU kernel; 0 for CUDA, whose launch says it */
 } bamba_rt_kernel;
 
 /* One kernel call: all workgroups of a launch are finished before the next launch starts. (`num_workgroups` is 0 for a
@@ -233,7 +219,7 @@ static_assert(sizeof(bamba_rt_source) == 56, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_weight) == 64, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_state) == 24, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_param) == 96, "tables are laid out by bambac");
-static_assert(sizeof(bamba_rt_cuda_kernel) == 56, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_cuda_kernel) == 64, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_library) == 24, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_model) == 160, "tables are laid out by bambac");
 #endif

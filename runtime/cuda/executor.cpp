@@ -27,7 +27,8 @@ public:
       if (param.kind != BAMBA_RT_PARAM_TENSOR_MAP)
         continue;
       uint64_t items = arg.space == BAMBA_RT_SPACE_STATE ? buffers.stateItems[arg.index] : 0;
-      context.check(encode(context.driver(), shapeOf(param, items, kernel.name), address, values[i].map), kernel.name);
+      context.check(encode(context.driver(), shapeOf(param.map, items, kernel.name), address, values[i].map),
+                    kernel.name);
     }
   }
 
@@ -44,15 +45,15 @@ private:
 
 /// What a launch says besides grid and block. `early`: a kernel that knows how to wait for its predecessor may start
 /// before that has ended.
-std::vector<LaunchAttribute> attributesOf(const bamba_rt_cuda_kernel &kernel, bool early) {
+std::vector<LaunchAttribute> attributesOf(const bamba_rt_cuda_launch &launch, bool early) {
   std::vector<LaunchAttribute> attributes;
-  if (kernel.cluster > 1) {
+  if (launch.cluster > 1) {
     LaunchAttribute &attribute = attributes.emplace_back();
     attribute.id = launchClusterDimension;
-    attribute.value.cluster[0] = kernel.cluster;
+    attribute.value.cluster[0] = launch.cluster;
     attribute.value.cluster[1] = attribute.value.cluster[2] = 1;
   }
-  if (kernel.dependent && early) {
+  if (launch.dependent && early) {
     LaunchAttribute &attribute = attributes.emplace_back();
     attribute.id = launchProgrammaticSerialization;
     attribute.value.programmaticSerialization = 1;
@@ -66,10 +67,10 @@ constexpr size_t emptyIntervals = 8;
 } // namespace
 
 size_t workspaceBytes(const bamba_rt_model &model) {
-  uint64_t scratch = 0;
+  uint64_t bytes = 0;
   for (const bamba_rt_kernel &kernel : std::span(model.kernels, model.num_kernels))
-    scratch = std::max(scratch, kernel.scratch_bytes);
-  return checkedAdd(scratch, BAMBA_RT_WORKSPACE_COUNTERS * sizeof(uint32_t), "the workspace");
+    bytes = std::max<uint64_t>(bytes, kernel.cuda->launch.workspace);
+  return checkedAdd(bytes, BAMBA_RT_WORKSPACE_COUNTERS * sizeof(uint32_t), "the workspace");
 }
 
 CudaExecutor::CudaExecutor(const bamba_rt_model &model, std::shared_ptr<const Kernels> loaded, StreamHandle stream,
@@ -162,7 +163,7 @@ std::vector<double> CudaExecutor::profile(const bamba_rt_entry &entry, unsigned 
 void CudaExecutor::launch(const bamba_rt_launch &launch, bool early, StreamHandle recorder) const {
   const Context &context = *kernels->context();
   const bamba_rt_kernel &kernel = model.kernels[launch.kernel];
-  const bamba_rt_cuda_kernel &shape = *kernel.cuda;
+  const bamba_rt_cuda_launch &shape = kernel.cuda->launch;
   Params params(context, kernel, {model.args + launch.first_arg, launch.num_args}, buffers, workspace.get());
   std::vector<LaunchAttribute> attributes = attributesOf(shape, early);
   LaunchConfig config = {};

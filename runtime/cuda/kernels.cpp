@@ -16,12 +16,12 @@ Kernels::Kernels(std::shared_ptr<const Context> context, const bamba_rt_model &m
         module = load(kernel, model.target);
       FunctionHandle &function = functions.emplace_back();
       owner->check(driver.moduleGetFunction(&function, module, kernel.name), kernel.name);
-      if (kernel.cuda->shared_bytes > 0)
-        owner->check(
-            driver.funcSetAttribute(function, functionMaxDynamicShared, static_cast<int>(kernel.cuda->shared_bytes)),
-            kernel.name);
+      if (kernel.cuda->launch.shared_bytes > 0)
+        owner->check(driver.funcSetAttribute(function, functionMaxDynamicShared,
+                                             static_cast<int>(kernel.cuda->launch.shared_bytes)),
+                     kernel.name);
       constexpr uint32_t portableCluster = 8;
-      if (kernel.cuda->cluster > portableCluster)
+      if (kernel.cuda->launch.cluster > portableCluster)
         owner->check(driver.funcSetAttribute(function, functionNonPortableCluster, 1), kernel.name);
     }
   } catch (...) {

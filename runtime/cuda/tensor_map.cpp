@@ -27,29 +27,28 @@ int swizzleOf(uint32_t bytes) {
 
 } // namespace
 
-TensorMapShape shapeOf(const bamba_rt_param &param, uint64_t items, const char *kernel) {
-  expect(param.rank >= 1 && param.rank <= 5, kernel, "a rank that is not 1 to 5");
-  expect(param.element_bytes == 2 || param.element_bytes == 4, kernel, "elements of neither 2 nor 4 bytes");
+TensorMapShape shapeOf(const bamba_rt_tensor_map &map, uint64_t items, const char *kernel) {
+  expect(map.rank >= 1 && map.rank <= 5, kernel, "a rank that is not 1 to 5");
+  expect(map.element_bytes == 2 || map.element_bytes == 4, kernel, "elements of neither 2 nor 4 bytes");
   TensorMapShape shape = {};
   // A copy moves bits: f16 passes as bf16.
-  shape.type = param.element_bytes == 2 ? tensorBfloat16 : tensorFloat32;
-  shape.swizzle = swizzleOf(param.swizzle_bytes);
+  shape.type = map.element_bytes == 2 ? tensorBfloat16 : tensorFloat32;
+  shape.swizzle = swizzleOf(map.swizzle_bytes);
   expect(shape.swizzle >= 0, kernel, "an unknown swizzle");
-  shape.rank = param.rank;
-  for (uint32_t i = 0; i < param.rank; ++i) {
-    shape.dims[i] = param.dims[i];
-    if (param.dims[i] == 0 && i == param.rank - 1)
+  shape.rank = map.rank;
+  for (uint32_t i = 0; i < map.rank; ++i) {
+    shape.dims[i] = map.dims[i];
+    if (map.dims[i] == 0 && i == map.rank - 1)
       shape.dims[i] = items;
-    shape.box[i] = param.box[i];
+    shape.box[i] = map.box[i];
     shape.elementStrides[i] = 1;
     expect(shape.dims[i] > 0 && shape.dims[i] <= uint64_t{1} << 32, kernel, "a size out of range");
-    expect(param.box[i] > 0 && param.box[i] <= 256, kernel, "a box that is not 1 to 256 elements");
+    expect(map.box[i] > 0 && map.box[i] <= 256, kernel, "a box that is not 1 to 256 elements");
   }
-  expect(uint64_t{param.box[0]} * param.element_bytes % 16 == 0, kernel,
-         "rows of a box that are not 16 bytes' multiple");
-  for (uint32_t i = 0; i + 1 < param.rank; ++i) {
-    shape.strides[i] = param.strides[i];
-    expect(param.strides[i] % 16 == 0 && param.strides[i] < uint64_t{1} << 40, kernel, "a stride out of range");
+  expect(uint64_t{map.box[0]} * map.element_bytes % 16 == 0, kernel, "rows of a box that are not 16 bytes' multiple");
+  for (uint32_t i = 0; i + 1 < map.rank; ++i) {
+    shape.strides[i] = map.strides[i];
+    expect(map.strides[i] % 16 == 0 && map.strides[i] < uint64_t{1} << 40, kernel, "a stride out of range");
   }
   return shape;
 }

@@ -1,4 +1,4 @@
-// Tensor maps: what the copy engine of a device needs to know about a tensor, from a parameter of a kernel.
+// Tensor maps: what the copy engine of a device needs to know about a tensor, from what a kernel says of a parameter.
 #ifndef BAMBA_RUNTIME_CUDA_TENSOR_MAP_H
 #define BAMBA_RUNTIME_CUDA_TENSOR_MAP_H
 
@@ -17,7 +17,7 @@ struct TensorMapShape {
 
 /// Throws Error BAMBA_INTERNAL that names `kernel` for a map that no device takes. `items` is the number of items of
 /// the state pool that the map is over; 0 where it is over anything else. Pure.
-TensorMapShape shapeOf(const bamba_rt_param &param, uint64_t items, const char *kernel);
+TensorMapShape shapeOf(const bamba_rt_tensor_map &map, uint64_t items, const char *kernel);
 
 /// The encoded map. Returns the driver's result.
 Result encode(const Driver &driver, const TensorMapShape &shape, void *address, TensorMap &map);

@@ -60,7 +60,7 @@ std::byte *WeightPacker::stage(unsigned thread) noexcept {
 }
 
 Result WeightPacker::launch(StreamHandle stream, uint32_t kernel, bamba_rt_piece &piece) const {
-  const bamba_rt_cuda_kernel &shape = *model.kernels[kernel].cuda;
+  const bamba_rt_cuda_launch &shape = model.kernels[kernel].cuda->launch;
   LaunchConfig config = {};
   std::copy_n(shape.grid, 3, config.grid);
   config.block[0] = shape.threads;

@@ -80,8 +80,10 @@ void checkCudaKernel(const bamba_rt_kernel &kernel) {
   expect(kernel.cuda != nullptr, "no code", kernel.name);
   const bamba_rt_cuda_kernel &cuda = *kernel.cuda;
   expect(cuda.cubin && cuda.cubin_bytes > 0, "no code", kernel.name);
-  expect(cuda.grid[0] > 0 && cuda.grid[1] > 0 && cuda.grid[2] > 0 && cuda.threads > 0, "an empty grid", kernel.name);
-  expect(cuda.cluster > 0 && cuda.grid[0] % cuda.cluster == 0, "a grid that is not whole clusters", kernel.name);
+  const bamba_rt_cuda_launch &launch = cuda.launch;
+  expect(std::ranges::all_of(launch.grid, [](uint32_t blocks) { return blocks > 0; }) && launch.threads > 0,
+         "an empty grid", kernel.name);
+  expect(launch.cluster > 0 && launch.grid[0] % launch.cluster == 0, "a grid that is not whole clusters", kernel.name);
 }
 
 void checkParams(const bamba_rt_kernel &kernel, const bamba_rt_launch &launch) {

@@ -177,7 +177,7 @@ template <class T> void DeviceBuffer<T>::randomize(unsigned seed, float scale) {
 /// Launches `kernel` as its collective says (Collective::kLaunch). Errors end the program.
 template <class... Parameters, class... Arguments>
 void launch(void (*kernel)(Parameters...), const bambac::Launch &shape, cudaStream_t stream, Arguments... arguments) {
-  CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(shape.sharedBytes)));
+  CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(shape.shared_bytes)));
   cudaLaunchAttribute attributes[2];
   unsigned count = 0;
   if (shape.dependent) {
@@ -192,9 +192,9 @@ void launch(void (*kernel)(Parameters...), const bambac::Launch &shape, cudaStre
     CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeNonPortableClusterSizeAllowed, 1));
   }
   cudaLaunchConfig_t config = {};
-  config.gridDim = dim3(shape.gridX, shape.gridY, shape.gridZ);
+  config.gridDim = dim3(shape.grid[0], shape.grid[1], shape.grid[2]);
   config.blockDim = dim3(shape.threads);
-  config.dynamicSmemBytes = shape.sharedBytes;
+  config.dynamicSmemBytes = shape.shared_bytes;
   config.stream = stream;
   config.attrs = attributes;
   config.numAttrs = count;
@@ -215,13 +215,13 @@ inline bambac::TensorMapParam encodeTensorMap(const bambac::TensorMap &map, void
   }
   for (unsigned i = 0; i + 1 < map.rank; ++i)
     strides[i] = map.strides[i];
-  CUtensorMapSwizzle swizzle = map.swizzleBytes == 128  ? CU_TENSOR_MAP_SWIZZLE_128B
-                               : map.swizzleBytes == 64 ? CU_TENSOR_MAP_SWIZZLE_64B
-                               : map.swizzleBytes == 32 ? CU_TENSOR_MAP_SWIZZLE_32B
-                                                        : CU_TENSOR_MAP_SWIZZLE_NONE;
+  CUtensorMapSwizzle swizzle = map.swizzle_bytes == 128  ? CU_TENSOR_MAP_SWIZZLE_128B
+                               : map.swizzle_bytes == 64 ? CU_TENSOR_MAP_SWIZZLE_64B
+                               : map.swizzle_bytes == 32 ? CU_TENSOR_MAP_SWIZZLE_32B
+                                                         : CU_TENSOR_MAP_SWIZZLE_NONE;
   alignas(64) CUtensorMap encoded;
   CUresult status = reinterpret_cast<Encode>(entry)(
-      &encoded, map.elementBytes == 4 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT32 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, map.rank,
+      &encoded, map.element_bytes == 4 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT32 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, map.rank,
       base, dims, strides, box, elementStrides, CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle,
       CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   if (status != CUDA_SUCCESS) {

@@ -243,13 +243,13 @@ template <class Case> int residentClusters() {
   using Kernel = typename Case::Kernel;
   auto kernel = linearKernel<Kernel, typename Case::Epilogue>;
   constexpr bambac::Launch kLaunch = Kernel::kLaunch;
-  CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(kLaunch.sharedBytes)));
+  CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(kLaunch.shared_bytes)));
   cudaLaunchAttribute attribute = {};
   attribute.id = cudaLaunchAttributeClusterDimension;
   attribute.val.clusterDim = {kLaunch.cluster, 1, 1};
   cudaLaunchConfig_t config = {};
-  config.gridDim = dim3(kLaunch.gridX), config.blockDim = dim3(kLaunch.threads);
-  config.dynamicSmemBytes = kLaunch.sharedBytes, config.attrs = &attribute, config.numAttrs = 1;
+  config.gridDim = dim3(kLaunch.grid[0]), config.blockDim = dim3(kLaunch.threads);
+  config.dynamicSmemBytes = kLaunch.shared_bytes, config.attrs = &attribute, config.numAttrs = 1;
   int clusters = 0;
   CHECK(cudaOccupancyMaxActiveClusters(&clusters, kernel, &config));
   return clusters;
@@ -311,7 +311,7 @@ template <class Case> void benchCase(harness::Runner &runner, bool memoryBound) 
     name += " (" + std::to_string(int(100 * kBytes / time * 1e-3 / readBandwidth() + 0.5)) + "% of the bandwidth, " +
             std::to_string(int(operations / time * 1e-6)) + " TFLOP/s)";
   if (constexpr bambac::Launch kLaunch = Case::Kernel::kLaunch; kLaunch.cluster > 1)
-    name += " [" + std::to_string(kLaunch.gridX / kLaunch.cluster) + " clusters, " +
+    name += " [" + std::to_string(kLaunch.grid[0] / kLaunch.cluster) + " clusters, " +
             std::to_string(residentClusters<Case>()) + " fit]";
   runner.benched(name, time, work, unit);
 

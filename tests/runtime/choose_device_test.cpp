@@ -62,18 +62,17 @@ CudaDevices devices(std::vector<std::pair<int, int>> capabilities) {
 
 const CudaDevices none = {{}, "no CUDA driver: libcuda.so.1: cannot open"};
 
-bamba_rt_param param2d(uint32_t rows) {
-  bamba_rt_param param = {};
-  param.kind = BAMBA_RT_PARAM_TENSOR_MAP;
-  param.element_bytes = 2;
-  param.rank = 2;
-  param.swizzle_bytes = 128;
-  param.dims[0] = 256;
-  param.dims[1] = rows;
-  param.box[0] = 64;
-  param.box[1] = 128;
-  param.strides[0] = 512;
-  return param;
+bamba_rt_tensor_map map2d(uint32_t rows) {
+  bamba_rt_tensor_map map = {};
+  map.element_bytes = 2;
+  map.rank = 2;
+  map.swizzle_bytes = 128;
+  map.dims[0] = 256;
+  map.dims[1] = rows;
+  map.box[0] = 64;
+  map.box[1] = 128;
+  map.strides[0] = 512;
+  return map;
 }
 
 } // namespace
@@ -132,7 +131,7 @@ TEST(ChooseDevice, AMachineWithoutADriverHasNoDevices) {
 }
 
 TEST(TensorMap, SaysWhatTheTableSays) {
-  cuda::TensorMapShape shape = cuda::shapeOf(param2d(300), 0, "kernel");
+  cuda::TensorMapShape shape = cuda::shapeOf(map2d(300), 0, "kernel");
   EXPECT_EQ(shape.type, cuda::tensorBfloat16);
   EXPECT_EQ(shape.swizzle, 3);
   EXPECT_EQ(shape.rank, 2u);
@@ -141,20 +140,20 @@ TEST(TensorMap, SaysWhatTheTableSays) {
   EXPECT_EQ(shape.strides[0], 512u);
   EXPECT_EQ(shape.box[1], 128u);
   EXPECT_EQ(shape.elementStrides[1], 1u);
-  EXPECT_EQ(cuda::shapeOf(param2d(0), 65, "kernel").dims[1], 65u) << "as many rows as the pool has items";
+  EXPECT_EQ(cuda::shapeOf(map2d(0), 65, "kernel").dims[1], 65u) << "as many rows as the pool has items";
 }
 
 TEST(TensorMap, RefusesWhatNoDeviceTakes) {
   auto refuse = [](auto change, const std::string &part) {
-    bamba_rt_param param = param2d(300);
-    change(param);
-    expectFailure(failureOf([&] { cuda::shapeOf(param, 0, "kernel_x"); }), BAMBA_INTERNAL, {"kernel_x", part});
+    bamba_rt_tensor_map map = map2d(300);
+    change(map);
+    expectFailure(failureOf([&] { cuda::shapeOf(map, 0, "kernel_x"); }), BAMBA_INTERNAL, {"kernel_x", part});
   };
-  refuse([](auto &param) { param.rank = 6; }, "rank");
-  refuse([](auto &param) { param.element_bytes = 8; }, "elements");
-  refuse([](auto &param) { param.swizzle_bytes = 16; }, "swizzle");
-  refuse([](auto &param) { param.dims[1] = 0; }, "size");
-  refuse([](auto &param) { param.box[1] = 257; }, "box");
-  refuse([](auto &param) { param.box[0] = 4; }, "16 bytes");
-  refuse([](auto &param) { param.strides[0] = 520; }, "stride");
+  refuse([](auto &map) { map.rank = 6; }, "rank");
+  refuse([](auto &map) { map.element_bytes = 8; }, "elements");
+  refuse([](auto &map) { map.swizzle_bytes = 16; }, "swizzle");
+  refuse([](auto &map) { map.dims[1] = 0; }, "size");
+  refuse([](auto &map) { map.box[1] = 257; }, "box");
+  refuse([](auto &map) { map.box[0] = 4; }, "16 bytes");
+  refuse([](auto &map) { map.strides[0] = 520; }, "stride");
 }

@@ -10,11 +10,12 @@
 namespace bambac::codegen {
 
 /// Fills `code` with the launch of the kernel `name` and its parameters from the constants NAME_launch and NAME_map_I
-/// (codegen/cuda/collectives/common/launch.cuh).
-llvm::Error readLaunch(StringRef name, ArrayRef<KernelParam> params, KernelCode &code);
+/// in its cubin (runtime/contract/launch.h). A constant that is missing or of another size than here is an error.
+llvm::Error readLaunch(StringRef name, ArrayRef<KernelParam> params, CudaCode &code);
 
-/// Reads registers, static shared memory and spills off the log of ptxas.
-void readResources(StringRef log, CudaCode &code);
+/// Reads registers, static shared memory and spills off the log of ptxas. A log that does not say the registers and the
+/// spills is an error: a kernel that spills must not pass because nothing was said of it.
+llvm::Error readResources(StringRef log, CudaCode &code);
 
 } // namespace bambac::codegen
 

@@ -16,7 +16,7 @@ __host__ __device__ constexpr TensorMap inputTensorMap(int rows, int depth, int 
                 "the tensor copy brings plain operands");
   static_assert(Input::kStride % 8 == 0, "a tensor map's row stride is a multiple of 16 bytes");
   TensorMap map = {};
-  map.elementBytes = 2, map.rank = 2, map.swizzleBytes = 128;
+  map.element_bytes = 2, map.rank = 2, map.swizzle_bytes = 128;
   map.dims[0] = depth, map.dims[1] = rows;
   map.box[0] = 64, map.box[1] = boxRows;
   map.strides[0] = Input::kStride * 2;
@@ -28,7 +28,7 @@ __host__ __device__ constexpr TensorMap inputTensorMap(int rows, int depth, int 
 __host__ __device__ constexpr TensorMap weightTensorMap(int columns, int depth, int boxColumns, int boxDepth) {
   int cores = alignTo(depth, 64) / 8;
   TensorMap map = {};
-  map.elementBytes = 2, map.rank = 3, map.swizzleBytes = 0;
+  map.element_bytes = 2, map.rank = 3, map.swizzle_bytes = 0;
   map.dims[0] = 64, map.dims[1] = cores, map.dims[2] = ceilDiv(columns, 8);
   map.box[0] = 64, map.box[1] = boxDepth / 8, map.box[2] = boxColumns / 8;
   map.strides[0] = 128, map.strides[1] = uint64(cores) * 128;
