@@ -1,6 +1,6 @@
 // The C interface: checks handles and struct sizes, and turns exceptions into statuses.
 
-#include "runtime/model/model.h"
+#include "runtime/model/open_model.h"
 #include "runtime/session/session.h"
 #include "runtime/support/error.h"
 #include <algorithm>

@@ -3,8 +3,8 @@
 #define BAMBA_RUNTIME_CHECKPOINT_MANIFEST_H
 
 #include "runtime/checkpoint/checkpoint.h"
+#include "runtime/checkpoint/weight_source.h"
 #include "runtime/contract/abi.h"
-#include "runtime/host/weight_pack.h"
 #include <vector>
 
 namespace bambac::rt {

@@ -1,6 +1,6 @@
 #include "runtime/checkpoint/weight_source.h"
-#include "runtime/checkpoint/element.h"
 #include "runtime/contract/weight_layout.h"
+#include "runtime/support/element.h"
 #include <cstring>
 #include <sys/mman.h>
 #include <unistd.h>

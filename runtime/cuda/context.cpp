@@ -4,7 +4,7 @@
 
 namespace bambac::rt::cuda {
 
-Context::Context(std::shared_ptr<const Driver> driver, unsigned index, const CudaDevice &device)
+Context::Context(std::shared_ptr<const Driver> driver, unsigned index, const CudaDeviceInfo &device)
     : functions(std::move(driver)), deviceName(fmt::format("cuda:{}", index)), productName(device.name) {
   check(functions->deviceGet(&number, static_cast<int>(index)), "opening the device");
   check(functions->devicePrimaryCtxRetain(&handle, number), "opening the device");

@@ -15,7 +15,7 @@ using Event = std::shared_ptr<EventTag>;
 class Context : public std::enable_shared_from_this<Context> {
 public:
   /// Throws Error BAMBA_DEVICE_ERROR or BAMBA_OUT_OF_MEMORY.
-  Context(std::shared_ptr<const Driver> driver, unsigned index, const CudaDevice &device);
+  Context(std::shared_ptr<const Driver> driver, unsigned index, const CudaDeviceInfo &device);
   ~Context();
   Context(const Context &) = delete;
   Context &operator=(const Context &) = delete;

@@ -1,3 +1,4 @@
+// Opens the library, looks up each function by name, and asks the devices what they are.
 #include "runtime/cuda/driver.h"
 #include "runtime/support/error.h"
 #include <dlfcn.h>
@@ -18,13 +19,13 @@ template <typename Function> void find(void *library, const char *symbol, Functi
     fail(BAMBA_UNSUPPORTED, "the CUDA driver is too old: it has no function {}", symbol);
 }
 
-CudaDevice describeDevice(const Driver &driver, int ordinal) {
+CudaDeviceInfo describeDevice(const Driver &driver, int ordinal) {
   auto check = [&](Result result) {
     if (result != success)
       fail(BAMBA_UNSUPPORTED, "cuda:{}: {}", ordinal, driver.describe(result));
   };
   DeviceNumber number = 0;
-  CudaDevice device;
+  CudaDeviceInfo device;
   char name[256] = {};
   check(driver.deviceGet(&number, ordinal));
   check(driver.deviceGetName(name, sizeof(name) - 1, number));
@@ -61,23 +62,23 @@ std::string Driver::version() const {
   return fmt::format("{}.{}", number / 1000, number % 1000 / 10);
 }
 
-Machine findDevices(const char *library) {
-  Machine machine;
+FoundDevices findDevices(const char *library) {
+  FoundDevices all;
   try {
     auto driver = std::make_shared<const Driver>(library);
     int count = 0;
     if (Result result = driver->deviceGetCount(&count); result != success)
       fail(BAMBA_UNSUPPORTED, "{}", driver->describe(result));
     for (int i = 0; i < count; ++i)
-      machine.devices.found.push_back(describeDevice(*driver, i));
+      all.devices.found.push_back(describeDevice(*driver, i));
     if (count == 0)
-      machine.devices.reason = "the CUDA driver sees no device";
-    machine.driver = std::move(driver);
+      all.devices.reason = "the CUDA driver sees no device";
+    all.driver = std::move(driver);
   } catch (const Error &error) {
-    machine.devices.found.clear();
-    machine.devices.reason = error.message();
+    all.devices.found.clear();
+    all.devices.reason = error.message();
   }
-  return machine;
+  return all;
 }
 
 } // namespace bambac::rt::cuda

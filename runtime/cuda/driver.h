@@ -30,13 +30,13 @@ struct Driver {
 };
 
 /// The CUDA devices of this machine, and the driver where there are some.
-struct Machine {
+struct FoundDevices {
   std::shared_ptr<const Driver> driver;
   CudaDevices devices;
 };
 
 /// Looks for devices. Does not throw Error: a machine without a driver is one without devices, for a reason.
-Machine findDevices(const char *library);
+FoundDevices findDevices(const char *library);
 
 } // namespace bambac::rt::cuda
 #endif // BAMBA_RUNTIME_CUDA_DRIVER_H

@@ -1,8 +1,7 @@
 #include "runtime/cuda/load_weights.h"
-#include "runtime/checkpoint/element.h"
-#include "runtime/contract/weight_layout.h"
+#include "runtime/checkpoint/stored_matrix.h"
 #include "runtime/cuda/weight_packer.h"
-#include "runtime/host/weight_pack.h"
+#include "runtime/support/element.h"
 #include <algorithm>
 
 namespace bambac::rt::cuda {
@@ -30,7 +29,7 @@ bamba_rt_piece describe(const bamba_rt_weight &weight, const WeightSource &sourc
   piece.cols = weight.cols;
   piece.row_base = rows.base;
   piece.row_step = rows.step;
-  piece.width = storedWidth(weight);
+  piece.width = StoredMatrix(weight).width;
   piece.dtype = source.dtype;
   piece.transposed = weight.flags & BAMBA_RT_WEIGHT_TRANSPOSE ? 1 : 0;
   piece.head_dim = source.headDim;
@@ -70,11 +69,10 @@ size_t largest(std::span<const Task> tasks) {
 } // namespace
 
 void loadWeights(const bamba_rt_model &model, std::span<const WeightSource> sources,
-                 std::span<std::byte *const> weights, std::byte *memory, size_t memoryBytes, ThreadPool &pool,
-                 LoadReporter &reporter, const std::shared_ptr<const Kernels> &kernels) {
+                 std::span<std::byte *const> weights, ThreadPool &pool, LoadReporter &reporter,
+                 const std::shared_ptr<const Kernels> &kernels) {
   std::vector<Task> tasks = splitWork(model, sources, pool.size());
   WeightPacker packer(kernels, model, pool.size(), largest(tasks));
-  packer.clear(memory, memoryBytes);
   pool.forEach(tasks.size(), [&](uint64_t index, unsigned thread) {
     if (reporter.stopped())
       return;

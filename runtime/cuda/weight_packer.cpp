@@ -44,15 +44,6 @@ void WeightPacker::note(Result result) noexcept {
     failure.compare_exchange_strong(none, result);
 }
 
-void WeightPacker::clear(std::byte *memory, size_t bytes) {
-  if (bytes == 0)
-    return;
-  Context::Current current(context);
-  StreamHandle stream = lanes.front().stream.get();
-  context.check(context.driver().memsetD8Async(addressOf(memory), 0, bytes, stream), "clearing the weights");
-  context.check(context.driver().streamSynchronize(stream), "clearing the weights"); // the lanes do not wait for it
-}
-
 std::byte *WeightPacker::stage(unsigned thread) noexcept {
   const Buffer &buffer = lanes[thread].buffers[lanes[thread].next];
   withContext([&](const Driver &driver) { note(driver.eventSynchronize(buffer.packed.get())); });

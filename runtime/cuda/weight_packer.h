@@ -21,9 +21,6 @@ public:
   WeightPacker(const WeightPacker &) = delete;
   WeightPacker &operator=(const WeightPacker &) = delete;
 
-  /// Fills device memory with zeros before anything is packed: packing leaves out the padding. Throws Error.
-  void clear(std::byte *memory, size_t bytes);
-
   /// A staging buffer on the host that is free, with any bytes in it; null once something has failed.
   std::byte *stage(unsigned thread) noexcept;
 

@@ -18,7 +18,7 @@ const bamba_rt_model *cpuModel(const bamba_rt_library &library) {
   return nullptr;
 }
 
-bool runsOn(const bamba_rt_model &model, const CudaDevice &device) {
+bool runsOn(const bamba_rt_model &model, const CudaDeviceInfo &device) {
   int major = static_cast<int>(model.compute / 10), minor = static_cast<int>(model.compute % 10);
   return model.device == BAMBA_RT_CUDA && device.major == major &&
          (model.exact ? device.minor == minor : device.minor >= minor);
@@ -37,7 +37,7 @@ std::string describeNeeds(const bamba_rt_library &library) {
   return "compute capability " + text;
 }
 
-std::string describeDevice(size_t index, const CudaDevice &device) {
+std::string describeDevice(size_t index, const CudaDeviceInfo &device) {
   return fmt::format("cuda:{} ({}) of {}.{}", index, device.name, device.major, device.minor);
 }
 
@@ -92,7 +92,7 @@ bool needsCuda(const bamba_rt_library &library, const DeviceRequest &request) {
   return false;
 }
 
-const bamba_rt_model *modelFor(const bamba_rt_library &library, const CudaDevice &device) {
+const bamba_rt_model *modelFor(const bamba_rt_library &library, const CudaDeviceInfo &device) {
   const bamba_rt_model *best = nullptr;
   for (const bamba_rt_model *model : modelsOf(library))
     if (runsOn(*model, device) &&

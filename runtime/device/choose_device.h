@@ -18,14 +18,14 @@ struct DeviceRequest {
 /// Reads "cpu", "cuda" or "cuda:I"; null is the best there is. Throws Error BAMBA_UNSUPPORTED for anything else.
 DeviceRequest parseDevice(const char *text);
 
-struct CudaDevice {
+struct CudaDeviceInfo {
   int major = 0, minor = 0; ///< compute capability
   std::string name;
 };
 
 /// The CUDA devices of a machine by index, or why there are none.
 struct CudaDevices {
-  std::vector<CudaDevice> found;
+  std::vector<CudaDeviceInfo> found;
   std::string reason;
 };
 
@@ -39,7 +39,7 @@ bool needsCuda(const bamba_rt_library &library, const DeviceRequest &request);
 
 /// The best model of the library for the device: code for exactly its architecture before code for a whole generation,
 /// of that the newest. Null where there is none.
-const bamba_rt_model *modelFor(const bamba_rt_library &library, const CudaDevice &device);
+const bamba_rt_model *modelFor(const bamba_rt_library &library, const CudaDeviceInfo &device);
 
 /// Chooses. The best there is: the first CUDA device that the library has code for, else the processor. Throws Error
 /// BAMBA_UNSUPPORTED that says what the library has code for and what there is. Pure.

@@ -1,7 +1,6 @@
+// Moves tiles of the sources, or whole core matrices where no element changes, to their places.
 #include "runtime/host/weight_pack.h"
-#include "runtime/checkpoint/element.h"
-#include "runtime/contract/weight_layout.h"
-#include "runtime/support/memory.h"
+#include "runtime/support/element.h"
 #include <algorithm>
 #include <cstring>
 #include <type_traits>
@@ -37,17 +36,10 @@ template <typename To> void read(const WeightSource &source, uint64_t index, uin
       out[i] = fromF32<To>(numbers[i]);
     return;
   }
-  switch (source.dtype) {
-  case BAMBA_RT_BF16:
-    return convert<Bf16>(source.data, index, count, out);
-  case BAMBA_RT_F16:
-    return convert<F16>(source.data, index, count, out);
-  default:
-    return convert<float>(source.data, index, count, out);
-  }
+  withElement(source.dtype, [&](auto element) { convert<decltype(element)>(source.data, index, count, out); });
 }
 
-/// The sources as one matrix, one below the other or taking turns row by row. Rows are asked for in rising order.
+/// The sources as one matrix, one after another or taking turns row by row. Rows are asked for in rising order.
 class StackedRows {
 public:
   StackedRows(const bamba_rt_weight &weight, std::span<const WeightSource> sources)
@@ -84,20 +76,12 @@ private:
   bool interleaved;
 };
 
-/// Where elements stand in memory. Row-major is the layout with panels of one row and groups of one column.
-struct Layout {
-  /// Offsets count from element `first`.
-  explicit Layout(const bamba_rt_weight &w, uint64_t first = 0)
-      : transposed(w.flags & BAMBA_RT_WEIGHT_TRANSPOSE), panel(w.panel ? w.panel : 1),
-        group(w.panel ? w.panel_group : 1), rows(transposed ? w.cols : w.rows), cols(transposed ? w.rows : w.cols),
-        width(contract::paddedWidth(cols, w.panel ? w.panel_align : 1)), first(first) {}
+/// The stored matrix from element `first` on, from which offsets count.
+struct Layout : StoredMatrix {
+  explicit Layout(const bamba_rt_weight &weight, uint64_t first = 0) : StoredMatrix(weight), first(first) {}
 
-  /// The offset of row `r` and column `c` of the matrix that is stored.
-  uint64_t offset(uint64_t r, uint64_t c) const { return contract::panelOffset(r, c, panel, group, width) - first; }
+  uint64_t offset(uint64_t r, uint64_t c) const { return StoredMatrix::offset(r, c) - first; }
 
-  bool transposed;
-  uint64_t panel, group, rows, cols; ///< of the matrix that is stored
-  uint64_t width;                    ///< columns with padding
   uint64_t first;
 };
 
@@ -112,7 +96,7 @@ void storeTransposed(const Layout &layout, const Tile<To> &tile, uint64_t row, u
       out[layout.offset(col + c, row + r)] = tile[r][c];
 }
 
-/// Rows of one panel stand side by side: fill them column by column.
+/// The rows of one panel are neighbours: fill it column by column.
 template <typename To>
 void storePanels(const Layout &layout, const Tile<To> &tile, uint64_t row, uint64_t rows, uint64_t col, uint64_t cols,
                  To *out) {
@@ -204,20 +188,9 @@ void pack(const bamba_rt_weight &weight, std::span<const WeightSource> sources, 
 
 } // namespace
 
-uint64_t packedBytes(const bamba_rt_weight &weight) {
-  Layout layout(weight);
-  uint64_t panels = layout.rows / layout.panel + (layout.rows % layout.panel != 0);
-  uint64_t padded = checkedMul(panels, layout.panel, weight.name);
-  if (layout.width < layout.cols) // rounding up has wrapped around
-    checkedAdd(layout.cols, weight.panel_align, weight.name);
-  return checkedMul(checkedMul(padded, layout.width, weight.name), elementBytes(weight.dtype), weight.name);
-}
-
-uint64_t storedWidth(const bamba_rt_weight &weight) { return Layout(weight).width; }
-
 uint64_t rowsPerTask(const bamba_rt_weight &weight) {
   constexpr uint64_t bytes = uint64_t{1} << 20;
-  uint64_t rows = bytes / std::max<uint64_t>(Layout(weight).width * elementBytes(weight.dtype), 1);
+  uint64_t rows = bytes / std::max<uint64_t>(StoredMatrix(weight).width * elementBytes(weight.dtype), 1);
   uint64_t granule = std::max<uint64_t>(weight.panel, tileRows);
   if (weight.panel) // whole panels, whatever their size
     granule = contract::paddedRows(granule, weight.panel);
@@ -225,7 +198,7 @@ uint64_t rowsPerTask(const bamba_rt_weight &weight) {
 }
 
 ByteRange packedRange(const bamba_rt_weight &weight, uint64_t begin, uint64_t end) {
-  Layout layout(weight);
+  StoredMatrix layout(weight);
   if (layout.transposed)
     return {0, weight.bytes};
   uint64_t rowBytes = layout.width * elementBytes(weight.dtype);
@@ -236,14 +209,9 @@ ByteRange packedRange(const bamba_rt_weight &weight, uint64_t begin, uint64_t en
 void packRows(const bamba_rt_weight &weight, std::span<const WeightSource> sources, uint64_t begin, uint64_t end,
               std::byte *out) {
   uint64_t first = packedRange(weight, begin, end).begin / elementBytes(weight.dtype);
-  switch (weight.dtype) {
-  case BAMBA_RT_BF16:
-    return pack(weight, sources, begin, end, first, reinterpret_cast<Bf16 *>(out));
-  case BAMBA_RT_F16:
-    return pack(weight, sources, begin, end, first, reinterpret_cast<F16 *>(out));
-  default:
-    return pack(weight, sources, begin, end, first, reinterpret_cast<float *>(out));
-  }
+  withElement(weight.dtype, [&](auto element) {
+    pack(weight, sources, begin, end, first, reinterpret_cast<decltype(element) *>(out));
+  });
 }
 
 } // namespace bambac::rt

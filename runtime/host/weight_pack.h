@@ -4,6 +4,7 @@
 #ifndef BAMBA_RUNTIME_HOST_WEIGHT_PACK_H
 #define BAMBA_RUNTIME_HOST_WEIGHT_PACK_H
 
+#include "runtime/checkpoint/stored_matrix.h"
 #include "runtime/checkpoint/weight_source.h"
 #include "runtime/contract/abi.h"
 #include <cstddef>
@@ -18,12 +19,6 @@ struct ByteRange {
   uint64_t size() const { return end - begin; }
 };
 
-/// Bytes that `weight` must have by its shape, panel and type. Throws Error BAMBA_OUT_OF_MEMORY where they overflow.
-uint64_t packedBytes(const bamba_rt_weight &weight);
-
-/// Columns of the matrix that is stored, padding included.
-uint64_t storedWidth(const bamba_rt_weight &weight);
-
 /// How many of the weight's rows before a transposition are a good piece of work: a whole number of panels, about 1
 /// MiB.
 uint64_t rowsPerTask(const bamba_rt_weight &weight);
@@ -32,9 +27,9 @@ uint64_t rowsPerTask(const bamba_rt_weight &weight);
 /// are scattered. `begin` is a multiple of the panel.
 ByteRange packedRange(const bamba_rt_weight &weight, uint64_t begin, uint64_t end);
 
-/// Writes rows [begin, end) of the stacked sources to their places; `out` stands for the first byte of packedRange()
-/// (padding is left alone). The sources' rows add up to weight.rows. Different ranges may be packed at the same time by
-/// different threads. Does not fail or allocate.
+/// Writes rows [begin, end) of the stacked sources to their places; `out` is the first byte of packedRange(). Padding
+/// is left alone. The sources' rows add up to weight.rows. Different ranges may be packed at the same time by different
+/// threads. Throws Error BAMBA_INTERNAL for a type that weights do not have, and for nothing else.
 void packRows(const bamba_rt_weight &weight, std::span<const WeightSource> sources, uint64_t begin, uint64_t end,
               std::byte *out);
 

@@ -1,7 +1,5 @@
 #include "runtime/model/model_table.h"
-#include "runtime/checkpoint/element.h"
-#include "runtime/host/cpu_features.h"
-#include "runtime/host/weight_pack.h"
+#include "runtime/checkpoint/stored_matrix.h"
 #include "runtime/support/error.h"
 #include <algorithm>
 #include <span>
@@ -151,15 +149,6 @@ void checkTable(const bamba_rt_model &model) {
     expect(state.kind != BAMBA_RT_STATE_PAGE || model.page_tokens > 0, "pages in a model without attention",
            state.name);
   }
-}
-
-void checkFeatures(const bamba_rt_model &model) {
-  std::string missing;
-  for (const char *feature : std::span(model.features, model.num_features))
-    if (!cpuHasFeature(feature))
-      missing += (missing.empty() ? "" : ", ") + std::string(feature);
-  if (!missing.empty())
-    fail(BAMBA_UNSUPPORTED, "this processor lacks {}, which the library was compiled for", missing);
 }
 
 } // namespace bambac::rt

@@ -9,12 +9,9 @@ namespace bambac::rt {
 /// Throws Error BAMBA_INTERNAL for tables of another version, or without a model.
 void checkLibrary(const bamba_rt_library &library);
 
-/// Throws Error BAMBA_INTERNAL for a table with an index, size or kind out of range: a fault of
-/// the compiler, caught here rather than in a kernel.
+/// Throws Error BAMBA_INTERNAL for a table with an index, size or kind out of range: a fault of the compiler, caught
+/// here rather than in a kernel.
 void checkTable(const bamba_rt_model &model);
-
-/// Throws Error BAMBA_UNSUPPORTED that names what the library needs and this machine lacks.
-void checkFeatures(const bamba_rt_model &model);
 
 } // namespace bambac::rt
 #endif // BAMBA_RUNTIME_MODEL_MODEL_TABLE_H

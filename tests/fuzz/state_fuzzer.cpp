@@ -1,5 +1,6 @@
 // Feeds any bytes to a session as a saved state: it must refuse them and stay as it was, or take them and go on.
 
+#include "runtime/host/cpu_backend.h"
 #include "runtime/session/session.h"
 #include "runtime/support/error.h"
 #include "tests/runtime/toy_table.h"
@@ -13,7 +14,7 @@ using bambac::rt::toy::toyTable;
 namespace {
 
 struct Toy {
-  Toy() : model(toyTable) {
+  Toy() : model(toyTable, std::make_shared<const CpuBackend>(toyTable)) {
     model.loadRandom(1);
     session = std::make_unique<Session>(model, SessionSize{.slots = 2, .threads = 1, .pages = 6});
     const int32_t tokens[] = {1, 2, 3, 4, 5};

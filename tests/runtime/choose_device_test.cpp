@@ -121,7 +121,7 @@ TEST(ChooseDevice, SaysWhatIsExpectedAndFound) {
 }
 
 TEST(ChooseDevice, AMachineWithoutADriverHasNoDevices) {
-  cuda::Machine machine = cuda::findDevices("/nonexistent/libcuda.so.1");
+  cuda::FoundDevices machine = cuda::findDevices("/nonexistent/libcuda.so.1");
   EXPECT_TRUE(machine.devices.found.empty());
   EXPECT_NE(machine.devices.reason.find("no CUDA driver: /nonexistent/libcuda.so.1"), std::string::npos)
       << machine.devices.reason;

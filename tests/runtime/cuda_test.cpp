@@ -159,8 +159,7 @@ TEST_F(CudaTest, SequencesAreForkedSavedAndRestored) {
 TEST_F(CudaTest, ACallersStreamIsNotWaitedFor) {
   std::unique_ptr<Model> model = toy.load();
   {
-    cuda::Machine machine = cuda::findDevices(fakeCudaLibrary);
-    auto context = std::make_shared<const cuda::Context>(machine.driver, 0, machine.devices.found[0]);
+    std::shared_ptr<const cuda::Context> context = openFakeDevice();
     cuda::Stream stream = context->makeStream();
     Session session(*model, {.slots = 1, .threads = 0, .pages = 0, .stream = stream.get()});
     Numbers tokens = someTokens(3, 13);

@@ -1,6 +1,6 @@
 #include "tests/runtime/cuda_toy.h"
-#include "runtime/checkpoint/element.h"
 #include "runtime/contract/weight_layout.h"
+#include "runtime/support/element.h"
 #include <dlfcn.h>
 #include <map>
 #include <span>
@@ -20,6 +20,11 @@ FakeCuda &fakeCuda() {
     return find();
   }();
   return *fake;
+}
+
+std::shared_ptr<const cuda::Context> openFakeDevice() {
+  cuda::FoundDevices all = cuda::findDevices(fakeCudaLibrary);
+  return std::make_shared<const cuda::Context>(all.driver, 0, all.devices.found[0]);
 }
 
 namespace {
@@ -48,23 +53,11 @@ template <typename To, typename From> void pack(const FakeCubin &cubin, const ba
   }
 }
 
-template <typename To> void packTo(const FakeCubin &cubin, const bamba_rt_piece &piece) {
-  if (piece.dtype == BAMBA_RT_F32)
-    pack<To, float>(cubin, piece);
-  else if (piece.dtype == BAMBA_RT_BF16)
-    pack<To, Bf16>(cubin, piece);
-  else
-    pack<To, F16>(cubin, piece);
-}
-
 void packPiece(const FakeCubin *cubin, const bamba_rt_piece *piece) {
   pieces.push_back(*piece); // the driver runs one thing at a time
-  if (cubin->dtype == BAMBA_RT_F32)
-    packTo<float>(*cubin, *piece);
-  else if (cubin->dtype == BAMBA_RT_BF16)
-    packTo<Bf16>(*cubin, *piece);
-  else
-    packTo<F16>(*cubin, *piece);
+  withElement(cubin->dtype, [&](auto to) {
+    withElement(piece->dtype, [&](auto from) { pack<decltype(to), decltype(from)>(*cubin, *piece); });
+  });
 }
 
 } // namespace

@@ -2,6 +2,7 @@
 #ifndef BAMBA_TESTS_RUNTIME_CUDA_TOY_H
 #define BAMBA_TESTS_RUNTIME_CUDA_TOY_H
 
+#include "runtime/cuda/cuda_backend.h"
 #include "tests/runtime/fake_cuda.h"
 #include "tests/runtime/toy_model.h"
 #include <deque>
@@ -12,6 +13,9 @@ namespace bambac::rt::toy {
 /// The fake driver's library and its counters.
 extern const char *const fakeCudaLibrary;
 FakeCuda &fakeCuda();
+
+/// The fake device in use.
+std::shared_ptr<const cuda::Context> openFakeDevice();
 
 /// Kernels that pack weights, one for each type and layout.
 class FakePackers {
@@ -36,8 +40,9 @@ public:
 
   bamba_rt_model model = toyTable;
   std::vector<bamba_rt_weight> weights;
+  std::vector<bamba_rt_cuda_kernel> code; ///< of the model's kernels, in their order
 
-  /// A library with this model, and the processor's beside it where `withCpu` is set.
+  /// A library with this model, and also the processor's where `withCpu` is set.
   bamba_rt_library library(bool withCpu = false) const { return {BAMBA_RT_ABI_VERSION, withCpu ? 2u : 1u, models, ""}; }
 
   /// Opened with the fake driver, its weights loaded from a file.
@@ -46,7 +51,6 @@ public:
 private:
   std::vector<FakeCubin> cubins;
   std::vector<bamba_rt_param> params;
-  std::vector<bamba_rt_cuda_kernel> code;
   std::vector<bamba_rt_kernel> kernels;
   std::unique_ptr<FakePackers> packers;
   const bamba_rt_model *models[2] = {&model, &toyTable};

@@ -1,7 +1,7 @@
 // Weights on a CUDA device: what is copied and packed there, and what may go wrong on the way.
 
-#include "runtime/checkpoint/element.h"
-#include "runtime/host/weight_pack.h"
+#include "runtime/checkpoint/stored_matrix.h"
+#include "runtime/support/element.h"
 #include "tests/runtime/cuda_toy.h"
 #include <algorithm>
 #include <cstring>
@@ -78,13 +78,6 @@ class CudaWeightsTest : public CudaTest {
 protected:
   CudaWeightsTest() { FakePackers::takePieces(); }
 
-  /// The kernels of a model on the fake device.
-  static std::shared_ptr<const cuda::Kernels> open(const bamba_rt_model &model) {
-    cuda::Machine machine = cuda::findDevices(fakeCudaLibrary);
-    auto context = std::make_shared<const cuda::Context>(machine.driver, 0, machine.devices.found[0]);
-    return std::make_shared<const cuda::Kernels>(context, model);
-  }
-
   static void expectSame(const Weights &host, const Weights &device, const bamba_rt_model &model,
                          const cuda::Context &context) {
     cuda::Stream stream = context.makeStream();
@@ -98,14 +91,16 @@ protected:
   }
 
   ManyWeights many;
+  CpuBackend processor{many.model};
+  std::shared_ptr<const cuda::Context> context = openFakeDevice();
 };
 
 } // namespace
 
 TEST_F(CudaWeightsTest, RandomOnesAreTheSameAsOnTheProcessor) {
-  std::shared_ptr<const cuda::Kernels> kernels = open(many.model);
-  Weights host = Weights::random(many.model, 5, 2), device = Weights::random(many.model, 5, 3, kernels);
-  expectSame(host, device, many.model, *kernels->context());
+  cuda::CudaBackend backend(context, many.model);
+  Weights host = Weights::random(many.model, processor, 5, 2), device = Weights::random(many.model, backend, 5, 3);
+  expectSame(host, device, many.model, *context);
 }
 
 TEST_F(CudaWeightsTest, LoadedOnesAreTheSameAsOnTheProcessor) {
@@ -117,10 +112,10 @@ TEST_F(CudaWeightsTest, LoadedOnesAreTheSameAsOnTheProcessor) {
     std::memcpy(&length, file.data(), sizeof(length));
     std::string header = file.substr(sizeof(length), length), body = file.substr(sizeof(length) + length);
     folder.write("model.safetensors", rawSafetensors(header + space, body));
-    std::shared_ptr<const cuda::Kernels> kernels = open(many.model);
-    Weights host = Weights::load(many.model, folder.path(), 2, {});
-    Weights device = Weights::load(many.model, folder.path(), 3, {}, kernels);
-    expectSame(host, device, many.model, *kernels->context());
+    cuda::CudaBackend backend(context, many.model);
+    Weights host = Weights::load(many.model, processor, folder.path(), 2, {});
+    Weights device = Weights::load(many.model, backend, folder.path(), 3, {});
+    expectSame(host, device, many.model, *context);
   }
 }
 
@@ -128,9 +123,9 @@ TEST_F(CudaWeightsTest, TheCheckpointsBytesTravelOnceAndAsTheyAre) {
   TemporaryFolder folder;
   std::vector<TestTensor> tensors = many.tensors();
   folder.write("model.safetensors", safetensors(tensors));
-  std::shared_ptr<const cuda::Kernels> kernels = open(many.model);
+  cuda::CudaBackend backend(context, many.model);
   int64_t before = fake.liveBytes;
-  Weights weights = Weights::load(many.model, folder.path(), 2, {}, kernels);
+  Weights weights = Weights::load(many.model, backend, folder.path(), 2, {});
   int64_t bytes = 0;
   for (const TestTensor &tensor : tensors) // the first is in two weights
     bytes += static_cast<int64_t>(tensor.bytes.size()) * (tensor.name == "a.weight" ? 2 : 1);
@@ -145,8 +140,8 @@ TEST_F(CudaWeightsTest, TheCheckpointsBytesTravelOnceAndAsTheyAre) {
 
 TEST_F(CudaWeightsTest, TellsTheKernelsWhereRowsGo) {
   {
-    std::shared_ptr<const cuda::Kernels> kernels = open(many.model);
-    Weights::random(many.model, 5, 1, kernels);
+    cuda::CudaBackend backend(context, many.model);
+    Weights::random(many.model, backend, 5, 1);
   }
   std::vector<bamba_rt_piece> pieces = FakePackers::takePieces();
   for (size_t i = 2; i < pieces.size(); ++i) { // one is filled while the other travels
@@ -192,13 +187,13 @@ TEST_F(CudaWeightsTest, TellsTheKernelsWhereRowsGo) {
 TEST_F(CudaWeightsTest, TellsProgressAndCanBeStopped) {
   TemporaryFolder folder;
   folder.write("model.safetensors", safetensors(many.tensors()));
-  std::shared_ptr<const cuda::Kernels> kernels = open(many.model);
+  cuda::CudaBackend backend(context, many.model);
   std::vector<std::pair<uint64_t, uint64_t>> calls;
   auto note = [](void *user, uint64_t done, uint64_t total) {
     static_cast<decltype(calls) *>(user)->push_back({done, total});
     return 0;
   };
-  Weights::load(many.model, folder.path(), 2, {note, &calls}, kernels);
+  Weights::load(many.model, backend, folder.path(), 2, {note, &calls});
   ASSERT_FALSE(calls.empty());
   uint64_t total = 0;
   for (const bamba_rt_weight &weight : many.weights)
@@ -208,14 +203,14 @@ TEST_F(CudaWeightsTest, TellsProgressAndCanBeStopped) {
 
   int before = fake.uploads;
   auto stop = [](void *, uint64_t, uint64_t) { return 1; };
-  expectFailure(failureOf([&] { Weights::load(many.model, folder.path(), 1, {stop, nullptr}, kernels); }),
+  expectFailure(failureOf([&] { Weights::load(many.model, backend, folder.path(), 1, {stop, nullptr}); }),
                 BAMBA_IO_ERROR, {"given up"});
   EXPECT_EQ(fake.uploads - before, 1) << "one thread, stopped after its first piece";
 }
 
 TEST_F(CudaWeightsTest, FailuresAreTold) {
-  std::shared_ptr<const cuda::Kernels> kernels = open(many.model);
-  auto load = [&] { Weights::random(many.model, 1, 2, kernels); };
+  cuda::CudaBackend backend(context, many.model);
+  auto load = [&] { Weights::random(many.model, backend, 1, 2); };
   fake.deviceBytes = fake.liveBytes + 1000;
   expectFailure(failureOf(load), BAMBA_OUT_OF_MEMORY, {"out of memory: the weights of", "on cuda:0 (Fake Card)"});
   fake.deviceBytes = fake.liveBytes + (int64_t{40} << 20);

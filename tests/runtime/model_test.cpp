@@ -1,7 +1,6 @@
 // Opening a model: devices, processor features, and tables that are damaged.
 
 #include "runtime/host/cpu_features.h"
-#include "runtime/model/model.h"
 #include "runtime/session/session.h"
 #include "tests/runtime/toy_model.h"
 
@@ -53,7 +52,7 @@ TEST(Model, CpuFeaturesAgreeWithTheCompilers) {
 }
 
 TEST(Model, WeightsAreLoadedOnce) {
-  Model model(toyTable);
+  Model model = openToy();
   expectFailure(failureOf([&] { Session session(model, {}); }), BAMBA_NOT_READY, {"not loaded"});
   expectFailure(failureOf([&] { model.load("/nonexistent", {}); }), BAMBA_NOT_FOUND, {"/nonexistent"});
   model.loadRandom(1);

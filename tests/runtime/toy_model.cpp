@@ -76,10 +76,12 @@ std::vector<TestTensor> toyTensors() {
   };
 }
 
+Model openToy(const bamba_rt_model &table) { return Model(table, std::make_shared<const CpuBackend>(table)); }
+
 std::unique_ptr<Model> loadToy(const bamba_rt_model &table) {
   TemporaryFolder folder;
   folder.write("model.safetensors", safetensors(toyTensors()));
-  auto model = std::make_unique<Model>(table);
+  auto model = std::make_unique<Model>(openToy(table));
   model->load(folder.path(), {});
   return model;
 }

@@ -2,7 +2,8 @@
 #ifndef BAMBA_TESTS_RUNTIME_TOY_MODEL_H
 #define BAMBA_TESTS_RUNTIME_TOY_MODEL_H
 
-#include "runtime/model/model.h"
+#include "runtime/host/cpu_backend.h"
+#include "runtime/model/open_model.h"
 #include "runtime/support/error.h"
 #include "tests/runtime/toy_table.h"
 #include <gtest/gtest.h>
@@ -42,6 +43,9 @@ std::string rawSafetensors(const std::string &header, const std::string &body);
 /// The toy's weights: multiples of small powers of two, so that sums are exact and results do not depend on their
 /// order.
 std::vector<TestTensor> toyTensors();
+
+/// The toy on the processor, without weights; `table` may be a changed copy of toyTable.
+Model openToy(const bamba_rt_model &table = toyTable);
 
 /// The toy with its weights loaded from a file; `table` may be a changed copy of toyTable.
 std::unique_ptr<Model> loadToy(const bamba_rt_model &table = toyTable);

@@ -1,9 +1,9 @@
 // Weights: packing, conversion, the check against the manifest, progress, and random numbers.
 
-#include "runtime/checkpoint/element.h"
 #include "runtime/contract/weight_layout.h"
 #include "runtime/host/weight_pack.h"
 #include "runtime/model/weights.h"
+#include "runtime/support/element.h"
 #include "tests/runtime/toy_model.h"
 #include <cmath>
 #include <cstring>
@@ -16,7 +16,9 @@ namespace contract = bambac::contract;
 
 namespace {
 
-/// How a weight stands in memory.
+const CpuBackend processor(toyTable);
+
+/// How a weight is stored.
 struct Shape {
   uint32_t panel = 0, flags = 0, group = 1, align = 1;
   uint32_t headDim = 0, rotaryDim = 0; ///< of every source
@@ -94,7 +96,7 @@ private:
 Failure loadFailure(const std::vector<TestTensor> &tensors) {
   TemporaryFolder folder;
   folder.write("model.safetensors", safetensors(tensors));
-  return failureOf([&] { Weights::load(toyTable, folder.path(), 2, {}); });
+  return failureOf([&] { Weights::load(toyTable, processor, folder.path(), 2, {}); });
 }
 
 } // namespace
@@ -183,7 +185,27 @@ TEST(Weights, PiecesAreWholePanels) {
   weight.rows = 1001;
   EXPECT_EQ(packedRange(weight, 1000, 1001).end, packedBytes(weight));
   weight.cols = 4095;
-  EXPECT_EQ(storedWidth(weight), 4096u);
+  EXPECT_EQ(StoredMatrix(weight).width, 4096u);
+}
+
+TEST(Weights, TypesThatWeightsDoNotHaveAreErrors) {
+  bamba_rt_weight weight = {};
+  weight.name = "w";
+  weight.panel_group = weight.panel_align = weight.num_sources = 1;
+  weight.rows = weight.cols = 1;
+  WeightSource source{nullptr, BAMBA_RT_F32, Initializer(0, "", 1), 1, 0, 0};
+  std::byte out[4];
+  for (uint32_t dtype : {uint32_t{BAMBA_RT_I32}, 4u, 77u}) {
+    weight.dtype = dtype;
+    expectFailure(failureOf([&] { packRows(weight, {&source, 1}, 0, 1, out); }), BAMBA_INTERNAL,
+                  {fmt::format("found {}", dtype == BAMBA_RT_I32 ? "number 3" : std::to_string(dtype))});
+  }
+  weight.dtype = BAMBA_RT_F32;
+  source.data = out;
+  source.dtype = BAMBA_RT_I32;
+  expectFailure(failureOf([&] { packRows(weight, {&source, 1}, 0, 1, out); }), BAMBA_INTERNAL,
+                {"a type that weights have, found number 3"});
+  EXPECT_EQ(failureOf([] { elementBytes(4); }).status, BAMBA_INTERNAL);
 }
 
 TEST(Weights, RoundsToBf16) {
@@ -244,8 +266,8 @@ TEST(Weights, ReadsEachTypeOfCheckpoint) {
     TemporaryFolder folder;
     folder.write("whole", safetensors(tensors));
     folder.write("converted", safetensors(converted));
-    Weights a = Weights::load(toyTable, folder.path("whole"), 1, {});
-    Weights b = Weights::load(toyTable, folder.path("converted"), 2, {});
+    Weights a = Weights::load(toyTable, processor, folder.path("whole"), 1, {});
+    Weights b = Weights::load(toyTable, processor, folder.path("converted"), 2, {});
     for (uint32_t i = 0; i < toyTable.num_weights; ++i)
       EXPECT_EQ(std::memcmp(a.data(i), b.data(i), toyTable.weights[i].bytes), 0) << dtype << " " << i;
   }
@@ -280,20 +302,20 @@ TEST(Weights, TellsProgressAndCanBeStopped) {
     static_cast<decltype(calls) *>(user)->push_back({done, total});
     return 0;
   };
-  Weights::load(toyTable, folder.path(), 2, {note, &calls});
+  Weights::load(toyTable, processor, folder.path(), 2, {note, &calls});
   ASSERT_FALSE(calls.empty());
   uint64_t total = vocab * dim * 2 + (vocab * dim + dim + dim * 3) * 4;
   EXPECT_EQ(calls.back(), (std::pair(total, total)));
   EXPECT_TRUE(std::is_sorted(calls.begin(), calls.end()));
 
   auto stop = [](void *, uint64_t, uint64_t) { return 1; };
-  auto load = [&] { Weights::load(toyTable, folder.path(), 2, {stop, nullptr}); };
+  auto load = [&] { Weights::load(toyTable, processor, folder.path(), 2, {stop, nullptr}); };
   expectFailure(failureOf(load), BAMBA_IO_ERROR, {"given up"});
 }
 
 TEST(Weights, RandomNumbersDependOnTheSeedOnly) {
-  Weights a = Weights::random(toyTable, 1, 1), b = Weights::random(toyTable, 1, 3);
-  Weights c = Weights::random(toyTable, 2, 1);
+  Weights a = Weights::random(toyTable, processor, 1, 1), b = Weights::random(toyTable, processor, 1, 3);
+  Weights c = Weights::random(toyTable, processor, 2, 1);
   for (uint32_t i : {0u, 1u, 3u}) {
     EXPECT_EQ(std::memcmp(a.data(i), b.data(i), toyTable.weights[i].bytes), 0);
     EXPECT_NE(std::memcmp(a.data(i), c.data(i), toyTable.weights[i].bytes), 0);

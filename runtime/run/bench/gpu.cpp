@@ -14,7 +14,7 @@ using rt::cuda::Event;
 
 Gpu::Gpu(const std::string &device, const char *driver) {
   unsigned index = rt::parseDevice(device.c_str()).index.value_or(0);
-  rt::cuda::Machine machine = rt::cuda::findDevices(driver);
+  rt::cuda::FoundDevices machine = rt::cuda::findDevices(driver);
   if (index >= machine.devices.found.size())
     fail("{}: {}", device, machine.devices.reason.empty() ? "no such device" : machine.devices.reason);
   owner = std::make_shared<const Context>(machine.driver, index, machine.devices.found[index]);

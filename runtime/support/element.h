@@ -1,15 +1,16 @@
 // The element types of weights: their sizes and the conversions between them.
-#ifndef BAMBA_RUNTIME_CHECKPOINT_ELEMENT_H
-#define BAMBA_RUNTIME_CHECKPOINT_ELEMENT_H
+#ifndef BAMBA_RUNTIME_SUPPORT_ELEMENT_H
+#define BAMBA_RUNTIME_SUPPORT_ELEMENT_H
 
 #include "runtime/contract/abi.h"
+#include "runtime/support/error.h"
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 
 namespace bambac::rt {
 
-/// Bytes of one element of a bamba_rt_dtype; 0 for a number that is none.
+/// Bytes of one element of a bamba_rt_dtype. Throws Error BAMBA_INTERNAL for a number that is none.
 constexpr size_t elementBytes(uint32_t dtype) {
   switch (dtype) {
   case BAMBA_RT_F32:
@@ -19,7 +20,7 @@ constexpr size_t elementBytes(uint32_t dtype) {
   case BAMBA_RT_F16:
     return 2;
   default:
-    return 0;
+    fail(BAMBA_INTERNAL, "the library's tables are damaged: expected the number of an element type, found {}", dtype);
   }
 }
 
@@ -76,5 +77,20 @@ template <> inline F16 fromF32<F16>(float value) {
   return {static_cast<uint16_t>(sign | result)};
 }
 
+/// Calls function(value) with a value of the type that the elements of weights and checkpoints have: float, Bf16 or
+/// F16. Throws Error BAMBA_INTERNAL for a type that they do not have.
+template <typename Function> decltype(auto) withElement(uint32_t dtype, const Function &function) {
+  switch (dtype) {
+  case BAMBA_RT_F32:
+    return function(float{});
+  case BAMBA_RT_BF16:
+    return function(Bf16{});
+  case BAMBA_RT_F16:
+    return function(F16{});
+  default:
+    fail(BAMBA_INTERNAL, "the library's tables are damaged: expected a type that weights have, found number {}", dtype);
+  }
+}
+
 } // namespace bambac::rt
-#endif // BAMBA_RUNTIME_CHECKPOINT_ELEMENT_H
+#endif // BAMBA_RUNTIME_SUPPORT_ELEMENT_H
