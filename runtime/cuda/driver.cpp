@@ -31,6 +31,7 @@ CudaDeviceInfo describeDevice(const Driver &driver, int ordinal) {
   check(driver.deviceGetName(name, sizeof(name) - 1, number));
   check(driver.deviceGetAttribute(&device.major, attributeMajor, number));
   check(driver.deviceGetAttribute(&device.minor, attributeMinor, number));
+  check(driver.deviceGetAttribute(&device.sharedBytes, attributeSharedBytesOptin, number));
   device.name = name;
   return device;
 }

@@ -1,3 +1,4 @@
+// Filters the library's models by what each device can run; the texts of the errors are made here too.
 #include "runtime/device/choose_device.h"
 #include "runtime/support/error.h"
 #include <charconv>
@@ -18,10 +19,25 @@ const bamba_rt_model *cpuModel(const bamba_rt_library &library) {
   return nullptr;
 }
 
-bool runsOn(const bamba_rt_model &model, const CudaDeviceInfo &device) {
+/// True where the device's architecture takes the model's code.
+bool takes(const CudaDeviceInfo &device, const bamba_rt_model &model) {
   int major = static_cast<int>(model.compute / 10), minor = static_cast<int>(model.compute % 10);
   return model.device == BAMBA_RT_CUDA && device.major == major &&
          (model.exact ? device.minor == minor : device.minor >= minor);
+}
+
+/// The kernel of a CUDA model that uses the most shared memory; null where there is none. The table is not checked yet.
+const bamba_rt_kernel *largestKernel(const bamba_rt_model &model) {
+  const bamba_rt_kernel *largest = nullptr;
+  for (const bamba_rt_kernel &kernel : std::span(model.kernels, model.num_kernels))
+    if (kernel.cuda && (!largest || kernel.cuda->shared_bytes > largest->cuda->shared_bytes))
+      largest = &kernel;
+  return largest;
+}
+
+bool fitsOn(const CudaDeviceInfo &device, const bamba_rt_model &model) {
+  const bamba_rt_kernel *largest = largestKernel(model);
+  return !largest || largest->cuda->shared_bytes <= static_cast<uint64_t>(device.sharedBytes);
 }
 
 /// "compute capability 9.0 or 8.0 to 8.9": what the library's CUDA code runs on.
@@ -37,8 +53,19 @@ std::string describeNeeds(const bamba_rt_library &library) {
   return "compute capability " + text;
 }
 
-std::string describeDevice(size_t index, const CudaDeviceInfo &device) {
-  return fmt::format("cuda:{} ({}) of {}.{}", index, device.name, device.major, device.minor);
+/// "cuda:0 (NVIDIA L4) of 8.9", and why code for its architecture does not run there, where it has any.
+std::string describeDevice(const bamba_rt_library &library, size_t index, const CudaDeviceInfo &device) {
+  std::string text = fmt::format("cuda:{} ({}) of {}.{}", index, device.name, device.major, device.minor);
+  for (const bamba_rt_model *model : modelsOf(library)) {
+    if (!takes(device, *model) || fitsOn(device, *model))
+      continue;
+    const bamba_rt_kernel &kernel = *largestKernel(*model);
+    text += fmt::format(
+        ", where the code for {} does not fit: kernel {} needs {} bytes of shared memory in a block, the "
+        "device has {}; compile for sm_{}{}",
+        model->target, kernel.name, kernel.cuda->shared_bytes, device.sharedBytes, device.major, device.minor);
+  }
+  return text;
 }
 
 [[noreturn]] void failWithoutDevice(const bamba_rt_library &library, const CudaDevices &devices) {
@@ -47,7 +74,7 @@ std::string describeDevice(size_t index, const CudaDeviceInfo &device) {
     found.clear();
   for (size_t i = 0; i < devices.found.size(); ++i) {
     found += i == 0 ? "" : ", ";
-    found += describeDevice(i, devices.found[i]);
+    found += describeDevice(library, i, devices.found[i]);
   }
   fail(BAMBA_UNSUPPORTED, "expected a CUDA device of {}, found {}", describeNeeds(library), found);
 }
@@ -60,7 +87,7 @@ DeviceChoice chooseIndex(const bamba_rt_library &library, unsigned index, const 
   const bamba_rt_model *model = modelFor(library, devices.found[index]);
   if (!model)
     fail(BAMBA_UNSUPPORTED, "device: expected a CUDA device of {}, found {}", describeNeeds(library),
-         describeDevice(index, devices.found[index]));
+         describeDevice(library, index, devices.found[index]));
   return {model, index};
 }
 
@@ -95,7 +122,7 @@ bool needsCuda(const bamba_rt_library &library, const DeviceRequest &request) {
 const bamba_rt_model *modelFor(const bamba_rt_library &library, const CudaDeviceInfo &device) {
   const bamba_rt_model *best = nullptr;
   for (const bamba_rt_model *model : modelsOf(library))
-    if (runsOn(*model, device) &&
+    if (takes(device, *model) && fitsOn(device, *model) &&
         (!best || model->exact > best->exact || (model->exact == best->exact && model->compute > best->compute)))
       best = model;
   return best;

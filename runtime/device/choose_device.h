@@ -18,8 +18,10 @@ struct DeviceRequest {
 /// Reads "cpu", "cuda" or "cuda:I"; null is the best there is. Throws Error BAMBA_UNSUPPORTED for anything else.
 DeviceRequest parseDevice(const char *text);
 
+/// What the choice looks at in a CUDA device.
 struct CudaDeviceInfo {
   int major = 0, minor = 0; ///< compute capability
+  int sharedBytes = 0;      ///< of shared memory that one block can have
   std::string name;
 };
 
@@ -38,11 +40,12 @@ struct DeviceChoice {
 bool needsCuda(const bamba_rt_library &library, const DeviceRequest &request);
 
 /// The best model of the library for the device: code for exactly its architecture before code for a whole generation,
-/// of that the newest. Null where there is none.
+/// of that the newest. Code runs on a device whose architecture takes it and whose blocks can have the shared memory
+/// that its kernels use: devices of one generation differ in that. Null where there is none.
 const bamba_rt_model *modelFor(const bamba_rt_library &library, const CudaDeviceInfo &device);
 
 /// Chooses. The best there is: the first CUDA device that the library has code for, else the processor. Throws Error
-/// BAMBA_UNSUPPORTED that says what the library has code for and what there is. Pure.
+/// BAMBA_UNSUPPORTED that says what the library has code for, what there is, and which target is missing. Pure.
 DeviceChoice chooseDevice(const bamba_rt_library &library, const DeviceRequest &request, const CudaDevices &devices);
 
 } // namespace bambac::rt

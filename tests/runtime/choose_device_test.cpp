@@ -3,6 +3,7 @@
 #include "runtime/cuda/tensor_map.h"
 #include "runtime/device/choose_device.h"
 #include "tests/runtime/toy_model.h"
+#include <deque>
 
 using namespace bambac::rt;
 using namespace bambac::rt::toy;
@@ -19,6 +20,8 @@ public:
         models[i].target = "cpu";
       else if (names[i] == "sm_80")
         set(models[i], "sm_80", 80, 0);
+      else if (names[i] == "sm_89")
+        set(models[i], "sm_89", 89, 0);
       else if (names[i] == "sm_90")
         set(models[i], "sm_90", 90, 0);
       else
@@ -29,6 +32,16 @@ public:
 
   bamba_rt_library library() const {
     return {BAMBA_RT_ABI_VERSION, static_cast<uint32_t>(pointers.size()), pointers.data(), ""};
+  }
+
+  /// Gives model `index` a kernel that uses so much shared memory.
+  void useShared(size_t index, uint32_t bytes) {
+    code.emplace_back().shared_bytes = bytes;
+    bamba_rt_kernel &kernel = kernels.emplace_back();
+    kernel.name = "scan";
+    kernel.cuda = &code.back();
+    models[index].kernels = &kernel;
+    models[index].num_kernels = 1;
   }
 
   /// "cuda:1 sm_80": what is chosen.
@@ -51,12 +64,17 @@ private:
 
   std::vector<bamba_rt_model> models;
   std::vector<const bamba_rt_model *> pointers;
+  std::deque<bamba_rt_cuda_kernel> code;
+  std::deque<bamba_rt_kernel> kernels;
 };
+
+/// As the cards of these generations have it.
+int sharedBytesOf(int major, int minor) { return major == 9 ? 232448 : major == 8 && minor == 0 ? 166912 : 101376; }
 
 CudaDevices devices(std::vector<std::pair<int, int>> capabilities) {
   CudaDevices all;
   for (auto [major, minor] : capabilities)
-    all.found.push_back({major, minor, "Card"});
+    all.found.push_back({major, minor, sharedBytesOf(major, minor), "Card"});
   return all;
 }
 
@@ -118,6 +136,24 @@ TEST(ChooseDevice, SaysWhatIsExpectedAndFound) {
   expectFailure(both.refuse("cuda:0", none), BAMBA_UNSUPPORTED, {"capability 8.0 to 8.9 or 9.0, found none"});
   expectFailure(cpu.refuse("cuda", devices({{9, 0}})), BAMBA_UNSUPPORTED, {"\"cpu\"", "no code for CUDA", "\"cuda\""});
   expectFailure(hopper.refuse("cpu", devices({{9, 0}})), BAMBA_UNSUPPORTED, {"no code for the processor"});
+}
+
+TEST(ChooseDevice, PassesOverCodeThatDoesNotFit) {
+  Targets all({"cpu", "sm_80", "sm_89"});
+  all.useShared(1, 162816);
+  all.useShared(2, 101376);
+  EXPECT_EQ(all.choose(nullptr, devices({{8, 0}})), "cuda:0 sm_80");
+  EXPECT_EQ(all.choose(nullptr, devices({{8, 9}})), "cuda:0 sm_89");
+  EXPECT_EQ(all.choose(nullptr, devices({{8, 6}})), "cpu cpu") << "sm_89 is newer, sm_80 too large";
+  EXPECT_EQ(all.choose(nullptr, devices({{8, 6}, {8, 0}})), "cuda:1 sm_80") << "the next card";
+  EXPECT_EQ(all.choose("cuda", devices({{8, 6}, {8, 9}})), "cuda:1 sm_89");
+  expectFailure(all.refuse("cuda:0", devices({{8, 6}})), BAMBA_UNSUPPORTED,
+                {"found cuda:0 (Card) of 8.6", "the code for sm_80 does not fit", "kernel scan needs 162816 bytes",
+                 "the device has 101376", "compile for sm_86"});
+  Targets cudaOnly({"sm_80"});
+  cudaOnly.useShared(0, 101377);
+  expectFailure(cudaOnly.refuse(nullptr, devices({{8, 6}, {8, 9}})), BAMBA_UNSUPPORTED,
+                {"cuda:0 (Card) of 8.6, where", "compile for sm_86, cuda:1 (Card) of 8.9, where", "compile for sm_89"});
 }
 
 TEST(ChooseDevice, AMachineWithoutADriverHasNoDevices) {

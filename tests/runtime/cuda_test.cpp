@@ -21,6 +21,7 @@ static_assert(CU_TENSOR_MAP_DATA_TYPE_FLOAT32 == bambac::rt::cuda::tensorFloat32
 static_assert(CU_EVENT_RECORD_EXTERNAL == bambac::rt::cuda::eventRecordExternal);
 static_assert(CU_TENSOR_MAP_SWIZZLE_128B == 3);
 static_assert(CU_TENSOR_MAP_L2_PROMOTION_L2_256B == bambac::rt::cuda::tensorPromote256);
+static_assert(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN == bambac::rt::cuda::attributeSharedBytesOptin);
 static_assert(CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES == bambac::rt::cuda::functionMaxDynamicShared);
 static_assert(CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED == bambac::rt::cuda::functionNonPortableCluster);
 #endif
@@ -227,4 +228,26 @@ TEST_F(CudaTest, FallsBackToTheProcessor) {
                 {"expected a CUDA device of compute capability 9.0, found cuda:0 (Fake Card) of 8.0"});
   expectFailure(failureOf([&] { openModel(cudaOnly, nullptr, "/nonexistent/libcuda.so.1"); }), BAMBA_UNSUPPORTED,
                 {"capability 9.0, found none: no CUDA driver: /nonexistent/libcuda.so.1: cannot open"});
+}
+
+TEST_F(CudaTest, CodeThatDoesNotFitIsNotOpened) {
+  toy.model.target = "sm_80";
+  toy.model.compute = 80;
+  toy.model.exact = 0;
+  toy.code[1].shared_bytes = 162816;
+  fake.major = 8;
+  fake.minor = 9;
+  fake.sharedBytes = 101376;
+  bamba_rt_library both = toy.library(true), cudaOnly = toy.library();
+  EXPECT_STREQ(openModel(both, nullptr, fakeCudaLibrary).table().target, "cpu");
+  const std::vector<std::string> why = {"found cuda:0 (Fake Card) of 8.9", "the code for sm_80 does not fit",
+                                        std::string("kernel ") + toy.model.kernels[1].name,
+                                        "162816 bytes of shared memory in a block, the device has 101376",
+                                        "compile for sm_89"};
+  for (const char *device : {"cuda", "cuda:0"})
+    expectFailure(failureOf([&] { openModel(both, device, fakeCudaLibrary); }), BAMBA_UNSUPPORTED, why);
+  expectFailure(failureOf([&] { openModel(cudaOnly, nullptr, fakeCudaLibrary); }), BAMBA_UNSUPPORTED, why);
+  fake.minor = 0;
+  fake.sharedBytes = 166912;
+  EXPECT_STREQ(openModel(both, nullptr, fakeCudaLibrary).table().target, "sm_80");
 }

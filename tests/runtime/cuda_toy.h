@@ -62,6 +62,7 @@ protected:
   CudaTest() {
     fake = {};
     fake.major = 9;
+    fake.sharedBytes = 232448;
     fake.deviceBytes = int64_t{1} << 30;
   }
   ~CudaTest() override {

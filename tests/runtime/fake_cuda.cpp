@@ -165,7 +165,10 @@ Result cuDeviceGetName(char *name, int length, DeviceNumber) {
   return success;
 }
 Result cuDeviceGetAttribute(int *value, int attribute, DeviceNumber) {
-  *value = attribute == attributeMajor ? fake.major : attribute == attributeMinor ? fake.minor : multiprocessors;
+  *value = attribute == attributeMajor              ? fake.major
+           : attribute == attributeMinor            ? fake.minor
+           : attribute == attributeSharedBytesOptin ? fake.sharedBytes
+                                                    : multiprocessors;
   return success;
 }
 Result cuDevicePrimaryCtxRetain(ContextHandle *context, DeviceNumber) {
@@ -373,7 +376,9 @@ Result cuModuleGetFunction(FunctionHandle *function, ModuleHandle module, const 
   *function = reinterpret_cast<FunctionHandle>(module);
   return needContext();
 }
-Result cuFuncSetAttribute(FunctionHandle, int, int) { return needContext(); }
+Result cuFuncSetAttribute(FunctionHandle, int attribute, int value) {
+  return attribute == functionMaxDynamicShared && value > fake.sharedBytes ? invalidValue : needContext();
+}
 Result cuLaunchKernelEx(const LaunchConfig *config, FunctionHandle function, void **params, void **) {
   Lock lock(mutex);
   FakeStream *stream = streamOf(config->stream);

@@ -26,6 +26,7 @@ struct FakeCuda {
   int64_t liveBytes;       // of device and host memory
   int liveObjects;         // streams, events, modules, graphs, contexts
   int major, minor;        // compute capability
+  int sharedBytes;         // that a block can ask for
   int64_t deviceBytes;     // memory that the device has
   int failLaunch;          // the result of graph launches; 0: they work
   int failLoad;            // the result of loading a module
