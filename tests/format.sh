@@ -3,16 +3,18 @@
 #
 # usage: tests/format.sh [--fix]
 #   --fix  formats the files instead
+# The exit code is 77 outside of a git checkout, which says which files there are.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 case ${1:-} in
   '') options=(--dry-run -Werror) ;;
   --fix) options=(-i) ;;
-  -h | --help) sed -n '2,5s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+  -h | --help) sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
   *) echo "unknown option $1; see --help" >&2; exit 2 ;;
 esac
 
+git rev-parse --git-dir >/dev/null || { echo "git does not know which files there are" >&2; exit 77; }
 # Other versions of clang-format break lines at other places.
 tool=clang-format-22
 command -v "$tool" >/dev/null || { echo "expected $tool in PATH, found none; cmake/setup-debian.sh installs it" >&2; exit 1; }

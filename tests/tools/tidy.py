@@ -32,7 +32,8 @@ class Unit:
     """A source as a build compiles it, and what it includes."""
 
     def __init__(self, build, entry, includes):
-        self.path, self.command = entry["file"], entry["command"]
+        self.path = os.path.normpath(os.path.join(entry["directory"], entry["file"]))
+        self.command = entry["command"]
         self.name = os.path.relpath(self.path, SOURCE)
         self.build, self.includes = build, includes
 
@@ -78,7 +79,7 @@ def read_units(build):
     for entry in entries:
         output = entry.get("output") or entry["command"].split(" -o ")[1].split()[0]
         unit = Unit(build, entry, includes.get(output, []))
-        if unit.name.startswith("..") or entry["file"].startswith(build + os.sep):
+        if unit.name.startswith("..") or unit.path.startswith(build + os.sep):
             continue
         if any(name == "/stale" or not os.path.exists(name) for name in unit.includes):
             unit.includes = []
@@ -88,7 +89,9 @@ def read_units(build):
 
 
 def changed_files(options):
-    """Names of files, the last changed first."""
+    """Names of files, the last changed first. Outside of a git checkout the exit code is 77: nothing was checked."""
+    if subprocess.run(["git", "rev-parse", "HEAD"], cwd=SOURCE, stdout=subprocess.DEVNULL, check=False).returncode:
+        sys.exit(77)
     names = output_of("git", "diff", "--name-only", "HEAD").splitlines()
     names += output_of("git", "ls-files", "--others", "--exclude-standard").splitlines()
     if options.since:
