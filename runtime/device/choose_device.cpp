@@ -30,14 +30,14 @@ bool takes(const CudaDeviceInfo &device, const bamba_rt_model &model) {
 const bamba_rt_kernel *largestKernel(const bamba_rt_model &model) {
   const bamba_rt_kernel *largest = nullptr;
   for (const bamba_rt_kernel &kernel : std::span(model.kernels, model.num_kernels))
-    if (kernel.cuda && (!largest || kernel.cuda->shared_bytes > largest->cuda->shared_bytes))
+    if (kernel.cuda && (!largest || kernel.cuda->launch.shared_bytes > largest->cuda->launch.shared_bytes))
       largest = &kernel;
   return largest;
 }
 
 bool fitsOn(const CudaDeviceInfo &device, const bamba_rt_model &model) {
   const bamba_rt_kernel *largest = largestKernel(model);
-  return !largest || largest->cuda->shared_bytes <= static_cast<uint64_t>(device.sharedBytes);
+  return !largest || largest->cuda->launch.shared_bytes <= static_cast<uint64_t>(device.sharedBytes);
 }
 
 /// "compute capability 9.0 or 8.0 to 8.9": what the library's CUDA code runs on.
@@ -63,7 +63,7 @@ std::string describeDevice(const bamba_rt_library &library, size_t index, const 
     text += fmt::format(
         ", where the code for {} does not fit: kernel {} needs {} bytes of shared memory in a block, the "
         "device has {}; compile for sm_{}{}",
-        model->target, kernel.name, kernel.cuda->shared_bytes, device.sharedBytes, device.major, device.minor);
+        model->target, kernel.name, kernel.cuda->launch.shared_bytes, device.sharedBytes, device.major, device.minor);
   }
   return text;
 }

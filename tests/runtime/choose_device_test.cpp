@@ -36,7 +36,7 @@ public:
 
   /// Gives model `index` a kernel that uses so much shared memory.
   void useShared(size_t index, uint32_t bytes) {
-    code.emplace_back().shared_bytes = bytes;
+    code.emplace_back().launch.shared_bytes = bytes;
     bamba_rt_kernel &kernel = kernels.emplace_back();
     kernel.name = "scan";
     kernel.cuda = &code.back();

@@ -234,7 +234,7 @@ TEST_F(CudaTest, CodeThatDoesNotFitIsNotOpened) {
   toy.model.target = "sm_80";
   toy.model.compute = 80;
   toy.model.exact = 0;
-  toy.code[1].shared_bytes = 162816;
+  toy.code[1].launch.shared_bytes = 162816;
   fake.major = 8;
   fake.minor = 9;
   fake.sharedBytes = 101376;
