@@ -1,6 +1,6 @@
 // What bench asks of a CUDA device, with a driver that only records.
 
-#include "runtime/run/bench/gpu_bandwidth.h"
+#include "runtime/run/measure/gpu_bandwidth.h"
 #include "tests/runtime/fake_cuda.h"
 #include <dlfcn.h>
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 #include "runtime/run/bench/ceilings.h"
-#include "runtime/run/bench/gpu_bandwidth.h"
-#include "runtime/run/bench/matrix_rate.h"
+#include "runtime/run/measure/gpu_bandwidth.h"
+#include "runtime/run/measure/matrix_rate.h"
 
 #include <algorithm>
 #include <map>

@@ -2,8 +2,8 @@
 #ifndef BAMBAC_RUNTIME_RUN_BENCH_CEILINGS_H
 #define BAMBAC_RUNTIME_RUN_BENCH_CEILINGS_H
 
-#include "runtime/run/bench/cublas.h"
 #include "runtime/run/bench/floor.h"
+#include "runtime/run/measure/cublas.h"
 
 namespace bambac::run {
 

@@ -2,8 +2,8 @@
 #ifndef BAMBAC_RUNTIME_RUN_BENCH_FLOOR_H
 #define BAMBAC_RUNTIME_RUN_BENCH_FLOOR_H
 
-#include "runtime/run/bench/read_bandwidth.h"
 #include "runtime/run/library_metadata.h"
+#include "runtime/run/measure/read_bandwidth.h"
 
 #include <optional>
 #include <string>

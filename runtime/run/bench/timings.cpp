@@ -1,5 +1,5 @@
 #include "runtime/run/bench/timings.h"
-#include "runtime/run/bench/stopwatch.h"
+#include "runtime/run/measure/stopwatch.h"
 
 #include <algorithm>
 #include <cassert>

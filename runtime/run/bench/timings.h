@@ -2,8 +2,8 @@
 #ifndef BAMBAC_RUNTIME_RUN_BENCH_TIMINGS_H
 #define BAMBAC_RUNTIME_RUN_BENCH_TIMINGS_H
 
-#include "runtime/run/bench/gpu.h"
 #include "runtime/run/loaded_model.h"
+#include "runtime/run/measure/gpu.h"
 
 #include <optional>
 

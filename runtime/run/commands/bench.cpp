@@ -2,9 +2,9 @@
 
 #include "runtime/run/bench/ceilings.h"
 #include "runtime/run/bench/report.h"
-#include "runtime/run/bench/stopwatch.h"
 #include "runtime/run/commands/commands.h"
 #include "runtime/run/failure.h"
+#include "runtime/run/measure/stopwatch.h"
 #include "runtime/run/options.h"
 
 #include <map>

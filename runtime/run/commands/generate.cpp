@@ -1,10 +1,10 @@
 // bamba-run generate: greedy tokens on stdout as they come, timing on stderr.
 
-#include "runtime/run/bench/stopwatch.h"
 #include "runtime/run/commands/commands.h"
 #include "runtime/run/failure.h"
 #include "runtime/run/format.h"
 #include "runtime/run/loaded_model.h"
+#include "runtime/run/measure/stopwatch.h"
 #include "runtime/run/options.h"
 #include "runtime/run/output.h"
 #include "runtime/run/tokens.h"

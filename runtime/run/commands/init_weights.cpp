@@ -1,12 +1,12 @@
 // bamba-run init-weights: a random checkpoint with the names and shapes that a library asks for.
 
-#include "runtime/run/bench/stopwatch.h"
 #include "runtime/run/commands/commands.h"
 #include "runtime/run/failure.h"
 #include "runtime/run/format.h"
 #include "runtime/run/library_metadata.h"
+#include "runtime/run/measure/parallel.h"
+#include "runtime/run/measure/stopwatch.h"
 #include "runtime/run/options.h"
-#include "runtime/run/parallel.h"
 #include "runtime/run/progress.h"
 #include "runtime/run/random_tensor.h"
 #include "runtime/run/safetensors_writer.h"

@@ -1,6 +1,6 @@
 // Measures how fast this machine's memory can be read.
-#ifndef BAMBAC_RUNTIME_RUN_BENCH_READ_BANDWIDTH_H
-#define BAMBAC_RUNTIME_RUN_BENCH_READ_BANDWIDTH_H
+#ifndef BAMBAC_RUNTIME_RUN_MEASURE_READ_BANDWIDTH_H
+#define BAMBAC_RUNTIME_RUN_MEASURE_READ_BANDWIDTH_H
 
 #include <cstdint>
 
@@ -21,4 +21,4 @@ uint64_t chooseMemoryBufferBytes();
 
 } // namespace bambac::run
 
-#endif // BAMBAC_RUNTIME_RUN_BENCH_READ_BANDWIDTH_H
+#endif // BAMBAC_RUNTIME_RUN_MEASURE_READ_BANDWIDTH_H

@@ -1,7 +1,7 @@
-#include "runtime/run/bench/read_bandwidth.h"
-#include "runtime/run/bench/stopwatch.h"
+#include "runtime/run/measure/read_bandwidth.h"
 #include "runtime/run/failure.h"
-#include "runtime/run/parallel.h"
+#include "runtime/run/measure/parallel.h"
+#include "runtime/run/measure/stopwatch.h"
 
 #include <algorithm>
 #include <atomic>

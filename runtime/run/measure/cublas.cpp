@@ -1,4 +1,4 @@
-#include "runtime/run/bench/cublas.h"
+#include "runtime/run/measure/cublas.h"
 #include "runtime/run/failure.h"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 // The CUDA device that a model runs on, as bench uses it beside the model: a stream, timers, memory.
-#ifndef BAMBAC_RUNTIME_RUN_BENCH_GPU_H
-#define BAMBAC_RUNTIME_RUN_BENCH_GPU_H
+#ifndef BAMBAC_RUNTIME_RUN_MEASURE_GPU_H
+#define BAMBAC_RUNTIME_RUN_MEASURE_GPU_H
 
 #include "runtime/cuda/context.h"
 
@@ -55,4 +55,4 @@ private:
 
 } // namespace bambac::run
 
-#endif // BAMBAC_RUNTIME_RUN_BENCH_GPU_H
+#endif // BAMBAC_RUNTIME_RUN_MEASURE_GPU_H

@@ -1,6 +1,6 @@
 // Runs one function on several threads at once, the caller's among them.
-#ifndef BAMBAC_RUNTIME_RUN_PARALLEL_H
-#define BAMBAC_RUNTIME_RUN_PARALLEL_H
+#ifndef BAMBAC_RUNTIME_RUN_MEASURE_PARALLEL_H
+#define BAMBAC_RUNTIME_RUN_MEASURE_PARALLEL_H
 
 #include <exception>
 #include <mutex>
@@ -35,4 +35,4 @@ template <typename Work> void onThreads(unsigned count, Work work) {
 
 } // namespace bambac::run
 
-#endif // BAMBAC_RUNTIME_RUN_PARALLEL_H
+#endif // BAMBAC_RUNTIME_RUN_MEASURE_PARALLEL_H

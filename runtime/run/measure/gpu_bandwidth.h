@@ -1,9 +1,9 @@
 // Measures how fast a CUDA device's memory can be read and copied.
-#ifndef BAMBAC_RUNTIME_RUN_BENCH_GPU_BANDWIDTH_H
-#define BAMBAC_RUNTIME_RUN_BENCH_GPU_BANDWIDTH_H
+#ifndef BAMBAC_RUNTIME_RUN_MEASURE_GPU_BANDWIDTH_H
+#define BAMBAC_RUNTIME_RUN_MEASURE_GPU_BANDWIDTH_H
 
-#include "runtime/run/bench/gpu.h"
-#include "runtime/run/bench/read_bandwidth.h"
+#include "runtime/run/measure/gpu.h"
+#include "runtime/run/measure/read_bandwidth.h"
 
 namespace bambac::run {
 
@@ -18,4 +18,4 @@ GpuBandwidth measureGpuBandwidth(const Gpu &gpu);
 
 } // namespace bambac::run
 
-#endif // BAMBAC_RUNTIME_RUN_BENCH_GPU_BANDWIDTH_H
+#endif // BAMBAC_RUNTIME_RUN_MEASURE_GPU_BANDWIDTH_H

@@ -1,6 +1,6 @@
 // Measures how fast this machine can multiply f32 matrices.
-#ifndef BAMBAC_RUNTIME_RUN_BENCH_MATRIX_RATE_H
-#define BAMBAC_RUNTIME_RUN_BENCH_MATRIX_RATE_H
+#ifndef BAMBAC_RUNTIME_RUN_MEASURE_MATRIX_RATE_H
+#define BAMBAC_RUNTIME_RUN_MEASURE_MATRIX_RATE_H
 
 #include <optional>
 
@@ -15,4 +15,4 @@ std::optional<double> measureBlasRate(unsigned threads);
 
 } // namespace bambac::run
 
-#endif // BAMBAC_RUNTIME_RUN_BENCH_MATRIX_RATE_H
+#endif // BAMBAC_RUNTIME_RUN_MEASURE_MATRIX_RATE_H

@@ -1,4 +1,4 @@
-#include "runtime/run/bench/gpu_bandwidth.h"
+#include "runtime/run/measure/gpu_bandwidth.h"
 #include "runtime/run/failure.h"
 
 #include <algorithm>

@@ -1,8 +1,8 @@
 // cuBLAS, where there is one: the matrix rate of a CUDA device, and what a model is up against.
-#ifndef BAMBAC_RUNTIME_RUN_BENCH_CUBLAS_H
-#define BAMBAC_RUNTIME_RUN_BENCH_CUBLAS_H
+#ifndef BAMBAC_RUNTIME_RUN_MEASURE_CUBLAS_H
+#define BAMBAC_RUNTIME_RUN_MEASURE_CUBLAS_H
 
-#include "runtime/run/bench/gpu.h"
+#include "runtime/run/measure/gpu.h"
 
 #include <memory>
 #include <string>
@@ -58,4 +58,4 @@ double timeGemms(const Cublas &cublas, const std::vector<Gemm> &gemms);
 
 } // namespace bambac::run
 
-#endif // BAMBAC_RUNTIME_RUN_BENCH_CUBLAS_H
+#endif // BAMBAC_RUNTIME_RUN_MEASURE_CUBLAS_H

@@ -1,4 +1,4 @@
-#include "runtime/run/bench/gpu.h"
+#include "runtime/run/measure/gpu.h"
 #include "runtime/run/failure.h"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
-#include "runtime/run/bench/matrix_rate.h"
-#include "runtime/run/bench/stopwatch.h"
-#include "runtime/run/parallel.h"
+#include "runtime/run/measure/matrix_rate.h"
+#include "runtime/run/measure/parallel.h"
+#include "runtime/run/measure/stopwatch.h"
 
 #include <algorithm>
 #include <barrier>

@@ -1,6 +1,6 @@
 // Measures the time since its construction.
-#ifndef BAMBAC_RUNTIME_RUN_BENCH_STOPWATCH_H
-#define BAMBAC_RUNTIME_RUN_BENCH_STOPWATCH_H
+#ifndef BAMBAC_RUNTIME_RUN_MEASURE_STOPWATCH_H
+#define BAMBAC_RUNTIME_RUN_MEASURE_STOPWATCH_H
 
 #include <chrono>
 
@@ -17,4 +17,4 @@ private:
 
 } // namespace bambac::run
 
-#endif // BAMBAC_RUNTIME_RUN_BENCH_STOPWATCH_H
+#endif // BAMBAC_RUNTIME_RUN_MEASURE_STOPWATCH_H
