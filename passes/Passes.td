@@ -121,7 +121,7 @@ def PlanMemory : Pass<"bamba-plan-memory", "mlir::func::FuncOp"> {
   }];
   let dependentDialects = ["bambac::BambaDialect"];
   let options = [Option<"alignment", "alignment", "int64_t", "0",
-      "alignment of each buffer in bytes; 0: a cache line, 64, or on CUDA what an allocation there has, 256">];
+      "alignment of each buffer in bytes; 0: what the target asks for, 64 without one">];
 }
 
 #endif

@@ -33,7 +33,7 @@ SmallVector<func::FuncOp> getKernels(ModuleOp module) {
 /// Compiles one kernel after the other; one a thread.
 class KernelCompiler {
 public:
-  KernelCompiler(TargetAttr target, const CpuCodegenOptions &options) : target(target), options(options) {}
+  KernelCompiler(CpuTargetAttr target, const CpuCodegenOptions &options) : target(target), options(options) {}
 
   LogicalResult compile(ModuleOp module, CpuKernel &result) {
     Location loc = module.getLoc();
@@ -70,16 +70,16 @@ public:
   }
 
 private:
-  TargetAttr target;
+  CpuTargetAttr target;
   const CpuCodegenOptions &options;
 };
 
 } // namespace
 
 FailureOr<std::vector<CpuKernel>> compileCpuKernels(ModuleOp scheduled, const CpuCodegenOptions &options) {
-  auto target = scheduled->getAttrOfType<TargetAttr>(attr::kTarget);
-  if (!target || target.getDevice() != Device::Cpu)
-    return scheduled.emitError() << "expected a CPU as '" << attr::kTarget << "' of the module";
+  auto target = scheduled->getAttrOfType<CpuTargetAttr>(attr::kTarget);
+  if (!target)
+    return scheduled.emitError() << "expected a #bamba.cpu_target as '" << attr::kTarget << "' of the module";
   SmallVector<func::FuncOp> kernels = getKernels(scheduled);
   std::vector<OwningOpRef<ModuleOp>> modules;
   for (func::FuncOp kernel : kernels)

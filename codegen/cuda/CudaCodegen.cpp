@@ -27,9 +27,9 @@ static FailureOr<std::string> emitKernel(KernelWriter &writer, Operation *main) 
 }
 
 FailureOr<std::vector<CudaSource>> emitCudaKernels(ModuleOp scheduled) {
-  auto target = scheduled->getAttrOfType<TargetAttr>(attr::kTarget);
-  if (!target || target.getDevice() != Device::Cuda)
-    return scheduled.emitError() << "expected a CUDA device as '" << attr::kTarget << "' of the module";
+  auto target = scheduled->getAttrOfType<CudaTargetAttr>(attr::kTarget);
+  if (!target)
+    return scheduled.emitError() << "expected a #bamba.cuda_target as '" << attr::kTarget << "' of the module";
   std::vector<CudaSource> sources;
   for (auto kernel : scheduled.getOps<func::FuncOp>()) {
     if (!kernel->hasAttr(attr::kKernel))
@@ -54,7 +54,7 @@ namespace {
 /// Compiles sources one by one; the errors of all are kept for the caller's thread.
 class CudaCompiler {
 public:
-  CudaCompiler(const Nvrtc &nvrtc, TargetAttr target) : nvrtc(nvrtc), target(target) {}
+  CudaCompiler(const Nvrtc &nvrtc, CudaTargetAttr target) : nvrtc(nvrtc), target(target) {}
 
   llvm::Expected<KernelCode> compile(const CudaSource &source) const {
     llvm::Expected<NvrtcResult> result =
@@ -81,7 +81,7 @@ private:
       return llvm::createStringError("schedule: expected a kernel that keeps its values in registers on " +
                                      target.getArch().getValue() + ", found " + Twine(code.spillBytes) +
                                      " bytes spilled");
-    uint64_t shared = code.launch.shared_bytes + code.staticSharedBytes, limit = target.getCacheBytes();
+    uint64_t shared = code.launch.shared_bytes + code.staticSharedBytes, limit = target.getSharedBytes();
     if (shared > limit)
       return llvm::createStringError("schedule: expected at most " + Twine(limit) + " bytes of shared memory on " +
                                      target.getArch().getValue() + ", found " + Twine(shared));
@@ -89,14 +89,14 @@ private:
   }
 
   const Nvrtc &nvrtc;
-  TargetAttr target;
+  CudaTargetAttr target;
 };
 
 } // namespace
 
 FailureOr<std::vector<KernelCode>> compileCudaKernels(ModuleOp scheduled, ArrayRef<CudaSource> sources,
                                                       const CudaCodegenOptions &options) {
-  auto target = scheduled->getAttrOfType<TargetAttr>(attr::kTarget);
+  auto target = scheduled->getAttrOfType<CudaTargetAttr>(attr::kTarget);
   llvm::Expected<const Nvrtc *> nvrtc = Nvrtc::open(options.nvrtc);
   if (!nvrtc)
     return scheduled.emitError() << llvm::toString(nvrtc.takeError());

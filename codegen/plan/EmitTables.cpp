@@ -177,14 +177,6 @@ void Tables::addFeatures() {
     features.push_back(build.string(feature));
 }
 
-/// "sm_90a" -> 90.
-static uint32_t computeOf(const Plan &plan) {
-  uint32_t compute = 0;
-  if (plan.device == Device::Cuda)
-    StringRef(plan.arch).drop_front(strlen("sm_")).rtrim('a').getAsInteger(10, compute);
-  return compute;
-}
-
 Constant *Tables::emit(StringRef metadata) {
   addEntries();
   addKernels();
@@ -192,11 +184,10 @@ Constant *Tables::emit(StringRef metadata) {
   addStates();
   addFeatures();
   using T = bamba_rt_model;
-  bool isExact = plan.device == Device::Cuda && StringRef(plan.arch).ends_with("a");
   Constant *model = build.record<T>({BAMBAC_FIELD(T, target, build.string(plan.target)),
                                      BAMBAC_FIELD(T, device, build.i32(static_cast<uint32_t>(plan.device))),
-                                     BAMBAC_FIELD(T, compute, build.i32(computeOf(plan))),
-                                     BAMBAC_FIELD(T, exact, build.i32(isExact)),
+                                     BAMBAC_FIELD(T, compute, build.i32(plan.compute.version)),
+                                     BAMBAC_FIELD(T, exact, build.i32(plan.compute.exact)),
                                      BAMBAC_FIELD(T, vocab_size, build.i32(plan.vocabSize)),
                                      BAMBAC_FIELD(T, max_batch, build.i32(plan.maxBatch)),
                                      BAMBAC_FIELD(T, max_context, build.i32(plan.maxContext)),

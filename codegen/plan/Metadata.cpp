@@ -55,7 +55,7 @@ static Object describe(const PlanWeight &weight, const Plan &plan) {
                 {"interleaved", weight.interleaved},
                 {"bytes", weight.bytes},
                 {"sources", list(weight.sources, [](const PlanSource &source) { return describe(source); })}};
-  if (plan.device == Device::Cuda)
+  if (plan.packsOnDevice)
     object["pack_kernel"] = plan.kernels[weight.packKernel].name;
   return object;
 }
@@ -104,7 +104,7 @@ static Object describe(const PlanKernel &kernel, StringRef target) {
 static Object describeTarget(const Plan &plan) {
   return Object{{"name", plan.target},
                 {"device", stringifyDevice(plan.device)},
-                {plan.device == Device::Cpu ? "cpu" : "arch", plan.arch},
+                {"arch", plan.arch},
                 {"features", list(plan.features, [](const std::string &name) { return name; })}};
 }
 

@@ -27,17 +27,8 @@ template <typename Attr> static Attr requireAttr(ModuleOp module, StringRef name
   return attribute;
 }
 
-/// The features that are switched on in LLVM's notation, "+avx2,-sse4a,+fma".
-static std::vector<std::string> splitFeatures(StringRef features) {
-  std::vector<std::string> names;
-  for (StringRef feature : llvm::split(features, ','))
-    if (feature.consume_front("+"))
-      names.push_back(feature.str());
-  return names;
-}
-
 static LogicalResult readModule(ModuleOp module, Plan &plan) {
-  auto target = requireAttr<TargetAttr>(module, attr::kTarget);
+  auto target = requireAttr<TargetInterface>(module, attr::kTarget);
   auto limits = requireAttr<LimitsAttr>(module, attr::kLimits);
   auto config = requireAttr<StringAttr>(module, attr::kConfig);
   if (!target || !limits || !config)
@@ -50,9 +41,11 @@ static LogicalResult readModule(ModuleOp module, Plan &plan) {
                               << "' to be JSON, found: " << llvm::toString(parsed.takeError());
   plan.config = config.getValue().str();
   plan.device = target.getDevice();
-  plan.arch = target.getArch().getValue().str();
-  plan.target = plan.device == Device::Cpu ? stringifyDevice(plan.device).str() : plan.arch;
-  plan.features = splitFeatures(target.getFeatures().getValue());
+  plan.arch = target.getArchitecture().str();
+  plan.target = target.getName().str();
+  plan.compute = target.getComputeCapability();
+  plan.packsOnDevice = target.packsWeightsOnDevice();
+  llvm::append_range(plan.features, target.getRequiredFeatures());
   plan.maxContext = static_cast<uint32_t>(limits.getMaxContext());
   plan.prefillChunk = static_cast<uint32_t>(limits.getPrefillChunk());
   return success();
@@ -131,7 +124,7 @@ FailureOr<Plan> codegen::buildPlan(ModuleOp module, ArrayRef<KernelCode> code) {
   for (func::FuncOp function : *functions)
     if (failed(EntryReader(plan, globals, kernels).read(function)))
       return failure();
-  if (failed(setMaxBatch(module, plan)) || (plan.device == Device::Cuda && failed(kernels.addPacking())))
+  if (failed(setMaxBatch(module, plan)) || (plan.packsOnDevice && failed(kernels.addPacking())))
     return failure();
   plan.fingerprint = fingerprintOf(plan);
   return plan;

@@ -86,8 +86,10 @@ struct PlanState {
 struct Plan {
   std::string config; ///< JSON, as the module has it
   Device device = Device::Cpu;
-  std::string target;                ///< "cpu" or the CUDA architecture, "sm_90a"
-  std::string arch;                  ///< the processor by LLVM's name, or the CUDA architecture
+  std::string target; ///< "cpu" or the CUDA architecture, "sm_90a"
+  std::string arch;   ///< the processor by LLVM's name, or the CUDA architecture
+  ComputeCapability compute;
+  bool packsOnDevice = false;        ///< kernels pack the weights
   std::vector<std::string> features; ///< of the processor, by LLVM's names
   uint32_t vocabSize = 0;
   uint32_t maxBatch = 0; ///< of the largest decode entry

@@ -2,7 +2,7 @@
 #ifndef BAMBAC_COMPILER_BUILD_ENTRYBUILDER_H
 #define BAMBAC_COMPILER_BUILD_ENTRYBUILDER_H
 
-#include "compiler/targets/ElementTypes.h"
+#include "compiler/targets/CompileLimits.h"
 #include "dialects/bamba/Bamba.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"

@@ -2,7 +2,7 @@
 #ifndef BAMBAC_COMPILER_BUILD_GLOBALS_H
 #define BAMBAC_COMPILER_BUILD_GLOBALS_H
 
-#include "compiler/targets/ElementTypes.h"
+#include "compiler/targets/CompileLimits.h"
 #include "dialects/bamba/Bamba.h"
 #include "mlir/IR/BuiltinOps.h"
 

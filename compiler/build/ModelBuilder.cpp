@@ -8,19 +8,13 @@ using namespace mlir;
 
 namespace bambac {
 
-/// The shortest prefill chunk on each device: rows that fit a register tile on a CPU, the rows of one tensor core
-/// instruction on CUDA, where fewer take as long.
-static constexpr int64_t kLeastCpuChunk = 8;
-static constexpr int64_t kLeastCudaChunk = 16;
-
 /// All entry points, sorted by kind and then by size.
-static SmallVector<EntryAttr> listEntries(const CompileLimits &limits, TargetAttr target) {
+static SmallVector<EntryAttr> listEntries(const CompileLimits &limits, TargetInterface target) {
   MLIRContext *context = target.getContext();
   SmallVector<EntryAttr> entries;
   for (int64_t batch : decodeBatches(limits))
     entries.push_back(EntryAttr::get(context, EntryKind::Decode, batch, 1));
-  SmallVector<int64_t> prefill =
-      prefillChunks(limits, target.getDevice() == Device::Cpu ? kLeastCpuChunk : kLeastCudaChunk);
+  SmallVector<int64_t> prefill = prefillChunks(limits, target.getLeastPrefillChunk());
   SmallVector<int64_t> score = scoreChunks(prefill);
   for (int64_t chunk : llvm::reverse(prefill))
     entries.push_back(EntryAttr::get(context, EntryKind::Prefill, 1, chunk));
@@ -29,7 +23,7 @@ static SmallVector<EntryAttr> listEntries(const CompileLimits &limits, TargetAtt
   return entries;
 }
 
-OwningOpRef<ModuleOp> buildModelModule(const ModelConfig &config, const CompileLimits &limits, TargetAttr target) {
+OwningOpRef<ModuleOp> buildModelModule(const ModelConfig &config, const CompileLimits &limits, TargetInterface target) {
   MLIRContext *context = target.getContext();
   context->loadDialect<BambaDialect, func::FuncDialect, linalg::LinalgDialect, ml_program::MLProgramDialect,
                        tensor::TensorDialect>();
@@ -38,7 +32,7 @@ OwningOpRef<ModuleOp> buildModelModule(const ModelConfig &config, const CompileL
   (*module)->setAttr(attr::kLimits, LimitsAttr::get(context, limits.maxBatch, *limits.maxContext, limits.prefillChunk,
                                                     limits.pageTokens));
   (*module)->setAttr(attr::kConfig, StringAttr::get(context, toJsonText(config)));
-  ElementTypes types(limits, target);
+  ElementTypes types = target.getElementTypes(toType(context, limits.weightType), toType(context, limits.stateType));
   declareGlobals(*module, config, limits, types);
   SymbolTable symbols(*module);
   for (EntryAttr entry : listEntries(limits, target))

@@ -3,8 +3,10 @@
 #include "codegen/cpu/Passes.h"
 #include "codegen/link/Link.h"
 #include "codegen/plan/EmitTables.h"
+#include "compiler/pipeline/FusionReport.h"
 #include "compiler/pipeline/OutputFile.h"
 #include "compiler/pipeline/TargetCompiler.h"
+#include "compiler/targets/Targets.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -33,6 +35,7 @@ private:
   const CompileOptions &options;
   WarningHandler warn;
   std::optional<llvm::StdThreadPool> pool;
+  FusionReport fusionReport;
   MLIRContext context;
   DefaultTimingManager timingManager;
   TimingScope timing;
@@ -44,15 +47,19 @@ static DialectRegistry makeRegistry() {
   DialectRegistry registry;
   registry.insert<BambaDialect>();
   codegen::registerCpuCodegenInterfaces(registry);
+  registerTargets(registry);
   return registry;
 }
 
 Compilation::Compilation(const CompileOptions &options, WarningHandler warn)
     : options(options), warn(warn), context(makeRegistry(), MLIRContext::Threading::DISABLED) {
-  if (options.threads != 1) {
+  // Remarks of several threads would come in any order.
+  if (options.threads != 1 && !options.explainFusion) {
     pool.emplace(llvm::hardware_concurrency(options.threads));
     context.setThreadPool(*pool);
   }
+  if (options.explainFusion)
+    fusionReport.listen(context);
   applyDefaultTimingManagerCLOptions(timingManager);
   timing = timingManager.getRootScope();
 }
@@ -164,6 +171,9 @@ llvm::Error Compilation::run() {
     targets.push_back(std::make_unique<TargetCompiler>(options, name, dumpFolder(name), context, warn, timing));
     if (llvm::Error error = targets.back()->run(*config, std::min(options.compileTo, Phase::Kernels)))
       return error;
+    if (options.explainFusion && options.targets.size() > 1)
+      llvm::errs() << "==== target " << name << '\n';
+    fusionReport.print(llvm::errs());
   }
   return options.compileTo == Phase::Library ? writeLibrary() : writeText();
 }

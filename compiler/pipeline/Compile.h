@@ -25,6 +25,7 @@ struct CompileOptions {
   std::string version;       ///< of this compiler, noted in libraries
   unsigned threads = 0;      ///< 0: one for each processor
   bool verifyEach = true;
+  bool explainFusion = false; ///< print which rule kept ops in kernels of their own, to stderr
 };
 
 /// Compiles up to `options.compileTo` and writes the output. Errors are one line each; where there is one, no output

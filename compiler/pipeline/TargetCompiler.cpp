@@ -4,9 +4,7 @@
 #include "compiler/pipeline/DiagnosticCollector.h"
 #include "compiler/pipeline/OutputFile.h"
 #include "compiler/pipeline/Pipelines.h"
-#include "compiler/targets/CpuTarget.h"
-#include "compiler/targets/CudaTarget.h"
-#include "compiler/targets/ElementTypes.h"
+#include "compiler/targets/Targets.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
@@ -58,15 +56,29 @@ llvm::Error TargetCompiler::runPasses(Phase phase, llvm::function_ref<void(OpPas
   return dumpModule(phase);
 }
 
+/// Matrices of a type that the target does not compute with are an error; states that it keeps in another type than
+/// was asked for are a warning, since another target of the library may keep them so.
+llvm::Error TargetCompiler::checkTypes(TargetInterface target) {
+  DiagnosticCollector diagnostics(&context, warn);
+  Type matrix = toType(&context, options.limits.weightType), state = toType(&context, options.limits.stateType);
+  auto atOption = [&] { return emitError(UnknownLoc::get(&context)) << "option '--dtype': "; };
+  if (failed(target.verifyMatrixType(matrix, atOption)))
+    return diagnostics.takeError("cannot compute with the type of option '--dtype'");
+  Type kept = target.getElementTypes(matrix, state).ssmState;
+  if (kept != state)
+    emitWarning(UnknownLoc::get(&context))
+        << "option '--state-dtype': the target " << name << " keeps states in " << kept << ", not in " << state;
+  return llvm::Error::success();
+}
+
 llvm::Error TargetCompiler::toModel(const ModelConfig &config) {
-  llvm::Expected<TargetAttr> target = isCuda() ? makeCudaTarget(&context, name) : makeCpuTarget(&context, options.cpu);
+  llvm::Expected<TargetInterface> target = makeTarget(&context, name, {options.cpu});
   if (!target)
     return target.takeError();
-  if (llvm::Error error = checkWeightType(options.limits.weightType, *target))
+  if (llvm::Error error = checkTypes(*target))
     return error;
   CompileLimits wanted = options.limits;
-  if (isCuda())
-    wanted.pageTokens = kCudaPageTokens;
+  wanted.pageTokens = target->getPageTokens();
   llvm::Expected<CompileLimits> limits = resolveLimits(wanted, config, warn);
   if (!limits)
     return limits.takeError();

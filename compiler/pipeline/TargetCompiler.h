@@ -40,6 +40,7 @@ public:
   LimitsAttr getLimits() const { return cast<LimitsAttr>((*module)->getAttr(attr::kLimits)); }
 
 private:
+  llvm::Error checkTypes(TargetInterface target);
   llvm::Error toModel(const ModelConfig &config);
   llvm::Error toFused();
   llvm::Error toScheduled();

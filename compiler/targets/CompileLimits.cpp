@@ -1,5 +1,6 @@
 // Defaults and bounds of the limits, and the sizes of entry points that follow from them.
 #include "compiler/targets/CompileLimits.h"
+#include "mlir/IR/BuiltinTypes.h"
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -35,6 +36,18 @@ std::optional<WeightType> symbolizeWeightType(StringRef name) {
     if (stringifyWeightType(type) == name)
       return type;
   return std::nullopt;
+}
+
+mlir::Type toType(mlir::MLIRContext *context, WeightType type) {
+  switch (type) {
+  case WeightType::F32:
+    return mlir::Float32Type::get(context);
+  case WeightType::BF16:
+    return mlir::BFloat16Type::get(context);
+  case WeightType::F16:
+    return mlir::Float16Type::get(context);
+  }
+  llvm_unreachable("all types are types of MLIR");
 }
 
 static Error checkRange(StringRef option, int64_t value, int64_t max) {

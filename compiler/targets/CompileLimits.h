@@ -4,6 +4,7 @@
 #define BAMBAC_COMPILER_TARGETS_COMPILELIMITS_H
 
 #include "compiler/models/ModelConfig.h"
+#include "mlir/IR/Types.h"
 #include "llvm/ADT/SmallVector.h"
 #include <optional>
 
@@ -15,6 +16,7 @@ enum class WeightType { F32, BF16, F16 };
 /// "f32", "bf16" or "f16".
 llvm::StringRef stringifyWeightType(WeightType type);
 std::optional<WeightType> symbolizeWeightType(llvm::StringRef name);
+mlir::Type toType(mlir::MLIRContext *context, WeightType type);
 
 struct CompileLimits {
   int64_t maxBatch = 8;
@@ -22,9 +24,9 @@ struct CompileLimits {
   std::optional<int64_t> maxContext;
   /// Rounded up to a multiple of 8, and no longer than the context needs.
   int64_t prefillChunk = 128;
-  int64_t pageTokens = 16;
+  int64_t pageTokens = 0; ///< of a page of the KV cache; the target says it
   WeightType weightType = WeightType::BF16;
-  /// The type of the SSM state, which a step reads and writes whole, on CUDA; on a CPU it is f32.
+  /// The type of the SSM state, which a step reads and writes whole. A target may keep it in f32 all the same.
   WeightType stateType = WeightType::F32;
 };
 

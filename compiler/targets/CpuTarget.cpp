@@ -1,4 +1,4 @@
-// The processors of --cpu: their features, vector registers and caches.
+// The processors of --cpu (their features, vector registers and caches) and how models are laid out for them.
 #include "compiler/targets/CpuTarget.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/TargetParser/Host.h"
@@ -8,6 +8,8 @@
 using namespace mlir;
 
 namespace bambac {
+
+using EmitError = llvm::function_ref<InFlightDiagnostic()>;
 
 /// Names of the features that the runtime can check.
 static constexpr StringLiteral kCheckedFeatures[] = {
@@ -69,7 +71,7 @@ static std::string listFeatures(const Processor &processor, bool wide) {
   return llvm::join(list, ",");
 }
 
-llvm::Expected<TargetAttr> makeCpuTarget(MLIRContext *context, StringRef name) {
+llvm::Expected<CpuTargetAttr> makeCpuTarget(MLIRContext *context, StringRef name) {
   if (name != "native" && name != "x86-64-v3" && name != "x86-64-v4")
     return llvm::createStringError("option '--cpu': expected native, x86-64-v3 or x86-64-v4, found '" + name + "'");
   Processor processor = name == "native" ? describeHost() : describeLevel(name);
@@ -78,9 +80,62 @@ llvm::Expected<TargetAttr> makeCpuTarget(MLIRContext *context, StringRef name) {
   bool wide = llvm::all_of(ArrayRef<StringRef>{"avx512f", "avx512bw", "avx512dq", "avx512vl"},
                            [&](StringRef feature) { return processor.has(feature); });
   const Fusion fusions[] = {Fusion::Siblings, Fusion::Epilogue};
-  return TargetAttr::get(context, Device::Cpu, StringAttr::get(context, processor.arch),
-                         StringAttr::get(context, listFeatures(processor, wide)), /*vectorBits=*/wide ? 512 : 256,
-                         /*vectorRegisters=*/wide ? 32 : 16, processor.cacheBytes, /*multiprocessors=*/0, fusions);
+  return CpuTargetAttr::get(context, StringAttr::get(context, processor.arch),
+                            StringAttr::get(context, listFeatures(processor, wide)), /*vector_bits=*/wide ? 512 : 256,
+                            /*vector_registers=*/wide ? 32 : 16, processor.cacheBytes, fusions);
 }
+
+/// The features that are switched on in LLVM's notation, "+avx2,-sse4a,+fma".
+static SmallVector<StringRef> enabledFeatures(CpuTargetAttr target) {
+  SmallVector<StringRef> names;
+  for (StringRef feature : llvm::split(target.getFeatures().getValue(), ','))
+    if (feature.consume_front("+"))
+      names.push_back(feature);
+  return names;
+}
+
+namespace {
+
+struct CpuTargetModel : TargetInterface::ExternalModel<CpuTargetModel, CpuTargetAttr> {
+  Device getDevice(Attribute) const { return Device::Cpu; }
+  StringRef getName(Attribute) const { return "cpu"; }
+  StringRef getArchitecture(Attribute target) const { return cast<CpuTargetAttr>(target).getArch(); }
+  SmallVector<StringRef> getRequiredFeatures(Attribute target) const {
+    return enabledFeatures(cast<CpuTargetAttr>(target));
+  }
+  ComputeCapability getComputeCapability(Attribute) const { return {}; }
+  ArrayRef<Fusion> getAllowedFusions(Attribute target) const { return cast<CpuTargetAttr>(target).getFusions(); }
+
+  /// Two vector registers of outputs, column by column: one stream for any number of input rows.
+  PanelAttr getWeightPanel(Attribute target, Type) const {
+    return PanelAttr::get(target.getContext(), 2 * cast<CpuTargetAttr>(target).getLanes(), /*group=*/1, /*align=*/1);
+  }
+  bool packsWeightsOnDevice(Attribute) const { return false; }
+  /// A cache line.
+  int64_t getBufferAlignment(Attribute) const { return 64; }
+  int64_t getPageTokens(Attribute) const { return 16; }
+  /// Rows that fit a register tile.
+  int64_t getLeastPrefillChunk(Attribute) const { return 8; }
+
+  /// Everything but the matrices is f32.
+  ElementTypes getElementTypes(Attribute target, Type matrix, Type) const {
+    Type f32 = Float32Type::get(target.getContext());
+    ElementTypes types;
+    types.matrix = matrix;
+    types.activation = types.cache = types.ssmState = types.wide = f32;
+    return types;
+  }
+  LogicalResult verifyMatrixType(Attribute target, Type matrix, EmitError emitError) const {
+    auto cpu = cast<CpuTargetAttr>(target);
+    if (matrix.isF16() && !llvm::is_contained(enabledFeatures(cpu), "f16c"))
+      return emitError() << "expected bf16 or f32 for a processor without F16C like " << cpu.getArch().getValue()
+                         << ", found " << matrix;
+    return success();
+  }
+};
+
+} // namespace
+
+void attachCpuTargetInterface(MLIRContext *context) { CpuTargetAttr::attachInterface<CpuTargetModel>(*context); }
 
 } // namespace bambac

@@ -1,4 +1,4 @@
-// Describes a processor as the target attribute that passes and code generation ask.
+// What is known of processors.
 #ifndef BAMBAC_COMPILER_TARGETS_CPUTARGET_H
 #define BAMBAC_COMPILER_TARGETS_CPUTARGET_H
 
@@ -9,7 +9,10 @@ namespace bambac {
 
 /// The target of --cpu=`name`: "native" (the machine that bambac runs on), "x86-64-v3" or "x86-64-v4". Its features are
 /// those that a library's runtime can check when it is opened, so that it never meets an instruction it did not expect.
-llvm::Expected<TargetAttr> makeCpuTarget(MLIRContext *context, StringRef name);
+llvm::Expected<CpuTargetAttr> makeCpuTarget(MLIRContext *context, StringRef name);
+
+/// Lets #bamba.cpu_target answer TargetInterface.
+void attachCpuTargetInterface(MLIRContext *context);
 
 } // namespace bambac
 

@@ -1,9 +1,11 @@
-// The GPUs of --target: their shared memory and multiprocessors.
+// The GPUs of --target (their shared memory and multiprocessors) and how models are laid out for them.
 #include "compiler/targets/CudaTarget.h"
 
 using namespace mlir;
 
 namespace bambac {
+
+using EmitError = llvm::function_ref<InFlightDiagnostic()>;
 
 namespace {
 struct Gpu {
@@ -21,19 +23,67 @@ static constexpr Gpu kGpus[] = {{"sm_80", 166912, 108},
                                 {"sm_90", 232448, 132},
                                 {"sm_90a", 232448, 132}};
 
-/// The widest access of one thread to memory, and the registers that one may have.
-static constexpr int64_t kAccessBits = 128;
-static constexpr int64_t kThreadRegisters = 255;
-
-llvm::Expected<TargetAttr> makeCudaTarget(MLIRContext *context, StringRef arch) {
+llvm::Expected<CudaTargetAttr> makeCudaTarget(MLIRContext *context, StringRef arch) {
   const Gpu *gpu = llvm::find_if(kGpus, [&](const Gpu &candidate) { return candidate.arch == arch; });
   if (gpu == std::end(kGpus))
     return llvm::createStringError("option '--target': expected cpu, sm_80, sm_86, sm_89, sm_90 or sm_90a, found '" +
                                    arch + "'");
   const Fusion fusions[] = {Fusion::Siblings, Fusion::Interleave, Fusion::Epilogue, Fusion::NormPrologue,
                             Fusion::Gate,     Fusion::Conv,       Fusion::Rope,     Fusion::Argmax};
-  return TargetAttr::get(context, Device::Cuda, StringAttr::get(context, arch), StringAttr::get(context, ""),
-                         kAccessBits, kThreadRegisters, gpu->sharedBytes, gpu->multiprocessors, fusions);
+  return CudaTargetAttr::get(context, StringAttr::get(context, arch), gpu->sharedBytes, gpu->multiprocessors, fusions);
 }
+
+namespace {
+
+struct CudaTargetModel : TargetInterface::ExternalModel<CudaTargetModel, CudaTargetAttr> {
+  Device getDevice(Attribute) const { return Device::Cuda; }
+  StringRef getName(Attribute target) const { return cast<CudaTargetAttr>(target).getArch(); }
+  StringRef getArchitecture(Attribute target) const { return cast<CudaTargetAttr>(target).getArch(); }
+  SmallVector<StringRef> getRequiredFeatures(Attribute) const { return {}; }
+
+  /// Code for "sm_90a" runs on compute capability 9.0 only, code for "sm_80" on later minors of 8 too.
+  ComputeCapability getComputeCapability(Attribute target) const {
+    StringRef version = cast<CudaTargetAttr>(target).getArch().getValue();
+    ComputeCapability compute;
+    version.consume_front("sm_");
+    compute.exact = version.consume_back("a");
+    version.getAsInteger(10, compute.version);
+    return compute;
+  }
+  ArrayRef<Fusion> getAllowedFusions(Attribute target) const { return cast<CudaTargetAttr>(target).getFusions(); }
+
+  /// Core matrices of 8 rows of 16 bytes, which both families of tensor core instructions take as they are, and rows
+  /// padded to the 64 columns that one step of a product goes through, so that no step needs a tail.
+  PanelAttr getWeightPanel(Attribute target, Type) const {
+    return PanelAttr::get(target.getContext(), /*size=*/8, /*group=*/8, /*align=*/64);
+  }
+  bool packsWeightsOnDevice(Attribute) const { return true; }
+  /// What every allocation of the CUDA driver has, and so what kernels there may rely on.
+  int64_t getBufferAlignment(Attribute) const { return 256; }
+  /// Long runs of memory, and a page table that is quickly copied.
+  int64_t getPageTokens(Attribute) const { return 64; }
+  /// The rows of one tensor core instruction.
+  int64_t getLeastPrefillChunk(Attribute) const { return 16; }
+
+  /// What the tensor cores multiply has the type of the matrices and is rounded once, when it is written for them.
+  /// Everything else stays f32.
+  ElementTypes getElementTypes(Attribute target, Type matrix, Type state) const {
+    ElementTypes types;
+    types.matrix = types.activation = types.cache = matrix;
+    types.ssmState = state;
+    types.wide = Float32Type::get(target.getContext());
+    types.convRing = true;
+    return types;
+  }
+  LogicalResult verifyMatrixType(Attribute target, Type matrix, EmitError emitError) const {
+    if (!matrix.isBF16() && !matrix.isF16())
+      return emitError() << "expected bf16 or f16 for the target " << getName(target) << ", found " << matrix;
+    return success();
+  }
+};
+
+} // namespace
+
+void attachCudaTargetInterface(MLIRContext *context) { CudaTargetAttr::attachInterface<CudaTargetModel>(*context); }
 
 } // namespace bambac

@@ -1,4 +1,4 @@
-// Describes an NVIDIA GPU as the target attribute that passes and code generation ask.
+// What is known of NVIDIA GPUs.
 #ifndef BAMBAC_COMPILER_TARGETS_CUDATARGET_H
 #define BAMBAC_COMPILER_TARGETS_CUDATARGET_H
 
@@ -9,10 +9,10 @@ namespace bambac {
 
 /// The target of --target=`arch`: sm_80, sm_86, sm_89 or sm_90, whose kernels copy by cp.async and multiply by
 /// mma.sync, or sm_90a, whose kernels copy by TMA and multiply by wgmma.
-llvm::Expected<TargetAttr> makeCudaTarget(MLIRContext *context, StringRef arch);
+llvm::Expected<CudaTargetAttr> makeCudaTarget(MLIRContext *context, StringRef arch);
 
-/// Tokens of a page of the KV cache on such a target: long runs of memory, and a page table that is quickly copied.
-inline constexpr int64_t kCudaPageTokens = 64;
+/// Lets #bamba.cuda_target answer TargetInterface.
+void attachCudaTargetInterface(MLIRContext *context);
 
 } // namespace bambac
 

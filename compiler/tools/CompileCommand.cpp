@@ -58,6 +58,8 @@ struct CommandLine {
                                cl::value_desc("n"),
                                cl::cat(category),
                                cl::desc("Threads of the compiler (default one for each processor)")};
+  cl::opt<bool> explainFusion{"explain-fusion", cl::cat(category),
+                              cl::desc("Print which ops joined a kernel, and which rule kept others apart")};
   cl::opt<bool> verifyEach{"verify-each", cl::init(true), cl::cat(category),
                            cl::desc("Verify the IR after each pass (default on)")};
 };
@@ -128,6 +130,7 @@ static Expected<CompileOptions> toCompileOptions(const CommandLine &line) {
     return threads.takeError();
   options.threads = static_cast<unsigned>(std::min<int64_t>(*threads, 256));
   options.verifyEach = line.verifyEach;
+  options.explainFusion = line.explainFusion;
   return options;
 }
 

@@ -1,6 +1,7 @@
 // bambac-opt: mlir-opt with our dialects, passes and pipelines.
 #include "codegen/cpu/Passes.h"
 #include "compiler/pipeline/Pipelines.h"
+#include "compiler/targets/Targets.h"
 #include "dialects/bamba/Bamba.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -19,5 +20,6 @@ int main(int argc, char **argv) {
   mlir::registerAllExtensions(registry);
   registry.insert<bambac::BambaDialect>();
   bambac::codegen::registerCpuCodegenInterfaces(registry);
+  bambac::registerTargets(registry);
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "bambac's passes\n", registry));
 }

@@ -3,27 +3,20 @@
 #define BAMBAC_DIALECTS_BAMBA_BAMBA_H
 
 #include "dialects/LLVM.h"
+#include "dialects/bamba/BambaAttributes.h"
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/BuiltinAttributes.h"
-#include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Dialect.h"
 #include "mlir/IR/OpDefinition.h"
 #include "mlir/IR/OpImplementation.h"
 #include "mlir/IR/SymbolTable.h"
-#include "mlir/IR/TensorEncoding.h"
 #include "mlir/Interfaces/ControlFlowInterfaces.h"
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Interfaces/TilingInterface.h"
-#include "llvm/Support/MathExtras.h"
 
 #include "dialects/bamba/BambaDialect.h.inc"
-#include "dialects/bamba/BambaEnums.h.inc"
-
-#define GET_ATTRDEF_CLASSES
-#include "dialects/bamba/BambaAttributes.h.inc"
 
 #define GET_OP_CLASSES
 #include "dialects/bamba/BambaOps.h.inc"
@@ -32,7 +25,7 @@ namespace bambac {
 
 /// Discardable attributes of the dialect, each verified where it stands.
 namespace attr {
-/// On a module: TargetAttr, LimitsAttr and the model's configuration as JSON (StringAttr).
+/// On a module: CpuTargetAttr or CudaTargetAttr, LimitsAttr and the model's configuration as JSON (StringAttr).
 inline constexpr StringLiteral kTarget = "bamba.target";
 inline constexpr StringLiteral kLimits = "bamba.limits";
 inline constexpr StringLiteral kConfig = "bamba.config";

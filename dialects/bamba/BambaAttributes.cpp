@@ -4,11 +4,17 @@
 #include "llvm/ADT/TypeSwitch.h"
 
 #include "dialects/bamba/BambaEnums.cpp.inc"
+#include "dialects/bamba/TargetInterface.cpp.inc"
 
 using namespace bambac;
 
-/// What a target may say beyond its required fields, in this order and each behind a comma.
-static ParseResult parseTargetOptions(AsmParser &parser, int64_t &multiprocessors, SmallVector<Fusion> &fusions) {
+TargetInterface bambac::getTarget(Operation *op) {
+  auto module = isa<ModuleOp>(op) ? cast<ModuleOp>(op) : op->getParentOfType<ModuleOp>();
+  return module ? dyn_cast_or_null<TargetInterface>(module->getAttr(attr::kTarget)) : TargetInterface();
+}
+
+/// The fusions at the end of a target, if it allows any.
+static ParseResult parseFusions(AsmParser &parser, SmallVector<Fusion> &fusions) {
   auto parseFusion = [&]() -> ParseResult {
     FailureOr<Fusion> fusion = FieldParser<Fusion>::parse(parser);
     if (failed(fusion))
@@ -16,21 +22,13 @@ static ParseResult parseTargetOptions(AsmParser &parser, int64_t &multiprocessor
     fusions.push_back(*fusion);
     return success();
   };
-  bool comma = succeeded(parser.parseOptionalComma());
-  if (comma && succeeded(parser.parseOptionalKeyword("multiprocessors"))) {
-    if (parser.parseEqual() || parser.parseInteger(multiprocessors))
-      return failure();
-    comma = succeeded(parser.parseOptionalComma());
-  }
-  if (!comma)
+  if (failed(parser.parseOptionalComma()))
     return success();
   return failure(parser.parseKeyword("fusions") || parser.parseEqual() ||
                  parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseFusion));
 }
 
-static void printTargetOptions(AsmPrinter &printer, int64_t multiprocessors, ArrayRef<Fusion> fusions) {
-  if (multiprocessors)
-    printer << ", multiprocessors = " << multiprocessors;
+static void printFusions(AsmPrinter &printer, ArrayRef<Fusion> fusions) {
   if (fusions.empty())
     return;
   printer << ", fusions = [";
@@ -94,16 +92,23 @@ LogicalResult LimitsAttr::verify(EmitError emitError, int64_t maxBatch, int64_t 
   return success();
 }
 
-LogicalResult TargetAttr::verify(EmitError emitError, Device device, StringAttr arch, StringAttr features,
-                                 int64_t vectorBits, int64_t vectorRegisters, int64_t cacheBytes,
-                                 int64_t multiprocessors, ArrayRef<Fusion> fusions) {
+LogicalResult CpuTargetAttr::verify(EmitError emitError, StringAttr arch, StringAttr features, int64_t vectorBits,
+                                    int64_t vectorRegisters, int64_t l2Bytes, ArrayRef<Fusion> fusions) {
   if (vectorBits < 32 || !llvm::isPowerOf2_64(vectorBits))
     return emitError() << "expected vector_bits to be a power of two from 32, found " << vectorBits;
-  if (vectorRegisters <= 0 || cacheBytes <= 0)
-    return emitError() << "expected positive vector_registers and cache_bytes, found " << vectorRegisters << " and "
-                       << cacheBytes;
-  if (multiprocessors < 0)
-    return emitError() << "expected multiprocessors not below zero, found " << multiprocessors;
+  if (vectorRegisters <= 0 || l2Bytes <= 0)
+    return emitError() << "expected positive vector_registers and l2_bytes, found " << vectorRegisters << " and "
+                       << l2Bytes;
+  return success();
+}
+
+LogicalResult CudaTargetAttr::verify(EmitError emitError, StringAttr arch, int64_t sharedBytes, int64_t multiprocessors,
+                                     ArrayRef<Fusion> fusions) {
+  if (!arch.getValue().starts_with("sm_"))
+    return emitError() << "expected arch to start with 'sm_', found " << arch;
+  if (sharedBytes <= 0 || multiprocessors <= 0)
+    return emitError() << "expected positive shared_bytes and multiprocessors, found " << sharedBytes << " and "
+                       << multiprocessors;
   return success();
 }
 

@@ -107,43 +107,62 @@ def Bamba_LimitsAttr : Bamba_Attr<"Limits", "limits"> {
   let genVerifyDecl = 1;
 }
 
-def Bamba_TargetAttr : Bamba_Attr<"Target", "target"> {
-  let summary = "a chip: what fits on it and which fusions pay there";
-  let description = [{
-    Passes ask the target instead of knowing chips. `arch` and `features` are the code generator's names (for a CPU,
-    those of LLVM), `vector_bits` and `vector_registers` describe the register file, `cache_bytes` is the memory close
-    to one worker (L2 on a CPU, the shared memory of a block on CUDA), `multiprocessors` how many workers a launch
-    should fill (0: not known), `fusions` lists what fusion may do:
+// The list of fusions that ends each target, `, fusions = [siblings, epilogue]`.
+defvar fusionsDescription = [{
+
+    `fusions` lists what fusion may do on the chip:
 
     - `siblings`: linears with the same input become one;
     - `interleave`: a gate and the value that it gates become one linear with their rows in turns;
-    - `epilogue`: an element-wise op behind a linear;
-    - `norm_prologue`: a norm in front of a linear of few rows;
-    - `gate`: a gate behind a state space op;
-    - `conv`: a convolution in front of a state space step;
-    - `rope`: a rotation in front of attention and of the append to the KV cache.
+    - `epilogue`: an element-wise op after a linear joins it;
+    - `norm_prologue`: a norm joins the linear of few rows that reads it;
+    - `gate`: a gate joins the state space op whose result it gates;
+    - `conv`: a convolution joins the state space step that reads it;
+    - `rope`: a rotation, and the append to the KV cache, join the projection that they read;
+    - `argmax`: the argmax of logits joins the linear that makes them.
+}];
 
+def Bamba_CpuTargetAttr : Bamba_Attr<"CpuTarget", "cpu_target"> {
+  let summary = "a processor: its code generator's names, registers and cache";
+  let description = [{
+    `arch` and `features` are LLVM's names, `vector_bits` and `vector_registers` describe the register file, `l2_bytes` is
+    the cache close to one core.
+  }] # fusionsDescription # [{
     Example:
     ```mlir
-    #bamba.target<cpu, arch = "x86-64-v4", features = "+avx512f,+fma", vector_bits = 512, vector_registers = 32,
-                  cache_bytes = 1048576, fusions = [siblings, epilogue]>
+    #bamba.cpu_target<arch = "x86-64-v4", features = "+avx512f,+fma", vector_bits = 512, vector_registers = 32,
+                      l2_bytes = 1048576, fusions = [siblings, epilogue]>
     ```
   }];
-  let parameters = (ins EnumParameter<Bamba_Device>:$device, "mlir::StringAttr":$arch, "mlir::StringAttr":$features,
-      "int64_t":$vectorBits, "int64_t":$vectorRegisters, "int64_t":$cacheBytes,
-      DefaultValuedParameter<"int64_t", "0">:$multiprocessors, OptionalArrayRefParameter<"Fusion">:$fusions);
+  let parameters = (ins "mlir::StringAttr":$arch, "mlir::StringAttr":$features, "int64_t":$vector_bits,
+      "int64_t":$vector_registers, "int64_t":$l2_bytes, OptionalArrayRefParameter<"Fusion">:$fusions);
   let assemblyFormat = [{
-    `<` $device `,` `arch` `=` $arch `,` `features` `=` $features `,` `vector_bits` `=` $vectorBits `,`
-        `vector_registers` `=` $vectorRegisters `,` `cache_bytes` `=` $cacheBytes ``
-        custom<TargetOptions>($multiprocessors, $fusions) `>`
+    `<` struct($arch, $features, $vector_bits, $vector_registers, $l2_bytes) `` custom<Fusions>($fusions) `>`
   }];
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
-    /// True where the target says that this kind of fusion pays.
-    bool allows(Fusion fusion) const { return llvm::is_contained(getFusions(), fusion); }
     /// 32-bit lanes of a vector register.
     int64_t getLanes() const { return getVectorBits() / 32; }
   }];
+}
+
+def Bamba_CudaTargetAttr : Bamba_Attr<"CudaTarget", "cuda_target"> {
+  let summary = "an NVIDIA GPU: its architecture, shared memory and multiprocessors";
+  let description = [{
+    `arch` is NVRTC's name of the architecture, `shared_bytes` the shared memory that one block may have,
+    `multiprocessors` how many a launch should fill.
+  }] # fusionsDescription # [{
+    Example:
+    ```mlir
+    #bamba.cuda_target<arch = "sm_90a", shared_bytes = 232448, multiprocessors = 132, fusions = [siblings, interleave]>
+    ```
+  }];
+  let parameters = (ins "mlir::StringAttr":$arch, "int64_t":$shared_bytes, "int64_t":$multiprocessors,
+      OptionalArrayRefParameter<"Fusion">:$fusions);
+  let assemblyFormat = [{
+    `<` struct($arch, $shared_bytes, $multiprocessors) `` custom<Fusions>($fusions) `>`
+  }];
+  let genVerifyDecl = 1;
 }
 
 def Bamba_CpuScheduleAttr : Bamba_Attr<"CpuSchedule", "cpu_schedule"> {

@@ -34,7 +34,8 @@ static bool isSourceList(Attribute attribute) {
 }
 
 static constexpr AttributeRule kRules[] = {
-    {attr::kTarget, isOp<ModuleOp>, "a module", isAttr<TargetAttr>, "#bamba.target"},
+    {attr::kTarget, isOp<ModuleOp>, "a module", isAttr<CpuTargetAttr, CudaTargetAttr>,
+     "#bamba.cpu_target or #bamba.cuda_target"},
     {attr::kLimits, isOp<ModuleOp>, "a module", isAttr<LimitsAttr>, "#bamba.limits"},
     {attr::kConfig, isOp<ModuleOp>, "a module", isAttr<StringAttr>, "a string"},
     {attr::kEntry, isOp<FunctionOpInterface>, "a function", isAttr<EntryAttr>, "#bamba.entry"},

@@ -20,8 +20,7 @@ void decompose(GatedRmsNormOp norm) {
 
 struct DecomposeGatedNorms : impl::DecomposeGatedNormsBase<DecomposeGatedNorms> {
   void runOnOperation() override {
-    auto module = getOperation()->getParentOfType<ModuleOp>();
-    auto target = module ? module->getAttrOfType<TargetAttr>(attr::kTarget) : TargetAttr();
+    TargetInterface target = getTarget(getOperation());
     if (!target || !target.allows(Fusion::Gate))
       return;
     getOperation().walk([](GatedRmsNormOp norm) { decompose(norm); });

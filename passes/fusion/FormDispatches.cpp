@@ -1,5 +1,6 @@
-// Groups ops into dispatches: see FormDispatches in Passes.td.
+// Grows a group of ops from each root, last ops first, and makes a dispatch of it: see FormDispatches in Passes.td.
 #include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Remarks.h"
 #include "passes/Passes.h"
 #include "passes/fusion/FusionRules.h"
 
@@ -9,11 +10,11 @@ namespace bambac {
 
 namespace {
 
-/// A root and the ops that share its kernel, in the order of the block.
+/// Ops that share a kernel, in the order of the block: the root is the last.
 using Group = SmallVector<Operation *>;
 
 /// True where nothing from `store` to `last`, included, reads or writes the global that it writes.
-bool canMoveBehind(ml_program::GlobalStoreOp store, Operation *last) {
+bool canMoveAfter(ml_program::GlobalStoreOp store, Operation *last) {
   for (Operation *op = store->getNextNode(); op != last->getNextNode(); op = op->getNextNode()) {
     if (isMemoryEffectFree(op))
       continue;
@@ -35,68 +36,105 @@ bool canComeFrom(Operation *root, OpResult result) {
     if (root->isBeforeInBlock(user))
       return true;
     auto store = dyn_cast<ml_program::GlobalStoreOp>(user);
-    return store && canMoveBehind(store, root);
+    return store && canMoveAfter(store, root);
   });
 }
 
-/// A producer on trial for the kernel of a group, and what must come with it.
-class Joining {
+/// A producer that may join the kernel of a group, and the ops that must come with it.
+class FusionCandidate {
 public:
-  Joining(Operation *producer, const SetVector<Operation *> &group, TargetAttr target)
+  FusionCandidate(Operation *producer, const SetVector<Operation *> &group, TargetInterface target)
       : group(group), root(group.front()), target(target) {
     joining.insert(producer);
   }
 
-  /// Every result is read inside, by ops with which the producer fuses, or leaves the kernel.
-  bool succeeds() {
+  /// Yes where every result is read inside the kernel, by ops with which its producer fuses, or may leave the kernel.
+  FusionDecision decide() {
     for (unsigned next = 0; next < joining.size(); ++next)
       for (OpResult result : joining[next]->getResults())
-        if (isStateResult(result) ? !canComeFrom(root, result) : !isReadInsideOrLeaves(result))
-          return false;
-    return true;
+        if (FusionDecision decision = isStateResult(result) ? decideState(result) : decideReaders(result); !decision)
+          return decision;
+    return FusionDecision::yes();
   }
   ArrayRef<Operation *> getOps() const { return joining.getArrayRef(); }
 
 private:
-  bool isReadInsideOrLeaves(OpResult result) {
-    bool comesBeside = result.getOwner() != joining.front();
-    return llvm::all_of(getUsesThroughSlices(result), [&](OpOperand *use) {
-      Operation *reader = use->getOwner();
-      if (reader->getBlock() != root->getBlock())
-        return false;
-      if (root->isBeforeInBlock(reader))
-        return comesBeside || mayLeave(result, group.getArrayRef());
-      if (!fuses(result.getOwner(), *use, target))
-        return false;
-      // A reader of other columns than those that the group reads moves into the kernel too.
-      return group.contains(reader) || joining.contains(reader) || (isBeside(*use) && joining.insert(reader));
-    });
+  FusionDecision decideState(OpResult result) const {
+    if (canComeFrom(root, result))
+      return FusionDecision::yes();
+    return FusionDecision::no("its state is used before the kernel could give it");
   }
 
-  const SetVector<Operation *> &group;
+  FusionDecision decideReaders(OpResult result) {
+    for (OpOperand *use : getUsesThroughSlices(result))
+      if (FusionDecision decision = decideReader(result, *use); !decision)
+        return decision;
+    return FusionDecision::yes();
+  }
+
+  FusionDecision decideReader(OpResult result, OpOperand &use) {
+    Operation *reader = use.getOwner();
+    if (reader->getBlock() != root->getBlock())
+      return FusionDecision::no("'" + Twine(reader->getName().getStringRef()) + "' of another block reads it too");
+    if (root->isBeforeInBlock(reader)) {
+      bool pulledIn = result.getOwner() != joining.front();
+      if (pulledIn || mayAlsoBeReadOutside(result, group.getArrayRef()))
+        return FusionDecision::yes();
+      return FusionDecision::no("'" + Twine(reader->getName().getStringRef()) + "' reads it outside of the kernel too");
+    }
+    if (FusionDecision decision = fuses(result.getOwner(), use, target); !decision)
+      return decision;
+    if (group.contains(reader) || joining.contains(reader) || (canFollowAnotherReader(use) && joining.insert(reader)))
+      return FusionDecision::yes();
+    return FusionDecision::no("'" + Twine(reader->getName().getStringRef()) + "' reads it in a kernel of its own");
+  }
+
+  const SetVector<Operation *> &group; ///< the root first
   Operation *root;
-  TargetAttr target;
+  TargetInterface target;
   SetVector<Operation *> joining;
 };
 
-/// `producer` and what comes with it into the group; empty where it stays outside.
-Group getJoining(Operation *producer, const SetVector<Operation *> &group, TargetAttr target) {
-  if (producer->getBlock() != group.front()->getBlock() || !isCompute(producer) || isa<DispatchOp>(producer))
-    return {};
+/// Decides about the producer of an operand `use` of the group. Where the answer is yes, the producer and what comes
+/// with it are added.
+FusionDecision tryToJoin(Operation *producer, OpOperand &use, SetVector<Operation *> &group, TargetInterface target) {
+  if (FusionDecision decision = fuses(producer, use, target); !decision)
+    return decision;
   // Where rows are interleaved, a kernel has one product: its epilogue sees the sums of one.
   if (isa<LinearOp>(producer) && target.allows(Fusion::Interleave) && llvm::any_of(group, llvm::IsaPred<LinearOp>))
-    return {};
-  Joining joining(producer, group, target);
-  return joining.succeeds() ? Group(joining.getOps()) : Group();
+    return FusionDecision::no("the kernel has a product already, and its epilogue sees the sums of one");
+  FusionCandidate candidate(producer, group, target);
+  FusionDecision decision = candidate.decide();
+  if (decision)
+    group.insert_range(candidate.getOps());
+  return decision;
 }
 
-Group growGroup(Operation *root, TargetAttr target) {
+/// Tells the remark engine of the context, if it has one that listens to "fusion".
+void explain(Operation *producer, Operation *reader, const FusionDecision &decision) {
+  StringRef entry = producer->getParentOfType<func::FuncOp>().getSymName();
+  auto options = remark::RemarkOpts::name(decision ? "joins" : "stays-apart").category("fusion").function(entry);
+  auto remark = decision ? remark::passed(producer->getLoc(), options) : remark::missed(producer->getLoc(), options);
+  if (!remark)
+    return;
+  remark << ("'" + producer->getName().getStringRef() + "' " + (decision ? "joins" : "stays out of") +
+             " the kernel of '" + reader->getName().getStringRef() + "'" + (decision ? "" : ": ") +
+             decision.getReason())
+                .str();
+}
+
+Group growGroup(Operation *root, TargetInterface target) {
   SetVector<Operation *> group;
   group.insert(root);
-  for (unsigned next = 0; next < group.size(); ++next)
-    for (Value input : cast<DestinationStyleOpInterface>(group[next]).getDpsInputs())
-      if (Operation *producer = getProducer(input); producer && !group.contains(producer))
-        group.insert_range(getJoining(producer, group, target));
+  for (unsigned next = 0; next < group.size(); ++next) {
+    Operation *reader = group[next];
+    for (OpOperand *use : cast<DestinationStyleOpInterface>(reader).getDpsInputOperands()) {
+      Operation *producer = getProducer(use->get());
+      if (producer && !group.contains(producer) && producer->getBlock() == root->getBlock() && isCompute(producer) &&
+          !isa<DispatchOp>(producer))
+        explain(producer, reader, tryToJoin(producer, *use, group, target));
+    }
+  }
   Group ordered(group.begin(), group.end());
   llvm::sort(ordered, [](Operation *left, Operation *right) { return left->isBeforeInBlock(right); });
   return ordered;
@@ -227,17 +265,17 @@ struct FormDispatches : impl::FormDispatchesBase<FormDispatches> {
   void runOnOperation() override {
     if (!getOperation()->hasAttr(attr::kEntry))
       return;
-    auto module = getOperation()->getParentOfType<ModuleOp>();
-    auto target = module->getAttrOfType<TargetAttr>(attr::kTarget);
+    TargetInterface target = getTarget(getOperation());
     if (!target) {
-      module.emitError() << "expected the attribute '" << attr::kTarget << "' on the module";
+      getOperation()->getParentOfType<ModuleOp>().emitError()
+          << "expected the attribute '" << attr::kTarget << "' on the module";
       return signalPassFailure();
     }
     for (Block &block : getOperation().getBody())
       formInBlock(block, target);
   }
 
-  void formInBlock(Block &block, TargetAttr target) {
+  void formInBlock(Block &block, TargetInterface target) {
     // From the end: a consumer takes its producers before they become roots themselves.
     Operation *op = block.empty() ? nullptr : &block.back();
     while (op) {

@@ -129,7 +129,7 @@ void merge(ArrayRef<LinearOp> linears, RowOrder order, SymbolTable &symbols) {
 
 struct FuseSiblingLinears : impl::FuseSiblingLinearsBase<FuseSiblingLinears> {
   void runOnOperation() override {
-    auto target = getOperation()->getAttrOfType<TargetAttr>(attr::kTarget);
+    TargetInterface target = getTarget(getOperation());
     if (!target)
       return;
     SymbolTable symbols(getOperation());
@@ -138,7 +138,7 @@ struct FuseSiblingLinears : impl::FuseSiblingLinearsBase<FuseSiblingLinears> {
         fuseInBlock(block, target, symbols);
   }
 
-  void fuseInBlock(Block &block, TargetAttr target, SymbolTable &symbols) {
+  void fuseInBlock(Block &block, TargetInterface target, SymbolTable &symbols) {
     SmallVector<SmallVector<LinearOp>> groups;
     for (auto linear : block.getOps<LinearOp>()) {
       auto group = llvm::find_if(

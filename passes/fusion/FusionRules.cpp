@@ -1,4 +1,4 @@
-// See FusionRules.h; the reasons stand with FormDispatches in Passes.td.
+// The rules of fusion, one function for each kind of producer. Passes.td says under FormDispatches why each pays.
 #include "passes/fusion/FusionRules.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
@@ -53,69 +53,119 @@ static bool isInterleavedSlice(tensor::ExtractSliceOp slice) {
   return result[0] == source[0] && offset < stride && result[1] * stride == source[1];
 }
 
-static bool fusesIntoElementwise(LinearOp linear, OpOperand &use, TargetAttr target) {
-  if (!target.allows(Fusion::Epilogue))
-    return false;
-  auto slice = use.get().getDefiningOp<tensor::ExtractSliceOp>();
-  if (!slice)
-    return true;
-  return target.allows(Fusion::Interleave) && slice.getSource() == linear.getResult() && isInterleavedSlice(slice);
+static FusionDecision isListed(Fusion fusion, TargetInterface target) {
+  if (target.allows(fusion))
+    return FusionDecision::yes();
+  return FusionDecision::no("the target " + target.getName() + " does not list the fusion '" + stringifyFusion(fusion) +
+                            "'");
 }
 
-static bool fusesIntoLinear(Operation *norm, TargetAttr target) {
+static FusionDecision fusesIntoElementwise(LinearOp linear, OpOperand &use, TargetInterface target) {
+  if (FusionDecision listed = isListed(Fusion::Epilogue, target); !listed)
+    return listed;
+  auto slice = use.get().getDefiningOp<tensor::ExtractSliceOp>();
+  if (!slice)
+    return FusionDecision::yes();
+  if (FusionDecision listed = isListed(Fusion::Interleave, target); !listed)
+    return listed;
+  if (slice.getSource() == linear.getResult() && isInterleavedSlice(slice))
+    return FusionDecision::yes();
+  return FusionDecision::no("expected the columns that one element needs to be neighbours, found another slice");
+}
+
+static FusionDecision fusesIntoLinear(Operation *norm, TargetInterface target) {
+  if (FusionDecision listed = isListed(Fusion::NormPrologue, target); !listed)
+    return listed;
   auto result = cast<ShapedType>(norm->getResult(0).getType());
-  return target.allows(Fusion::NormPrologue) && result.getDimSize(0) <= kMaxPrologueRows &&
-         result.getNumElements() <= kMaxPrologueElements;
+  if (int64_t rows = result.getDimSize(0); rows > kMaxPrologueRows)
+    return FusionDecision::no("expected at most " + Twine(kMaxPrologueRows) +
+                              " rows for each block to normalize again, found " + Twine(rows));
+  if (int64_t elements = result.getNumElements(); elements > kMaxPrologueElements)
+    return FusionDecision::no("expected at most " + Twine(kMaxPrologueElements) +
+                              " elements for each block to normalize again, found " + Twine(elements));
+  return FusionDecision::yes();
 }
 
 /// Whole heads of a projection, as neighbouring columns. Pairs of dimensions are neighbours, so that one call of an
 /// epilogue has both of a pair.
-static bool isHeads(OpOperand &use, int64_t headDim) {
+static FusionDecision readsHeads(OpOperand &use, int64_t headDim) {
   auto slice = use.get().getDefiningOp<tensor::ExtractSliceOp>();
-  return slice && slice.getSource().getDefiningOp<LinearOp>() && headDim % 2 == 0 &&
-         !ShapedType::isDynamicShape(slice.getStaticOffsets()) && slice.getStaticStrides()[1] == 1 &&
-         slice.getStaticOffsets()[1] % headDim == 0;
+  if (!slice || !slice.getSource().getDefiningOp<LinearOp>())
+    return FusionDecision::no("expected a slice of a projection's columns, found another operand");
+  if (headDim % 2 != 0)
+    return FusionDecision::no("expected heads of an even size, found " + Twine(headDim));
+  if (ShapedType::isDynamicShape(slice.getStaticOffsets()) || slice.getStaticStrides()[1] != 1 ||
+      slice.getStaticOffsets()[1] % headDim != 0)
+    return FusionDecision::no("expected a slice of whole heads of " + Twine(headDim) + " columns, found another");
+  return FusionDecision::yes();
 }
 
-/// A rotation, and the append to the cache behind it, follow the projection.
-static bool fusesIntoProjection(OpOperand &use, TargetAttr target) {
-  if (!target.allows(Fusion::Rope))
-    return false;
-  if (auto rope = dyn_cast<RopeOp>(use.getOwner()))
-    return rope.getInterleaved() && isHeads(use, static_cast<int64_t>(rope.getHeadDim()));
-  auto append = dyn_cast<KvAppendOp>(use.getOwner());
-  return append && use == append.getVMutable() && isHeads(use, append.getKCache().getType().getShape().back());
+/// A rotation, and the append to the cache after it, follow the projection.
+static FusionDecision fusesIntoProjection(OpOperand &use, TargetInterface target) {
+  if (FusionDecision listed = isListed(Fusion::Rope, target); !listed)
+    return listed;
+  if (auto rope = dyn_cast<RopeOp>(use.getOwner())) {
+    if (!rope.getInterleaved())
+      return FusionDecision::no("expected rotary pairs of neighbouring dimensions, found pairs that are apart");
+    return readsHeads(use, static_cast<int64_t>(rope.getHeadDim()));
+  }
+  auto append = cast<KvAppendOp>(use.getOwner());
+  if (use != append.getVMutable())
+    return FusionDecision::no("expected keys that a rotation of interleaved pairs gives, found a projection's");
+  return readsHeads(use, append.getKCache().getType().getShape().back());
 }
 
-bool isBeside(OpOperand &use) { return isa<RopeOp, KvAppendOp>(use.getOwner()); }
+bool canFollowAnotherReader(OpOperand &use) { return isa<RopeOp, KvAppendOp>(use.getOwner()); }
 
-bool mayLeave(OpResult result, ArrayRef<Operation *> group) {
+bool mayAlsoBeReadOutside(OpResult result, ArrayRef<Operation *> group) {
   return isa<LinearOp>(result.getOwner()) && llvm::any_of(group, [&](Operation *op) {
            return isa<ArgmaxOp>(op) && llvm::is_contained(op->getOperands(), Value(result));
          });
 }
 
-bool fuses(Operation *producer, OpOperand &use, TargetAttr target) {
+static FusionDecision noRule() { return FusionDecision::no("no rule joins them"); }
+
+static FusionDecision fusesAfterLinear(LinearOp linear, OpOperand &use, TargetInterface target) {
+  Operation *consumer = use.getOwner();
+  if (isElementwise(consumer))
+    return fusesIntoElementwise(linear, use, target);
+  if (isa<RopeOp, KvAppendOp>(consumer))
+    return fusesIntoProjection(use, target);
+  if (!isa<ArgmaxOp>(consumer))
+    return noRule();
+  if (use.get() != linear.getResult())
+    return FusionDecision::no("expected the argmax of whole rows, found one of a slice");
+  return isListed(Fusion::Argmax, target);
+}
+
+static FusionDecision fusesIntoStep(CausalConv1dOp conv, Operation *consumer, TargetInterface target) {
+  if (!isa<SsmStepOp>(consumer))
+    return isa<SsmScanOp>(consumer) ? FusionDecision::no("a scan reads a token's inputs in many blocks") : noRule();
+  if (FusionDecision listed = isListed(Fusion::Conv, target); !listed)
+    return listed;
+  return conv.getPositions()
+             ? FusionDecision::yes()
+             : FusionDecision::no("expected a convolution whose state is a ring, found one that shifts");
+}
+
+FusionDecision fuses(Operation *producer, OpOperand &use, TargetInterface target) {
   Operation *consumer = use.getOwner();
   if (auto linear = dyn_cast<LinearOp>(producer))
-    return (isElementwise(consumer) && fusesIntoElementwise(linear, use, target)) ||
-           (isa<ArgmaxOp>(consumer) && use.get() == linear.getResult() && target.allows(Fusion::Argmax)) ||
-           fusesIntoProjection(use, target);
-  if (isa<CausalConv1dOp>(producer))
-    return isa<SsmStepOp>(consumer) && target.allows(Fusion::Conv) && cast<CausalConv1dOp>(producer).getPositions();
-  if (use.get().getDefiningOp() != producer)
-    return false;
-  if (isa<RmsNormOp, GatedRmsNormOp>(producer))
-    return isa<LinearOp>(consumer) && fusesIntoLinear(producer, target);
-  if (isa<SsmStepOp, SsmScanOp>(producer)) {
-    auto swiglu = dyn_cast<SwigluOp>(consumer);
-    return swiglu && use == swiglu.getUpMutable() && target.allows(Fusion::Gate);
-  }
-  if (auto rope = dyn_cast<RopeOp>(producer)) {
-    auto append = dyn_cast<KvAppendOp>(consumer);
-    return append && use == append.getKMutable() && rope.getInterleaved() && target.allows(Fusion::Rope);
-  }
-  return false;
+    return fusesAfterLinear(linear, use, target);
+  if (auto conv = dyn_cast<CausalConv1dOp>(producer))
+    return fusesIntoStep(conv, consumer, target);
+  bool readsWhole = use.get().getDefiningOp() == producer;
+  if (isa<RmsNormOp, GatedRmsNormOp>(producer) && isa<LinearOp>(consumer) && readsWhole)
+    return fusesIntoLinear(producer, target);
+  if (auto swiglu = dyn_cast<SwigluOp>(consumer); swiglu && isa<SsmStepOp, SsmScanOp>(producer) && readsWhole)
+    return use == swiglu.getUpMutable() ? isListed(Fusion::Gate, target) : noRule();
+  auto rope = dyn_cast<RopeOp>(producer);
+  auto append = dyn_cast<KvAppendOp>(consumer);
+  if (!rope || !append || !readsWhole || use != append.getKMutable())
+    return noRule();
+  if (!rope.getInterleaved())
+    return FusionDecision::no("expected rotary pairs of neighbouring dimensions, found pairs that are apart");
+  return isListed(Fusion::Rope, target);
 }
 
 } // namespace bambac

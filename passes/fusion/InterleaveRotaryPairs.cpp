@@ -96,7 +96,7 @@ private:
 
 struct InterleaveRotaryPairs : impl::InterleaveRotaryPairsBase<InterleaveRotaryPairs> {
   void runOnOperation() override {
-    auto target = getOperation()->getAttrOfType<TargetAttr>(attr::kTarget);
+    TargetInterface target = getTarget(getOperation());
     if (!target || !target.allows(Fusion::Rope))
       return;
     SymbolTable symbols(getOperation());

@@ -17,8 +17,9 @@ bool isLinearWeight(func::FuncOp kernel, unsigned index) {
   });
 }
 
-RankedTensorType withPanel(Type type, PanelAttr panel) {
+RankedTensorType withPanel(Type type, TargetInterface target) {
   auto tensor = cast<RankedTensorType>(type);
+  PanelAttr panel = target.getWeightPanel(tensor.getElementType());
   return RankedTensorType::get(tensor.getShape(), tensor.getElementType(), panel);
 }
 
@@ -30,26 +31,17 @@ void retypeArgument(func::FuncOp kernel, unsigned index, Type type) {
   kernel.setFunctionType(FunctionType::get(kernel.getContext(), inputs, kernel.getResultTypes()));
 }
 
-/// On a CPU two vector registers of outputs, column by column. On CUDA core matrices of 8 rows of 8 columns, and rows
-/// padded to 64 columns, so that no step of a product needs a tail.
-PanelAttr choosePanel(TargetAttr target) {
-  if (target.getDevice() == Device::Cuda)
-    return PanelAttr::get(target.getContext(), /*size=*/8, /*group=*/8, /*align=*/64);
-  return PanelAttr::get(target.getContext(), 2 * target.getLanes(), /*group=*/1, /*align=*/1);
-}
-
 struct PackWeights : impl::PackWeightsBase<PackWeights> {
   void runOnOperation() override {
-    auto target = getOperation()->getAttrOfType<TargetAttr>(attr::kTarget);
+    TargetInterface target = getTarget(getOperation());
     if (!target)
       return;
-    PanelAttr panel = choosePanel(target);
     SymbolTable symbols(getOperation());
     for (auto kernel : getOperation().getOps<func::FuncOp>())
       if (kernel->hasAttr(attr::kKernel))
         for (unsigned index = 0; index < kernel.getNumArguments(); ++index)
           if (isLinearWeight(kernel, index))
-            retypeArgument(kernel, index, withPanel(kernel.getArgument(index).getType(), panel));
+            retypeArgument(kernel, index, withPanel(kernel.getArgument(index).getType(), target));
     getOperation().walk([&](LaunchOp launch) { packOperands(launch, symbols); });
   }
 

@@ -8,9 +8,8 @@ namespace bambac {
 
 namespace {
 
+/// Where the module names no target.
 constexpr int64_t kCacheLine = 64;
-/// What every allocation of the CUDA driver has, and so what kernels there may rely on.
-constexpr int64_t kCudaAlignment = 256;
 
 /// An intermediate: alive from the launch that makes it to the last that reads it, both included.
 struct Interval {
@@ -37,15 +36,11 @@ struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
     if (!getOperation()->hasAttr(attr::kEntry))
       return;
     SmallVector<Interval> intervals = collectIntervals();
-    int64_t size = place(intervals, alignment ? alignment : chooseAlignment());
+    TargetInterface target = getTarget(getOperation());
+    int64_t align = alignment ? alignment : target ? target.getBufferAlignment() : kCacheLine;
+    int64_t size = place(intervals, align);
     annotate(intervals);
     getOperation()->setAttr(attr::kArenaBytes, OpBuilder(&getContext()).getI64IntegerAttr(size));
-  }
-
-  int64_t chooseAlignment() {
-    auto module = getOperation()->getParentOfType<ModuleOp>();
-    auto target = module ? module->getAttrOfType<TargetAttr>(attr::kTarget) : TargetAttr();
-    return target && target.getDevice() == Device::Cuda ? kCudaAlignment : kCacheLine;
   }
 
   SmallVector<Interval> collectIntervals() {

@@ -31,14 +31,14 @@ int64_t chooseTile(int64_t size, int64_t bytesPerItem, int64_t granule) {
 }
 
 /// Registers left for accumulators, two a row, beside two of weights and one broadcast.
-int64_t chooseRows(int64_t rows, TargetAttr target) {
+int64_t chooseRows(int64_t rows, CpuTargetAttr target) {
   return largestDivisor(rows, std::max<int64_t>((target.getVectorRegisters() - 4) / 2, 1));
 }
 
 /// A linear, alone or with an epilogue: all rows and some panels of columns. The weights of a tile stream through once;
 /// with more rows than one register tile, the depth is cut so that a block of a panel stays in the level-1 cache
 /// meanwhile.
-CpuScheduleAttr scheduleLinear(LinearOp linear, TargetAttr target) {
+CpuScheduleAttr scheduleLinear(LinearOp linear, CpuTargetAttr target) {
   auto weight = cast<RankedTensorType>(linear.getWeight().getType());
   int64_t panel = 2 * target.getLanes();
   int64_t rows = cast<ShapedType>(linear.getInput().getType()).getDimSize(0);
@@ -87,7 +87,7 @@ Operation *getKernelRoot(func::FuncOp kernel) {
   return root;
 }
 
-CpuScheduleAttr chooseCpuSchedule(func::FuncOp kernel, TargetAttr target) {
+CpuScheduleAttr chooseCpuSchedule(func::FuncOp kernel, CpuTargetAttr target) {
   LinearOp linear;
   kernel.walk([&](LinearOp op) { linear = op; });
   if (linear)

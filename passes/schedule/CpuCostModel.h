@@ -14,7 +14,7 @@ namespace bambac {
 
 /// Chooses the schedule of a kernel from the shapes of its ops and the target's limits. The kernel's last op is the one
 /// that is cut into workgroups.
-CpuScheduleAttr chooseCpuSchedule(func::FuncOp kernel, TargetAttr target);
+CpuScheduleAttr chooseCpuSchedule(func::FuncOp kernel, CpuTargetAttr target);
 
 /// The op whose iteration space `workgroup` refers to: the last compute op of the kernel.
 Operation *getKernelRoot(func::FuncOp kernel);

@@ -43,15 +43,15 @@ int64_t epilogueSharedBytes(LinearOp linear) {
 }
 
 /// As many stages of bf16 tiles as wanted, or as fit beside what else a block needs.
-int64_t chooseStages(int64_t wanted, int64_t tileRows, int64_t tileColumns, int64_t otherBytes, TargetAttr target) {
+int64_t chooseStages(int64_t wanted, int64_t tileRows, int64_t tileColumns, int64_t otherBytes, CudaTargetAttr target) {
   int64_t stageBytes = (tileRows + tileColumns) * kTileDepth * 2 + kBarrierBytes;
-  return std::clamp<int64_t>((target.getCacheBytes() - otherBytes) / stageBytes, 2, wanted);
+  return std::clamp<int64_t>((target.getSharedBytes() - otherBytes) / stageBytes, 2, wanted);
 }
 
 /// Some rows: they are the N of wgmma, so that one tile holds them all, and columns of weights are its M. The weights
 /// are streamed once, which takes all multiprocessors: where tiles of 128 columns are too few, tiles of 64 whose depth
 /// is split over the blocks of a cluster. Clusters of more than two do not fill the device.
-CudaScheduleAttr scheduleMiddleLinear(LinearOp linear, TargetAttr target) {
+CudaScheduleAttr scheduleMiddleLinear(LinearOp linear, CudaTargetAttr target) {
   int64_t columns = rowsOf(linear.getWeight()), steps = ceilDiv(columnsOf(linear.getWeight()), kTileDepth);
   int64_t tileRows = roundUp(rowsOf(linear.getInput()), 8), tileColumns = 128, split = 1;
   if (ceilDiv(columns, tileColumns) < kEnoughTiles) {
@@ -75,7 +75,7 @@ CudaScheduleAttr scheduleMiddleLinear(LinearOp linear, TargetAttr target) {
 }
 
 /// Many rows: the tile for which the slowest block has least to do; smaller tiles reuse less of what they load.
-CudaScheduleAttr scheduleLargeLinear(LinearOp linear, TargetAttr target) {
+CudaScheduleAttr scheduleLargeLinear(LinearOp linear, CudaTargetAttr target) {
   struct Tile {
     int64_t rows, columns;
     double price;
@@ -99,7 +99,7 @@ CudaScheduleAttr scheduleLargeLinear(LinearOp linear, TargetAttr target) {
 
 /// Up to 32 rows narrow tiles, whose weights pass through registers and whose blocks are many. More rows: wider tiles,
 /// each fragment of which serves more products, as long as there is one for each multiprocessor.
-CudaScheduleAttr scheduleMmaLinear(LinearOp linear, TargetAttr target) {
+CudaScheduleAttr scheduleMmaLinear(LinearOp linear, CudaTargetAttr target) {
   int64_t rows = rowsOf(linear.getInput()), columns = rowsOf(linear.getWeight());
   int64_t tileRows = rows <= 16 ? 16 : rows <= 32 ? 32 : rows <= 64 ? 64 : 128, tileColumns = 32, stages = 4;
   int64_t otherBytes = epilogueSharedBytes(linear);
@@ -120,7 +120,7 @@ CudaScheduleAttr scheduleMmaLinear(LinearOp linear, TargetAttr target) {
 }
 
 /// wgmma takes its operands by tensor maps, whose rows are multiples of 16 bytes of bf16.
-CudaScheduleAttr scheduleLinear(LinearOp linear, TargetAttr target) {
+CudaScheduleAttr scheduleLinear(LinearOp linear, CudaTargetAttr target) {
   if (target.getArch() != "sm_90a")
     return scheduleMmaLinear(linear, target);
   int64_t rows = rowsOf(linear.getInput());
@@ -134,7 +134,7 @@ CudaScheduleAttr scheduleLinear(LinearOp linear, TargetAttr target) {
 
 /// One token of each sequence: blocks for each KV head and for splits of a sequence by its own length, as many as fill
 /// the device when sequences are few.
-CudaScheduleAttr scheduleDecodeAttention(AttentionOp attention, TargetAttr target) {
+CudaScheduleAttr scheduleDecodeAttention(AttentionOp attention, CudaTargetAttr target) {
   int64_t heads = rowsOf(attention.getPages()) * attention.getNumKvHeads();
   bool isNewest = target.getArch().getValue().starts_with("sm_90");
   int64_t splits = heads <= 16 ? 2 * target.getMultiprocessors() / heads : heads < 512 ? 16 : 8;
@@ -149,7 +149,7 @@ CudaScheduleAttr scheduleDecodeAttention(AttentionOp attention, TargetAttr targe
 }
 
 /// A run of tokens: tiles of queries times the heads that share a KV head over tiles of keys.
-CudaScheduleAttr scheduleAttention(AttentionOp attention, TargetAttr target) {
+CudaScheduleAttr scheduleAttention(AttentionOp attention, CudaTargetAttr target) {
   if (attention.getNumTokens() == 1)
     return scheduleDecodeAttention(attention, target);
   int64_t queries = attention.getNumTokens() * attention.getGroupSize();
@@ -172,7 +172,7 @@ CudaScheduleAttr scheduleStep(SsmStepOp step) {
 
 /// Chunks of 64 tokens: the chunk's own product grows with its square and then balances those with the state. wgmma's
 /// tiles hold at most 128 columns of the state, and pay from 32 channels on.
-CudaScheduleAttr scheduleScan(SsmScanOp scan, TargetAttr target) {
+CudaScheduleAttr scheduleScan(SsmScanOp scan, CudaTargetAttr target) {
   constexpr int64_t mostState = 128, leastChannels = 32;
   bool fits = scan.getStateSize() <= mostState && scan.getHeadDim() >= leastChannels;
   StringRef collective = target.getArch() == "sm_90a" && fits ? "wgmma/ssm_scan" : "mma/ssm_scan";
@@ -194,7 +194,7 @@ StringRef getPlainCollective(Operation *op) {
 
 } // namespace
 
-CudaScheduleAttr chooseCudaSchedule(func::FuncOp kernel, TargetAttr target) {
+CudaScheduleAttr chooseCudaSchedule(func::FuncOp kernel, CudaTargetAttr target) {
   return llvm::TypeSwitch<Operation *, CudaScheduleAttr>(getMainOp(kernel.front()))
       .Case<LinearOp>([&](LinearOp op) { return scheduleLinear(op, target); })
       .Case<AttentionOp>([&](AttentionOp op) { return scheduleAttention(op, target); })

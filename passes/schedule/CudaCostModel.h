@@ -12,7 +12,7 @@
 namespace bambac {
 
 /// Chooses the collective of a kernel and its fields from the shapes of its ops and the target's limits.
-CudaScheduleAttr chooseCudaSchedule(func::FuncOp kernel, TargetAttr target);
+CudaScheduleAttr chooseCudaSchedule(func::FuncOp kernel, CudaTargetAttr target);
 
 } // namespace bambac
 

@@ -27,21 +27,26 @@ int64_t convolutionStateBytes(CausalConv1dOp conv) {
   return sequences * (conv.getTaps() - 1 + written) * sizeOf(conv.getState(), 2) * elementBytesOf(state);
 }
 
-/// States read and written, and operations; a multiply-add counts as two.
-void addOp(Operation *op, Cost &cost) {
-  llvm::TypeSwitch<Operation *>(op)
+/// States read and written, and operations; a multiply-add counts as two. Fails for an op of which neither is known.
+LogicalResult addOp(Operation *op, Cost &cost) {
+  if (!isa<TilingInterface, linalg::LinalgOp>(op))
+    return success();
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case<LinearOp>([&](LinearOp linear) {
         cost.flops += 2 * sizeOf(linear.getInput(), 0) * sizeOf(linear.getWeight(), 0) * sizeOf(linear.getWeight(), 1);
+        return success();
       })
       .Case<CausalConv1dOp>([&](CausalConv1dOp conv) {
         cost.states += convolutionStateBytes(conv);
         cost.flops += 2 * sizeOf(conv.getInput(), 0) * sizeOf(conv.getInput(), 1) * sizeOf(conv.getWeight(), 0);
+        return success();
       })
       .Case<SsmStepOp>([&](SsmStepOp step) {
         int64_t batch = sizeOf(step.getSlots(), 0);
         cost.states += 2 * bytesOf(step.getState().getType(), batch);
         // decay, outer product with B, product with C: 5 operations for each element of the state
         cost.flops += 5 * batch * step.getNumHeads() * step.getHeadDim() * step.getStateSize();
+        return success();
       })
       .Case<SsmScanOp>([&](SsmScanOp scan) {
         int64_t tokens = sizeOf(scan.getX(), 0), chunk = scan.getChunk();
@@ -49,19 +54,29 @@ void addOp(Operation *op, Cost &cost) {
         cost.states += 2 * bytesOf(scan.getState().getType(), sizeOf(scan.getSlots(), 0));
         // C B^T and its product with X over half a chunk on average, C S^T and the state update over all of it
         cost.flops += scan.getNumHeads() * tokens * (chunk * (state + channels) + 4 * state * channels);
+        return success();
       })
       .Case<KvAppendOp>([&](KvAppendOp append) {
         int64_t keys = cast<ShapedType>(append.getK().getType()).getNumElements();
         cost.states += 2 * keys * elementBytesOf(append.getKCache().getType());
+        return success();
       })
       .Case<AttentionOp>([&](AttentionOp attention) {
         int64_t width = attention.getNumKvHeads() * attention.getHeadDim();
         int64_t tokens = sizeOf(attention.getQuery(), 0) / sizeOf(attention.getPages(), 0);
         cost.contextBytes += 2 * width * elementBytesOf(attention.getKCache().getType());
         cost.contextFlops += 4 * tokens * width * attention.getGroupSize();
+        return success();
       })
-      .Case<linalg::LinalgOp, SwigluOp, RmsNormOp, GatedRmsNormOp, RopeOp>(
-          [&](Operation *other) { cost.flops += 4 * sizeOf(other->getResult(0), 0) * sizeOf(other->getResult(0), 1); });
+      .Case<linalg::LinalgOp, SwigluOp, RmsNormOp, GatedRmsNormOp, RopeOp>([&](Operation *other) {
+        cost.flops += 4 * cast<ShapedType>(other->getResult(0).getType()).getNumElements();
+        return success();
+      })
+      // What moves rows or compares their elements has no operations to speak of.
+      .Case<EmbeddingOp, LastTokenOp, ArgmaxOp>([](Operation *) { return success(); })
+      .Default([](Operation *other) {
+        return other->emitOpError() << "has no cost: expected a case of addOp in the pass bamba-estimate-costs";
+      });
 }
 
 struct EstimateCosts : impl::EstimateCostsBase<EstimateCosts> {
@@ -70,16 +85,24 @@ struct EstimateCosts : impl::EstimateCostsBase<EstimateCosts> {
     DenseSet<Operation *> done;
     getOperation().walk([&](LaunchOp launch) {
       auto kernel = symbols.lookup<func::FuncOp>(launch.getKernel());
-      if (done.insert(kernel).second)
-        kernel->setAttr(attr::kCost, estimate(launch, kernel));
+      if (!done.insert(kernel).second)
+        return;
+      if (CostAttr cost = estimate(launch, kernel))
+        kernel->setAttr(attr::kCost, cost);
+      else
+        signalPassFailure();
     });
   }
 
+  /// Null, after an error, where an op's cost is not known.
   CostAttr estimate(LaunchOp launch, func::FuncOp kernel) {
     Cost cost;
     for (OpOperand &operand : launch->getOpOperands())
       addOperand(operand, kernel, cost);
-    kernel.walk([&](Operation *op) { addOp(op, cost); });
+    WalkResult known = kernel.walk(
+        [&](Operation *op) { return failed(addOp(op, cost)) ? WalkResult::interrupt() : WalkResult::advance(); });
+    if (known.wasInterrupted())
+      return {};
     return CostAttr::get(&getContext(), cost.weights, cost.states, cost.activations, cost.flops, cost.contextBytes,
                          cost.contextFlops);
   }

@@ -11,7 +11,7 @@ namespace bambac {
 namespace {
 
 /// A schedule that code generation can follow. An overriding file may ask for one that it cannot.
-LogicalResult checkSchedule(func::FuncOp kernel, CpuScheduleAttr schedule, TargetAttr target) {
+LogicalResult checkSchedule(func::FuncOp kernel, CpuScheduleAttr schedule, CpuTargetAttr target) {
   auto root = cast<TilingInterface>(getKernelRoot(kernel));
   size_t rank = root.getLoopIteratorTypes().size();
   if (schedule.getWorkgroup().size() != rank)
@@ -36,7 +36,7 @@ LogicalResult checkSchedule(func::FuncOp kernel, CpuScheduleAttr schedule, Targe
 
 /// What the compiler of the kernel's code could only answer with a puzzle. Limits of a block are checked where the code
 /// is known.
-LogicalResult checkSchedule(func::FuncOp kernel, CudaScheduleAttr schedule, TargetAttr) {
+LogicalResult checkSchedule(func::FuncOp kernel, CudaScheduleAttr schedule, CudaTargetAttr) {
   for (NamedAttribute field : schedule.getFields())
     if (int64_t value = cast<IntegerAttr>(field.getValue()).getInt(); value <= 0)
       return kernel.emitError() << "schedule: expected '" << field.getName().getValue() << "' greater than 0, found "
@@ -48,7 +48,7 @@ struct SelectSchedules : impl::SelectSchedulesBase<SelectSchedules> {
   using impl::SelectSchedulesBase<SelectSchedules>::SelectSchedulesBase;
 
   void runOnOperation() override {
-    auto target = getOperation()->getAttrOfType<TargetAttr>(attr::kTarget);
+    TargetInterface target = getTarget(getOperation());
     if (!target)
       return;
     llvm::Expected<ScheduleFile> overrides =
@@ -58,8 +58,9 @@ struct SelectSchedules : impl::SelectSchedulesBase<SelectSchedules> {
     for (auto kernel : getOperation().getOps<func::FuncOp>()) {
       if (!kernel->hasAttr(attr::kKernel))
         continue;
-      LogicalResult attached = target.getDevice() == Device::Cpu ? attachCpu(kernel, target, *overrides)
-                                                                 : attachCuda(kernel, target, *overrides);
+      auto cpu = dyn_cast<CpuTargetAttr>(target);
+      LogicalResult attached =
+          cpu ? attachCpu(kernel, cpu, *overrides) : attachCuda(kernel, cast<CudaTargetAttr>(target), *overrides);
       if (failed(attached))
         return signalPassFailure();
     }
@@ -70,13 +71,13 @@ struct SelectSchedules : impl::SelectSchedulesBase<SelectSchedules> {
     signalPassFailure();
   }
 
-  static LogicalResult attachCpu(func::FuncOp kernel, TargetAttr target, const ScheduleFile &overrides) {
+  static LogicalResult attachCpu(func::FuncOp kernel, CpuTargetAttr target, const ScheduleFile &overrides) {
     CpuScheduleAttr schedule = overrides.apply(kernel.getSymName(), chooseCpuSchedule(kernel, target));
     kernel->setAttr(attr::kSchedule, schedule);
     return checkSchedule(kernel, schedule, target);
   }
 
-  static LogicalResult attachCuda(func::FuncOp kernel, TargetAttr target, const ScheduleFile &overrides) {
+  static LogicalResult attachCuda(func::FuncOp kernel, CudaTargetAttr target, const ScheduleFile &overrides) {
     llvm::Expected<CudaScheduleAttr> schedule =
         overrides.apply(kernel.getSymName(), chooseCudaSchedule(kernel, target));
     if (!schedule)

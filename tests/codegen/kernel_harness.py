@@ -13,10 +13,10 @@ import numpy as np
 os.environ.pop("LD_PRELOAD", None)
 
 TARGETS = {
-    "avx512": '#bamba.target<cpu, arch = "x86-64-v4", features = "", vector_bits = 512, vector_registers = 32, '
-    "cache_bytes = 1048576, fusions = [siblings, epilogue]>",
-    "avx2": '#bamba.target<cpu, arch = "x86-64-v3", features = "", vector_bits = 256, vector_registers = 16, '
-    "cache_bytes = 1048576, fusions = [siblings, epilogue]>",
+    "avx512": '#bamba.cpu_target<arch = "x86-64-v4", features = "", vector_bits = 512, vector_registers = 32, '
+    "l2_bytes = 1048576, fusions = [siblings, epilogue]>",
+    "avx2": '#bamba.cpu_target<arch = "x86-64-v3", features = "", vector_bits = 256, vector_registers = 16, '
+    "l2_bytes = 1048576, fusions = [siblings, epilogue]>",
 }
 PANELS = {"avx512": 32, "avx2": 16}
 

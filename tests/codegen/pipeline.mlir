@@ -1,7 +1,7 @@
 // RUN: %bambac-opt %s --bamba-cpu-loops --bamba-cpu-llvm | FileCheck %s
 
-module attributes {bamba.target = #bamba.target<cpu, arch = "x86-64-v4", features = "", vector_bits = 512,
-                                               vector_registers = 32, cache_bytes = 1048576>} {
+module attributes {bamba.target = #bamba.cpu_target<arch = "x86-64-v4", features = "", vector_bits = 512,
+                                               vector_registers = 32, l2_bytes = 1048576>} {
   // CHECK-LABEL: llvm.func @rms_norm
   // CHECK-SAME: (%{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr, %{{.*}}: i64)
   // CHECK-SAME: bamba.scratch_bytes = 0 : i64, bamba.workgroups = 2 : i64

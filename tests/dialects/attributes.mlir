@@ -4,12 +4,12 @@
 // CHECK: module attributes {
 // CHECK-SAME: bamba.config = "{\22vocab_size\22: 256}"
 // CHECK-SAME: bamba.limits = #bamba.limits<max_batch = 2, max_context = 4096, prefill_chunk = 64, page_tokens = 16>
-// CHECK-SAME: bamba.target = #bamba.target<cpu, arch = "x86-64-v4", features = "+avx512f,+fma", vector_bits = 512, vector_registers = 32, cache_bytes = 1048576, fusions = [siblings, epilogue, norm_prologue]>
+// CHECK-SAME: bamba.target = #bamba.cpu_target<arch = "x86-64-v4", features = "+avx512f,+fma", vector_bits = 512, vector_registers = 32, l2_bytes = 1048576, fusions = [siblings, epilogue, norm_prologue]>
 module attributes {
   bamba.config = "{\"vocab_size\": 256}",
   bamba.limits = #bamba.limits<max_batch = 2, max_context = 4096, prefill_chunk = 64, page_tokens = 16>,
-  bamba.target = #bamba.target<cpu, arch = "x86-64-v4", features = "+avx512f,+fma", vector_bits = 512,
-                               vector_registers = 32, cache_bytes = 1048576,
+  bamba.target = #bamba.cpu_target<arch = "x86-64-v4", features = "+avx512f,+fma", vector_bits = 512,
+                               vector_registers = 32, l2_bytes = 1048576,
                                fusions = [siblings, epilogue, norm_prologue]>} {
   // CHECK: @weight{{.*}} : tensor<96x128xbf16, #bamba.panel<32>>
   // CHECK-SAME: bamba.sources = [#bamba.source<"q.weight", [64, 128]>, #bamba.source<"k.weight", [32, 128]>]
@@ -65,17 +65,11 @@ module attributes {
   func.func private @score_t64() attributes {bamba.entry = #bamba.entry<score, batch = 1, chunk = 64>}
 }
 
-// CHECK: module attributes {bamba.target = #bamba.target<cuda, {{.*}}, cache_bytes = 232448>}
-module attributes {bamba.target = #bamba.target<cuda, arch = "sm_90a", features = "", vector_bits = 128,
-                                                vector_registers = 255, cache_bytes = 232448>} {}
+// CHECK: module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_bytes = 232448, multiprocessors = 132>}
+module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_bytes = 232448, multiprocessors = 132>} {}
 
-// CHECK: module attributes {bamba.target = #bamba.target<cuda, {{.*}}, cache_bytes = 232448, multiprocessors = 132>}
-module attributes {bamba.target = #bamba.target<cuda, arch = "sm_90a", features = "", vector_bits = 128,
-                                                vector_registers = 255, cache_bytes = 232448, multiprocessors = 132>} {}
-
-// CHECK: module attributes {bamba.target = #bamba.target<cuda, {{.*}}, multiprocessors = 108, fusions = [interleave, gate, conv, rope]>}
-module attributes {bamba.target = #bamba.target<cuda, arch = "sm_80", features = "", vector_bits = 128,
-                                                vector_registers = 255, cache_bytes = 166912, multiprocessors = 108,
+// CHECK: module attributes {bamba.target = #bamba.cuda_target<{{.*}}, multiprocessors = 108, fusions = [interleave, gate, conv, rope]>}
+module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_bytes = 166912, multiprocessors = 108,
                                                 fusions = [interleave, gate, conv, rope]>} {
   // CHECK: @tiled{{.*}}bamba.schedule = #bamba.cuda_schedule<collective = "mma/linear", fields = {stages = 3 : i64, tile_rows = 64 : i64}>
   func.func private @tiled() attributes {

@@ -74,26 +74,26 @@ module attributes {bamba.limits = #bamba.limits<max_batch = 4, max_context = 4, 
 // -----
 
 // expected-error @+1 {{expected vector_bits to be a power of two from 32, found 16}}
-module attributes {bamba.target = #bamba.target<cpu, arch = "", features = "", vector_bits = 16,
-                                               vector_registers = 16, cache_bytes = 1>} {}
+module attributes {bamba.target = #bamba.cpu_target<arch = "", features = "", vector_bits = 16,
+                                               vector_registers = 16, l2_bytes = 1>} {}
 
 // -----
 
 // expected-error @+1 {{expected vector_bits to be a power of two from 32, found 96}}
-module attributes {bamba.target = #bamba.target<cpu, arch = "", features = "", vector_bits = 96,
-                                               vector_registers = 16, cache_bytes = 1>} {}
+module attributes {bamba.target = #bamba.cpu_target<arch = "", features = "", vector_bits = 96,
+                                               vector_registers = 16, l2_bytes = 1>} {}
 
 // -----
 
-// expected-error @+1 {{expected positive vector_registers and cache_bytes, found 0 and 1}}
-module attributes {bamba.target = #bamba.target<cpu, arch = "", features = "", vector_bits = 256,
-                                               vector_registers = 0, cache_bytes = 1>} {}
+// expected-error @+1 {{expected positive vector_registers and l2_bytes, found 0 and 1}}
+module attributes {bamba.target = #bamba.cpu_target<arch = "", features = "", vector_bits = 256,
+                                               vector_registers = 0, l2_bytes = 1>} {}
 
 // -----
 
-// expected-error @+1 {{expected positive vector_registers and cache_bytes, found 16 and 0}}
-module attributes {bamba.target = #bamba.target<cpu, arch = "", features = "", vector_bits = 256,
-                                               vector_registers = 16, cache_bytes = 0>} {}
+// expected-error @+1 {{expected positive vector_registers and l2_bytes, found 16 and 0}}
+module attributes {bamba.target = #bamba.cpu_target<arch = "", features = "", vector_bits = 256,
+                                               vector_registers = 16, l2_bytes = 0>} {}
 
 // -----
 
@@ -186,7 +186,7 @@ module attributes {bamba.state} {}
 
 //===-- discardable attributes: what they are --===//
 
-// expected-error @+1 {{expected 'bamba.target' to be #bamba.target, found 1}}
+// expected-error @+1 {{expected 'bamba.target' to be #bamba.cpu_target or #bamba.cuda_target, found 1}}
 module attributes {bamba.target = 1} {}
 
 // -----
@@ -266,15 +266,13 @@ func.func private @f() attributes {bamba.color}
 
 // -----
 
-// expected-error @+1 {{expected multiprocessors not below zero, found -1}}
-module attributes {bamba.target = #bamba.target<cuda, arch = "", features = "", vector_bits = 128,
-    vector_registers = 255, cache_bytes = 1024, multiprocessors = -1>} {}
+// expected-error @+1 {{expected positive shared_bytes and multiprocessors, found 1024 and -1}}
+module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_bytes = 1024, multiprocessors = -1>} {}
 
 // -----
 
-// expected-error @+2 {{expected 'fusions'}}
-module attributes {bamba.target = #bamba.target<cuda, arch = "", features = "", vector_bits = 128,
-    vector_registers = 255, cache_bytes = 1024, fission = [gate]>} {}
+// expected-error @+1 {{expected 'fusions'}}
+module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_bytes = 1024, multiprocessors = 132, fission = [gate]>} {}
 
 // -----
 
@@ -351,3 +349,8 @@ func.func private @f() -> (tensor<4xi32> {bamba.input = "tokens"})
 
 // expected-error @+1 {{expected 'bamba.output' on result 0 to be a string, found unit}}
 func.func private @f() -> (tensor<4xi32> {bamba.output})
+
+// -----
+
+// expected-error @+1 {{expected arch to start with 'sm_', found "gfx90a"}}
+module attributes {bamba.target = #bamba.cuda_target<arch = "gfx90a", shared_bytes = 1024, multiprocessors = 1>} {}

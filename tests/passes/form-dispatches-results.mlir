@@ -1,8 +1,7 @@
 // Results that leave a kernel beside what joined it: heads of a projection, and logits beside the greedy token.
 // RUN: bambac-opt %s -split-input-file --bamba-form-dispatches --canonicalize | FileCheck %s
 
-#cuda = #bamba.target<cuda, arch = "sm_90a", features = "", vector_bits = 128, vector_registers = 255,
-                      cache_bytes = 232448, fusions = [epilogue, norm_prologue, rope, argmax]>
+#cuda = #bamba.cuda_target<arch = "sm_90a", shared_bytes = 232448, multiprocessors = 132, fusions = [epilogue, norm_prologue, rope, argmax]>
 
 module attributes {bamba.target = #cuda} {
   // Queries and keys are rotated, keys and values written to the cache, where the projection has its sums. The queries

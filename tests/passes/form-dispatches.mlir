@@ -1,7 +1,7 @@
 // RUN: bambac-opt %s -split-input-file --bamba-form-dispatches --canonicalize | FileCheck %s
 
-module attributes {bamba.target = #bamba.target<cpu, arch = "x86-64-v4", features = "", vector_bits = 512,
-    vector_registers = 32, cache_bytes = 1048576, fusions = [epilogue]>} {
+module attributes {bamba.target = #bamba.cpu_target<arch = "x86-64-v4", features = "", vector_bits = 512,
+    vector_registers = 32, l2_bytes = 1048576, fusions = [epilogue]>} {
 
   // The linear's result is read by the residual add alone: one kernel. The norm stays apart.
   // CHECK-LABEL: func.func @linear_add
@@ -91,8 +91,7 @@ module attributes {bamba.target = #bamba.target<cpu, arch = "x86-64-v4", feature
 // -----
 
 // What fuses is the target's say: here norms go into the linears that alone read them, epilogues do not.
-module attributes {bamba.target = #bamba.target<cuda, arch = "sm_90a", features = "", vector_bits = 128,
-    vector_registers = 255, cache_bytes = 232448, fusions = [norm_prologue]>} {
+module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_bytes = 232448, multiprocessors = 132, fusions = [norm_prologue]>} {
   // CHECK-LABEL: func.func @norm_linear_add
   // CHECK: bamba.dispatch
   // CHECK: bamba.rms_norm
@@ -112,8 +111,7 @@ module attributes {bamba.target = #bamba.target<cuda, arch = "sm_90a", features 
 
 // -----
 
-#cuda = #bamba.target<cuda, arch = "sm_90a", features = "", vector_bits = 128, vector_registers = 255,
-                      cache_bytes = 232448, fusions = [interleave, epilogue, norm_prologue, gate, conv]>
+#cuda = #bamba.cuda_target<arch = "sm_90a", shared_bytes = 232448, multiprocessors = 132, fusions = [interleave, epilogue, norm_prologue, gate, conv]>
 
 module attributes {bamba.target = #cuda} {
   ml_program.global private mutable @conv(#ml_program.extern<tensor<?x4x24xf32>>) : tensor<?x4x24xf32> {bamba.state = #bamba.state<slot>}

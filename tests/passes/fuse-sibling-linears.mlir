@@ -1,7 +1,7 @@
 // RUN: bambac-opt %s -split-input-file --bamba-fuse-sibling-linears --symbol-dce --canonicalize | FileCheck %s
 
-#avx512 = #bamba.target<cpu, arch = "x86-64-v4", features = "", vector_bits = 512, vector_registers = 32,
-                        cache_bytes = 1048576, fusions = [siblings, epilogue]>
+#avx512 = #bamba.cpu_target<arch = "x86-64-v4", features = "", vector_bits = 512, vector_registers = 32,
+                        l2_bytes = 1048576, fusions = [siblings, epilogue]>
 
 // q and k become one linear whose weight and bias stack theirs; the users take their columns.
 // CHECK-NOT: @layers.1.k_proj(
@@ -70,8 +70,7 @@ module attributes {bamba.target = #avx512} {
 // CHECK-SAME: : tensor<128x32xbf16> {bamba.interleave, bamba.sources = [#bamba.source<"gate.weight", [64, 32]>, #bamba.source<"up.weight", [64, 32]>]}
 // CHECK: ml_program.global private @"mlp.gate_bias|up_bias"
 // CHECK-SAME: : tensor<128xf32> {bamba.interleave, bamba.sources = [#bamba.source<"gate.bias", [64]>, #bamba.source<"up.bias", [64]>]}
-module attributes {bamba.target = #bamba.target<cuda, arch = "sm_90a", features = "", vector_bits = 128,
-    vector_registers = 255, cache_bytes = 232448, fusions = [siblings, interleave]>} {
+module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_bytes = 232448, multiprocessors = 132, fusions = [siblings, interleave]>} {
   ml_program.global private @mlp.gate(#ml_program.extern<tensor<64x32xbf16>>) : tensor<64x32xbf16> {bamba.sources = [#bamba.source<"gate.weight", [64, 32]>]}
   ml_program.global private @mlp.up(#ml_program.extern<tensor<64x32xbf16>>) : tensor<64x32xbf16> {bamba.sources = [#bamba.source<"up.weight", [64, 32]>]}
   ml_program.global private @mlp.gate_bias(#ml_program.extern<tensor<64xf32>>) : tensor<64xf32> {bamba.sources = [#bamba.source<"gate.bias", [64]>]}

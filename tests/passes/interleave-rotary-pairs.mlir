@@ -1,7 +1,6 @@
 // RUN: bambac-opt %s -split-input-file --bamba-interleave-rotary-pairs | FileCheck %s
 
-#cuda = #bamba.target<cuda, arch = "sm_90a", features = "", vector_bits = 128, vector_registers = 255,
-                      cache_bytes = 232448, fusions = [rope]>
+#cuda = #bamba.cuda_target<arch = "sm_90a", shared_bytes = 232448, multiprocessors = 132, fusions = [rope]>
 
 // Rows of the weights and biases of queries and keys change places, those of the values stay.
 // CHECK: ml_program.global private @q({{.*}}) : {{.*}} {bamba.sources = [#bamba.source<"q.weight", [16, 32], head_dim = 8, rotary_dim = 4>]}
@@ -39,8 +38,7 @@ module attributes {bamba.target = #cuda} {
 
 // -----
 
-#cuda = #bamba.target<cuda, arch = "sm_90a", features = "", vector_bits = 128, vector_registers = 255,
-                      cache_bytes = 232448, fusions = [rope]>
+#cuda = #bamba.cuda_target<arch = "sm_90a", shared_bytes = 232448, multiprocessors = 132, fusions = [rope]>
 
 // Queries alone would no longer fit keys that come from elsewhere.
 // CHECK: @q({{.*}}) : {{.*}} {bamba.sources = [#bamba.source<"q.weight", [16, 32]>]}
@@ -62,8 +60,7 @@ module attributes {bamba.target = #cuda} {
 
 // -----
 
-#cuda = #bamba.target<cuda, arch = "sm_90a", features = "", vector_bits = 128, vector_registers = 255,
-                      cache_bytes = 232448, fusions = [rope]>
+#cuda = #bamba.cuda_target<arch = "sm_90a", shared_bytes = 232448, multiprocessors = 132, fusions = [rope]>
 
 // The weight is read by another linear too, whose result is not rotated.
 // CHECK: @q({{.*}}) : {{.*}} {bamba.sources = [#bamba.source<"q.weight", [16, 32]>]}
@@ -85,8 +82,7 @@ module attributes {bamba.target = #cuda} {
 
 // -----
 
-#cuda = #bamba.target<cuda, arch = "sm_80", features = "", vector_bits = 128, vector_registers = 255,
-                      cache_bytes = 166912, fusions = [rope]>
+#cuda = #bamba.cuda_target<arch = "sm_80", shared_bytes = 166912, multiprocessors = 132, fusions = [rope]>
 
 // Heads of an odd number of dimensions do not start at a pair.
 // CHECK: @q({{.*}}) : {{.*}} {bamba.sources = [#bamba.source<"q.weight", [14, 32]>]}

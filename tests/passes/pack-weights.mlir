@@ -5,8 +5,8 @@
 // CHECK-DAG: ml_program.global private @embed.panel(#{{.*}}) : tensor<100x32xbf16, #bamba.panel<32>> {
 // CHECK-DAG: ml_program.global private @proj.panel(#{{.*}}) : tensor<32x32xbf16, #bamba.panel<32>> {
 // CHECK-NOT: ml_program.global private @proj(
-module attributes {bamba.target = #bamba.target<cpu, arch = "x86-64-v4", features = "", vector_bits = 512,
-    vector_registers = 32, cache_bytes = 1048576>} {
+module attributes {bamba.target = #bamba.cpu_target<arch = "x86-64-v4", features = "", vector_bits = 512,
+    vector_registers = 32, l2_bytes = 1048576>} {
   ml_program.global private @embed(#ml_program.extern<tensor<100x32xbf16>>) : tensor<100x32xbf16> {bamba.sources = [#bamba.source<"embed", [100, 32]>]}
   ml_program.global private @proj(#ml_program.extern<tensor<32x32xbf16>>) : tensor<32x32xbf16> {bamba.sources = [#bamba.source<"proj", [32, 32]>]}
 
@@ -46,8 +46,7 @@ module attributes {bamba.target = #bamba.target<cpu, arch = "x86-64-v4", feature
 
 // On CUDA panels are made of core matrices; what says how rows follow each other stays.
 // CHECK: ml_program.global private @gate_up.panel(#{{.*}}) : tensor<100x36xbf16, #bamba.panel<8, group = 8, align = 64>> {bamba.interleave, bamba.sources
-module attributes {bamba.target = #bamba.target<cuda, arch = "sm_90a", features = "", vector_bits = 128,
-    vector_registers = 255, cache_bytes = 232448>} {
+module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_bytes = 232448, multiprocessors = 132>} {
   ml_program.global private @gate_up(#ml_program.extern<tensor<100x36xbf16>>) : tensor<100x36xbf16> {bamba.sources = [#bamba.source<"gate", [50, 36]>, #bamba.source<"up", [50, 36]>], bamba.interleave}
   // CHECK-LABEL: func.func @entry
   // CHECK: bamba.launch @linear ins(%{{.*}}, %{{.*}} : tensor<4x36xbf16>, tensor<100x36xbf16, #bamba.panel<8, group = 8, align = 64>>)

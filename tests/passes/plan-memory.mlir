@@ -50,8 +50,7 @@ func.func private @update(%x: tensor<4x32xf32>, %e: tensor<4x32xf32>, %s: tensor
 // CHECK-SAME: bamba.arena_bytes = 320 : i64
 // CHECK: buffers [#bamba.buffer<offset = 0, bytes = 64>]
 // CHECK: buffers [#bamba.buffer<offset = 256, bytes = 64>]
-module attributes {bamba.target = #bamba.target<cuda, arch = "sm_90a", features = "", vector_bits = 128,
-    vector_registers = 255, cache_bytes = 232448>} {
+module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_bytes = 232448, multiprocessors = 132>} {
   func.func @cuda(%x: tensor<4x8xbf16>) -> tensor<4x8xbf16>
       attributes {bamba.entry = #bamba.entry<decode, batch = 4, chunk = 1>} {
     %e = tensor.empty() : tensor<4x8xbf16>

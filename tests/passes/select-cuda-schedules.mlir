@@ -25,8 +25,7 @@
 //--- zero.json
 {"linear_skinny": {"stages": 0}}
 //--- kernels.mlir
-module attributes {bamba.target = #bamba.target<cuda, arch = "sm_90a", features = "", vector_bits = 128,
-    vector_registers = 255, cache_bytes = 232448, multiprocessors = 132>} {
+module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_bytes = 232448, multiprocessors = 132>} {
   // Few rows: the weights stream through.
   // CHECK: @linear_skinny({{.*}}collective = "wgmma/linear_skinny"
   // OVERRIDE: @linear_skinny({{.*}}fields = {{.*}}stages = 5 : i64

@@ -29,8 +29,8 @@ rows = 4
 //--- columns.json
 {"linear*": {"workgroup": [0, 40]}}
 //--- kernels.mlir
-module attributes {bamba.target = #bamba.target<cpu, arch = "x86-64-v4", features = "", vector_bits = 512,
-    vector_registers = 32, cache_bytes = 1048576>} {
+module attributes {bamba.target = #bamba.cpu_target<arch = "x86-64-v4", features = "", vector_bits = 512,
+    vector_registers = 32, l2_bytes = 1048576>} {
   // Columns in whole panels of 32, all rows; one row of registers; the whole depth at once.
   // CHECK: @linear_decode{{.*}}bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 64], rows = 1, depth = 0, chunk = 0>
   // OVERRIDE: @linear_decode{{.*}}bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 64], rows = 2, depth = 0, chunk = 0>

@@ -9,8 +9,7 @@ using namespace bambac::codegen;
 
 /// An odd and an even head, a maximum of an odd number of columns.
 static constexpr StringLiteral kKernels = R"mlir(
-module attributes {bamba.target = #bamba.target<cuda, arch = "sm_80", features = "", vector_bits = 128,
-                   vector_registers = 255, cache_bytes = 166912, multiprocessors = 108, fusions = []>} {
+module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_bytes = 166912, multiprocessors = 108, fusions = []>} {
   func.func private @argmax(%x: tensor<2x259xf32>, %init: tensor<2xi32>) -> tensor<2xi32>
       attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "common/argmax", fields = {}>} {
     %0 = bamba.argmax ins(%x : tensor<2x259xf32>) outs(%init : tensor<2xi32>)
@@ -67,8 +66,7 @@ TEST(CudaEmit, KernelsThatUsuallyJoinOthersCompile) {
 /// A projection of one query head and one key and value head, whose keys turn `theta` times as fast.
 static std::string projection(StringRef keyTheta, StringRef valueColumns) {
   return (R"mlir(
-module attributes {bamba.target = #bamba.target<cuda, arch = "sm_80", features = "", vector_bits = 128,
-                   vector_registers = 255, cache_bytes = 166912, multiprocessors = 108, fusions = []>} {
+module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_bytes = 166912, multiprocessors = 108, fusions = []>} {
   func.func private @heads(%x: tensor<2x64xbf16>, %w: tensor<24x64xbf16, #bamba.panel<8, group = 8, align = 64>>, %p: tensor<2xi32>,
                            %pages: tensor<2x4xi32>, %k0: tensor<?x1x64x8xbf16>, %v0: tensor<?x1x64x8xbf16>, %q0: tensor<2x8xbf16>)
       -> (tensor<?x1x64x8xbf16>, tensor<?x1x64x8xbf16>, tensor<2x8xbf16>)

@@ -72,8 +72,10 @@ TEST(Plan, LaysOutTheWeightsThatAreUsed) {
 
 /// The small model for a GPU: kernels that pack weights stand behind those that are launched.
 static std::string cudaModel() {
-  return replaced(smallModel(), "#bamba.target<cpu, arch = \"x86-64\", features = \"+sse2,-avx512f,+cmov\"",
-                  "#bamba.target<cuda, arch = \"sm_90a\", features = \"\"");
+  return replaced(smallModel(),
+                  "#bamba.cpu_target<arch = \"x86-64\", features = \"+sse2,-avx512f,+cmov\", vector_bits = 256,\n"
+                  "                               vector_registers = 16, l2_bytes = 1048576>",
+                  "#bamba.cuda_target<arch = \"sm_90a\", shared_bytes = 232448, multiprocessors = 132>");
 }
 
 TEST(Plan, NamesTheKernelThatPacksAWeight) {
@@ -364,7 +366,7 @@ TEST(Metadata, SaysWhatTheLibraryHolds) {
   expect("compiler", R"({"name": "bambac", "version": "1.2.3", "flags": "--dtype=bf16"})");
   expect("config", R"({"vocab_size": 30})");
   expect("dtype", R"("bf16")");
-  expect("target", R"({"name": "cpu", "device": "cpu", "cpu": "x86-64", "features": ["sse2", "cmov"]})");
+  expect("target", R"({"name": "cpu", "device": "cpu", "arch": "x86-64", "features": ["sse2", "cmov"]})");
   expect("limits", R"({"max_batch": 2, "max_context": 40, "prefill_chunk": 8, "page_tokens": 16})");
   expect("memory", R"({"weight_bytes": 1120, "arena_bytes": 1024, "scratch_bytes": 320, "slot_bytes": 256,
                        "page_bytes": 512})");

@@ -1,4 +1,5 @@
 #include "tests/unit/SmallModel.h"
+#include "compiler/targets/Targets.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -11,8 +12,8 @@ using namespace bambac;
 /// 30 tokens, width 8, 2 heads of 4 channels with 8 state columns, one KV head of width 8.
 static constexpr const char *kHeader = R"mlir(
 module attributes {
-  bamba.target = #bamba.target<cpu, arch = "x86-64", features = "+sse2,-avx512f,+cmov", vector_bits = 256,
-                               vector_registers = 16, cache_bytes = 1048576>,
+  bamba.target = #bamba.cpu_target<arch = "x86-64", features = "+sse2,-avx512f,+cmov", vector_bits = 256,
+                               vector_registers = 16, l2_bytes = 1048576>,
   bamba.limits = #bamba.limits<max_batch = 2, max_context = 40, prefill_chunk = 8, page_tokens = 16>,
   bamba.config = "{\"vocab_size\": 30}"} {
   ml_program.global private @unused(#ml_program.extern<tensor<8xf32>>) : tensor<8xf32>
@@ -112,7 +113,13 @@ std::string test::replaced(std::string text, StringRef from, StringRef to) {
   return at == std::string::npos ? text : text.replace(at, from.size(), to.str());
 }
 
-test::ParsedModule::ParsedModule(StringRef text) : context(MLIRContext::Threading::DISABLED) {
+static DialectRegistry targets() {
+  DialectRegistry registry;
+  registerTargets(registry);
+  return registry;
+}
+
+test::ParsedModule::ParsedModule(StringRef text) : context(targets(), MLIRContext::Threading::DISABLED) {
   context.loadDialect<BambaDialect, cf::ControlFlowDialect, func::FuncDialect, ml_program::MLProgramDialect,
                       tensor::TensorDialect>();
   context.getDiagEngine().registerHandler([this](Diagnostic &diagnostic) {

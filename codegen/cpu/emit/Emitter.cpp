@@ -18,7 +18,7 @@ static constexpr int64_t kDefaultTileRows = 4;
 static constexpr arith::FastMathFlags kContract = arith::FastMathFlags::contract;
 
 Emitter::Emitter(OpBuilder &builder, Operation *op) : builder(builder), loc(op->getLoc()) {
-  auto target = op->getParentOfType<ModuleOp>()->getAttrOfType<TargetAttr>(attr::kTarget);
+  auto target = op->getParentOfType<ModuleOp>()->getAttrOfType<CpuTargetAttr>(attr::kTarget);
   lanes = target ? target.getLanes() : kDefaultLanes;
   uint64_t rows = target ? std::max<int64_t>(target.getVectorRegisters() / 4, 1) : kDefaultTileRows;
   tileRows = std::min<int64_t>(llvm::bit_floor(rows), lanes);

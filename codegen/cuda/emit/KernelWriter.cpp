@@ -29,7 +29,7 @@ StringRef cudaType(Type element) {
   return element.isF32() ? "float" : "int";
 }
 
-KernelWriter::KernelWriter(func::FuncOp kernel, TargetAttr target, CudaScheduleAttr schedule)
+KernelWriter::KernelWriter(func::FuncOp kernel, CudaTargetAttr target, CudaScheduleAttr schedule)
     : numInputs(kernel.getNumArguments() - kernel.getNumResults()), kernel(kernel), target(target), schedule(schedule) {
   constant("multiprocessors", target.getMultiprocessors());
   for (NamedAttribute field : schedule.getFields())

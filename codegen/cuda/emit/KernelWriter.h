@@ -45,7 +45,7 @@ StringRef cudaType(Type element);
 
 class KernelWriter {
 public:
-  KernelWriter(func::FuncOp kernel, TargetAttr target, CudaScheduleAttr schedule);
+  KernelWriter(func::FuncOp kernel, CudaTargetAttr target, CudaScheduleAttr schedule);
 
   /// The view that a value is: an argument of the kernel or a slice of columns of one. Fails with an error at `user`.
   FailureOr<View> view(Operation *user, Value value);
@@ -93,7 +93,7 @@ private:
   void printParameters(raw_ostream &stream) const;
 
   func::FuncOp kernel;
-  TargetAttr target;
+  CudaTargetAttr target;
   CudaScheduleAttr schedule;
   std::string operandType; ///< empty where the kernel has none
   std::vector<std::string> headers, constants, types;

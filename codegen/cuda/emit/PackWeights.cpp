@@ -22,7 +22,7 @@ static std::string print(StringRef name, StringRef element, int64_t panel, int64
   return text;
 }
 
-std::vector<PackKernel> emitPackKernels(ModuleOp scheduled, TargetAttr target) {
+std::vector<PackKernel> emitPackKernels(ModuleOp scheduled, CudaTargetAttr target) {
   std::vector<PackKernel> kernels;
   llvm::StringSet<> names;
   for (auto global : scheduled.getOps<ml_program::GlobalOp>()) {

@@ -14,7 +14,7 @@ struct PackKernel {
 };
 
 /// In the order in which weights ask for them. Weights of no type that a plan takes are left to the plan to refuse.
-std::vector<PackKernel> emitPackKernels(ModuleOp scheduled, TargetAttr target);
+std::vector<PackKernel> emitPackKernels(ModuleOp scheduled, CudaTargetAttr target);
 
 } // namespace bambac::codegen
 

@@ -34,8 +34,8 @@ static std::string section(const std::string &title, const Table &table) { retur
 /// "cpu (x86-64-v3): avx2 fma", or the name alone where there is nothing more to say.
 static std::string describeTarget(const Json &target) {
   std::string text = toText(target.at("name"));
-  if (target.contains("cpu"))
-    text += fmt::format(" ({})", toText(target.at("cpu")));
+  if (target.at("arch") != target.at("name"))
+    text += fmt::format(" ({})", toText(target.at("arch")));
   if (target.contains("features") && !target.at("features").empty())
     text += ": " + joinTexts(target.at("features"));
   return text;

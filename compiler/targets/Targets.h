@@ -1,0 +1,24 @@
+// The devices that bambac compiles for, by name.
+#ifndef BAMBAC_COMPILER_TARGETS_TARGETS_H
+#define BAMBAC_COMPILER_TARGETS_TARGETS_H
+
+#include "dialects/bamba/Bamba.h"
+#include "llvm/Support/Error.h"
+
+namespace bambac {
+
+/// What the user can say of a device beyond its name.
+struct TargetOptions {
+  /// The processor of the target `cpu`: native, x86-64-v3 or x86-64-v4.
+  std::string cpu = "native";
+};
+
+/// The target that `--target` calls `name`: cpu, or an architecture of NVIDIA's GPUs.
+llvm::Expected<TargetInterface> makeTarget(MLIRContext *context, StringRef name, const TargetOptions &options);
+
+/// Lets the target attributes answer TargetInterface. Every context in which passes run needs it.
+void registerTargets(DialectRegistry &registry);
+
+} // namespace bambac
+
+#endif // BAMBAC_COMPILER_TARGETS_TARGETS_H

@@ -1,0 +1,106 @@
+// What each target answers: types, layouts and sizes, and what it refuses.
+#include "compiler/targets/Targets.h"
+#include "mlir/AsmParser/AsmParser.h"
+#include "mlir/IR/MLIRContext.h"
+#include "gtest/gtest.h"
+
+using namespace bambac;
+
+namespace {
+class Targets : public testing::Test {
+protected:
+  Targets() : context(registry()) { context.loadDialect<BambaDialect>(); }
+
+  static DialectRegistry registry() {
+    DialectRegistry registry;
+    registry.insert<BambaDialect>();
+    registerTargets(registry);
+    return registry;
+  }
+
+  TargetInterface parse(StringRef text) {
+    auto target = dyn_cast_or_null<TargetInterface>(mlir::parseAttribute(text, &context));
+    EXPECT_TRUE(target) << text.str();
+    return target;
+  }
+
+  TargetInterface processor(StringRef features) {
+    return parse(("#bamba.cpu_target<arch = \"ivybridge\", features = \"" + features +
+                  "\", vector_bits = 256, vector_registers = 16, l2_bytes = 1048576>")
+                     .str());
+  }
+
+  /// What the target says of matrices of this type, empty where it computes with them.
+  std::string errorOf(TargetInterface target, Type matrix) {
+    std::string text;
+    mlir::ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) { text = diagnostic.str(); });
+    auto atOption = [&] { return mlir::emitError(mlir::UnknownLoc::get(&context)); };
+    EXPECT_EQ(succeeded(target.verifyMatrixType(matrix, atOption)), text.empty());
+    return text;
+  }
+
+  MLIRContext context;
+  Type f32 = mlir::Float32Type::get(&context), f16 = mlir::Float16Type::get(&context),
+       bf16 = mlir::BFloat16Type::get(&context);
+};
+} // namespace
+
+TEST_F(Targets, HalvesNeedTheProcessorsConversions) {
+  EXPECT_EQ(errorOf(processor("+avx2,+f16c,+fma"), f16), "");
+  for (StringRef features : {"", "+avx2,-f16c,+fma", "+avx2,+fma"}) {
+    TargetInterface target = processor(features);
+    EXPECT_EQ(errorOf(target, f16), "expected bf16 or f32 for a processor without F16C like ivybridge, found 'f16'");
+    EXPECT_EQ(errorOf(target, bf16), "");
+    EXPECT_EQ(errorOf(target, f32), "");
+  }
+}
+
+TEST_F(Targets, TensorCoresNeedNarrowTypes) {
+  llvm::Expected<TargetInterface> target = makeTarget(&context, "sm_80", {});
+  ASSERT_TRUE(static_cast<bool>(target));
+  EXPECT_EQ(errorOf(*target, f16), "");
+  EXPECT_EQ(errorOf(*target, bf16), "");
+  EXPECT_EQ(errorOf(*target, f32), "expected bf16 or f16 for the target sm_80, found 'f32'");
+}
+
+TEST_F(Targets, AProcessorListsTheFeaturesThatAreOn) {
+  EXPECT_EQ(processor("+sse2,-avx512f,+cmov").getRequiredFeatures(), (SmallVector<StringRef>{"sse2", "cmov"}));
+  EXPECT_TRUE(processor("").getRequiredFeatures().empty());
+}
+
+TEST_F(Targets, ArchitecturesSayWhichGpusRunTheirCode) {
+  auto compute = [&](StringRef name) {
+    llvm::Expected<TargetInterface> target = makeTarget(&context, name, {});
+    EXPECT_TRUE(static_cast<bool>(target));
+    EXPECT_EQ(target->getName(), name);
+    ComputeCapability capability = target->getComputeCapability();
+    return std::pair(capability.version, capability.exact);
+  };
+  EXPECT_EQ(compute("sm_80"), std::pair(80u, false));
+  EXPECT_EQ(compute("sm_89"), std::pair(89u, false));
+  EXPECT_EQ(compute("sm_90a"), std::pair(90u, true));
+  EXPECT_EQ(processor("").getComputeCapability().version, 0u);
+}
+
+TEST_F(Targets, StatesKeepTheTypeThatWasAskedForOnCudaOnly) {
+  ElementTypes host = processor("").getElementTypes(bf16, bf16);
+  EXPECT_EQ(host.matrix, bf16);
+  EXPECT_EQ(host.ssmState, f32);
+  EXPECT_FALSE(host.convRing);
+  llvm::Expected<TargetInterface> target = makeTarget(&context, "sm_90a", {});
+  ASSERT_TRUE(static_cast<bool>(target));
+  ElementTypes cuda = target->getElementTypes(f16, bf16);
+  EXPECT_EQ(cuda.cache, f16);
+  EXPECT_EQ(cuda.ssmState, bf16);
+  EXPECT_EQ(cuda.wide, f32);
+}
+
+TEST_F(Targets, UnknownNamesAreRefused) {
+  auto messageOf = [&](StringRef name, TargetOptions options) {
+    llvm::Expected<TargetInterface> target = makeTarget(&context, name, options);
+    return target ? std::string() : llvm::toString(target.takeError());
+  };
+  EXPECT_EQ(messageOf("sm_70", {}),
+            "option '--target': expected cpu, sm_80, sm_86, sm_89, sm_90 or sm_90a, found 'sm_70'");
+  EXPECT_EQ(messageOf("cpu", {"pentium"}), "option '--cpu': expected native, x86-64-v3 or x86-64-v4, found 'pentium'");
+}
