@@ -1,4 +1,4 @@
-// Random weights of the scale that a fresh model has: the one place that says which tensor gets which numbers.
+// Random weights of the scale that a fresh model has, in memory or in a checkpoint: which tensor gets which numbers.
 #ifndef BAMBA_RUNTIME_CHECKPOINT_INITIALIZER_H
 #define BAMBA_RUNTIME_CHECKPOINT_INITIALIZER_H
 

@@ -1,5 +1,6 @@
 #include "runtime/checkpoint/manifest.h"
 #include "runtime/support/error.h"
+#include "runtime/support/format_shape.h"
 #include <algorithm>
 #include <set>
 #include <span>

@@ -1,15 +1,13 @@
 #include "runtime/checkpoint/safetensors.h"
 #include "runtime/support/error.h"
+#include "runtime/support/format_shape.h"
 #include "runtime/support/json.h"
 #include <algorithm>
-#include <fmt/ranges.h>
 #include <optional>
 
 namespace bambac::rt {
 namespace {
 
-/// The limit of the format's own implementation; a length beyond it is damage, not a header.
-constexpr uint64_t maxHeaderBytes = 100'000'000;
 constexpr size_t lengthBytes = 8;
 
 constexpr FileDtype dtypes[] = {
@@ -39,7 +37,7 @@ public:
       bad("data_offsets", "[begin, end]", formatShape(offsets));
     if (offsets[1] > body.size())
       bad("data_offsets",
-          fmt::format("an end within the {} bytes behind the header (is the file truncated?)", body.size()),
+          fmt::format("an end within the {} bytes after the header (is the file truncated?)", body.size()),
           fmt::format("{}", offsets[1]));
     if (offsets[1] - offsets[0] != bytes)
       bad("data_offsets", fmt::format("{} bytes for {} {}", bytes, tensor.dtype->name, formatShape(tensor.shape)),
@@ -104,8 +102,9 @@ std::span<const std::byte> findHeader(std::string_view path, std::span<const std
   uint64_t length = 0;
   for (size_t i = 0; i < lengthBytes; ++i)
     length |= std::to_integer<uint64_t>(file[i]) << (8 * i);
-  if (length > maxHeaderBytes)
-    fail(BAMBA_BAD_CHECKPOINT, "{}: header: expected a length of at most {}, found {}", path, maxHeaderBytes, length);
+  if (length > maxSafetensorsHeader)
+    fail(BAMBA_BAD_CHECKPOINT, "{}: header: expected a length of at most {}, found {}", path, maxSafetensorsHeader,
+         length);
   if (length > file.size() - lengthBytes)
     fail(BAMBA_BAD_CHECKPOINT, "{}: header: expected {} bytes, found {} (is the file truncated?)", path, length,
          file.size() - lengthBytes);
@@ -143,7 +142,7 @@ void checkCoverage(std::string_view path, std::span<const std::byte> body, const
     end += tensor->second.data.size();
   }
   if (end != body.size())
-    fail(BAMBA_BAD_CHECKPOINT, "{}: expected {} bytes of tensors behind the header, found {}", path, end, body.size());
+    fail(BAMBA_BAD_CHECKPOINT, "{}: expected {} bytes of tensors after the header, found {}", path, end, body.size());
 }
 
 } // namespace
@@ -162,7 +161,5 @@ FileTensors parseSafetensors(std::string_view path, std::span<const std::byte> f
   checkCoverage(path, body, tensors);
   return tensors;
 }
-
-std::string formatShape(std::span<const uint64_t> shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 
 } // namespace bambac::rt

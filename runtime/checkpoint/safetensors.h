@@ -12,6 +12,10 @@
 
 namespace bambac::rt {
 
+/// The largest header of the format's own implementation, in bytes: a larger one is not written, and where it is read
+/// it is damage.
+inline constexpr uint64_t maxSafetensorsHeader = 100'000'000;
+
 /// An element type of the format, by its name in the header ("BF16").
 struct FileDtype {
   std::string_view name;
@@ -30,13 +34,10 @@ using FileTensors = std::map<std::string, FileTensor, std::less<>>;
 
 /// Parses the bytes of one file, named `path` in messages. The tensors point into `file`.
 ///
-/// As the format demands, the tensors must cover the bytes behind the header without a gap or an overlap, names must be
+/// As the format demands, the tensors must cover the bytes after the header without a gap or an overlap, names must be
 /// unique, and each tensor's bytes must be what its type and shape say. Everything else throws Error
 /// BAMBA_BAD_CHECKPOINT that names the file, the tensor and the field. Pure; thread-safe.
 FileTensors parseSafetensors(std::string_view path, std::span<const std::byte> file);
-
-/// A shape as in "[8, 4]".
-std::string formatShape(std::span<const uint64_t> shape);
 
 } // namespace bambac::rt
 #endif // BAMBA_RUNTIME_CHECKPOINT_SAFETENSORS_H

@@ -1,6 +1,7 @@
 #include "runtime/cuda/executor.h"
 #include "runtime/cuda/tensor_map.h"
 #include "runtime/support/error.h"
+#include "runtime/support/median.h"
 #include "runtime/support/memory.h"
 #include <algorithm>
 #include <span>

@@ -1,5 +1,4 @@
 #include "runtime/device/device.h"
-#include <algorithm>
 
 namespace bambac::rt {
 
@@ -23,12 +22,6 @@ void *Buffers::resolve(const bamba_rt_arg &arg) const {
     break;
   }
   return static_cast<std::byte *>(base) + arg.offset;
-}
-
-double medianOf(std::vector<double> times) {
-  auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
-  std::ranges::nth_element(times, middle);
-  return *middle;
 }
 
 } // namespace bambac::rt

@@ -41,9 +41,6 @@ public:
   virtual std::vector<double> profile(const bamba_rt_entry &entry, unsigned repeats) = 0;
 };
 
-/// The middle of some times, at least one.
-double medianOf(std::vector<double> times);
-
 /// The device of one session: what it is told to do happens in that order. A device that is not the host does it while
 /// the host goes on; finish() waits for it. Used by one thread at a time. Failures of the device are Error
 /// BAMBA_DEVICE_ERROR, thrown by whichever call finds out.

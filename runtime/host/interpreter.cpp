@@ -1,5 +1,6 @@
 #include "runtime/host/interpreter.h"
 #include "runtime/host/float_environment.h"
+#include "runtime/support/median.h"
 #include <algorithm>
 #include <chrono>
 #include <span>

@@ -2,6 +2,7 @@
 #include "runtime/model/model.h"
 #include "runtime/support/error.h"
 #include "runtime/support/memory.h"
+#include "runtime/support/processors.h"
 #include <span>
 
 namespace bambac::rt {

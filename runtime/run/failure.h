@@ -12,19 +12,19 @@
 namespace bambac::run {
 
 /// A failure that is the user's or the system's, told in one line.
-class Error : public std::runtime_error {
+class Failure : public std::runtime_error {
 public:
   using std::runtime_error::runtime_error;
 };
 
 /// What was asked for does not fit into the device's or the host's memory.
-class OutOfMemory : public Error {
+class OutOfMemory : public Failure {
 public:
-  using Error::Error;
+  using Failure::Failure;
 };
 
 template <typename... Args> [[noreturn]] void fail(fmt::format_string<Args...> text, Args &&...args) {
-  throw Error(fmt::format(text, std::forward<Args>(args)...));
+  throw Failure(fmt::format(text, std::forward<Args>(args)...));
 }
 
 /// What the operating system says about `code`, without touching any shared buffer.

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 namespace bambac::run {
 
@@ -29,8 +28,6 @@ std::string formatCount(uint64_t count) {
     digits.insert(at -= 3, 1, ',');
   return digits;
 }
-
-std::string formatShape(std::span<const uint64_t> shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 
 std::string formatSeconds(double seconds) {
   if (seconds < 1e-3)

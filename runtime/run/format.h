@@ -2,8 +2,9 @@
 #ifndef BAMBAC_RUNTIME_RUN_FORMAT_H
 #define BAMBAC_RUNTIME_RUN_FORMAT_H
 
+#include "runtime/support/format_shape.h"
+
 #include <cstdint>
-#include <span>
 #include <string>
 
 namespace bambac::run {
@@ -14,8 +15,7 @@ std::string formatBytes(uint64_t bytes);
 /// "18,446,744": digits in groups of three.
 std::string formatCount(uint64_t count);
 
-/// "[4096, 128]".
-std::string formatShape(std::span<const uint64_t> shape);
+using rt::formatShape;
 
 /// "12.3 ms": three digits and the unit that suits.
 std::string formatSeconds(double seconds);

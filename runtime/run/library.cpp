@@ -50,7 +50,7 @@ void Library::check(bamba_status status, const bamba_error &error) const {
   if (status == BAMBA_OUT_OF_MEMORY)
     throw OutOfMemory(error.message[0] ? error.message : "out of memory");
   if (error.message[0])
-    throw Error(error.message);
+    throw Failure(error.message);
   fail("'{}' failed with {}", name, api->status_name(status));
 }
 

@@ -12,14 +12,14 @@ namespace bambac::run {
 /// Owns the handle of the library; everything obtained from it must be gone before.
 class Library {
 public:
-  /// Throws Error where `path` is not a library of ours.
+  /// Throws Failure where `path` is not a library of ours.
   explicit Library(const std::string &path);
 
   const std::string &path() const { return name; }
   /// Functions at the end of the table may be missing where the library is older than this program.
   const bamba_api *operator->() const { return api; }
 
-  /// Throws Error unless `status` is BAMBA_OK.
+  /// Throws Failure unless `status` is BAMBA_OK.
   void check(bamba_status status, const bamba_error &error) const;
 
 private:

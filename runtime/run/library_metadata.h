@@ -92,10 +92,10 @@ struct Metadata {
   std::vector<StateInfo> states;
 };
 
-/// Of all models of the library. Throws Error where its metadata is not what the compiler writes.
+/// Of all models of the library. Throws Failure where its metadata is not what the compiler writes.
 std::vector<Metadata> readMetadata(const Library &library);
 
-/// Of the model for `target`. Throws Error where there is none.
+/// Of the model for `target`. Throws Failure where there is none.
 Metadata readMetadata(const Library &library, const std::string &target);
 
 } // namespace bambac::run

@@ -1,12 +1,12 @@
 #include "runtime/run/loaded_model.h"
 #include "runtime/run/failure.h"
-#include "runtime/run/progress.h"
+#include "runtime/run/progress_line.h"
 
 #include <cstddef>
 
 namespace bambac::run {
 
-Model::Model(const Library &library, const std::string &device) : library(library) {
+LoadedModel::LoadedModel(const Library &library, const std::string &device) : library(library) {
   bamba_model_options options = {};
   options.struct_size = sizeof(options);
   options.device = device.empty() ? nullptr : device.c_str();
@@ -19,30 +19,30 @@ Model::Model(const Library &library, const std::string &device) : library(librar
   library.check(status, error);
 }
 
-Model::~Model() { library->model_close(handle); }
+LoadedModel::~LoadedModel() { library->model_close(handle); }
 
-std::string Model::describeDevice() const {
+std::string LoadedModel::describeDevice() const {
   return fmt::format("{} ({}), code for {}", info.device, info.device_name, info.target);
 }
 
-void Model::reportDevice() const { fmt::print(stderr, "device   {}\n", describeDevice()); }
+void LoadedModel::reportDevice() const { fmt::print(stderr, "device   {}\n", describeDevice()); }
 
-void Model::load(const std::string &path) {
-  Progress progress("loading weights");
+void LoadedModel::load(const std::string &path) {
+  ProgressLine progress("loading weights");
   auto report = [](void *user, uint64_t done, uint64_t total) {
-    static_cast<Progress *>(user)->update(done, total);
+    static_cast<ProgressLine *>(user)->update(done, total);
     return 0;
   };
   bamba_error error = makeError();
   library.check(library->model_load(handle, path.c_str(), report, &progress, &error), error);
 }
 
-void Model::loadRandom(uint64_t seed) {
+void LoadedModel::loadRandom(uint64_t seed) {
   bamba_error error = makeError();
   library.check(library->model_load_random(handle, seed, &error), error);
 }
 
-Session::Session(const Model &model, uint32_t slots, uint32_t threads, uint64_t context, void *stream)
+ModelSession::ModelSession(const LoadedModel &model, uint32_t slots, uint32_t threads, uint64_t context, void *stream)
     : library(model.library), vocabSize(model.info.vocab_size) {
   bamba_session_options options = {};
   options.struct_size = sizeof(options);
@@ -54,38 +54,38 @@ Session::Session(const Model &model, uint32_t slots, uint32_t threads, uint64_t 
   library.check(library->session_create(model.handle, &options, &handle, &error), error);
 }
 
-Session::~Session() { library->session_destroy(handle); }
+ModelSession::~ModelSession() { library->session_destroy(handle); }
 
-bamba_sequence Session::create() {
+bamba_sequence ModelSession::create() {
   bamba_sequence sequence = 0;
   bamba_error error = makeError();
   library.check(library->sequence_create(handle, &sequence, &error), error);
   return sequence;
 }
 
-bamba_sequence Session::fork(bamba_sequence source) {
+bamba_sequence ModelSession::fork(bamba_sequence source) {
   bamba_sequence sequence = 0;
   bamba_error error = makeError();
   library.check(library->sequence_fork(handle, source, &sequence, &error), error);
   return sequence;
 }
 
-void Session::reset(bamba_sequence sequence) {
+void ModelSession::reset(bamba_sequence sequence) {
   bamba_error error = makeError();
   library.check(library->sequence_reset(handle, sequence, &error), error);
 }
 
-void Session::run(std::span<const bamba_batch_item> items) {
+void ModelSession::run(std::span<const bamba_batch_item> items) {
   bamba_error error = makeError();
   library.check(library->session_run(handle, items.data(), items.size(), &error), error);
 }
 
-void Session::run(bamba_sequence sequence, std::span<const int32_t> tokens, bamba_logits logits) {
+void ModelSession::run(bamba_sequence sequence, std::span<const int32_t> tokens, bamba_logits logits) {
   bamba_batch_item item = {sequence, static_cast<uint32_t>(tokens.size()), tokens.data(), logits, 0};
   run({&item, 1});
 }
 
-std::vector<bamba_launch_time> Session::profile(std::span<const bamba_batch_item> items, uint32_t repeats) {
+std::vector<bamba_launch_time> ModelSession::profile(std::span<const bamba_batch_item> items, uint32_t repeats) {
   if (library->struct_size < offsetof(bamba_api, session_profile) + sizeof(library->session_profile))
     fail("'{}' cannot be profiled: it was compiled by a bambac that knew no profiles", library.path());
   std::vector<bamba_launch_time> times;
@@ -97,14 +97,14 @@ std::vector<bamba_launch_time> Session::profile(std::span<const bamba_batch_item
   return times;
 }
 
-int32_t Session::getGreedy(size_t item) const {
+int32_t ModelSession::getGreedy(size_t item) const {
   int32_t token = 0;
   bamba_error error = makeError();
   library.check(library->session_get_greedy(handle, item, &token, &error), error);
   return token;
 }
 
-std::span<const float> Session::getLogits(size_t item) const {
+std::span<const float> ModelSession::getLogits(size_t item) const {
   const float *logits = nullptr;
   size_t rows = 0;
   bamba_error error = makeError();
@@ -112,12 +112,12 @@ std::span<const float> Session::getLogits(size_t item) const {
   return {logits, rows * vocabSize};
 }
 
-uint64_t countPages(const Model &model, uint64_t context) {
+uint64_t countPages(const LoadedModel &model, uint64_t context) {
   uint64_t page = model.getInfo().page_tokens;
   return page ? (context + page - 1) / page : 0;
 }
 
-void checkContext(const Model &model, uint64_t tokens, const char *what) {
+void checkContext(const LoadedModel &model, uint64_t tokens, const char *what) {
   if (tokens > model.getInfo().max_context)
     fail("{}: expected at most {} tokens of context, the limit that '{}' was compiled with, found {}", what,
          model.getInfo().max_context, model.getLibrary().path(), tokens);

@@ -12,13 +12,13 @@
 namespace bambac::run {
 
 /// An open model. Keeps a reference to its library.
-class Model {
+class LoadedModel {
 public:
   /// An empty `device` leaves the choice to the library.
-  Model(const Library &library, const std::string &device);
-  ~Model();
-  Model(const Model &) = delete;
-  Model &operator=(const Model &) = delete;
+  LoadedModel(const Library &library, const std::string &device);
+  ~LoadedModel();
+  LoadedModel(const LoadedModel &) = delete;
+  LoadedModel &operator=(const LoadedModel &) = delete;
 
   /// Loads the checkpoint at `path` under a progress bar.
   void load(const std::string &path);
@@ -34,20 +34,20 @@ public:
   void reportDevice() const;
 
 private:
-  friend class Session;
+  friend class ModelSession;
   const Library &library;
   bamba_model *handle = nullptr;
   bamba_model_info info = {};
 };
 
 /// A session with room for `slots` sequences of `context` tokens each. Keeps a reference to its model.
-class Session {
+class ModelSession {
 public:
-  /// `stream` as in bamba_session_options. Throws OutOfMemory and Error.
-  Session(const Model &model, uint32_t slots, uint32_t threads, uint64_t context, void *stream = nullptr);
-  ~Session();
-  Session(const Session &) = delete;
-  Session &operator=(const Session &) = delete;
+  /// `stream` as in bamba_session_options. Throws OutOfMemory and Failure.
+  ModelSession(const LoadedModel &model, uint32_t slots, uint32_t threads, uint64_t context, void *stream = nullptr);
+  ~ModelSession();
+  ModelSession(const ModelSession &) = delete;
+  ModelSession &operator=(const ModelSession &) = delete;
 
   bamba_sequence create();
   bamba_sequence fork(bamba_sequence source);
@@ -71,10 +71,10 @@ private:
 };
 
 /// Pages of the KV cache that a sequence of `context` tokens needs.
-uint64_t countPages(const Model &model, uint64_t context);
+uint64_t countPages(const LoadedModel &model, uint64_t context);
 
-/// Throws Error where `tokens` do not fit into the context that the library was compiled for.
-void checkContext(const Model &model, uint64_t tokens, const char *what);
+/// Throws Failure where `tokens` do not fit into the context that the library was compiled for.
+void checkContext(const LoadedModel &model, uint64_t tokens, const char *what);
 
 } // namespace bambac::run
 

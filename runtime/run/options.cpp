@@ -1,10 +1,8 @@
 #include "runtime/run/options.h"
+#include "runtime/support/processors.h"
 
-#include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
-#include <sched.h>
-#include <thread>
 
 namespace bambac::run {
 
@@ -23,9 +21,8 @@ void addPromptOptions(CLI::App &command, std::string &library, std::string &weig
 }
 
 void addThreadsOption(CLI::App &command, uint32_t &threads) {
-  constexpr uint32_t most = 4096;
   command.add_option("--threads", threads, "Threads that compute (default: one a processor)")
-      ->check(numberBetween(1, most))
+      ->check(numberBetween(1, rt::maxThreads))
       ->type_name("N");
 }
 
@@ -62,13 +59,6 @@ CLI::Option *addListOption(CLI::App &command, const std::string &name, std::vect
       ->capture_default_str()
       ->expected(1, -1)
       ->allow_extra_args(false);
-}
-
-uint32_t countProcessors() {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof(set), &set) == 0)
-    return static_cast<uint32_t>(CPU_COUNT(&set));
-  return std::max(1u, std::thread::hardware_concurrency());
 }
 
 } // namespace bambac::run

@@ -36,9 +36,6 @@ CLI::Validator numberBetween(uint64_t min, uint64_t max);
 CLI::Option *addListOption(CLI::App &command, const std::string &name, std::vector<uint32_t> &values, uint32_t min,
                            const std::string &description);
 
-/// Processors that this process may run on.
-uint32_t countProcessors();
-
 } // namespace bambac::run
 
 #endif // BAMBAC_RUNTIME_RUN_OPTIONS_H

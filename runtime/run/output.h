@@ -10,7 +10,7 @@ namespace bambac::run {
 /// JSON whose fields stay in the order in which they were added.
 using Json = nlohmann::ordered_json;
 
-/// Writes `text` to stdout and flushes it. Throws Error where that fails.
+/// Writes `text` to stdout and flushes it. Throws Failure where that fails.
 void print(std::string_view text);
 
 /// Writes `json` to stdout, indented.

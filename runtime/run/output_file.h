@@ -10,7 +10,7 @@
 namespace bambac::run {
 
 /// Written under no name, or a temporary one, and renamed by commit(). Without a commit nothing is left behind, where
-/// the file system allows it not even by a process that is killed. Every member throws Error on failure.
+/// the file system allows it not even by a process that is killed. Every member throws Failure on failure.
 class OutputFile {
 public:
   explicit OutputFile(std::string path);

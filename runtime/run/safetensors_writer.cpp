@@ -1,4 +1,6 @@
 #include "runtime/run/safetensors_writer.h"
+#include "runtime/checkpoint/safetensors.h"
+#include "runtime/run/failure.h"
 #include "runtime/run/output.h"
 
 #include <bit>
@@ -39,6 +41,9 @@ SafetensorsWriter::SafetensorsWriter(std::string path, const std::vector<TensorS
   text.resize((text.size() + 7) / 8 * 8, ' '); // tensors start at a multiple of eight bytes
 
   uint64_t length = text.size();
+  if (length > rt::maxSafetensorsHeader)
+    fail("cannot write '{}': expected a header of at most {} bytes, found {}", file.path(), rt::maxSafetensorsHeader,
+         length);
   uint64_t dataStart = sizeof(length) + length;
   for (uint64_t &start : starts)
     start += dataStart;
@@ -52,10 +57,9 @@ void SafetensorsWriter::write(size_t tensor, uint64_t offset, const void *data, 
 }
 
 std::string readSafetensorsMetadata(const std::string &path, const std::string &key) {
-  constexpr uint64_t longest = 100 << 20; // of a header; the format's own limit
   std::ifstream file(path, std::ios::binary);
   uint64_t length = 0;
-  if (!file.read(reinterpret_cast<char *>(&length), sizeof(length)) || length > longest)
+  if (!file.read(reinterpret_cast<char *>(&length), sizeof(length)) || length > rt::maxSafetensorsHeader)
     return {};
   std::string text(length, '\0');
   if (!file.read(text.data(), static_cast<std::streamsize>(length)))

@@ -1,13 +1,10 @@
 #include "runtime/session/session.h"
 #include "runtime/support/error.h"
-#include "runtime/support/thread_pool.h"
+#include "runtime/support/processors.h"
 #include <algorithm>
 
 namespace bambac::rt {
 namespace {
-
-/// More threads than any machine has; beyond it a number is a mistake.
-constexpr uint32_t maxThreads = 4096;
 
 size_t arenaBytes(const bamba_rt_model &model) {
   size_t bytes = 0;

@@ -87,8 +87,5 @@ template <typename Function> void ThreadPool::forEach(uint64_t count, const Func
     drain(&work, 0);
 }
 
-/// Processors that this process may use; at least 1.
-unsigned availableProcessors();
-
 } // namespace bambac::rt
 #endif // BAMBA_RUNTIME_SUPPORT_THREAD_POOL_H

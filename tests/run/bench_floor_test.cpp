@@ -158,7 +158,7 @@ TEST(BenchFloor, MatrixProductsAreThoseOfThePackedWeights) {
   add({32, 16}, 8);
   add({32, 16}, 8);
   add({16}, 0);
-  std::vector<Gemm> gemms = listGemms(metadata, planPrefill(metadata, 24)[0]);
+  std::vector<bambac::measure::Gemm> gemms = listGemms(metadata, planPrefill(metadata, 24)[0]);
   ASSERT_EQ(gemms.size(), 2u);
   EXPECT_EQ(gemms[0].rows, 24u);
   EXPECT_EQ(gemms[0].columns, 32u);

@@ -68,8 +68,8 @@ TEST_F(BenchProfile, SumsByKernelAndSortsByTimeLost) {
 }
 
 TEST_F(BenchProfile, NamesAKernelThatIsNotInTheMetadata) {
-  EXPECT_THROW(makeProfile({launch("other", 1)}, metadata, {run}, machine), Error);
-  EXPECT_THROW(makeProfile({launch("matrix", 1)}, metadata, {}, machine), Error);
+  EXPECT_THROW(makeProfile({launch("other", 1)}, metadata, {run}, machine), Failure);
+  EXPECT_THROW(makeProfile({launch("matrix", 1)}, metadata, {}, machine), Failure);
 }
 
 TEST_F(BenchProfile, SaysWhatTheKernelsComeTo) {

@@ -1,11 +1,11 @@
-// What bench asks of a CUDA device, with a driver that only records.
+// What measurements ask of a CUDA device, with a driver that only records.
 
 #include "runtime/run/measure/gpu_bandwidth.h"
 #include "tests/runtime/fake_cuda.h"
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
-using namespace bambac::run;
+using namespace bambac;
 
 namespace {
 
@@ -14,7 +14,8 @@ protected:
   GpuTest() {
     void *library = dlopen(BAMBA_FAKE_CUDA, RTLD_NOW | RTLD_LOCAL);
     auto find = reinterpret_cast<FakeCuda *(*)()>(library ? dlsym(library, "fakeCuda") : nullptr);
-    if (!find)
+    download = reinterpret_cast<Download>(library ? dlsym(library, "cuMemcpyDtoHAsync_v2") : nullptr);
+    if (!find || !download)
       throw std::runtime_error("no fake driver");
     fake = find();
     *fake = {};
@@ -28,37 +29,39 @@ protected:
     EXPECT_EQ(fake->callsWithoutContext, 0);
   }
 
+  using Download = int (*)(void *to, uint64_t from, size_t bytes, void *stream);
+
   FakeCuda *fake = nullptr;
+  Download download = nullptr;
 };
 
 } // namespace
 
 TEST_F(GpuTest, KnowsItsDevice) {
-  Gpu gpu("cuda:0", BAMBA_FAKE_CUDA);
-  EXPECT_EQ(gpu.context().product(), "Fake Card");
+  measure::Gpu gpu("cuda:0", BAMBA_FAKE_CUDA);
+  EXPECT_EQ(gpu.product(), "Fake Card");
   EXPECT_EQ(gpu.multiprocessors(), 2u);
   EXPECT_EQ(gpu.memory().total, size_t{64} << 20);
-  EXPECT_THROW(Gpu("cuda:1", BAMBA_FAKE_CUDA), std::exception);
-  EXPECT_THROW(Gpu("cuda:0", "libno-such-driver.so"), std::exception);
+  EXPECT_THROW(measure::Gpu("cuda:1", BAMBA_FAKE_CUDA), std::exception);
+  EXPECT_THROW(measure::Gpu("cuda:0", "libno-such-driver.so"), std::exception);
 }
 
 TEST_F(GpuTest, TimesWhatIsInTheStream) {
-  Gpu gpu("cuda:0", BAMBA_FAKE_CUDA);
+  measure::Gpu gpu("cuda:0", BAMBA_FAKE_CUDA);
   EXPECT_NEAR(gpu.time([] {}), 1e-3, 1e-9); // an event takes a millisecond
-  bambac::rt::cuda::Event marks[] = {gpu.mark(), gpu.mark(), gpu.mark()};
+  measure::Gpu::Mark marks[] = {gpu.mark(), gpu.mark(), gpu.mark()};
   gpu.finish();
   EXPECT_NEAR(gpu.secondsBetween(marks[0], marks[2]), 2e-3, 1e-9);
 }
 
 TEST_F(GpuTest, RandomMemoryIsFullOfNumbers) {
-  Gpu gpu("cuda:0", BAMBA_FAKE_CUDA);
+  measure::Gpu gpu("cuda:0", BAMBA_FAKE_CUDA);
   constexpr size_t bytes = (20 << 20) + 6;
-  bambac::rt::DeviceMemory memory = gpu.makeRandom(bytes, "numbers");
+  measure::Gpu::Buffer memory = gpu.makeRandom(bytes, "numbers");
   std::vector<uint16_t> numbers(bytes / 2);
   {
-    bambac::rt::cuda::Context::Current current(gpu.context());
-    gpu.context().driver().memcpyDtoHAsync(numbers.data(), bambac::rt::cuda::addressOf(memory.get()), bytes,
-                                           gpu.stream());
+    measure::Gpu::Current current(gpu);
+    ASSERT_EQ(download(numbers.data(), memory.address(), bytes, gpu.stream()), 0);
   }
   gpu.finish();
   size_t zeros = 0;
@@ -70,12 +73,12 @@ TEST_F(GpuTest, RandomMemoryIsFullOfNumbers) {
 }
 
 TEST_F(GpuTest, BandwidthsComeFromBytesAndTheDevicesClock) {
-  Gpu gpu("cuda:0", BAMBA_FAKE_CUDA);
-  GpuBandwidth found = measureGpuBandwidth(gpu);
+  measure::Gpu gpu("cuda:0", BAMBA_FAKE_CUDA);
+  measure::GpuBandwidth found = measure::measureGpuBandwidth(gpu);
   EXPECT_GT(fake->kernelLaunches, 0);
   EXPECT_GT(found.read.bufferBytes, size_t{30} << 20);
   EXPECT_LE(found.read.bufferBytes, size_t{32} << 20);
-  // 10 ms for the kernel, none for a copy, and 1 ms for the event behind it.
+  // 10 ms for the kernel, none for a copy, and 1 ms for the event after it.
   EXPECT_NEAR(found.read.bytesPerSecond, static_cast<double>(found.read.bufferBytes) / 11e-3, 1e3);
   EXPECT_NEAR(found.copy.bytesPerSecond, 2 * static_cast<double>(found.copy.bufferBytes) / 1e-3, 1e4);
 }

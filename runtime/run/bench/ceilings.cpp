@@ -7,41 +7,41 @@
 
 namespace bambac::run {
 
-static void keepBest(Bandwidth &best, const Bandwidth &found) {
+static void keepBest(measure::Bandwidth &best, const measure::Bandwidth &found) {
   if (found.bytesPerSecond > best.bytesPerSecond)
     best = found;
 }
 
-void measureMemory(Machine &machine, const Metadata &metadata, const Gpu *gpu) {
+void measureMemory(Machine &machine, const Metadata &metadata, const measure::Gpu *gpu) {
   if (gpu) {
-    GpuBandwidth found = measureGpuBandwidth(*gpu);
+    measure::GpuBandwidth found = measure::measureGpuBandwidth(*gpu);
     keepBest(machine.memory, found.read);
     if (!machine.copy)
       machine.copy.emplace();
     keepBest(*machine.copy, found.copy);
     return;
   }
-  uint64_t bytes = chooseMemoryBufferBytes();
-  keepBest(machine.memory, measureReadBandwidth(bytes, machine.threads));
+  uint64_t bytes = measure::chooseMemoryBufferBytes();
+  keepBest(machine.memory, measure::measureReadBandwidth(bytes, machine.threads));
   if (uint64_t weights = getStreamedWeightBytes(metadata); weights < bytes) {
     if (!machine.weights)
       machine.weights.emplace();
-    keepBest(*machine.weights, measureReadBandwidth(weights, machine.threads));
+    keepBest(*machine.weights, measure::measureReadBandwidth(weights, machine.threads));
   }
 }
 
-void measureArithmetic(Machine &machine, const Gpu *gpu, const Cublas *cublas) {
+void measureArithmetic(Machine &machine, const measure::Gpu *gpu, const measure::Cublas *cublas) {
   if (cublas) {
     machine.blas = cublas->name();
-    machine.matrixRate = measureCublasRate(*cublas);
+    machine.matrixRate = measure::measureCublasRate(*cublas);
   }
   if (gpu)
     return;
-  machine.matrixRate = measureMatrixRate(machine.threads);
-  machine.blasRate = measureBlasRate(machine.threads);
+  machine.matrixRate = measure::measureMatrixRate(machine.threads);
+  machine.blasRate = measure::measureBlasRate(machine.threads);
 }
 
-std::vector<Gemm> listGemms(const Metadata &metadata, const PlannedRun &run) {
+std::vector<measure::Gemm> listGemms(const Metadata &metadata, const PlannedRun &run) {
   auto entry = std::find_if(metadata.entryPoints.begin(), metadata.entryPoints.end(),
                             [&](const EntryPoint &candidate) { return candidate.name == run.entry; });
   if (entry == metadata.entryPoints.end())
@@ -53,7 +53,7 @@ std::vector<Gemm> listGemms(const Metadata &metadata, const PlannedRun &run) {
   for (const WeightInfo &weight : metadata.weights)
     if (weight.panel && weight.shape.size() == 2)
       ++counts[weight.shape];
-  std::vector<Gemm> gemms;
+  std::vector<measure::Gemm> gemms;
   for (const auto &[shape, count] : counts) {
     bool isHead = shape[0] == vocabulary;
     gemms.push_back({isHead ? static_cast<uint64_t>(run.sequences) : tokens, shape[0], shape[1], count});

@@ -14,14 +14,15 @@ namespace bambac::run {
 /// The rates of the machine that the model runs on: of its processor with as many threads as the model, or of its CUDA
 /// device.
 struct Machine {
-  unsigned threads = 0;             ///< 0: a CUDA device
-  unsigned multiprocessors = 0;     ///< of a CUDA device
-  Bandwidth memory;                 ///< of a buffer that no cache holds
-  std::optional<Bandwidth> weights; ///< of one as large as the weights, where that is smaller: a cache may hold it
-  std::optional<Bandwidth> copy;    ///< bytes read and written, of a CUDA device
-  double matrixRate = 0;            ///< operations a second; 0: not measured
-  std::string blas;                 ///< whose rate that is on a CUDA device, or why there is none
-  std::optional<double> blasRate;   ///< of a processor
+  unsigned threads = 0;         ///< 0: a CUDA device
+  unsigned multiprocessors = 0; ///< of a CUDA device
+  measure::Bandwidth memory;    ///< of a buffer that no cache holds
+  std::optional<measure::Bandwidth>
+      weights; ///< of one as large as the weights, where that is smaller: a cache may hold it
+  std::optional<measure::Bandwidth> copy; ///< bytes read and written, of a CUDA device
+  double matrixRate = 0;                  ///< operations a second; 0: not measured
+  std::string blas;                       ///< whose rate that is on a CUDA device, or why there is none
+  std::optional<double> blasRate;         ///< of a processor
 
   bool isCuda() const { return threads == 0; }
 

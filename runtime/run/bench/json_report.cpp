@@ -2,7 +2,7 @@
 
 namespace bambac::run {
 
-static Json describeBandwidth(const Bandwidth &bandwidth) {
+static Json describeBandwidth(const measure::Bandwidth &bandwidth) {
   return {{"buffer_bytes", bandwidth.bufferBytes}, {"gbytes_per_second", bandwidth.bytesPerSecond * 1e-9}};
 }
 

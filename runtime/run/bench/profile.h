@@ -21,7 +21,7 @@ struct KernelProfile {
 };
 
 /// The kernels of a run, from the one that loses most to the one that loses least. `plan` has the steps that `times`
-/// are numbered by. Throws Error for a kernel that the metadata does not have.
+/// are numbered by. Throws Failure for a kernel that the metadata does not have.
 std::vector<KernelProfile> makeProfile(const std::vector<bamba_launch_time> &times, const Metadata &metadata,
                                        const std::vector<PlannedRun> &plan, const Machine &machine);
 

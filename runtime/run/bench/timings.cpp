@@ -1,8 +1,8 @@
 #include "runtime/run/bench/timings.h"
 #include "runtime/run/measure/stopwatch.h"
+#include "runtime/support/median.h"
 
 #include <algorithm>
-#include <cassert>
 #include <vector>
 
 namespace bambac::run {
@@ -11,19 +11,12 @@ namespace {
 /// Repeats of a profile.
 constexpr uint32_t decodeRepeats = 20, prefillRepeats = 5;
 
-double medianOf(std::vector<double> seconds) {
-  assert(!seconds.empty() && "nothing was timed");
-  std::sort(seconds.begin(), seconds.end());
-  size_t middle = seconds.size() / 2;
-  return seconds.size() % 2 ? seconds[middle] : (seconds[middle - 1] + seconds[middle]) / 2;
-}
-
 Timing summarize(const std::vector<double> &seconds) {
-  return {medianOf(seconds), *std::min_element(seconds.begin(), seconds.end()), seconds.size(), std::nullopt};
+  return {rt::medianOf(seconds), *std::min_element(seconds.begin(), seconds.end()), seconds.size(), std::nullopt};
 }
 
 /// Tokens from all over the vocabulary, always the same.
-std::vector<int32_t> makeTokens(const Model &model, size_t count, uint64_t salt = 0) {
+std::vector<int32_t> makeTokens(const LoadedModel &model, size_t count, uint64_t salt = 0) {
   constexpr uint64_t prime = 2654435761;
   std::vector<int32_t> tokens(count);
   for (size_t i = 0; i < count; ++i)
@@ -37,13 +30,13 @@ struct TimedSession {
       : session(bench.model, slots, bench.threads, context, bench.gpu ? bench.gpu->stream() : nullptr) {
     cost = {watch.seconds(), slots, slots * countPages(bench.model, context), 0};
     if (bench.gpu) {
-      Gpu::Memory memory = bench.gpu->memory();
+      measure::Gpu::MemoryInfo memory = bench.gpu->memory();
       cost.deviceBytes = memory.total - memory.free;
     }
   }
 
-  Stopwatch watch; // starts before the session is there
-  Session session;
+  measure::Stopwatch watch; // starts before the session is there
+  ModelSession session;
   SessionCost cost;
 };
 
@@ -59,7 +52,7 @@ public:
       sequences.push_back(timed.session.fork(sequences[0]));
   }
 
-  Session &session() { return timed.session; }
+  ModelSession &session() { return timed.session; }
   const SessionCost &cost() const { return timed.cost; }
 
   std::span<const bamba_batch_item> items(uint32_t step) {
@@ -72,15 +65,15 @@ public:
 
 private:
   TimedSession timed;
-  const Model &model;
+  const LoadedModel &model;
   std::vector<bamba_sequence> sequences;
   std::vector<int32_t> tokens;
   std::vector<bamba_batch_item> batch;
 };
 
 /// Steps that follow each other without a pause: the time from the end of one to the end of the next.
-double timeOnDevice(Decoding &decoding, const Gpu &gpu, uint32_t steps) {
-  std::vector<rt::cuda::Event> marks = {gpu.mark()};
+double timeOnDevice(Decoding &decoding, const measure::Gpu &gpu, uint32_t steps) {
+  std::vector<measure::Gpu::Mark> marks = {gpu.mark()};
   std::span<const bamba_batch_item> items = decoding.items(0);
   for (uint32_t step = 0; step < steps; ++step) {
     decoding.session().run(items);
@@ -90,7 +83,7 @@ double timeOnDevice(Decoding &decoding, const Gpu &gpu, uint32_t steps) {
   std::vector<double> seconds;
   for (size_t i = marks.size() > 2 ? 1 : 0; i + 1 < marks.size(); ++i) // the first has waited for the host
     seconds.push_back(gpu.secondsBetween(marks[i], marks[i + 1]));
-  return medianOf(std::move(seconds));
+  return rt::medianOf(std::move(seconds));
 }
 
 } // namespace
@@ -103,7 +96,7 @@ Timing timeDecode(const Bench &bench, uint32_t batch, uint32_t context, uint32_t
   std::vector<double> seconds;
   for (uint32_t step = 0; step < warmUpSteps + steps; ++step) {
     std::span<const bamba_batch_item> items = decoding.items(step);
-    Stopwatch watch;
+    measure::Stopwatch watch;
     decoding.session().run(items);
     decoding.session().getGreedy(0);
     if (step >= warmUpSteps)
@@ -125,10 +118,10 @@ Timing timePrefill(const Bench &bench, uint32_t tokens, SessionCost &cost) {
   std::vector<double> seconds, deviceSeconds;
   auto timeOnce = [&] {
     timed.session.reset(sequence);
-    rt::cuda::Event start = bench.gpu ? bench.gpu->mark() : nullptr;
-    Stopwatch watch;
+    measure::Gpu::Mark start = bench.gpu ? bench.gpu->mark() : nullptr;
+    measure::Stopwatch watch;
     timed.session.run(sequence, prompt);
-    rt::cuda::Event end = bench.gpu ? bench.gpu->mark() : nullptr;
+    measure::Gpu::Mark end = bench.gpu ? bench.gpu->mark() : nullptr;
     timed.session.getGreedy(0);
     seconds.push_back(watch.seconds());
     if (bench.gpu)
@@ -140,13 +133,13 @@ Timing timePrefill(const Bench &bench, uint32_t tokens, SessionCost &cost) {
   if (seconds[0] <= enoughSeconds) {
     seconds.clear();
     deviceSeconds.clear();
-    Stopwatch total;
+    measure::Stopwatch total;
     while (seconds.empty() || (total.seconds() < enoughSeconds && seconds.size() < mostRuns))
       timeOnce();
   }
   Timing timing = summarize(seconds);
   if (bench.gpu)
-    timing.device = medianOf(std::move(deviceSeconds));
+    timing.device = rt::medianOf(std::move(deviceSeconds));
   return timing;
 }
 

@@ -32,8 +32,8 @@ struct SessionCost {
 
 /// A model under measurement. `gpu` is null where it runs on the processor, with `threads` threads.
 struct Bench {
-  const Model &model;
-  const Gpu *gpu;
+  const LoadedModel &model;
+  const measure::Gpu *gpu;
   uint32_t threads;
 };
 

@@ -6,6 +6,7 @@
 #include "runtime/run/failure.h"
 #include "runtime/run/measure/stopwatch.h"
 #include "runtime/run/options.h"
+#include "runtime/support/processors.h"
 
 #include <map>
 #include <memory>
@@ -32,7 +33,7 @@ struct BenchOptions {
 } // namespace
 
 /// Every size is refused before anything is measured.
-static void checkSizes(const Model &model, bool onCuda, const BenchOptions &options) {
+static void checkSizes(const LoadedModel &model, bool onCuda, const BenchOptions &options) {
   uint32_t maxBatch = model.getInfo().max_batch;
   for (uint32_t batch : options.batches)
     if (batch > maxBatch)
@@ -93,10 +94,10 @@ static void measureModel(const Bench &bench, const BenchOptions &options, BenchR
   }
 }
 
-static void load(Model &model, const BenchOptions &options, Preparation &preparation) {
+static void load(LoadedModel &model, const BenchOptions &options, Preparation &preparation) {
   preparation.weights = options.weights.empty() ? "random weights" : options.weights;
   preparation.weightBytes = model.getInfo().weight_bytes;
-  Stopwatch watch;
+  measure::Stopwatch watch;
   if (options.weights.empty())
     model.loadRandom(0);
   else
@@ -105,14 +106,14 @@ static void load(Model &model, const BenchOptions &options, Preparation &prepara
 }
 
 /// cuBLAS's own time for the matrix products of every prompt, in the same chunks.
-static void measureBlas(const Cublas &cublas, BenchResults &results) {
+static void measureBlas(const measure::Cublas &cublas, BenchResults &results) {
   std::map<std::pair<std::string, double>, double> known; // seconds by entry point and share of its tokens
   for (Measurement &row : results.prefill) {
     row.blasSeconds = 0;
     for (const PlannedRun &run : row.plan) {
       auto [found, isNew] = known.try_emplace({run.entry, run.tokenShare});
       if (isNew)
-        found->second = timeGemms(cublas, listGemms(results.metadata, run));
+        found->second = measure::timeGemms(cublas, listGemms(results.metadata, run));
       *row.blasSeconds += found->second;
     }
   }
@@ -123,20 +124,20 @@ static void bench(const BenchOptions &options) {
   BenchResults results;
   results.library = options.library;
   Machine &machine = results.machine;
-  std::unique_ptr<Gpu> gpu;
-  std::unique_ptr<Cublas> cublas;
+  std::unique_ptr<measure::Gpu> gpu;
+  std::unique_ptr<measure::Cublas> cublas;
   {
-    Model model(library, options.device.device);
+    LoadedModel model(library, options.device.device);
     results.metadata = readMetadata(library, model.getInfo().target);
     results.device = model.describeDevice();
     bool onCuda = std::string_view(model.getInfo().device).starts_with("cuda");
     checkSizes(model, onCuda, options);
     if (onCuda) {
-      gpu = std::make_unique<Gpu>(model.getInfo().device);
-      cublas = Cublas::open(*gpu, options.cublas, machine.blas);
+      gpu = std::make_unique<measure::Gpu>(model.getInfo().device);
+      cublas = measure::Cublas::open(*gpu, options.cublas, machine.blas);
       machine.multiprocessors = gpu->multiprocessors();
     } else {
-      machine.threads = options.device.threads ? options.device.threads : countProcessors();
+      machine.threads = options.device.threads ? options.device.threads : rt::availableProcessors();
     }
     measureMemory(machine, results.metadata, gpu.get());
     load(model, options, results.preparation);

@@ -35,18 +35,18 @@ static void reportTiming(size_t promptTokens, double prefill, uint32_t steps, do
 static void generate(const GenerateOptions &options) {
   std::vector<int32_t> prompt = parseTokens(options.tokens);
   Library library(options.library);
-  Model model(library, options.device.device);
+  LoadedModel model(library, options.device.device);
   // The last new token is printed, not fed back.
   uint64_t context = prompt.size() + options.count - 1;
   checkContext(model, context, "prompt and new tokens");
 
-  Stopwatch loading;
+  measure::Stopwatch loading;
   model.load(options.weights);
   double load = loading.seconds();
 
-  Session session(model, 1, options.device.threads, context);
+  ModelSession session(model, 1, options.device.threads, context);
   bamba_sequence sequence = session.create();
-  Stopwatch prefilling;
+  measure::Stopwatch prefilling;
   session.run(sequence, prompt);
   int32_t token = session.getGreedy(0);
   double prefill = prefilling.seconds();
@@ -54,7 +54,7 @@ static void generate(const GenerateOptions &options) {
   model.reportDevice();
   fmt::print(stderr, "load     {} of weights in {}\n", formatBytes(model.getInfo().weight_bytes), formatSeconds(load));
 
-  Stopwatch decoding;
+  measure::Stopwatch decoding;
   print(fmt::to_string(token));
   for (uint32_t i = 1; i < options.count; ++i) {
     session.run(sequence, {&token, 1});

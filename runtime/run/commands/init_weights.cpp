@@ -1,5 +1,6 @@
 // bamba-run init-weights: a random checkpoint with the names and shapes that a library asks for.
 
+#include "runtime/checkpoint/initializer.h"
 #include "runtime/run/commands/commands.h"
 #include "runtime/run/failure.h"
 #include "runtime/run/format.h"
@@ -7,9 +8,10 @@
 #include "runtime/run/measure/parallel.h"
 #include "runtime/run/measure/stopwatch.h"
 #include "runtime/run/options.h"
-#include "runtime/run/progress.h"
-#include "runtime/run/random_tensor.h"
+#include "runtime/run/progress_line.h"
 #include "runtime/run/safetensors_writer.h"
+#include "runtime/support/element.h"
+#include "runtime/support/processors.h"
 
 #include <algorithm>
 #include <atomic>
@@ -68,6 +70,11 @@ static std::vector<TensorSpec> collectTensors(const Metadata &metadata) {
   return tensors;
 }
 
+/// Elements of a row, the fan-in of a matrix.
+static uint64_t columnsOf(const TensorSpec &tensor) {
+  return tensor.shape.empty() || tensor.shape[0] == 0 ? 1 : tensor.numElements() / tensor.shape[0];
+}
+
 static std::vector<Shard> makeShards(const std::vector<TensorSpec> &tensors) {
   std::vector<Shard> shards(1);
   for (const TensorSpec &tensor : tensors) {
@@ -113,18 +120,21 @@ static void fillShards(const std::vector<Shard> &shards, std::vector<Safetensors
     }
   }
 
-  Progress progress("writing weights");
+  ProgressLine progress("writing weights");
   std::atomic<size_t> next = 0;
   std::atomic<uint64_t> done = 0;
-  onThreads(options.threads ? options.threads : countProcessors(), [&](unsigned) {
-    std::vector<uint16_t> buffer(blockElements);
+  measure::onThreads(options.threads ? options.threads : rt::availableProcessors(), [&](unsigned) {
+    std::vector<float> numbers(blockElements);
+    std::vector<rt::Bf16> rounded(blockElements);
     for (size_t i; (i = next++) < blocks.size();) {
       const Block &block = blocks[i];
       const TensorSpec &tensor = shards[block.shard].tensors[block.tensor];
-      std::span<uint16_t> values = std::span(buffer).first(block.count);
-      fillBf16(chooseInit(tensor.name, tensor.shape), makeTensorKey(options.seed, tensor.name), block.first, values);
-      writers[block.shard].write(block.tensor, block.first * sizeof(uint16_t), values.data(), values.size_bytes());
-      progress.update(done += values.size_bytes(), total);
+      rt::Initializer(options.seed, tensor.name, columnsOf(tensor)).generate(block.first, block.count, numbers.data());
+      for (uint64_t j = 0; j < block.count; ++j)
+        rounded[j] = rt::fromF32<rt::Bf16>(numbers[j]);
+      uint64_t bytes = block.count * sizeof(rt::Bf16);
+      writers[block.shard].write(block.tensor, block.first * sizeof(rt::Bf16), rounded.data(), bytes);
+      progress.update(done += bytes, total);
     }
   });
 }
@@ -163,7 +173,7 @@ static void initWeights(const InitOptions &options) {
   refuseForeignCheckpoint(folder);
 
   // All files are opened, and their space is claimed, before the first is filled.
-  Stopwatch watch;
+  measure::Stopwatch watch;
   std::vector<SafetensorsWriter> writers;
   uint64_t total = 0;
   for (const Shard &shard : shards) {

@@ -47,13 +47,13 @@ static void writeLogits(const LogitsOptions &options) {
     step = tokens.size();
 
   Library library(options.library);
-  Model model(library, options.device.device);
+  LoadedModel model(library, options.device.device);
   checkContext(model, tokens.size(), "prompt");
   // An output that cannot be written is found out before the weights are loaded.
   SafetensorsWriter writer(options.output, {{"logits", "F32", {tokens.size(), model.getInfo().vocab_size}}});
   model.load(options.weights);
 
-  Session session(model, 1, options.device.threads, tokens.size());
+  ModelSession session(model, 1, options.device.threads, tokens.size());
   bamba_sequence sequence = session.create();
   uint64_t offset = 0;
   for (std::span<const int32_t> rest = tokens; !rest.empty();) {

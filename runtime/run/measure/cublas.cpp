@@ -1,15 +1,18 @@
+// Opens the library by name, and times products whose weights no cache holds.
 #include "runtime/run/measure/cublas.h"
-#include "runtime/run/failure.h"
+#include "runtime/support/median.h"
 
 #include <algorithm>
 #include <dlfcn.h>
 #include <filesystem>
+#include <fmt/format.h>
+#include <stdexcept>
 
-namespace bambac::run {
+namespace bambac::measure {
 
-using rt::cuda::Address;
-using rt::cuda::addressOf;
-using rt::cuda::Context;
+template <typename... Args> [[noreturn]] static void fail(fmt::format_string<Args...> text, Args &&...args) {
+  throw std::runtime_error(fmt::format(text, std::forward<Args>(args)...));
+}
 
 struct Cublas::Functions {
   int (*create)(void **handle) = nullptr;
@@ -64,7 +67,7 @@ std::unique_ptr<Cublas> Cublas::open(const Gpu &gpu, const std::string &path, st
   reason = "no cuBLAS";
   try {
     return library ? std::unique_ptr<Cublas>(new Cublas(gpu, library)) : nullptr;
-  } catch (const Error &error) {
+  } catch (const std::runtime_error &error) {
     reason = error.what();
     return nullptr;
   }
@@ -76,7 +79,7 @@ Cublas::Cublas(const Gpu &gpu, void *library) : gpu(gpu), functions(std::make_un
   find(library, "cublasSetStream_v2", functions->setStream);
   find(library, "cublasGetVersion_v2", functions->getVersion);
   find(library, "cublasGemmEx", functions->gemmEx);
-  Context::Current current(gpu.context());
+  Gpu::Current current(gpu);
   check(functions->create(&handle), "starting it");
   check(functions->setStream(handle, gpu.stream()), "setting its stream");
   int version = 0;
@@ -86,7 +89,7 @@ Cublas::Cublas(const Gpu &gpu, void *library) : gpu(gpu), functions(std::make_un
 
 Cublas::~Cublas() {
   try {
-    Context::Current current(gpu.context());
+    Gpu::Current current(gpu);
     functions->destroy(handle);
   } catch (...) { // the device is lost
   }
@@ -97,12 +100,12 @@ void Cublas::check(int status, const char *doing) const {
     fail("cuBLAS: {}: status {}", doing, status);
 }
 
-void Cublas::multiply(const Gemm &gemm, Address weights, Address input, Address result) const {
+void Cublas::multiply(const Gemm &gemm, uint64_t weights, uint64_t input, uint64_t result) const {
   // In cuBLAS's order, by columns: result[columns, rows] = W[depth, columns]^T input[depth, rows].
   constexpr int plain = 0, transposed = 1, typeBf16 = 14, computeF32 = 68, anyAlgorithm = -1;
   auto m = static_cast<int>(gemm.columns), n = static_cast<int>(gemm.rows), k = static_cast<int>(gemm.depth);
   const float one = 1, zero = 0;
-  auto pointer = [](Address address) { return reinterpret_cast<void *>(address); };
+  auto pointer = [](uint64_t address) { return reinterpret_cast<void *>(address); };
   check(functions->gemmEx(handle, transposed, plain, m, n, k, &one, pointer(weights), typeBf16, k, pointer(input),
                           typeBf16, k, &zero, pointer(result), typeBf16, m, computeF32, anyAlgorithm),
         "multiplying");
@@ -114,16 +117,15 @@ double Cublas::time(const Gemm &gemm) const {
   uint64_t weightBytes = gemm.columns * gemm.depth * elementBytes;
   uint64_t copies = std::max<uint64_t>(2, (beyondCache + weightBytes - 1) / weightBytes);
   const char *what = "matrices to measure cuBLAS";
-  rt::DeviceMemory weights = gpu.makeRandom(copies * weightBytes, what);
-  rt::DeviceMemory input = gpu.makeRandom(gemm.rows * gemm.depth * elementBytes, what);
-  rt::DeviceMemory result = gpu.makeRandom(gemm.rows * gemm.columns * elementBytes, what);
+  Gpu::Buffer weights = gpu.makeRandom(copies * weightBytes, what);
+  Gpu::Buffer input = gpu.makeRandom(gemm.rows * gemm.depth * elementBytes, what);
+  Gpu::Buffer result = gpu.makeRandom(gemm.rows * gemm.columns * elementBytes, what);
   uint64_t turn = 0;
   auto timeOf = [&](uint64_t times) {
     return gpu.time([&] {
-      Context::Current current(gpu.context());
+      Gpu::Current current(gpu);
       for (uint64_t i = 0; i < times; ++i, ++turn)
-        multiply(gemm, addressOf(weights.get()) + turn % copies * weightBytes, addressOf(input.get()),
-                 addressOf(result.get()));
+        multiply(gemm, weights.address() + turn % copies * weightBytes, input.address(), result.address());
     });
   };
   constexpr uint64_t warmUp = 3, most = 200;
@@ -149,4 +151,4 @@ double timeGemms(const Cublas &cublas, const std::vector<Gemm> &gemms) {
   return seconds;
 }
 
-} // namespace bambac::run
+} // namespace bambac::measure

@@ -1,4 +1,4 @@
-// cuBLAS, where there is one: the matrix rate of a CUDA device, and what a model is up against.
+// cuBLAS, where there is one: the matrix rate of a CUDA device, and the time of a model's matrix products.
 #ifndef BAMBAC_RUNTIME_RUN_MEASURE_CUBLAS_H
 #define BAMBAC_RUNTIME_RUN_MEASURE_CUBLAS_H
 
@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace bambac::run {
+namespace bambac::measure {
 
 /// y[rows, columns] = x[rows, depth] W[columns, depth]^T, `count` times with different W.
 struct Gemm {
@@ -25,8 +25,8 @@ struct Gemm {
 class Cublas {
 public:
   /// Looks for the library where `path` says, a file or a folder (also that of Python packages, with nvidia/cu13/lib or
-  /// nvidia/cublas/lib in it), and throws Error where there is none that works. Without a path it looks where the
-  /// system does; null and a `reason` where there is none that works.
+  /// nvidia/cublas/lib in it), and throws std::runtime_error where there is none that works. Without a path it looks
+  /// where the system does; null and a `reason` where there is none that works.
   static std::unique_ptr<Cublas> open(const Gpu &gpu, const std::string &path, std::string &reason);
   ~Cublas();
   Cublas(const Cublas &) = delete;
@@ -42,7 +42,7 @@ private:
   struct Functions;
   Cublas(const Gpu &gpu, void *library);
   void check(int status, const char *doing) const;
-  void multiply(const Gemm &gemm, rt::cuda::Address weights, rt::cuda::Address input, rt::cuda::Address result) const;
+  void multiply(const Gemm &gemm, uint64_t weights, uint64_t input, uint64_t result) const;
 
   const Gpu &gpu;
   std::unique_ptr<Functions> functions;
@@ -56,6 +56,6 @@ double measureCublasRate(const Cublas &cublas);
 /// Seconds of all of them.
 double timeGemms(const Cublas &cublas, const std::vector<Gemm> &gemms);
 
-} // namespace bambac::run
+} // namespace bambac::measure
 
 #endif // BAMBAC_RUNTIME_RUN_MEASURE_CUBLAS_H

@@ -1,81 +1,135 @@
+// Calls the driver with the device's primary context current, and gives back in destructors what was made.
 #include "runtime/run/measure/gpu.h"
-#include "runtime/run/failure.h"
+#include "runtime/support/element.h"
 
 #include <algorithm>
-#include <cstring>
+#include <charconv>
+#include <fmt/format.h>
 #include <random>
+#include <stdexcept>
+#include <utility>
 #include <vector>
 
-namespace bambac::run {
+namespace bambac::measure {
 
-using rt::cuda::addressOf;
-using rt::cuda::Context;
-using rt::cuda::Event;
-
-Gpu::Gpu(const std::string &device, const char *driver) {
-  unsigned index = rt::parseDevice(device.c_str()).index.value_or(0);
-  rt::cuda::FoundDevices machine = rt::cuda::findDevices(driver);
-  if (index >= machine.devices.found.size())
-    fail("{}: {}", device, machine.devices.reason.empty() ? "no such device" : machine.devices.reason);
-  owner = std::make_shared<const Context>(machine.driver, index, machine.devices.found[index]);
-  own = owner->makeStream();
-  constexpr int attributeMultiprocessors = 16; // CUdevice_attribute
-  int number = 0, count = 0;
-  owner->check(owner->driver().deviceGet(&number, static_cast<int>(index)), "opening the device");
-  owner->check(owner->driver().deviceGetAttribute(&count, attributeMultiprocessors, number), "asking the device");
-  numMultiprocessors = static_cast<unsigned>(std::max(count, 1));
+/// The I of "cuda:I".
+static int parseIndex(const std::string &device) {
+  constexpr std::string_view prefix = "cuda:";
+  int index = 0;
+  if (device.starts_with(prefix))
+    std::from_chars(device.data() + prefix.size(), device.data() + device.size(), index);
+  return index;
 }
 
-Gpu::Memory Gpu::memory() const {
-  Context::Current current(*owner);
-  Memory memory = {};
-  owner->check(owner->driver().memGetInfo(&memory.free, &memory.total), "asking for free memory");
-  return memory;
+Gpu::Gpu(const std::string &device, const char *library) : functions(library) {
+  constexpr int attributeMultiprocessors = 16; // CUdevice_attribute
+  constexpr unsigned nonBlocking = 1;          // CUstream_flags
+  int index = parseIndex(device), count = 0, multiprocessors = 0;
+  functions.check(functions.cuDeviceGetCount(&count), "counting devices");
+  if (index >= count)
+    throw std::runtime_error(fmt::format("{}: expected one of {} CUDA devices, found no such device", device, count));
+  char name[256] = {};
+  functions.check(functions.cuDeviceGet(&number, index), "opening the device");
+  functions.check(functions.cuDeviceGetName(name, sizeof(name) - 1, number), "opening the device");
+  functions.check(functions.cuDeviceGetAttribute(&multiprocessors, attributeMultiprocessors, number),
+                  "opening the device");
+  productName = name;
+  numMultiprocessors = static_cast<unsigned>(std::max(multiprocessors, 1));
+  functions.check(functions.cuDevicePrimaryCtxRetain(&context, number), "opening the device");
+  try {
+    Current current(*this);
+    functions.check(functions.cuStreamCreate(&ownStream, nonBlocking), "creating a stream");
+  } catch (...) {
+    functions.cuDevicePrimaryCtxRelease(number);
+    throw;
+  }
+}
+
+Gpu::~Gpu() {
+  release([&] { functions.cuStreamDestroy(ownStream); });
+  functions.cuDevicePrimaryCtxRelease(number);
+}
+
+Gpu::Current::Current(const Gpu &gpu) : gpu(gpu) {
+  gpu.functions.check(gpu.functions.cuCtxPushCurrent(gpu.context), "making the context current");
+}
+
+Gpu::Current::~Current() {
+  void *popped;
+  gpu.functions.cuCtxPopCurrent(&popped);
+}
+
+template <typename Free> void Gpu::release(const Free &free) const noexcept {
+  try {
+    Current current(*this);
+    free();
+  } catch (...) { // NOLINT(bugprone-empty-catch): the device is lost, and what was on it
+  }
+}
+
+Gpu::MemoryInfo Gpu::memory() const {
+  Current current(*this);
+  MemoryInfo info = {};
+  functions.check(functions.cuMemGetInfo(&info.free, &info.total), "asking for free memory");
+  return info;
 }
 
 void Gpu::finish() const {
-  Context::Current current(*owner);
-  owner->check(owner->driver().streamSynchronize(stream()), "waiting for the device");
+  Current current(*this);
+  functions.check(functions.cuStreamSynchronize(ownStream), "waiting for the device");
 }
 
-Event Gpu::mark() const {
-  Event timer = owner->makeTimer();
-  Context::Current current(*owner);
-  owner->check(owner->driver().eventRecord(timer.get(), stream()), "recording an event");
-  return timer;
+Gpu::Mark Gpu::mark() const {
+  Current current(*this);
+  void *event = nullptr;
+  functions.check(functions.cuEventCreate(&event, 0), "creating an event");
+  Mark mark(event, [this](void *event) { release([&] { functions.cuEventDestroy(event); }); });
+  functions.check(functions.cuEventRecord(event, ownStream), "recording an event");
+  return mark;
 }
 
-/// Numbers from -1 to 1, as the upper halves of floats.
+double Gpu::secondsBetween(const Mark &start, const Mark &end) const {
+  Current current(*this);
+  float milliseconds = 0;
+  functions.check(functions.cuEventElapsedTime(&milliseconds, start.get(), end.get()), "reading a timer");
+  return double{milliseconds} * 1e-3;
+}
+
+Gpu::Buffer::Buffer(const Gpu &gpu, size_t bytes, const char *what) : gpu(gpu) {
+  Current current(gpu);
+  gpu.functions.check(gpu.functions.cuMemAlloc(&start, bytes), fmt::format("allocating {} bytes for {}", bytes, what));
+}
+
+Gpu::Buffer::Buffer(Buffer &&other) noexcept : gpu(other.gpu), start(std::exchange(other.start, 0)) {}
+
+Gpu::Buffer::~Buffer() {
+  if (start)
+    gpu.release([&] { gpu.functions.cuMemFree(start); });
+}
+
 static std::vector<uint16_t> makeRandomBf16(size_t count) {
   std::mt19937 random(1);
   std::uniform_real_distribution<float> distribution(-1, 1);
   std::vector<uint16_t> numbers(count);
-  for (uint16_t &number : numbers) {
-    float value = distribution(random);
-    uint32_t bits;
-    static_assert(sizeof(bits) == sizeof(value));
-    std::memcpy(&bits, &value, sizeof(bits));
-    number = static_cast<uint16_t>(bits >> 16);
-  }
+  for (uint16_t &number : numbers)
+    number = rt::fromF32<rt::Bf16>(distribution(random)).bits;
   return numbers;
 }
 
-rt::DeviceMemory Gpu::makeRandom(size_t bytes, const char *what) const {
-  rt::DeviceMemory memory = owner->allocate(bytes, what);
+Gpu::Buffer Gpu::makeRandom(size_t bytes, const char *what) const {
+  Buffer buffer(*this, bytes, what);
   constexpr size_t pieceBytes = 8 << 20;
   std::vector<uint16_t> piece = makeRandomBf16(std::min(pieceBytes, bytes) / sizeof(uint16_t));
   size_t filled = piece.size() * sizeof(uint16_t);
-  Context::Current current(*owner);
-  const rt::cuda::Driver &driver = owner->driver();
-  owner->check(driver.memcpyHtoDAsync(addressOf(memory.get()), piece.data(), filled, stream()), what);
+  Current current(*this);
+  functions.check(functions.cuMemcpyHtoDAsync(buffer.address(), piece.data(), filled, ownStream), what);
   while (filled < bytes) {
     size_t more = std::min(filled, bytes - filled);
-    owner->check(driver.memcpyDtoDAsync(addressOf(memory.get() + filled), addressOf(memory.get()), more, stream()),
-                 what);
+    functions.check(functions.cuMemcpyDtoDAsync(buffer.address() + filled, buffer.address(), more, ownStream), what);
     filled += more;
   }
   finish();
-  return memory;
+  return buffer;
 }
 
-} // namespace bambac::run
+} // namespace bambac::measure

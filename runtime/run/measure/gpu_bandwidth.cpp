@@ -1,14 +1,12 @@
+// Generates a kernel that reads, as PTX text, and times it and the driver's own copy.
 #include "runtime/run/measure/gpu_bandwidth.h"
-#include "runtime/run/failure.h"
 
 #include <algorithm>
 #include <array>
+#include <fmt/format.h>
 
-namespace bambac::run {
+namespace bambac::measure {
 namespace {
-
-using rt::cuda::addressOf;
-using rt::cuda::Context;
 
 constexpr unsigned threadsPerBlock = 256, blocksPerMultiprocessor = 4, loadsInFlight = 8, bytesPerLoad = 16;
 
@@ -70,16 +68,16 @@ round:
 /// The kernel above on one device.
 class Reader {
 public:
-  explicit Reader(const Gpu &gpu) : gpu(gpu), context(gpu.context()) {
-    Context::Current current(context);
+  explicit Reader(const Gpu &gpu) : gpu(gpu), driver(gpu.driver()) {
+    Gpu::Current current(gpu);
     std::string text = makeReadKernel();
-    context.check(context.driver().moduleLoadData(&module, text.c_str()), "compiling the read kernel");
-    context.check(context.driver().moduleGetFunction(&function, module, "read_memory"), "finding the read kernel");
+    driver.check(driver.cuModuleLoadData(&module, text.c_str()), "compiling the read kernel");
+    driver.check(driver.cuModuleGetFunction(&function, module, "read_memory"), "finding the read kernel");
   }
   ~Reader() {
     try {
-      Context::Current current(context);
-      context.driver().moduleUnload(module);
+      Gpu::Current current(gpu);
+      driver.cuModuleUnload(module);
     } catch (...) { // the device is lost
     }
   }
@@ -89,31 +87,30 @@ public:
   uint64_t blocks() const { return uint64_t{gpu.multiprocessors()} * blocksPerMultiprocessor; }
   uint64_t roundBytes() const { return blocks() * threadsPerBlock * loadsInFlight * bytesPerLoad; }
 
-  /// Seconds to read `rounds` rounds. A block's loads lie beside each other, or those of all blocks do: which is faster
-  /// depends on the memory.
-  double time(rt::cuda::Address data, uint64_t rounds, bool blockIsContiguous) const {
+  /// Seconds to read `rounds` rounds. Either the loads of one block are contiguous, or those of all blocks together:
+  /// which is faster depends on the memory.
+  double time(uint64_t data, uint64_t rounds, bool blockIsContiguous) const {
     uint64_t row = threadsPerBlock * bytesPerLoad;
     std::array<uint64_t, 6> values = {
         data,         rounds, blockIsContiguous ? row * loadsInFlight : row, blockIsContiguous ? row : row * blocks(),
         roundBytes(), data};
     std::array<void *, 6> params;
     std::transform(values.begin(), values.end(), params.begin(), [](uint64_t &value) { return &value; });
-    rt::cuda::LaunchConfig config = {};
+    CudaDriver::LaunchConfig config = {};
     config.grid[0] = static_cast<unsigned>(blocks());
     config.grid[1] = config.grid[2] = config.block[1] = config.block[2] = 1;
     config.block[0] = threadsPerBlock;
     config.stream = gpu.stream();
     return gpu.time([&] {
-      Context::Current current(context);
-      context.check(context.driver().launchKernelEx(&config, function, params.data(), nullptr), "reading memory");
+      Gpu::Current current(gpu);
+      driver.check(driver.cuLaunchKernelEx(&config, function, params.data(), nullptr), "reading memory");
     });
   }
 
 private:
   const Gpu &gpu;
-  const Context &context;
-  rt::cuda::ModuleHandle module = nullptr;
-  rt::cuda::FunctionHandle function = nullptr;
+  const CudaDriver &driver;
+  void *module = nullptr, *function = nullptr;
 };
 
 } // namespace
@@ -124,8 +121,8 @@ GpuBandwidth measureGpuBandwidth(const Gpu &gpu) {
   Reader reader(gpu);
   uint64_t rounds = std::max<uint64_t>(2, std::min<uint64_t>(wanted, gpu.memory().free / 2) / reader.roundBytes());
   uint64_t bytes = rounds * reader.roundBytes();
-  rt::DeviceMemory buffer = gpu.makeRandom(bytes, "a buffer to measure the memory");
-  rt::cuda::Address data = addressOf(buffer.get());
+  Gpu::Buffer buffer = gpu.makeRandom(bytes, "a buffer to measure the memory");
+  uint64_t data = buffer.address();
 
   GpuBandwidth best = {{bytes, 0}, {bytes / 2, 0}};
   auto keepBest = [](Bandwidth &bandwidth, uint64_t moved, double seconds) {
@@ -135,13 +132,13 @@ GpuBandwidth measureGpuBandwidth(const Gpu &gpu) {
     for (bool contiguous : {false, true})
       keepBest(best.read, bytes, reader.time(data, rounds, contiguous));
     double seconds = gpu.time([&] {
-      Context::Current current(gpu.context());
-      gpu.context().check(gpu.context().driver().memcpyDtoDAsync(data, data + bytes / 2, bytes / 2, gpu.stream()),
-                          "copying memory");
+      Gpu::Current current(gpu);
+      gpu.driver().check(gpu.driver().cuMemcpyDtoDAsync(data, data + bytes / 2, bytes / 2, gpu.stream()),
+                         "copying memory");
     });
     keepBest(best.copy, bytes / 2 * 2, seconds);
   }
   return best;
 }
 
-} // namespace bambac::run
+} // namespace bambac::measure

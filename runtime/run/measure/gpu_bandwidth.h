@@ -5,7 +5,7 @@
 #include "runtime/run/measure/gpu.h"
 #include "runtime/run/measure/read_bandwidth.h"
 
-namespace bambac::run {
+namespace bambac::measure {
 
 struct GpuBandwidth {
   Bandwidth read;
@@ -16,6 +16,6 @@ struct GpuBandwidth {
 /// that the driver compiles, so no toolkit is needed.
 GpuBandwidth measureGpuBandwidth(const Gpu &gpu);
 
-} // namespace bambac::run
+} // namespace bambac::measure
 
 #endif // BAMBAC_RUNTIME_RUN_MEASURE_GPU_BANDWIDTH_H

@@ -13,7 +13,7 @@
 #include <immintrin.h>
 #endif
 
-namespace bambac::run {
+namespace bambac::measure {
 namespace {
 
 /// C[rows][columns] += A[depth][rows]^T * B[depth][columns]: one register tile.
@@ -158,4 +158,4 @@ std::optional<double> measureBlasRate(unsigned threads) {
   return 2.0 * size * size * size / best;
 }
 
-} // namespace bambac::run
+} // namespace bambac::measure

@@ -4,7 +4,7 @@
 
 #include <optional>
 
-namespace bambac::run {
+namespace bambac::measure {
 
 /// Operations a second of a register-blocked matmul whose operands stay in each core's own caches: what the fused
 /// multiply-add units can do.
@@ -13,6 +13,6 @@ double measureMatrixRate(unsigned threads);
 /// Operations a second of OpenBLAS's sgemm on square matrices of 1024; nothing where the machine has no OpenBLAS.
 std::optional<double> measureBlasRate(unsigned threads);
 
-} // namespace bambac::run
+} // namespace bambac::measure
 
 #endif // BAMBAC_RUNTIME_RUN_MEASURE_MATRIX_RATE_H

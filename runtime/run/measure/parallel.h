@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-namespace bambac::run {
+namespace bambac::measure {
 
 /// Calls work(0), ..., work(count - 1), each on its own thread, and waits for all of them. Throws what the first that
 /// failed has thrown.
@@ -33,6 +33,6 @@ template <typename Work> void onThreads(unsigned count, Work work) {
     std::rethrow_exception(failure);
 }
 
-} // namespace bambac::run
+} // namespace bambac::measure
 
 #endif // BAMBAC_RUNTIME_RUN_MEASURE_PARALLEL_H

@@ -1,20 +1,21 @@
 #include "runtime/run/measure/read_bandwidth.h"
-#include "runtime/run/failure.h"
 #include "runtime/run/measure/parallel.h"
 #include "runtime/run/measure/stopwatch.h"
 
 #include <algorithm>
 #include <atomic>
 #include <barrier>
+#include <cerrno>
 #include <cstring>
 #include <limits>
 #include <sys/mman.h>
+#include <system_error>
 #include <unistd.h>
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
-namespace bambac::run {
+namespace bambac::measure {
 namespace {
 
 /// Pages of zeros, in huge pages where the system has them, as the weights of a model are.
@@ -23,7 +24,7 @@ public:
   explicit Buffer(size_t size) : size(size) {
     void *address = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (address == MAP_FAILED)
-      fail("cannot allocate {} bytes to measure the memory: {}", size, systemMessage());
+      throw std::system_error(errno, std::generic_category(), "cannot allocate memory to measure it");
     madvise(address, size, MADV_HUGEPAGE); // a wish; without it the measurement is a little lower
     data = static_cast<char *>(address);
   }
@@ -134,4 +135,4 @@ uint64_t chooseMemoryBufferBytes() {
   return std::min(wanted, available / 2);
 }
 
-} // namespace bambac::run
+} // namespace bambac::measure

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace bambac::run {
+namespace bambac::measure {
 
 /// What was read, again and again, and how fast at best.
 struct Bandwidth {
@@ -19,6 +19,6 @@ Bandwidth measureReadBandwidth(uint64_t bytes, unsigned threads);
 /// it.
 uint64_t chooseMemoryBufferBytes();
 
-} // namespace bambac::run
+} // namespace bambac::measure
 
 #endif // BAMBAC_RUNTIME_RUN_MEASURE_READ_BANDWIDTH_H

@@ -4,7 +4,7 @@
 
 #include <chrono>
 
-namespace bambac::run {
+namespace bambac::measure {
 
 class Stopwatch {
 public:
@@ -15,6 +15,6 @@ private:
   Clock::time_point start = Clock::now();
 };
 
-} // namespace bambac::run
+} // namespace bambac::measure
 
 #endif // BAMBAC_RUNTIME_RUN_MEASURE_STOPWATCH_H
