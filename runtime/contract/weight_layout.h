@@ -59,7 +59,7 @@ BAMBA_RT_CONSTEXPR uint64_t rotaryRowAt(uint64_t place, uint32_t headDim, uint32
   uint32_t d = static_cast<uint32_t>(place % headDim);
   if (d >= rotaryDim)
     return place;
-  return place - d + d / 2 + d % 2 * (rotaryDim / 2);
+  return place - d + d / 2 + static_cast<uint64_t>(d % 2 * (rotaryDim / 2));
 }
 
 // ---- the rows of several sources ----

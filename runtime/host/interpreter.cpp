@@ -96,6 +96,7 @@ std::vector<double> Interpreter::profile(const bamba_rt_entry &entry, unsigned r
         times[i].push_back(std::chrono::duration<double>(Clock::now() - start).count());
     }
   std::vector<double> medians;
+  medians.reserve(times.size());
   for (std::vector<double> &launch : times)
     medians.push_back(medianOf(std::move(launch)));
   return medians;

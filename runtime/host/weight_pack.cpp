@@ -80,7 +80,7 @@ private:
 struct Layout : StoredMatrix {
   explicit Layout(const bamba_rt_weight &weight, uint64_t first = 0) : StoredMatrix(weight), first(first) {}
 
-  uint64_t offset(uint64_t r, uint64_t c) const { return StoredMatrix::offset(r, c) - first; }
+  uint64_t offsetFromFirst(uint64_t r, uint64_t c) const { return offset(r, c) - first; }
 
   uint64_t first;
 };
@@ -93,7 +93,7 @@ void storeTransposed(const Layout &layout, const Tile<To> &tile, uint64_t row, u
                      uint64_t cols, To *out) {
   for (uint64_t c = 0; c < cols; ++c)
     for (uint64_t r = 0; r < rows; ++r)
-      out[layout.offset(col + c, row + r)] = tile[r][c];
+      out[layout.offsetFromFirst(col + c, row + r)] = tile[r][c];
 }
 
 /// The rows of one panel are neighbours: fill it column by column.
@@ -102,7 +102,7 @@ void storePanels(const Layout &layout, const Tile<To> &tile, uint64_t row, uint6
                  To *out) {
   for (uint64_t r = 0; r < rows;) {
     uint64_t run = std::min(rows - r, layout.panel - (row + r) % layout.panel);
-    To *to = out + layout.offset(row + r, col);
+    To *to = out + layout.offsetFromFirst(row + r, col);
     for (uint64_t c = 0; c < cols; ++c)
       for (uint64_t i = 0; i < run; ++i)
         to[c * layout.panel + i] = tile[r + i][c];
@@ -116,7 +116,7 @@ void storeGroups(const Layout &layout, const Tile<To> &tile, uint64_t row, uint6
                  To *out) {
   uint64_t stride = layout.panel * layout.group;
   for (uint64_t r = 0; r < rows; ++r) {
-    To *to = out + layout.offset(row + r, col);
+    To *to = out + layout.offsetFromFirst(row + r, col);
     for (uint64_t c = 0; c < cols; c += layout.group, to += stride)
       std::memcpy(to, &tile[r][c], std::min(layout.group, cols - c) * sizeof(To));
   }
@@ -132,13 +132,13 @@ void store(const Layout &layout, const Tile<To> &tile, uint64_t row, uint64_t ro
   if (layout.group > 1) {
     for (uint64_t r = 0; r < rows; ++r)
       for (uint64_t c = 0; c < cols; ++c)
-        out[layout.offset(row + r, col + c)] = tile[r][c];
+        out[layout.offsetFromFirst(row + r, col + c)] = tile[r][c];
     return;
   }
   if (layout.panel > 1)
     return storePanels(layout, tile, row, rows, col, cols, out);
   for (uint64_t r = 0; r < rows; ++r)
-    std::memcpy(out + layout.offset(row + r, col), tile[r], cols * sizeof(To));
+    std::memcpy(out + layout.offsetFromFirst(row + r, col), tile[r], cols * sizeof(To));
 }
 
 /// Core matrices, panels of 8 rows by groups of 8 columns, of a checkpoint of the same 2-byte type: 16 bytes at a time
@@ -157,7 +157,7 @@ uint64_t packCoreMatrices(const Layout &layout, StackedRows &matrix, bamba_rt_dt
         return row;
       from[r] = source->data + index * sizeof(To);
     }
-    auto *to = reinterpret_cast<std::byte *>(out + layout.offset(row, 0));
+    auto *to = reinterpret_cast<std::byte *>(out + layout.offsetFromFirst(row, 0));
     for (uint64_t at = 0; at < layout.cols * sizeof(To); at += line)
       for (uint64_t r = 0; r < size; ++r, to += line)
         std::memcpy(to, from[r] + at, line);

@@ -54,7 +54,7 @@ Session::Session(const Model &model, SessionSize wanted)
 Session::~Session() {
   try {
     device->finish(); // memory that is in use must not be freed
-  } catch (...) {     // a device that has failed uses nothing any more
+  } catch (...) {     // NOLINT(bugprone-empty-catch): a device that has failed uses nothing any more
   }
 }
 

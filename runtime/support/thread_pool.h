@@ -73,6 +73,7 @@ template <typename Function> void ThreadPool::forEach(uint64_t count, const Func
     uint64_t count;
     alignas(64) std::atomic<uint64_t> next{0};
   } work{function, count};
+  // NOLINTNEXTLINE(bugprone-exception-escape): a function that throws ends the program, as forEach says
   auto drain = [](void *context, unsigned thread) noexcept {
     Work &work = *static_cast<Work *>(context);
     while (work.next.load(std::memory_order_relaxed) < work.count) {
