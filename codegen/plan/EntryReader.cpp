@@ -206,7 +206,7 @@ LogicalResult EntryReader::checkBuffer(LaunchOp launch, unsigned number, BufferA
 FailureOr<bamba_rt_arg> EntryReader::placeOfResult(LaunchOp launch, unsigned number) {
   Value init = launch.getInits()[number];
   auto initPlace = places.find(init);
-  bool fresh = init.getDefiningOp<tensor::EmptyOp>() != nullptr;
+  bool fresh = isFresh(init);
   if (!fresh && (initPlace == places.end() || overwritten.contains(init)))
     return launch.emitError() << "expected the newest value of a state as the destination of result " << number;
 

@@ -16,7 +16,8 @@ struct CompileOptions {
   std::string output;                      ///< "-": stdout (not for a library)
   std::vector<std::string> targets{"cpu"}; ///< "cpu" and CUDA architectures; the library has a model for each
   std::string cpu = "native";
-  std::string nvrtc; ///< file or folder of NVRTC; where empty, the usual places
+  int64_t multiprocessors = 0; ///< of the GPU; 0: those of the largest card of each architecture
+  std::string nvrtc;           ///< file or folder of NVRTC; where empty, the usual places
   CompileLimits limits;
   Phase compileTo = Phase::Library;
   std::string dumpFolder;    ///< none where empty

@@ -72,7 +72,7 @@ llvm::Error TargetCompiler::checkTypes(TargetInterface target) {
 }
 
 llvm::Error TargetCompiler::toModel(const ModelConfig &config) {
-  llvm::Expected<TargetInterface> target = makeTarget(&context, name, {options.cpu});
+  llvm::Expected<TargetInterface> target = makeTarget(&context, name, {options.cpu, options.multiprocessors});
   if (!target)
     return target.takeError();
   if (llvm::Error error = checkTypes(*target))

@@ -23,14 +23,15 @@ static constexpr Gpu kGpus[] = {{"sm_80", 166912, 108},
                                 {"sm_90", 232448, 132},
                                 {"sm_90a", 232448, 132}};
 
-llvm::Expected<CudaTargetAttr> makeCudaTarget(MLIRContext *context, StringRef arch) {
+llvm::Expected<CudaTargetAttr> makeCudaTarget(MLIRContext *context, StringRef arch, int64_t multiprocessors) {
   const Gpu *gpu = llvm::find_if(kGpus, [&](const Gpu &candidate) { return candidate.arch == arch; });
   if (gpu == std::end(kGpus))
     return llvm::createStringError("option '--target': expected cpu, sm_80, sm_86, sm_89, sm_90 or sm_90a, found '" +
                                    arch + "'");
   const Fusion fusions[] = {Fusion::Siblings, Fusion::Interleave, Fusion::Epilogue, Fusion::NormPrologue,
                             Fusion::Gate,     Fusion::Conv,       Fusion::Rope,     Fusion::Argmax};
-  return CudaTargetAttr::get(context, StringAttr::get(context, arch), gpu->sharedBytes, gpu->multiprocessors, fusions);
+  return CudaTargetAttr::get(context, StringAttr::get(context, arch), gpu->sharedBytes,
+                             multiprocessors ? multiprocessors : gpu->multiprocessors, fusions);
 }
 
 namespace {

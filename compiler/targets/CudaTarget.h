@@ -7,9 +7,10 @@
 
 namespace bambac {
 
-/// The target of --target=`arch`: sm_80, sm_86, sm_89 or sm_90, whose kernels copy by cp.async and multiply by
-/// mma.sync, or sm_90a, whose kernels copy by TMA and multiply by wgmma.
-llvm::Expected<CudaTargetAttr> makeCudaTarget(MLIRContext *context, StringRef arch);
+/// The target with `multiprocessors`, or with those of the largest card where that is 0, of --target=`arch`: sm_80,
+/// sm_86, sm_89 or sm_90, whose kernels copy by cp.async and multiply by mma.sync, or sm_90a, whose kernels copy by TMA
+/// and multiply by wgmma.
+llvm::Expected<CudaTargetAttr> makeCudaTarget(MLIRContext *context, StringRef arch, int64_t multiprocessors);
 
 /// Lets #bamba.cuda_target answer TargetInterface.
 void attachCudaTargetInterface(MLIRContext *context);

@@ -13,7 +13,8 @@ llvm::Expected<TargetInterface> makeTarget(MLIRContext *context, StringRef name,
       return target.takeError();
     return cast<TargetInterface>(*target);
   };
-  return name == "cpu" ? widen(makeCpuTarget(context, options.cpu)) : widen(makeCudaTarget(context, name));
+  return name == "cpu" ? widen(makeCpuTarget(context, options.cpu))
+                       : widen(makeCudaTarget(context, name, options.multiprocessors));
 }
 
 void registerTargets(DialectRegistry &registry) {

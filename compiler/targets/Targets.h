@@ -11,6 +11,8 @@ namespace bambac {
 struct TargetOptions {
   /// The processor of the target `cpu`: native, x86-64-v3 or x86-64-v4.
   std::string cpu = "native";
+  /// Multiprocessors that a launch on a GPU should fill; 0: those of the largest card of the architecture.
+  int64_t multiprocessors = 0;
 };
 
 /// The target that `--target` calls `name`: cpu, or an architecture of NVIDIA's GPUs.

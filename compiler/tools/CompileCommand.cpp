@@ -7,6 +7,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/Timing.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/raw_ostream.h"
@@ -29,6 +30,10 @@ struct CommandLine {
       cl::desc("The devices to compile for, one or more of cpu, sm_80, sm_86, sm_89, sm_90, sm_90a (default cpu)")};
   cl::opt<std::string> cpu{"cpu", cl::init("native"), cl::value_desc("native|x86-64-v3|x86-64-v4"), cl::cat(category),
                            cl::desc("The processor to compile for (default native, this machine's)")};
+  cl::opt<std::string> multiprocessors{
+      "multiprocessors", cl::init("0"), cl::value_desc("n"), cl::cat(category),
+      cl::desc(
+          "Multiprocessors that launches on a GPU fill (default those of A100, A40, L40 or H100); for smaller cards")};
   cl::opt<std::string> dtype{
       "dtype", cl::init("bf16"), cl::value_desc("bf16|f16|f32"), cl::cat(category),
       cl::desc("The type of weight matrices in memory (default bf16); on a CPU all else is f32, on CUDA what tensor "
@@ -112,6 +117,10 @@ static Expected<CompileOptions> toCompileOptions(const CommandLine &line) {
     options.targets.assign(line.targets.begin(), line.targets.end());
   options.nvrtc = line.nvrtc;
   options.cpu = line.cpu;
+  Expected<int64_t> multiprocessors = parseCount(line.multiprocessors, 0);
+  if (!multiprocessors)
+    return multiprocessors.takeError();
+  options.multiprocessors = *multiprocessors;
   if (Error error = readLimits(line, options.limits))
     return error;
   std::optional<Phase> phase = symbolizePhase(line.compileTo);
@@ -179,7 +188,11 @@ int runCompileCommand(const char *program, ArrayRef<const char *> arguments) {
   } else {
     options->runtimeFolder = codegen::defaultRuntimeDir(program);
     options->version = BAMBAC_VERSION;
-    failure = compileModel(*options, [](const std::string &text) { errs() << "bambac: warning: " << text << '\n'; });
+    llvm::StringSet<> said; // several targets may warn of the same
+    failure = compileModel(*options, [&](const std::string &text) {
+      if (said.insert(text).second)
+        errs() << "bambac: warning: " << text << '\n';
+    });
   }
   if (!failure)
     return 0;

@@ -50,6 +50,10 @@ inline constexpr StringLiteral kWorkgroups = "bamba.workgroups";
 inline constexpr StringLiteral kScratchBytes = "bamba.scratch_bytes";
 } // namespace attr
 
+/// True for a destination that starts from nothing, a `tensor.empty`. A result with any other destination is a state:
+/// it is computed into memory that outlives the kernel.
+bool isFresh(Value destination);
+
 /// The op that decides how a kernel with this body is computed: a linear, a state space op, attention or the append to
 /// the cache where there is one; else the last that is more than element-wise; else the last. The others come before or
 /// behind it. Null where the body computes nothing.

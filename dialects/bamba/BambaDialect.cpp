@@ -8,6 +8,8 @@
 
 namespace bambac {
 
+bool isFresh(Value destination) { return destination.getDefiningOp<tensor::EmptyOp>() != nullptr; }
+
 void BambaDialect::initialize() {
   registerAttributes();
   addOperations<

@@ -78,6 +78,38 @@ class Bamba_TiledOp<string mnemonic, list<Trait> traits = []>
           ["getLoopIteratorTypes", "getIterationDomain", "getTiledImplementation", "getResultTilePosition",
            "generateResultTileValue"]>], traits)>;
 
+// A tiled op with one result, whose iterations are the first `rank` dimensions of that result: a tile of the result is made
+// by the iterations at the same place.
+class Bamba_ResultTiledOp<string mnemonic, int rank, list<Trait> traits = []> : Bamba_TiledOp<mnemonic, traits> {
+  let extraClassDefinition = [{
+    llvm::SmallVector<mlir::utils::IteratorType> $cppClass::getLoopIteratorTypes() {
+      return ::bambac::allParallel(}] # rank # [{);
+    }
+    llvm::SmallVector<mlir::Range> $cppClass::getIterationDomain(mlir::OpBuilder &builder) {
+      return ::bambac::domainOfResult(builder, getInit(), }] # rank # [{);
+    }
+    llvm::LogicalResult $cppClass::getResultTilePosition(mlir::OpBuilder &builder, unsigned,
+        llvm::ArrayRef<mlir::OpFoldResult> offsets, llvm::ArrayRef<mlir::OpFoldResult> sizes,
+        llvm::SmallVector<mlir::OpFoldResult> &resultOffsets, llvm::SmallVector<mlir::OpFoldResult> &resultSizes) {
+      return ::bambac::positionInResult(builder, getInit(), offsets, sizes, resultOffsets, resultSizes);
+    }
+    mlir::FailureOr<mlir::TilingResult> $cppClass::generateResultTileValue(mlir::OpBuilder &builder, unsigned,
+        llvm::ArrayRef<mlir::OpFoldResult> offsets, llvm::ArrayRef<mlir::OpFoldResult> sizes) {
+      return ::bambac::tileAtResult(*this, builder, offsets, sizes);
+    }
+  }];
+}
+
+// A tiled op that is always the root of its kernel: its consumers ask for no tile of it.
+class Bamba_RootTiledOp<string mnemonic, list<Trait> traits = []> : Bamba_TiledOp<mnemonic, traits> {
+  let extraClassDefinition = [{
+    mlir::FailureOr<mlir::TilingResult> $cppClass::generateResultTileValue(mlir::OpBuilder &, unsigned,
+        llvm::ArrayRef<mlir::OpFoldResult>, llvm::ArrayRef<mlir::OpFoldResult>) {
+      return mlir::failure();
+    }
+  }];
+}
+
 class Bamba_ResultLike<string init, string result>
     : TypesMatchWith<"type of '" # result # "' matches that of its destination", init, result, "$_self">;
 

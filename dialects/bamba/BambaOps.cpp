@@ -1,5 +1,6 @@
 // Syntax, checks and folds of the ops without state.
 #include "dialects/bamba/Bamba.h"
+#include "dialects/bamba/Tiling.h"
 #include "dialects/bamba/Verify.h"
 
 using namespace bambac;

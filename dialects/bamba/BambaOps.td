@@ -4,7 +4,7 @@
 
 include "dialects/bamba/BambaDialect.td"
 
-def Bamba_EmbeddingOp : Bamba_TiledOp<"embedding", [Bamba_ResultLike<"init", "result">]> {
+def Bamba_EmbeddingOp : Bamba_ResultTiledOp<"embedding", 2, [Bamba_ResultLike<"init", "result">]> {
   let summary = "rows of an embedding table";
   let description = [{
     `result[r, :] = table[tokens[r], :]`, converted to the result's type.
@@ -24,7 +24,7 @@ def Bamba_EmbeddingOp : Bamba_TiledOp<"embedding", [Bamba_ResultLike<"init", "re
   }];
 }
 
-def Bamba_RmsNormOp : Bamba_TiledOp<"rms_norm", [Bamba_ResultLike<"init", "result">]> {
+def Bamba_RmsNormOp : Bamba_ResultTiledOp<"rms_norm", 1, [Bamba_ResultLike<"init", "result">]> {
   let summary = "root mean square normalization of each row";
   let description = [{
     `result[r, :] = input[r, :] * rsqrt(mean(input[r, :]^2) + eps) * weight`, statistics in f32.
@@ -45,7 +45,7 @@ def Bamba_RmsNormOp : Bamba_TiledOp<"rms_norm", [Bamba_ResultLike<"init", "resul
   }];
 }
 
-def Bamba_GatedRmsNormOp : Bamba_TiledOp<"gated_rms_norm", [Bamba_ResultLike<"init", "result">]> {
+def Bamba_GatedRmsNormOp : Bamba_ResultTiledOp<"gated_rms_norm", 1, [Bamba_ResultLike<"init", "result">]> {
   let summary = "SiLU gate, then root mean square normalization of each row";
   let description = [{
     With `g[r, :] = input[r, :] * silu(gate[r, :])` and `silu(v) = v / (1 + exp(-v))`:
@@ -69,7 +69,7 @@ def Bamba_GatedRmsNormOp : Bamba_TiledOp<"gated_rms_norm", [Bamba_ResultLike<"in
   }];
 }
 
-def Bamba_LinearOp : Bamba_TiledOp<"linear", [Bamba_ResultLike<"init", "result">]> {
+def Bamba_LinearOp : Bamba_ResultTiledOp<"linear", 2, [Bamba_ResultLike<"init", "result">]> {
   let summary = "product with the transpose of a weight matrix, and a bias";
   let description = [{
     `result[r, n] = sum_k input[r, k] * weight[n, k] + bias[n]`, summed in `acc`.
@@ -94,7 +94,7 @@ def Bamba_LinearOp : Bamba_TiledOp<"linear", [Bamba_ResultLike<"init", "result">
   let extraClassDeclaration = dpsDeclarationBeforeBias;
 }
 
-def Bamba_RopeOp : Bamba_TiledOp<"rope", [Bamba_ResultLike<"init", "result">]> {
+def Bamba_RopeOp : Bamba_ResultTiledOp<"rope", 1, [Bamba_ResultLike<"init", "result">]> {
   let summary = "rotary position embedding of the first dimensions of each head";
   let description = [{
     For `j < rotary_dim / 2`, with `angle = position * theta^(-2j / rotary_dim)` in f32:
@@ -125,7 +125,7 @@ def Bamba_RopeOp : Bamba_TiledOp<"rope", [Bamba_ResultLike<"init", "result">]> {
   let hasFolder = 1;
 }
 
-def Bamba_SwigluOp : Bamba_TiledOp<"swiglu", [Bamba_ResultLike<"init", "result">]> {
+def Bamba_SwigluOp : Bamba_ResultTiledOp<"swiglu", 2, [Bamba_ResultLike<"init", "result">]> {
   let summary = "SiLU of a gate times a value";
   let description = [{
     `result = silu(gate) * up`, `silu(v) = v / (1 + exp(-v))`. Source: Shazeer, "GLU Variants Improve Transformer".
@@ -164,7 +164,7 @@ def Bamba_LastTokenOp : Bamba_TiledOp<"last_token", [Bamba_ResultLike<"init", "r
   let hasFolder = 1;
 }
 
-def Bamba_ArgmaxOp : Bamba_TiledOp<"argmax", [Bamba_ResultLike<"init", "result">]> {
+def Bamba_ArgmaxOp : Bamba_ResultTiledOp<"argmax", 1, [Bamba_ResultLike<"init", "result">]> {
   let summary = "the column of each row's largest element, the greedy token";
   let description = [{
     `result[r]` is the first column `v` with the largest `input[r, v]`; a NaN is never the largest.

@@ -48,7 +48,7 @@ def Bamba_CausalConv1dOp : Bamba_TiledOp<"causal_conv1d",
   }];
 }
 
-class Bamba_SsmOp<string mnemonic> : Bamba_TiledOp<mnemonic,
+class Bamba_SsmOp<string mnemonic> : Bamba_RootTiledOp<mnemonic,
     [Bamba_ResultLike<"init", "result">, Bamba_ResultLike<"state", "new_state">]> {
   let results = (outs Bamba_Activation:$result, Bamba_StatePool:$new_state);
   let extraClassDeclaration = dpsDeclaration # [{
@@ -132,7 +132,7 @@ def Bamba_SsmScanOp : Bamba_SsmOp<"ssm_scan"> {
   }];
 }
 
-def Bamba_KvAppendOp : Bamba_TiledOp<"kv_append",
+def Bamba_KvAppendOp : Bamba_RootTiledOp<"kv_append",
     [Bamba_ResultLike<"k_cache", "new_k_cache">, Bamba_ResultLike<"v_cache", "new_v_cache">]> {
   let summary = "writes the keys and values of new tokens to the paged KV cache";
   let description = [{
@@ -159,7 +159,7 @@ def Bamba_KvAppendOp : Bamba_TiledOp<"kv_append",
   }];
 }
 
-def Bamba_AttentionOp : Bamba_TiledOp<"attention", [Bamba_ResultLike<"init", "result">]> {
+def Bamba_AttentionOp : Bamba_RootTiledOp<"attention", [Bamba_ResultLike<"init", "result">]> {
   let summary = "causal grouped-query attention over the paged KV cache";
   let description = [{
     For row `r = b*T + t` at position `q = positions[r]`, query head `h` and KV head `g = h / (heads/kv_heads)`:

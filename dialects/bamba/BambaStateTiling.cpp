@@ -98,28 +98,39 @@ static LogicalResult headsPosition(Op op, OpBuilder &builder, unsigned number, S
   return setPosition({slicer.all(state, 0), heads, slicer.all(state, 2), slicer.all(state, 3)}, offsets, sizes);
 }
 
-#define BAMBAC_TILED_BY_HEADS(Op)                                                                                      \
-  SmallVector<utils::IteratorType> Op::getLoopIteratorTypes() { return allParallel(1); }                               \
-  SmallVector<Range> Op::getIterationDomain(OpBuilder &builder) {                                                      \
-    return makeDomain(builder, {builder.getIndexAttr(getNumHeads())});                                                 \
-  }                                                                                                                    \
-  FailureOr<TilingResult> Op::getTiledImplementation(OpBuilder &builder, ArrayRef<OpFoldResult> offsets,               \
-                                                     ArrayRef<OpFoldResult> sizes) {                                   \
-    return tileHeads(*this, builder, offsets[0], sizes[0]);                                                            \
-  }                                                                                                                    \
-  LogicalResult Op::getResultTilePosition(OpBuilder &builder, unsigned number, ArrayRef<OpFoldResult> offsets,         \
-                                          ArrayRef<OpFoldResult> sizes, SmallVector<OpFoldResult> &resultOffsets,      \
-                                          SmallVector<OpFoldResult> &resultSizes) {                                    \
-    return headsPosition(*this, builder, number, {offsets[0], sizes[0]}, resultOffsets, resultSizes);                  \
-  }                                                                                                                    \
-  FailureOr<TilingResult> Op::generateResultTileValue(OpBuilder &, unsigned, ArrayRef<OpFoldResult>,                   \
-                                                      ArrayRef<OpFoldResult>) {                                        \
-    return failure(); /* a scan is the root of its kernel, never fused into a consumer */                              \
-  }
+SmallVector<utils::IteratorType> SsmStepOp::getLoopIteratorTypes() { return allParallel(1); }
 
-BAMBAC_TILED_BY_HEADS(SsmStepOp)
-BAMBAC_TILED_BY_HEADS(SsmScanOp)
-#undef BAMBAC_TILED_BY_HEADS
+SmallVector<Range> SsmStepOp::getIterationDomain(OpBuilder &builder) {
+  return makeDomain(builder, {builder.getIndexAttr(getNumHeads())});
+}
+
+FailureOr<TilingResult> SsmStepOp::getTiledImplementation(OpBuilder &builder, ArrayRef<OpFoldResult> offsets,
+                                                          ArrayRef<OpFoldResult> sizes) {
+  return tileHeads(*this, builder, offsets[0], sizes[0]);
+}
+
+LogicalResult SsmStepOp::getResultTilePosition(OpBuilder &builder, unsigned number, ArrayRef<OpFoldResult> offsets,
+                                               ArrayRef<OpFoldResult> sizes, SmallVector<OpFoldResult> &resultOffsets,
+                                               SmallVector<OpFoldResult> &resultSizes) {
+  return headsPosition(*this, builder, number, {offsets[0], sizes[0]}, resultOffsets, resultSizes);
+}
+
+SmallVector<utils::IteratorType> SsmScanOp::getLoopIteratorTypes() { return allParallel(1); }
+
+SmallVector<Range> SsmScanOp::getIterationDomain(OpBuilder &builder) {
+  return makeDomain(builder, {builder.getIndexAttr(getNumHeads())});
+}
+
+FailureOr<TilingResult> SsmScanOp::getTiledImplementation(OpBuilder &builder, ArrayRef<OpFoldResult> offsets,
+                                                          ArrayRef<OpFoldResult> sizes) {
+  return tileHeads(*this, builder, offsets[0], sizes[0]);
+}
+
+LogicalResult SsmScanOp::getResultTilePosition(OpBuilder &builder, unsigned number, ArrayRef<OpFoldResult> offsets,
+                                               ArrayRef<OpFoldResult> sizes, SmallVector<OpFoldResult> &resultOffsets,
+                                               SmallVector<OpFoldResult> &resultSizes) {
+  return headsPosition(*this, builder, number, {offsets[0], sizes[0]}, resultOffsets, resultSizes);
+}
 
 //===-- kv_append and attention: KV heads ------------------------------------------------------------------------===//
 
@@ -152,11 +163,6 @@ LogicalResult KvAppendOp::getResultTilePosition(OpBuilder &builder, unsigned num
   return setPosition(headsOfPool(slicer, cache, {offsets[0], sizes[0]}), resultOffsets, resultSizes);
 }
 
-FailureOr<TilingResult> KvAppendOp::generateResultTileValue(OpBuilder &, unsigned, ArrayRef<OpFoldResult>,
-                                                            ArrayRef<OpFoldResult>) {
-  return failure(); // nothing that reads a cache tile by tile is fused with the append
-}
-
 /// Sequences and KV heads: a page table row and a group of query heads each.
 SmallVector<utils::IteratorType> AttentionOp::getLoopIteratorTypes() { return allParallel(2); }
 
@@ -187,9 +193,4 @@ LogicalResult AttentionOp::getResultTilePosition(OpBuilder &builder, unsigned, A
   Slicer slicer(builder, *this);
   return setPosition(queryTile(*this, slicer, {offsets[0], sizes[0]}, {offsets[1], sizes[1]}), resultOffsets,
                      resultSizes);
-}
-
-FailureOr<TilingResult> AttentionOp::generateResultTileValue(OpBuilder &, unsigned, ArrayRef<OpFoldResult>,
-                                                             ArrayRef<OpFoldResult>) {
-  return failure(); // attention is the root of its kernel
 }

@@ -39,39 +39,24 @@ SmallVector<Range> bambac::makeDomain(OpBuilder &builder, ArrayRef<OpFoldResult>
       sizes, [&](OpFoldResult size) { return Range{builder.getIndexAttr(0), size, builder.getIndexAttr(1)}; });
 }
 
-// Ops whose iterations are the elements of their result: one definition of domain and result position serves them all.
-#define BAMBAC_TILED_AT_RESULT(Op, RANK)                                                                               \
-  SmallVector<utils::IteratorType> Op::getLoopIteratorTypes() { return allParallel(RANK); }                            \
-  SmallVector<Range> Op::getIterationDomain(OpBuilder &builder) {                                                      \
-    SmallVector<OpFoldResult> sizes;                                                                                   \
-    for (unsigned dim = 0; dim < (RANK); ++dim)                                                                        \
-      sizes.push_back(sizeOf(builder, getInit(), dim));                                                                \
-    return makeDomain(builder, sizes);                                                                                 \
-  }                                                                                                                    \
-  LogicalResult Op::getResultTilePosition(OpBuilder &builder, unsigned, ArrayRef<OpFoldResult> offsets,                \
-                                          ArrayRef<OpFoldResult> sizes, SmallVector<OpFoldResult> &resultOffsets,      \
-                                          SmallVector<OpFoldResult> &resultSizes) {                                    \
-    resultOffsets.assign(offsets.begin(), offsets.end());                                                              \
-    resultSizes.assign(sizes.begin(), sizes.end());                                                                    \
-    for (unsigned dim = (RANK); dim < getInit().getType().getRank(); ++dim) {                                          \
-      resultOffsets.push_back(builder.getIndexAttr(0));                                                                \
-      resultSizes.push_back(sizeOf(builder, getInit(), dim));                                                          \
-    }                                                                                                                  \
-    return success();                                                                                                  \
-  }                                                                                                                    \
-  FailureOr<TilingResult> Op::generateResultTileValue(OpBuilder &builder, unsigned, ArrayRef<OpFoldResult> offsets,    \
-                                                      ArrayRef<OpFoldResult> sizes) {                                  \
-    return tileAtResult(*this, builder, offsets, sizes);                                                               \
-  }
+SmallVector<Range> bambac::domainOfResult(OpBuilder &builder, Value init, unsigned rank) {
+  SmallVector<OpFoldResult> sizes;
+  for (unsigned dim = 0; dim < rank; ++dim)
+    sizes.push_back(sizeOf(builder, init, dim));
+  return makeDomain(builder, sizes);
+}
 
-BAMBAC_TILED_AT_RESULT(EmbeddingOp, 2)
-BAMBAC_TILED_AT_RESULT(RmsNormOp, 1)
-BAMBAC_TILED_AT_RESULT(GatedRmsNormOp, 1)
-BAMBAC_TILED_AT_RESULT(LinearOp, 2)
-BAMBAC_TILED_AT_RESULT(SwigluOp, 2)
-BAMBAC_TILED_AT_RESULT(RopeOp, 1)
-BAMBAC_TILED_AT_RESULT(ArgmaxOp, 1)
-#undef BAMBAC_TILED_AT_RESULT
+LogicalResult bambac::positionInResult(OpBuilder &builder, Value init, ArrayRef<OpFoldResult> offsets,
+                                       ArrayRef<OpFoldResult> sizes, SmallVector<OpFoldResult> &resultOffsets,
+                                       SmallVector<OpFoldResult> &resultSizes) {
+  resultOffsets.assign(offsets.begin(), offsets.end());
+  resultSizes.assign(sizes.begin(), sizes.end());
+  for (int64_t dim = offsets.size(), rank = cast<ShapedType>(init.getType()).getRank(); dim < rank; ++dim) {
+    resultOffsets.push_back(builder.getIndexAttr(0));
+    resultSizes.push_back(sizeOf(builder, init, dim));
+  }
+  return success();
+}
 
 FailureOr<TilingResult> EmbeddingOp::getTiledImplementation(OpBuilder &builder, ArrayRef<OpFoldResult> offsets,
                                                             ArrayRef<OpFoldResult> sizes) {

@@ -59,6 +59,14 @@ inline SmallVector<utils::IteratorType> allParallel(unsigned rank) {
   return SmallVector<utils::IteratorType>(rank, utils::IteratorType::parallel);
 }
 
+/// The domain of an op that iterates over the first `rank` dimensions of its result, which starts as `init`.
+SmallVector<Range> domainOfResult(OpBuilder &builder, Value init, unsigned rank);
+
+/// The place in such a result of a tile of iterations: dimensions that are not iterated over are whole.
+LogicalResult positionInResult(OpBuilder &builder, Value init, ArrayRef<OpFoldResult> offsets,
+                               ArrayRef<OpFoldResult> sizes, SmallVector<OpFoldResult> &resultOffsets,
+                               SmallVector<OpFoldResult> &resultSizes);
+
 /// The tile of a producer whose result lies at the same place as its iterations. Dimensions of the result that are not
 /// iterated over must be asked for whole.
 template <typename Op>

@@ -271,8 +271,21 @@ struct FormDispatches : impl::FormDispatchesBase<FormDispatches> {
           << "expected the attribute '" << attr::kTarget << "' on the module";
       return signalPassFailure();
     }
+    if (failed(checkStaticShapes()))
+      return signalPassFailure();
     for (Block &block : getOperation().getBody())
       formInBlock(block, target);
+  }
+
+  /// Kernels, their schedules and the memory plan need every size but the number of items of a state pool.
+  LogicalResult checkStaticShapes() {
+    WalkResult result = getOperation().walk([](DestinationStyleOpInterface op) -> WalkResult {
+      for (OpResult result : op->getResults())
+        if (auto type = cast<ShapedType>(result.getType()); !isStateResult(result) && !type.hasStaticShape())
+          return op->emitOpError() << "expected static shapes in an entry point, found " << type;
+      return success();
+    });
+    return failure(result.wasInterrupted());
   }
 
   void formInBlock(Block &block, TargetInterface target) {

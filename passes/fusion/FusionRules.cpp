@@ -34,7 +34,7 @@ SmallVector<OpOperand *> getUsesThroughSlices(Value value) {
 
 bool isStateResult(OpResult result) {
   OpOperand *init = cast<DestinationStyleOpInterface>(result.getOwner()).getTiedOpOperand(result);
-  return !init->get().getDefiningOp<tensor::EmptyOp>();
+  return !isFresh(init->get());
 }
 
 /// Each result element depends on the same element of the inputs only.

@@ -22,7 +22,7 @@ struct Interval {
 /// True for a result that is computed into a state pool, not into fresh memory.
 bool isState(OpResult result) {
   auto launch = cast<LaunchOp>(result.getOwner());
-  return !launch.getInits()[result.getResultNumber()].getDefiningOp<tensor::EmptyOp>();
+  return !isFresh(launch.getInits()[result.getResultNumber()]);
 }
 
 bool isReturned(OpResult result) {
