@@ -1,6 +1,6 @@
+// Walks the function once and notes for each value where it lives; a value that no launch or argument gave is an error.
 #include "codegen/plan/EntryReader.h"
-
-#include "llvm/ADT/StringExtras.h"
+#include "dialects/bamba/EntryPoint.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace bambac;
@@ -10,18 +10,22 @@ static bool operator==(const bamba_rt_arg &a, const bamba_rt_arg &b) {
   return a.space == b.space && a.index == b.index && a.offset == b.offset;
 }
 
-/// The number of a name in the order of the enumerations of runtime/contract/abi.h.
-static std::optional<uint32_t> numberOf(ArrayRef<StringLiteral> names, StringAttr name) {
-  const StringLiteral *found = llvm::find(names, name.getValue());
-  return found == names.end() ? std::nullopt : std::optional<uint32_t>(found - names.begin());
-}
-
-static LogicalResult checkType(func::FuncOp function, StringAttr name, Type found, Type elementType,
-                               ArrayRef<int64_t> shape) {
-  Type expected = RankedTensorType::get(shape, elementType);
+static LogicalResult checkType(func::FuncOp function, const contract::EntryArray &array, Type found,
+                               const EntrySizes &sizes) {
+  Type expected = typeOf(function.getContext(), array, sizes);
   if (found == expected)
     return success();
-  return function.emitError() << "expected " << name << " of type " << expected << ", found " << found;
+  return function.emitError() << "expected \"" << array.name << "\" of type " << expected << ", found " << found;
+}
+
+/// The array that an argument or result is by its attribute; fails with an error where it is none of them.
+static FailureOr<const contract::EntryArray *> readArray(func::FuncOp function, ArrayRef<contract::EntryArray> arrays,
+                                                         StringAttr name, StringRef attribute, const Twine &place) {
+  const contract::EntryArray *array = name ? findArray(arrays, name.getValue()) : nullptr;
+  if (array)
+    return array;
+  return function.emitError() << "expected '" << attribute << "' on " << place << " to be one of " << listNames(arrays)
+                              << ", found " << (name ? name.getValue() : "none");
 }
 
 LogicalResult EntryReader::read(func::FuncOp function) {
@@ -46,52 +50,39 @@ LogicalResult EntryReader::read(func::FuncOp function) {
 }
 
 LogicalResult EntryReader::readInputs(func::FuncOp function) {
-  static constexpr StringLiteral names[] = {"tokens", "positions", "slots", "counts", "pages"};
-  static_assert(std::size(names) == BAMBA_RT_NUM_INPUTS);
+  EntrySizes sizes(function->getAttrOfType<EntryAttr>(attr::kEntry), plan.maxPages, plan.vocabSize);
   for (BlockArgument argument : function.getArguments()) {
-    auto name = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), attr::kInput);
-    std::optional<uint32_t> input = name ? numberOf(names, name) : std::nullopt;
-    if (!input)
-      return function.emitError() << "expected '" << attr::kInput << "' on argument " << argument.getArgNumber()
-                                  << " to be one of " << llvm::join(ArrayRef(names), ", ") << ", found "
-                                  << (name ? name.getValue() : "none");
-    int64_t batch = entry.batch, rows = batch * entry.chunk;
-    SmallVector<int64_t> shape{*input <= BAMBA_RT_INPUT_POSITIONS ? rows : batch};
-    if (*input == BAMBA_RT_INPUT_PAGES)
-      shape.push_back(plan.maxPages);
-    // An entry point has all arguments, also those that its model has no use for.
-    if (!argument.use_empty() &&
-        failed(checkType(function, name, argument.getType(), IntegerType::get(function.getContext(), 32), shape)))
+    unsigned number = argument.getArgNumber();
+    auto name = function.getArgAttrOfType<StringAttr>(number, attr::kInput);
+    FailureOr<const contract::EntryArray *> input =
+        readArray(function, contract::kInputs, name, attr::kInput, "argument " + Twine(number));
+    if (failed(input))
       return failure();
-    places[argument] = {BAMBA_RT_SPACE_INPUT, *input, 0};
+    // An entry point has all arguments, also those that its model has no use for.
+    if (!argument.use_empty() && failed(checkType(function, **input, argument.getType(), sizes)))
+      return failure();
+    places[argument] = {BAMBA_RT_SPACE_INPUT, (*input)->number, 0};
   }
   return success();
 }
 
 LogicalResult EntryReader::readOutputs(func::FuncOp function) {
-  static constexpr StringLiteral names[] = {"logits", "greedy"};
-  static_assert(std::size(names) == BAMBA_RT_NUM_OUTPUTS);
-  int64_t kept = static_cast<int64_t>(entry.batch) * (entry.kind == EntryKind::Prefill ? 1 : entry.chunk);
+  auto kind = function->getAttrOfType<EntryAttr>(attr::kEntry);
   for (auto [number, value] : llvm::enumerate(function.front().getTerminator()->getOperands())) {
     auto name = function.getResultAttrOfType<StringAttr>(number, attr::kOutput);
-    std::optional<uint32_t> output = name ? numberOf(names, name) : std::nullopt;
-    if (!output)
-      return function.emitError() << "expected '" << attr::kOutput << "' on result " << number << " to be one of "
-                                  << llvm::join(ArrayRef(names), ", ") << ", found "
-                                  << (name ? name.getValue() : "none");
+    FailureOr<const contract::EntryArray *> output =
+        readArray(function, contract::kOutputs, name, attr::kOutput, "result " + Twine(number));
+    if (failed(output))
+      return failure();
     if (!value.getDefiningOp<LaunchOp>())
       return function.emitError() << "expected result " << number << " to be the result of a launch";
     auto type = cast<RankedTensorType>(value.getType());
-    Builder builder(function.getContext());
-    if (*output == BAMBA_RT_OUTPUT_LOGITS) {
-      if (!plan.vocabSize && type.getRank() == 2)
-        plan.vocabSize = static_cast<uint32_t>(type.getDimSize(1));
-      if (failed(checkType(function, name, type, builder.getF32Type(), {kept, plan.vocabSize})))
-        return failure();
-    } else if (failed(checkType(function, name, type, builder.getI32Type(), {kept}))) {
+    // The first entry point says how large the vocabulary is, all others must agree.
+    if ((*output)->number == BAMBA_RT_OUTPUT_LOGITS && !plan.vocabSize && type.getRank() == 2)
+      plan.vocabSize = static_cast<uint32_t>(type.getDimSize(1));
+    if (failed(checkType(function, **output, type, EntrySizes(kind, plan.maxPages, plan.vocabSize))))
       return failure();
-    }
-    if (!outputs.try_emplace(value, bamba_rt_arg{BAMBA_RT_SPACE_OUTPUT, *output, 0}).second)
+    if (!outputs.try_emplace(value, bamba_rt_arg{BAMBA_RT_SPACE_OUTPUT, (*output)->number, 0}).second)
       return function.emitError() << "expected each result to be another value, found " << name << " returned twice";
   }
   return success();

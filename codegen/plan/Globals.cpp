@@ -1,3 +1,4 @@
+// Weights are described from their global's type and sources, states from their pool's type.
 #include "codegen/plan/Globals.h"
 
 #include "llvm/Support/MathExtras.h"
@@ -6,32 +7,16 @@ using namespace bambac;
 using namespace bambac::codegen;
 using ml_program::GlobalOp;
 
-uint64_t codegen::bytesOf(bamba_rt_dtype dtype) { return dtype == BAMBA_RT_BF16 || dtype == BAMBA_RT_F16 ? 2 : 4; }
-
-StringRef codegen::nameOf(bamba_rt_dtype dtype) {
-  static constexpr StringLiteral names[] = {"f32", "bf16", "f16", "i32"};
-  return names[dtype];
-}
-
-std::optional<bamba_rt_dtype> codegen::weightTypeOf(Type type) {
-  if (type.isF32())
-    return BAMBA_RT_F32;
-  if (type.isBF16())
-    return BAMBA_RT_BF16;
-  if (type.isF16())
-    return BAMBA_RT_F16;
-  return std::nullopt;
-}
-
 std::string codegen::packKernelName(bamba_rt_dtype dtype, uint64_t panel, uint64_t group) {
-  std::string name = ("pack_weights_" + nameOf(dtype)).str();
+  std::string name = ("pack_weights_" + StringRef(contract::describe(dtype).name)).str();
   return panel ? (name + "_" + Twine(panel) + "x" + Twine(group)).str() : name;
 }
 
 static FailureOr<bamba_rt_dtype> dtypeOf(GlobalOp global, Type type) {
   if (std::optional<bamba_rt_dtype> dtype = weightTypeOf(type))
     return *dtype;
-  return global.emitError() << "expected '" << global.getSymName() << "' of f32, bf16 or f16, found " << type;
+  return global.emitError() << "expected '" << global.getSymName() << "' of "
+                            << contract::listWeightTypes(&contract::ElementType::name) << ", found " << type;
 }
 
 static uint64_t product(ArrayRef<uint64_t> sizes) { return llvm::product_of(sizes, uint64_t{1}); }
@@ -110,7 +95,7 @@ LogicalResult Globals::addWeight(GlobalOp global) {
     return global.emitError() << "expected the encoding #bamba.panel or none, found " << type.getEncoding();
   }
   weight.bytes = llvm::alignTo(rows, std::max<uint64_t>(weight.panel, 1)) * llvm::alignTo(cols, weight.panelAlign) *
-                 bytesOf(*dtype);
+                 contract::describe(*dtype).bytes;
   places[global.getSymNameAttr()] = {BAMBA_RT_SPACE_WEIGHT, static_cast<uint32_t>(plan.weights.size()), 0};
   plan.weights.push_back(std::move(weight));
   return success();
@@ -126,7 +111,7 @@ LogicalResult Globals::addState(GlobalOp global) {
   if (failed(dtype))
     return failure();
   SmallVector<uint64_t> shape = toUnsigned(type.getShape().drop_front());
-  uint64_t bytes = product(shape) * bytesOf(*dtype);
+  uint64_t bytes = product(shape) * contract::describe(*dtype).bytes;
   places[global.getSymNameAttr()] = {BAMBA_RT_SPACE_STATE, static_cast<uint32_t>(plan.states.size()), 0};
   plan.states.push_back({global.getSymName().str(), state.getKind(), *dtype, std::move(shape), bytes});
   return success();

@@ -47,7 +47,7 @@ static Object describe(const PlanSource &source) {
 
 static Object describe(const PlanWeight &weight, const Plan &plan) {
   Object object{{"name", weight.name},
-                {"dtype", nameOf(weight.dtype)},
+                {"dtype", StringRef(contract::describe(weight.dtype).name)},
                 {"shape", sizes(weight.shape)},
                 {"panel", weight.panel},
                 {"panel_group", weight.panelGroup},
@@ -63,7 +63,7 @@ static Object describe(const PlanWeight &weight, const Plan &plan) {
 static Object describe(const PlanState &state) {
   return Object{{"name", state.name},
                 {"kind", stringifyStateKind(state.kind)},
-                {"dtype", nameOf(state.dtype)},
+                {"dtype", StringRef(contract::describe(state.dtype).name)},
                 {"shape", sizes(state.shape)},
                 {"bytes", state.itemBytes}};
 }
@@ -138,7 +138,7 @@ std::string codegen::makeMetadata(const Plan &plan, const CompilerInfo &compiler
   Object metadata{
       {"compiler", Object{{"name", "bambac"}, {"version", compiler.version}, {"flags", compiler.flags}}},
       {"config", llvm::cantFail(llvm::json::parse(plan.config))}, // buildPlan has read it once
-      {"dtype", nameOf(weightType(plan))},
+      {"dtype", StringRef(contract::describe(weightType(plan)).name)},
       {"target", describeTarget(plan)},
       {"limits", describeLimits(plan)},
       {"entry_points", list(plan.entries, each)},

@@ -94,7 +94,8 @@ static LogicalResult setMaxBatch(ModuleOp module, Plan &plan) {
 }
 
 bamba_rt_dtype codegen::weightType(const Plan &plan) {
-  auto half = llvm::find_if(plan.weights, [](const PlanWeight &weight) { return bytesOf(weight.dtype) == 2; });
+  auto half =
+      llvm::find_if(plan.weights, [](const PlanWeight &weight) { return contract::describe(weight.dtype).bytes == 2; });
   return half == plan.weights.end() ? BAMBA_RT_F32 : half->dtype;
 }
 
@@ -102,9 +103,10 @@ bamba_rt_dtype codegen::weightType(const Plan &plan) {
 static uint64_t fingerprintOf(const Plan &plan) {
   std::string text;
   llvm::raw_string_ostream stream(text);
-  stream << plan.config << '\n' << nameOf(weightType(plan)) << '\n';
+  stream << plan.config << '\n' << StringRef(contract::describe(weightType(plan)).name) << '\n';
   for (const PlanState &state : plan.states) {
-    stream << state.name << ' ' << stringifyStateKind(state.kind) << ' ' << nameOf(state.dtype);
+    stream << state.name << ' ' << stringifyStateKind(state.kind) << ' '
+           << StringRef(contract::describe(state.dtype).name);
     for (uint64_t size : state.shape)
       stream << ' ' << size;
     stream << '\n';

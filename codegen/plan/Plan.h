@@ -4,6 +4,7 @@
 #define BAMBAC_CODEGEN_PLAN_PLAN_H
 
 #include "dialects/bamba/Bamba.h"
+#include "dialects/bamba/ElementType.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "runtime/contract/abi.h"
 
@@ -113,14 +114,6 @@ std::string packKernelName(bamba_rt_dtype dtype, uint64_t panel, uint64_t group)
 
 /// The type of the weight matrices: bf16 or f16 where there is one of that type, else f32.
 bamba_rt_dtype weightType(const Plan &plan);
-
-/// A type that weights can have; none for others.
-std::optional<bamba_rt_dtype> weightTypeOf(Type type);
-
-/// The bytes of one element.
-uint64_t bytesOf(bamba_rt_dtype dtype);
-/// "f32", "bf16", "f16" or "i32".
-StringRef nameOf(bamba_rt_dtype dtype);
 
 } // namespace bambac::codegen
 

@@ -29,14 +29,11 @@ WeightSource describe(const bamba_rt_source &source, uint64_t seed) {
 
 bamba_rt_dtype readableDtype(const CheckpointTensor &found, std::string_view name) {
   std::string_view dtype = found.tensor.dtype->name;
-  if (dtype == "BF16")
-    return BAMBA_RT_BF16;
-  if (dtype == "F16")
-    return BAMBA_RT_F16;
-  if (dtype != "F32")
-    fail(BAMBA_BAD_CHECKPOINT, "{}: tensor '{}': dtype: expected BF16, F16 or F32, found {}", found.file->path(), name,
-         dtype);
-  return BAMBA_RT_F32;
+  for (const contract::ElementType &type : contract::kElementTypes)
+    if (type.isWeight && type.safetensors == dtype)
+      return type.type;
+  fail(BAMBA_BAD_CHECKPOINT, "{}: tensor '{}': dtype: expected {}, found {}", found.file->path(), name,
+       contract::listWeightTypes(&contract::ElementType::safetensors), dtype);
 }
 
 /// " and N more" where N is not zero.

@@ -7,6 +7,7 @@
 #ifndef BAMBA_RUNTIME_CONTRACT_ABI_H
 #define BAMBA_RUNTIME_CONTRACT_ABI_H
 
+#include "runtime/contract/entry_points.h"
 #include "runtime/contract/launch.h"
 #include "runtime/contract/weight_piece.h"
 
@@ -16,33 +17,13 @@ extern "C" {
 
 #define BAMBA_RT_ABI_VERSION 5
 
-/* Element types, as numbers in the tables. */
-enum bamba_rt_dtype { BAMBA_RT_F32 = 0, BAMBA_RT_BF16 = 1, BAMBA_RT_F16 = 2, BAMBA_RT_I32 = 3 };
-
 /* Where an argument of a kernel lives. */
 enum bamba_rt_space {
   BAMBA_RT_SPACE_WEIGHT = 0, /* index into the weights */
   BAMBA_RT_SPACE_STATE = 1,  /* index into the states; the pool's base address */
   BAMBA_RT_SPACE_ARENA = 2,  /* byte offset into the session's arena */
-  BAMBA_RT_SPACE_INPUT = 3,  /* a bamba_rt_input */
+  BAMBA_RT_SPACE_INPUT = 3,  /* a bamba_rt_input (entry_points.h) */
   BAMBA_RT_SPACE_OUTPUT = 4  /* a bamba_rt_output */
-};
-
-/* What the runtime writes for each step. B sequences, T tokens each, R = B*T rows, row b*T+t. */
-enum bamba_rt_input {
-  BAMBA_RT_INPUT_TOKENS = 0,    /* i32 [R]; 0 in padding rows */
-  BAMBA_RT_INPUT_POSITIONS = 1, /* i32 [R]; position of the token in its sequence, -1 in padding rows */
-  BAMBA_RT_INPUT_SLOTS = 2,     /* i32 [B]; state slot; the spare slot `slots` for padding sequences */
-  BAMBA_RT_INPUT_COUNTS = 3,    /* i32 [B]; how many of the T tokens are there, 0 for padding sequences */
-  BAMBA_RT_INPUT_PAGES = 4,     /* i32 [B, max_pages]; KV pages of the sequence in order, -1 beyond the last */
-  BAMBA_RT_NUM_INPUTS = 5
-};
-
-/* What a step leaves behind. L = R for an entry point that keeps all logits, else B. */
-enum bamba_rt_output {
-  BAMBA_RT_OUTPUT_LOGITS = 0, /* f32 [L, vocab_size] */
-  BAMBA_RT_OUTPUT_GREEDY = 1, /* i32 [L] */
-  BAMBA_RT_NUM_OUTPUTS = 2
 };
 
 typedef struct bamba_rt_arg {

@@ -31,7 +31,8 @@ void checkRowOrder(const bamba_rt_source &source) {
 }
 
 void checkWeight(const bamba_rt_model &model, const bamba_rt_weight &weight) {
-  expect(weight.dtype <= BAMBA_RT_F16, "a type that weights do not have", weight.name);
+  const contract::ElementType *type = contract::findElementType(weight.dtype);
+  expect(type && type->isWeight, "a type that weights do not have", weight.name);
   expect(weight.num_sources > 0 && uint64_t{weight.first_source} + weight.num_sources <= model.num_sources,
          "sources out of range", weight.name);
   expect(weight.panel ? weight.panel_group > 0 && weight.panel_align > 0 && weight.panel_align % weight.panel_group == 0

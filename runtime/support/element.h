@@ -12,16 +12,9 @@ namespace bambac::rt {
 
 /// Bytes of one element of a bamba_rt_dtype. Throws Error BAMBA_INTERNAL for a number that is none.
 constexpr size_t elementBytes(uint32_t dtype) {
-  switch (dtype) {
-  case BAMBA_RT_F32:
-  case BAMBA_RT_I32:
-    return 4;
-  case BAMBA_RT_BF16:
-  case BAMBA_RT_F16:
-    return 2;
-  default:
-    fail(BAMBA_INTERNAL, "the library's tables are damaged: expected the number of an element type, found {}", dtype);
-  }
+  if (const contract::ElementType *type = contract::findElementType(dtype))
+    return type->bytes;
+  fail(BAMBA_INTERNAL, "the library's tables are damaged: expected the number of an element type, found {}", dtype);
 }
 
 /// The bits of a bfloat16 and of an IEEE half, as types, so that templates can tell them apart.

@@ -7,8 +7,6 @@
 using namespace bambac;
 using namespace harness;
 
-static_assert(kTypeF32 == BAMBA_RT_F32 && kTypeBf16 == BAMBA_RT_BF16 && kTypeF16 == BAMBA_RT_F16);
-
 namespace {
 
 template <class T, int Panel, int Group> struct Layout {
@@ -31,15 +29,15 @@ template <class Shape> void packOnDevice(const WeightPiece &piece, cudaStream_t 
 template <class T> struct TypeOf;
 template <> struct TypeOf<float> {
   static constexpr const char *name = "f32";
-  static constexpr uint32 number = kTypeF32;
+  static constexpr uint32 number = BAMBA_RT_F32;
 };
 template <> struct TypeOf<bf16> {
   static constexpr const char *name = "bf16";
-  static constexpr uint32 number = kTypeBf16;
+  static constexpr uint32 number = BAMBA_RT_BF16;
 };
 template <> struct TypeOf<f16> {
   static constexpr const char *name = "f16";
-  static constexpr uint32 number = kTypeF16;
+  static constexpr uint32 number = BAMBA_RT_F16;
 };
 
 float hostFloat(float value) { return value; }
@@ -185,7 +183,7 @@ void testBits(Runner &runner) {
   for (size_t i = 0; i < all.size(); ++i)
     all[i].bits = static_cast<uint16>(i);
   Case c{1, 256, 256};
-  WeightPiece piece = pieceOf(c, 0, kTypeBf16);
+  WeightPiece piece = pieceOf(c, 0, BAMBA_RT_BF16);
   piece.rows = 256;
   DeviceBuffer<bf16> from(all), to(all.size());
   piece.from = from.data();

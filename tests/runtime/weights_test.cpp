@@ -291,7 +291,7 @@ TEST(Weights, NamesWhatDoesNotFitTheModel) {
 
   changed = tensors;
   changed[3].dtype = "I32";
-  expectFailure(loadFailure(changed), BAMBA_BAD_CHECKPOINT, {"'norm.weight'", "dtype", "BF16, F16 or F32", "I32"});
+  expectFailure(loadFailure(changed), BAMBA_BAD_CHECKPOINT, {"'norm.weight'", "dtype", "F32, BF16 or F16", "I32"});
 }
 
 TEST(Weights, TellsProgressAndCanBeStopped) {

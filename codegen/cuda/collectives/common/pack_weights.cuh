@@ -1,6 +1,7 @@
 // Puts rows of a checkpoint's tensor, as they are in the file, into the panels of a weight.
 #pragma once
 #include "common/launch.cuh"
+#include "runtime/contract/element_types.h"
 #include "runtime/contract/weight_layout.h"
 #include "runtime/contract/weight_piece.h"
 
@@ -8,9 +9,6 @@ namespace bambac {
 
 /// What one launch packs.
 using WeightPiece = bamba_rt_piece;
-
-/// bamba_rt_dtype.
-enum ElementType : uint32 { kTypeF32 = 0, kTypeBf16 = 1, kTypeF16 = 2 };
 
 /// 4-byte words that stand together, read and written 16 bytes at a time where there are as many.
 template <int Count> __device__ __forceinline__ void loadWords(const void *from, uint32 (&to)[Count]) {
@@ -90,12 +88,16 @@ template <class Shape> struct PackWeights {
   static constexpr int kTileVectors = 32 / kTileRows;
 
   static __device__ __forceinline__ void run(const WeightPiece &piece) {
-    if (piece.dtype == kTypeF32)
-      pack<float>(piece);
-    else if (piece.dtype == kTypeBf16)
-      pack<bf16>(piece);
-    else
-      pack<f16>(piece);
+    switch (piece.dtype) {
+#define BAMBA_PACK_FROM(enumerator, number, name, bytes, type, safetensors, weights)                                   \
+  case BAMBA_RT_##enumerator:                                                                                          \
+    if constexpr (weights)                                                                                             \
+      return pack<type>(piece);                                                                                        \
+    break;
+      BAMBA_RT_ELEMENT_TYPES(BAMBA_PACK_FROM)
+#undef BAMBA_PACK_FROM
+    }
+    __trap(); // the runtime hands out no other type
   }
 
 private:

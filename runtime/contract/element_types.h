@@ -1,0 +1,83 @@
+/* The element types of tensors: in memory, in CUDA kernels and in checkpoints. A line of the list says all that is
+ * known of one; docs and tests refer to it by its name here. The compiler's counterpart in MLIR is
+ * dialects/bamba/ElementType.h.
+ */
+#ifndef BAMBA_RUNTIME_CONTRACT_ELEMENT_TYPES_H
+#define BAMBA_RUNTIME_CONTRACT_ELEMENT_TYPES_H
+
+/* X(enumerator, number, name, bytes, CUDA type, safetensors name, weights)
+ *
+ * `number` stands in tables and saved states and never changes. `name` is that of our options, dumps and metadata. The
+ * CUDA type is one of codegen/cuda/collectives/common/types.cuh. `weights` is 1 for types that weights and states can
+ * have. */
+#define BAMBA_RT_ELEMENT_TYPES(X)                                                                                      \
+  X(F32, 0, "f32", 4, float, "F32", 1)                                                                                 \
+  X(BF16, 1, "bf16", 2, bf16, "BF16", 1)                                                                               \
+  X(F16, 2, "f16", 2, f16, "F16", 1)                                                                                   \
+  X(I32, 3, "i32", 4, int, "I32", 0)
+
+enum bamba_rt_dtype {
+#define BAMBA_RT_ENUMERATOR(enumerator, number, ...) BAMBA_RT_##enumerator = number,
+  BAMBA_RT_ELEMENT_TYPES(BAMBA_RT_ENUMERATOR)
+#undef BAMBA_RT_ENUMERATOR
+};
+
+#if defined(__cplusplus) && !defined(__CUDACC_RTC__)
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace bambac::contract {
+
+struct ElementType {
+  bamba_rt_dtype type;
+  std::string_view name;
+  unsigned bytes;
+  std::string_view cuda, safetensors;
+  bool isWeight;
+};
+
+inline constexpr ElementType kElementTypes[] = {
+#define BAMBA_RT_ELEMENT_TYPE(enumerator, number, name, bytes, cuda, safetensors, weights)                             \
+  {BAMBA_RT_##enumerator, name, bytes, #cuda, safetensors, weights != 0},
+    BAMBA_RT_ELEMENT_TYPES(BAMBA_RT_ELEMENT_TYPE)
+#undef BAMBA_RT_ELEMENT_TYPE
+};
+
+/// Null for a number that is no element type.
+constexpr const ElementType *findElementType(uint32_t number) {
+  for (const ElementType &type : kElementTypes)
+    if (type.type == number)
+      return &type;
+  return nullptr;
+}
+
+/// Null for a name that is none.
+constexpr const ElementType *findElementType(std::string_view name) {
+  for (const ElementType &type : kElementTypes)
+    if (type.name == name)
+      return &type;
+  return nullptr;
+}
+
+/// The types that weights and states can have, by one of their names, for error messages: "f32, bf16 or f16".
+inline std::string listWeightTypes(std::string_view ElementType::*name) {
+  std::string text;
+  size_t left = 0;
+  for (const ElementType &type : kElementTypes)
+    left += type.isWeight;
+  for (const ElementType &type : kElementTypes)
+    if (type.isWeight) {
+      text += type.*name;
+      text += --left > 1 ? ", " : left == 1 ? " or " : "";
+    }
+  return text;
+}
+
+/// What is known of a type.
+constexpr const ElementType &describe(bamba_rt_dtype type) { return *findElementType(static_cast<uint32_t>(type)); }
+
+} // namespace bambac::contract
+#endif
+
+#endif /* BAMBA_RUNTIME_CONTRACT_ELEMENT_TYPES_H */

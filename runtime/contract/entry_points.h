@@ -1,0 +1,84 @@
+/* What an entry point takes and gives: the arrays that the runtime writes before a step, and those that the step
+ * leaves. Both sides go by these lists: the compiler in the signature of an entry point, the runtime in its tables.
+ */
+#ifndef BAMBA_RUNTIME_CONTRACT_ENTRY_POINTS_H
+#define BAMBA_RUNTIME_CONTRACT_ENTRY_POINTS_H
+
+#include "runtime/contract/element_types.h"
+
+/* The shape of an input or output, of B sequences with T tokens each. R = B * T rows, row b*T+t. L = R for an entry
+ * point that keeps all logits, else B. */
+enum bamba_rt_shape {
+  BAMBA_RT_SHAPE_ROWS,      /* [R] */
+  BAMBA_RT_SHAPE_SEQUENCES, /* [B] */
+  BAMBA_RT_SHAPE_PAGES,     /* [B, max_pages] */
+  BAMBA_RT_SHAPE_KEPT,      /* [L] */
+  BAMBA_RT_SHAPE_LOGITS     /* [L, vocab_size] */
+};
+
+/* X(enumerator, number, name, element type, shape), by number.
+ *
+ * tokens     0 in padding rows
+ * positions  position of the token in its sequence, -1 in padding rows
+ * slots      state slot; the spare slot `slots` for padding sequences
+ * counts     how many of the T tokens are there, 0 for padding sequences
+ * pages      KV pages of the sequence in order, -1 beyond the last */
+#define BAMBA_RT_INPUTS(X)                                                                                             \
+  X(TOKENS, 0, "tokens", I32, ROWS)                                                                                    \
+  X(POSITIONS, 1, "positions", I32, ROWS)                                                                              \
+  X(SLOTS, 2, "slots", I32, SEQUENCES)                                                                                 \
+  X(COUNTS, 3, "counts", I32, SEQUENCES)                                                                               \
+  X(PAGES, 4, "pages", I32, PAGES)
+
+/* logits     of each kept row
+ * greedy     the most likely token of each kept row */
+#define BAMBA_RT_OUTPUTS(X)                                                                                            \
+  X(LOGITS, 0, "logits", F32, LOGITS)                                                                                  \
+  X(GREEDY, 1, "greedy", I32, KEPT)
+
+enum bamba_rt_input {
+#define BAMBA_RT_ENUMERATOR(enumerator, number, ...) BAMBA_RT_INPUT_##enumerator = number,
+  BAMBA_RT_INPUTS(BAMBA_RT_ENUMERATOR)
+#undef BAMBA_RT_ENUMERATOR
+#define BAMBA_RT_ONE_MORE(...) +1
+      BAMBA_RT_NUM_INPUTS = 0 BAMBA_RT_INPUTS(BAMBA_RT_ONE_MORE)
+};
+
+enum bamba_rt_output {
+#define BAMBA_RT_ENUMERATOR(enumerator, number, ...) BAMBA_RT_OUTPUT_##enumerator = number,
+  BAMBA_RT_OUTPUTS(BAMBA_RT_ENUMERATOR)
+#undef BAMBA_RT_ENUMERATOR
+      BAMBA_RT_NUM_OUTPUTS = 0 BAMBA_RT_OUTPUTS(BAMBA_RT_ONE_MORE)
+#undef BAMBA_RT_ONE_MORE
+};
+
+#if defined(__cplusplus) && !defined(__CUDACC_RTC__)
+namespace bambac::contract {
+
+/// An input or output of an entry point.
+struct EntryArray {
+  uint32_t number;
+  std::string_view name;
+  bamba_rt_dtype type;
+  bamba_rt_shape shape;
+};
+
+#define BAMBA_RT_ENTRY_ARRAY(enumerator, number, name, type, shape)                                                    \
+  {number, name, BAMBA_RT_##type, BAMBA_RT_SHAPE_##shape},
+inline constexpr EntryArray kInputs[] = {BAMBA_RT_INPUTS(BAMBA_RT_ENTRY_ARRAY)};
+inline constexpr EntryArray kOutputs[] = {BAMBA_RT_OUTPUTS(BAMBA_RT_ENTRY_ARRAY)};
+#undef BAMBA_RT_ENTRY_ARRAY
+
+/// True where each array stands at its number.
+template <unsigned long size> constexpr bool isByNumber(const EntryArray (&arrays)[size]) {
+  for (unsigned long i = 0; i < size; ++i)
+    if (arrays[i].number != i)
+      return false;
+  return true;
+}
+static_assert(isByNumber(kInputs) && isByNumber(kOutputs), "the arrays stand in the order of their numbers");
+
+} // namespace bambac::contract
+#endif
+
+#endif /* BAMBA_RUNTIME_CONTRACT_ENTRY_POINTS_H */

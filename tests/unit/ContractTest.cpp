@@ -1,0 +1,78 @@
+// The compiler's side of runtime/contract: element types in MLIR and in the dialect, and the signature of entry points.
+#include "dialects/bamba/ElementType.h"
+#include "dialects/bamba/EntryPoint.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/Parser/Parser.h"
+#include "gtest/gtest.h"
+
+using namespace bambac;
+using contract::ElementType;
+using contract::kElementTypes;
+
+static std::string print(Type type) {
+  std::string text;
+  llvm::raw_string_ostream(text) << type;
+  return text;
+}
+
+TEST(ElementTypeOf, KnowsEachTypeOfTheContract) {
+  MLIRContext context;
+  for (const ElementType &type : kElementTypes) {
+    Type mlirType = toMlirType(&context, type.type);
+    EXPECT_EQ(elementTypeOf(mlirType), type.type) << type.name;
+    EXPECT_EQ(mlirType.getIntOrFloatBitWidth(), 8 * type.bytes) << type.name;
+    EXPECT_EQ(weightTypeOf(mlirType).has_value(), type.isWeight) << type.name;
+    EXPECT_EQ(contract::findElementType(type.name), &type);
+  }
+  EXPECT_EQ(contract::findElementType(std::string_view("f64")), nullptr);
+  EXPECT_EQ(contract::findElementType(99u), nullptr);
+  EXPECT_EQ(contract::listWeightTypes(&ElementType::safetensors), "F32, BF16 or F16");
+}
+
+TEST(ElementTypeOf, KnowsNoOther) {
+  MLIRContext context;
+  Builder builder(&context);
+  for (Type type : {Type(builder.getF64Type()), Type(builder.getI8Type()), Type(builder.getIndexType()),
+                    Type(builder.getIntegerType(32, /*isSigned=*/false))})
+    EXPECT_EQ(elementTypeOf(type), std::nullopt) << print(type);
+}
+
+/// The ops of the dialect take what weights can have, and nothing else: the lists in BambaDialect.td agree.
+TEST(ElementTypeOf, IsWhatTheDialectTakes) {
+  MLIRContext context;
+  context.loadDialect<BambaDialect, func::FuncDialect>();
+  for (const ElementType &type : kElementTypes) {
+    std::string tensor = "tensor<2x4x" + print(toMlirType(&context, type.type)) + ">", errors;
+    ScopedDiagnosticHandler handler(&context, [&](Diagnostic &error) { errors += error.str() + "\n"; });
+    auto module =
+        parseSourceString<ModuleOp>("func.func private @f(%g: " + tensor + ", %i: " + tensor + ") -> " + tensor +
+                                        " {\n  %0 = bamba.swiglu ins(%g, %g : " + tensor + ", " + tensor +
+                                        ") outs(%i : " + tensor + ")\n  return %0 : " + tensor + "\n}\n",
+                                    &context);
+    EXPECT_EQ(static_cast<bool>(module), type.isWeight) << tensor << ": " << errors;
+    EXPECT_EQ(StringRef(errors).contains("must be 2D tensor of"), !type.isWeight) << errors;
+  }
+}
+
+TEST(EntryPoint, HasTheArraysOfTheContract) {
+  MLIRContext context;
+  context.loadDialect<BambaDialect>();
+  auto typesOf = [&](EntryKind kind, int64_t batch, int64_t chunk) {
+    EntrySizes sizes(EntryAttr::get(&context, kind, batch, chunk), /*maxPages=*/3, /*vocabulary=*/30);
+    std::string text;
+    for (ArrayRef<contract::EntryArray> arrays : {ArrayRef(contract::kInputs), ArrayRef(contract::kOutputs)})
+      for (const contract::EntryArray &array : arrays)
+        text += std::string(array.name) + " " + print(typeOf(&context, array, sizes)) + "\n";
+    return text;
+  };
+  EXPECT_EQ(typesOf(EntryKind::Decode, 4, 1), "tokens tensor<4xi32>\npositions tensor<4xi32>\nslots tensor<4xi32>\n"
+                                              "counts tensor<4xi32>\npages tensor<4x3xi32>\n"
+                                              "logits tensor<4x30xf32>\ngreedy tensor<4xi32>\n");
+  EXPECT_EQ(typesOf(EntryKind::Prefill, 1, 8), "tokens tensor<8xi32>\npositions tensor<8xi32>\nslots tensor<1xi32>\n"
+                                               "counts tensor<1xi32>\npages tensor<1x3xi32>\n"
+                                               "logits tensor<1x30xf32>\ngreedy tensor<1xi32>\n");
+  EXPECT_EQ(findArray(contract::kInputs, "slots")->number, static_cast<uint32_t>(BAMBA_RT_INPUT_SLOTS));
+  EXPECT_EQ(findArray(contract::kInputs, "logits"), nullptr);
+}
