@@ -55,10 +55,26 @@ bufferization::OneShotBufferizationOptions getOptions() {
   return options;
 }
 
+/// One-shot bufferization would say no more than that the op was not bufferized.
+LogicalResult checkBufferizable(ModuleOp module) {
+  auto isTensor = [](Type type) { return isa<TensorType>(type); };
+  WalkResult walked = module.walk([&](Operation *op) {
+    if (isa<bufferization::BufferizableOpInterface>(op) ||
+        (llvm::none_of(op->getOperandTypes(), isTensor) && llvm::none_of(op->getResultTypes(), isTensor)))
+      return WalkResult::advance();
+    op->emitError() << "expected an op that CPU code generation has loops for, found '" << op->getName()
+                    << "': declare its emitOp in codegen/cpu/emit/Ops.h and attach EmitLoops to it in "
+                       "codegen/cpu/Bufferize.cpp";
+    return WalkResult::interrupt();
+  });
+  return failure(walked.wasInterrupted());
+}
+
 struct Bufferize : impl::BufferizeBase<Bufferize> {
   void runOnOperation() override {
     bufferization::BufferizationState state;
-    if (failed(bufferization::runOneShotModuleBufferize(getOperation(), getOptions(), state)) ||
+    if (failed(checkBufferizable(getOperation())) ||
+        failed(bufferization::runOneShotModuleBufferize(getOperation(), getOptions(), state)) ||
         failed(bufferization::dropEquivalentBufferResults(getOperation())))
       return signalPassFailure();
     for (auto kernel : getOperation().getOps<func::FuncOp>())

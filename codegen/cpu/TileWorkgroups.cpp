@@ -1,5 +1,6 @@
 // Kernels cut into workgroups: see TileWorkgroups in Passes.td.
 #include "codegen/cpu/Passes.h"
+#include "dialects/bamba/Kernel.h"
 #include "mlir/Dialect/SCF/Transforms/TileUsingInterface.h"
 #include "mlir/Dialect/Tensor/Transforms/Transforms.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -47,11 +48,15 @@ LogicalResult tile(RewriterBase &rewriter, func::FuncOp kernel, TilingInterface 
 }
 
 /// Workgroups that hold the whole of a dimension need no loop over it.
-SmallVector<int64_t> getTileSizes(OpBuilder &builder, TilingInterface root, ArrayRef<int64_t> workgroup) {
+FailureOr<SmallVector<int64_t>> getTileSizes(OpBuilder &builder, func::FuncOp kernel, TilingInterface root,
+                                             ArrayRef<int64_t> workgroup) {
   SmallVector<int64_t> sizes(workgroup);
   builder.setInsertionPoint(root);
   SmallVector<Range> domain = root.getIterationDomain(builder);
-  sizes.resize(domain.size(), 0);
+  if (sizes.size() != domain.size())
+    return kernel.emitError() << "kernel '" << kernel.getSymName() << "': schedule: expected a workgroup of "
+                              << domain.size() << " sizes, one for each loop of '" << root->getName() << "', found "
+                              << sizes.size();
   for (auto [size, range] : llvm::zip(sizes, domain))
     if (std::optional<int64_t> extent = getConstantIntValue(range.size); extent && size >= *extent)
       size = 0;
@@ -63,17 +68,17 @@ struct TileWorkgroups : impl::TileWorkgroupsBase<TileWorkgroups> {
     func::FuncOp kernel = getOperation();
     if (!kernel->hasAttr(attr::kKernel) || kernel.isExternal())
       return;
-    auto schedule = kernel->getAttrOfType<CpuScheduleAttr>(attr::kSchedule);
-    if (!schedule) {
-      kernel.emitError() << "expected the attribute '" << attr::kSchedule << "' on a kernel";
+    FailureOr<CpuScheduleAttr> schedule = getSchedule<CpuScheduleAttr>(kernel);
+    if (failed(schedule) || failed(checkTensors(kernel)))
       return signalPassFailure();
-    }
     TilingInterface root = getRoot(kernel);
     if (!root)
       return;
     IRRewriter rewriter(&getContext());
-    SmallVector<int64_t> sizes = getTileSizes(rewriter, root, schedule.getWorkgroup());
-    if (llvm::any_of(sizes, [](int64_t size) { return size != 0; }) && failed(tile(rewriter, kernel, root, sizes)))
+    FailureOr<SmallVector<int64_t>> sizes = getTileSizes(rewriter, kernel, root, schedule->getWorkgroup());
+    if (failed(sizes))
+      return signalPassFailure();
+    if (llvm::any_of(*sizes, [](int64_t size) { return size != 0; }) && failed(tile(rewriter, kernel, root, *sizes)))
       return signalPassFailure();
     // The producers that were fused remain as dead code.
     RewritePatternSet patterns(&getContext());

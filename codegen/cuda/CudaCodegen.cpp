@@ -5,6 +5,7 @@
 #include "codegen/cuda/nvrtc/Cubin.h"
 #include "codegen/cuda/nvrtc/DeviceHeaders.h"
 #include "codegen/cuda/nvrtc/Nvrtc.h"
+#include "dialects/bamba/Kernel.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/ThreadPool.h"
 
@@ -34,10 +35,10 @@ FailureOr<std::vector<CudaSource>> emitCudaKernels(ModuleOp scheduled) {
   for (auto kernel : scheduled.getOps<func::FuncOp>()) {
     if (!kernel->hasAttr(attr::kKernel))
       continue;
-    auto schedule = kernel->getAttrOfType<CudaScheduleAttr>(attr::kSchedule);
-    if (!schedule)
-      return kernel.emitError() << "expected a #bamba.cuda_schedule as '" << attr::kSchedule << "' of the kernel";
-    KernelWriter writer(kernel, target, schedule);
+    FailureOr<CudaScheduleAttr> schedule = getSchedule<CudaScheduleAttr>(kernel);
+    if (failed(schedule) || failed(checkTensors(kernel)))
+      return failure();
+    KernelWriter writer(kernel, target, *schedule);
     FailureOr<std::string> text = emitKernel(writer, getMainOp(kernel.front()));
     if (failed(text))
       return failure();

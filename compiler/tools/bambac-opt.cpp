@@ -1,5 +1,6 @@
 // bambac-opt: mlir-opt with our dialects, passes and pipelines.
 #include "codegen/cpu/Passes.h"
+#include "codegen/cuda/Passes.h"
 #include "compiler/pipeline/Pipelines.h"
 #include "compiler/targets/Targets.h"
 #include "dialects/bamba/Bamba.h"
@@ -15,6 +16,7 @@ int main(int argc, char **argv) {
   bambac::registerBambaPipelines();
   bambac::codegen::registerBambaCpuPasses();
   bambac::codegen::registerCpuPipelines();
+  bambac::codegen::registerBambaCudaPasses();
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);

@@ -31,7 +31,7 @@ func.func private @whole(%x: tensor<4x64xf32>, %w: tensor<64xf32>, %init: tensor
 
 // -----
 
-// expected-error@+1 {{expected the attribute 'bamba.schedule' on a kernel}}
+// expected-error@+1 {{kernel 'unscheduled': expected a #bamba.cpu_schedule as 'bamba.schedule', found none}}
 func.func private @unscheduled(%x: tensor<4x64xf32>, %init: tensor<4x64xf32>) -> tensor<4x64xf32>
     attributes {bamba.kernel} {
   %r = bamba.swiglu ins(%x, %x : tensor<4x64xf32>, tensor<4x64xf32>) outs(%init : tensor<4x64xf32>)

@@ -11,7 +11,7 @@ using harness::Operand;
 
 enum class Ending { kStore, kResidual, kSwiglu, kLogits };
 
-template <int Rows, int Columns, int Depth> struct ShapeOf {
+template <int Rows, int Columns, int Depth> struct ShapeOf : CoreMatrices {
   using Operand = harness::Operand;
   static constexpr int kRows = Rows, kColumns = Columns, kDepth = Depth;
   static constexpr int kMultiprocessors = 132, kStages = 12;

@@ -16,7 +16,7 @@ template <int TileRows, int TileColumns, int Stages> struct Schedule {
   static constexpr int kTileRows = TileRows, kTileColumns = TileColumns, kTileDepth = 64, kStages = Stages;
 };
 
-template <int Rows, int Columns, int Depth, class Scheduled> struct ShapeOf : Scheduled {
+template <int Rows, int Columns, int Depth, class Scheduled> struct ShapeOf : Scheduled, CoreMatrices {
   using Operand = harness::Operand;
   static constexpr int kRows = Rows, kColumns = Columns, kDepth = Depth, kMultiprocessors = 132;
 };

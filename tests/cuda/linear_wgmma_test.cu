@@ -12,7 +12,7 @@ constexpr int kSms = 132;
 /// Tiles of prefill: kind of epilogue, sizes, tile, stages.
 template <Kind K, int Rows, int Columns, int Depth, int TileRows = 128, int TileColumns = 256, int Stages = 4>
 struct Large {
-  struct Shape {
+  struct Shape : bambac::CoreMatrices {
     using Operand = harness::Operand;
     static constexpr int kRows = Rows, kColumns = Columns, kDepth = Depth, kMultiprocessors = kSms;
     static constexpr int kTileRows = TileRows, kTileColumns = TileColumns, kTileDepth = 64, kStages = Stages;
@@ -34,7 +34,7 @@ constexpr int stagesOf(int tileRows, int tileColumns, int tileDepth, int split) 
 /// Tiles of decode batches: kind of epilogue, sizes, columns of a tile, blocks that share its depth.
 template <Kind K, int Rows, int Columns, int Depth, int TileColumns = 128, int Split = 1, int TileDepth = 64>
 struct Middle {
-  struct Shape {
+  struct Shape : bambac::CoreMatrices {
     using Operand = harness::Operand;
     static constexpr int kRows = Rows, kColumns = Columns, kDepth = Depth, kMultiprocessors = kSms;
     static constexpr int kTileRows = bambac::alignTo(Rows, 8), kTileColumns = TileColumns, kTileDepth = TileDepth;

@@ -1,4 +1,4 @@
-// Prints the element-wise ops behind a kernel's main op as the device struct that a collective calls with its sums.
+// Prints the element-wise ops after a kernel's main op as the device struct that a collective calls with its sums.
 #ifndef BAMBAC_CODEGEN_CUDA_EMIT_EPILOGUE_H
 #define BAMBAC_CODEGEN_CUDA_EMIT_EPILOGUE_H
 
@@ -6,17 +6,13 @@
 
 namespace bambac::codegen {
 
-/// Adds `struct Epilogue` to the kernel, which computes what becomes of `produced`, the plain result of the main op,
-/// and of its bias (null for none), and gives the expression that makes one: `Epilogue{arg2, arg3}`.
+/// Adds `struct Epilogue` to the kernel, which computes what is stored from `produced`, the plain result of the main
+/// op, and its bias (null for none), and gives the expression that makes one: `Epilogue{gate, result}`.
 FailureOr<std::string> emitEpilogue(KernelWriter &writer, Value produced, Value bias);
 
 /// The same for a projection whose result is read head by head, slice by slice of its columns, by rotations and an
 /// append to the KV cache.
 FailureOr<std::string> emitHeadsEpilogue(KernelWriter &writer, LinearOp linear);
-
-/// Adds the same struct for element-wise ops that end in `result` and have no main op in front of them: it has apply()
-/// instead of store().
-FailureOr<std::string> emitElementwiseBody(KernelWriter &writer, OpResult result);
 
 } // namespace bambac::codegen
 

@@ -14,6 +14,7 @@ struct Segment {
   RopeOp rope;         ///< null: the columns are not rotated
   KvAppendOp append;   ///< null: they go to `result`
   Value cache;         ///< of `append`
+  bool isKey = false;  ///< that of the keys
   std::string pointer; ///< the member that holds where they go
   View result;
 };
@@ -29,14 +30,14 @@ public:
     describe();
     std::string text;
     llvm::raw_string_ostream stream(text);
-    stream << "/// What becomes of the sums: heads, rotated and written where they are read.\nstruct Epilogue {\n"
+    stream << "/// Stores the sums of bamba.linear as heads, rotated, where they are read.\nstruct Epilogue {\n"
            << "  static constexpr int kInputs = 2, kColumns = " << columns / 2 << ", kVector = " << vectorWidth()
            << ";\n";
     printMembers(stream);
     printLoad(stream);
     printStore(stream);
     stream << "};\n";
-    writer.type(text);
+    writer.declare(text);
     return "Epilogue{" + llvm::join(initializers, ", ") + "}";
   }
 
@@ -88,9 +89,9 @@ private:
     segment.append = dyn_cast<KvAppendOp>(last->getOwner());
     if (!segment.append)
       return linear.emitError() << "expected a rotation or an append to the cache, found " << *reader;
-    bool isKey = *last == segment.append.getKMutable();
-    segment.pointer = isKey ? "keys" : "values";
-    segment.cache = isKey ? segment.append.getKCache() : segment.append.getVCache();
+    segment.isKey = *last == segment.append.getKMutable();
+    segment.pointer = segment.isKey ? "keys" : "values";
+    segment.cache = segment.isKey ? segment.append.getKCache() : segment.append.getVCache();
     segment.headDim = cast<RankedTensorType>(segment.cache.getType()).getShape().back();
     return success();
   }
@@ -142,15 +143,17 @@ private:
     RopeOp rope = getRope();
     KvAppendOp append = getAppend();
     member(stream, "const int *positions",
-           rope ? writer.address(rope, rope.getPositions()) : writer.address(append, append.getPositions()));
+           rope ? writer.address(rope, rope.getPositions(), "positions")
+                : writer.address(append, append.getPositions(), "positions"));
     if (append)
-      member(stream, "const int *pages", writer.address(append, append.getPages()));
+      member(stream, "const int *pages", writer.address(append, append.getPages(), "pages"));
     if (bias)
-      member(stream, "const float *bias", writer.address(linear, bias));
+      member(stream, "const float *bias", writer.address(linear, bias, "bias"));
     for (const Segment &segment : segments) {
       Type element = segment.cache ? getElementTypeOrSelf(segment.cache.getType()) : segment.result.element;
       member(stream, cudaType(element) + " *" + segment.pointer,
-             segment.cache ? writer.address(segment.append, segment.cache) : writer.address(segment.result));
+             segment.cache ? writer.address(segment.append, segment.cache, segment.isKey ? "kCache" : "vCache")
+                           : writer.address(segment.result, "rotated"));
     }
   }
 

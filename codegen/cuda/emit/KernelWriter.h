@@ -1,4 +1,4 @@
-// The text of one CUDA kernel while it is put together: shapes, generated structs, parameters, and the call.
+// The text of one CUDA kernel while it is put together: shapes, generated declarations, parameters, and the call.
 #ifndef BAMBAC_CODEGEN_CUDA_EMIT_KERNELWRITER_H
 #define BAMBAC_CODEGEN_CUDA_EMIT_KERNELWRITER_H
 
@@ -40,8 +40,16 @@ std::string toCamelCase(StringRef snake);
 /// A constant of type float in CUDA C++.
 std::string floatLiteral(double value);
 
-/// `float`, `bf16`, `f16` or `int`.
+/// The type's name in device code, "float" or "bf16". The type is one that checkKernel (dialects/bamba/Kernel.h)
+/// passed.
 StringRef cudaType(Type element);
+
+/// `open item, item close` on one line where that fits, else with a line for each item. What stands before it on its
+/// line ends at `column`.
+void printList(raw_ostream &stream, size_t column, StringRef open, ArrayRef<std::string> items, StringRef close);
+
+/// The first lines of a source: what it is and how to compile it without bambac.
+void printBanner(raw_ostream &stream, StringRef name, StringRef arch);
 
 class KernelWriter {
 public:
@@ -57,29 +65,34 @@ public:
   void constant(StringRef name, bool value);
   void constant(StringRef name, double value);
 
-  /// A header beside that of the collective.
+  /// A header in addition to that of the collective.
   void include(StringRef header) { headers.push_back(header.str()); }
 
   /// `using Operand = type;` in Shape: what the tensor cores multiply, and what else is rounded for them.
   void operand(Type element);
 
-  /// A type that stands in front of the kernel, already printed.
-  void type(const Twine &text) { types.push_back(text.str()); }
+  /// A declaration before the kernel, already printed: a type or a table.
+  void declare(const Twine &text) { declarations.push_back(text.str()); }
 
-  /// `arg3 + 256`: the address of a view's first element. The argument becomes a parameter.
-  std::string address(const View &view);
+  // Arguments are named when they are first asked for: after the operand that the text is made for. `name` is that of
+  // the operand, "dtBias"; a second argument of the same name gets a number.
+
+  /// `weight + 256`: the address of a view's first element.
+  std::string address(const View &view, StringRef name);
   /// The address of a whole argument.
-  std::string address(Operation *user, Value value);
-  /// `Rows<const bf16, 584>{arg3 + 256}`.
-  std::string rows(const View &view);
+  std::string address(Operation *user, Value value, StringRef name);
+  /// `Rows<const bf16, 584>`: the type of a view.
+  std::string rowsType(const View &view) const;
+  /// `Rows<const bf16, 584>{input + 256}`.
+  std::string rows(const View &view, StringRef name);
   /// A tensor map over a whole argument, described by the collective's constant `map`: the parameter's name.
-  std::string tensorMap(const View &view, StringRef map);
+  std::string tensorMap(const View &view, StringRef map, StringRef name);
   /// The workspace: the parameter's name.
   std::string workspace();
 
-  /// Prints the translation unit: `collective` is the type of the kernel without its `Shape` argument's name, `call`
-  /// the arguments of its run().
-  std::string finish(StringRef collectiveArguments, StringRef call);
+  /// Prints the translation unit: `collective` is the arguments of the collective's template after `Shape`, `call`
+  /// those of its run().
+  std::string finish(ArrayRef<std::string> collective, ArrayRef<std::string> call);
 
   bool isWritten(unsigned argument) const { return argument >= numInputs; }
   ArrayRef<KernelParam> getParams() const { return params; }
@@ -88,16 +101,21 @@ public:
   StringRef getCollective() const { return schedule.getCollective().getValue(); }
 
 private:
-  unsigned numInputs = 0; ///< arguments that are only read; the others are destinations
-  static std::string parameterName(const KernelParam &param);
-  void printParameters(raw_ostream &stream) const;
+  /// The name of an argument: `wanted`, with a number where that is taken, if it has none yet.
+  StringRef nameOf(unsigned argument, StringRef wanted);
+  /// `const bf16 *weight`.
+  std::string declarationOf(const KernelParam &param) const;
+  void printShape(raw_ostream &stream) const;
+  void printEntry(raw_ostream &stream, ArrayRef<std::string> call) const;
 
+  unsigned numInputs = 0; ///< arguments that are only read; the others are destinations
   func::FuncOp kernel;
   CudaTargetAttr target;
   CudaScheduleAttr schedule;
   std::string operandType; ///< empty where the kernel has none
-  std::vector<std::string> headers, constants, types;
+  std::vector<std::string> headers, constants, declarations;
   std::vector<KernelParam> params; ///< pointers in the order of the arguments, then maps, then the workspace
+  std::vector<std::string> names;  ///< of the arguments; empty for one that nothing asked for yet
 };
 
 } // namespace bambac::codegen

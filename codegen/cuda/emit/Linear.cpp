@@ -1,7 +1,6 @@
-// linear: its input, plain or normalized on the way, and the epilogue behind it.
+// linear: its input, plain or normalized on the way, its weight in panels, and the epilogue after it.
 #include "codegen/cuda/emit/Epilogue.h"
 #include "codegen/cuda/emit/Ops.h"
-#include "llvm/Support/Format.h"
 
 namespace bambac::codegen {
 
@@ -19,11 +18,24 @@ static FailureOr<std::string> emitInput(KernelWriter &writer, LinearOp linear) {
          << "  static constexpr bool kNormalizes = " << (norm ? "true" : "false") << ";\n"
          << "  static constexpr int kStride = " << view->stride << ";\n";
   if (norm)
-    stream << "  static constexpr float kEpsilon = " << llvm::format("%.9g", norm.getEps().convertToDouble()) << "f;\n";
+    stream << "  static constexpr float kEpsilon = " << floatLiteral(norm.getEps().convertToDouble()) << ";\n";
   stream << "  const Element *data;\n" << (norm ? "  const float *weight;\n" : "") << "};\n";
-  writer.type(text);
-  std::string data = writer.address(*view);
-  return norm ? "Input{" + data + ", " + writer.address(norm, norm.getWeight()) + "}" : "Input{" + data + "}";
+  writer.declare(text);
+  std::string data = writer.address(*view, "input");
+  return norm ? "Input{" + data + ", " + writer.address(norm, norm.getWeight(), "normWeight") + "}"
+              : "Input{" + data + "}";
+}
+
+/// The layout of the weight, which the collective compares with the one that it reads.
+static LogicalResult describePanels(KernelWriter &writer, LinearOp linear) {
+  auto weight = cast<RankedTensorType>(linear.getWeight().getType());
+  auto panel = dyn_cast_or_null<PanelAttr>(weight.getEncoding());
+  if (!panel)
+    return linear.emitOpError() << "expected the weight in panels (#bamba.panel) on CUDA, found " << weight;
+  writer.constant("panel_rows", panel.getSize());
+  writer.constant("panel_group", panel.getGroup());
+  writer.constant("panel_align", panel.getAlign());
+  return success();
 }
 
 /// True for collectives that fetch their operands by tensor maps.
@@ -45,6 +57,8 @@ FailureOr<std::string> emitLinear(KernelWriter &writer, LinearOp linear) {
   writer.constant("rows", input.getDimSize(0));
   writer.constant("columns", weight.getDimSize(0));
   writer.constant("depth", weight.getDimSize(1));
+  if (failed(describePanels(writer, linear)))
+    return failure();
   FailureOr<std::string> in = emitInput(writer, linear);
   FailureOr<std::string> epilogue = isReadAsHeads(linear) ? emitHeadsEpilogue(writer, linear)
                                                           : emitEpilogue(writer, linear.getResult(), linear.getBias());
@@ -52,12 +66,13 @@ FailureOr<std::string> emitLinear(KernelWriter &writer, LinearOp linear) {
   if (failed(in) || failed(epilogue) || failed(matrix))
     return failure();
   if (!usesTensorMaps(writer.getCollective()))
-    return writer.finish(", Input, Epilogue", *in + ", " + writer.address(*matrix) + ", " + *epilogue);
+    return writer.finish({"Input", "Epilogue"}, {*in, writer.address(*matrix, "weight"), *epilogue});
   FailureOr<View> whole = writer.view(linear, linear.getInput());
   if (failed(whole))
     return failure();
-  std::string inputMap = writer.tensorMap(*whole, "kInputMap"), weightMap = writer.tensorMap(*matrix, "kWeightMap");
-  return writer.finish(", Input, Epilogue", inputMap + ", " + weightMap + ", " + *epilogue);
+  std::string inputMap = writer.tensorMap(*whole, "kInputMap", "input");
+  std::string weightMap = writer.tensorMap(*matrix, "kWeightMap", "weight");
+  return writer.finish({"Input", "Epilogue"}, {inputMap, weightMap, *epilogue});
 }
 
 } // namespace bambac::codegen

@@ -8,6 +8,9 @@
 
 namespace bambac {
 
+/// What an epilogue loads that reads nothing but sums.
+struct NoExtra {};
+
 template <class Epilogue> __host__ __device__ constexpr auto reduces(int) -> decltype(Epilogue::kReduces) {
   return Epilogue::kReduces;
 }

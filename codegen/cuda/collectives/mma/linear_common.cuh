@@ -1,5 +1,6 @@
 // What both regimes of the sm_80 linear share: reading rows of x, the layout of the weights, the width of the results.
 #pragma once
+#include "common/core_matrices.cuh"
 #include "common/epilogue.cuh"
 #include "common/mma.cuh"
 

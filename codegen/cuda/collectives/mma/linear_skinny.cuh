@@ -66,6 +66,7 @@ private:
   static constexpr int kItems = ceilDiv(kBlockRows * kRowItems, kThreads); // of a thread
   using Extra = typename Epilogue::template Extra<kVector>;
 
+  static_assert(kHasCoreMatrices<Shape>, "the weight is read in panels of 8 rows, groups of 8 columns, padded to 64");
   static_assert(Shape::kTileRows % 16 == 0 && Shape::kTileRows <= 64, "a tile is one to four fragments of 16 rows");
   static_assert(Shape::kTileColumns % kGroupColumns == 0 && kStages >= 2,
                 "passes are whole groups; the ring runs ahead");

@@ -51,6 +51,7 @@ private:
 
   static constexpr int kSharedBytes = maxOf(kStages * kStageBytes, kWarps * 16 * kResultStride * 4);
 
+  static_assert(kHasCoreMatrices<Shape>, "the weight is read in panels of 8 rows, groups of 8 columns, padded to 64");
   static_assert(!Input::kNormalizes, "for many rows the norm is a kernel of its own");
   static_assert(kTileDepth == 64, "the permutation of x expects rows of 128 bytes");
   static_assert(kStages >= 2 && kFragments >= 1 && kWarpRows % 16 == 0 && kWarpColumns % 16 == 0,

@@ -15,6 +15,7 @@ template <class Shape, class Input, class Epilogue> class LinearLarge {
   static_assert(kTileRows == 64 * kConsumers * kRowBlocks && kTileRows <= 256, "whole blocks of 64 rows, one copy");
   static_assert(kTileColumns % 32 == 0 && kTileColumns <= 256, "slices of 32 columns, one instruction");
   static_assert(kRowBlocks * kTileColumns <= 256, "128 sums a thread");
+  static_assert(kHasCoreMatrices<Shape>, "the weight is read in panels of 8 rows, groups of 8 columns, padded to 64");
   static_assert(kTileDepth == 64, "a swizzled row is 64 columns");
 
   static constexpr int kRowTiles = ceilDiv(Shape::kRows, kTileRows);

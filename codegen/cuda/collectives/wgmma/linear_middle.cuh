@@ -17,6 +17,7 @@ template <class Shape, class Input, class Epilogue> class LinearMiddle {
   static_assert(kTileRows >= Shape::kRows && kTileRows % 8 == 0 && kTileRows <= 256, "all rows in one tile");
   static_assert(kTileColumns == 64 * kConsumers * kColumnBlocks && kTileColumns <= 256, "whole blocks of 64 columns");
   static_assert(kColumnBlocks * kTileRows <= 256, "128 sums a thread");
+  static_assert(kHasCoreMatrices<Shape>, "the weight is read in panels of 8 rows, groups of 8 columns, padded to 64");
   static_assert(kTileDepth % 64 == 0, "a swizzled row is 64 columns");
 
   static constexpr int kTiles = ceilDiv(Shape::kColumns, kTileColumns);

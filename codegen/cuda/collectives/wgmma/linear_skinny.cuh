@@ -11,6 +11,7 @@
 // weights, up to four at once in a pass over the depth, so that a fragment of activations serves all of them and wide
 // inputs can stream by too. Nothing in the loop waits for the whole block; nothing is added atomically.
 #pragma once
+#include "common/core_matrices.cuh"
 #include "common/epilogue.cuh"
 #include "wgmma/skinny_input.cuh"
 
@@ -254,6 +255,7 @@ private:
   static constexpr int kResults = 4 / Epilogue::kInputs; ///< result columns of an item
   static constexpr int kVector = minOf(Epilogue::kVector, kResults), kVectors = kResults / kVector;
   using Extra = typename Epilogue::template Extra<kVector>;
+  static_assert(kHasCoreMatrices<Shape>, "the weight is read in panels of 8 rows, groups of 8 columns, padded to 64");
   static_assert(4 % Epilogue::kInputs == 0, "an item holds whole results");
 
   struct Item {

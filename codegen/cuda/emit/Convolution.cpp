@@ -1,0 +1,38 @@
+// The causal convolution, as a kernel of its own and as what its arguments are inside that of a step.
+#include "codegen/cuda/emit/Convolution.h"
+#include "codegen/cuda/emit/Ops.h"
+
+namespace bambac::codegen {
+
+FailureOr<SmallVector<std::string>> convolutionArguments(KernelWriter &writer, CausalConv1dOp conv, const View &input) {
+  int64_t taps = cast<RankedTensorType>(conv.getWeight().getType()).getDimSize(0);
+  if (!conv.getPositions() || conv.getState().getType().getDimSize(1) != taps)
+    return conv.emitOpError() << "expected positions and a ring of " << taps << " inputs on CUDA";
+  writer.constant("taps", taps);
+  return SmallVector<std::string>{
+      writer.rows(input, "input"), writer.address(conv, conv.getWeight(), "convWeight"),
+      conv.getBias() ? writer.address(conv, conv.getBias(), "convBias") : std::string("nullptr"),
+      writer.address(conv, conv.getState(), "convState"), writer.address(conv, conv.getSlots(), "slots")};
+}
+
+FailureOr<std::string> emitConvolution(KernelWriter &writer, CausalConv1dOp conv) {
+  int64_t sequences = cast<RankedTensorType>(conv.getSlots().getType()).getDimSize(0);
+  auto input = cast<RankedTensorType>(conv.getInput().getType());
+  writer.constant("sequences", sequences);
+  writer.constant("tokens", input.getDimSize(0) / sequences);
+  writer.constant("channels", input.getDimSize(1));
+  FailureOr<View> view = writer.view(conv, conv.getInput());
+  FailureOr<View> result = writer.resultView(cast<OpResult>(conv.getResult()));
+  if (failed(view) || failed(result))
+    return failure();
+  FailureOr<SmallVector<std::string>> call = convolutionArguments(writer, conv, *view);
+  if (failed(call))
+    return failure();
+  writer.constant("vector", std::min(view->alignment(kWidest), result->alignment(kWidest)));
+  call->push_back(writer.address(conv, conv.getCounts(), "counts"));
+  call->push_back(writer.address(conv, conv.getPositions(), "positions"));
+  call->push_back(writer.rows(*result, "result"));
+  return writer.finish({}, *call);
+}
+
+} // namespace bambac::codegen

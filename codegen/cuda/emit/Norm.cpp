@@ -1,0 +1,19 @@
+// RMS norms that joined no linear.
+#include "codegen/cuda/emit/Ops.h"
+
+namespace bambac::codegen {
+
+FailureOr<std::string> emitNorm(KernelWriter &writer, RmsNormOp norm) {
+  writer.constant("rows", dimOf(norm.getInput(), 0));
+  writer.constant("columns", dimOf(norm.getInput(), 1));
+  writer.constant("epsilon", norm.getEps().convertToDouble());
+  FailureOr<View> input = writer.view(norm, norm.getInput());
+  FailureOr<View> result = writer.resultView(cast<OpResult>(norm.getResult()));
+  if (failed(input) || failed(result))
+    return failure();
+  writer.constant("vector", std::min(input->alignment(kWidest), result->alignment(kWidest)));
+  return writer.finish({}, {writer.rows(*input, "input"), writer.address(norm, norm.getWeight(), "weight"),
+                            writer.rows(*result, "result")});
+}
+
+} // namespace bambac::codegen

@@ -1,0 +1,32 @@
+// The state space recurrence over many tokens.
+#include "codegen/cuda/emit/Epilogue.h"
+#include "codegen/cuda/emit/Ops.h"
+#include "codegen/cuda/emit/Ssm.h"
+
+namespace bambac::codegen {
+
+FailureOr<std::string> emitSsmScan(KernelWriter &writer, SsmScanOp scan) {
+  writer.constant("sequences", dimOf(scan.getSlots(), 0));
+  writer.constant("tokens", scan.getNumTokens());
+  describeSsm(writer, scan);
+  FailureOr<SmallVector<View>> views = viewsOf(writer, scan, {scan.getX(), scan.getDt(), scan.getB(), scan.getC()});
+  FailureOr<std::string> epilogue = emitEpilogue(writer, scan.getResult(), nullptr);
+  if (failed(views) || failed(epilogue))
+    return failure();
+  bool isAligned = true;
+  for (unsigned number : {0, 2, 3})
+    isAligned &= (*views)[number].offset % kWidest == 0;
+  writer.operand(views->front().element);
+  writer.constant("aligned", isAligned);
+  SmallVector<std::string> call;
+  StringRef x = nameOfX({views->front(), (*views)[2], (*views)[3]});
+  for (auto [view, name] : llvm::zip(*views, ArrayRef<StringRef>{x, "dt", "b", "c"}))
+    call.push_back(writer.rows(view, name));
+  llvm::append_range(call, headArguments(writer, scan));
+  call.push_back(writer.address(scan, scan.getCounts(), "counts"));
+  call.push_back(writer.address(scan, scan.getState(), "state"));
+  call.push_back(*epilogue);
+  return writer.finish({"State"}, call);
+}
+
+} // namespace bambac::codegen

@@ -1,0 +1,57 @@
+// Kernels that CPU code generation refuses, each by name and with what to do.
+//
+// RUN: %bambac-opt --bamba-cpu-loops --split-input-file --verify-diagnostics %s
+
+// expected-error@+1 {{kernel 'dynamic': expected tensors of static shape, found 'tensor<4x?xf32>'}}
+func.func private @dynamic(%x: tensor<4x?xf32>, %y: tensor<4x?xf32>, %init: tensor<4x?xf32>) -> tensor<4x?xf32>
+    attributes {bamba.kernel, bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 0], rows = 1, depth = 0, chunk = 0>} {
+  %0 = linalg.add ins(%x, %y : tensor<4x?xf32>, tensor<4x?xf32>) outs(%init : tensor<4x?xf32>) -> tensor<4x?xf32>
+  return %0 : tensor<4x?xf32>
+}
+
+// -----
+
+// expected-error@+1 {{kernel 'wide': expected an element type of runtime/contract/element_types.h, found 'f64' in 'tensor<4x8xf64>'}}
+func.func private @wide(%x: tensor<4x8xf64>, %y: tensor<4x8xf64>, %init: tensor<4x8xf64>) -> tensor<4x8xf64>
+    attributes {bamba.kernel, bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 0], rows = 1, depth = 0, chunk = 0>} {
+  %0 = linalg.add ins(%x, %y : tensor<4x8xf64>, tensor<4x8xf64>) outs(%init : tensor<4x8xf64>) -> tensor<4x8xf64>
+  return %0 : tensor<4x8xf64>
+}
+
+// -----
+
+// expected-error@+1 {{kernel 'other': expected a #bamba.cpu_schedule as 'bamba.schedule', found #bamba.cuda_schedule}}
+func.func private @other(%x: tensor<4x8xf32>, %y: tensor<4x8xf32>, %init: tensor<4x8xf32>) -> tensor<4x8xf32>
+    attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "common/elementwise", fields = {}>} {
+  %0 = linalg.add ins(%x, %y : tensor<4x8xf32>, tensor<4x8xf32>) outs(%init : tensor<4x8xf32>) -> tensor<4x8xf32>
+  return %0 : tensor<4x8xf32>
+}
+
+// -----
+
+// expected-error@+1 {{kernel 'none': expected a #bamba.cpu_schedule as 'bamba.schedule', found none}}
+func.func private @none(%x: tensor<4x8xf32>, %y: tensor<4x8xf32>, %init: tensor<4x8xf32>) -> tensor<4x8xf32>
+    attributes {bamba.kernel} {
+  %0 = linalg.add ins(%x, %y : tensor<4x8xf32>, tensor<4x8xf32>) outs(%init : tensor<4x8xf32>) -> tensor<4x8xf32>
+  return %0 : tensor<4x8xf32>
+}
+
+// -----
+
+// expected-error@+1 {{kernel 'short': schedule: expected a workgroup of 2 sizes, one for each loop of 'linalg.add', found 1}}
+func.func private @short(%x: tensor<4x8xf32>, %y: tensor<4x8xf32>, %init: tensor<4x8xf32>) -> tensor<4x8xf32>
+    attributes {bamba.kernel, bamba.schedule = #bamba.cpu_schedule<workgroup = [2], rows = 1, depth = 0, chunk = 0>} {
+  %0 = linalg.add ins(%x, %y : tensor<4x8xf32>, tensor<4x8xf32>) outs(%init : tensor<4x8xf32>) -> tensor<4x8xf32>
+  return %0 : tensor<4x8xf32>
+}
+
+// -----
+
+// An op that nothing gave loops to.
+func.func private @unknown(%x: tensor<4x8xf32>, %init: tensor<4x8xf32>) -> tensor<4x8xf32>
+    attributes {bamba.kernel, bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 0], rows = 1, depth = 0, chunk = 0>} {
+  // expected-error@+1 {{expected an op that CPU code generation has loops for, found 'tosa.tanh': declare its emitOp in codegen/cpu/emit/Ops.h and attach EmitLoops to it in codegen/cpu/Bufferize.cpp}}
+  %0 = tosa.tanh %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  %1 = linalg.add ins(%0, %x : tensor<4x8xf32>, tensor<4x8xf32>) outs(%init : tensor<4x8xf32>) -> tensor<4x8xf32>
+  return %1 : tensor<4x8xf32>
+}
