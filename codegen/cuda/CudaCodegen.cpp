@@ -98,10 +98,10 @@ private:
 FailureOr<std::vector<KernelCode>> compileCudaKernels(ModuleOp scheduled, ArrayRef<CudaSource> sources,
                                                       const CudaCodegenOptions &options) {
   auto target = scheduled->getAttrOfType<CudaTargetAttr>(attr::kTarget);
-  llvm::Expected<const Nvrtc *> nvrtc = Nvrtc::open(options.nvrtc);
+  llvm::Expected<Nvrtc> nvrtc = Nvrtc::open(options.nvrtc);
   if (!nvrtc)
     return scheduled.emitError() << llvm::toString(nvrtc.takeError());
-  CudaCompiler compiler(**nvrtc, target);
+  CudaCompiler compiler(*nvrtc, target);
   std::vector<KernelCode> codes(sources.size());
   std::vector<std::string> errors(sources.size());
   auto compileOne = [&](size_t number) {

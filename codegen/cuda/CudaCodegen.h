@@ -3,6 +3,7 @@
 #define BAMBAC_CODEGEN_CUDA_CUDACODEGEN_H
 
 #include "codegen/cuda/emit/KernelWriter.h"
+#include "codegen/cuda/nvrtc/Nvrtc.h"
 #include "codegen/plan/Plan.h"
 
 namespace bambac::codegen {
@@ -19,8 +20,7 @@ struct CudaSource {
 FailureOr<std::vector<CudaSource>> emitCudaKernels(ModuleOp scheduled);
 
 struct CudaCodegenOptions {
-  /// File or folder of NVRTC; empty: where toolkits usually are (Nvrtc.h).
-  std::string nvrtc;
+  NvrtcOptions nvrtc;
   /// Kernels compiled at a time; 0: as many as there are processors.
   unsigned threads = 0;
 };

@@ -2,6 +2,7 @@
 #ifndef BAMBAC_COMPILER_PIPELINE_COMPILE_H
 #define BAMBAC_COMPILER_PIPELINE_COMPILE_H
 
+#include "codegen/cuda/nvrtc/Nvrtc.h"
 #include "compiler/pipeline/Phase.h"
 #include "compiler/targets/CompileLimits.h"
 #include "llvm/Support/Error.h"
@@ -17,7 +18,7 @@ struct CompileOptions {
   std::vector<std::string> targets{"cpu"}; ///< "cpu" and CUDA architectures; the library has a model for each
   std::string cpu = "native";
   int64_t multiprocessors = 0; ///< of the GPU; 0: those of the largest card of each architecture
-  std::string nvrtc;           ///< file or folder of NVRTC; where empty, the usual places
+  codegen::NvrtcOptions nvrtc; ///< where NVRTC is looked for
   CompileLimits limits;
   Phase compileTo = Phase::Library;
   std::string dumpFolder;    ///< none where empty

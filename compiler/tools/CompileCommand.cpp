@@ -10,6 +10,7 @@
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/Process.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace llvm;
@@ -115,7 +116,7 @@ static Expected<CompileOptions> toCompileOptions(const CommandLine &line) {
   options.config = line.config.front();
   if (!line.targets.empty())
     options.targets.assign(line.targets.begin(), line.targets.end());
-  options.nvrtc = line.nvrtc;
+  options.nvrtc.path = line.nvrtc;
   options.cpu = line.cpu;
   Expected<int64_t> multiprocessors = parseCount(line.multiprocessors, 0);
   if (!multiprocessors)
@@ -188,6 +189,9 @@ int runCompileCommand(const char *program, ArrayRef<const char *> arguments) {
   } else {
     options->runtimeFolder = codegen::defaultRuntimeDir(program);
     options->version = BAMBAC_VERSION;
+    for (const char *variable : {"CUDA_HOME", "CUDA_PATH"})
+      if (std::optional<std::string> toolkit = sys::Process::GetEnv(variable))
+        options->nvrtc.toolkits.push_back(*toolkit);
     llvm::StringSet<> said; // several targets may warn of the same
     failure = compileModel(*options, [&](const std::string &text) {
       if (said.insert(text).second)

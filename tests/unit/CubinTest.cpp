@@ -39,16 +39,16 @@ TEST(Resources, MustBeThere) {
 
 /// The cubin of a kernel `k` with this constant as its launch.
 static llvm::Expected<NvrtcResult> compile(StringRef launch) {
-  llvm::Expected<const Nvrtc *> nvrtc = Nvrtc::open("");
+  llvm::Expected<Nvrtc> nvrtc = Nvrtc::open({});
   if (!nvrtc)
     return nvrtc.takeError();
   std::string text =
       ("#include \"runtime/contract/launch.h\"\n" + launch + "\nextern \"C\" __global__ void k() {}\n").str();
-  return (*nvrtc)->compile("k", text, "sm_80", getDeviceHeaders());
+  return nvrtc->compile("k", text, "sm_80", getDeviceHeaders());
 }
 
 TEST(Launch, IsReadAndItsSizeChecked) {
-  if (llvm::Error error = Nvrtc::open("").takeError())
+  if (llvm::Error error = Nvrtc::open({}).takeError())
     GTEST_SKIP() << "no NVRTC: " << llvm::toString(std::move(error));
   auto read = [](StringRef launch, CudaCode &code) {
     llvm::Expected<NvrtcResult> result = compile(launch);
@@ -68,4 +68,12 @@ TEST(Launch, IsReadAndItsSizeChecked) {
   EXPECT_EQ(llvm::toString(read("extern \"C\" __device__ const uint64_t k_launch[5] = {1, 1};", code)),
             "expected the constant 'k_launch' of 32 bytes in a cubin, found one of 40 bytes");
   EXPECT_EQ(llvm::toString(read("", code)), "expected the constant 'k_launch' in a cubin, found none");
+}
+
+TEST(Nvrtc, IsLookedForAtEachPathThatIsGiven) {
+  if (llvm::Error error = Nvrtc::open({}).takeError())
+    GTEST_SKIP() << "no NVRTC: " << llvm::toString(std::move(error));
+  std::string error = llvm::toString(Nvrtc::open({"/nowhere/at/all", {}}).takeError());
+  EXPECT_TRUE(StringRef(error).contains("looked in /nowhere/at/all;")) << error;
+  EXPECT_FALSE(Nvrtc::open({"", {"/nowhere/at/all"}}).takeError()) << "other places are tried after a toolkit";
 }

@@ -1,12 +1,11 @@
-// See Nvrtc.h. The few functions that are used are declared here, so that building bambac needs no CUDA toolkit.
+// Looks for the library and binds it. The few functions that are used are declared here, so that building bambac needs
+// no CUDA toolkit.
 #include "codegen/cuda/nvrtc/Nvrtc.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
-#include <cstdlib>
 #include <dlfcn.h>
-#include <mutex>
 
 namespace bambac::codegen {
 
@@ -58,13 +57,12 @@ static void *openIn(StringRef place) {
 }
 
 /// Where toolkits and PyPI's wheels put the library.
-static SmallVector<std::string> searchFolders(StringRef wanted) {
-  if (!wanted.empty())
-    return {wanted.str()};
+static SmallVector<std::string> searchFolders(const NvrtcOptions &options) {
+  if (!options.path.empty())
+    return {options.path};
   SmallVector<std::string> folders;
-  for (const char *variable : {"CUDA_HOME", "CUDA_PATH"})
-    if (const char *home = std::getenv(variable))
-      folders.push_back(std::string(home) + "/lib64");
+  for (const std::string &toolkit : options.toolkits)
+    folders.push_back(toolkit + "/lib64");
   SmallString<128> own(fs::getMainExecutable(nullptr, reinterpret_cast<void *>(&searchFolders)));
   path::remove_filename(own);
   path::append(own, "..", "lib", "bambac", "cuda");
@@ -79,24 +77,19 @@ template <typename Function> static bool find(void *handle, const char *name, Fu
   return function != nullptr;
 }
 
-llvm::Expected<const Nvrtc *> Nvrtc::open(StringRef wanted) {
-  static std::mutex mutex;
-  static Nvrtc library;
-  static Api api;
-  std::lock_guard<std::mutex> lock(mutex);
-  if (library.api)
-    return &library;
-  SmallVector<std::string> folders = searchFolders(wanted);
+llvm::Expected<Nvrtc> Nvrtc::open(const NvrtcOptions &options) {
+  SmallVector<std::string> folders = searchFolders(options);
   void *handle = nullptr;
   for (const std::string &folder : folders)
     if (!handle)
       handle = openIn(folder);
-  if (!handle && wanted.empty())
+  if (!handle && options.path.empty())
     handle = dlopen("libnvrtc.so.13", RTLD_NOW | RTLD_LOCAL);
   if (!handle)
     return llvm::createStringError("cannot find NVRTC (libnvrtc.so), which compiles for CUDA targets; looked in " +
                                    llvm::join(folders, ", ") +
                                    "; set CUDA_HOME, or fetch it with cmake/fetch-nvrtc.sh");
+  Api api;
   bool complete =
       find(handle, "nvrtcVersion", api.version) && find(handle, "nvrtcGetErrorString", api.getErrorString) &&
       find(handle, "nvrtcCreateProgram", api.createProgram) &&
@@ -106,8 +99,7 @@ llvm::Expected<const Nvrtc *> Nvrtc::open(StringRef wanted) {
       find(handle, "nvrtcGetCUBINSize", api.getCubinSize) && find(handle, "nvrtcGetCUBIN", api.getCubin);
   if (!complete)
     return llvm::createStringError("expected NVRTC 12 or newer, found one without a function that is needed");
-  library.api = &api;
-  return &library;
+  return Nvrtc(std::make_shared<const Api>(api));
 }
 
 /// The first error of a log, on one line: `file.cuh(12): error: static assertion failed with "..."`.

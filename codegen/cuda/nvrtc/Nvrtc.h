@@ -1,11 +1,13 @@
-// NVRTC, NVIDIA's compiler of CUDA C++ as a library, opened when it is first needed: bambac runs without it as long as
+// NVRTC, NVIDIA's compiler of CUDA C++ as a library, opened when it is needed: bambac runs without it as long as
 // no CUDA target is asked for.
 #ifndef BAMBAC_CODEGEN_CUDA_NVRTC_NVRTC_H
 #define BAMBAC_CODEGEN_CUDA_NVRTC_NVRTC_H
 
 #include "dialects/LLVM.h"
 #include "llvm/Support/Error.h"
+#include <memory>
 #include <string>
+#include <vector>
 
 namespace bambac::codegen {
 
@@ -14,12 +16,20 @@ struct NvrtcResult {
   std::string log; ///< of the compiler and of ptxas
 };
 
-/// The library, shared by all threads.
+/// Where the library is looked for.
+struct NvrtcOptions {
+  /// A file or a folder; empty: the first that is found in `toolkits`, in the folder lib/bambac/cuda next to bambac's
+  /// bin, in /usr/local/cuda, in the system's folder and on the loader's path.
+  std::string path;
+  /// Folders of CUDA toolkits, as CUDA_HOME names one.
+  std::vector<std::string> toolkits;
+};
+
+/// The library. A copy shares it.
 class Nvrtc {
 public:
-  /// Opens the library: `path` (a file or a folder), or where that is empty the first that is found in CUDA_HOME, the
-  /// loader's path, /usr/local/cuda, and the folder lib/bambac/cuda beside bambac. The error says where it looked.
-  static llvm::Expected<const Nvrtc *> open(StringRef path);
+  /// Opens the library. The error says where it looked.
+  static llvm::Expected<Nvrtc> open(const NvrtcOptions &options);
 
   /// Compiles one translation unit for `arch` ("sm_90a"). `headers` are pairs of a name as in #include and a text.
   /// Thread-safe.
@@ -31,7 +41,9 @@ public:
 
 private:
   struct Api;
-  const Api *api = nullptr;
+  explicit Nvrtc(std::shared_ptr<const Api> api) : api(std::move(api)) {}
+
+  std::shared_ptr<const Api> api;
 };
 
 } // namespace bambac::codegen
