@@ -37,10 +37,16 @@ public:
 
   LogicalResult compile(ModuleOp module, CpuKernel &result) {
     Location loc = module.getLoc();
-    PassManager passes(module.getContext());
-    buildCpuLoopsPipeline(passes);
-    buildCpuLlvmPipeline(passes);
-    if (failed(passes.run(module)))
+    PassManager toLoops(module.getContext()), toLlvm(module.getContext());
+    buildCpuLoopsPipeline(toLoops);
+    buildCpuLlvmPipeline(toLlvm);
+    if (failed(toLoops.run(module)))
+      return failure();
+    if (options.keepText) {
+      llvm::raw_string_ostream stream(result.loops);
+      module.print(stream);
+    }
+    if (failed(toLlvm.run(module)))
       return failure();
     for (auto function : module.getOps<LLVM::LLVMFuncOp>())
       if (function->hasAttr(attr::kKernel)) {
@@ -58,7 +64,7 @@ public:
     std::unique_ptr<llvm::Module> translated = emitter->translate(module, context);
     if (!translated)
       return failure();
-    if (options.keepLlvmIr) {
+    if (options.keepText) {
       llvm::raw_string_ostream stream(result.llvmIr);
       translated->print(stream, nullptr);
     }
@@ -114,15 +120,6 @@ FailureOr<std::vector<CpuKernel>> compileCpuKernels(ModuleOp scheduled, const Cp
   if (isFailed)
     return failure();
   return results;
-}
-
-FailureOr<OwningOpRef<ModuleOp>> lowerCpuKernelsToLoops(ModuleOp scheduled) {
-  OwningOpRef<ModuleOp> module = extract(scheduled, getKernels(scheduled));
-  PassManager passes(scheduled.getContext());
-  buildCpuLoopsPipeline(passes);
-  if (failed(passes.run(*module)))
-    return failure();
-  return module;
 }
 
 } // namespace bambac::codegen

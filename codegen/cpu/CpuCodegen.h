@@ -16,8 +16,8 @@ struct CpuCodegenOptions {
   unsigned optLevel = 3;
   /// Kernels compiled at a time; 0: as many as there are processors.
   unsigned threads = 0;
-  /// Also keep the LLVM IR of each kernel, as text after optimization.
-  bool keepLlvmIr = false;
+  /// Also keep each kernel as text: as loops over memory, and as LLVM IR.
+  bool keepText = false;
 };
 
 /// One kernel: `void name(ptr args, ptr scratch, i64 workgroup)`, see runtime/contract/abi.h.
@@ -28,17 +28,15 @@ struct CpuKernel {
   uint64_t scratchBytes = 0;
   /// A relocatable ELF object that defines `name` and needs at most memcpy, memset, memmove and the C math library.
   std::string object;
-  /// Where asked for.
-  std::string llvmIr;
+  /// Where asked for: loops over memory, the last form that is the same for the instructions of all processors, and the
+  /// LLVM IR that is made of them.
+  std::string loops, llvmIr;
 };
 
 /// Compiles every function with `bamba.kernel` in `scheduled`, which stays as it is. Kernels come in the order in which
 /// they stand there, whatever the number of threads. The context must know registerCpuCodegenInterfaces (Passes.h). The
 /// buffers of a launch must not overlap, unless both are only read.
 FailureOr<std::vector<CpuKernel>> compileCpuKernels(ModuleOp scheduled, const CpuCodegenOptions &options);
-
-/// The kernels as loops over memory, the last phase that is the same for every processor's instructions: for dumps.
-FailureOr<OwningOpRef<ModuleOp>> lowerCpuKernelsToLoops(ModuleOp scheduled);
 
 } // namespace bambac::codegen
 

@@ -104,7 +104,7 @@ llvm::Error Compilation::writeText() {
       SmallString<128> folder(options.output);
       if (targets.size() > 1)
         llvm::sys::path::append(folder, name);
-      if (llvm::Error error = writeSources(target->getSources(), folder))
+      if (llvm::Error error = target->writeKernels(folder))
         return error;
     }
     return llvm::Error::success();

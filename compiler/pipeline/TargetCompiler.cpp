@@ -26,6 +26,13 @@ llvm::Error TargetCompiler::dumpModule(Phase phase) {
   return dump(phase, ".mlir", [&](raw_ostream &stream) { print(stream, phase); });
 }
 
+/// The LLVM IR of a kernel, after a line that says how often it runs.
+static std::string describe(const codegen::CpuKernel &kernel) {
+  return ("; ---- " + kernel.name + ": " + Twine(kernel.workgroups) + " workgroups, " + Twine(kernel.scratchBytes) +
+          " bytes of scratch\n" + kernel.llvmIr)
+      .str();
+}
+
 void TargetCompiler::print(raw_ostream &stream, Phase phase) const {
   if (phase < Phase::Kernels) {
     ModuleOp(module.get()).print(stream);
@@ -34,9 +41,7 @@ void TargetCompiler::print(raw_ostream &stream, Phase phase) const {
   if (phase != Phase::Kernels)
     return;
   for (const codegen::CpuKernel &kernel : cpuKernels)
-    stream << "; ---- " << kernel.name << ": " << kernel.workgroups << " workgroups, " << kernel.scratchBytes
-           << " bytes of scratch\n"
-           << kernel.llvmIr << '\n';
+    stream << describe(kernel) << '\n';
   for (const codegen::CudaSource &source : sources)
     stream << "//--- " << source.name << ".cu\n" << source.text << '\n';
 }
@@ -97,30 +102,16 @@ llvm::Error TargetCompiler::toScheduled() {
   return runPasses(Phase::Scheduled, [&](OpPassManager &pm) { buildSchedulePipeline(pm, schedule); });
 }
 
-llvm::Error TargetCompiler::dumpLoops() {
-  if (dumpFolder.empty())
-    return llvm::Error::success();
-  FailureOr<OwningOpRef<ModuleOp>> loops = codegen::lowerCpuKernelsToLoops(*module);
-  if (failed(loops))
-    return llvm::createStringError("cannot lower the kernels to loops");
-  return dump(Phase::Kernels, ".mlir", [&](raw_ostream &stream) {
-    (*loops)->print(stream);
-    stream << '\n';
-  });
-}
-
 llvm::Error TargetCompiler::toCpuKernels() {
   DiagnosticCollector diagnostics(&context, warn);
   codegen::CpuCodegenOptions codegenOptions;
   codegenOptions.threads = options.threads;
-  codegenOptions.keepLlvmIr = !dumpFolder.empty() || options.compileTo == Phase::Kernels;
+  codegenOptions.keepText = !dumpFolder.empty() || options.compileTo == Phase::Kernels;
   FailureOr<std::vector<codegen::CpuKernel>> compiled = codegen::compileCpuKernels(*module, codegenOptions);
   if (failed(compiled))
     return diagnostics.takeError("cannot compile the kernels");
   cpuKernels = std::move(*compiled);
-  if (llvm::Error error = dumpLoops())
-    return error;
-  return dump(Phase::Kernels, ".ll", [&](raw_ostream &stream) { print(stream, Phase::Kernels); });
+  return dumpFolder.empty() ? llvm::Error::success() : writeKernels(dumpPath(dumpFolder, Phase::Kernels, ""));
 }
 
 llvm::Error TargetCompiler::toCudaKernels() {
@@ -130,7 +121,7 @@ llvm::Error TargetCompiler::toCudaKernels() {
     return diagnostics.takeError("cannot emit the kernels");
   sources = std::move(*emitted);
   if (!dumpFolder.empty())
-    if (llvm::Error error = writeSources(sources, dumpPath(dumpFolder, Phase::Kernels, "")))
+    if (llvm::Error error = writeKernels(dumpPath(dumpFolder, Phase::Kernels, "")))
       return error;
   // The sources are the phase's result; compiling them belongs to the library.
   if (options.compileTo == Phase::Kernels)
@@ -185,13 +176,22 @@ std::vector<SmallVector<char, 0>> TargetCompiler::takeObjects() {
   return objects;
 }
 
-llvm::Error writeSources(ArrayRef<codegen::CudaSource> sources, StringRef folder) {
+static llvm::Error writeText(StringRef folder, const Twine &name, StringRef text) {
+  SmallString<128> path(folder);
+  llvm::sys::path::append(path, name);
+  return writeOutput(path, [&](raw_ostream &stream) { stream << text; });
+}
+
+llvm::Error TargetCompiler::writeKernels(StringRef folder) const {
   if (std::error_code code = llvm::sys::fs::create_directories(folder))
     return llvm::createStringError("cannot create " + folder + ": " + code.message());
-  for (const codegen::CudaSource &source : sources) {
-    SmallString<128> path(folder);
-    llvm::sys::path::append(path, source.name + ".cu");
-    if (llvm::Error error = writeOutput(path, [&](raw_ostream &stream) { stream << source.text; }))
+  for (const codegen::CudaSource &source : sources)
+    if (llvm::Error error = writeText(folder, source.name + ".cu", source.text))
+      return error;
+  for (const codegen::CpuKernel &kernel : cpuKernels) {
+    if (llvm::Error error = writeText(folder, kernel.name + ".mlir", kernel.loops))
+      return error;
+    if (llvm::Error error = writeText(folder, kernel.name + ".ll", describe(kernel)))
       return error;
   }
   return llvm::Error::success();

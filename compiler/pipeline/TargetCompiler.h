@@ -29,8 +29,9 @@ public:
   /// The module of a phase before `kernels`, the kernels' LLVM IR or CUDA C++ of that one.
   void print(raw_ostream &stream, Phase phase) const;
 
-  /// The sources of a CUDA target's kernels, and where there are none an empty list.
-  ArrayRef<codegen::CudaSource> getSources() const { return sources; }
+  /// Writes each kernel to files of its own, in a folder that is made where it is not there: NAME.cu, or for the
+  /// processor NAME.mlir (loops over memory) and NAME.ll.
+  llvm::Error writeKernels(StringRef folder) const;
 
   /// Behind the phase `kernels`: the plan, and the objects that the library is linked from.
   llvm::Expected<codegen::Plan> makePlan();
@@ -53,7 +54,6 @@ private:
   llvm::Error runPasses(Phase phase, llvm::function_ref<void(mlir::OpPassManager &)> build);
   llvm::Error dump(Phase phase, StringRef extension, llvm::function_ref<void(raw_ostream &)> print);
   llvm::Error dumpModule(Phase phase);
-  llvm::Error dumpLoops();
 
   const CompileOptions &options;
   std::string name, dumpFolder;
@@ -65,9 +65,6 @@ private:
   std::vector<codegen::CudaSource> sources;
   std::vector<codegen::KernelCode> cudaKernels;
 };
-
-/// Writes each source to a file of its own, NAME.cu, in a folder that is made where it is not there.
-llvm::Error writeSources(ArrayRef<codegen::CudaSource> sources, StringRef folder);
 
 } // namespace bambac
 

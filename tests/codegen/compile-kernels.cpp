@@ -38,7 +38,7 @@ int main(int argc, char **argv) {
   if (!module)
     return 1;
   bambac::codegen::CpuCodegenOptions options;
-  options.keepLlvmIr = llvmIr;
+  options.keepText = llvmIr;
   options.threads = threads;
   auto kernels = bambac::codegen::compileCpuKernels(*module, options);
   if (mlir::failed(kernels))
