@@ -1,6 +1,7 @@
 // The frame of an entry point: its signature, the walk over the layers, and the small ops that layers share.
 #include "compiler/build/EntryBuilder.h"
 #include "compiler/build/Globals.h"
+#include "dialects/bamba/EntryPoint.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -26,26 +27,19 @@ static std::string entryName(EntryAttr entry) {
 }
 
 func::FuncOp EntryBuilder::createFunction() {
-  int64_t batch = entry.getBatch(), rows = batch * entry.getChunk();
-  int64_t kept = entry.getKind() == EntryKind::Prefill ? batch : rows;
   int64_t pages = static_cast<int64_t>(llvm::divideCeil(*limits.maxContext, limits.pageTokens));
-  auto tensorOf = [&](ArrayRef<int64_t> shape, Type element) { return RankedTensorType::get(shape, element); };
-  Type i32 = builder.getI32Type();
-  const std::pair<StringRef, Type> arguments[] = {{"tokens", tensorOf({rows}, i32)},
-                                                  {"positions", tensorOf({rows}, i32)},
-                                                  {"slots", tensorOf({batch}, i32)},
-                                                  {"counts", tensorOf({batch}, i32)},
-                                                  {"pages", tensorOf({batch, pages}, i32)}};
-  const std::pair<StringRef, Type> results[] = {{"logits", tensorOf({kept, config.vocabSize}, types.wide)},
-                                                {"greedy", tensorOf({kept}, i32)}};
-  auto type = builder.getFunctionType(llvm::to_vector(llvm::make_second_range(arguments)),
-                                      llvm::to_vector(llvm::make_second_range(results)));
+  EntrySizes sizes(entry, pages, config.vocabSize);
+  auto typesOf = [&](ArrayRef<contract::EntryArray> arrays) {
+    return llvm::map_to_vector(
+        arrays, [&](const contract::EntryArray &array) -> Type { return typeOf(builder.getContext(), array, sizes); });
+  };
+  auto type = builder.getFunctionType(typesOf(contract::kInputs), typesOf(contract::kOutputs));
   auto function = func::FuncOp::create(builder, loc, entryName(entry), type);
   function->setAttr(attr::kEntry, entry);
-  for (auto [index, argument] : llvm::enumerate(arguments))
-    function.setArgAttr(index, attr::kInput, builder.getStringAttr(argument.first));
-  for (auto [index, result] : llvm::enumerate(results))
-    function.setResultAttr(index, attr::kOutput, builder.getStringAttr(result.first));
+  for (const contract::EntryArray &input : contract::kInputs)
+    function.setArgAttr(input.number, attr::kInput, builder.getStringAttr(input.name));
+  for (const contract::EntryArray &output : contract::kOutputs)
+    function.setResultAttr(output.number, attr::kOutput, builder.getStringAttr(output.name));
   return function;
 }
 
@@ -54,8 +48,11 @@ func::FuncOp EntryBuilder::build() {
   func::FuncOp function = createFunction();
   Block *body = function.addEntryBlock();
   builder.setInsertionPointToStart(body);
-  inputs = {body->getArgument(0), body->getArgument(1), body->getArgument(2), body->getArgument(3),
-            body->getArgument(4)};
+  inputs = {.tokens = body->getArgument(BAMBA_RT_INPUT_TOKENS),
+            .positions = body->getArgument(BAMBA_RT_INPUT_POSITIONS),
+            .slots = body->getArgument(BAMBA_RT_INPUT_SLOTS),
+            .counts = body->getArgument(BAMBA_RT_INPUT_COUNTS),
+            .pages = body->getArgument(BAMBA_RT_INPUT_PAGES)};
   SmallVector<Value> results = buildModel();
   func::ReturnOp::create(builder, loc, results);
   return function;
@@ -80,7 +77,10 @@ SmallVector<Value> EntryBuilder::buildModel() {
   Value logits = linear(norm(x, "final_layernorm"), "lm_head", types.wide);
   int64_t kept = cast<RankedTensorType>(logits.getType()).getDimSize(0);
   Value greedy = ArgmaxOp::create(builder, loc, logits, empty({kept}, builder.getI32Type())).getResult();
-  return {logits, greedy};
+  SmallVector<Value> results(BAMBA_RT_NUM_OUTPUTS);
+  results[BAMBA_RT_OUTPUT_LOGITS] = logits;
+  results[BAMBA_RT_OUTPUT_GREEDY] = greedy;
+  return results;
 }
 
 Value EntryBuilder::buildMlp(Value input) {

@@ -32,7 +32,8 @@ OwningOpRef<ModuleOp> buildModelModule(const ModelConfig &config, const CompileL
   (*module)->setAttr(attr::kLimits, LimitsAttr::get(context, limits.maxBatch, *limits.maxContext, limits.prefillChunk,
                                                     limits.pageTokens));
   (*module)->setAttr(attr::kConfig, StringAttr::get(context, toJsonText(config)));
-  ElementTypes types = target.getElementTypes(toType(context, limits.weightType), toType(context, limits.stateType));
+  ElementTypes types =
+      target.getElementTypes(toMlirType(context, limits.weightType), toMlirType(context, limits.stateType));
   declareGlobals(*module, config, limits, types);
   SymbolTable symbols(*module);
   for (EntryAttr entry : listEntries(limits, target))

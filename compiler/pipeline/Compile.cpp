@@ -123,8 +123,8 @@ std::string Compilation::describeFlags() const {
   std::string flags;
   llvm::raw_string_ostream stream(flags);
   stream << "--target=" << llvm::join(options.targets, ",") << " --cpu=" << options.cpu
-         << " --dtype=" << stringifyWeightType(options.limits.weightType)
-         << " --state-dtype=" << stringifyWeightType(options.limits.stateType)
+         << " --dtype=" << StringRef(contract::describe(options.limits.weightType).name)
+         << " --state-dtype=" << StringRef(contract::describe(options.limits.stateType).name)
          << " --max-batch=" << limits.getMaxBatch() << " --max-context=" << limits.getMaxContext()
          << " --prefill-chunk=" << limits.getPrefillChunk();
   return flags;

@@ -65,7 +65,7 @@ llvm::Error TargetCompiler::runPasses(Phase phase, llvm::function_ref<void(OpPas
 /// was asked for are a warning, since another target of the library may keep them so.
 llvm::Error TargetCompiler::checkTypes(TargetInterface target) {
   DiagnosticCollector diagnostics(&context, warn);
-  Type matrix = toType(&context, options.limits.weightType), state = toType(&context, options.limits.stateType);
+  Type matrix = toMlirType(&context, options.limits.weightType), state = toMlirType(&context, options.limits.stateType);
   auto atOption = [&] { return emitError(UnknownLoc::get(&context)) << "option '--dtype': "; };
   if (failed(target.verifyMatrixType(matrix, atOption)))
     return diagnostics.takeError("cannot compute with the type of option '--dtype'");

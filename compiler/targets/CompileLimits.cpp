@@ -19,37 +19,6 @@ static constexpr int64_t kLongestScore = 512;
 /// Bytes of the largest intermediate of a step.
 static constexpr uint64_t kLargestActivation = uint64_t(1) << 36;
 
-StringRef stringifyWeightType(WeightType type) {
-  switch (type) {
-  case WeightType::F32:
-    return "f32";
-  case WeightType::BF16:
-    return "bf16";
-  case WeightType::F16:
-    return "f16";
-  }
-  llvm_unreachable("all types have a name");
-}
-
-std::optional<WeightType> symbolizeWeightType(StringRef name) {
-  for (WeightType type : {WeightType::F32, WeightType::BF16, WeightType::F16})
-    if (stringifyWeightType(type) == name)
-      return type;
-  return std::nullopt;
-}
-
-mlir::Type toType(mlir::MLIRContext *context, WeightType type) {
-  switch (type) {
-  case WeightType::F32:
-    return mlir::Float32Type::get(context);
-  case WeightType::BF16:
-    return mlir::BFloat16Type::get(context);
-  case WeightType::F16:
-    return mlir::Float16Type::get(context);
-  }
-  llvm_unreachable("all types are types of MLIR");
-}
-
 static Error checkRange(StringRef option, int64_t value, int64_t max) {
   if (value >= 1 && value <= max)
     return Error::success();

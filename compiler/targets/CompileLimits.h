@@ -4,19 +4,11 @@
 #define BAMBAC_COMPILER_TARGETS_COMPILELIMITS_H
 
 #include "compiler/models/ModelConfig.h"
-#include "mlir/IR/Types.h"
+#include "dialects/bamba/ElementType.h"
 #include "llvm/ADT/SmallVector.h"
 #include <optional>
 
 namespace bambac {
-
-/// The type of matrices or of states in memory.
-enum class WeightType { F32, BF16, F16 };
-
-/// "f32", "bf16" or "f16".
-llvm::StringRef stringifyWeightType(WeightType type);
-std::optional<WeightType> symbolizeWeightType(llvm::StringRef name);
-mlir::Type toType(mlir::MLIRContext *context, WeightType type);
 
 struct CompileLimits {
   int64_t maxBatch = 8;
@@ -24,10 +16,10 @@ struct CompileLimits {
   std::optional<int64_t> maxContext;
   /// Rounded up to a multiple of 8, and no longer than the context needs.
   int64_t prefillChunk = 128;
-  int64_t pageTokens = 0; ///< of a page of the KV cache; the target says it
-  WeightType weightType = WeightType::BF16;
+  int64_t pageTokens = 0;                    ///< of a page of the KV cache; the target says it
+  bamba_rt_dtype weightType = BAMBA_RT_BF16; ///< of the matrices in memory
   /// The type of the SSM state, which a step reads and writes whole. A target may keep it in f32 all the same.
-  WeightType stateType = WeightType::F32;
+  bamba_rt_dtype stateType = BAMBA_RT_F32;
 };
 
 /// Fills in the defaults and fails where a limit is out of range or a step would need more memory than can be

@@ -99,13 +99,14 @@ static Error readLimits(const CommandLine &line, CompileLimits &result) {
   }
   result.maxBatch = *batch;
   result.prefillChunk = *chunk;
-  std::optional<WeightType> weights = symbolizeWeightType(line.dtype), states = symbolizeWeightType(line.stateDtype);
-  if (!weights)
-    return wrongOption("--dtype", "bf16, f16 or f32", line.dtype);
-  if (!states || *states == WeightType::F16)
+  const contract::ElementType *weights = contract::findElementType(std::string_view(line.dtype));
+  if (!weights || !weights->isWeight)
+    return wrongOption("--dtype", contract::listWeightTypes(&contract::ElementType::name), line.dtype);
+  const contract::ElementType *states = contract::findElementType(std::string_view(line.stateDtype));
+  if (!states || (states->type != BAMBA_RT_F32 && states->type != BAMBA_RT_BF16))
     return wrongOption("--state-dtype", "f32 or bf16", line.stateDtype);
-  result.weightType = *weights;
-  result.stateType = *states;
+  result.weightType = weights->type;
+  result.stateType = states->type;
   return Error::success();
 }
 

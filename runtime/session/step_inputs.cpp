@@ -5,6 +5,16 @@
 namespace bambac::rt {
 
 static_assert(BAMBA_RT_INPUT_PAGES == BAMBA_RT_NUM_INPUTS - 1, "the page table has the end of the block");
+static_assert(std::ranges::all_of(contract::kInputs,
+                                  [](const contract::EntryArray &input) { return input.type == BAMBA_RT_I32; }),
+              "the arrays are of int32_t");
+static_assert(std::ranges::all_of(contract::kInputs,
+                                  [](const contract::EntryArray &input) {
+                                    return input.shape == BAMBA_RT_SHAPE_PAGES
+                                               ? input.number == BAMBA_RT_INPUT_PAGES
+                                               : input.shape <= BAMBA_RT_SHAPE_SEQUENCES;
+                                  }),
+              "an array has a number for each row or sequence, other than the page table");
 
 StepInputs::StepInputs(const bamba_rt_model &model, Device &device) : device(device), maxPages(model.max_pages) {
   size_t rows = 0, sequences = 0;
