@@ -32,6 +32,7 @@ std::vector<KernelProfile> makeProfile(const std::vector<bamba_launch_time> &tim
     kernel.flops += work.flops;
   }
   std::vector<KernelProfile> profile;
+  profile.reserve(kernels.size());
   for (auto &[name, kernel] : kernels)
     profile.push_back(std::move(kernel));
   std::stable_sort(profile.begin(), profile.end(),

@@ -91,7 +91,7 @@ Cublas::~Cublas() {
   try {
     Gpu::Current current(gpu);
     functions->destroy(handle);
-  } catch (...) { // the device is lost
+  } catch (...) { // NOLINT(bugprone-empty-catch): the device is lost
   }
 }
 
@@ -105,6 +105,7 @@ void Cublas::multiply(const Gemm &gemm, uint64_t weights, uint64_t input, uint64
   constexpr int plain = 0, transposed = 1, typeBf16 = 14, computeF32 = 68, anyAlgorithm = -1;
   auto m = static_cast<int>(gemm.columns), n = static_cast<int>(gemm.rows), k = static_cast<int>(gemm.depth);
   const float one = 1, zero = 0;
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): the driver gives addresses as numbers, cuBLAS takes them as pointers
   auto pointer = [](uint64_t address) { return reinterpret_cast<void *>(address); };
   check(functions->gemmEx(handle, transposed, plain, m, n, k, &one, pointer(weights), typeBf16, k, pointer(input),
                           typeBf16, k, &zero, pointer(result), typeBf16, m, computeF32, anyAlgorithm),
@@ -132,9 +133,9 @@ double Cublas::time(const Gemm &gemm) const {
   constexpr double passSeconds = 0.03;
   double once = timeOf(warmUp) / warmUp;
   auto times = std::clamp(static_cast<uint64_t>(passSeconds / once), warmUp, most);
-  std::vector<double> passes;
-  for (int pass = 0; pass < 3; ++pass)
-    passes.push_back(timeOf(times) / static_cast<double>(times));
+  std::vector<double> passes(3);
+  for (double &seconds : passes)
+    seconds = timeOf(times) / static_cast<double>(times);
   return rt::medianOf(std::move(passes)) * static_cast<double>(gemm.count);
 }
 

@@ -78,7 +78,7 @@ public:
     try {
       Gpu::Current current(gpu);
       driver.cuModuleUnload(module);
-    } catch (...) { // the device is lost
+    } catch (...) { // NOLINT(bugprone-empty-catch): the device is lost
     }
   }
   Reader(const Reader &) = delete;
@@ -90,7 +90,7 @@ public:
   /// Seconds to read `rounds` rounds. Either the loads of one block are contiguous, or those of all blocks together:
   /// which is faster depends on the memory.
   double time(uint64_t data, uint64_t rounds, bool blockIsContiguous) const {
-    uint64_t row = threadsPerBlock * bytesPerLoad;
+    uint64_t row = uint64_t{threadsPerBlock} * bytesPerLoad;
     std::array<uint64_t, 6> values = {
         data,         rounds, blockIsContiguous ? row * loadsInFlight : row, blockIsContiguous ? row : row * blocks(),
         roundBytes(), data};
