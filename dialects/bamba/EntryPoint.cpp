@@ -29,7 +29,8 @@ RankedTensorType typeOf(MLIRContext *context, const contract::EntryArray &array,
 }
 
 const contract::EntryArray *findArray(ArrayRef<contract::EntryArray> arrays, StringRef name) {
-  const auto *found = llvm::find_if(arrays, [&](const contract::EntryArray &array) { return StringRef(array.name) == name; });
+  const auto *found =
+      llvm::find_if(arrays, [&](const contract::EntryArray &array) { return StringRef(array.name) == name; });
   return found == arrays.end() ? nullptr : found;
 }
 

@@ -10,8 +10,8 @@
 namespace bambac::rt {
 
 /// The model's sources, in the order of its table, found in the checkpoint. Throws Error BAMBA_BAD_CHECKPOINT that
-/// names the first tensor that is missing, that no weight is made of, that has another shape, or whose type is none that
-/// weights can have. The result points into the checkpoint's files.
+/// names the first tensor that is missing, that no weight is made of, that has another shape, or whose type is none
+/// that weights can have. The result points into the checkpoint's files.
 std::vector<WeightSource> matchSources(const bamba_rt_model &model, const Checkpoint &checkpoint);
 
 /// The model's sources as random numbers.
