@@ -1,7 +1,7 @@
 // See CudaCodegen.h.
 #include "codegen/cuda/CudaCodegen.h"
 #include "codegen/cuda/emit/Ops.h"
-#include "codegen/cuda/emit/PackWeights.h"
+#include "codegen/cuda/emit/PackKernels.h"
 #include "codegen/cuda/nvrtc/Cubin.h"
 #include "codegen/cuda/nvrtc/DeviceHeaders.h"
 #include "codegen/cuda/nvrtc/Nvrtc.h"

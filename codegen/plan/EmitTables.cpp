@@ -1,3 +1,4 @@
+// One function for each table; the record of a struct names each of its fields.
 #include "codegen/plan/EmitTables.h"
 
 #include "codegen/plan/TableBuilder.h"

@@ -2,15 +2,16 @@
 #ifndef BAMBAC_CODEGEN_PLAN_ENTRYREADER_H
 #define BAMBAC_CODEGEN_PLAN_ENTRYREADER_H
 
-#include "codegen/plan/Globals.h"
-#include "codegen/plan/Kernels.h"
+#include "codegen/plan/GlobalReader.h"
+#include "codegen/plan/KernelTable.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace bambac::codegen {
 
 class EntryReader {
 public:
-  EntryReader(Plan &plan, const Globals &globals, Kernels &kernels) : plan(plan), globals(globals), kernels(kernels) {}
+  EntryReader(Plan &plan, const GlobalReader &globals, KernelTable &kernels)
+      : plan(plan), globals(globals), kernels(kernels) {}
 
   /// Appends the entry point to the plan.
   LogicalResult read(func::FuncOp function);
@@ -28,8 +29,8 @@ private:
   LogicalResult setPlace(Value value, FailureOr<bamba_rt_arg> place);
 
   Plan &plan;
-  const Globals &globals;
-  Kernels &kernels;
+  const GlobalReader &globals;
+  KernelTable &kernels;
   PlanEntry entry;
   DenseMap<Value, bamba_rt_arg> places;
   DenseMap<Value, bamba_rt_arg> outputs; ///< launch results that the function returns

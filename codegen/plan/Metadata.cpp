@@ -1,3 +1,4 @@
+// One function for each part of the plan makes the JSON object that describes it.
 #include "codegen/plan/Metadata.h"
 
 #include "llvm/ADT/StringExtras.h"

@@ -1,8 +1,10 @@
+// Checks what the module says of itself, reads its entry points in the order of the table, and hashes what states
+// depend on.
 #include "codegen/plan/Plan.h"
 
 #include "codegen/plan/EntryReader.h"
-#include "codegen/plan/Globals.h"
-#include "codegen/plan/Kernels.h"
+#include "codegen/plan/GlobalReader.h"
+#include "codegen/plan/KernelTable.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/xxhash.h"
@@ -116,13 +118,13 @@ static uint64_t fingerprintOf(const Plan &plan) {
 
 FailureOr<Plan> codegen::buildPlan(ModuleOp module, ArrayRef<KernelCode> code) {
   Plan plan;
-  Globals globals(plan);
+  GlobalReader globals(plan);
   if (failed(readModule(module, plan)) || failed(globals.collect(module)) || failed(setPages(module, plan)))
     return failure();
   FailureOr<SmallVector<func::FuncOp>> functions = sortedEntries(module);
   if (failed(functions))
     return failure();
-  Kernels kernels(plan, module, code);
+  KernelTable kernels(plan, module, code);
   for (func::FuncOp function : *functions)
     if (failed(EntryReader(plan, globals, kernels).read(function)))
       return failure();

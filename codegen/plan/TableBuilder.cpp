@@ -1,3 +1,4 @@
+// Builds constants, and compares the layout of each record with that of the C struct.
 #include "codegen/plan/TableBuilder.h"
 
 #include "llvm/IR/Constants.h"

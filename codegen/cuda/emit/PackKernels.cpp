@@ -1,5 +1,5 @@
 // Finds the types and layouts that the weights have, and prints a kernel for each.
-#include "codegen/cuda/emit/PackWeights.h"
+#include "codegen/cuda/emit/PackKernels.h"
 #include "codegen/cuda/emit/KernelWriter.h"
 #include "codegen/plan/Plan.h"
 #include "dialects/bamba/ElementType.h"

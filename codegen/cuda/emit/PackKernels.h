@@ -1,6 +1,6 @@
 // The kernels that pack weights at load: one for each type and layout of a model's weights.
-#ifndef BAMBAC_CODEGEN_CUDA_EMIT_PACKWEIGHTS_H
-#define BAMBAC_CODEGEN_CUDA_EMIT_PACKWEIGHTS_H
+#ifndef BAMBAC_CODEGEN_CUDA_EMIT_PACKKERNELS_H
+#define BAMBAC_CODEGEN_CUDA_EMIT_PACKKERNELS_H
 
 #include "dialects/bamba/Bamba.h"
 #include <string>
@@ -18,4 +18,4 @@ std::vector<PackKernel> emitPackKernels(ModuleOp scheduled, CudaTargetAttr targe
 
 } // namespace bambac::codegen
 
-#endif // BAMBAC_CODEGEN_CUDA_EMIT_PACKWEIGHTS_H
+#endif // BAMBAC_CODEGEN_CUDA_EMIT_PACKKERNELS_H

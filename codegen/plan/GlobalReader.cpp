@@ -1,5 +1,5 @@
 // Weights are described from their global's type and sources, states from their pool's type.
-#include "codegen/plan/Globals.h"
+#include "codegen/plan/GlobalReader.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -23,7 +23,7 @@ static uint64_t product(ArrayRef<uint64_t> sizes) { return llvm::product_of(size
 
 static SmallVector<uint64_t> toUnsigned(ArrayRef<int64_t> sizes) { return {sizes.begin(), sizes.end()}; }
 
-LogicalResult Globals::collect(ModuleOp module) {
+LogicalResult GlobalReader::collect(ModuleOp module) {
   DenseSet<StringAttr> used;
   module.walk([&](Operation *op) {
     if (auto load = dyn_cast<ml_program::GlobalLoadOp>(op))
@@ -62,7 +62,7 @@ static LogicalResult stackSources(GlobalOp global, ArrayAttr sources, PlanWeight
   return success();
 }
 
-LogicalResult Globals::addWeight(GlobalOp global) {
+LogicalResult GlobalReader::addWeight(GlobalOp global) {
   auto type = dyn_cast<RankedTensorType>(global.getType());
   auto sources = global->getAttrOfType<ArrayAttr>(attr::kSources);
   if (!type || !type.hasStaticShape() || type.getRank() < 1 || type.getRank() > 2)
@@ -101,7 +101,7 @@ LogicalResult Globals::addWeight(GlobalOp global) {
   return success();
 }
 
-LogicalResult Globals::addState(GlobalOp global) {
+LogicalResult GlobalReader::addState(GlobalOp global) {
   auto type = dyn_cast<RankedTensorType>(global.getType());
   auto state = dyn_cast<StateAttr>(global->getAttr(attr::kState));
   if (!state || !type || type.getRank() < 2 || !type.isDynamicDim(0) || type.getNumDynamicDims() != 1)
@@ -117,17 +117,18 @@ LogicalResult Globals::addState(GlobalOp global) {
   return success();
 }
 
-FailureOr<bamba_rt_arg> Globals::find(Operation *user, SymbolRefAttr name, bamba_rt_space space, StringRef sort) const {
+FailureOr<bamba_rt_arg> GlobalReader::find(Operation *user, SymbolRefAttr name, bamba_rt_space space,
+                                           StringRef sort) const {
   auto place = places.find(name.getRootReference());
   if (place == places.end() || place->second.space != space)
     return user->emitError() << "expected " << name << " to be a " << sort << " of the module";
   return place->second;
 }
 
-FailureOr<bamba_rt_arg> Globals::findWeight(Operation *user, SymbolRefAttr name) const {
+FailureOr<bamba_rt_arg> GlobalReader::findWeight(Operation *user, SymbolRefAttr name) const {
   return find(user, name, BAMBA_RT_SPACE_WEIGHT, "weight");
 }
 
-FailureOr<bamba_rt_arg> Globals::findState(Operation *user, SymbolRefAttr name) const {
+FailureOr<bamba_rt_arg> GlobalReader::findState(Operation *user, SymbolRefAttr name) const {
   return find(user, name, BAMBA_RT_SPACE_STATE, "state");
 }

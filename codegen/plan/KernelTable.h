@@ -1,15 +1,15 @@
-// Kernels of a plan, numbered as they are first launched.
-#ifndef BAMBAC_CODEGEN_PLAN_KERNELS_H
-#define BAMBAC_CODEGEN_PLAN_KERNELS_H
+// The kernels of a plan, numbered as they are first launched.
+#ifndef BAMBAC_CODEGEN_PLAN_KERNELTABLE_H
+#define BAMBAC_CODEGEN_PLAN_KERNELTABLE_H
 
 #include "codegen/plan/Plan.h"
 #include "llvm/ADT/StringMap.h"
 
 namespace bambac::codegen {
 
-class Kernels {
+class KernelTable {
 public:
-  Kernels(Plan &plan, ModuleOp module, ArrayRef<KernelCode> code);
+  KernelTable(Plan &plan, ModuleOp module, ArrayRef<KernelCode> code);
 
   /// The number of the kernel that is launched; counts the launch. Fails with an error where the kernel has no
   /// schedule, no cost or no code.
@@ -31,4 +31,4 @@ private:
 
 } // namespace bambac::codegen
 
-#endif // BAMBAC_CODEGEN_PLAN_KERNELS_H
+#endif // BAMBAC_CODEGEN_PLAN_KERNELTABLE_H

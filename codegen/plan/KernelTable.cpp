@@ -1,9 +1,11 @@
-#include "codegen/plan/Kernels.h"
+// A kernel is numbered at its first launch, when its schedule, cost and code must all be there.
+#include "codegen/plan/KernelTable.h"
 
 using namespace bambac;
 using namespace bambac::codegen;
 
-Kernels::Kernels(Plan &plan, ModuleOp module, ArrayRef<KernelCode> code) : plan(plan), module(module), symbols(module) {
+KernelTable::KernelTable(Plan &plan, ModuleOp module, ArrayRef<KernelCode> code)
+    : plan(plan), module(module), symbols(module) {
   for (const KernelCode &kernel : code)
     this->code[kernel.name] = &kernel;
 }
@@ -21,7 +23,7 @@ static PlanCost costOf(CostAttr cost) {
           number(cost.getFlops()),   number(cost.getContextBytes()), number(cost.getContextFlops())};
 }
 
-FailureOr<uint32_t> Kernels::add(LaunchOp launch) {
+FailureOr<uint32_t> KernelTable::add(LaunchOp launch) {
   Operation *kernel = symbols.lookup(launch.getKernel());
   assert(kernel && "the verifier finds the kernel of every launch");
   Attribute schedule = kernel->getAttr(attr::kSchedule);
@@ -39,7 +41,7 @@ FailureOr<uint32_t> Kernels::add(LaunchOp launch) {
   return static_cast<uint32_t>(plan.kernels.size() - 1);
 }
 
-FailureOr<uint32_t> Kernels::launch(LaunchOp launch) {
+FailureOr<uint32_t> KernelTable::launch(LaunchOp launch) {
   auto known = numbers.find(launch.getKernel());
   if (known == numbers.end()) {
     FailureOr<uint32_t> added = add(launch);
@@ -51,7 +53,7 @@ FailureOr<uint32_t> Kernels::launch(LaunchOp launch) {
   return known->second;
 }
 
-FailureOr<uint32_t> Kernels::addPacking(const PlanWeight &weight) {
+FailureOr<uint32_t> KernelTable::addPacking(const PlanWeight &weight) {
   std::string name = packKernelName(weight.dtype, weight.panel, weight.panelGroup);
   auto known = numbers.find(name);
   if (known != numbers.end())
@@ -66,7 +68,7 @@ FailureOr<uint32_t> Kernels::addPacking(const PlanWeight &weight) {
   return numbers[name] = static_cast<uint32_t>(plan.kernels.size() - 1);
 }
 
-LogicalResult Kernels::addPacking() {
+LogicalResult KernelTable::addPacking() {
   for (PlanWeight &weight : plan.weights) {
     FailureOr<uint32_t> kernel = addPacking(weight);
     if (failed(kernel))

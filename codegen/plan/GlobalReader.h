@@ -1,6 +1,6 @@
 // Weights and states of a plan, made from the module's globals as launches ask for them.
-#ifndef BAMBAC_CODEGEN_PLAN_GLOBALS_H
-#define BAMBAC_CODEGEN_PLAN_GLOBALS_H
+#ifndef BAMBAC_CODEGEN_PLAN_GLOBALREADER_H
+#define BAMBAC_CODEGEN_PLAN_GLOBALREADER_H
 
 #include "codegen/plan/Plan.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
@@ -9,9 +9,9 @@
 namespace bambac::codegen {
 
 /// Numbers the globals that are used, in the order of the module, and describes them in the plan.
-class Globals {
+class GlobalReader {
 public:
-  explicit Globals(Plan &plan) : plan(plan) {}
+  explicit GlobalReader(Plan &plan) : plan(plan) {}
 
   /// Describes each global that some function loads.
   LogicalResult collect(ModuleOp module);
@@ -31,4 +31,4 @@ private:
 
 } // namespace bambac::codegen
 
-#endif // BAMBAC_CODEGEN_PLAN_GLOBALS_H
+#endif // BAMBAC_CODEGEN_PLAN_GLOBALREADER_H
