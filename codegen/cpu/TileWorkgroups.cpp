@@ -12,14 +12,6 @@ namespace bambac::codegen {
 
 namespace {
 
-/// The op whose iterations the schedule cuts: the last one that can be tiled.
-TilingInterface getRoot(func::FuncOp kernel) {
-  for (Operation &op : llvm::reverse(kernel.getBody().front()))
-    if (isa<TilingInterface>(op) && isa<DestinationStyleOpInterface>(op))
-      return cast<TilingInterface>(op);
-  return {};
-}
-
 /// All results of the kernel come from its root, so that they can be computed tile by tile.
 bool returnsOnlyRoot(func::FuncOp kernel, Operation *root) {
   Operation *terminator = kernel.getBody().front().getTerminator();
@@ -71,7 +63,7 @@ struct TileWorkgroups : impl::TileWorkgroupsBase<TileWorkgroups> {
     FailureOr<CpuScheduleAttr> schedule = getSchedule<CpuScheduleAttr>(kernel);
     if (failed(schedule) || failed(checkTensors(kernel)))
       return signalPassFailure();
-    TilingInterface root = getRoot(kernel);
+    TilingInterface root = getTiledOp(kernel);
     if (!root)
       return;
     IRRewriter rewriter(&getContext());

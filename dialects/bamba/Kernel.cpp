@@ -1,4 +1,4 @@
-// The checks look at the types of all values, so that no code generator meets one that it cannot print.
+// Checks look at the types of all values, so that no code generator meets one that it cannot print.
 #include "dialects/bamba/Kernel.h"
 #include "dialects/bamba/ElementType.h"
 
@@ -34,6 +34,13 @@ LogicalResult checkTensors(mlir::func::FuncOp kernel) {
     return mlir::WalkResult::advance();
   });
   return failure(walked.wasInterrupted());
+}
+
+mlir::TilingInterface getTiledOp(mlir::func::FuncOp kernel) {
+  for (Operation &op : llvm::reverse(kernel.getBody().front()))
+    if (isa<mlir::TilingInterface>(op) && isa<DestinationStyleOpInterface>(op))
+      return cast<mlir::TilingInterface>(op);
+  return {};
 }
 
 LogicalResult failOnSchedule(mlir::func::FuncOp kernel, StringRef expected) {

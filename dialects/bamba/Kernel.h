@@ -1,4 +1,5 @@
-// What code generation of every device takes for granted of a kernel, as checks with an error each.
+// What schedules and code generation take for granted of a kernel: its schedule, the types of its tensors, the op that
+// is cut.
 #ifndef BAMBAC_DIALECTS_BAMBA_KERNEL_H
 #define BAMBAC_DIALECTS_BAMBA_KERNEL_H
 
@@ -10,6 +11,10 @@ namespace bambac {
 /// Fails with an error where a tensor of the kernel has a size that is not known (other than the number of items of a
 /// state pool), or an element type that is not in the contract.
 LogicalResult checkTensors(mlir::func::FuncOp kernel);
+
+/// The op that the schedule of a CPU cuts into workgroups: the last one that can be tiled. Null where there is none.
+/// (The op that decides how a kernel is computed is getMainOp; element-wise ops may come after it.)
+mlir::TilingInterface getTiledOp(mlir::func::FuncOp kernel);
 
 /// The error for a kernel whose schedule is missing or of another kind than `expected`, "bamba.cpu_schedule".
 LogicalResult failOnSchedule(mlir::func::FuncOp kernel, StringRef expected);

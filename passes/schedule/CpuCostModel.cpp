@@ -1,5 +1,6 @@
 // See CpuCostModel.h.
 #include "passes/schedule/CpuCostModel.h"
+#include "dialects/bamba/Kernel.h"
 #include "passes/memory/TensorBytes.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
@@ -79,13 +80,7 @@ CpuScheduleAttr scheduleGeneric(TilingInterface op) {
 
 } // namespace
 
-Operation *getKernelRoot(func::FuncOp kernel) {
-  Operation *root = nullptr;
-  for (Operation &op : kernel.getBody().front())
-    if (isa<TilingInterface>(op) && isa<DestinationStyleOpInterface>(op))
-      root = &op;
-  return root;
-}
+Operation *getKernelRoot(func::FuncOp kernel) { return getTiledOp(kernel); }
 
 CpuScheduleAttr chooseCpuSchedule(func::FuncOp kernel, CpuTargetAttr target) {
   LinearOp linear;
