@@ -10,11 +10,16 @@
 
 namespace bambac {
 
+class ScheduleFile;
+
 #define GEN_PASS_DECL
 #include "passes/Passes.h.inc"
 
 #define GEN_PASS_REGISTRATION
 #include "passes/Passes.h.inc"
+
+/// SelectSchedules with the overrides of a file that several targets share; null: none. The file outlives the pass.
+std::unique_ptr<Pass> createSelectSchedules(ScheduleFile *overrides);
 
 } // namespace bambac
 

@@ -94,10 +94,12 @@ def PackWeights : Pass<"bamba-pack-weights", "mlir::ModuleOp"> {
 def SelectSchedules : Pass<"bamba-select-schedules", "mlir::ModuleOp"> {
   let summary = "Choose how each kernel is cut up";
   let description = [{
-    Attaches `bamba.schedule` by a cost model from shape and target (see CpuCostModel.h and CudaCostModel.h). A file may
-    override it: a JSON object whose keys are kernel names, a trailing `*` standing for any ending, and whose values
-    give the fields of the schedule to replace: `{"linear_*": {"rows": 4, "workgroup": [0, 128]}}` on a CPU, and on CUDA
-    any of the collective's fields, `{"linear_*": {"stages": 8}}`.
+    Attaches `bamba.schedule`, chosen from shape and target (see CpuSchedules.h and CudaSchedules.h). On CUDA the legal
+    candidates that follow the chosen one become `bamba.fallbacks`, for code generation to try where registers spill. A
+    file may override the choice: a JSON object whose keys are kernel names, a trailing `*` standing for any ending, and
+    whose values give the fields of the schedule to replace: `{"linear_*": {"rows": 4, "workgroup": [0, 128]}}` on a
+    CPU, and on CUDA the collective and any of its fields, `{"linear_*": {"stages": 8}}`. Entries inside of a key that is
+    a target's name apply to that target alone. docs/schedules.md explains the fields.
   }];
   let dependentDialects = ["bambac::BambaDialect"];
   let options = [Option<"file", "file", "std::string", "", "JSON file of schedules that override the chosen ones">];

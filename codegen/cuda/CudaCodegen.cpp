@@ -1,4 +1,4 @@
-// See CudaCodegen.h.
+// Prints each kernel by its main op, and compiles the texts on a pool of threads.
 #include "codegen/cuda/CudaCodegen.h"
 #include "codegen/cuda/emit/Ops.h"
 #include "codegen/cuda/emit/PackKernels.h"
@@ -8,6 +8,7 @@
 #include "dialects/bamba/Kernel.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/ThreadPool.h"
+#include <numeric>
 
 namespace bambac::codegen {
 
@@ -27,6 +28,18 @@ static FailureOr<std::string> emitKernel(KernelWriter &writer, Operation *main) 
       .Default([&](Operation *op) { return emitElementwise(writer, op); });
 }
 
+/// The source of one kernel with the schedule that it has now.
+static FailureOr<CudaSource> emitSource(func::FuncOp kernel, CudaTargetAttr target) {
+  FailureOr<CudaScheduleAttr> schedule = getSchedule<CudaScheduleAttr>(kernel);
+  if (failed(schedule) || failed(checkTensors(kernel)))
+    return failure();
+  KernelWriter writer(kernel, target, *schedule);
+  FailureOr<std::string> text = emitKernel(writer, getMainOp(kernel.front()));
+  if (failed(text))
+    return failure();
+  return CudaSource{kernel.getSymName().str(), std::move(*text), kernel.getLoc(), writer.getParams().vec()};
+}
+
 FailureOr<std::vector<CudaSource>> emitCudaKernels(ModuleOp scheduled) {
   auto target = scheduled->getAttrOfType<CudaTargetAttr>(attr::kTarget);
   if (!target)
@@ -35,14 +48,10 @@ FailureOr<std::vector<CudaSource>> emitCudaKernels(ModuleOp scheduled) {
   for (auto kernel : scheduled.getOps<func::FuncOp>()) {
     if (!kernel->hasAttr(attr::kKernel))
       continue;
-    FailureOr<CudaScheduleAttr> schedule = getSchedule<CudaScheduleAttr>(kernel);
-    if (failed(schedule) || failed(checkTensors(kernel)))
+    FailureOr<CudaSource> source = emitSource(kernel, target);
+    if (failed(source))
       return failure();
-    KernelWriter writer(kernel, target, *schedule);
-    FailureOr<std::string> text = emitKernel(writer, getMainOp(kernel.front()));
-    if (failed(text))
-      return failure();
-    sources.push_back({kernel.getSymName().str(), std::move(*text), kernel.getLoc(), writer.getParams().vec()});
+    sources.push_back(std::move(*source));
   }
   for (PackKernel &kernel : emitPackKernels(scheduled, target))
     sources.push_back(
@@ -52,75 +61,115 @@ FailureOr<std::vector<CudaSource>> emitCudaKernels(ModuleOp scheduled) {
 
 namespace {
 
-/// Compiles sources one by one; the errors of all are kept for the caller's thread.
+/// Compiles sources, and those whose schedules spill registers again with their fallbacks, round by round.
 class CudaCompiler {
 public:
-  CudaCompiler(const Nvrtc &nvrtc, CudaTargetAttr target) : nvrtc(nvrtc), target(target) {}
+  CudaCompiler(const Nvrtc &nvrtc, ModuleOp module, std::vector<CudaSource> &sources)
+      : nvrtc(nvrtc), module(module), target(module->getAttrOfType<CudaTargetAttr>(attr::kTarget)), sources(sources),
+        codes(sources.size()), errors(sources.size()) {}
 
-  llvm::Expected<KernelCode> compile(const CudaSource &source) const {
-    llvm::Expected<NvrtcResult> result =
-        nvrtc.compile(source.name, source.text, target.getArch().getValue(), getDeviceHeaders());
-    if (!result)
-      return result.takeError();
-    KernelCode code;
-    code.name = source.name;
-    code.cuda.emplace();
-    code.cuda->cubin = std::move(result->cubin);
-    if (llvm::Error error = readResources(result->log, *code.cuda))
-      return error;
-    if (llvm::Error error = readLaunch(source.name, source.params, *code.cuda))
-      return error;
-    if (llvm::Error error = checkResources(*code.cuda))
-      return error;
-    return code;
+  FailureOr<std::vector<KernelCode>> run(unsigned threads) {
+    std::vector<size_t> round(sources.size());
+    std::iota(round.begin(), round.end(), 0);
+    while (!round.empty()) {
+      llvm::DefaultThreadPool pool(llvm::hardware_concurrency(threads));
+      for (size_t number : round)
+        pool.async([this, number] { compile(number); });
+      pool.wait();
+      llvm::erase_if(round, [&](size_t number) { return !spills(number) || !fallBack(number); });
+    }
+    for (size_t number = 0; number < sources.size(); ++number)
+      checkSpills(number);
+    for (auto kernel : module.getOps<func::FuncOp>())
+      kernel->removeAttr(attr::kFallbacks);
+    if (llvm::none_of(errors, [](const std::string &error) { return !error.empty(); }))
+      return std::move(codes);
+    for (auto [source, error] : llvm::zip(sources, errors))
+      if (!error.empty())
+        emitError(source.loc) << "kernel '" << source.name << "': " << error;
+    return failure();
   }
 
 private:
-  /// A schedule that spills or does not fit is the compiler's fault, or that of an overriding file.
-  llvm::Error checkResources(const CudaCode &code) const {
-    if (code.spillBytes)
-      return llvm::createStringError("schedule: expected a kernel that keeps its values in registers on " +
-                                     target.getArch().getValue() + ", found " + Twine(code.spillBytes) +
-                                     " bytes spilled");
+  /// Called by several threads at a time: touches no IR, and keeps the error for later.
+  void compile(size_t number) {
+    const CudaSource &source = sources[number];
+    llvm::Expected<NvrtcResult> result =
+        nvrtc.compile(source.name, source.text, target.getArch().getValue(), getDeviceHeaders());
+    if (!result) {
+      errors[number] = llvm::toString(result.takeError());
+      return;
+    }
+    KernelCode &code = codes[number] = KernelCode();
+    code.name = source.name;
+    code.cuda.emplace();
+    code.cuda->cubin = std::move(result->cubin);
+    llvm::Error error = readResources(result->log, *code.cuda);
+    if (!error)
+      error = readLaunch(source.name, source.params, *code.cuda);
+    errors[number] = error ? llvm::toString(std::move(error)) : checkShared(*code.cuda);
+  }
+
+  bool spills(size_t number) const {
+    return errors[number].empty() && codes[number].cuda && codes[number].cuda->spillBytes;
+  }
+
+  /// Gives a kernel the next of its fallbacks; false where none is left.
+  bool fallBack(size_t number) {
+    auto kernel = module.lookupSymbol<func::FuncOp>(sources[number].name);
+    auto fallbacks = kernel ? kernel->getAttrOfType<ArrayAttr>(attr::kFallbacks) : ArrayAttr();
+    if (!fallbacks || fallbacks.empty())
+      return false;
+    kernel->setAttr(attr::kSchedule, fallbacks[0]);
+    kernel->setAttr(attr::kFallbacks, ArrayAttr::get(module.getContext(), fallbacks.getValue().drop_front()));
+    FailureOr<CudaSource> source = emitSource(kernel, target);
+    if (failed(source)) {
+      errors[number] = "expected a fallback that can be printed";
+      return false;
+    }
+    sources[number] = std::move(*source);
+    return true;
+  }
+
+  /// A kernel that spills with every schedule, or with the one that a file asks for.
+  void checkSpills(size_t number) {
+    if (!spills(number))
+      return;
+    errors[number] =
+        ("schedule: expected a kernel that keeps its values in registers on " + target.getArch().getValue() +
+         ", found " + Twine(codes[number].cuda->spillBytes) + " bytes spilled")
+            .str();
+    if (auto kernel = module.lookupSymbol<func::FuncOp>(sources[number].name))
+      errors[number] +=
+          ("; its sizes come from the configuration's " + getConfigFields(getMainOp(kernel.front()))).str();
+  }
+
+  /// The geometry of a schedule is checked before; this finds what a collective without a schedule asks for.
+  std::string checkShared(const CudaCode &code) const {
     uint64_t shared = code.launch.shared_bytes + code.staticSharedBytes, limit = target.getSharedBytes();
-    if (shared > limit)
-      return llvm::createStringError("schedule: expected at most " + Twine(limit) + " bytes of shared memory on " +
-                                     target.getArch().getValue() + ", found " + Twine(shared));
-    return llvm::Error::success();
+    if (shared <= limit)
+      return {};
+    return ("schedule: expected at most " + Twine(limit) + " bytes of shared memory on " + target.getArch().getValue() +
+            ", found " + Twine(shared))
+        .str();
   }
 
   const Nvrtc &nvrtc;
+  ModuleOp module;
   CudaTargetAttr target;
+  std::vector<CudaSource> &sources;
+  std::vector<KernelCode> codes;
+  std::vector<std::string> errors; ///< of each source, empty where there is none
 };
 
 } // namespace
 
-FailureOr<std::vector<KernelCode>> compileCudaKernels(ModuleOp scheduled, ArrayRef<CudaSource> sources,
+FailureOr<std::vector<KernelCode>> compileCudaKernels(ModuleOp scheduled, std::vector<CudaSource> &sources,
                                                       const CudaCodegenOptions &options) {
-  auto target = scheduled->getAttrOfType<CudaTargetAttr>(attr::kTarget);
   llvm::Expected<Nvrtc> nvrtc = Nvrtc::open(options.nvrtc);
   if (!nvrtc)
     return scheduled.emitError() << llvm::toString(nvrtc.takeError());
-  CudaCompiler compiler(*nvrtc, target);
-  std::vector<KernelCode> codes(sources.size());
-  std::vector<std::string> errors(sources.size());
-  auto compileOne = [&](size_t number) {
-    llvm::Expected<KernelCode> code = compiler.compile(sources[number]);
-    if (code)
-      codes[number] = std::move(*code);
-    else
-      errors[number] = llvm::toString(code.takeError());
-  };
-  llvm::DefaultThreadPool pool(llvm::hardware_concurrency(options.threads));
-  for (size_t number = 0; number < sources.size(); ++number)
-    pool.async([&compileOne, number] { compileOne(number); });
-  pool.wait();
-  for (auto [source, error] : llvm::zip(sources, errors))
-    if (!error.empty())
-      emitError(source.loc) << "kernel '" << source.name << "': " << error;
-  if (llvm::any_of(errors, [](const std::string &error) { return !error.empty(); }))
-    return failure();
-  return codes;
+  return CudaCompiler(*nvrtc, scheduled, sources).run(options.threads);
 }
 
 } // namespace bambac::codegen

@@ -7,6 +7,7 @@
 #include "compiler/pipeline/OutputFile.h"
 #include "compiler/pipeline/TargetCompiler.h"
 #include "compiler/targets/Targets.h"
+#include "passes/schedule/ScheduleFile.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -25,6 +26,7 @@ public:
 
 private:
   llvm::Error checkTargets() const;
+  llvm::Error readSchedules();
   llvm::Error prepareOutputs() const;
   std::string dumpFolder(StringRef target) const;
   bool writesSourceFiles() const;
@@ -39,6 +41,7 @@ private:
   MLIRContext context;
   DefaultTimingManager timingManager;
   TimingScope timing;
+  std::optional<ScheduleFile> schedules;
   std::vector<std::unique_ptr<TargetCompiler>> targets;
 };
 } // namespace
@@ -68,6 +71,16 @@ llvm::Error Compilation::checkTargets() const {
   for (auto [index, target] : llvm::enumerate(options.targets))
     if (llvm::is_contained(ArrayRef(options.targets).take_front(index), target))
       return llvm::createStringError("option '--target': expected each target once, found '" + target + "' twice");
+  return llvm::Error::success();
+}
+
+llvm::Error Compilation::readSchedules() {
+  if (options.scheduleFile.empty())
+    return llvm::Error::success();
+  llvm::Expected<ScheduleFile> file = ScheduleFile::read(options.scheduleFile);
+  if (!file)
+    return file.takeError();
+  schedules = std::move(*file);
   return llvm::Error::success();
 }
 
@@ -127,6 +140,8 @@ std::string Compilation::describeFlags() const {
          << " --state-dtype=" << StringRef(contract::describe(options.limits.stateType).name)
          << " --max-batch=" << limits.getMaxBatch() << " --max-context=" << limits.getMaxContext()
          << " --prefill-chunk=" << limits.getPrefillChunk();
+  if (schedules)
+    stream << " --schedule=" << schedules->getPath() << ' ' << schedules->getText();
   return flags;
 }
 
@@ -165,16 +180,27 @@ llvm::Error Compilation::run() {
   llvm::Expected<ModelConfig> config = loadModelConfig(options.config, warn);
   if (!config)
     return config.takeError();
+  if (llvm::Error error = readSchedules())
+    return error;
   if (llvm::Error error = prepareOutputs())
     return error;
   for (const std::string &name : options.targets) {
-    targets.push_back(std::make_unique<TargetCompiler>(options, name, dumpFolder(name), context, warn, timing));
-    if (llvm::Error error = targets.back()->run(*config, std::min(options.compileTo, Phase::Kernels)))
+    targets.push_back(std::make_unique<TargetCompiler>(options, name, dumpFolder(name),
+                                                       schedules ? &*schedules : nullptr, context, warn, timing));
+    // Kernels are compiled once all schedules are known to be right, which is quick to find out.
+    if (llvm::Error error = targets.back()->run(*config, std::min(options.compileTo, Phase::Scheduled)))
       return error;
     if (options.explainFusion && options.targets.size() > 1)
       llvm::errs() << "==== target " << name << '\n';
     fusionReport.print(llvm::errs());
   }
+  if (schedules && options.compileTo >= Phase::Scheduled)
+    if (llvm::Error error = schedules->checkAllUsed(options.targets))
+      return error;
+  if (options.compileTo >= Phase::Kernels)
+    for (auto &target : targets)
+      if (llvm::Error error = target->toKernels())
+        return error;
   return options.compileTo == Phase::Library ? writeLibrary() : writeText();
 }
 

@@ -23,13 +23,14 @@ void buildFusionPipeline(OpPassManager &pm) {
   pm.addPass(createOutlineKernels());
 }
 
-void buildSchedulePipeline(OpPassManager &pm, const ScheduleOptions &options) {
+void buildSchedulePipeline(OpPassManager &pm, const ScheduleOptions &options, ScheduleFile *overrides) {
   // The layout of weights is part of a kernel's type, and schedules depend on it.
   pm.addPass(createPackWeights());
   // Weights that were stacked or packed are left without a reader; the library must not load them.
   pm.addNestedPass<func::FuncOp>(createCSEPass());
   pm.addPass(createSymbolDCEPass());
-  pm.addPass(createSelectSchedules(SelectSchedulesOptions{options.schedule.getValue()}));
+  pm.addPass(overrides ? createSelectSchedules(overrides)
+                       : createSelectSchedules(SelectSchedulesOptions{options.schedule.getValue()}));
   pm.addPass(createEstimateCosts());
   // Last: from here on the set of buffers is fixed.
   pm.addNestedPass<func::FuncOp>(createPlanMemory());

@@ -7,6 +7,8 @@
 
 namespace bambac {
 
+class ScheduleFile;
+
 struct ScheduleOptions : mlir::PassPipelineOptions<ScheduleOptions> {
   Option<std::string> schedule{*this, "schedule",
                                llvm::cl::desc("JSON file of schedules that override the chosen ones")};
@@ -16,7 +18,8 @@ struct ScheduleOptions : mlir::PassPipelineOptions<ScheduleOptions> {
 void buildFusionPipeline(mlir::OpPassManager &pm);
 
 /// fused -> scheduled: the layout of weights, schedules, costs and the memory plan.
-void buildSchedulePipeline(mlir::OpPassManager &pm, const ScheduleOptions &options);
+/// `overrides` stands for a file that is shared with other targets, in place of the options' one.
+void buildSchedulePipeline(mlir::OpPassManager &pm, const ScheduleOptions &options, ScheduleFile *overrides = nullptr);
 
 /// Registers both as --bamba-fusion-pipeline and --bamba-schedule-pipeline.
 void registerBambaPipelines();

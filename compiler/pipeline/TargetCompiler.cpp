@@ -97,9 +97,8 @@ llvm::Error TargetCompiler::toFused() {
 }
 
 llvm::Error TargetCompiler::toScheduled() {
-  ScheduleOptions schedule;
-  schedule.schedule = options.scheduleFile;
-  return runPasses(Phase::Scheduled, [&](OpPassManager &pm) { buildSchedulePipeline(pm, schedule); });
+  return runPasses(Phase::Scheduled,
+                   [&](OpPassManager &pm) { buildSchedulePipeline(pm, ScheduleOptions(), schedules); });
 }
 
 llvm::Error TargetCompiler::toCpuKernels() {
@@ -145,9 +144,7 @@ llvm::Error TargetCompiler::run(const ModelConfig &config, Phase last) {
   if (llvm::Error error = toModel(config))
     return error;
   static constexpr std::pair<Phase, llvm::Error (TargetCompiler::*)()> steps[] = {
-      {Phase::Fused, &TargetCompiler::toFused},
-      {Phase::Scheduled, &TargetCompiler::toScheduled},
-      {Phase::Kernels, &TargetCompiler::toKernels}};
+      {Phase::Fused, &TargetCompiler::toFused}, {Phase::Scheduled, &TargetCompiler::toScheduled}};
   for (auto [phase, step] : steps) {
     if (last < phase)
       break;

@@ -14,17 +14,22 @@
 
 namespace bambac {
 
+class ScheduleFile;
+
 /// Brings one target's module from phase to phase. The module of the phase `scheduled` stays as it is from there on.
 class TargetCompiler {
 public:
-  /// `name` is "cpu" or a CUDA architecture. Dumps go to `dumpFolder`, none where it is empty.
-  TargetCompiler(const CompileOptions &options, StringRef name, std::string dumpFolder, mlir::MLIRContext &context,
-                 WarningHandler warn, mlir::TimingScope &timing)
-      : options(options), name(name.str()), dumpFolder(std::move(dumpFolder)), context(context), warn(warn),
-        timing(timing) {}
+  /// `name` is "cpu" or a CUDA architecture. Dumps go to `dumpFolder`, none where it is empty. `schedules` are
+  /// overrides that all targets share, null where there are none.
+  TargetCompiler(const CompileOptions &options, StringRef name, std::string dumpFolder, ScheduleFile *schedules,
+                 mlir::MLIRContext &context, WarningHandler warn, mlir::TimingScope &timing)
+      : options(options), name(name.str()), dumpFolder(std::move(dumpFolder)), schedules(schedules), context(context),
+        warn(warn), timing(timing) {}
 
-  /// Runs the phases up to `last`, at most `kernels`.
+  /// Runs the phases up to `last`, at most `scheduled`.
   llvm::Error run(const ModelConfig &config, Phase last);
+  /// Runs the phase `kernels`, after `scheduled`.
+  llvm::Error toKernels();
 
   /// The module of a phase before `kernels`, the kernels' LLVM IR or CUDA C++ of that one.
   void print(raw_ostream &stream, Phase phase) const;
@@ -45,7 +50,6 @@ private:
   llvm::Error toModel(const ModelConfig &config);
   llvm::Error toFused();
   llvm::Error toScheduled();
-  llvm::Error toKernels();
   llvm::Error toCpuKernels();
   llvm::Error toCudaKernels();
 
@@ -57,6 +61,7 @@ private:
 
   const CompileOptions &options;
   std::string name, dumpFolder;
+  ScheduleFile *schedules;
   mlir::MLIRContext &context;
   WarningHandler warn;
   mlir::TimingScope &timing;

@@ -45,6 +45,9 @@ inline constexpr StringLiteral kState = "bamba.state";
 /// workgroups and the bytes of scratch that one needs.
 inline constexpr StringLiteral kKernel = "bamba.kernel";
 inline constexpr StringLiteral kSchedule = "bamba.schedule";
+/// On a kernel between its schedule and its code: an array of CudaScheduleAttr, to be tried in turn where the schedule
+/// makes the assembler spill registers.
+inline constexpr StringLiteral kFallbacks = "bamba.fallbacks";
 inline constexpr StringLiteral kCost = "bamba.cost";
 inline constexpr StringLiteral kWorkgroups = "bamba.workgroups";
 inline constexpr StringLiteral kScratchBytes = "bamba.scratch_bytes";
@@ -58,6 +61,9 @@ bool isFresh(Value destination);
 /// the cache where there is one; else the last that is more than element-wise; else the last. The others come before or
 /// behind it. Null where the body computes nothing.
 Operation *getMainOp(Block &body);
+
+/// The fields of a config.json that give an op its sizes: "a, b or c". For errors about sizes that fit nowhere.
+StringRef getConfigFields(Operation *op);
 
 } // namespace bambac
 

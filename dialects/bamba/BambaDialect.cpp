@@ -35,6 +35,11 @@ static bool isSourceList(Attribute attribute) {
   return array && !array.empty() && llvm::all_of(array, llvm::IsaPred<SourceAttr>);
 }
 
+static bool isScheduleList(Attribute attribute) {
+  auto array = dyn_cast<ArrayAttr>(attribute);
+  return array && llvm::all_of(array, llvm::IsaPred<CudaScheduleAttr>);
+}
+
 static constexpr AttributeRule kRules[] = {
     {attr::kTarget, isOp<ModuleOp>, "a module", isAttr<CpuTargetAttr, CudaTargetAttr>,
      "#bamba.cpu_target or #bamba.cuda_target"},
@@ -49,6 +54,7 @@ static constexpr AttributeRule kRules[] = {
     {attr::kKernel, isOp<FunctionOpInterface>, "a function", isAttr<UnitAttr>, "a unit"},
     {attr::kSchedule, isOp<FunctionOpInterface>, "a function", isAttr<CpuScheduleAttr, CudaScheduleAttr>,
      "#bamba.cpu_schedule or #bamba.cuda_schedule"},
+    {attr::kFallbacks, isOp<FunctionOpInterface>, "a function", isScheduleList, "a list of #bamba.cuda_schedule"},
     {attr::kCost, isOp<FunctionOpInterface>, "a function", isAttr<CostAttr>, "#bamba.cost"},
     {attr::kWorkgroups, isOp<FunctionOpInterface>, "a function", isAttr<IntegerAttr>, "an integer"},
     {attr::kScratchBytes, isOp<FunctionOpInterface>, "a function", isAttr<IntegerAttr>, "an integer"},

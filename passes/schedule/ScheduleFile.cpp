@@ -1,7 +1,9 @@
-// See ScheduleFile.h.
+// LLVM's JSON parser checks the text and reads values, but forgets the order of keys: a scan over the text remembers
+// it.
 #include "passes/schedule/ScheduleFile.h"
-#include "mlir/IR/Builders.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MemoryBuffer.h"
 
 namespace bambac {
@@ -11,111 +13,170 @@ template <typename... Args> llvm::Error makeError(const char *format, const Args
   return llvm::createStringError(llvm::formatv(format, args...).str());
 }
 
-/// An integer not below zero, or nothing.
-std::optional<int64_t> getSize(const llvm::json::Value &value) {
-  std::optional<int64_t> size = value.getAsInteger();
-  return size && *size >= 0 ? size : std::nullopt;
-}
+/// The keys of every object of a valid JSON text, in order. Objects are named by the keys on the way to them, each
+/// after a NUL.
+class KeyOrder {
+public:
+  explicit KeyOrder(StringRef text) : rest(text.trim()) { visit(""); }
 
-std::optional<SmallVector<int64_t>> getSizes(const llvm::json::Value &value) {
-  const llvm::json::Array *array = value.getAsArray();
-  if (!array)
-    return std::nullopt;
-  SmallVector<int64_t> sizes;
-  for (const llvm::json::Value &element : *array) {
-    std::optional<int64_t> size = getSize(element);
-    if (!size)
-      return std::nullopt;
-    sizes.push_back(*size);
+  ArrayRef<std::string> keysOf(const std::string &object) const {
+    auto found = keys.find(object);
+    return found == keys.end() ? ArrayRef<std::string>() : ArrayRef(found->second);
   }
-  return sizes;
-}
+  static std::string member(const std::string &object, StringRef key) { return object + '\0' + key.str(); }
+
+private:
+  /// Reads one value.
+  void visit(const std::string &name) {
+    rest = rest.ltrim();
+    if (rest.starts_with("{"))
+      visitMembers(name);
+    else if (rest.starts_with("["))
+      visitElements(name);
+    else if (rest.starts_with("\""))
+      takeString();
+    else
+      rest = rest.drop_until([](char c) { return StringRef(",]} \t\r\n").contains(c); });
+  }
+
+  void visitMembers(const std::string &name) {
+    do {
+      rest = rest.drop_front().ltrim();
+      if (!rest.starts_with("\""))
+        break; // no members
+      std::string key = takeString();
+      keys[name].push_back(key);
+      rest = rest.ltrim().drop_front(); // the colon
+      visit(member(name, key));
+      rest = rest.ltrim();
+    } while (rest.starts_with(","));
+    rest = rest.drop_front();
+  }
+
+  void visitElements(const std::string &name) {
+    do {
+      rest = rest.drop_front().ltrim();
+      if (!rest.starts_with("]"))
+        visit(member(name, ""));
+      rest = rest.ltrim();
+    } while (rest.starts_with(","));
+    rest = rest.drop_front();
+  }
+
+  std::string takeString() {
+    size_t end = 1;
+    while (rest[end] != '"')
+      end += rest[end] == '\\' ? 2 : 1;
+    llvm::Expected<llvm::json::Value> value = llvm::json::parse(rest.take_front(end + 1));
+    rest = rest.drop_front(end + 1);
+    if (value)
+      return value->getAsString().value_or("").str();
+    llvm::consumeError(value.takeError());
+    return "";
+  }
+
+  StringRef rest;
+  llvm::StringMap<std::vector<std::string>> keys;
+};
+
+/// Reads entries out of the parsed text.
+class Reader {
+public:
+  Reader(StringRef path, const KeyOrder &order) : path(path), order(order) {}
+
+  llvm::Error readEntries(const llvm::json::Object &object, const std::string &name, StringRef target) {
+    if (llvm::Error error = checkOnce(name))
+      return error;
+    for (const std::string &key : order.keysOf(name)) {
+      const llvm::json::Object *members = object.getObject(key);
+      std::string shown = target.empty() ? key : (target + "." + key).str();
+      if (!members)
+        return makeError("{0}: field '{1}': expected an object, found {2}", path, shown, *object.get(key));
+      std::string member = KeyOrder::member(name, key);
+      if (target.empty() && isTarget(key)) {
+        if (llvm::Error error = readEntries(*members, member, key))
+          return error;
+        continue;
+      }
+      if (llvm::Error error = checkOnce(member))
+        return error;
+      ScheduleFile::Entry entry{target.str(), key, {}};
+      for (const std::string &field : order.keysOf(member))
+        entry.fields.push_back({field, *members->get(field)});
+      if (entry.fields.empty())
+        return makeError("{0}: field '{1}': expected fields of a schedule, found none", path, shown);
+      entries.push_back(std::move(entry));
+    }
+    return llvm::Error::success();
+  }
+
+  std::vector<ScheduleFile::Entry> entries;
+
+private:
+  static bool isTarget(StringRef key) { return key == "cpu" || key.starts_with("sm_"); }
+
+  llvm::Error checkOnce(const std::string &object) {
+    ArrayRef<std::string> keys = order.keysOf(object);
+    for (auto [index, key] : llvm::enumerate(keys))
+      if (llvm::is_contained(keys.take_front(index), key))
+        return makeError("{0}: field '{1}': expected each key once, found it twice", path, key);
+    return llvm::Error::success();
+  }
+
+  StringRef path;
+  const KeyOrder &order;
+};
 
 } // namespace
 
-bool ScheduleFile::Override::matches(StringRef kernel) const {
+bool ScheduleFile::Entry::matches(StringRef kernel) const {
   StringRef beginning = pattern;
   return beginning.consume_back("*") ? kernel.starts_with(beginning) : kernel == pattern;
 }
 
-llvm::Expected<ScheduleFile::Override> ScheduleFile::parse(StringRef path, StringRef pattern,
-                                                           const llvm::json::Value &value, Device device) {
-  const llvm::json::Object *fields = value.getAsObject();
-  if (!fields)
-    return makeError("{0}: field '{1}': expected an object, found {2}", path, pattern, value);
-  Override result;
-  result.pattern = pattern.str();
-  for (const auto &[name, field] : *fields) {
-    StringRef key = name;
-    bool cpu = device == Device::Cpu;
-    if (cpu && key == "workgroup") {
-      if (!(result.workgroup = getSizes(field)))
-        return makeError("{0}: field '{1}.workgroup': expected a list of sizes, found {2}", path, pattern, field);
-      continue;
-    }
-    if (cpu && key != "rows" && key != "depth" && key != "chunk")
-      return makeError("{0}: field '{1}': expected workgroup, rows, depth or chunk, found '{2}'", path, pattern, key);
-    std::optional<int64_t> size = getSize(field);
-    if (!size || (cpu && key == "rows" && *size == 0))
-      return makeError("{0}: field '{1}.{2}': expected a size, found {3}", path, pattern, key, field);
-    result.sizes[key.str()] = *size;
-  }
-  return result;
-}
-
-llvm::Expected<ScheduleFile> ScheduleFile::read(StringRef path, Device device) {
+llvm::Expected<ScheduleFile> ScheduleFile::read(StringRef path) {
   llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>> buffer = llvm::MemoryBuffer::getFile(path);
   if (!buffer)
     return makeError("{0}: expected a schedule file, found: {1}", path, buffer.getError().message());
-  llvm::Expected<llvm::json::Value> json = llvm::json::parse((*buffer)->getBuffer());
+  StringRef content = (*buffer)->getBuffer();
+  llvm::Expected<llvm::json::Value> json = llvm::json::parse(content);
   if (!json)
     return makeError("{0}: expected JSON, found: {1}", path, llvm::toString(json.takeError()));
   const llvm::json::Object *object = json->getAsObject();
   if (!object)
     return makeError("{0}: expected an object of schedules by kernel name", path);
+  KeyOrder order(content);
+  Reader reader(path, order);
+  if (llvm::Error error = reader.readEntries(*object, "", ""))
+    return error;
   ScheduleFile file;
   file.path = path.str();
-  for (const auto &[pattern, value] : *object) {
-    llvm::Expected<Override> parsed = parse(path, StringRef(pattern), value, device);
-    if (!parsed)
-      return parsed.takeError();
-    file.overrides.push_back(std::move(*parsed));
-  }
-  llvm::sort(file.overrides, [](const Override &left, const Override &right) { return left.pattern < right.pattern; });
+  SmallVector<StringRef> words;
+  llvm::SplitString(content, words);
+  file.text = llvm::join(words, " ");
+  file.entries = std::move(reader.entries);
   return file;
 }
 
-CpuScheduleAttr ScheduleFile::apply(StringRef kernel, CpuScheduleAttr chosen) const {
-  SmallVector<int64_t> workgroup(chosen.getWorkgroup());
-  std::map<std::string, int64_t> sizes{
-      {"rows", chosen.getRows()}, {"depth", chosen.getDepth()}, {"chunk", chosen.getChunk()}};
-  for (const Override &entry : overrides) {
-    if (!entry.matches(kernel))
+SmallVector<const ScheduleFile::Entry *> ScheduleFile::match(StringRef kernel, StringRef target) {
+  SmallVector<const Entry *> found;
+  for (Entry &entry : entries) {
+    if (!entry.matches(kernel) || (!entry.target.empty() && entry.target != target))
       continue;
-    workgroup = entry.workgroup.value_or(workgroup);
-    for (const auto &[key, size] : entry.sizes)
-      sizes[key] = size;
+    entry.isUsed = true;
+    found.push_back(&entry);
   }
-  return CpuScheduleAttr::get(chosen.getContext(), workgroup, sizes["rows"], sizes["depth"], sizes["chunk"]);
+  return found;
 }
 
-llvm::Expected<CudaScheduleAttr> ScheduleFile::apply(StringRef kernel, CudaScheduleAttr chosen) const {
-  Builder builder(chosen.getContext());
-  NamedAttrList fields(chosen.getFields());
-  for (const Override &entry : overrides) {
-    if (!entry.matches(kernel))
-      continue;
-    for (const auto &[key, size] : entry.sizes) {
-      if (!fields.get(key)) {
-        std::string known = llvm::join(
-            llvm::map_range(chosen.getFields(), [](NamedAttribute field) { return field.getName().str(); }), ", ");
-        return makeError("{0}: field '{1}': expected a field of {2} ({3}), found '{4}'", path, entry.pattern,
-                         chosen.getCollective().getValue(), known.empty() ? "none" : known, key);
-      }
-      fields.set(key, builder.getI64IntegerAttr(size));
-    }
-  }
-  return CudaScheduleAttr::get(chosen.getContext(), chosen.getCollective(), fields.getDictionary(chosen.getContext()));
+llvm::Error ScheduleFile::checkAllUsed(ArrayRef<std::string> targets) const {
+  for (const Entry &entry : entries)
+    if (!entry.isUsed && (entry.target.empty() || llvm::is_contained(targets, entry.target)))
+      return makeError(
+          "{0}: field '{1}': expected a kernel of that name, found none for {2}; `bamba-run inspect` lists "
+          "the kernels of a library",
+          path, entry.key(), llvm::join(targets, ", "));
+  return llvm::Error::success();
 }
 
 } // namespace bambac

@@ -354,3 +354,8 @@ func.func private @f() -> (tensor<4xi32> {bamba.output})
 
 // expected-error @+1 {{expected arch to start with 'sm_', found "gfx90a"}}
 module attributes {bamba.target = #bamba.cuda_target<arch = "gfx90a", shared_bytes = 1024, multiprocessors = 1>} {}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.fallbacks' to be a list of #bamba.cuda_schedule, found [1]}}
+func.func private @f() attributes {bamba.fallbacks = [1]}

@@ -4,18 +4,35 @@
 // RUN: sed 's/sm_90a/sm_86/;s/232448/101376/' %t/kernels.mlir > %t/sm_86.mlir
 // RUN: bambac-opt %t/sm_86.mlir --bamba-select-schedules | FileCheck %s --check-prefix=SM86
 // RUN: bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/override.json" | FileCheck %s --check-prefix=OVERRIDE
+// RUN: bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/target.json" | FileCheck %s --check-prefix=TARGET
+// RUN: bambac-opt %t/sm_86.mlir --bamba-select-schedules="file=%t/target.json" | FileCheck %s --check-prefix=OTHER
+// RUN: bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/collective.json" | FileCheck %s --check-prefix=COLLECTIVE
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/field.json" 2>&1 | FileCheck %s --check-prefix=FIELD
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/none.json" 2>&1 | FileCheck %s --check-prefix=NONE
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/size.json" 2>&1 | FileCheck %s --check-prefix=SIZE
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/zero.json" 2>&1 | FileCheck %s --check-prefix=ZERO
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/chunk.json" 2>&1 | FileCheck %s --check-prefix=CHUNK
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/split.json" 2>&1 | FileCheck %s --check-prefix=SPLIT
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/shared.json" 2>&1 | FileCheck %s --check-prefix=SHARED
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/wrong.json" 2>&1 | FileCheck %s --check-prefix=WRONG
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/some.json" 2>&1 | FileCheck %s --check-prefix=SOME
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/unused.json" 2>&1 | FileCheck %s --check-prefix=UNUSED
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/empty.json" 2>&1 | FileCheck %s --check-prefix=EMPTY
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/object.json" 2>&1 | FileCheck %s --check-prefix=OBJECT
 
-// FIELD: field.json: field 'linear_skinny*': expected a field of wgmma/linear_skinny (stages{{.*}}), found 'tile'
-// NONE: none.json: field 'norm': expected a field of common/rms_norm (none), found 'rows'
-// SIZE: size.json: field 'linear*.stages': expected a size, found "two"
-// ZERO: error: schedule: expected 'stages' greater than 0, found 0
+// FIELD: error: {{.*}}field.json: field 'linear_skinny*': kernel 'linear_skinny' of sm_90a: expected a field of wgmma/linear_skinny (stages), found 'tile'
+// NONE: error: {{.*}}none.json: field 'norm': kernel 'norm' of sm_90a: expected a kernel with a schedule to choose, found one of common/rms_norm
+// SIZE: error: {{.*}}size.json: field 'linear*': kernel 'linear_skinny' of sm_90a: field 'stages': expected a size, found "two"
+// ZERO: error: {{.*}}zero.json: field 'linear_skinny': kernel 'linear_skinny' of sm_90a: field 'stages': expected a size greater than 0, found 0
+// CHUNK: error: {{.*}}chunk.json: field 'scan': kernel 'scan' of sm_90a: expected a field of wgmma/ssm_scan (none), found 'chunk'
+// SPLIT: error: {{.*}}split.json: field 'linear_middle': kernel 'linear_middle' of sm_90a: field 'split': expected at most 4, found 5
+// SHARED: error: {{.*}}shared.json: field 'linear_large': kernel 'linear_large' of sm_90a: expected at most 232448 bytes of shared memory, found 278608
+// WRONG: error: {{.*}}wrong.json: field 'scan': kernel 'scan' of sm_90a: field 'collective': expected one that computes bamba.ssm_scan on sm_90a (wgmma/ssm_scan, mma/ssm_scan), found 'mma/linear'
+// SOME: error: {{.*}}some.json: field 'linear_skinny': kernel 'linear_skinny' of sm_90a: field 'tile_rows': expected all fields of wgmma/linear_large (tile_rows, tile_columns, stages), found none
+// UNUSED: error: {{.*}}unused.json: field 'linaer_*': expected a kernel of that name, found none for sm_90a
+// EMPTY: error: {{.*}}empty.json: field 'linear_skinny': expected fields of a schedule, found none
+// OBJECT: error: {{.*}}object.json: field 'sm_90a.linear_skinny': expected an object, found 4
 
-//--- override.json
-{"linear_s*": {"stages": 5}, "linear_middle": {"stages": 4, "split": 2}}
 //--- field.json
 {"linear_skinny*": {"tile": 4}}
 //--- none.json
@@ -24,11 +41,36 @@
 {"linear*": {"stages": "two"}}
 //--- zero.json
 {"linear_skinny": {"stages": 0}}
+//--- chunk.json
+{"scan": {"chunk": 32}}
+//--- split.json
+{"linear_middle": {"tile_columns": 64, "split": 5}}
+//--- shared.json
+{"linear_large": {"stages": 9}}
+//--- wrong.json
+{"scan": {"collective": "mma/linear"}}
+//--- some.json
+{"linear_skinny": {"collective": "wgmma/linear_large", "stages": 3}}
+//--- unused.json
+{"linaer_*": {"stages": 3}}
+//--- empty.json
+{"linear_skinny": {}}
+//--- object.json
+{"sm_90a": {"linear_skinny": 4}}
+//--- override.json
+{"linear_s*": {"stages": 5}, "linear_middle": {"split": 2}, "linear_m*": {"stages": 4}}
+//--- target.json
+{"cpu": {"nothing": {"rows": 4}}, "sm_90a": {"linear_skinny": {"stages": 6}}, "sm_86": {"scan": {"chunk": 32}}}
+//--- collective.json
+{"linear_skinny": {"collective": "mma/linear", "stages": 2}, "scan": {"collective": "mma/ssm_scan"}}
 //--- kernels.mlir
 module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_bytes = 232448, multiprocessors = 132>} {
   // Few rows: the weights stream through.
   // CHECK: @linear_skinny({{.*}}collective = "wgmma/linear_skinny"
   // OVERRIDE: @linear_skinny({{.*}}fields = {{.*}}stages = 5 : i64
+  // TARGET: @linear_skinny({{.*}}fields = {stages = 6 : i64}
+  // OTHER: @linear_skinny({{.*}}fields = {stages = 4 : i64, tile_columns = 32 : i64, tile_rows = 16 : i64}
+  // COLLECTIVE: @linear_skinny({{.*}}collective = "mma/linear", fields = {stages = 2 : i64, tile_columns = 32 : i64, tile_rows = 16 : i64}
   // SM86: @linear_skinny({{.*}}collective = "mma/linear"
   func.func private @linear_skinny(%x: tensor<16x256xbf16>, %w: tensor<512x256xbf16>, %e: tensor<16x512xf32>) -> tensor<16x512xf32> attributes {bamba.kernel} {
     %r = bamba.linear ins(%x, %w : tensor<16x256xbf16>, tensor<512x256xbf16>) outs(%e : tensor<16x512xf32>) acc(f32)
@@ -49,7 +91,7 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_byt
     return %r : tensor<256x512xf32>
   }
   // Many rows, with an add behind: the linear decides.
-  // CHECK: @linear_large({{.*}}collective = "wgmma/linear_large"
+  // CHECK: @linear_large({{.*}}bamba.fallbacks = [#bamba.cuda_schedule<collective = "wgmma/linear_large"{{.*}}bamba.schedule = #bamba.cuda_schedule<collective = "wgmma/linear_large"
   func.func private @linear_large(%x: tensor<512x256xbf16>, %w: tensor<512x256xbf16>, %y: tensor<512x512xf32>, %e: tensor<512x512xf32>) -> tensor<512x512xf32> attributes {bamba.kernel} {
     %l = tensor.empty() : tensor<512x512xf32>
     %r = bamba.linear ins(%x, %w : tensor<512x256xbf16>, tensor<512x256xbf16>) outs(%l : tensor<512x512xf32>) acc(f32)
@@ -70,7 +112,9 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_byt
     %g = bamba.swiglu ins(%x, %y : tensor<4x16xbf16>, tensor<4x16xbf16>) outs(%e : tensor<4x16xbf16>)
     return %g, %s1 : tensor<4x16xbf16>, tensor<?x2x8x16xf32>
   }
-  // CHECK: @scan({{.*}}collective = "wgmma/ssm_scan"
+  // CHECK: @scan({{.*}}collective = "wgmma/ssm_scan", fields = {}
+  // OTHER: @scan({{.*}}collective = "mma/ssm_scan", fields = {chunk = 32 : i64}
+  // COLLECTIVE: @scan({{.*}}collective = "mma/ssm_scan", fields = {chunk = 64 : i64}
   func.func private @scan(%x: tensor<96x64xbf16>, %dt: tensor<96x2xbf16>, %b: tensor<96x16xbf16>, %h: tensor<2xf32>, %i: tensor<1xi32>, %e: tensor<96x64xbf16>, %s: tensor<?x2x32x16xf32>) -> (tensor<96x64xbf16>, tensor<?x2x32x16xf32>) attributes {bamba.kernel} {
     %y, %s1 = bamba.ssm_scan ins(%x, %dt, %b, %b, %h, %h, %h, %i, %i : tensor<96x64xbf16>, tensor<96x2xbf16>, tensor<96x16xbf16>, tensor<96x16xbf16>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<1xi32>, tensor<1xi32>) outs(%e, %s : tensor<96x64xbf16>, tensor<?x2x32x16xf32>) dt_limit(0.0, 1.0) chunk(256) acc(f32)
     return %y, %s1 : tensor<96x64xbf16>, tensor<?x2x32x16xf32>

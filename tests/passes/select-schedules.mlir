@@ -8,14 +8,34 @@
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/size.json" 2>&1 | FileCheck %s --check-prefix=SIZE
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/rank.json" 2>&1 | FileCheck %s --check-prefix=RANK
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/columns.json" 2>&1 | FileCheck %s --check-prefix=COLUMNS
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/chunk.json" 2>&1 | FileCheck %s --check-prefix=CHUNK
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/idle.json" 2>&1 | FileCheck %s --check-prefix=IDLE
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/unused.json" 2>&1 | FileCheck %s --check-prefix=UNUSED
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/twice.json" 2>&1 | FileCheck %s --check-prefix=TWICE
+// RUN: bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/order.json" | FileCheck %s --check-prefix=ORDER
 
 // NONE: none.json: expected a schedule file, found: No such file or directory
 // TEXT: text.json: expected JSON, found:
-// FIELD: field.json: field 'linear*': expected workgroup, rows, depth or chunk, found 'tile'
-// SIZE: size.json: field 'linear*.rows': expected a size, found -4
-// RANK: error: schedule: expected 2 workgroup sizes, found 1
-// COLUMNS: error: schedule: expected a multiple of 32 workgroup columns, found 40
+// FIELD: field.json: field 'linear*': kernel 'linear_decode' of cpu: expected a field that the kernel depends on (workgroup, rows, depth), found 'tile'
+// SIZE: size.json: field 'linear*': kernel 'linear_decode' of cpu: field 'rows': expected a size, found -4
+// RANK: rank.json: field 'linear*': kernel 'linear_decode' of cpu: field 'workgroup': expected 2 sizes, found 1
+// COLUMNS: columns.json: field 'linear*': kernel 'linear_decode' of cpu: field 'workgroup': expected a multiple of 32 columns, found 40
+// CHUNK: chunk.json: field 'scan': kernel 'scan' of cpu: field 'chunk': expected a divisor of 96 tokens, found 50
+// IDLE: idle.json: field 'norm': kernel 'norm' of cpu: expected a field that the kernel depends on (workgroup), found 'depth'
+// UNUSED: unused.json: field 'linaer*': expected a kernel of that name, found none for cpu
+// TWICE: twice.json: field 'norm': expected each key once, found it twice
+// ORDER: @linear_decode{{.*}}rows = 3
 
+//--- chunk.json
+{"scan": {"chunk": 50}}
+//--- idle.json
+{"norm": {"depth": 4}}
+//--- unused.json
+{"linear*": {"rows": 2}, "linaer*": {"rows": 2}}
+//--- twice.json
+{"norm": {"workgroup": [4]}, "norm": {"workgroup": [8]}}
+//--- order.json
+{"linear_decode": {"rows": 2}, "cpu": {"linear_*": {"rows": 3}}, "sm_90a": {"linear_*": {"stages": 3}}}
 //--- override.json
 {"linear*": {"rows": 2}, "linear_prefill": {"workgroup": [0, 64], "depth": 128}}
 //--- text.json

@@ -52,6 +52,7 @@ KernelWriter::KernelWriter(func::FuncOp kernel, CudaTargetAttr target, CudaSched
     : numInputs(kernel.getNumArguments() - kernel.getNumResults()), kernel(kernel), target(target), schedule(schedule),
       names(kernel.getNumArguments()) {
   constant("multiprocessors", target.getMultiprocessors());
+  constant("shared_limit", target.getSharedBytes());
   for (NamedAttribute field : schedule.getFields())
     constant(field.getName(), cast<IntegerAttr>(field.getValue()).getInt());
   for (unsigned argument = 0; argument < kernel.getNumArguments(); ++argument)

@@ -1,25 +1,31 @@
 // Attention of one token of each of many sequences over the paged KV cache.
 //
-// An item of work is one KV head of one split of one sequence's keys, with the query heads that share the KV head as
-// the rows of one tensor core tile. Sequences are cut into splits by their own length alone, so that a result does not
-// depend on its company; how the items of a launch then fall to blocks does not matter. Every warp streams its own
-// keys, 16 at a time, through its own stages of shared memory, so that the loop has no barrier. The block that finishes
-// a head's last split adds up the splits, in their order.
+// An item of work is one KV head of one split of one sequence's keys, with query heads that share the KV head as the
+// rows of one tensor core tile: all of them, or, where they are many, an even part. Sequences are cut into splits by
+// their own length alone, so that a result does not depend on its company; how the items of a launch then fall to
+// blocks does not matter. Every warp streams its own keys, 16 at a time, through its own stages of shared memory, so
+// that the loop has no barrier. The block that finishes a head's last split adds up the splits, in their order.
 #pragma once
 #include "common/attention_tile.cuh"
-#include "common/launch.cuh"
+#include "common/limits.cuh"
 
 namespace bambac {
 
+/// Shape: Operand, kSequences, kTokens, kHeads, kKvHeads, kHeadDim, kPageTokens, kMaxPages, kScale, kAligned,
+/// kMultiprocessors, kSharedLimit; the fields of geometry::AttentionDecode.
 template <class Shape, class Query, class Epilogue> struct AttentionDecode {
-  static constexpr int kHeadDim = Shape::kHeadDim, kKvHeads = Shape::kKvHeads, kSequences = Shape::kSequences;
-  static constexpr int kGroup = Shape::kHeads / kKvHeads;
-  static constexpr int kRowTiles = ceilDiv(kGroup, 16), kRows = kRowTiles * 16;
-  static constexpr int kWarps = Shape::kWarps, kThreads = kWarps * 32, kMinBlocks = Shape::kMinBlocks;
+  static constexpr geometry::AttentionShape kShape = kAttentionShape<Shape>;
+  static constexpr geometry::AttentionDecode kGeometry = {Shape::kSplits, Shape::kMinSplitTokens, Shape::kTileHeads,
+                                                          Shape::kWarps,  Shape::kStages,         Shape::kMinBlocks};
+  static_assert(kGeometry.legal(kShape, kLimits<Shape>).isLegal(), "the schedule is legal");
+  static constexpr int kHeadDim = Shape::kHeadDim, kSequences = Shape::kSequences;
+  /// Query heads of a tile, such tiles of a sequence and of a KV head. In what follows a head is such a tile.
+  static constexpr int kGroup = Shape::kTileHeads, kHeadTiles = Shape::kHeads / kGroup;
+  static constexpr int kTilesOfGroup = kGeometry.tilesOfGroup(kShape);
+  static constexpr int kRowTiles = kGeometry.rowTiles(), kRows = kRowTiles * 16;
+  static constexpr int kWarps = Shape::kWarps, kThreads = kGeometry.threads(), kMinBlocks = Shape::kMinBlocks;
   static constexpr int kStages = Shape::kStages, kSplits = Shape::kSplits;
-  static constexpr int kTileKeys = 16, kStepKeys = kTileKeys * kWarps; ///< of a warp, of a block
-  static_assert(Shape::kPageTokens % kTileKeys == 0, "a tile of keys lies in one page");
-  static_assert(kStages >= 2, "loads must run ahead");
+  static constexpr int kTileKeys = kGeometry.kTileKeys, kStepKeys = kTileKeys * kWarps; ///< of a warp, of a block
 
   using Operand = typename Shape::Operand; ///< of the cache, and what queries and weights are rounded to
   using Layout = HeadRows<kHeadDim>;
@@ -27,8 +33,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
 
   // --- the work and its order -------------------------------------------------------------------------------------
 
-  static constexpr int kMaxItems = kSequences * kKvHeads * kSplits;
-  static constexpr int kGrid = minOf(kMaxItems, Shape::kMultiprocessors *kMinBlocks);
+  static constexpr int kMaxItems = kGeometry.items(kShape), kGrid = kGeometry.blocks(kShape, kLimits<Shape>);
 
   /// How the keys of a sequence are cut: into splits of `keys` each.
   struct Cut {
@@ -66,19 +71,19 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
       firstSplit[kSequences] = inclusive;
   }
 
-  /// One KV head of one split of a sequence.
+  /// One head of one split of a sequence.
   struct Item {
     int sequence, head, split, splits, begin, end;
 
     __device__ __forceinline__ Item(int index, const int *firstSplit, const int *positions) {
-      int low = 0, high = kSequences, number = index / kKvHeads;
+      int low = 0, high = kSequences, number = index / kHeadTiles;
       while (high - low > 1) { // firstSplit[low] <= number < firstSplit[high]
         int middle = (low + high) / 2;
         (firstSplit[middle] <= number ? low : high) = middle;
       }
       int length = positions[low] + 1;
       Cut cut = cutOf(length);
-      sequence = low, head = index % kKvHeads, split = number - firstSplit[low], splits = cut.splits;
+      sequence = low, head = index % kHeadTiles, split = number - firstSplit[low], splits = cut.splits;
       begin = split * cut.keys, end = min(length, begin + cut.keys);
     }
   };
@@ -97,13 +102,11 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
     int firstSplit[kSequences + 1];
     int nextItem, isLast;
   };
-  static_assert(kGroup * kHeadDim * 4 <= kWarpElements * 2, "a warp leaves its sums where its keys were");
+  static_assert(sizeof(Shared) == kGeometry.sharedBytes(kShape));
 
   /// A split's result in the workspace: sums [kGroup, kHeadDim], then the maxima and the weights [kGroup].
   static constexpr int kSums = kGroup * kHeadDim, kPartFloats = alignTo(kSums + 2 * kGroup, 32);
-  static constexpr bool kUsesCounters = kSplits > 1 || kMaxItems > kGrid;
-  static constexpr int kWorkspaceBytes = kSplits > 1 ? kMaxItems * kPartFloats * 4 : kUsesCounters ? 256 : 0;
-  static_assert(kSequences * kKvHeads < kWorkspaceCounters, "a counter for each head of each sequence, and one more");
+  static constexpr int kWorkspaceBytes = kSplits > 1 ? kMaxItems * kPartFloats * 4 : 0;
 
   static constexpr Launch kLaunch = {kGrid, 1, 1, kThreads, 1, sizeof(Shared), 1, kWorkspaceBytes};
 
@@ -141,7 +144,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
     if (threadIdx.x < 32)
       numberSplits(positions, shared.firstSplit, threadIdx.x);
     __syncthreads();
-    int items = shared.firstSplit[kSequences] * kKvHeads;
+    int items = shared.firstSplit[kSequences] * kHeadTiles;
     for (int index = blockIdx.x; index < items;) {
       int next = items;
       if (kMaxItems > kGrid && threadIdx.x == 0) {
@@ -172,7 +175,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
       addParts(item, kWarps, sums, kWarpElements / 2, nullptr);
       return;
     }
-    float *headParts = parts + static_cast<long long>(item.sequence * kKvHeads + item.head) * (kSplits * kPartFloats);
+    float *headParts = parts + static_cast<long long>(item.sequence * kHeadTiles + item.head) * (kSplits * kPartFloats);
     addParts(item, kWarps, sums, kWarpElements / 2, headParts + item.split * kPartFloats);
     if (!arrivesLast(item))
       return;
@@ -189,7 +192,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
   __device__ __forceinline__ bool arrivesLast(const Item &item) {
     __syncthreads();
     if (threadIdx.x == 0) {
-      uint32 *counter = &counters[1 + item.sequence * kKvHeads + item.head];
+      uint32 *counter = &counters[1 + item.sequence * kHeadTiles + item.head];
       __threadfence();
       shared.isLast = atomicAdd(counter, 1) == item.splits - 1;
       if (shared.isLast)
@@ -237,9 +240,13 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
         stages[i] = Operand{0};
       __syncwarp();
     }
-    KeyStream stream{
-        keys,     values, pages + item.sequence * Shape::kMaxPages, item.head, item.begin + warp * kTileKeys,
-        item.end, lane};
+    KeyStream stream{keys,
+                     values,
+                     pages + item.sequence * Shape::kMaxPages,
+                     item.head / kTilesOfGroup,
+                     item.begin + warp * kTileKeys,
+                     item.end,
+                     lane};
     int tiles = stream.tiles();
     for (int i = 0; i < kStages - 1; ++i) {
       if (i < tiles)

@@ -2,6 +2,7 @@
 // and one warp's FlashAttention-2 recurrence on mma.sync.
 #pragma once
 #include "common/mma.cuh"
+#include "geometry/attention.h"
 
 namespace bambac {
 
@@ -16,16 +17,20 @@ __device__ __forceinline__ float exp2Fast(float value) {
   return result;
 }
 
-/// How vectors of one head lie in shared memory: a row each, filled up with zeros to the 16 that mma multiplies at
-/// once, and 8 elements apart beyond that, so that the eight rows which ldmatrix reads lie in different banks.
+/// The sizes of an attention as its geometry wants them.
+template <class Shape>
+inline constexpr geometry::AttentionShape kAttentionShape = {Shape::kSequences, Shape::kTokens,  Shape::kHeads,
+                                                             Shape::kKvHeads,   Shape::kHeadDim, Shape::kPageTokens};
+
+/// Vectors of one head in shared memory: a row each, filled up with zeros to geometry::paddedHead.
 template <int HeadDim> struct HeadRows {
-  static constexpr int kPadded = alignTo(HeadDim, 16);
+  static constexpr int kPadded = geometry::paddedHead(HeadDim);
   static constexpr bool kHasPadding = kPadded != HeadDim;
-  static constexpr int kStride = kPadded + 8;
+  static constexpr int kStride = geometry::headStride(HeadDim);
   /// Elements that one asynchronous copy moves: the most that divides a row.
   static constexpr int kCopyElements = HeadDim % 8 == 0 ? 8 : HeadDim % 4 == 0 ? 4 : HeadDim % 2 == 0 ? 2 : 1;
   static constexpr int kCopies = HeadDim / kCopyElements;
-  static __host__ __device__ constexpr int bytes(int rows) { return rows * kStride * 2; }
+  static __host__ __device__ constexpr int bytes(int rows) { return rows * geometry::headBytes(HeadDim); }
 };
 
 /// `Elements` 16-bit elements from global to shared memory, or zeros where not `valid`.

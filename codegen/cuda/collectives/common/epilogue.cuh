@@ -4,7 +4,8 @@
 // uses), begin(), called by all threads before the first barrier of the block, and finish(lane), called by one warp
 // when everything that the block stores has been stored. It may use the counters of the workspace.
 #pragma once
-#include "common/launch.cuh"
+#include "common/limits.cuh"
+#include "geometry/linear.h"
 
 namespace bambac {
 
@@ -19,10 +20,18 @@ template <class Epilogue> inline constexpr bool kReduces = reduces<Epilogue>(0);
 
 template <class Epilogue> __host__ __device__ constexpr int epilogueSharedBytes() {
   if constexpr (kReduces<Epilogue>)
-    return alignTo(Epilogue::kSharedBytes, 1024); // what lies behind it starts at a multiple of 1024 bytes
+    return geometry::alignedEpilogueBytes(Epilogue::kSharedBytes);
   else
     return 0;
 }
+
+/// The sizes of a linear as its geometry wants them. Shape: kRows, kColumns, kDepth, Operand.
+template <class Shape, class Input, class Epilogue>
+inline constexpr geometry::LinearShape kLinearShape = {
+    Shape::kRows,       Shape::kColumns,
+    Shape::kDepth,      epilogueSharedBytes<Epilogue>(),
+    Input::kNormalizes, kIsSame<typename Input::Element, typename Shape::Operand>,
+    Input::kStride};
 
 /// Bytes of workspace that a launch asks for: none behind the counters, but the counters themselves.
 template <class Epilogue> inline constexpr uint32 kEpilogueWorkspace = kReduces<Epilogue> ? 256 : 0;

@@ -1,6 +1,7 @@
 // The column of each row's largest element: keys that order elements, and their maxima over a block and over a grid.
 #pragma once
 #include "common/launch.cuh"
+#include "geometry/linear.h"
 
 namespace bambac {
 
@@ -18,7 +19,7 @@ __device__ __forceinline__ int columnOfKey(uint64 key) { return int(0xffffffffu 
 /// shared memory, and the last block to finish has those of all. A maximum does not depend on the order of its terms,
 /// so that the atomics leave the result deterministic.
 template <int Rows> struct RowMaxima {
-  static constexpr int kSharedBytes = Rows * 8;
+  static constexpr int kSharedBytes = geometry::maximaBytes(Rows);
   static_assert(2 * (Rows + 1) <= kWorkspaceCounters,
                 "a key for each row and a counter, all of them zero between launches");
 

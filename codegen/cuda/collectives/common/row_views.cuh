@@ -42,11 +42,4 @@ __device__ __forceinline__ void loadFrom(PackedRows<T, Columns> matrix, int row,
   loadVector<V>(matrix.data + row / 8 * kGroupElements + column / 8 * 64 + row % 8 * 8 + column % 8, to);
 }
 
-/// The largest power of two, at most `limit`, that divides `count`.
-__host__ __device__ constexpr int dividingVector(int limit, int count) {
-  while (limit > 1 && count % limit)
-    limit /= 2;
-  return limit;
-}
-
 } // namespace bambac

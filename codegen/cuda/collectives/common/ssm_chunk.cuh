@@ -2,8 +2,14 @@
 // decays of a chunk's tokens.
 #pragma once
 #include "common/mma.cuh"
+#include "geometry/ssm.h"
 
 namespace bambac {
+
+/// The sizes of a scan as its geometry wants them.
+template <class Shape, class State>
+inline constexpr geometry::SsmShape kSsmShape = {Shape::kSequences, Shape::kTokens,    Shape::kHeads,
+                                                 Shape::kHeadDim,   Shape::kStateSize, int(sizeof(State))};
 
 /// 2^v with the hardware's precision (2 ulp); denormal results are 0.
 __device__ __forceinline__ float exp2Fast(float v) {

@@ -8,6 +8,7 @@
 #pragma once
 #include "common/launch.cuh"
 #include "common/ssm_inputs.cuh"
+#include "geometry/ssm.h"
 
 namespace bambac {
 
@@ -64,27 +65,20 @@ template <int Count> struct RowSums<Count, 1> {
 };
 
 /// Shape: kBatch, kHeads, kHeadDim, kStateSize, kGroups, kTaps (for ConvolvedInput), kDtMin, kDtMax, kInputVector (the
-/// widest vector for which the input's views are aligned); schedule: kThreads, kChannelTile (channels of a block).
+/// widest vector for which the input's views are aligned); the fields of geometry::SsmStep.
 template <class Shape, class State> struct SsmStep {
-  static constexpr int kThreads = Shape::kThreads, kTile = minOf(Shape::kChannelTile, Shape::kHeadDim);
+  static constexpr geometry::SsmShape kShape = {Shape::kBatch,     1, Shape::kHeads, Shape::kHeadDim, Shape::kStateSize,
+                                                int(sizeof(State))};
+  static constexpr geometry::SsmStep kGeometry = {Shape::kThreads, Shape::kChannelTile};
+  static_assert(kGeometry.legal(kShape, {}).isLegal(), "the schedule is legal");
+  static constexpr int kThreads = Shape::kThreads, kTile = kGeometry.tile(kShape);
   static constexpr int kTiles = ceilDiv(Shape::kHeadDim, kTile);
   static constexpr int kHeadDim = Shape::kHeadDim, kStateSize = Shape::kStateSize;
 
   // The state: a lane has kLaneVectors vectors of each of kThreadRows rows, kRowGroups rows apart.
-  static constexpr int kVector = dividingVector(16 / int(sizeof(State)), kStateSize);
-  static constexpr int kRowVectors = kStateSize / kVector;
-  static __host__ __device__ constexpr int chooseLanes() {
-    int lanes = 1;
-    while (lanes < kRowVectors && lanes < 32)
-      lanes *= 2;
-    return lanes;
-  }
-  static constexpr int kLanes = chooseLanes();
-  static constexpr int kLaneVectors = ceilDiv(kRowVectors, kLanes);
-  static constexpr int kRowGroups = kThreads / kLanes;
-  static constexpr int kThreadRows = ceilDiv(kTile, kRowGroups);
-  static_assert(kThreads % 32 == 0 && kTile <= kThreads, "a thread for each channel");
-  static_assert(kThreadRows * kLaneVectors * kVector <= 64, "the tile of the state fits into the registers");
+  static constexpr int kVector = kGeometry.vector(kShape), kRowVectors = kGeometry.rowVectors(kShape);
+  static constexpr int kLanes = kGeometry.lanes(kShape), kLaneVectors = kGeometry.laneVectors(kShape);
+  static constexpr int kRowGroups = kGeometry.rowGroups(kShape), kThreadRows = kGeometry.threadRows(kShape);
 
   // The inputs B | C | x, staged as f32: as wide as alignment allows, and no wider than it needs for a single round.
   static constexpr int kStaged = 2 * kStateSize + kTile;
@@ -100,9 +94,9 @@ template <class Shape, class State> struct SsmStep {
   static constexpr int kRounds = ceilDiv(kStaged / kInputVector, kThreads);
 
   // What is held in registers until the state arrives decides how many blocks fit on a multiprocessor.
-  static constexpr int kHeldRegisters =
-      kThreadRows * kLaneVectors * kVector + kRounds * kInputVector * (2 * Shape::kTaps + 1);
-  static constexpr int kMinBlocks = maxOf(1, (kHeldRegisters <= 56 ? 768 : 512) / kThreads);
+  static constexpr int kHeldRegisters = kGeometry.elements(kShape) + kRounds * kInputVector * (2 * Shape::kTaps + 1);
+  static constexpr int kMinBlocks =
+      maxOf(1, (kHeldRegisters <= kGeometry.kFewRegisters ? kGeometry.kManyThreads : kGeometry.kFewThreads) / kThreads);
   static constexpr Launch kLaunch = {Shape::kHeads * kTiles, Shape::kBatch, 1, kThreads, 1, 0, 1, 0};
 
   /// dt: rows [kBatch, kHeads]; aLog, d, dtBias: [kHeads]; state: [slots, kHeads, kHeadDim, kStateSize].

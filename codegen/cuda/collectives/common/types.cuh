@@ -1,5 +1,6 @@
 // Types and small helpers that every kernel uses. Needs no header of the toolkit, so that NVRTC has little to read.
 #pragma once
+#include "geometry/geometry.h"
 
 namespace bambac {
 
@@ -19,10 +20,11 @@ struct f16 {
 template <class A, class B> inline constexpr bool kIsSame = false;
 template <class A> inline constexpr bool kIsSame<A, A> = true;
 
-__host__ __device__ constexpr int ceilDiv(int value, int divisor) { return (value + divisor - 1) / divisor; }
-__host__ __device__ constexpr int alignTo(int value, int multiple) { return ceilDiv(value, multiple) * multiple; }
-__host__ __device__ constexpr int minOf(int a, int b) { return a < b ? a : b; }
-__host__ __device__ constexpr int maxOf(int a, int b) { return a > b ? a : b; }
+using geometry::alignTo;
+using geometry::ceilDiv;
+using geometry::dividingVector;
+using geometry::maxOf;
+using geometry::minOf;
 
 __device__ __forceinline__ float toFloat(float value) { return value; }
 __device__ __forceinline__ float toFloat(bf16 value) { return __uint_as_float(uint32(value.bits) << 16); }

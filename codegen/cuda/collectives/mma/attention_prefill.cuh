@@ -5,21 +5,23 @@
 // warp keeps 32 of the rows (16 for wide heads), so that a fragment of K or V read from shared memory serves two tiles.
 #pragma once
 #include "common/attention_tile.cuh"
-#include "common/launch.cuh"
+#include "common/limits.cuh"
 
 namespace bambac {
 
+/// Shape: Operand, kSequences, kTokens, kHeads, kKvHeads, kHeadDim, kPageTokens, kMaxPages, kScale, kAligned,
+/// kMultiprocessors, kSharedLimit; the fields of geometry::AttentionPrefill.
 template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
-  static constexpr int kGroup = Shape::kHeads / Shape::kKvHeads;
+  static constexpr geometry::AttentionShape kShape = kAttentionShape<Shape>;
+  static constexpr geometry::AttentionPrefill kGeometry = {Shape::kTileQueries, Shape::kTileKeys, Shape::kStepKeys,
+                                                           Shape::kMinBlocks};
+  static_assert(kGeometry.legal(kShape, kLimits<Shape>).isLegal(), "the schedule is legal");
+  static constexpr int kGroup = kShape.group();
   static constexpr int kTileQueries = Shape::kTileQueries, kHeadDim = Shape::kHeadDim;
   static constexpr int kTileKeys = Shape::kTileKeys, kStepKeys = Shape::kStepKeys; ///< loaded, and multiplied at once
-  static constexpr int kTileTokens = kTileQueries / kGroup;                        ///< the rows left over are empty
-  static constexpr int kRowTiles = kHeadDim <= 128 && kTileQueries % 32 == 0 ? 2 : 1;
-  static constexpr int kWarps = kTileQueries / (16 * kRowTiles);
-  static constexpr int kThreads = kWarps * 32, kMinBlocks = Shape::kMinBlocks;
-  static_assert(kTileQueries % 16 == 0 && kStepKeys % 16 == 0 && Shape::kPageTokens % 16 == 0, "tiles of 16");
-  static_assert(kTileKeys % kStepKeys == 0, "a tile is multiplied in whole steps");
-  static_assert(kTileTokens > 0, "the heads of a group do not fit into a tile");
+  static constexpr int kTileTokens = kGeometry.tileTokens(kShape);                 ///< the rows left over are empty
+  static constexpr int kRowTiles = kGeometry.rowTiles(kShape);
+  static constexpr int kThreads = kGeometry.threads(kShape), kMinBlocks = Shape::kMinBlocks;
 
   using Operand = typename Shape::Operand; ///< of the cache, and what queries and weights are rounded to
   using Layout = HeadRows<kHeadDim>;
@@ -31,9 +33,9 @@ template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
                                                                     : 16;
   static constexpr int kRuns = kTileKeys / kRun;
 
-  static constexpr int kStages = 2, kTileElements = kTileKeys * Layout::kStride;
-  static constexpr int kQueryBytes = Layout::bytes(kTileQueries);
-  static constexpr int kSharedBytes = kQueryBytes + kStages * 2 * Layout::bytes(kTileKeys) + kTileQueries * 4;
+  static constexpr int kStages = kGeometry.kStages, kTileElements = kTileKeys * Layout::kStride;
+  static constexpr int kQueryBytes = kGeometry.queryBytes(kShape);
+  static constexpr int kSharedBytes = kGeometry.sharedBytes(kShape);
   static constexpr Launch kLaunch = {
       Shape::kKvHeads, ceilDiv(Shape::kTokens, kTileTokens), Shape::kSequences, kThreads, 1, kSharedBytes, 1, 0};
 

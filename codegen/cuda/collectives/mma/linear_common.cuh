@@ -3,14 +3,12 @@
 #include "common/core_matrices.cuh"
 #include "common/epilogue.cuh"
 #include "common/mma.cuh"
+#include "geometry/mma_linear.h"
 
 namespace bambac::mma_sync {
 
-/// Shared memory that a block may ask for on every architecture served here (sm_80's limit less 1 KB).
-inline constexpr int kSharedLimit = 166912;
-
 /// Columns of the linear (rows of W) in a core matrix.
-inline constexpr int kGroupColumns = 8;
+inline constexpr int kGroupColumns = geometry::kMmaColumns;
 
 /// The weights are core matrices: 8 rows x all of K lie in one run of this many bytes.
 __host__ __device__ constexpr long long groupBytes(int depth) { return alignTo(depth, 64) * 16ll; }

@@ -16,10 +16,13 @@
 namespace bambac::mma_sync {
 
 template <class Shape, class Input, class Epilogue> class LinearSkinny {
-  static constexpr int kWarps = 8;
+  static constexpr geometry::LinearShape kShape = kLinearShape<Shape, Input, Epilogue>;
+  static constexpr geometry::mma::Linear kGeometry = {Shape::kTileRows, Shape::kTileColumns, Shape::kStages};
+  static_assert(kGeometry.legal(kShape, kLimits<Shape>).isLegal(), "the schedule is legal");
+  static constexpr int kWarps = kGeometry.kSkinnyWarps;
 
 public:
-  static constexpr int kThreads = kWarps * 32;
+  static constexpr int kThreads = kGeometry.kSkinnyThreads;
   static constexpr int kMinBlocks = 1;
 
 private:
@@ -28,37 +31,31 @@ private:
   static constexpr int kInputs = Epilogue::kInputs;
   static constexpr int kStages = Shape::kStages;
   // Rows of a block: those of one tile.
-  static constexpr int kBlockRows = minOf(Shape::kRows, Shape::kTileRows);
-  static constexpr int kFragments = ceilDiv(kBlockRows, 16);
+  static constexpr int kBlockRows = kGeometry.blockRows(kShape);
+  static constexpr int kFragments = ceilDiv(kBlockRows, geometry::kMmaRows);
   // Columns: groups of 8, of which a pass takes kGroups.
   static constexpr int kGroups = Shape::kTileColumns / kGroupColumns;
-  static constexpr int kAllGroups = ceilDiv(Shape::kColumns, kGroupColumns);
-  static constexpr int kBlocks = minOf(Shape::kMultiprocessors, kAllGroups);
+  static constexpr int kAllGroups = kGeometry.groups(kShape);
+  static constexpr int kBlocks = kGeometry.skinnyBlocks(kShape, kLimits<Shape>);
   // Depth: a step is one slice for each warp.
-  static constexpr int kSlice = 32;
-  static constexpr int kSlices = alignTo(Shape::kDepth, 64) / kSlice;
-  static constexpr int kSteps = ceilDiv(kSlices, kWarps);
-  static constexpr int kStepDepth = kSlice * kWarps;
+  static constexpr int kSlice = geometry::mma::kSliceDepth;
+  static constexpr int kSlices = kGeometry.slices(kShape), kSteps = kGeometry.skinnySteps(kShape);
+  static constexpr int kStepDepth = kGeometry.kStepDepth;
 
   // Shared memory: ring of weights, partial sums of the warps, sums of squares, x.
-  static constexpr int kSliceBytes = kGroupColumns * kSlice * 2;
-  static constexpr int kStageBytes = kGroups * kSliceBytes; // of one warp
-  static constexpr int kRingBytes = kWarps * kStages * kStageBytes;
-  static constexpr int kSumsStride = Shape::kTileColumns + 8; // f32; the 8 spread the rows over the banks
-  static constexpr int kSumsBytes = kWarps * kBlockRows * kSumsStride * 4;
-  static constexpr int kWarpsPerRow = maxOf(1, kWarps / kBlockRows); // that stage x
-  static constexpr int kSquaresBytes = alignTo(kBlockRows * kWarpsPerRow * 4, 16);
-  static constexpr int kRowPadding = 64; // bytes; two rows' 64-byte reads then fill all banks
-  static constexpr int kForInput = kSharedLimit - epilogueSharedBytes<Epilogue>() - kRingBytes - kSumsBytes -
-                                   kSquaresBytes - kBlockRows * kRowPadding;
-  static constexpr int kChunks = ceilDiv(kSteps, maxOf(1, kForInput / (kBlockRows * kStepDepth * 2)));
-  static constexpr int kChunkSteps = ceilDiv(kSteps, kChunks);
+  static constexpr int kSliceBytes = geometry::mma::kSliceBytes;
+  static constexpr int kStageBytes = kGeometry.skinnyStageBytes(); // of one warp
+  static constexpr int kSumsStride = kGeometry.sumsStride();
+  static constexpr int kWarpsPerRow = kGeometry.warpsPerRow(kShape); // that stage x
+  static constexpr int kChunks = kGeometry.inputChunks(kShape, kLimits<Shape>);
+  static constexpr int kChunkSteps = kGeometry.chunkSteps(kShape, kLimits<Shape>);
   static constexpr int kChunkDepth = kChunkSteps * kStepDepth;
-  static constexpr int kRowBytes = kChunkDepth * 2 + kRowPadding;
-  static constexpr int kSumsOffset = kRingBytes;
-  static constexpr int kSquaresOffset = kSumsOffset + kSumsBytes;
-  static constexpr int kInputOffset = kSquaresOffset + kSquaresBytes;
-  static constexpr int kSharedBytes = kInputOffset + kBlockRows * kRowBytes;
+  static constexpr int kRowBytes = kChunkDepth * 2 + kGeometry.kRowPadding;
+  static constexpr int kSumsOffset = kGeometry.ringBytes();
+  static constexpr int kSquaresOffset = kSumsOffset + kGeometry.sumsBytes(kShape);
+  static constexpr int kInputOffset = kSquaresOffset + kGeometry.squaresBytes(kShape);
+  static constexpr int kSharedBytes = kGeometry.skinnySharedBytes(kShape, kLimits<Shape>);
+  static_assert(kSharedBytes == kInputOffset + kBlockRows * kRowBytes);
 
   // Results: a thread stores kVector neighbouring columns of y at a time.
   static constexpr int kVector = storeVector<Epilogue>(kGroupColumns / kInputs);
@@ -67,12 +64,7 @@ private:
   using Extra = typename Epilogue::template Extra<kVector>;
 
   static_assert(kHasCoreMatrices<Shape>, "the weight is read in panels of 8 rows, groups of 8 columns, padded to 64");
-  static_assert(Shape::kTileRows % 16 == 0 && Shape::kTileRows <= 64, "a tile is one to four fragments of 16 rows");
-  static_assert(Shape::kTileColumns % kGroupColumns == 0 && kStages >= 2,
-                "passes are whole groups; the ring runs ahead");
   static_assert(kGroupColumns % kInputs == 0, "a result comes from one group");
-  static_assert(kSharedBytes + epilogueSharedBytes<Epilogue>() <= kSharedLimit,
-                "fewer stages or columns a tile, please");
 
 public:
   static constexpr Launch kLaunch = {kBlocks,

@@ -12,19 +12,19 @@ namespace bambac::mma_sync {
 template <class Shape, class Input, class Epilogue> class LinearTall {
   using Element = typename Input::Element;
   using Operand = typename Shape::Operand;
+  static constexpr geometry::LinearShape kShape = kLinearShape<Shape, Input, Epilogue>;
+  static constexpr geometry::mma::Linear kGeometry = {Shape::kTileRows, Shape::kTileColumns, Shape::kStages};
+  static_assert(kGeometry.legal(kShape, kLimits<Shape>).isLegal(), "the schedule is legal");
   static constexpr int kTileRows = Shape::kTileRows, kTileColumns = Shape::kTileColumns;
-  static constexpr int kTileDepth = Shape::kTileDepth, kStages = Shape::kStages;
-  // Warps: of 64x64 elements each where the tile is large, since that asks least of shared memory.
-  static constexpr int kWarps = kTileRows * kTileColumns >= 128 * 256 ? 8 : 4;
-  static constexpr int kWarpsDown = kTileRows <= 32 ? 1 : kTileRows <= 128 ? 2 : 4;
-  static constexpr int kWarpsAcross = kWarps / kWarpsDown;
-  static constexpr int kWarpRows = kTileRows / kWarpsDown, kWarpColumns = kTileColumns / kWarpsAcross;
+  static constexpr int kTileDepth = geometry::kTileDepth, kStages = Shape::kStages;
+  static constexpr int kWarps = kGeometry.tallWarps(), kWarpsAcross = kGeometry.warpsAcross();
+  static constexpr int kWarpRows = kGeometry.warpRows(), kWarpColumns = kGeometry.warpColumns();
   static constexpr int kFragments = kWarpRows / 16;            // of x
   static constexpr int kGroups = kWarpColumns / kGroupColumns; // of W
 
 public:
-  static constexpr int kThreads = kWarps * 32;
-  static constexpr int kMinBlocks = kWarps == 4 ? 2 : 1;
+  static constexpr int kThreads = kGeometry.tallThreads();
+  static constexpr int kMinBlocks = kGeometry.tallMinBlocks();
 
 private:
   static constexpr int kSteps = kTileDepth / 16; // of mma in a stage
@@ -39,23 +39,19 @@ private:
   static constexpr int kRowBytes = kTileDepth * 2, kRowChunks = kRowBytes / 16;
   static constexpr int kGroupTileBytes = kGroupColumns * kTileDepth * 2, kGroupChunks = kGroupTileBytes / 16;
   static constexpr int kInputBytes = kTileRows * kRowBytes;
-  static constexpr int kStageBytes = kInputBytes + kTileColumns * kRowBytes;
+  static constexpr int kStageBytes = kGeometry.tallStageBytes();
   static constexpr bool kCopiesInput = kIsSame<Element, Operand> && kWideRows<Input> && Shape::kDepth % 8 == 0;
 
   // Results pass through shared memory, 16 rows of a warp at a time, to be stored in wide accesses.
-  static constexpr int kResultStride = kWarpColumns + 8; // f32; the 8 spread the rows over the banks
+  static constexpr int kResultStride = kGeometry.resultStride();
   static constexpr int kVector = storeVector<Epilogue>(minOf(8, kWarpColumns / Epilogue::kInputs));
   static constexpr int kRowItems = kWarpColumns / (kVector * Epilogue::kInputs);
   static constexpr int kItems = ceilDiv(16 * kRowItems, 32); // of a lane
   using Extra = typename Epilogue::template Extra<kVector>;
 
-  static constexpr int kSharedBytes = maxOf(kStages * kStageBytes, kWarps * 16 * kResultStride * 4);
+  static constexpr int kSharedBytes = kGeometry.tallSharedBytes();
 
   static_assert(kHasCoreMatrices<Shape>, "the weight is read in panels of 8 rows, groups of 8 columns, padded to 64");
-  static_assert(!Input::kNormalizes, "for many rows the norm is a kernel of its own");
-  static_assert(kTileDepth == 64, "the permutation of x expects rows of 128 bytes");
-  static_assert(kStages >= 2 && kFragments >= 1 && kWarpRows % 16 == 0 && kWarpColumns % 16 == 0,
-                "a warp multiplies whole fragments, two groups of columns at a time");
   static_assert(kTileRows % (kThreads / kRowChunks) == 0 && kTileColumns % (kThreads / kGroupChunks * 8) == 0,
                 "all threads copy equally much");
 

@@ -1,14 +1,13 @@
 // The way of a chunk's results from transposed accumulators to rows, through shared memory, and the epilogue.
 #pragma once
 #include "common/types.cuh"
+#include "geometry/ssm.h"
 
 namespace bambac {
 
 /// Floats between the tokens of a warp's staged results, [chunk][16 channels]. With it a warp's writes (four pairs of
 /// tokens, eight channels) and its 16-byte reads (eight tokens) touch every bank equally often.
-inline constexpr int kResultStride = 20;
-/// Shared memory of one warp's results.
-template <int Chunk> inline constexpr int kResultBytes = Chunk * kResultStride * int(sizeof(float));
+inline constexpr int kResultStride = geometry::mma::SsmScan::kResultStride;
 
 /// One warp's results of a chunk: 16 channels of a head, `Chunk` tokens. The warp calls load early (it hides the
 /// latency of what the epilogue reads), then stage, and store after a __syncwarp.

@@ -18,38 +18,26 @@
 // with one barrier a chunk. Rounded to the type of X, B and C are M, S as an operand and delta X as an operand, each
 // once.
 #pragma once
-#include "common/launch.cuh"
+#include "common/limits.cuh"
 #include "common/ssm_chunk.cuh"
 #include "mma/ssm_output.cuh"
 
 namespace bambac {
 
-/// Shape: Operand (of x, B and C), kSequences, kTokens, kHeads, kHeadDim, kStateSize, kGroups, kDtMin, kDtMax, kChunk,
-/// kAligned, kMultiprocessors.
+/// Shape: Operand (of x, B and C), kSequences, kTokens, kHeads, kHeadDim, kStateSize, kGroups, kDtMin, kDtMax,
+/// kAligned, kMultiprocessors, kSharedLimit; the fields of geometry::mma::SsmScan.
 template <class Shape, class State> class SsmScan {
   using Operand = typename Shape::Operand;
+  static constexpr geometry::SsmShape kShape = kSsmShape<Shape, State>;
+  static constexpr geometry::mma::SsmScan kGeometry = {Shape::kChunk};
+  static_assert(kGeometry.legal(kShape, kLimits<Shape>).isLegal(), "the schedule is legal");
   static constexpr int kTokens = Shape::kTokens, kHeads = Shape::kHeads;
   static constexpr int kHeadDim = Shape::kHeadDim, kStateSize = Shape::kStateSize;
-  static constexpr int kPaddedState = alignTo(kStateSize, 16);
-  static_assert(kPaddedState <= 256, "the state lies in registers");
+  static constexpr int kPaddedState = kGeometry.paddedState(kShape);
+  static constexpr int kChunk = Shape::kChunk;
+  static constexpr int kChannels = kGeometry.channels(kShape, kLimits<Shape>), kSlices = ceilDiv(kHeadDim, kChannels);
 
-  // Tokens of a chunk. Larger states leave room for fewer.
-  static constexpr int kChunk = minOf(minOf(Shape::kChunk, kPaddedState > 128 ? 32 : 64), alignTo(kTokens, 16));
-  static_assert(kChunk % 16 == 0, "whole fragments");
-
-  // Channels of a block: up to 64, fewer while every block still has a multiprocessor for itself.
-  static __host__ __device__ constexpr int blocksWith(int channels) {
-    return ceilDiv(kHeadDim, channels) * kHeads * Shape::kSequences;
-  }
-  static __host__ __device__ constexpr int chooseChannels() {
-    int channels = alignTo(ceilDiv(kHeadDim, ceilDiv(kHeadDim, 64)), 16);
-    while (channels % 32 == 0 && blocksWith(channels / 2) <= Shape::kMultiprocessors)
-      channels /= 2;
-    return channels;
-  }
-  static constexpr int kChannels = chooseChannels(), kSlices = ceilDiv(kHeadDim, kChannels);
-
-  static constexpr int kStateWarps = kChannels / 16, kScoreWarps = kChunk / 16;
+  static constexpr int kStateWarps = kGeometry.stateWarps(kShape, kLimits<Shape>), kScoreWarps = kGeometry.scoreWarps();
   static constexpr int kScoreThreads = kScoreWarps * 32;
   static constexpr int kBlocks = kChunk / 16; // 16-token blocks of a chunk
 
@@ -57,16 +45,16 @@ template <class Shape, class State> class SsmScan {
   using WideTile = ChunkTile<kChunk, kPaddedState>;
   using InputTile = ChunkTile<kChunk, kChannels>;
   using ScoreTile = ChunkTile<kChunk, kChunk>;
-  static constexpr int kStages = 3;
-  static constexpr int kStageBytes = 2 * WideTile::kBytes; // B, C
+  static constexpr int kStages = kGeometry.kStages;
+  static constexpr int kStageBytes = kGeometry.stageBytes(kShape); // B, C
   static constexpr int kInputs = kStages * kStageBytes;
   static constexpr int kScores = kInputs + 2 * InputTile::kBytes;
   // What the state warps scale by, for each token: carried from the chunk's start, into its end. Two chunks.
   static constexpr int kFactors = kScores + 2 * ScoreTile::kBytes;
-  static constexpr int kFactorBytes = 2 * kChunk * int(sizeof(float));
-  static constexpr int kResults = kFactors + 2 * kFactorBytes;
-  static constexpr int kSharedBytes = kResults + kStateWarps * kResultBytes<kChunk>;
-  static_assert(kSharedBytes <= 166912, "shared memory of sm_80");
+  static constexpr int kFactorBytes = kGeometry.factorBytes();
+  static constexpr int kResults = kFactors + 2 * kFactorBytes, kResultBytes = kGeometry.resultBytes();
+  static constexpr int kSharedBytes = kGeometry.sharedBytes(kShape, kLimits<Shape>);
+  static_assert(kStageBytes == 2 * WideTile::kBytes && kSharedBytes == kResults + kStateWarps * kResultBytes);
 
 public:
   static constexpr int kThreads = (kStateWarps + kScoreWarps) * 32;
@@ -241,7 +229,7 @@ private:
                                                       float skip, StateTile &s, const Epilogue &epilogue) {
     uint32 stage = base + chunk % kStages * kStageBytes;
     const float *factors = reinterpret_cast<const float *>(shared + kFactors + chunk % 2 * kFactorBytes);
-    float *results = reinterpret_cast<float *>(shared + kResults + warp * kResultBytes<kChunk>);
+    float *results = reinterpret_cast<float *>(shared + kResults + warp * kResultBytes);
     ScanOutput<Epilogue, kHeadDim, kChunk> output(at.row + chunk * kChunk, at.present(chunk), at.head,
                                                   at.channel + warp * 16, at.lane);
     output.load(epilogue);

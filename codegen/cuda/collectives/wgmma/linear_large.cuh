@@ -1,45 +1,42 @@
 // y[r, n] = sum_k x[r, k] W[n, k] for many rows (prefill): tokens are the 64 rows of wgmma, weights its columns.
 // Persistent blocks of one loading and two multiplying warpgroups; the loads of the next tile run under the epilogue.
 #pragma once
+#include "geometry/wgmma_linear.h"
 #include "wgmma/wgmma_pipeline.cuh"
 
 namespace bambac {
 
-/// Shape: Operand, kRows, kColumns, kDepth, kMultiprocessors; kTileRows (128 or 256), kTileColumns (a multiple of 32),
-/// kTileDepth (64), kStages.
+/// Shape: Operand, kRows, kColumns, kDepth, kMultiprocessors, kSharedLimit; the fields of geometry::wgmma::LinearLarge.
 template <class Shape, class Input, class Epilogue> class LinearLarge {
-  static constexpr int kConsumers = 2; // warpgroups
+  static constexpr geometry::LinearShape kShape = kLinearShape<Shape, Input, Epilogue>;
+  static constexpr geometry::wgmma::LinearLarge kGeometry = {Shape::kTileRows, Shape::kTileColumns, Shape::kStages};
+  static_assert(kGeometry.legal(kShape, kLimits<Shape>).isLegal(), "the schedule is legal");
+  static constexpr int kConsumers = kGeometry.kConsumers; // warpgroups
   static constexpr int kTileRows = Shape::kTileRows, kTileColumns = Shape::kTileColumns;
-  static constexpr int kTileDepth = Shape::kTileDepth;
-  static constexpr int kRowBlocks = kTileRows / (64 * kConsumers); // of 64 rows, of a warpgroup
-  static_assert(kTileRows == 64 * kConsumers * kRowBlocks && kTileRows <= 256, "whole blocks of 64 rows, one copy");
-  static_assert(kTileColumns % 32 == 0 && kTileColumns <= 256, "slices of 32 columns, one instruction");
-  static_assert(kRowBlocks * kTileColumns <= 256, "128 sums a thread");
+  static constexpr int kTileDepth = geometry::kTileDepth;
+  static constexpr int kRowBlocks = kGeometry.rowBlocks(); // of 64 rows, of a warpgroup
   static_assert(kHasCoreMatrices<Shape>, "the weight is read in panels of 8 rows, groups of 8 columns, padded to 64");
-  static_assert(kTileDepth == 64, "a swizzled row is 64 columns");
 
-  static constexpr int kRowTiles = ceilDiv(Shape::kRows, kTileRows);
-  static constexpr int kColumnTiles = ceilDiv(Shape::kColumns, kTileColumns);
-  static constexpr int kTiles = kRowTiles * kColumnTiles;
-  static constexpr int kBlocks = minOf(kTiles, Shape::kMultiprocessors);
+  static constexpr int kRowTiles = kGeometry.rowTiles(kShape), kColumnTiles = kGeometry.columnTiles(kShape);
+  static constexpr int kTiles = kGeometry.tiles(kShape), kBlocks = kGeometry.blocks(kShape, kLimits<Shape>);
   static constexpr int kSteps = ceilDiv(Shape::kDepth, kTileDepth);
 
-  using Ring = StageRing<Shape::kStages, kTileRows * kTileDepth * 2, kTileColumns * kTileDepth * 2, 4 * kConsumers>;
+  using Ring = StageRing<Shape::kStages, kGeometry.inputBytes(), kGeometry.weightBytes(), 4 * kConsumers>;
 
   // Sums go through shared memory on their way out, 16 rows x 32 columns of a warp at a time, so that neighbouring
   // threads have neighbouring columns and store whole sectors. Two slices a warp: one is filled while the other is
   // read.
-  static constexpr int kSliceColumns = 32, kSliceFloats = 16 * kSliceColumns;
+  static constexpr int kSliceColumns = kGeometry.kSliceColumns, kSliceFloats = kGeometry.kSliceFloats;
   static constexpr int kSlicesOfRow = kTileColumns / kSliceColumns, kSlices = kRowBlocks * kSlicesOfRow;
   using Slice = Patch<Epilogue, 16, kSliceColumns, kSliceColumns, 32, 4>;
   // What the epilogue loads is on its way this many slices before it is needed.
   static constexpr int kAhead = minOf(2, kSlices);
 
-  static constexpr int kSharedBytes = Ring::kBytes + 4 * kConsumers * 2 * kSliceFloats * 4 + Ring::kBarrierBytes;
-  static_assert(kSharedBytes + epilogueSharedBytes<Epilogue>() <= 232448, "fewer stages");
+  static constexpr int kSharedBytes = kGeometry.sharedBytes();
+  static_assert(kSharedBytes == Ring::kBytes + kGeometry.kSlicesBytes + Ring::kBarrierBytes);
 
 public:
-  static constexpr int kThreads = 128 * (1 + kConsumers), kMinBlocks = 1;
+  static constexpr int kThreads = kGeometry.kThreads, kMinBlocks = 1;
   static constexpr Launch kLaunch = {kBlocks, 1, 1, kThreads, 1, kSharedBytes, 1, kEpilogueWorkspace<Epilogue>};
   static constexpr TensorMap kInputMap =
       inputTensorMap<typename Shape::Operand, Input>(Shape::kRows, Shape::kDepth, kTileRows);

@@ -1,51 +1,48 @@
 // y[r, n] = sum_k x[r, k] W[n, k] for 17 to 256 rows (decode batches), bound by the weights' bytes: weights are the 64
 // rows of wgmma, the batch its columns. A deep ring keeps weights in flight on every multiprocessor.
 #pragma once
+#include "geometry/wgmma_linear.h"
 #include "wgmma/wgmma_pipeline.cuh"
 
 namespace bambac {
 
-/// Shape: Operand, kRows, kColumns, kDepth, kMultiprocessors; kTileRows (kRows rounded up to 8), kTileColumns (64, 128
-/// or 256), kTileDepth (a multiple of 64), kStages; kSplit: blocks of a cluster that share the depth of a tile (1 to
-/// 8). With kSplit = 1 blocks are persistent; otherwise every tile has its own cluster, the tiles should be few.
+/// Shape: Operand, kRows, kColumns, kDepth, kMultiprocessors, kSharedLimit; the fields of
+/// geometry::wgmma::LinearMiddle. With kSplit = 1 blocks are persistent; otherwise every tile has its own cluster, the
+/// tiles should be few.
 template <class Shape, class Input, class Epilogue> class LinearMiddle {
+  static constexpr geometry::LinearShape kShape = kLinearShape<Shape, Input, Epilogue>;
+  static constexpr geometry::wgmma::LinearMiddle kGeometry = {Shape::kTileRows, Shape::kTileColumns, Shape::kTileDepth,
+                                                              Shape::kStages, Shape::kSplit};
+  static_assert(kGeometry.legal(kShape, kLimits<Shape>).isLegal(), "the schedule is legal");
   static constexpr int kTileRows = Shape::kTileRows, kTileColumns = Shape::kTileColumns;
   static constexpr int kTileDepth = Shape::kTileDepth, kSplit = Shape::kSplit;
-  static constexpr int kConsumers = minOf(2, kTileColumns / 64);         // warpgroups
-  static constexpr int kColumnBlocks = kTileColumns / (64 * kConsumers); // of 64 columns, of a warpgroup
+  static constexpr int kConsumers = kGeometry.consumers();       // warpgroups
+  static constexpr int kColumnBlocks = kGeometry.columnBlocks(); // of 64 columns, of a warpgroup
   static constexpr int kThreadsOfConsumers = 128 * kConsumers;
-  static_assert(kTileRows >= Shape::kRows && kTileRows % 8 == 0 && kTileRows <= 256, "all rows in one tile");
-  static_assert(kTileColumns == 64 * kConsumers * kColumnBlocks && kTileColumns <= 256, "whole blocks of 64 columns");
-  static_assert(kColumnBlocks * kTileRows <= 256, "128 sums a thread");
   static_assert(kHasCoreMatrices<Shape>, "the weight is read in panels of 8 rows, groups of 8 columns, padded to 64");
-  static_assert(kTileDepth % 64 == 0, "a swizzled row is 64 columns");
 
-  static constexpr int kTiles = ceilDiv(Shape::kColumns, kTileColumns);
-  static constexpr int kBlocks = kSplit > 1 ? kTiles *kSplit : minOf(kTiles, Shape::kMultiprocessors);
-  static constexpr int kSteps = ceilDiv(Shape::kDepth, kTileDepth);
+  static constexpr int kTiles = kGeometry.tiles(kShape), kBlocks = kGeometry.blocks(kShape, kLimits<Shape>);
+  static constexpr int kSteps = kGeometry.steps(kShape);
 
-  using Ring = StageRing<Shape::kStages, kTileRows * kTileDepth * 2, kTileColumns * kTileDepth * 2, 4 * kConsumers>;
+  using Ring = StageRing<Shape::kStages, kGeometry.inputBytes(), kGeometry.weightBytes(), 4 * kConsumers>;
 
-  // Sums lie transposed in the threads (a column of y is a row of wgmma), so they go through shared memory. Row strides
-  // of 4 banks more than a multiple of 32: storing them is free of conflicts.
+  // Sums lie transposed in the threads (a column of y is a row of wgmma), so they go through shared memory.
   // Alone, a warpgroup hands out 32 rows x 64 columns at a time; the ring is filled meanwhile.
-  static constexpr int kSliceRows = minOf(32, kTileRows), kSliceStride = 64 + 4;
+  static constexpr int kSliceRows = kGeometry.sliceRows(), kSliceStride = kGeometry.kSliceStride;
   static constexpr int kSliceFloats = kSliceRows * kSliceStride;
   using Slice = Patch<Epilogue, kSliceRows, 64, kSliceStride, 128>;
   // In a cluster, each block leaves the whole tile where the ring was and finishes some of its rows.
-  static constexpr int kTileStride = kTileColumns + 4, kShareRows = ceilDiv(kTileRows, kSplit);
+  static constexpr int kTileStride = kGeometry.tileStride(), kShareRows = ceilDiv(kTileRows, kSplit);
   static constexpr int kPartRows = maxOf(1, minOf(kShareRows, 2 * kThreadsOfConsumers * Slice::kSums / kTileColumns));
   using Part = Patch<Epilogue, kPartRows, kTileColumns, kTileStride, kThreadsOfConsumers>; // two items a thread
-  static_assert(kSplit == 1 || kTileRows * kTileStride * 4 <= Ring::kBytes, "the tile fits into the ring");
 
-  static constexpr int kSharedBytes =
-      Ring::kBytes + (kSplit == 1 ? kConsumers * kSliceFloats * 4 : 0) + Ring::kBarrierBytes;
-  static_assert(kSharedBytes + epilogueSharedBytes<Epilogue>() <= 232448, "fewer stages");
+  static constexpr int kSharedBytes = kGeometry.sharedBytes();
+  static_assert(kSharedBytes == Ring::kBytes + kGeometry.stagingBytes() + Ring::kBarrierBytes);
 
   using Sums = float[kColumnBlocks][kTileRows / 2];
 
 public:
-  static constexpr int kThreads = 128 + kThreadsOfConsumers, kMinBlocks = 1;
+  static constexpr int kThreads = kGeometry.threads(), kMinBlocks = 1;
   static constexpr Launch kLaunch = {kBlocks, 1, 1, kThreads, kSplit, kSharedBytes, 1, kEpilogueWorkspace<Epilogue>};
   static constexpr TensorMap kInputMap =
       inputTensorMap<typename Shape::Operand, Input>(Shape::kRows, Shape::kDepth, kTileRows);

@@ -13,61 +13,42 @@
 #pragma once
 #include "common/core_matrices.cuh"
 #include "common/epilogue.cuh"
+#include "geometry/wgmma_linear_skinny.h"
 #include "wgmma/skinny_input.cuh"
 
 namespace bambac {
 
-/// How the work and the shared memory of a block are divided.
+/// geometry::wgmma::LinearSkinny's numbers for one kernel, as constants. Shape: Operand, kRows, kColumns, kDepth,
+/// kMultiprocessors, kSharedLimit; the fields of the geometry.
 template <class Shape, class Input, class Epilogue> struct SkinnyGeometry {
   using Operand = typename Shape::Operand;
+  static constexpr geometry::LinearShape kShape = kLinearShape<Shape, Input, Epilogue>;
+  static constexpr geometry::Limits kDevice = kLimits<Shape>;
+  static constexpr geometry::wgmma::LinearSkinny kPlan = {Shape::kStages};
+  static_assert(kPlan.legal(kShape, kDevice).isLegal(), "the schedule is legal");
+
   static constexpr int kRows = Shape::kRows, kDepth = Shape::kDepth;
-  static_assert(kRows >= 1 && kRows <= 16, "one m16 tile of activations");
+  static constexpr int kMmaWarps = kPlan.kMmaWarps, kSliceDepth = kPlan.kSliceDepth, kChunkDepth = kPlan.kChunkDepth;
+  static constexpr int kPaddedDepth = kPlan.paddedDepth(kShape), kChunks = kPlan.chunks(kShape);
+  static constexpr int kGroups = kPlan.groups(kShape), kBlocks = kPlan.blocks(kShape, kDevice);
+  static constexpr int kGroupsAtOnce = kPlan.groupsAtOnce(kShape, kDevice);
 
-  // The depth: chunks of 1024 columns, in each a slice of 128 for every mma warp.
-  static constexpr int kMmaWarps = 8, kSliceDepth = 128, kChunkDepth = kMmaWarps * kSliceDepth;
-  static constexpr int kPaddedDepth = alignTo(kDepth, 64), kChunks = ceilDiv(kPaddedDepth, kChunkDepth);
-
-  // The columns of the result: groups of 8, `kGroupsAtOnce` in a pass. Few at once leave room for stages where a block
-  // has many groups and 16 rows of activations stay in shared memory.
-  static constexpr int kGroups = ceilDiv(Shape::kColumns, 8), kBlocks = minOf(Shape::kMultiprocessors, kGroups);
-  static constexpr int kGroupsPerBlock = ceilDiv(kGroups, kBlocks);
-  static constexpr int kGroupsAtOnce = minOf(kRows > 8 && kGroupsPerBlock > 4 ? 2 : 4, kGroupsPerBlock);
-  static constexpr int kPasses = ceilDiv(kGroupsPerBlock, kGroupsAtOnce);
-
-  // Bytes. 16 more a row of a slice let ldmatrix read eight rows without bank conflicts.
-  static constexpr int kGroupBytes = 16 * kPaddedDepth, kStageBytes = 16 * kChunkDepth;
+  static constexpr int kGroupBytes = 16 * kPaddedDepth, kStageBytes = kPlan.kStageBytes;
   static constexpr int kLastStageBytes = kGroupBytes - (kChunks - 1) * kStageBytes;
-  static constexpr int kSliceRowBytes = 2 * kSliceDepth + 16, kSliceBytes = kRows * kSliceRowBytes;
-  static constexpr int kPartialBytes = kMmaWarps * kGroupsAtOnce * kRows * 8 * 4;
-  static constexpr int kSquaresBytes = 16 * kMmaWarps * 4, kBarrierBytes = 512;
-  static constexpr int kFixedBytes = kPartialBytes + kSquaresBytes + kBarrierBytes;
-  static constexpr int kSharedMemory = 232448 - epilogueSharedBytes<Epilogue>();
+  static constexpr int kSliceRowBytes = kPlan.kSliceRowBytes, kSliceBytes = kPlan.sliceBytes(kShape);
 
-  __host__ __device__ static constexpr int stagesBeside(int slots) {
-    return minOf(Shape::kStages, (kSharedMemory - kFixedBytes - slots * kMmaWarps * kSliceBytes) / kStageBytes);
-  }
-
-  // The activations: copied as they are, or by way of registers. They stay in shared memory if they are read in several
-  // passes or cost more than a copy, unless too few stages would be left to cover the latency of the memory.
-  static constexpr bool kConverts =
-      Input::kNormalizes || !kIsSame<typename Input::Element, Operand> || Input::kStride % 8 != 0 || kDepth % 8 != 0;
-  static constexpr int kStreamSlots = kRows <= 4 ? 4 : 2, kFewestStages = 4;
-  static constexpr bool kResident =
-      kChunks <= kStreamSlots || ((kConverts || kPasses > 1) && stagesBeside(kChunks) >= kFewestStages);
-  static constexpr int kSlots = kResident ? kChunks : kStreamSlots;
-
-  static constexpr int kStages = stagesBeside(kSlots);
-  static_assert(kStages >= 2 && kStages <= 16, "stages of the ring");
+  static constexpr bool kConverts = kPlan.converts(kShape), kResident = kPlan.isResident(kShape, kDevice);
+  static constexpr int kSlots = kPlan.slots(kShape, kDevice), kStages = kPlan.ringStages(kShape, kDevice);
   /// Stages under way at once; more only queue up in the memory system.
   static constexpr int kInFlight = minOf(kStages, kRows <= 4 ? 6 : 4);
 
   // Offsets in shared memory.
   static constexpr int kSlotsOffset = kStages * kStageBytes;
   static constexpr int kPartialsOffset = kSlotsOffset + kSlots * kMmaWarps * kSliceBytes;
-  static constexpr int kSquaresOffset = kPartialsOffset + kPartialBytes;
-  static constexpr int kBarriersOffset = kSquaresOffset + kSquaresBytes;
-  static constexpr int kSharedBytes = kBarriersOffset + kBarrierBytes;
-  static_assert(kSharedBytes <= kSharedMemory);
+  static constexpr int kSquaresOffset = kPartialsOffset + kPlan.partialBytes(kShape, kDevice);
+  static constexpr int kBarriersOffset = kSquaresOffset + kPlan.kSquaresBytes;
+  static constexpr int kSharedBytes = kPlan.sharedBytes(kShape, kDevice);
+  static_assert(kSharedBytes == kBarriersOffset + kPlan.kBarrierBytes);
 };
 
 template <class Shape, class Input, class Epilogue> class LinearSkinny {
@@ -78,7 +59,7 @@ template <class Shape, class Input, class Epilogue> class LinearSkinny {
   static constexpr int kProducerWarp = kMmaWarps;
 
 public:
-  static constexpr int kThreads = (kMmaWarps + 2) * 32;
+  static constexpr int kThreads = Geometry::kPlan.kThreads;
   static constexpr int kMinBlocks = 1;
   static constexpr Launch kLaunch{Geometry::kBlocks,           1, 1, kThreads, 1, Geometry::kSharedBytes, 1,
                                   kEpilogueWorkspace<Epilogue>};

@@ -19,41 +19,45 @@
 //
 // For states of up to 128; any number of channels, any alignment (16-byte copies where it allows them).
 #pragma once
-#include "common/launch.cuh"
+#include "common/limits.cuh"
 #include "wgmma/ssm_rows.cuh"
 #include "wgmma/ssm_tiles.cuh"
 
 namespace bambac {
 
 /// Shape: Operand (of x, B and C), kSequences, kTokens, kHeads, kHeadDim, kStateSize, kGroups, kDtMin (not negative),
-/// kDtMax, kAligned.
+/// kDtMax, kAligned, kMultiprocessors, kSharedLimit.
 template <class Shape, class State> class SsmScan {
   using Operand = typename Shape::Operand;
+  static constexpr geometry::SsmShape kShape = kSsmShape<Shape, State>;
+  static constexpr geometry::wgmma::SsmScan kGeometry = {};
+  static_assert(kGeometry.legal(kShape, kLimits<Shape>).isLegal(),
+                "the device has the shared memory, the registers hold the state");
   static constexpr int kTokens = Shape::kTokens, kHeads = Shape::kHeads;
   static constexpr int kHeadDim = Shape::kHeadDim, kStateSize = Shape::kStateSize;
-  static_assert(kStateSize <= 128, "the state lies in the registers of a warpgroup");
-  static constexpr int kChunk = 64, kChannels = 64; // the 64 rows of wgmma are tokens, or the state's channels
-  static constexpr int kSlices = ceilDiv(kHeadDim, kChannels);
+  static constexpr int kChunk = kGeometry.kChunk, kChannels = kGeometry.kChannels;
+  static constexpr int kSlices = kGeometry.slices(kShape);
 
   // Shared memory: a ring of chunks, S as an operand for each warpgroup of results, their staging, barriers.
-  using StateTile = PanelTile<alignTo(kStateSize, 64)>; // of S, B and C
+  using StateTile = PanelTile<kGeometry.panels(kShape) * kGeometry.kPanelColumns>; // of S, B and C
   using InputTile = PanelTile<kChannels>;
   static constexpr int kPanels = StateTile::kPanels;
-  static constexpr int kStages = 4, kStageBytes = 2 * StateTile::kBytes + InputTile::kBytes; // B, C, X
-  static constexpr int kResultGroups = 2, kStagingBytes = 8 * 64 * 4;
+  static constexpr int kStages = kGeometry.kStages, kStageBytes = kGeometry.stageBytes(kShape); // B, C, X
+  static constexpr int kResultGroups = kGeometry.kResultGroups, kStagingBytes = kGeometry.kStagingBytes;
   static constexpr int kStates = kStages * kStageBytes;
   static constexpr int kStaging = kStates + kResultGroups * StateTile::kBytes;
   static constexpr int kFactors = kStaging + kResultGroups * 4 * kStagingBytes;
   static constexpr int kBarriers = kFactors + kStages * int(sizeof(ChunkFactors));
-  static constexpr int kSharedBytes = kBarriers + (2 * kStages + 2 * kResultGroups) * 8;
-  static_assert(kSharedBytes <= 232448, "shared memory of sm_90");
+  static constexpr int kSharedBytes = kGeometry.sharedBytes(kShape);
+  static_assert(kStageBytes == 2 * StateTile::kBytes + InputTile::kBytes);
+  static_assert(kSharedBytes == kBarriers + (2 * kStages + 2 * kResultGroups) * 8);
 
   // Registers of the roles' threads.
   static constexpr int kResultRegisters = 160, kStateRegisters = kPanels == 2 ? 144 : 136;
   static constexpr int kBringRegisters = 4 * 128 - kStateRegisters - kResultGroups * kResultRegisters;
 
 public:
-  static constexpr int kThreads = 128 * (2 + kResultGroups), kMinBlocks = 1;
+  static constexpr int kThreads = kGeometry.kThreads, kMinBlocks = 1;
   static constexpr Launch kLaunch = {
       uint32(kHeads * kSlices), uint32(Shape::kSequences), 1, uint32(kThreads), 1, uint32(kSharedBytes), 1, 0};
 

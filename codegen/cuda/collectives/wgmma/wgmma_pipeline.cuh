@@ -42,7 +42,7 @@ __host__ __device__ constexpr TensorMap weightTensorMap(int columns, int depth, 
 /// full (the copies are in) and empty (all consumer warps are done).
 template <int Stages, int InputBytes, int WeightBytes, int ConsumerWarps> struct StageRing {
   static constexpr int kStages = Stages, kStageBytes = InputBytes + WeightBytes;
-  static constexpr int kBytes = Stages * kStageBytes, kBarrierBytes = Stages * 16;
+  static constexpr int kBytes = Stages * kStageBytes, kBarrierBytes = Stages * geometry::kStageBarrierBytes;
   static_assert(InputBytes % 1024 == 0 && WeightBytes % 1024 == 0, "swizzled tiles start at multiples of 1024 bytes");
 
   uint32 stages;   ///< address of the first stage

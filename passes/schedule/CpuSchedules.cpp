@@ -1,8 +1,9 @@
-// See CpuCostModel.h.
-#include "passes/schedule/CpuCostModel.h"
+// One rule for each kind of op: linears, scans, and all else.
+#include "passes/schedule/CpuSchedules.h"
 #include "dialects/bamba/Kernel.h"
 #include "passes/memory/TensorBytes.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace bambac {
@@ -80,14 +81,49 @@ CpuScheduleAttr scheduleGeneric(TilingInterface op) {
 
 } // namespace
 
-Operation *getKernelRoot(func::FuncOp kernel) { return getTiledOp(kernel); }
-
-CpuScheduleAttr chooseCpuSchedule(func::FuncOp kernel, CpuTargetAttr target) {
+static LinearOp findLinear(func::FuncOp kernel) {
   LinearOp linear;
   kernel.walk([&](LinearOp op) { linear = op; });
-  if (linear)
+  return linear;
+}
+
+SmallVector<StringRef> getCpuFields(func::FuncOp kernel) {
+  if (findLinear(kernel))
+    return {"workgroup", "rows", "depth"};
+  if (isa<SsmScanOp>(getTiledOp(kernel)))
+    return {"workgroup", "chunk"};
+  return {"workgroup"};
+}
+
+/// "expected 2 sizes, found 1" for the field `workgroup` and the like.
+template <typename... Args>
+static llvm::Error makeFieldError(StringRef field, const char *format, const Args &...args) {
+  return llvm::createStringError(llvm::formatv("field '{0}': {1}", field, llvm::formatv(format, args...)).str());
+}
+
+llvm::Error checkCpuSchedule(func::FuncOp kernel, CpuScheduleAttr schedule, CpuTargetAttr target) {
+  Operation *root = getTiledOp(kernel);
+  ArrayRef<int64_t> workgroup = schedule.getWorkgroup();
+  size_t rank = cast<TilingInterface>(root).getLoopIteratorTypes().size();
+  if (workgroup.size() != rank)
+    return makeFieldError("workgroup", "expected {0} sizes, found {1}", rank, workgroup.size());
+  int64_t panel = 2 * target.getLanes();
+  if (findLinear(kernel) && workgroup.back() % panel != 0)
+    return makeFieldError("workgroup", "expected a multiple of {0} columns, found {1}", panel, workgroup.back());
+  if (isa<SsmStepOp, SsmScanOp>(root) && workgroup[0] != 1)
+    return makeFieldError("workgroup", "expected 1 head, found {0}", workgroup[0]);
+  if (auto scan = dyn_cast<SsmScanOp>(root)) {
+    int64_t tokens = scan.getNumTokens(), chunk = schedule.getChunk();
+    if (chunk <= 0 || tokens % chunk != 0)
+      return makeFieldError("chunk", "expected a divisor of {0} tokens, found {1}", tokens, chunk);
+  }
+  return llvm::Error::success();
+}
+
+CpuScheduleAttr chooseCpuSchedule(func::FuncOp kernel, CpuTargetAttr target) {
+  if (LinearOp linear = findLinear(kernel))
     return scheduleLinear(linear, target);
-  Operation *root = getKernelRoot(kernel);
+  Operation *root = getTiledOp(kernel);
   return llvm::TypeSwitch<Operation *, CpuScheduleAttr>(root)
       .Case<SsmScanOp>([](SsmScanOp op) { return scheduleScan(op); })
       .Case<SsmStepOp, KvAppendOp>([](Operation *op) { return CpuScheduleAttr::get(op->getContext(), {1}, 1, 0, 0); })

@@ -1,0 +1,153 @@
+// The attention collectives: common/attention_decode (one token of each sequence) and mma/attention_prefill (a run of
+// tokens).
+#pragma once
+#include "geometry/geometry.h"
+
+namespace bambac::geometry {
+
+struct AttentionShape {
+  int sequences, tokens; ///< tokens of a sequence
+  int heads, kvHeads, headDim, pageTokens;
+  BAMBAC_HOST_DEVICE constexpr int group() const { return heads / kvHeads; } ///< query heads that share a KV head
+};
+
+/// How vectors of one head lie in shared memory: padded to the depth of an mma, and 8 elements apart beyond that, so
+/// that the eight rows which ldmatrix reads lie in different banks.
+BAMBAC_HOST_DEVICE constexpr int paddedHead(int headDim) { return alignTo(headDim, kMmaDepth); }
+BAMBAC_HOST_DEVICE constexpr int headStride(int headDim) { return paddedHead(headDim) + 8; }
+BAMBAC_HOST_DEVICE constexpr int headBytes(int headDim) { return headStride(headDim) * 2; }
+
+/// Registers of a warp's tile of `rowTiles` x 16 query rows: weighted sums of the values, and scores of `keys` keys.
+BAMBAC_HOST_DEVICE constexpr int attentionTileRegisters(int rowTiles, int headDim, int keys) {
+  return rowTiles * (paddedHead(headDim) / 2 + keys / 2);
+}
+/// Registers for addresses, fragments of operands, maxima and weights: with fewer the assembler spills (seen by NVRTC's
+/// log for head sizes from 64 to 256).
+inline constexpr int kAttentionOtherRegisters = 32;
+
+/// Checks that a tile leaves room for what else a thread holds.
+BAMBAC_HOST_DEVICE constexpr void checkTileRegisters(Check &check, int threads, int minBlocks, int tileRegisters) {
+  check.atMost(kRegistersText, registersPerThread(threads, minBlocks), tileRegisters + kAttentionOtherRegisters);
+}
+
+/// A KV head of a split of a sequence's keys at a time, with some of its query heads as the rows of a tile.
+struct AttentionDecode {
+  int splits;         ///< the most parts that a sequence's keys are cut into; 1: a block for each KV head
+  int minSplitTokens; ///< keys that are worth a part of their own
+  int tileHeads;      ///< query heads of a tile: all that share a KV head, or an even part of them
+  int warps;          ///< of a block
+  int stages;         ///< tiles of 16 keys under way in each warp
+  int minBlocks;      ///< blocks of a multiprocessor
+
+  using Shape = AttentionShape;
+  static constexpr const char *kCollective = "common/attention_decode";
+  static constexpr Field<AttentionDecode> kFields[] = {
+      {"splits", &AttentionDecode::splits},        {"min_split_tokens", &AttentionDecode::minSplitTokens},
+      {"tile_heads", &AttentionDecode::tileHeads}, {"warps", &AttentionDecode::warps},
+      {"stages", &AttentionDecode::stages},        {"min_blocks", &AttentionDecode::minBlocks}};
+  static constexpr int kTileKeys = 16; ///< of a warp
+
+  BAMBAC_HOST_DEVICE constexpr int threads() const { return warps * 32; }
+  BAMBAC_HOST_DEVICE constexpr int rowTiles() const { return ceilDiv(tileHeads, kMmaRows); }
+  /// Tiles of query heads that read the same KV head.
+  BAMBAC_HOST_DEVICE constexpr int tilesOfGroup(const AttentionShape &shape) const { return shape.group() / tileHeads; }
+  /// Tiles of query heads of all sequences.
+  BAMBAC_HOST_DEVICE constexpr int headTiles(const AttentionShape &shape) const {
+    return shape.sequences * (shape.heads / tileHeads);
+  }
+  BAMBAC_HOST_DEVICE constexpr int items(const AttentionShape &shape) const { return headTiles(shape) * splits; }
+  /// Without splits a block takes one item. Otherwise blocks that are done take further ones.
+  BAMBAC_HOST_DEVICE constexpr int blocks(const AttentionShape &shape, const Limits &limits) const {
+    return splits == 1 ? items(shape) : minOf(items(shape), limits.multiprocessors * minBlocks);
+  }
+  /// One for the items handed out, one for each tile of query heads.
+  BAMBAC_HOST_DEVICE constexpr int counters(const AttentionShape &shape) const {
+    return splits == 1 ? 0 : 1 + headTiles(shape);
+  }
+
+  BAMBAC_HOST_DEVICE constexpr int warpBytes(const AttentionShape &shape) const {
+    return stages * 2 * kTileKeys * headBytes(shape.headDim);
+  }
+  BAMBAC_HOST_DEVICE constexpr int sharedBytes(const AttentionShape &shape) const {
+    int queries = rowTiles() * kMmaRows * headBytes(shape.headDim);
+    int parts = 2 * maxOf(warps, splits) * tileHeads * 4; // maxima and weights
+    return queries + warps * warpBytes(shape) + parts + (shape.sequences + 1 + 2) * 4;
+  }
+
+  BAMBAC_HOST_DEVICE constexpr Fault legal(const AttentionShape &shape, const Limits &limits) const {
+    Check check;
+    check.exactly("tokens of a sequence", 1, shape.tokens)
+        .atLeast("splits", 1, splits)
+        .atLeast("min_split_tokens", 1, minSplitTokens)
+        .divisorOf("tile_heads", shape.group(), tileHeads)
+        .atLeast("warps", 1, warps)
+        .atMost("warps", 16, warps)
+        .atLeast("stages", 2, stages)
+        .atLeast("min_blocks", 1, minBlocks)
+        .atMost("min_blocks", 16, minBlocks)
+        .multipleOf("tokens of a page", kTileKeys, shape.pageTokens);
+    if (!check.isLegal())
+      return check.result();
+    // A warp leaves its sums where its keys were.
+    check.atMost("bytes of a tile's sums where a warp's keys were", warpBytes(shape), tileHeads * shape.headDim * 4)
+        .atMost(kCountersText, limits.counters, counters(shape))
+        .atMost(kSharedBytesText, limits.sharedBytes, sharedBytes(shape));
+    checkTileRegisters(check, threads(), minBlocks, attentionTileRegisters(rowTiles(), shape.headDim, kTileKeys));
+    return check.result();
+  }
+};
+
+/// Neighbouring tokens times the query heads of a KV head over tiles of keys.
+struct AttentionPrefill {
+  int tileQueries; ///< query rows of a block
+  int tileKeys;    ///< keys that are loaded at a time
+  int stepKeys;    ///< keys that are multiplied at a time
+  int minBlocks;   ///< blocks of a multiprocessor
+
+  using Shape = AttentionShape;
+  static constexpr const char *kCollective = "mma/attention_prefill";
+  static constexpr Field<AttentionPrefill> kFields[] = {{"tile_queries", &AttentionPrefill::tileQueries},
+                                                        {"tile_keys", &AttentionPrefill::tileKeys},
+                                                        {"step_keys", &AttentionPrefill::stepKeys},
+                                                        {"min_blocks", &AttentionPrefill::minBlocks}};
+  static constexpr int kStages = 2, kMaxWarps = 16;
+  /// Wider heads leave a warp registers for one tile of 16 rows only.
+  static constexpr int kWidestOfTwoTiles = 128;
+
+  BAMBAC_HOST_DEVICE constexpr int rowTiles(const AttentionShape &shape) const {
+    return shape.headDim <= kWidestOfTwoTiles && tileQueries % (2 * kMmaRows) == 0 ? 2 : 1;
+  }
+  BAMBAC_HOST_DEVICE constexpr int warps(const AttentionShape &shape) const {
+    return tileQueries / (kMmaRows * rowTiles(shape));
+  }
+  BAMBAC_HOST_DEVICE constexpr int threads(const AttentionShape &shape) const { return warps(shape) * 32; }
+  /// Tokens of a tile; the rows left over are empty.
+  BAMBAC_HOST_DEVICE constexpr int tileTokens(const AttentionShape &shape) const { return tileQueries / shape.group(); }
+  BAMBAC_HOST_DEVICE constexpr int queryBytes(const AttentionShape &shape) const {
+    return tileQueries * headBytes(shape.headDim);
+  }
+  /// Queries, keys and values, and the position of each row.
+  BAMBAC_HOST_DEVICE constexpr int sharedBytes(const AttentionShape &shape) const {
+    return queryBytes(shape) + kStages * 2 * tileKeys * headBytes(shape.headDim) + tileQueries * 4;
+  }
+
+  BAMBAC_HOST_DEVICE constexpr Fault legal(const AttentionShape &shape, const Limits &limits) const {
+    Check check;
+    check.multipleOf("tile_queries", kMmaRows, tileQueries)
+        .atLeast("tile_queries", shape.group(), tileQueries)
+        .multipleOf("step_keys", kMmaRows, stepKeys)
+        .multipleOf("tile_keys", maxOf(stepKeys, 1), tileKeys)
+        .atLeast("min_blocks", 1, minBlocks)
+        .atMost("min_blocks", 16, minBlocks)
+        .multipleOf("tokens of a page", kMmaRows, shape.pageTokens);
+    if (!check.isLegal())
+      return check.result();
+    check.atMost("warps of a block", kMaxWarps, warps(shape))
+        .atMost(kSharedBytesText, limits.sharedBytes, sharedBytes(shape));
+    checkTileRegisters(check, threads(shape), minBlocks,
+                       attentionTileRegisters(rowTiles(shape), shape.headDim, stepKeys));
+    return check.result();
+  }
+};
+
+} // namespace bambac::geometry

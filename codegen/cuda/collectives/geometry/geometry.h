@@ -1,0 +1,107 @@
+// What the geometry headers share: arithmetic, the fields of a schedule, the limits of a device, and why a schedule is
+// not legal.
+//
+// A geometry header says how one collective uses a device: tiles, threads, blocks, shared memory, registers, counters.
+// The compiler's host side and the collective itself include the same header, so that a schedule that the host calls
+// legal compiles. It holds plain constexpr C++17, which NVRTC and the host's compiler both read.
+#pragma once
+
+#ifdef __CUDACC__
+#define BAMBAC_HOST_DEVICE __host__ __device__
+#else
+#define BAMBAC_HOST_DEVICE
+#endif
+
+namespace bambac::geometry {
+
+BAMBAC_HOST_DEVICE constexpr int ceilDiv(int value, int divisor) { return (value + divisor - 1) / divisor; }
+BAMBAC_HOST_DEVICE constexpr int alignTo(int value, int multiple) { return ceilDiv(value, multiple) * multiple; }
+BAMBAC_HOST_DEVICE constexpr int minOf(int a, int b) { return a < b ? a : b; }
+BAMBAC_HOST_DEVICE constexpr int maxOf(int a, int b) { return a > b ? a : b; }
+
+/// The largest power of two, at most `limit`, that divides `count`.
+BAMBAC_HOST_DEVICE constexpr int dividingVector(int limit, int count) {
+  while (limit > 1 && count % limit)
+    limit /= 2;
+  return limit;
+}
+
+/// Rows of one mma.sync m16n8k16, columns of its other operand, and its depth.
+inline constexpr int kMmaRows = 16, kMmaColumns = 8, kMmaDepth = 16;
+/// Columns of the depth in one stage of a product: 128 bytes, what one row of a swizzled tensor copy holds.
+inline constexpr int kTileDepth = 64;
+/// Bytes of the two mbarriers of a stage, full and empty.
+inline constexpr int kStageBarrierBytes = 16;
+/// Registers that a thread can have, and those of a multiprocessor.
+inline constexpr int kThreadRegisters = 255, kMultiprocessorRegisters = 65536;
+
+/// Registers of each thread where `blocks` blocks of `threads` threads share a multiprocessor.
+BAMBAC_HOST_DEVICE constexpr int registersPerThread(int threads, int blocks) {
+  return minOf(kThreadRegisters, kMultiprocessorRegisters / (threads * blocks) / 8 * 8);
+}
+
+/// What a device gives a block, and how much of it there is.
+struct Limits {
+  int sharedBytes;     ///< shared memory of one block
+  int multiprocessors; ///< of the device
+  int counters;        ///< zeroed 32-bit counters at the start of the workspace
+};
+
+/// One field of a schedule: its name in the IR and in schedule files, and where its value goes.
+template <class Schedule> struct Field {
+  const char *name;
+  int Schedule::*value;
+};
+
+/// Why a schedule is not legal: `what` is expected to be `relation` `limit`, and is `found`. No `what`: it is legal.
+struct Fault {
+  enum Relation { AtMost, AtLeast, MultipleOf, DivisorOf, Exactly };
+  const char *what = nullptr;
+  Relation relation = AtMost;
+  int limit = 0, found = 0;
+  BAMBAC_HOST_DEVICE constexpr bool isLegal() const { return what == nullptr; }
+};
+
+/// Collects the first fault of a schedule.
+class Check {
+public:
+  BAMBAC_HOST_DEVICE constexpr Check &atMost(const char *what, int limit, int found) {
+    return test(found <= limit, what, Fault::AtMost, limit, found);
+  }
+  BAMBAC_HOST_DEVICE constexpr Check &atLeast(const char *what, int limit, int found) {
+    return test(found >= limit, what, Fault::AtLeast, limit, found);
+  }
+  BAMBAC_HOST_DEVICE constexpr Check &multipleOf(const char *what, int limit, int found) {
+    return test(found > 0 && found % limit == 0, what, Fault::MultipleOf, limit, found);
+  }
+  BAMBAC_HOST_DEVICE constexpr Check &divisorOf(const char *what, int limit, int found) {
+    return test(found > 0 && limit % found == 0, what, Fault::DivisorOf, limit, found);
+  }
+  BAMBAC_HOST_DEVICE constexpr Check &exactly(const char *what, int limit, int found) {
+    return test(found == limit, what, Fault::Exactly, limit, found);
+  }
+  /// False after the first fault: what follows may rely on all that was checked.
+  BAMBAC_HOST_DEVICE constexpr bool isLegal() const { return fault.isLegal(); }
+  BAMBAC_HOST_DEVICE constexpr Fault result() const { return fault; }
+
+private:
+  BAMBAC_HOST_DEVICE constexpr Check &test(bool holds, const char *what, Fault::Relation relation, int limit,
+                                           int found) {
+    if (fault.isLegal() && !holds) {
+      fault.what = what;
+      fault.relation = relation;
+      fault.limit = limit;
+      fault.found = found;
+    }
+    return *this;
+  }
+
+  Fault fault;
+};
+
+/// What faults of several collectives are about.
+inline constexpr const char *kSharedBytesText = "bytes of shared memory";
+inline constexpr const char *kRegistersText = "registers a thread";
+inline constexpr const char *kCountersText = "counters";
+
+} // namespace bambac::geometry

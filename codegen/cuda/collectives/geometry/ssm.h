@@ -1,0 +1,160 @@
+// The collectives of the state space recurrence: mma/ssm_scan and wgmma/ssm_scan (a run of tokens), common/ssm_step
+// (one token).
+#pragma once
+#include "geometry/geometry.h"
+
+namespace bambac::geometry {
+
+struct SsmShape {
+  int sequences, tokens; ///< tokens of a sequence; 1 for a step
+  int heads, headDim, stateSize;
+  int stateBytes; ///< of one element of the state
+};
+
+/// Tokens of a chunk whose decays two registers of each lane hold.
+inline constexpr int kMaxChunk = 64;
+
+namespace mma {
+
+/// A block walks the chunks of a slice of a head's channels; the state stays in registers.
+struct SsmScan {
+  int chunk; ///< tokens of a chunk
+
+  using Shape = SsmShape;
+  static constexpr const char *kCollective = "mma/ssm_scan";
+  static constexpr Field<SsmScan> kFields[] = {{"chunk", &SsmScan::chunk}};
+  static constexpr int kMaxState = 256, kWidestSlice = 64;
+  static constexpr int kStages = 3;        ///< of B and C: copied, scored, consumed
+  static constexpr int kResultStride = 20; ///< floats from token to token of a warp's staged results
+
+  BAMBAC_HOST_DEVICE static constexpr int paddedState(const SsmShape &shape) {
+    return alignTo(shape.stateSize, kMmaRows);
+  }
+  BAMBAC_HOST_DEVICE static constexpr int blocksWith(const SsmShape &shape, int channels) {
+    return ceilDiv(shape.headDim, channels) * shape.heads * shape.sequences;
+  }
+  /// Channels of a block: up to 64, fewer while every block still has a multiprocessor for itself.
+  BAMBAC_HOST_DEVICE static constexpr int channels(const SsmShape &shape, const Limits &limits) {
+    int count = alignTo(ceilDiv(shape.headDim, ceilDiv(shape.headDim, kWidestSlice)), kMmaRows);
+    while (count % (2 * kMmaRows) == 0 && blocksWith(shape, count / 2) <= limits.multiprocessors)
+      count /= 2;
+    return count;
+  }
+  BAMBAC_HOST_DEVICE static constexpr int stateWarps(const SsmShape &shape, const Limits &limits) {
+    return channels(shape, limits) / kMmaRows;
+  }
+  BAMBAC_HOST_DEVICE constexpr int scoreWarps() const { return chunk / kMmaRows; }
+
+  /// Bytes of a tile of a chunk's tokens: rows an odd number of 16-byte units apart.
+  BAMBAC_HOST_DEVICE constexpr int tileBytes(int columns) const { return chunk * (columns + 8) * 2; }
+  BAMBAC_HOST_DEVICE constexpr int stageBytes(const SsmShape &shape) const { return 2 * tileBytes(paddedState(shape)); }
+  BAMBAC_HOST_DEVICE constexpr int factorBytes() const { return 2 * chunk * 4; }
+  BAMBAC_HOST_DEVICE constexpr int resultBytes() const { return chunk * kResultStride * 4; } ///< of a warp
+  BAMBAC_HOST_DEVICE constexpr int sharedBytes(const SsmShape &shape, const Limits &limits) const {
+    return kStages * stageBytes(shape) + 2 * tileBytes(channels(shape, limits)) + 2 * tileBytes(chunk) +
+           2 * factorBytes() + stateWarps(shape, limits) * resultBytes();
+  }
+
+  BAMBAC_HOST_DEVICE constexpr Fault legal(const SsmShape &shape, const Limits &limits) const {
+    Check check;
+    check.atMost("elements of a channel's state", kMaxState, paddedState(shape))
+        .multipleOf("chunk", kMmaRows, chunk)
+        .atMost("chunk", minOf(kMaxChunk, alignTo(shape.tokens, kMmaRows)), chunk);
+    if (check.isLegal())
+      check.atMost(kSharedBytesText, limits.sharedBytes, sharedBytes(shape, limits));
+    return check.result();
+  }
+};
+
+} // namespace mma
+
+namespace wgmma {
+
+/// Four warpgroups share the chunks of a slice of 64 channels. There is nothing to choose: a chunk is the 64 rows of an
+/// instruction.
+struct SsmScan {
+  using Shape = SsmShape;
+  static constexpr const char *kCollective = "wgmma/ssm_scan";
+  static constexpr int kChunk = 64, kChannels = 64, kMaxState = 128;
+  static constexpr int kStages = 4, kResultGroups = 2;
+  static constexpr int kPanelColumns = 64, kPanelBytes = 64 * 128;
+  static constexpr int kStagingBytes = 8 * 64 * 4; ///< of a warp of results
+  static constexpr int kFactorBytes = 4 * 64 * 4;  ///< of a chunk
+  static constexpr int kThreads = 128 * (2 + kResultGroups);
+
+  BAMBAC_HOST_DEVICE static constexpr int panels(const SsmShape &shape) {
+    return ceilDiv(shape.stateSize, kPanelColumns);
+  }
+  BAMBAC_HOST_DEVICE static constexpr int slices(const SsmShape &shape) { return ceilDiv(shape.headDim, kChannels); }
+  BAMBAC_HOST_DEVICE static constexpr int stateBytes(const SsmShape &shape) { return panels(shape) * kPanelBytes; }
+  BAMBAC_HOST_DEVICE static constexpr int stageBytes(const SsmShape &shape) {
+    return 2 * stateBytes(shape) + kPanelBytes; // B, C, X
+  }
+  BAMBAC_HOST_DEVICE static constexpr int sharedBytes(const SsmShape &shape) {
+    return kStages * stageBytes(shape) + kResultGroups * stateBytes(shape) + kResultGroups * 4 * kStagingBytes +
+           kStages * kFactorBytes + (2 * kStages + 2 * kResultGroups) * 8;
+  }
+
+  BAMBAC_HOST_DEVICE constexpr Fault legal(const SsmShape &shape, const Limits &limits) const {
+    Check check;
+    check.atMost("elements of a channel's state", kMaxState, shape.stateSize);
+    if (check.isLegal())
+      check.atMost(kSharedBytesText, limits.sharedBytes, sharedBytes(shape));
+    return check.result();
+  }
+};
+
+} // namespace wgmma
+
+/// A block takes a tile of channels of one head of one sequence; the lanes of a warp lie along the state.
+struct SsmStep {
+  int threads;     ///< of a block
+  int channelTile; ///< channels of a block
+
+  using Shape = SsmShape;
+  static constexpr const char *kCollective = "common/ssm_step";
+  static constexpr Field<SsmStep> kFields[] = {{"threads", &SsmStep::threads}, {"channel_tile", &SsmStep::channelTile}};
+  /// Elements of the state that a thread should hold, and those that it can hold.
+  static constexpr int kWantedElements = 32, kMaxElements = 64;
+  /// Up to this many held registers, the threads of a multiprocessor should be kManyThreads, else kFewThreads.
+  static constexpr int kFewRegisters = 56, kManyThreads = 768, kFewThreads = 512;
+
+  BAMBAC_HOST_DEVICE constexpr int tile(const SsmShape &shape) const { return minOf(channelTile, shape.headDim); }
+  /// Neighbouring elements of the state that a lane reads at once.
+  BAMBAC_HOST_DEVICE static constexpr int vector(const SsmShape &shape) {
+    return dividingVector(16 / shape.stateBytes, shape.stateSize);
+  }
+  BAMBAC_HOST_DEVICE static constexpr int rowVectors(const SsmShape &shape) { return shape.stateSize / vector(shape); }
+  /// Lanes along the state.
+  BAMBAC_HOST_DEVICE static constexpr int lanes(const SsmShape &shape) {
+    int count = 1;
+    while (count < rowVectors(shape) && count < 32)
+      count *= 2;
+    return count;
+  }
+  BAMBAC_HOST_DEVICE static constexpr int laneVectors(const SsmShape &shape) {
+    return ceilDiv(rowVectors(shape), lanes(shape));
+  }
+  BAMBAC_HOST_DEVICE constexpr int rowGroups(const SsmShape &shape) const { return threads / lanes(shape); }
+  BAMBAC_HOST_DEVICE constexpr int threadRows(const SsmShape &shape) const {
+    return ceilDiv(tile(shape), rowGroups(shape));
+  }
+  /// Elements of the state that a thread holds.
+  BAMBAC_HOST_DEVICE constexpr int elements(const SsmShape &shape) const {
+    return threadRows(shape) * laneVectors(shape) * vector(shape);
+  }
+
+  BAMBAC_HOST_DEVICE constexpr Fault legal(const SsmShape &shape, const Limits &) const {
+    Check check;
+    check.multipleOf("threads", 32, threads)
+        .atMost("threads", 1024, threads)
+        .atLeast("channel_tile", 1, channelTile)
+        .atMost("channel_tile", shape.headDim, channelTile)
+        .atMost("channel_tile", threads, channelTile);
+    if (check.isLegal())
+      check.atMost("elements of the state a thread", kMaxElements, elements(shape));
+    return check.result();
+  }
+};
+
+} // namespace bambac::geometry

@@ -1,0 +1,135 @@
+// The linears on wgmma: wgmma/linear_middle (up to 256 rows) and wgmma/linear_large (more).
+#pragma once
+#include "geometry/linear.h"
+
+namespace bambac::geometry::wgmma {
+
+/// Rows and columns of W in one instruction; the most of the other operand.
+inline constexpr int kInstructionRows = 64, kInstructionColumns = 256;
+/// Sums that a thread holds.
+inline constexpr int kThreadSums = 128;
+
+/// What both ask of their operands, which tensor copies bring.
+BAMBAC_HOST_DEVICE constexpr void checkInput(Check &check, const LinearShape &shape) {
+  check.exactly("norms of the input", 0, shape.normalizes)
+      .exactly("conversions of the input", 0, !shape.isOperand)
+      .multipleOf("elements from row to row of the input", 8, shape.stride);
+}
+
+/// Few hundred rows: the weights are wgmma's 64 rows, all rows of x its columns.
+struct LinearMiddle {
+  int tileRows;    ///< rows of x, rounded up to 8
+  int tileColumns; ///< columns of a tile: 64, 128 or 256
+  int tileDepth;   ///< depth of a stage
+  int stages;      ///< of the ring
+  int split;       ///< blocks of a cluster that share the depth of a tile
+
+  using Shape = LinearShape;
+  static constexpr const char *kCollective = "wgmma/linear_middle";
+  static constexpr Field<LinearMiddle> kFields[] = {{"tile_rows", &LinearMiddle::tileRows},
+                                                    {"tile_columns", &LinearMiddle::tileColumns},
+                                                    {"tile_depth", &LinearMiddle::tileDepth},
+                                                    {"stages", &LinearMiddle::stages},
+                                                    {"split", &LinearMiddle::split}};
+  static constexpr int kMaxRows = kInstructionColumns, kMaxSplit = 8;
+
+  BAMBAC_HOST_DEVICE constexpr int consumers() const { return minOf(2, tileColumns / kInstructionRows); }
+  BAMBAC_HOST_DEVICE constexpr int columnBlocks() const { return tileColumns / (kInstructionRows * consumers()); }
+  BAMBAC_HOST_DEVICE constexpr int threads() const { return 128 * (1 + consumers()); }
+  BAMBAC_HOST_DEVICE constexpr int sums() const { return columnBlocks() * tileRows / 2; }
+  BAMBAC_HOST_DEVICE constexpr int steps(const LinearShape &shape) const { return ceilDiv(shape.depth, tileDepth); }
+  BAMBAC_HOST_DEVICE constexpr int tiles(const LinearShape &shape) const { return ceilDiv(shape.columns, tileColumns); }
+  BAMBAC_HOST_DEVICE constexpr int blocks(const LinearShape &shape, const Limits &limits) const {
+    return split > 1 ? tiles(shape) * split : minOf(tiles(shape), limits.multiprocessors);
+  }
+
+  BAMBAC_HOST_DEVICE constexpr int inputBytes() const { return tileRows * tileDepth * 2; }
+  BAMBAC_HOST_DEVICE constexpr int weightBytes() const { return tileColumns * tileDepth * 2; }
+  BAMBAC_HOST_DEVICE constexpr int ringBytes() const { return stages * (inputBytes() + weightBytes()); }
+  /// Alone, a warpgroup passes its sums on 32 rows x 64 columns at a time. Rows are 4 banks more than a multiple of 32
+  /// apart, so that storing transposed sums is free of conflicts.
+  static constexpr int kSliceStride = kInstructionRows + 4;
+  BAMBAC_HOST_DEVICE constexpr int sliceRows() const { return minOf(32, tileRows); }
+  BAMBAC_HOST_DEVICE constexpr int stagingBytes() const {
+    return split == 1 ? consumers() * sliceRows() * kSliceStride * 4 : 0;
+  }
+  /// In a cluster each block leaves the whole tile where the ring was.
+  BAMBAC_HOST_DEVICE constexpr int tileStride() const { return tileColumns + 4; }
+  BAMBAC_HOST_DEVICE constexpr int sharedBytes() const {
+    return ringBytes() + stagingBytes() + stages * kStageBarrierBytes;
+  }
+
+  BAMBAC_HOST_DEVICE constexpr Fault legal(const LinearShape &shape, const Limits &limits) const {
+    Check check;
+    checkInput(check, shape);
+    check.atMost("rows of the input", kMaxRows, shape.rows)
+        .atLeast("tile_rows", shape.rows, tileRows)
+        .multipleOf("tile_rows", 8, tileRows)
+        .atMost("tile_rows", kMaxRows, tileRows)
+        .multipleOf("tile_columns", kInstructionRows, tileColumns)
+        .divisorOf("tile_columns", kInstructionColumns, tileColumns)
+        .multipleOf("tile_depth", kTileDepth, tileDepth)
+        .atMost("tile_depth", 4 * kTileDepth, tileDepth)
+        .atLeast("stages", 2, stages)
+        .atLeast("split", 1, split)
+        .atMost("split", kMaxSplit, split);
+    if (!check.isLegal())
+      return check.result();
+    check.atMost("split", maxOf(steps(shape), 1), split)
+        .atMost("sums a thread", kThreadSums, sums())
+        .atMost(kSharedBytesText, limits.sharedBytes, sharedBytes() + shape.epilogueBytes);
+    if (split > 1)
+      check.atMost("bytes of a tile of sums where the stages were", ringBytes(), tileRows * tileStride() * 4);
+    return check.result();
+  }
+};
+
+/// Many rows: rows of x are wgmma's 64 rows, weights its columns.
+struct LinearLarge {
+  int tileRows;    ///< 128 or 256
+  int tileColumns; ///< a multiple of 32, up to 256
+  int stages;      ///< of the ring
+
+  using Shape = LinearShape;
+  static constexpr const char *kCollective = "wgmma/linear_large";
+  static constexpr Field<LinearLarge> kFields[] = {{"tile_rows", &LinearLarge::tileRows},
+                                                   {"tile_columns", &LinearLarge::tileColumns},
+                                                   {"stages", &LinearLarge::stages}};
+  static constexpr int kConsumers = 2, kThreads = 128 * (1 + kConsumers);
+  /// Sums pass through shared memory 16 rows x 32 columns of a warp at a time, two such slices a warp.
+  static constexpr int kSliceColumns = 32, kSliceFloats = 16 * kSliceColumns;
+  static constexpr int kSlicesBytes = 4 * kConsumers * 2 * kSliceFloats * 4;
+
+  BAMBAC_HOST_DEVICE constexpr int rowBlocks() const { return tileRows / (kInstructionRows * kConsumers); }
+  BAMBAC_HOST_DEVICE constexpr int sums() const { return rowBlocks() * tileColumns / 2; }
+  BAMBAC_HOST_DEVICE constexpr int rowTiles(const LinearShape &shape) const { return ceilDiv(shape.rows, tileRows); }
+  BAMBAC_HOST_DEVICE constexpr int columnTiles(const LinearShape &shape) const {
+    return ceilDiv(shape.columns, tileColumns);
+  }
+  BAMBAC_HOST_DEVICE constexpr int tiles(const LinearShape &shape) const {
+    return rowTiles(shape) * columnTiles(shape);
+  }
+  BAMBAC_HOST_DEVICE constexpr int blocks(const LinearShape &shape, const Limits &limits) const {
+    return minOf(tiles(shape), limits.multiprocessors);
+  }
+  BAMBAC_HOST_DEVICE constexpr int inputBytes() const { return tileRows * kTileDepth * 2; }
+  BAMBAC_HOST_DEVICE constexpr int weightBytes() const { return tileColumns * kTileDepth * 2; }
+  BAMBAC_HOST_DEVICE constexpr int sharedBytes() const {
+    return stages * (inputBytes() + weightBytes()) + kSlicesBytes + stages * kStageBarrierBytes;
+  }
+
+  BAMBAC_HOST_DEVICE constexpr Fault legal(const LinearShape &shape, const Limits &limits) const {
+    Check check;
+    checkInput(check, shape);
+    check.multipleOf("tile_rows", kInstructionRows * kConsumers, tileRows)
+        .atMost("tile_rows", kInstructionColumns, tileRows)
+        .multipleOf("tile_columns", kSliceColumns, tileColumns)
+        .atMost("tile_columns", kInstructionColumns, tileColumns)
+        .atLeast("stages", 2, stages)
+        .atMost("sums a thread", kThreadSums, sums())
+        .atMost(kSharedBytesText, limits.sharedBytes, sharedBytes() + shape.epilogueBytes);
+    return check.result();
+  }
+};
+
+} // namespace bambac::geometry::wgmma

@@ -1,0 +1,311 @@
+// Enumerates the candidates of each main op and states what each costs.
+//
+// A cost is compared with the costs of the same kernel only. Where a formula is not better than an order of preference,
+// the cost of a candidate is its place in that order.
+#include "passes/schedule/CudaSchedules.h"
+#include "passes/schedule/CudaCollectives.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+namespace bambac {
+namespace {
+
+using geometry::alignTo;
+using geometry::ceilDiv;
+
+/// Collects the legal candidates of one kernel.
+class Candidates {
+public:
+  Candidates(Operation *main, CudaTargetAttr target) : main(main), target(target), limits(limitsOf(target)) {}
+
+  /// True where the candidate is legal and now in the list.
+  template <typename Geometry> bool add(const Geometry &geometry, const typename Geometry::Shape &shape, double cost) {
+    CudaScheduleAttr schedule = makeSchedule(target.getContext(), geometry);
+    geometry::Fault fault = geometry.legal(shape, limits);
+    if (!fault.isLegal()) {
+      reason = (schedule.getCollective().getValue() + ": " + describeFault(fault, schedule)).str();
+      return false;
+    }
+    if (llvm::none_of(list, [&](const Candidate &other) { return other.schedule == schedule; }))
+      list.push_back({schedule, cost});
+    return true;
+  }
+  /// As the next in an order of preference.
+  template <typename Geometry> bool addNext(const Geometry &geometry, const typename Geometry::Shape &shape) {
+    return add(geometry, shape, nextPlace++);
+  }
+  /// A collective that has nothing to choose.
+  void addPlain(StringRef collective) {
+    MLIRContext *context = target.getContext();
+    list.push_back(
+        {CudaScheduleAttr::get(context, StringAttr::get(context, collective), DictionaryAttr::get(context)), 0.0});
+  }
+
+  /// The schedules, cheapest first; among equal ones in the order of adding.
+  FailureOr<SmallVector<CudaScheduleAttr>> take(func::FuncOp kernel) {
+    if (list.empty())
+      return kernel.emitError() << "kernel '" << kernel.getSymName() << "': expected a schedule that fits "
+                                << target.getArch().getValue() << ", found none: " << reason
+                                << "; the sizes come from the configuration's " << getConfigFields(main);
+    llvm::stable_sort(list, [](const Candidate &left, const Candidate &right) { return left.cost < right.cost; });
+    return llvm::map_to_vector(list, [](const Candidate &candidate) { return candidate.schedule; });
+  }
+
+  const geometry::Limits &getLimits() const { return limits; }
+  CudaTargetAttr getTarget() const { return target; }
+  bool hasWgmma() const { return target.getArch() == "sm_90a"; }
+  /// Hopper, with or without its own instructions: most shared memory.
+  bool isHopper() const { return target.getArch().getValue().starts_with("sm_90"); }
+
+private:
+  struct Candidate {
+    CudaScheduleAttr schedule;
+    double cost;
+  };
+  Operation *main;
+  CudaTargetAttr target;
+  geometry::Limits limits;
+  SmallVector<Candidate> list;
+  int nextPlace = 0;
+  std::string reason; ///< why the last illegal candidate was that
+};
+
+/// Candidates of this cost or more come after all others: another family of instructions, which is slower there.
+constexpr double kOtherFamily = 1e12;
+
+// --- linears --------------------------------------------------------------------------------------------------------
+
+/// As many stages as wanted, or as fit beside `otherBytes`; at least two.
+int chooseStages(int wanted, int tileRows, int tileColumns, int otherBytes, const geometry::Limits &limits) {
+  int stageBytes = (tileRows + tileColumns) * geometry::kTileDepth * 2 + geometry::kStageBarrierBytes;
+  return std::clamp((limits.sharedBytes - otherBytes) / stageBytes, 2, wanted);
+}
+
+/// Some rows on wgmma, one tile holds them all. The time is that of the stream of weights, which takes about
+/// kEnoughBlocks blocks to run at its full rate:
+///
+///   cost = kEnoughBlocks / min(blocks, kEnoughBlocks) * price
+///
+/// The price of a tile of 64 columns breaks ties: it reads the input twice as often as one of 128.
+void addMiddleLinears(Candidates &candidates, const geometry::LinearShape &shape) {
+  using geometry::wgmma::LinearMiddle;
+  constexpr double kEnoughBlocks = 100, kNarrowPrice = 1.005;
+  constexpr int kWantedStages = 12, kLeastSteps = 4;
+  const geometry::Limits &limits = candidates.getLimits();
+  LinearMiddle tile{alignTo(shape.rows, 8), 128, geometry::kTileDepth, 2, 1};
+  // Room for the staging of two warpgroups is left whatever the tile: what was measured.
+  int stagingBytes = LinearMiddle{32, 128, geometry::kTileDepth, 2, 1}.stagingBytes();
+  auto add = [&](int tileColumns, int split, double price) {
+    tile.tileColumns = tileColumns;
+    tile.split = split;
+    int otherBytes = (split == 1 ? stagingBytes : 0) + shape.epilogueBytes;
+    tile.stages = chooseStages(kWantedStages, tile.tileRows, tileColumns, otherBytes, limits);
+    double blocks = std::min<double>(tile.tiles(shape) * split, kEnoughBlocks);
+    candidates.add(tile, shape, kEnoughBlocks / blocks * price);
+  };
+  add(128, 1, 1.0);
+  add(64, 1, kNarrowPrice);
+  // All blocks of a cluster start together: clusters of more than two do not fill the device.
+  for (int split : {2, 3, 4}) {
+    int usable = split == 2 ? limits.multiprocessors : limits.multiprocessors * 7 / 8;
+    if (ceilDiv(shape.columns, 64) * split <= usable && tile.steps(shape) >= kLeastSteps * split)
+      add(64, split, kNarrowPrice);
+  }
+}
+
+/// Many rows on wgmma. The time is that of the block with the most tiles:
+///
+///   cost = tiles of a block * area of a tile * price
+///
+/// where the price is the measured slowdown of tiles that reuse less of what they load.
+void addLargeLinears(Candidates &candidates, const geometry::LinearShape &shape) {
+  using geometry::wgmma::LinearLarge;
+  constexpr int kWantedStages = 6;
+  struct Tile {
+    int rows, columns;
+    double price;
+  };
+  const geometry::Limits &limits = candidates.getLimits();
+  for (Tile tile : {Tile{128, 256, 1.0}, Tile{256, 128, 1.03}, Tile{128, 128, 1.15}}) {
+    LinearLarge linear{tile.rows, tile.columns, 2};
+    linear.stages =
+        chooseStages(kWantedStages, tile.rows, tile.columns, LinearLarge::kSlicesBytes + shape.epilogueBytes, limits);
+    double rounds = ceilDiv(linear.tiles(shape), std::max(limits.multiprocessors, 1));
+    candidates.add(linear, shape, tile.price * rounds * tile.rows * tile.columns);
+  }
+}
+
+/// Up to 32 rows on mma.sync: narrow tiles, whose weights pass through registers and whose blocks are many. The time is
+/// that of the steps along the depth of all passes; an input that does not fit whole costs two barriers and a copy,
+/// about a step, for each chunk of it; fewer stages than four hide less of the memory's latency:
+///
+///   cost = passes * (steps + chunks) * (1 + 0.1 * (4 - stages))      (no chunks where all of the input fits)
+///
+/// A tall tile of 64 rows streams as much without chunks, and computes for rows that are not there:
+///
+///   cost = 1.5 * passes * steps
+void addFewRowLinears(Candidates &candidates, const geometry::LinearShape &shape, double family) {
+  using geometry::mma::Linear;
+  constexpr int kWantedStages = 4, kTallStages = 8, kColumns = 32;
+  constexpr double kStagePrice = 0.1, kTallPrice = 1.5;
+  const geometry::Limits &limits = candidates.getLimits();
+  int tileRows = shape.rows <= geometry::kMmaRows ? geometry::kMmaRows : Linear::kSkinnyTileRows;
+  for (int columns : {kColumns, kColumns / 2})
+    for (int stages = kWantedStages; stages >= 2; --stages) {
+      Linear linear{tileRows, columns, stages};
+      int chunks = linear.inputChunks(shape, limits);
+      double steps = Linear::skinnySteps(shape) + (chunks > 1 ? chunks : 0);
+      double price = 1.0 + kStagePrice * (kWantedStages - stages);
+      candidates.add(linear, shape, family + linear.skinnyPasses(shape, limits) * steps * price);
+    }
+  double passes = Linear{tileRows, kColumns, 2}.skinnyPasses(shape, limits);
+  for (int stages = kTallStages; stages >= 2; --stages)
+    if (candidates.add(Linear{64, kColumns, stages}, shape, family + kTallPrice * passes * Linear::skinnySteps(shape)))
+      break;
+}
+
+/// More rows on mma.sync, in an order of preference: the widest tile that still gives each multiprocessor one, since
+/// each fragment then serves most products; then narrower and lower ones, which need fewer registers.
+void addManyRowLinears(Candidates &candidates, const geometry::LinearShape &shape, double family) {
+  using geometry::mma::Linear;
+  constexpr int kWantedStages = 3, kNarrow = 32, kNarrowStages = 8;
+  const geometry::Limits &limits = candidates.getLimits();
+  int place = 0;
+  auto add = [&](int rows, int columns, int leastStages) {
+    Linear linear{rows, columns, 2};
+    linear.stages =
+        chooseStages(columns == kNarrow ? kNarrowStages : kWantedStages, rows, columns, shape.epilogueBytes, limits);
+    if (linear.stages >= leastStages)
+      candidates.add(linear, shape, family + place++);
+  };
+  auto fills = [&](int rows, int columns) {
+    return Linear{rows, columns, 2}.tallTiles(shape) >= limits.multiprocessors;
+  };
+  bool isLow = shape.rows <= 64;
+  // Two stages hide too little of the memory's latency to make up for a wider tile.
+  if (!isLow && fills(128, 256))
+    add(128, 256, kWantedStages);
+  if (!isLow || fills(64, 128))
+    add(isLow ? 64 : 128, 128, 2);
+  if (isLow)
+    add(64, kNarrow, 2);
+  for (int rows : {128, 64})
+    for (int columns : {64, kNarrow})
+      if (rows == 64 || !isLow)
+        add(rows, columns, 2);
+}
+
+/// A linear on wgmma where the target has it: few, some or many rows. Behind it the linear on mma.sync, which takes
+/// every input.
+void addLinears(Candidates &candidates, LinearOp linear) {
+  geometry::LinearShape shape = shapeOf(linear);
+  double family = 0.0;
+  if (candidates.hasWgmma()) {
+    family = kOtherFamily;
+    if (shape.rows <= geometry::wgmma::LinearSkinny::kMaxRows)
+      candidates.add(geometry::wgmma::LinearSkinny{12}, shape, 0.0);
+    else if (shape.rows <= geometry::wgmma::LinearMiddle::kMaxRows)
+      addMiddleLinears(candidates, shape);
+    else
+      addLargeLinears(candidates, shape);
+  }
+  if (shape.rows <= geometry::mma::Linear::kSkinnyTileRows)
+    addFewRowLinears(candidates, shape, family);
+  else
+    addManyRowLinears(candidates, shape, family);
+}
+
+// --- attention ------------------------------------------------------------------------------------------------------
+
+/// One token of each sequence, in an order of preference: splits of a sequence by its own length, as many as fill the
+/// device when sequences are few; all query heads of a KV head in one tile, so that its keys are read once; four warps;
+/// the most stages. Fewer of each where that does not fit, and no splits where the counters do not reach.
+void addDecodeAttentions(Candidates &candidates, AttentionOp attention) {
+  geometry::AttentionShape shape = shapeOf(attention);
+  const geometry::Limits &limits = candidates.getLimits();
+  int heads = shape.sequences * shape.kvHeads;
+  int wanted = std::min(heads <= 16 ? 2 * limits.multiprocessors / heads : heads < 512 ? 16 : 8, 64);
+  int minSplitTokens = heads <= 16 ? 64 : heads <= 512 ? 512 : 1024;
+  for (int splits : {wanted, 1})
+    for (int tileHeads = shape.group(); tileHeads >= 1; --tileHeads)
+      for (int warps : {4, 2, 1})
+        for (int stages : {candidates.isHopper() ? 3 : 2, 2})
+          if (shape.group() % tileHeads == 0)
+            candidates.addNext(geometry::AttentionDecode{splits, minSplitTokens, tileHeads, warps, stages, 2}, shape);
+}
+
+/// A run of tokens, in an order of preference: the highest tile, since its rows share the keys that it loads, of 64
+/// rows where there are no more; two blocks a multiprocessor, one of which multiplies while the other waits; the most
+/// keys at a time. Wide heads leave registers for less of each.
+void addPrefillAttentions(Candidates &candidates, AttentionOp attention) {
+  geometry::AttentionShape shape = shapeOf(attention);
+  int highest = std::max(shape.tokens * shape.group() <= 64 ? 64 : 128, alignTo(shape.group(), 16));
+  int keys = candidates.isHopper() ? 64 : 32;
+  for (int tile : {highest, 128, 64, 48, 32, 16})
+    for (int minBlocks : {2, 1})
+      for (int tileKeys : {keys, 32, 16})
+        for (int stepKeys : {32, 16})
+          if (tile <= highest && stepKeys <= tileKeys)
+            candidates.addNext(geometry::AttentionPrefill{tile, tileKeys, stepKeys, minBlocks}, shape);
+}
+
+// --- the state space recurrence
+// ---------------------------------------------------------------------------------------
+
+/// One token: a block keeps its rows of the state in registers, 32 elements a thread, or fewer.
+void addSteps(Candidates &candidates, SsmStepOp step) {
+  constexpr int kThreads = 256;
+  geometry::SsmShape shape = shapeOf(step);
+  int rows = std::max(kThreads * geometry::SsmStep::kWantedElements / shape.stateSize, 1);
+  if (rows > 8)
+    rows = rows / 8 * 8;
+  for (rows = std::min(rows, shape.headDim); rows >= 1; rows /= 2)
+    candidates.addNext(geometry::SsmStep{kThreads, rows}, shape);
+}
+
+/// A run of tokens, in an order of preference: wgmma, which pays from 32 channels on; then chunks of 64 tokens or
+/// fewer. The chunk's own product grows with its square, and at 64 balances those with the state. Wide states leave
+/// shared memory for chunks of 32.
+void addScans(Candidates &candidates, SsmScanOp scan) {
+  constexpr int kLeastChannels = 32, kWideState = 128;
+  geometry::SsmShape shape = shapeOf(scan);
+  if (candidates.hasWgmma() && shape.headDim >= kLeastChannels)
+    candidates.addNext(geometry::wgmma::SsmScan{}, shape);
+  int longest = geometry::mma::SsmScan::paddedState(shape) > kWideState ? 32 : geometry::kMaxChunk;
+  for (int chunk = std::min(longest, alignTo(shape.tokens, geometry::kMmaRows)); chunk >= geometry::kMmaRows;
+       chunk -= geometry::kMmaRows)
+    candidates.addNext(geometry::mma::SsmScan{chunk}, shape);
+}
+
+/// Ops whose collective has nothing to choose.
+StringRef getPlainCollective(Operation *op) {
+  return llvm::TypeSwitch<Operation *, StringRef>(op)
+      .Case<RmsNormOp>([](auto) { return "common/rms_norm"; })
+      .Case<EmbeddingOp>([](auto) { return "common/embedding"; })
+      .Case<LastTokenOp>([](auto) { return "common/last_token"; })
+      .Case<KvAppendOp>([](auto) { return "common/kv_append"; })
+      .Case<CausalConv1dOp>([](auto) { return "common/causal_conv1d"; })
+      .Case<ArgmaxOp>([](auto) { return "common/argmax"; })
+      .Case<RopeOp>([](auto) { return "common/rope_rows"; })
+      .Default([](auto) { return "common/elementwise"; });
+}
+
+} // namespace
+
+FailureOr<SmallVector<CudaScheduleAttr>> enumerateCudaSchedules(func::FuncOp kernel, CudaTargetAttr target) {
+  Operation *main = getMainOp(kernel.front());
+  Candidates candidates(main, target);
+  llvm::TypeSwitch<Operation *>(main)
+      .Case<LinearOp>([&](LinearOp op) { addLinears(candidates, op); })
+      .Case<AttentionOp>([&](AttentionOp op) {
+        if (op.getNumTokens() == 1)
+          addDecodeAttentions(candidates, op);
+        else
+          addPrefillAttentions(candidates, op);
+      })
+      .Case<SsmStepOp>([&](SsmStepOp op) { addSteps(candidates, op); })
+      .Case<SsmScanOp>([&](SsmScanOp op) { addScans(candidates, op); })
+      .Default([&](Operation *op) { candidates.addPlain(getPlainCollective(op)); });
+  return candidates.take(kernel);
+}
+
+} // namespace bambac
