@@ -21,7 +21,8 @@ struct Base {
   static constexpr int kMaxPages = 32;
   static constexpr bool kAligned = true;
   static constexpr int kOffset = 0; ///< of the queries in a row
-  static constexpr int kMultiprocessors = 132, kMinBlocks = 2;
+  static constexpr int kMultiprocessors = 132, kSharedLimit = 232448, kMinBlocks = 2;
+  static constexpr int kTiles = 1;                                                 ///< of the query heads of a KV head
   static constexpr int kSplits = 8, kMinSplitTokens = 64, kWarps = 4, kStages = 3; // decode
   static constexpr int kTileQueries = 128, kTileKeys = 64, kStepKeys = 32;         // prefill
 };
@@ -30,6 +31,7 @@ struct Base {
 template <class Config> struct ShapeOf : Config {
   using Operand = harness::Operand;
   static constexpr float kScale = 0.25f / (Config::kHeadDim >= 64 ? 2 : 1);
+  static constexpr int kTileHeads = Config::kHeads / Config::kKvHeads / Config::kTiles;
   static constexpr int kRows = Config::kSequences * Config::kTokens;
   static constexpr int kResult = Config::kHeads * Config::kHeadDim;
   static constexpr int kStride = Config::kOffset + kResult + 2 * Config::kKvHeads * Config::kHeadDim;
@@ -229,6 +231,23 @@ struct DecodeWide : Base {
   static constexpr int kSequences = 2, kHeads = 32, kKvHeads = 2, kHeadDim = 128, kWarps = 2, kStages = 2;
 };
 
+struct DecodeShared : Base { // many query heads on one KV head: two tiles of 32
+  static constexpr int kSequences = 5, kHeads = 64, kKvHeads = 1, kTiles = 2;
+};
+struct DecodeTiles : Base { // without splits
+  static constexpr int kSequences = 3, kHeads = 24, kKvHeads = 2, kHeadDim = 64, kTiles = 3, kSplits = 1;
+};
+struct Decode256 : Base {
+  static constexpr int kSequences = 2, kHeads = 4, kKvHeads = 2, kHeadDim = 256;
+};
+
+struct Prefill192 : Base {
+  static constexpr int kTokens = 70, kHeads = 8, kKvHeads = 2, kHeadDim = 192, kMinBlocks = 1;
+};
+struct Prefill256 : Base {
+  static constexpr int kTokens = 70, kHeads = 4, kKvHeads = 2, kHeadDim = 256, kTileQueries = 48, kTileKeys = 16;
+  static constexpr int kStepKeys = 16, kMinBlocks = 1;
+};
 struct Prefill128 : Base {
   static constexpr int kTokens = 96;
 };
@@ -297,7 +316,12 @@ void runTests(Runner &runner) {
   testCase<Decode32>(runner, "decode 3, 4/2 heads of 32, unaligned", {200, 15, 611});
   testCase<Decode36>(runner, "decode 3, 10/2 heads of 36", {200, 17, 611});
   testCase<DecodeWide>(runner, "decode 2, 32/2 heads of 128", {400, 17});
+  testCase<DecodeShared>(runner, "decode 5, 64/1 heads of 128, two tiles", {1999, 0, 640, -1, 63});
+  testCase<DecodeTiles>(runner, "decode 3, 24/2 heads of 64, three tiles, whole", {1200, 17, 0});
+  testCase<Decode256>(runner, "decode 2, 4/2 heads of 256", {900, 63});
   testCompany(runner);
+  testCase<Prefill192>(runner, "prefill 70, 8/2 heads of 192", chunk(70, 100, 70));
+  testCase<Prefill256>(runner, "prefill 70, 4/2 heads of 256", chunk(70, 19, 69));
   testCase<Prefill128>(runner, "prefill 96, 32/8 heads of 128", chunk(96, 0, 96));
   testCase<Prefill128>(runner, "prefill 96 after 500", chunk(96, 500, 70));
   testCase<Prefill128>(runner, "prefill 96, padding only", chunk(96, 0, 0));

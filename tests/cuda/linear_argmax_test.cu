@@ -16,7 +16,8 @@ namespace {
 
 template <int Rows, int Columns, int Depth> struct Sizes {
   using Operand = harness::Operand;
-  static constexpr int kRows = Rows, kColumns = Columns, kDepth = Depth, kMultiprocessors = 132, kTileDepth = 64;
+  static constexpr int kRows = Rows, kColumns = Columns, kDepth = Depth, kMultiprocessors = 132;
+  static constexpr int kSharedLimit = 232448, kTileDepth = 64;
 };
 
 template <class Shape> struct PlainInput {

@@ -14,7 +14,7 @@ enum class Ending { kStore, kResidual, kSwiglu, kLogits };
 template <int Rows, int Columns, int Depth> struct ShapeOf : CoreMatrices {
   using Operand = harness::Operand;
   static constexpr int kRows = Rows, kColumns = Columns, kDepth = Depth;
-  static constexpr int kMultiprocessors = 132, kStages = 12;
+  static constexpr int kMultiprocessors = 132, kSharedLimit = 232448, kStages = 12;
 };
 
 template <class T, bool Normalizes, int Stride> struct InputOf {

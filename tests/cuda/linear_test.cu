@@ -13,12 +13,13 @@ using harness::Operand;
 
 /// A schedule: tile rows, tile columns, stages.
 template <int TileRows, int TileColumns, int Stages> struct Schedule {
-  static constexpr int kTileRows = TileRows, kTileColumns = TileColumns, kTileDepth = 64, kStages = Stages;
+  static constexpr int kTileRows = TileRows, kTileColumns = TileColumns, kStages = Stages;
 };
 
 template <int Rows, int Columns, int Depth, class Scheduled> struct ShapeOf : Scheduled, CoreMatrices {
   using Operand = harness::Operand;
   static constexpr int kRows = Rows, kColumns = Columns, kDepth = Depth, kMultiprocessors = 132;
+  static constexpr int kSharedLimit = 166912; // of sm_80
 };
 
 template <class T, int Stride> struct PlainInput {

@@ -7,7 +7,7 @@ using namespace wgmma_test;
 
 namespace {
 
-constexpr int kSms = 132;
+constexpr int kSms = 132, kShared = 232448;
 
 /// Tiles of prefill: kind of epilogue, sizes, tile, stages.
 template <Kind K, int Rows, int Columns, int Depth, int TileRows = 128, int TileColumns = 256, int Stages = 4>
@@ -15,7 +15,7 @@ struct Large {
   struct Shape : bambac::CoreMatrices {
     using Operand = harness::Operand;
     static constexpr int kRows = Rows, kColumns = Columns, kDepth = Depth, kMultiprocessors = kSms;
-    static constexpr int kTileRows = TileRows, kTileColumns = TileColumns, kTileDepth = 64, kStages = Stages;
+    static constexpr int kTileRows = TileRows, kTileColumns = TileColumns, kStages = Stages, kSharedLimit = kShared;
   };
   using Epilogue = TestEpilogue<K, Columns>;
   using Kernel = bambac::LinearLarge<Shape, PlainInput<Depth>, Epilogue>;
@@ -25,10 +25,15 @@ struct Large {
   }
 };
 
-/// As many stages as fit together with the slices of the epilogue.
+/// As many stages as fit, up to 12.
 constexpr int stagesOf(int tileRows, int tileColumns, int tileDepth, int split) {
-  int room = 232448 - (split == 1 ? 17408 : 0), stage = (tileRows + tileColumns) * tileDepth * 2 + 16;
-  return bambac::minOf(12, room / stage);
+  int stages = 12;
+  auto bytes = [&] {
+    return bambac::geometry::wgmma::LinearMiddle{tileRows, tileColumns, tileDepth, stages, split}.sharedBytes();
+  };
+  while (bytes() > kShared)
+    --stages;
+  return stages;
 }
 
 /// Tiles of decode batches: kind of epilogue, sizes, columns of a tile, blocks that share its depth.
@@ -38,7 +43,8 @@ struct Middle {
     using Operand = harness::Operand;
     static constexpr int kRows = Rows, kColumns = Columns, kDepth = Depth, kMultiprocessors = kSms;
     static constexpr int kTileRows = bambac::alignTo(Rows, 8), kTileColumns = TileColumns, kTileDepth = TileDepth;
-    static constexpr int kSplit = Split, kStages = stagesOf(kTileRows, TileColumns, TileDepth, Split);
+    static constexpr int kSplit = Split, kSharedLimit = kShared;
+    static constexpr int kStages = stagesOf(kTileRows, TileColumns, TileDepth, Split);
   };
   using Epilogue = TestEpilogue<K, Columns>;
   using Kernel = bambac::LinearMiddle<Shape, PlainInput<Depth>, Epilogue>;

@@ -20,7 +20,9 @@ template <int Sequences, int Tokens, int Heads, int HeadDim, int StateSize, int 
 struct Case {
   using Operand = harness::Operand;
   static constexpr int kSequences = Sequences, kTokens = Tokens, kHeads = Heads, kHeadDim = HeadDim;
-  static constexpr int kStateSize = StateSize, kGroups = Groups, kChunk = 64, kMultiprocessors = 132;
+  static constexpr int kStateSize = StateSize, kGroups = Groups, kMultiprocessors = 132, kSharedLimit = 232448;
+  static constexpr int kLongest = bambac::alignTo(StateSize, 16) > 128 ? 32 : 64; // larger states leave room for less
+  static constexpr int kChunk = bambac::minOf(kLongest, bambac::alignTo(Tokens, 16));
   static constexpr float kDtMin = 0.0f, kDtMax = 3e38f;
   static constexpr int kInner = Heads * HeadDim, kWide = Groups * StateSize, kRows = Sequences * Tokens;
   // z | ... | dt of the input projection, x | B | C of the convolution

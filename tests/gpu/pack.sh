@@ -31,7 +31,7 @@ if [ -x "$nvcc" ]; then
   # Built again where a header of the collectives is newer.
   build_test() {
     local name=$(basename "$1" _test.cu)$3_test newest
-    newest=$(find "$SOURCE/codegen/cuda" "$SOURCE/tests/cuda" -name '*.cu*' -printf '%T@ %p\n' | sort -n | tail -1)
+    newest=$(find "$SOURCE/codegen/cuda" "$SOURCE/tests/cuda" \( -name '*.cu*' -o -name '*.h' \) -printf '%T@ %p\n' | sort -n | tail -1)
     [ "$OUT/collectives/$name" -nt "${newest#* }" ] && return
     "$NVCC" -std=c++17 -O3 -w -DBAMBAC_OPERAND=$2 -gencode arch=compute_90a,code=sm_90a \
       -I "$SOURCE/codegen/cuda/collectives" -I "$SOURCE" -lcuda "$1" \

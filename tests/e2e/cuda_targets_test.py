@@ -1,0 +1,100 @@
+# REQUIRES: nvrtc
+# RUN: %python %s
+"""The examples compile for every target with default options, at their full sizes; so do the widest shapes that a
+configuration may ask of attention and of the state space ops. What fits nowhere is an error that names the fields."""
+
+import copy
+import json
+import os
+import time
+
+import harness
+
+EXAMPLES = os.path.join(harness.SOURCE, "examples", "configs")
+GPUS = ("sm_80", "sm_86", "sm_89", "sm_90", "sm_90a")
+
+# A model of one layer: attention (or Mamba) and an MLP, everything else small.
+SMALL = {
+    "model_type": "bamba", "hidden_size": 64, "intermediate_size": 64, "vocab_size": 256, "num_hidden_layers": 1,
+    "max_position_embeddings": 256, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16,
+    "attn_layer_indices": [0], "mamba_n_heads": 4, "mamba_d_head": 32, "mamba_d_state": 32, "mamba_n_groups": 1,
+    "mamba_expand": 2,
+}
+
+
+class CudaTargetsTest(harness.Case):
+    def compile(self, config, targets, *options):
+        """The metadata of the library's models."""
+        if isinstance(config, dict):
+            path = os.path.join(harness.scratch(), "config.json")
+            with open(path, "w", encoding="utf-8") as file:
+                json.dump(config, file)
+            config = path
+        out = os.path.join(harness.scratch(), "m.so")
+        begin = time.monotonic()
+        harness.compile_model(config, out, "--target=" + ",".join(targets), *options)
+        models = json.loads(harness.run_ok([harness.BAMBA_RUN, "inspect", out, "--json"]).stdout)["models"]
+        kernels = sum(len(model["kernels"]) for model in models)
+        print(f"{os.path.basename(config)} {' '.join(targets)}: {kernels} kernels, {time.monotonic() - begin:.1f} s")
+        self.assertEqual(len(models), len(targets))
+        for model in models:
+            for kernel in model["kernels"]:
+                self.assertNotIn("fallbacks", json.dumps(kernel))
+        os.remove(out)
+        return models
+
+    def schedules(self, models, stem):
+        """The schedules of the kernels whose names start with `stem`."""
+        found = [json.dumps(kernel["schedule"]) for model in models for kernel in model["kernels"]
+                 if kernel["name"].startswith(stem)]
+        self.assertTrue(found)
+        return found
+
+    def test_examples(self):
+        for name in ("tiny.json", "bamba-9b.json"):
+            with self.subTest(config=name):
+                self.compile(os.path.join(EXAMPLES, name), GPUS)
+
+    def test_examples_on_the_processor(self):
+        for name in ("tiny.json", "bamba-9b.json"):
+            with self.subTest(config=name):
+                self.compile(os.path.join(EXAMPLES, name), ("cpu",))
+
+    def small(self, **fields):
+        config = copy.deepcopy(SMALL)
+        config.update(fields)
+        return config
+
+    def test_wide_heads(self):
+        for head_dim in (192, 224, 256):
+            with self.subTest(head_dim=head_dim):
+                config = self.small(head_dim=head_dim)
+                self.compile(config, GPUS, "--max-batch=1", "--prefill-chunk=128")
+
+    def test_many_query_heads(self):
+        config = self.small(num_attention_heads=64, num_key_value_heads=1, head_dim=128)
+        models = self.compile(config, GPUS, "--max-batch=1", "--prefill-chunk=32")
+        for schedule in self.schedules(models, "attention_1x"):
+            self.assertIn("tile_heads = 32", schedule)
+
+    def test_more_heads_than_counters(self):
+        config = self.small(num_attention_heads=32, num_key_value_heads=32, head_dim=16)
+        models = self.compile(config, ("sm_80", "sm_90a"), "--max-batch=512", "--prefill-chunk=16")
+        for schedule in self.schedules(models, "attention_512x"):
+            self.assertIn("splits = 1 ", schedule)
+
+    def test_states_that_fit_nowhere(self):
+        config = self.small(attn_layer_indices=[], mamba_d_state=272)
+        path = os.path.join(harness.scratch(), "config.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(config, file)
+        done = harness.run([harness.BAMBAC, "compile", path, "-o", os.path.join(harness.scratch(), "m.so"),
+                            "--target=sm_86"])
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"kernel 'ssm_scan\w*': expected a schedule that fits sm_86, found none: "
+                         r"mma/ssm_scan: expected at most 256 elements of a channel's state, found 272; the sizes come "
+                         r"from the configuration's mamba_d_head, mamba_d_state, ")
+
+
+if __name__ == "__main__":
+    harness.main()
