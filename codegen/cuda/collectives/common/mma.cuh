@@ -13,10 +13,8 @@
 // ldmatrix loads 8x8 matrices of 16-bit elements: matrix i takes its eight rows (16 bytes each) from the addresses in
 // lanes 8 i .. 8 i + 7; register i of a lane is then row `group`, columns `pair` and `pair + 1` of matrix i. So
 //   - A from row-major memory: lane l points to row l % 16, column l / 16 * 8 of the 16x16 tile (ldmatrixX4);
-//   - B from memory [n, k]: lane l points to row (that is n) l % 8, column (that is k) l / 8 * 8: ldmatrixX2 gives b of
-//   one
-//     k16 step, ldmatrixX4 of two. A core matrix is such an 8x8 matrix in 128 contiguous bytes: lane l adds l * 16
-//     bytes;
+//   - B from memory [n, k]: lane l points to row (that is n) l % 8, column (that is k) l / 8 * 8: ldmatrixX4 gives b of
+//     two k16 steps. A core matrix is such an 8x8 matrix in 128 contiguous bytes: lane l adds l * 16 bytes;
 //   - B from memory [k, n] (attention's V): the .trans forms, with lane l pointing to row (k) l % 16.
 #pragma once
 #include "common/types.cuh"
@@ -35,23 +33,9 @@ __device__ __forceinline__ void ldmatrixX4(uint32 (&to)[4], uint32 address) {
                : "memory");
 }
 
-__device__ __forceinline__ void ldmatrixX2(uint32 (&to)[2], uint32 address) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0, %1}, [%2];"
-               : "=r"(to[0]), "=r"(to[1])
-               : "r"(address)
-               : "memory");
-}
-
 __device__ __forceinline__ void ldmatrixX4Trans(uint32 (&to)[4], uint32 address) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
                : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
-               : "r"(address)
-               : "memory");
-}
-
-__device__ __forceinline__ void ldmatrixX2Trans(uint32 (&to)[2], uint32 address) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0, %1}, [%2];"
-               : "=r"(to[0]), "=r"(to[1])
                : "r"(address)
                : "memory");
 }

@@ -1,5 +1,5 @@
-// Hopper's asynchronous machinery: mbarriers, bulk and tensor copies, proxy fences, named barriers. Shared memory is
-// addressed by 32-bit addresses of the shared window (sharedAddress), as the instructions want it.
+// Hopper's asynchronous machinery: mbarriers, bulk and tensor copies into shared memory, proxy fences, named barriers.
+// Shared memory is addressed by 32-bit addresses of the shared window (sharedAddress), as the instructions want it.
 #pragma once
 #include "common/launch.cuh"
 #include "common/mma.cuh"
@@ -74,59 +74,20 @@ __device__ __forceinline__ void syncNamed(uint32 name, uint32 threads) {
   asm volatile("bar.sync %0, %1;" ::"r"(name), "r"(threads) : "memory");
 }
 
-/// Counts as arrived there without waiting.
-__device__ __forceinline__ void arriveNamed(uint32 name, uint32 threads) {
-  asm volatile("bar.arrive %0, %1;" ::"r"(name), "r"(threads) : "memory");
-}
-
 // --- clusters -----------------------------------------------------------------------------------------------------
 
 __device__ __forceinline__ void syncCluster() {
   asm volatile("barrier.cluster.arrive.release.aligned;\n\tbarrier.cluster.wait.acquire.aligned;" ::: "memory");
 }
 
-// --- L2 policies --------------------------------------------------------------------------------------------------
-
-/// What other blocks read again soon.
-__device__ __forceinline__ uint64 evictLastPolicy() {
-  uint64 policy;
-  asm volatile("createpolicy.fractional.L2::evict_last.b64 %0, 1.0;" : "=l"(policy));
-  return policy;
-}
-
 // --- bulk copies --------------------------------------------------------------------------------------------------
 
 /// Copies `bytes` (a multiple of 16, both ends aligned to 16) of global to shared memory; they count at `barrier`.
-__device__ __forceinline__ void copyBulk(uint32 to, const void *from, uint32 bytes, uint32 barrier) {
-  asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(to),
-               "l"(from), "r"(bytes), "r"(barrier)
-               : "memory");
-}
-
 __device__ __forceinline__ void copyBulk(uint32 to, const void *from, uint32 bytes, uint32 barrier, uint64 policy) {
   asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint "
                "[%0], [%1], %2, [%3], %4;" ::"r"(to),
                "l"(from), "r"(bytes), "r"(barrier), "l"(policy)
                : "memory");
-}
-
-/// Copies shared to global memory; part of the thread's current group of stores.
-__device__ __forceinline__ void storeBulk(void *to, uint32 from, uint32 bytes) {
-  asm volatile("cp.async.bulk.global.shared::cta.bulk_group [%0], [%1], %2;" ::"l"(to), "r"(from), "r"(bytes)
-               : "memory");
-}
-
-/// Ends the current group of stores.
-__device__ __forceinline__ void commitStores() { asm volatile("cp.async.bulk.commit_group;" ::: "memory"); }
-
-/// Waits until at most `Pending` groups of stores still read shared memory.
-template <int Pending> __device__ __forceinline__ void waitStoresRead() {
-  asm volatile("cp.async.bulk.wait_group.read %0;" ::"n"(Pending) : "memory");
-}
-
-/// Waits until at most `Pending` groups of stores have not reached memory.
-template <int Pending> __device__ __forceinline__ void waitStores() {
-  asm volatile("cp.async.bulk.wait_group %0;" ::"n"(Pending) : "memory");
 }
 
 // --- tensor copies ------------------------------------------------------------------------------------------------
@@ -144,14 +105,6 @@ __device__ __forceinline__ void copyTensor(uint32 to, const TensorMapParam &map,
                : "memory");
 }
 
-__device__ __forceinline__ void copyTensor(uint32 to, const TensorMapParam &map, uint32 barrier, int x, int y,
-                                           uint64 policy) {
-  asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.L2::cache_hint "
-               "[%0], [%1, {%3, %4}], [%2], %5;" ::"r"(to),
-               "l"(&map), "r"(barrier), "r"(x), "r"(y), "l"(policy)
-               : "memory");
-}
-
 __device__ __forceinline__ void copyTensor(uint32 to, const TensorMapParam &map, uint32 barrier, int x, int y, int z) {
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes "
                "[%0], [%1, {%3, %4, %5}], [%2];" ::"r"(to),
@@ -164,19 +117,6 @@ __device__ __forceinline__ void copyTensor(uint32 to, const TensorMapParam &map,
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.L2::cache_hint "
                "[%0], [%1, {%3, %4, %5}], [%2], %6;" ::"r"(to),
                "l"(&map), "r"(barrier), "r"(x), "r"(y), "r"(z), "l"(policy)
-               : "memory");
-}
-
-/// Stores a box; part of the thread's current group of stores. What lies over the edge of the tensor is dropped.
-__device__ __forceinline__ void storeTensor(const TensorMapParam &map, uint32 from, int x, int y) {
-  asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.tile.bulk_group [%0, {%2, %3}], [%1];" ::"l"(&map),
-               "r"(from), "r"(x), "r"(y)
-               : "memory");
-}
-
-__device__ __forceinline__ void storeTensor(const TensorMapParam &map, uint32 from, int x, int y, int z) {
-  asm volatile("cp.async.bulk.tensor.3d.global.shared::cta.tile.bulk_group [%0, {%2, %3, %4}], [%1];" ::"l"(&map),
-               "r"(from), "r"(x), "r"(y), "r"(z)
                : "memory");
 }
 
