@@ -15,8 +15,10 @@
 //   state warps, one for 16 channels each: carried, within, state, and the epilogue, for chunk c
 //   score warps, one for 16 tokens each: the decays and scores of chunk c + 1, and the copies of chunk c + 2
 //
-// with one barrier a chunk. Rounded to the type of X, B and C are M, S as an operand and delta X as an operand, each
-// once.
+// with one barrier of the whole block (__syncthreads) a chunk: before it the score warps have copied and scored chunk c
+// + 1 and the state warps have consumed chunk c - 1; after it each side may overwrite what the other has read. One more
+// barrier at the start publishes the zeros of columns that no copy writes. Rounded to the type of X, B and C are M, S
+// as an operand and delta X as an operand, each once.
 #pragma once
 #include "common/limits.cuh"
 #include "common/ssm_chunk.cuh"

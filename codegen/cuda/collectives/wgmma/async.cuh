@@ -25,9 +25,10 @@ __device__ __forceinline__ void arrive(uint32 barrier) {
   asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");
 }
 
-/// Arrives once the load that brings `loaded` is complete: for readers that hand a slot back to a bulk copy, which is
-/// ordered by nothing else. Without a true dependence the assembler may move the arrival above the end of the load.
-/// blockIdx.z is 0 in every kernel here, but the assembler does not know.
+/// Arrives once the loads that bring `loaded` are complete: for readers that hand a slot back to a bulk copy, which is
+/// ordered by nothing else. The assembler may move an arrival above the end of a load that it does not depend on. So
+/// the barrier's address depends on the loaded value: it adds `loaded & blockIdx.z`, which is 0 because no kernel that
+/// calls this has a z dimension, but the assembler cannot know that.
 __device__ __forceinline__ void arriveAfter(uint32 barrier, uint32 loaded) { arrive(barrier + (loaded & blockIdx.z)); }
 
 /// Arrives and announces bytes that copies will bring in this phase.

@@ -7,6 +7,19 @@
 //                          8 rows of weights by 1024 columns of the depth, 128 columns a warp.
 //   helper (one warp)      adds the eight warps' sums in a fixed order, applies the epilogue.
 //
+// Barriers in shared memory. Phases of a stage alternate with each pass through the ring (RingPosition); those of a
+// pass have the parity of its number.
+//
+//   name     arrives                                      count  waits                               parity
+//   full[s]  the producer, with the bytes of the copy         1  mma warps; the producer (kInFlight)  of the ring
+//   empty[s] lane 0 of each mma warp, after its loads         8  the producer                         of the ring, ^ 1
+//   summed   all lanes of mma warps, their sums stored      256  the helper                           pass & 1
+//   taken    all lanes of the helper, the sums read          32  mma warps, before their next sums    (pass - 1) & 1
+//   named 1  mma warps, once, where there is a norm         256  the same                             -
+//
+// Where several lanes have written or read what a barrier hands over (summed, taken), every lane arrives. At empty one
+// lane arrives for its warp: the warp has only read, and __syncwarp orders these reads before the arrival.
+//
 // The activations are operand A of mma m16n8k16, the weights operand B. A block takes whole groups of 8 rows of
 // weights, up to four at once in a pass over the depth, so that a fragment of activations serves all of them and wide
 // inputs can stream by too. Nothing in the loop waits for the whole block; nothing is added atomically.
@@ -87,7 +100,6 @@ private:
     uint32 base;
     __device__ uint32 full(int stage) const { return base + 8 * stage; }              ///< weights are in
     __device__ uint32 empty(int stage) const { return base + 8 * (kStages + stage); } ///< all mma warps have read them
-    // Every lane arrives for itself at these two, which publish or free what it wrote or read.
     __device__ uint32 summed() const { return base + 16 * kStages; }    ///< the mma warps' sums of a pass are in
     __device__ uint32 taken() const { return base + 16 * kStages + 8; } ///< the helper has read them
 
@@ -184,6 +196,11 @@ private:
 
   /// sums += activations x this warp's part of a stage. 512 bytes, four core matrices along k, are the B operands of
   /// two steps. Two chains of sums halve the latency.
+  ///
+  /// The stage is handed back before its values are used. The next bulk copy into it is ordered after the loads by the
+  /// arrival alone, and the assembler may move an arrival above the end of a load that it does not depend on. So
+  /// `loaded` takes one register of every ldmatrix of the stage, and arriveAfter makes the arrival's address depend on
+  /// it. A load that is added here must feed `loaded` too: without it results are wrong under load only.
   static __device__ void multiplyStage(float (&sums)[4], const Fragments &fragments, uint32 weights, uint32 empty,
                                        int pairs, int lane) {
     constexpr int kPairs = Geometry::kSliceDepth / 32;

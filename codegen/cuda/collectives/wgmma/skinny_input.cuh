@@ -80,14 +80,21 @@ private:
   static constexpr int kSquaresBarrier = 1; ///< named barrier of the mma warps
   static constexpr bool kWide = Input::kStride * sizeof(Element) % 16 == 0;
   static constexpr bool kConverts = Geometry::kConverts;
-  /// Chunks converted together, so that enough loads are under way in a lane: up to eight pieces in 64 registers.
-  static constexpr int kChunksAtOnce = minOf(minOf(Geometry::kChunks, 4), maxOf(1, 8 / kPieces));
-  /// The first chunks stay in registers, 128 at most, while the sums of squares are made; the others are read twice.
-  /// So do the norm's weights for some of them.
-  static constexpr int kKeptChunks = Input::kNormalizes && Geometry::kResident
-                                         ? minOf(Geometry::kChunks, 16 / kPieces / kChunksAtOnce * kChunksAtOnce)
-                                         : 0;
-  static constexpr int kKeptWeights = minOf(kKeptChunks, 17 - kKeptChunks * kPieces);
+  // Budgets of a lane's registers, in vectors of 8 f32 (a piece, or the norm's weights of a chunk). The block's 320
+  // threads have 200 registers each; a budget that is too large shows as a spill, which fails the kernel's compilation.
+  static constexpr int kVectorRegisters = 8;
+  static constexpr int kLoadedVectors = 64 / kVectorRegisters; ///< pieces on their way at once
+  static constexpr int kKeptPieces = 128 / kVectorRegisters;   ///< pieces held while the sums of squares are made
+  static constexpr int kKeptVectors = 136 / kVectorRegisters;  ///< those pieces and the norm's weights
+  /// Chunks converted together, so that enough loads are under way.
+  static constexpr int kChunksAtOnce = minOf(minOf(Geometry::kChunks, 4), maxOf(1, kLoadedVectors / kPieces));
+  /// The first chunks stay in registers while the sums of squares are made; the others are read twice. So do the norm's
+  /// weights for some of them.
+  static constexpr int kKeptChunks =
+      Input::kNormalizes && Geometry::kResident
+          ? minOf(Geometry::kChunks, kKeptPieces / kPieces / kChunksAtOnce * kChunksAtOnce)
+          : 0;
+  static constexpr int kKeptWeights = minOf(kKeptChunks, kKeptVectors - kKeptChunks * kPieces);
 
   __device__ int row(int piece) const { return piece * 2 + lane / 16; }
   __device__ int firstColumn(int chunk) const { return chunk * Geometry::kChunkDepth + warp * Geometry::kSliceDepth; }

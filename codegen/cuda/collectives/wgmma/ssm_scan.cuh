@@ -17,6 +17,16 @@
 //
 // Rounded to the type of X, B and C are M, S as an operand and delta X as an operand, each once.
 //
+// Barriers in shared memory. A chunk c uses stage c % kStages of the ring and operand c % kResultGroups of S.
+//
+//   name       arrives                                       count  waits                   parity
+//   full(c)    threads that bring, twice: copied, written      256  state, results of c     (c / kStages) & 1
+//   empty(c)   lane 0 of each warp of state and results of c     8  the threads that bring  (c / kStages + 1) & 1
+//   fullS(c)   lane 0 of each warp of state: S is stored         4  results of c            (c / kResultGroups) & 1
+//   emptyS(c)  lane 0 of each warp of results of c: S is read    4  state                   (c / kResultGroups + 1) & 1
+//
+// One lane arrives for its warp after __syncwarp (arriveOnce), which orders what the other lanes have done before it.
+//
 // For states of up to 128; any number of channels, any alignment (16-byte copies where it allows them).
 #pragma once
 #include "common/limits.cuh"

@@ -38,8 +38,15 @@ __host__ __device__ constexpr TensorMap weightTensorMap(int columns, int depth, 
 
 // --- the ring of stages ---------------------------------------------------------------------------------------------
 
-/// Stages of shared memory, each a tile of x (`InputBytes`) and one of W (`WeightBytes`), and two barriers a stage:
-/// full (the copies are in) and empty (all consumer warps are done).
+/// Stages of shared memory, each a tile of x (`InputBytes`) and one of W (`WeightBytes`), and two barriers a stage.
+///
+///   name        arrives                                          count          waits                parity
+///   full[s]     the loading thread, with the bytes of both copies  1              consumer warpgroups  of the ring
+///   empty[s]    lane 0 of each consumer warp: stage read           ConsumerWarps  the loading thread   of the ring
+///   named 8     consumer warpgroups, at the end (finishConsumers)  their threads  the same             -
+///   named 1, 2  linear_middle: slice of a warpgroup free, filled   128            the same             -
+///   named 1     linear_middle, clusters: the last stage is read    all consumers  the same             -
+///   cluster     linear_middle, clusters: sums written, sums read   all threads    the same             -
 template <int Stages, int InputBytes, int WeightBytes, int ConsumerWarps> struct StageRing {
   static constexpr int kStages = Stages, kStageBytes = InputBytes + WeightBytes;
   static constexpr int kBytes = Stages * kStageBytes, kBarrierBytes = Stages * geometry::kStageBarrierBytes;
