@@ -14,10 +14,10 @@ using harness::Runner;
 
 namespace {
 
-template <int Rows, int Columns, int Depth> struct Sizes {
+template <int Rows, int Columns, int Depth> struct Sizes : CoreMatrices {
   using Operand = harness::Operand;
   static constexpr int kRows = Rows, kColumns = Columns, kDepth = Depth, kMultiprocessors = 132;
-  static constexpr int kSharedLimit = 232448, kTileDepth = 64;
+  static constexpr int kSharedLimit = 232448, kTileDepth = geometry::kTileDepth;
 };
 
 template <class Shape> struct PlainInput {

@@ -6,6 +6,7 @@ configuration may ask of attention and of the state space ops. What fits nowhere
 import copy
 import json
 import os
+import re
 import time
 
 import harness
@@ -54,6 +55,18 @@ class CudaTargetsTest(harness.Case):
         for name in ("tiny.json", "bamba-9b.json"):
             with self.subTest(config=name):
                 self.compile(os.path.join(EXAMPLES, name), GPUS)
+
+    def test_fallbacks(self):
+        """Tiny's linears of 128 rows spill on sm_80 with the schedule that is tried first: the next one is taken, and the
+        library says which."""
+        config = os.path.join(EXAMPLES, "tiny.json")
+        scheduled = harness.run_ok([harness.BAMBAC, "compile", config, "--target=sm_80", "--compile-to=scheduled"]).stdout
+        first = dict(re.findall(r"@(\w+)\(.*bamba\.schedule = (#bamba\.cuda_schedule<[^>]*>)", scheduled))
+        (model,) = self.compile(config, ("sm_80",))
+        changed = [kernel["name"] for kernel in model["kernels"]
+                   if kernel["name"] in first and first[kernel["name"]] != kernel["schedule"]]
+        self.assertIn("linear_add_128x256x256_bf16", changed)
+        self.assertTrue(all("linear" in name for name in changed), changed)
 
     def test_examples_on_the_processor(self):
         for name in ("tiny.json", "bamba-9b.json"):

@@ -6,7 +6,7 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_byte
   func.func private @heads(%x: tensor<2x64xbf16>, %w: tensor<24x64xbf16, #bamba.panel<8, group = 8, align = 64>>, %p: tensor<2xi32>,
       %pages: tensor<2x4xi32>, %k0: tensor<?x1x64x8xbf16>, %v0: tensor<?x1x64x8xbf16>, %q0: tensor<2x8xbf16>)
       -> (tensor<?x1x64x8xbf16>, tensor<?x1x64x8xbf16>, tensor<2x8xbf16>)
-      attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "mma/linear", fields = {tile_rows = 16, tile_columns = 32, tile_depth = 64, stages = 4}>} {
+      attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "mma/linear", fields = {tile_rows = 16, tile_columns = 32, stages = 4}>} {
     %e = tensor.empty() : tensor<2x24xf32>
     %l = bamba.linear ins(%x, %w : tensor<2x64xbf16>, tensor<24x64xbf16, #bamba.panel<8, group = 8, align = 64>>)
                      outs(%e : tensor<2x24xf32>) acc(f32)
@@ -31,7 +31,7 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_byte
   func.func private @heads(%x: tensor<2x64xbf16>, %w: tensor<24x64xbf16, #bamba.panel<8, group = 8, align = 64>>, %p: tensor<2xi32>,
       %pages: tensor<2x4xi32>, %k0: tensor<?x1x64x8xbf16>, %v0: tensor<?x1x64x8xbf16>, %q0: tensor<2x8xbf16>)
       -> (tensor<?x1x64x8xbf16>, tensor<?x1x64x8xbf16>, tensor<2x8xbf16>)
-      attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "mma/linear", fields = {tile_rows = 16, tile_columns = 32, tile_depth = 64, stages = 4}>} {
+      attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "mma/linear", fields = {tile_rows = 16, tile_columns = 32, stages = 4}>} {
     %e = tensor.empty() : tensor<2x24xf32>
     // expected-error@+1 {{expected one reader of each column of the projection, found none or two of column 16}}
     %l = bamba.linear ins(%x, %w : tensor<2x64xbf16>, tensor<24x64xbf16, #bamba.panel<8, group = 8, align = 64>>)
@@ -54,7 +54,7 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_byte
 
 module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_bytes = 166912, multiprocessors = 108, fusions = []>} {
   func.func private @rows(%x: tensor<2x64xbf16>, %w: tensor<24x64xbf16>, %init: tensor<2x24xf32>) -> tensor<2x24xf32>
-      attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "mma/linear", fields = {tile_rows = 16, tile_columns = 32, tile_depth = 64, stages = 4}>} {
+      attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "mma/linear", fields = {tile_rows = 16, tile_columns = 32, stages = 4}>} {
     // expected-error@+1 {{expected the weight in panels (#bamba.panel) on CUDA, found 'tensor<24x64xbf16>'}}
     %l = bamba.linear ins(%x, %w : tensor<2x64xbf16>, tensor<24x64xbf16>) outs(%init : tensor<2x24xf32>) acc(f32)
     return %l : tensor<2x24xf32>

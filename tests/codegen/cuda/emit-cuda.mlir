@@ -87,7 +87,7 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_byte
   func.func private @heads(%x: tensor<2x64xbf16>, %w: tensor<24x64xbf16, #bamba.panel<8, group = 8, align = 64>>, %p: tensor<2xi32>,
       %pages: tensor<2x4xi32>, %k0: tensor<?x1x64x8xbf16>, %v0: tensor<?x1x64x8xbf16>, %q0: tensor<2x8xbf16>)
       -> (tensor<?x1x64x8xbf16>, tensor<?x1x64x8xbf16>, tensor<2x8xbf16>)
-      attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "mma/linear", fields = {tile_rows = 16, tile_columns = 32, tile_depth = 64, stages = 4}>} {
+      attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "mma/linear", fields = {tile_rows = 16, tile_columns = 32, stages = 4}>} {
     %e = tensor.empty() : tensor<2x24xf32>
     %l = bamba.linear ins(%x, %w : tensor<2x64xbf16>, tensor<24x64xbf16, #bamba.panel<8, group = 8, align = 64>>)
                      outs(%e : tensor<2x24xf32>) acc(f32)
