@@ -133,6 +133,10 @@ template <int Warpgroups, class Epilogue> __device__ __forceinline__ void finish
   }
 }
 
+/// Registers of a thread of the loading warpgroup and of a consumer. With two consumers they fill the 65536 of a
+/// multiprocessor: 128 * (40 + 2 * 232) = 64512. A consumer holds up to 128 sums.
+inline constexpr int kLoadingRegisters = 40, kConsumerRegisters = 232;
+
 /// The whole life of a block whose ring lies at the start of its `SharedBytes` of shared memory: `load(ring)` by the
 /// loading thread, `leave()` by its whole warpgroup behind that, `multiply(ring, consumer)` by each consumer warpgroup.
 template <class Ring, int SharedBytes, int Consumers, class Epilogue, class Load, class Leave, class Multiply>
@@ -145,12 +149,12 @@ __device__ __forceinline__ void runRoles(uint8 *shared, const Epilogue &epilogue
   ring.initialize();
   int warpgroup = threadIdx.x / 128;
   if (warpgroup == 0) {
-    releaseRegisters<40>();
+    releaseRegisters<kLoadingRegisters>();
     if (threadIdx.x == 0)
       load(ring);
     leave();
   } else {
-    claimRegisters<232>();
+    claimRegisters<kConsumerRegisters>();
     multiply(ring, warpgroup - 1);
     finishConsumers<Consumers>(epilogue);
   }
