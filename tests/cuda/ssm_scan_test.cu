@@ -1,5 +1,6 @@
 // The chunked scans against the recurrence in double precision: padding, groups, odd sizes, counts, continued states.
-// Both collectives have the same name; here the one for sm_80 goes by another.
+// Both collectives have the same name; here the one for sm_80 goes by another. Their geometries keep theirs.
+#include "geometry/ssm.h"
 #define SsmScan SsmScanMma
 #include "mma/ssm_scan.cuh"
 #undef SsmScan
