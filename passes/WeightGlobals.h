@@ -1,4 +1,4 @@
-// The globals behind the weights that ops read.
+// The globals that hold the weights which ops read.
 #ifndef BAMBAC_PASSES_WEIGHTGLOBALS_H
 #define BAMBAC_PASSES_WEIGHTGLOBALS_H
 

@@ -1,4 +1,4 @@
-// Which op of a kernel the others come before or behind.
+// Which op of a kernel the others come before or after.
 #include "dialects/bamba/Bamba.h"
 #include "llvm/ADT/TypeSwitch.h"
 

@@ -28,7 +28,7 @@ bool canMoveAfter(ml_program::GlobalStoreOp store, Operation *last) {
   return true;
 }
 
-/// A result may come from a kernel as late as from `root`: it is read behind it, or stored in a global that can wait.
+/// A result may come from a kernel as late as from `root`: it is read after it, or stored in a global that can wait.
 bool canComeFrom(Operation *root, OpResult result) {
   return llvm::all_of(result.getUsers(), [&](Operation *user) {
     if (user->getBlock() != root->getBlock())
@@ -233,7 +233,7 @@ private:
                     llvm::map_to_vector(outputs, [&](OpResult output) { return mapping.lookup<Value>(output); }));
   }
 
-  /// Readers take the dispatch's results; stores that stood before it come behind it, in their order.
+  /// Readers take the dispatch's results; stores that were before it come after it, in their order.
   void replaceOutputs(DispatchOp dispatch) {
     Operation *last = dispatch;
     for (auto [output, result] : llvm::zip(outputs, dispatch.getResults())) {

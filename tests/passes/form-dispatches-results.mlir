@@ -1,11 +1,11 @@
-// Results that leave a kernel beside what joined it: heads of a projection, and logits beside the greedy token.
+// Results that leave a kernel in addition to what joined it: heads of a projection, and logits with the greedy token.
 // RUN: bambac-opt %s -split-input-file --bamba-form-dispatches --canonicalize | FileCheck %s
 
 #cuda = #bamba.cuda_target<arch = "sm_90a", shared_bytes = 232448, multiprocessors = 132, fusions = [epilogue, norm_prologue, rope, argmax]>
 
 module attributes {bamba.target = #cuda} {
   // Queries and keys are rotated, keys and values written to the cache, where the projection has its sums. The queries
-  // come behind the two states.
+  // come after the two states.
   // CHECK-LABEL: func.func @projection
   // CHECK: %[[D:.*]]:3 = bamba.dispatch ins(%arg0, %arg1, %arg2, %arg3 : {{.*}}) outs(%arg4, %arg5, %{{.*}} : tensor<?x1x16x8xbf16>, tensor<?x1x16x8xbf16>, tensor<2x16xbf16>)
   // CHECK:   %[[L:.*]] = bamba.linear

@@ -118,7 +118,7 @@ module attributes {bamba.target = #cuda} {
   ml_program.global private mutable @ssm(#ml_program.extern<tensor<?x2x8x4xf32>>) : tensor<?x2x8x4xf32> {bamba.state = #bamba.state<slot>}
 
   // Convolution, state space step and gate are one kernel: its results are the gate's and the two states in their order,
-  // which are stored behind it. The projection that all three read is a kernel of its own.
+  // which are stored after it. The projection that all three read is a kernel of its own.
   // CHECK-LABEL: func.func @mixer
   // CHECK: %[[P:.*]] = bamba.dispatch ins(%arg0, %arg1 :
   // CHECK:   bamba.linear
@@ -187,7 +187,7 @@ module attributes {bamba.target = #cuda} {
     return %g, %c2 : tensor<2x4xbf16>, tensor<?x4x24xf32>
   }
 
-  // The SwiGLU's operands are every other column of one linear, and a norm of few rows is computed in front of it.
+  // The SwiGLU's operands are every other column of one linear, and a norm of few rows is computed before it.
   // CHECK-LABEL: func.func @interleaved
   // CHECK: bamba.dispatch ins(%arg0, %arg1, %arg2 :
   // CHECK:   bamba.rms_norm

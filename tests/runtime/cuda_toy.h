@@ -56,7 +56,7 @@ private:
   const bamba_rt_model *models[2] = {&model, &toyTable};
 };
 
-/// Each test starts with a fresh machine, and leaves nothing behind on it.
+/// Each test starts with a fresh machine, and leaves nothing on it.
 class CudaTest : public testing::Test {
 protected:
   CudaTest() {

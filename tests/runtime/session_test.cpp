@@ -105,7 +105,7 @@ TEST_F(SessionTest, GivesKernelsWhatTheContractSays) {
   EXPECT_EQ(steps[1].counts, Numbers{6});
   EXPECT_EQ(steps[1].pages, padded({0, 1}, maxPages));
 
-  EXPECT_EQ(steps[2].pages, padded({3}, maxPages)) << "nothing of a longer row is left behind";
+  EXPECT_EQ(steps[2].pages, padded({3}, maxPages)) << "nothing of a longer row is left";
 
   EXPECT_EQ(steps[3].batch, 4);
   EXPECT_EQ(steps[3].tokens, (Numbers{5, 5, 5, 0}));

@@ -89,7 +89,7 @@ private:
     return weights;
   }
 
-  /// An input in front of a later tile.
+  /// An input before a later tile.
   template <class Input>
   static __device__ __forceinline__ void loadHistory(Input input, int firstRow, int token, int channel,
                                                      float (&to)[kVector]) {

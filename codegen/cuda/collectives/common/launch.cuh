@@ -1,5 +1,5 @@
 // What a kernel says of its own launch. The compiler reads these constants out of the cubin, so that grid, shared
-// memory and tensor maps are stated once, beside the code that relies on them.
+// memory and tensor maps are stated once, next to the code that relies on them.
 #pragma once
 #include "common/types.cuh"
 #include "runtime/contract/launch.h"

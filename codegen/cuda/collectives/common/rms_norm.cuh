@@ -34,7 +34,7 @@ private:
     return (threadIdx.x % kRowThreads + i * kRowThreads) * kVector;
   }
 
-  /// False for the last vectors of a thread that lie behind the end of the row.
+  /// False for the last vectors of a thread that are after the end of the row.
   static __device__ __forceinline__ bool isInRow(int i) {
     return kRowVectors % kRowThreads == 0 || columnOf(i) < Shape::kColumns;
   }

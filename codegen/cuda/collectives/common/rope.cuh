@@ -41,7 +41,7 @@ __device__ __forceinline__ void rotatePairs(float (&values)[V], int dim, int pos
 }
 
 /// The widest vector of at most `limit` elements (a power of two) that lies in one half of a half-split head's rotary
-/// dimensions, or behind them, wherever it starts in a head.
+/// dimensions, or after them, wherever it starts in a head.
 template <class Rope> __host__ __device__ constexpr int ropeVector(int limit) {
   while (limit > 1 && (Rope::kHeadDim % limit || (Rope::kRotaryDim / 2) % limit))
     limit /= 2;
