@@ -39,7 +39,7 @@ struct ElementType {
 
 inline constexpr ElementType kElementTypes[] = {
 #define BAMBA_RT_ELEMENT_TYPE(enumerator, number, name, bytes, cuda, safetensors, weights)                             \
-  {BAMBA_RT_##enumerator, name, bytes, #cuda, safetensors, weights != 0},
+  {BAMBA_RT_##enumerator, name, bytes, #cuda, safetensors, (weights) != 0},
     BAMBA_RT_ELEMENT_TYPES(BAMBA_RT_ELEMENT_TYPE)
 #undef BAMBA_RT_ELEMENT_TYPE
 };

@@ -40,16 +40,14 @@ enum bamba_rt_input {
 #define BAMBA_RT_ENUMERATOR(enumerator, number, ...) BAMBA_RT_INPUT_##enumerator = number,
   BAMBA_RT_INPUTS(BAMBA_RT_ENUMERATOR)
 #undef BAMBA_RT_ENUMERATOR
-#define BAMBA_RT_ONE_MORE(...) +1
-      BAMBA_RT_NUM_INPUTS = 0 BAMBA_RT_INPUTS(BAMBA_RT_ONE_MORE)
+      BAMBA_RT_NUM_INPUTS
 };
 
 enum bamba_rt_output {
 #define BAMBA_RT_ENUMERATOR(enumerator, number, ...) BAMBA_RT_OUTPUT_##enumerator = number,
   BAMBA_RT_OUTPUTS(BAMBA_RT_ENUMERATOR)
 #undef BAMBA_RT_ENUMERATOR
-      BAMBA_RT_NUM_OUTPUTS = 0 BAMBA_RT_OUTPUTS(BAMBA_RT_ONE_MORE)
-#undef BAMBA_RT_ONE_MORE
+      BAMBA_RT_NUM_OUTPUTS
 };
 
 #if defined(__cplusplus) && !defined(__CUDACC_RTC__)
@@ -76,7 +74,7 @@ template <unsigned long size> constexpr bool isByNumber(const EntryArray (&array
       return false;
   return true;
 }
-static_assert(isByNumber(kInputs) && isByNumber(kOutputs), "the arrays stand in the order of their numbers");
+static_assert(isByNumber(kInputs) && isByNumber(kOutputs), "the lists are in the order of the numbers");
 
 } // namespace bambac::contract
 #endif

@@ -52,7 +52,7 @@ static llvm::Error readConstant(const ELFObjectFileBase &cubin, const Twine &sym
   if (!bytes)
     return llvm::createStringError("expected the constant '" + name + "' of " + Twine(sizeof(T)) +
                                    " bytes in a cubin, found one " + llvm::toString(bytes.takeError()));
-  std::memcpy(&constant, bytes->data(), sizeof(T));
+  std::memcpy(&constant, bytes->bytes_begin(), sizeof(T));
   return llvm::Error::success();
 }
 
