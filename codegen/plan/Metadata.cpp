@@ -1,5 +1,6 @@
 // One function for each part of the plan makes the JSON object that describes it.
 #include "codegen/plan/Metadata.h"
+#include "runtime/contract/metadata_keys.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -9,6 +10,7 @@ using namespace bambac;
 using namespace bambac::codegen;
 using llvm::json::Array;
 using llvm::json::Object;
+namespace key = bambac::contract::key;
 
 /// A JSON array with what `describe` makes of each item.
 template <typename Items, typename Fn> static Array list(const Items &items, Fn describe) {
@@ -23,56 +25,56 @@ static Array sizes(ArrayRef<uint64_t> shape) {
 }
 
 static Object describe(const PlanEntry &entry) {
-  return Object{{"name", entry.name},
-                {"kind", stringifyEntryKind(entry.kind)},
-                {"batch", entry.batch},
-                {"chunk", entry.chunk},
-                {"launches", entry.launches.size()},
-                {"arena_bytes", entry.arenaBytes},
-                {"weight_bytes", entry.cost.weights},
-                {"state_bytes", entry.cost.states},
-                {"activation_bytes", entry.cost.activations},
-                {"flops", entry.cost.flops},
-                {"context_bytes", entry.cost.contextBytes},
-                {"context_flops", entry.cost.contextFlops}};
+  return Object{{key::kName, entry.name},
+                {key::kKind, stringifyEntryKind(entry.kind)},
+                {key::kBatch, entry.batch},
+                {key::kChunk, entry.chunk},
+                {key::kLaunches, entry.launches.size()},
+                {key::kArenaBytes, entry.arenaBytes},
+                {key::kWeightBytes, entry.cost.weights},
+                {key::kStateBytes, entry.cost.states},
+                {key::kActivationBytes, entry.cost.activations},
+                {key::kFlops, entry.cost.flops},
+                {key::kContextBytes, entry.cost.contextBytes},
+                {key::kContextFlops, entry.cost.contextFlops}};
 }
 
 static Object describe(const PlanSource &source) {
-  Object object{{"name", source.name}, {"shape", sizes(source.shape)}};
+  Object object{{key::kName, source.name}, {key::kShape, sizes(source.shape)}};
   if (source.rotaryDim) {
-    object["head_dim"] = source.headDim;
-    object["rotary_dim"] = source.rotaryDim;
+    object[key::kHeadDim] = source.headDim;
+    object[key::kRotaryDim] = source.rotaryDim;
   }
   return object;
 }
 
 static Object describe(const PlanWeight &weight, const Plan &plan) {
-  Object object{{"name", weight.name},
-                {"dtype", StringRef(contract::describe(weight.dtype).name)},
-                {"shape", sizes(weight.shape)},
-                {"panel", weight.panel},
-                {"panel_group", weight.panelGroup},
-                {"panel_align", weight.panelAlign},
-                {"interleaved", weight.interleaved},
-                {"bytes", weight.bytes},
-                {"sources", list(weight.sources, [](const PlanSource &source) { return describe(source); })}};
+  Object object{{key::kName, weight.name},
+                {key::kDtype, StringRef(contract::describe(weight.dtype).name)},
+                {key::kShape, sizes(weight.shape)},
+                {key::kPanel, weight.panel},
+                {key::kPanelGroup, weight.panelGroup},
+                {key::kPanelAlign, weight.panelAlign},
+                {key::kInterleaved, weight.interleaved},
+                {key::kBytes, weight.bytes},
+                {key::kSources, list(weight.sources, [](const PlanSource &source) { return describe(source); })}};
   if (plan.packsOnDevice)
-    object["pack_kernel"] = plan.kernels[weight.packKernel].name;
+    object[key::kPackKernel] = plan.kernels[weight.packKernel].name;
   return object;
 }
 
 static Object describe(const PlanState &state) {
-  return Object{{"name", state.name},
-                {"kind", stringifyStateKind(state.kind)},
-                {"dtype", StringRef(contract::describe(state.dtype).name)},
-                {"shape", sizes(state.shape)},
-                {"bytes", state.itemBytes}};
+  return Object{{key::kName, state.name},
+                {key::kKind, stringifyStateKind(state.kind)},
+                {key::kDtype, StringRef(contract::describe(state.dtype).name)},
+                {key::kShape, sizes(state.shape)},
+                {key::kBytes, state.itemBytes}};
 }
 
 static Object describe(const PlanCost &cost) {
-  return Object{{"weight_bytes", cost.weights},         {"state_bytes", cost.states},
-                {"activation_bytes", cost.activations}, {"flops", cost.flops},
-                {"context_bytes", cost.contextBytes},   {"context_flops", cost.contextFlops}};
+  return Object{{key::kWeightBytes, cost.weights},         {key::kStateBytes, cost.states},
+                {key::kActivationBytes, cost.activations}, {key::kFlops, cost.flops},
+                {key::kContextBytes, cost.contextBytes},   {key::kContextFlops, cost.contextFlops}};
 }
 
 /// What a kernel needs beside its arguments: scratch of a thread, or on CUDA workspace.
@@ -81,39 +83,39 @@ static uint64_t scratchOf(const PlanKernel &kernel) {
 }
 
 static Object describe(const PlanKernel &kernel, StringRef target) {
-  Object object{{"name", kernel.name},
-                {"target", target},
-                {"count", kernel.count},
-                {"schedule", kernel.schedule},
-                {"scratch_bytes", scratchOf(kernel)},
-                {"cost", describe(kernel.cost)}};
+  Object object{{key::kName, kernel.name},
+                {key::kTarget, target},
+                {key::kCount, kernel.count},
+                {key::kSchedule, kernel.schedule},
+                {key::kScratchBytes, scratchOf(kernel)},
+                {key::kCost, describe(kernel.cost)}};
   if (!kernel.code.cuda) {
-    object["workgroups"] = kernel.code.numWorkgroups;
+    object[key::kWorkgroups] = kernel.code.numWorkgroups;
     return object;
   }
   const CudaCode &code = *kernel.code.cuda;
-  object["grid"] = list(code.launch.grid, [](uint32_t blocks) { return blocks; });
-  object["threads"] = code.launch.threads;
-  object["cluster"] = code.launch.cluster;
-  object["registers"] = code.registers;
-  object["shared_bytes"] = code.launch.shared_bytes + code.staticSharedBytes;
-  object["spill_bytes"] = code.spillBytes;
-  object["code_bytes"] = code.cubin.size();
+  object[key::kGrid] = list(code.launch.grid, [](uint32_t blocks) { return blocks; });
+  object[key::kThreads] = code.launch.threads;
+  object[key::kCluster] = code.launch.cluster;
+  object[key::kRegisters] = code.registers;
+  object[key::kSharedBytes] = code.launch.shared_bytes + code.staticSharedBytes;
+  object[key::kSpillBytes] = code.spillBytes;
+  object[key::kCodeBytes] = code.cubin.size();
   return object;
 }
 
 static Object describeTarget(const Plan &plan) {
-  return Object{{"name", plan.target},
-                {"device", stringifyDevice(plan.device)},
-                {"arch", plan.arch},
-                {"features", list(plan.features, [](const std::string &name) { return name; })}};
+  return Object{{key::kName, plan.target},
+                {key::kDevice, stringifyDevice(plan.device)},
+                {key::kArch, plan.arch},
+                {key::kFeatures, list(plan.features, [](const std::string &name) { return name; })}};
 }
 
 static Object describeLimits(const Plan &plan) {
-  return Object{{"max_batch", plan.maxBatch},
-                {"max_context", plan.maxContext},
-                {"prefill_chunk", plan.prefillChunk},
-                {"page_tokens", plan.pageTokens}};
+  return Object{{key::kMaxBatch, plan.maxBatch},
+                {key::kMaxContext, plan.maxContext},
+                {key::kPrefillChunk, plan.prefillChunk},
+                {key::kPageTokens, plan.pageTokens}};
 }
 
 /// Bytes that a model, a session, a thread, a sequence and a KV page take.
@@ -127,29 +129,30 @@ static Object describeMemory(const Plan &plan) {
     scratch = std::max(scratch, scratchOf(kernel));
   for (const PlanState &state : plan.states)
     (state.kind == StateKind::Slot ? slot : page) += state.itemBytes;
-  return Object{{"weight_bytes", weights},
-                {"arena_bytes", arena},
-                {"scratch_bytes", scratch},
-                {"slot_bytes", slot},
-                {"page_bytes", page}};
+  return Object{{key::kWeightBytes, weights},
+                {key::kArenaBytes, arena},
+                {key::kScratchBytes, scratch},
+                {key::kSlotBytes, slot},
+                {key::kPageBytes, page}};
 }
 
 std::string codegen::makeMetadata(const Plan &plan, const CompilerInfo &compiler) {
   auto each = [](const auto &item) { return describe(item); };
   Object metadata{
-      {"compiler", Object{{"name", "bambac"}, {"version", compiler.version}, {"flags", compiler.flags}}},
-      {"config", llvm::cantFail(llvm::json::parse(plan.config))}, // buildPlan has read it once
-      {"dtype", StringRef(contract::describe(weightType(plan)).name)},
-      {"target", describeTarget(plan)},
-      {"limits", describeLimits(plan)},
-      {"entry_points", list(plan.entries, each)},
-      {"kernels", list(plan.kernels, [&](const PlanKernel &kernel) { return describe(kernel, plan.target); })},
-      {"weights", list(plan.weights, [&](const PlanWeight &weight) { return describe(weight, plan); })},
-      {"states", list(plan.states, each)},
-      {"memory", describeMemory(plan)}};
+      {key::kCompiler,
+       Object{{key::kName, "bambac"}, {key::kVersion, compiler.version}, {key::kFlags, compiler.flags}}},
+      {key::kConfig, llvm::cantFail(llvm::json::parse(plan.config))}, // buildPlan has read it once
+      {key::kDtype, StringRef(contract::describe(weightType(plan)).name)},
+      {key::kTarget, describeTarget(plan)},
+      {key::kLimits, describeLimits(plan)},
+      {key::kEntryPoints, list(plan.entries, each)},
+      {key::kKernels, list(plan.kernels, [&](const PlanKernel &kernel) { return describe(kernel, plan.target); })},
+      {key::kWeights, list(plan.weights, [&](const PlanWeight &weight) { return describe(weight, plan); })},
+      {key::kStates, list(plan.states, each)},
+      {key::kMemory, describeMemory(plan)}};
   return llvm::formatv("{0}", llvm::json::Value(std::move(metadata))).str();
 }
 
 std::string codegen::joinMetadata(ArrayRef<std::string> models) {
-  return "{\"models\":[" + llvm::join(models, ",") + "]}";
+  return ("{\"" + Twine(key::kModels) + "\":[").str() + llvm::join(models, ",") + "]}";
 }

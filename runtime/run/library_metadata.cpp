@@ -1,93 +1,96 @@
 #include "runtime/run/library_metadata.h"
+#include "runtime/contract/metadata_keys.h"
 #include "runtime/run/failure.h"
 
 namespace bambac::run {
 
+namespace key = contract::key;
+
 // nlohmann-json finds these by their name and types.
 
 static void from_json(const Json &json, Cost &cost) {
-  json.at("weight_bytes").get_to(cost.weightBytes);
-  json.at("state_bytes").get_to(cost.stateBytes);
-  json.at("activation_bytes").get_to(cost.activationBytes);
-  json.at("flops").get_to(cost.flops);
-  json.at("context_bytes").get_to(cost.contextBytes);
-  json.at("context_flops").get_to(cost.contextFlops);
+  json.at(key::kWeightBytes).get_to(cost.weightBytes);
+  json.at(key::kStateBytes).get_to(cost.stateBytes);
+  json.at(key::kActivationBytes).get_to(cost.activationBytes);
+  json.at(key::kFlops).get_to(cost.flops);
+  json.at(key::kContextBytes).get_to(cost.contextBytes);
+  json.at(key::kContextFlops).get_to(cost.contextFlops);
 }
 
 static void from_json(const Json &json, EntryPoint &entry) {
-  json.at("name").get_to(entry.name);
-  json.at("kind").get_to(entry.kind);
-  json.at("batch").get_to(entry.batch);
-  json.at("chunk").get_to(entry.chunk);
-  json.at("launches").get_to(entry.launches);
-  json.at("arena_bytes").get_to(entry.arenaBytes);
+  json.at(key::kName).get_to(entry.name);
+  json.at(key::kKind).get_to(entry.kind);
+  json.at(key::kBatch).get_to(entry.batch);
+  json.at(key::kChunk).get_to(entry.chunk);
+  json.at(key::kLaunches).get_to(entry.launches);
+  json.at(key::kArenaBytes).get_to(entry.arenaBytes);
   from_json(json, entry.cost);
 }
 
 static void from_json(const Json &json, CudaKernelInfo &kernel) {
-  json.at("grid").get_to(kernel.grid);
-  json.at("threads").get_to(kernel.threads);
-  json.at("cluster").get_to(kernel.cluster);
-  json.at("registers").get_to(kernel.registers);
-  json.at("shared_bytes").get_to(kernel.sharedBytes);
-  json.at("spill_bytes").get_to(kernel.spillBytes);
-  json.at("code_bytes").get_to(kernel.codeBytes);
+  json.at(key::kGrid).get_to(kernel.grid);
+  json.at(key::kThreads).get_to(kernel.threads);
+  json.at(key::kCluster).get_to(kernel.cluster);
+  json.at(key::kRegisters).get_to(kernel.registers);
+  json.at(key::kSharedBytes).get_to(kernel.sharedBytes);
+  json.at(key::kSpillBytes).get_to(kernel.spillBytes);
+  json.at(key::kCodeBytes).get_to(kernel.codeBytes);
 }
 
 static void from_json(const Json &json, KernelInfo &kernel) {
-  json.at("name").get_to(kernel.name);
-  json.at("target").get_to(kernel.target);
-  json.at("schedule").get_to(kernel.schedule);
-  json.at("count").get_to(kernel.count);
-  json.at("scratch_bytes").get_to(kernel.scratchBytes);
-  json.at("cost").get_to(kernel.cost);
-  if (json.contains("grid"))
+  json.at(key::kName).get_to(kernel.name);
+  json.at(key::kTarget).get_to(kernel.target);
+  json.at(key::kSchedule).get_to(kernel.schedule);
+  json.at(key::kCount).get_to(kernel.count);
+  json.at(key::kScratchBytes).get_to(kernel.scratchBytes);
+  json.at(key::kCost).get_to(kernel.cost);
+  if (json.contains(key::kGrid))
     kernel.cuda = json.get<CudaKernelInfo>();
 }
 
 static void from_json(const Json &json, SourceTensor &source) {
-  json.at("name").get_to(source.name);
-  json.at("shape").get_to(source.shape);
-  source.headDim = json.value("head_dim", uint64_t{0});
-  source.rotaryDim = json.value("rotary_dim", uint64_t{0});
+  json.at(key::kName).get_to(source.name);
+  json.at(key::kShape).get_to(source.shape);
+  source.headDim = json.value(key::kHeadDim, uint64_t{0});
+  source.rotaryDim = json.value(key::kRotaryDim, uint64_t{0});
 }
 
 static void from_json(const Json &json, WeightInfo &weight) {
-  json.at("name").get_to(weight.name);
-  json.at("dtype").get_to(weight.dtype);
-  json.at("shape").get_to(weight.shape);
-  json.at("panel").get_to(weight.panel);
-  json.at("bytes").get_to(weight.bytes);
-  weight.packKernel = json.value("pack_kernel", "");
-  json.at("sources").get_to(weight.sources);
+  json.at(key::kName).get_to(weight.name);
+  json.at(key::kDtype).get_to(weight.dtype);
+  json.at(key::kShape).get_to(weight.shape);
+  json.at(key::kPanel).get_to(weight.panel);
+  json.at(key::kBytes).get_to(weight.bytes);
+  weight.packKernel = json.value(key::kPackKernel, "");
+  json.at(key::kSources).get_to(weight.sources);
 }
 
 static void from_json(const Json &json, StateInfo &state) {
-  json.at("name").get_to(state.name);
-  json.at("kind").get_to(state.kind);
-  json.at("dtype").get_to(state.dtype);
-  json.at("shape").get_to(state.shape);
-  json.at("bytes").get_to(state.bytes);
+  json.at(key::kName).get_to(state.name);
+  json.at(key::kKind).get_to(state.kind);
+  json.at(key::kDtype).get_to(state.dtype);
+  json.at(key::kShape).get_to(state.shape);
+  json.at(key::kBytes).get_to(state.bytes);
 }
 
 static Metadata readModel(const Library &library, const Json &json) {
   Metadata metadata;
   metadata.json = json;
-  for (const char *part : {"compiler", "config", "dtype", "target", "limits", "memory"})
+  for (const char *part : {key::kCompiler, key::kConfig, key::kDtype, key::kTarget, key::kLimits, key::kMemory})
     if (!json.contains(part))
       fail("cannot read the metadata of '{}': expected a part '{}', found none", library.path(), part);
-  json.at("target").at("name").get_to(metadata.target);
-  json.at("entry_points").get_to(metadata.entryPoints);
-  json.at("kernels").get_to(metadata.kernels);
-  json.at("weights").get_to(metadata.weights);
-  json.at("states").get_to(metadata.states);
+  json.at(key::kTarget).at(key::kName).get_to(metadata.target);
+  json.at(key::kEntryPoints).get_to(metadata.entryPoints);
+  json.at(key::kKernels).get_to(metadata.kernels);
+  json.at(key::kWeights).get_to(metadata.weights);
+  json.at(key::kStates).get_to(metadata.states);
   return metadata;
 }
 
 std::vector<Metadata> readMetadata(const Library &library) try {
   std::vector<Metadata> models;
   Json json = Json::parse(library->metadata());
-  for (const Json &model : json.at("models"))
+  for (const Json &model : json.at(key::kModels))
     models.push_back(readModel(library, model));
   if (models.empty())
     fail("cannot read the metadata of '{}': expected a model, found none", library.path());

@@ -1,4 +1,5 @@
 #include "runtime/run/bench/ceilings.h"
+#include "runtime/contract/metadata_keys.h"
 #include "runtime/run/measure/gpu_bandwidth.h"
 #include "runtime/run/measure/matrix_rate.h"
 
@@ -6,6 +7,8 @@
 #include <map>
 
 namespace bambac::run {
+
+namespace key = contract::key;
 
 static void keepBest(measure::Bandwidth &best, const measure::Bandwidth &found) {
   if (found.bytesPerSecond > best.bytesPerSecond)
@@ -46,7 +49,7 @@ std::vector<measure::Gemm> listGemms(const Metadata &metadata, const PlannedRun 
                             [&](const EntryPoint &candidate) { return candidate.name == run.entry; });
   if (entry == metadata.entryPoints.end())
     return {};
-  uint64_t vocabulary = metadata.json.at("config").at("vocab_size").get<uint64_t>();
+  uint64_t vocabulary = metadata.json.at(key::kConfig).at("vocab_size").get<uint64_t>();
   auto tokens = std::max<uint64_t>(
       1, static_cast<uint64_t>(run.tokenShare * static_cast<double>(entry->chunk) * run.sequences + 0.5));
   std::map<std::vector<uint64_t>, uint64_t> counts;

@@ -1,10 +1,13 @@
 #include "runtime/run/bench/report.h"
+#include "runtime/contract/metadata_keys.h"
 #include "runtime/run/format.h"
 #include "runtime/run/table.h"
 
 #include <fmt/format.h>
 
 namespace bambac::run {
+
+namespace key = contract::key;
 
 /// Equal entry points that follow each other are counted.
 static std::string joinEntries(const std::vector<PlannedRun> &plan) {
@@ -31,15 +34,15 @@ Figures::Figures(const Measurement &measurement, const Machine &machine) : entri
 }
 
 std::vector<std::pair<std::string, uint64_t>> listMemory(const BenchResults &results) {
-  const Json &memory = results.metadata.json.at("memory");
+  const Json &memory = results.metadata.json.at(key::kMemory);
   const SessionCost &session = results.preparation.session;
   auto bytes = [&](const char *key) { return memory.at(key).get<uint64_t>(); };
   uint64_t users = results.machine.isCuda() ? 1 : results.machine.threads;
-  return {{"weights", bytes("weight_bytes")},
-          {"states", (session.slots + 1) * bytes("slot_bytes")},
-          {"KV cache", session.pages * bytes("page_bytes")},
-          {"arena", bytes("arena_bytes")},
-          {"scratch", users * bytes("scratch_bytes")}};
+  return {{"weights", bytes(key::kWeightBytes)},
+          {"states", (session.slots + 1) * bytes(key::kSlotBytes)},
+          {"KV cache", session.pages * bytes(key::kPageBytes)},
+          {"arena", bytes(key::kArenaBytes)},
+          {"scratch", users * bytes(key::kScratchBytes)}};
 }
 
 static std::string showRate(double perSecond) { return fmt::format("{:.1f} GB/s", perSecond * 1e-9); }

@@ -1,5 +1,6 @@
 // bamba-run inspect: what a library was compiled from and for, read from its metadata; no model is opened.
 
+#include "runtime/contract/metadata_keys.h"
 #include "runtime/run/commands/commands.h"
 #include "runtime/run/failure.h"
 #include "runtime/run/format.h"
@@ -14,6 +15,8 @@
 #include <numeric>
 
 namespace bambac::run {
+
+namespace key = contract::key;
 
 /// Text as it is, anything else as JSON.
 static std::string toText(const Json &value) {
@@ -33,28 +36,28 @@ static std::string section(const std::string &title, const Table &table) { retur
 
 /// "cpu (x86-64-v3): avx2 fma", or the name alone where there is nothing more to say.
 static std::string describeTarget(const Json &target) {
-  std::string text = toText(target.at("name"));
-  if (target.at("arch") != target.at("name"))
-    text += fmt::format(" ({})", toText(target.at("arch")));
-  if (target.contains("features") && !target.at("features").empty())
-    text += ": " + joinTexts(target.at("features"));
+  std::string text = toText(target.at(key::kName));
+  if (target.at(key::kArch) != target.at(key::kName))
+    text += fmt::format(" ({})", toText(target.at(key::kArch)));
+  if (target.contains(key::kFeatures) && !target.at(key::kFeatures).empty())
+    text += ": " + joinTexts(target.at(key::kFeatures));
   return text;
 }
 
 static std::string describeLibrary(const Library &library, const Json &json) {
-  const Json &compiler = json.at("compiler");
-  const Json &limits = json.at("limits");
+  const Json &compiler = json.at(key::kCompiler);
+  const Json &limits = json.at(key::kLimits);
   Table table({"", ""});
   table.add(
       {"library", fmt::format("{} ({})", library.path(), formatBytes(std::filesystem::file_size(library.path())))});
-  table.add({"compiler", toText(compiler.at("name")) + " " + toText(compiler.at("version"))});
-  table.add({"flags", joinTexts(compiler.at("flags"))});
-  table.add({"dtype", toText(json.at("dtype"))});
-  table.add({"target", describeTarget(json.at("target"))});
-  table.add({"max batch", toText(limits.at("max_batch")) + " sequences a step"});
-  table.add({"max context", toText(limits.at("max_context")) + " tokens a sequence"});
-  table.add({"prefill chunk", toText(limits.at("prefill_chunk")) + " tokens a step"});
-  table.add({"KV page", toText(limits.at("page_tokens")) + " tokens"});
+  table.add({"compiler", toText(compiler.at(key::kName)) + " " + toText(compiler.at(key::kVersion))});
+  table.add({"flags", joinTexts(compiler.at(key::kFlags))});
+  table.add({"dtype", toText(json.at(key::kDtype))});
+  table.add({"target", describeTarget(json.at(key::kTarget))});
+  table.add({"max batch", toText(limits.at(key::kMaxBatch)) + " sequences a step"});
+  table.add({"max context", toText(limits.at(key::kMaxContext)) + " tokens a sequence"});
+  table.add({"prefill chunk", toText(limits.at(key::kPrefillChunk)) + " tokens a step"});
+  table.add({"KV page", toText(limits.at(key::kPageTokens)) + " tokens"});
   return table.str();
 }
 
@@ -141,11 +144,11 @@ static std::string describeStates(const Metadata &metadata) {
 
 static std::string describeMemory(const Json &memory, bool onProcessor) {
   std::map<std::string, std::string> meanings = {
-      {"weight_bytes", "weights, once a model"},
-      {"arena_bytes", "intermediates, once a session"},
-      {"scratch_bytes", onProcessor ? "scratch, once a thread" : "scratch, once a session"},
-      {"slot_bytes", "state, once a sequence"},
-      {"page_bytes", "KV cache, once a page of tokens"}};
+      {key::kWeightBytes, "weights, once a model"},
+      {key::kArenaBytes, "intermediates, once a session"},
+      {key::kScratchBytes, onProcessor ? "scratch, once a thread" : "scratch, once a session"},
+      {key::kSlotBytes, "state, once a sequence"},
+      {key::kPageBytes, "KV cache, once a page of tokens"}};
   Table table({"", ">", ">"});
   for (const auto &[key, value] : memory.items()) {
     auto meaning = meanings.find(key);
@@ -156,9 +159,9 @@ static std::string describeMemory(const Json &memory, bool onProcessor) {
 }
 
 static std::string describe(const Library &library, const Metadata &metadata) try {
-  return describeLibrary(library, metadata.json) + describeConfig(metadata.json.at("config")) +
+  return describeLibrary(library, metadata.json) + describeConfig(metadata.json.at(key::kConfig)) +
          describeEntryPoints(metadata) + describeKernels(metadata) + describeWeights(metadata) +
-         describeStates(metadata) + describeMemory(metadata.json.at("memory"), metadata.target == "cpu");
+         describeStates(metadata) + describeMemory(metadata.json.at(key::kMemory), metadata.target == "cpu");
 } catch (const Json::exception &error) {
   fail("cannot read the metadata of '{}': {}", library.path(), error.what());
 }
