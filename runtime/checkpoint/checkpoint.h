@@ -10,7 +10,7 @@
 
 namespace bambac::rt {
 
-/// A tensor and the file it stands in.
+/// A tensor and the file that it is in.
 struct CheckpointTensor {
   FileTensor tensor;
   const MappedFile *file;

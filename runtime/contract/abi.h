@@ -103,7 +103,7 @@ typedef struct bamba_rt_source {
   uint32_t head_dim;   /* 0 where rotary_dim is */
   uint32_t rotary_dim; /* 0: rows keep their order */
   uint32_t reserved;
-  uint64_t shape[4]; /* as it must stand in the checkpoint; unused dimensions are 0 */
+  uint64_t shape[4]; /* as it must be in the checkpoint; unused dimensions are 0 */
 } bamba_rt_source;
 
 enum bamba_rt_weight_flags {

@@ -44,8 +44,8 @@ private:
   std::vector<void *> addresses;
 };
 
-/// What a launch says besides grid and block. `early`: a kernel that knows how to wait for its predecessor may start
-/// before that has ended.
+/// What a launch says in addition to grid and block. `early`: a kernel that knows how to wait for its predecessor may
+/// start before that has ended.
 std::vector<LaunchAttribute> attributesOf(const bamba_rt_cuda_launch &launch, bool early) {
   std::vector<LaunchAttribute> attributes;
   if (launch.cluster > 1) {
@@ -113,7 +113,7 @@ CudaExecutor::Graph CudaExecutor::record(const char *name, StreamHandle recorder
 
 CudaExecutor::Graph CudaExecutor::recordEntry(const bamba_rt_entry &entry, StreamHandle recorder) const {
   return record(entry.name, recorder, [&] {
-    // The first kernel of a step has only copies in front of it, which it must wait for in full.
+    // The first kernel of a step has only copies before it, which it must wait for in full.
     for (uint32_t i = 0; i < entry.num_launches; ++i)
       launch(model.launches[entry.first_launch + i], i > 0, recorder);
   });

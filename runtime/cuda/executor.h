@@ -17,8 +17,8 @@ public:
   void setOutput(bamba_rt_output, void *) override {} // outputs of a device stay where they are
   void run(const bamba_rt_entry &entry) override;
 
-  /// The launches follow each other in a graph of their own, each behind the end of the one before. From a time is
-  /// taken off what the clock itself needs.
+  /// The launches are in a graph of their own, where each starts when the one before has ended. What the clock itself
+  /// takes is subtracted from each time.
   std::vector<double> profile(const bamba_rt_entry &entry, unsigned repeats) override;
 
 private:

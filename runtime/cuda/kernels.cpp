@@ -8,7 +8,7 @@ namespace bambac::rt::cuda {
 Kernels::Kernels(std::shared_ptr<const Context> context, const bamba_rt_model &model) : owner(std::move(context)) {
   const Driver &driver = owner->driver();
   Context::Current current(*owner);
-  std::map<const void *, ModuleHandle> loaded; // several kernels may stand in one image
+  std::map<const void *, ModuleHandle> loaded; // one image may have several kernels
   try {
     for (const bamba_rt_kernel &kernel : std::span(model.kernels, model.num_kernels)) {
       ModuleHandle &module = loaded[kernel.cuda->cubin];

@@ -24,7 +24,7 @@ public:
   /// A staging buffer on the host that is free, with any bytes in it; null once something has failed.
   std::byte *stage(unsigned thread) noexcept;
 
-  /// Sends what stands in the buffer that stage() returned and packs it with kernel number `kernel` of the model.
+  /// Sends what is in the buffer that stage() returned and packs it with kernel number `kernel` of the model.
   /// `piece` says all but where it comes from.
   void pack(unsigned thread, uint32_t kernel, size_t bytes, bamba_rt_piece piece) noexcept;
 

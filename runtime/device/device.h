@@ -33,7 +33,7 @@ public:
   /// Redirects an output from the next run on. Only on a host device.
   virtual void setOutput(bamba_rt_output output, void *address) = 0;
 
-  /// Runs an entry of the model, behind all that the device was told to do before.
+  /// Runs an entry of the model, after all that the device was told to do before.
   virtual void run(const bamba_rt_entry &entry) = 0;
 
   /// Runs an entry with its launches one at a time, once to warm up and then `repeats` times, and waits for it. Returns

@@ -12,7 +12,7 @@
 
 namespace bambac::run {
 
-// Lengths and elements stand in the file in little-endian order, the only one that the kernels know as well.
+// Lengths and elements are little-endian in the file, and that is the only order that the kernels know.
 static_assert(std::endian::native == std::endian::little);
 
 uint64_t TensorSpec::numElements() const {

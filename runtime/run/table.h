@@ -15,7 +15,7 @@ public:
   /// Missing cells at the end stay empty.
   void add(std::vector<std::string> row);
 
-  /// The lines, each behind two blanks, with the titles first unless all of them are empty.
+  /// The lines, each after two blanks, with the titles first unless all of them are empty.
   std::string str() const;
 
 private:

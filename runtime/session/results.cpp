@@ -8,15 +8,15 @@ Results::Results(const bamba_rt_model &model, uint64_t rows, Device &device)
     : device(device), rowBytes(uint64_t{model.vocab_size} * sizeof(float)) {
   for (const bamba_rt_entry &entry : std::span(model.entries, model.num_entries))
     stepRows = std::max<uint64_t>(stepRows, logitsRowsOf(entry));
-  besideLogits = device.allocate(checkedMul(stepRows, rowBytes, "the logits"), "the logits");
-  besideGreedy = device.allocate(stepRows * sizeof(int32_t), "the greedy tokens");
+  stepLogitsBuffer = device.allocate(checkedMul(stepRows, rowBytes, "the logits"), "the logits");
+  stepGreedyBuffer = device.allocate(stepRows * sizeof(int32_t), "the greedy tokens");
   reserve(rows);
 }
 
 void Results::begin(uint64_t wanted) {
   if (wanted > rows)
     reserve(wanted);
-  beside = {0, 0};
+  unplaced = {0, 0};
 }
 
 void Results::reserve(uint64_t wanted) {
@@ -38,17 +38,18 @@ bool Results::inPlace(const Step &step) const {
 
 void Results::direct(const Step &step, Executor &executor) {
   if (device.isHost())
-    return executor.setOutput(BAMBA_RT_OUTPUT_LOGITS, inPlace(step) ? logitsRow(step.logitsRow) : besideLogits.get());
+    return executor.setOutput(BAMBA_RT_OUTPUT_LOGITS,
+                              inPlace(step) ? logitsRow(step.logitsRow) : stepLogitsBuffer.get());
   // The next chunk of a prompt leaves its row where the last one did; other rows make way.
-  if (beside.count > 0 && step.logitsRow != beside.first)
-    device.copy(logitsRow(beside.first), besideLogits.get(), beside.count * rowBytes);
-  beside = {step.logitsRow, step.logitsRows};
+  if (unplaced.count > 0 && step.logitsRow != unplaced.first)
+    device.copy(logitsRow(unplaced.first), stepLogitsBuffer.get(), unplaced.count * rowBytes);
+  unplaced = {step.logitsRow, step.logitsRows};
 }
 
 void Results::collect(const Step &step) {
   if (device.isHost() && !inPlace(step))
-    device.copy(logitsRow(step.logitsRow), besideLogits.get(), step.logitsRows * rowBytes);
-  device.download(rowGreedy.get() + step.logitsRow * sizeof(int32_t), besideGreedy.get(),
+    device.copy(logitsRow(step.logitsRow), stepLogitsBuffer.get(), step.logitsRows * rowBytes);
+  device.download(rowGreedy.get() + step.logitsRow * sizeof(int32_t), stepGreedyBuffer.get(),
                   step.logitsRows * sizeof(int32_t));
   settled = false;
 }
@@ -62,13 +63,13 @@ void Results::settle() {
 void Results::fetch(uint64_t first, uint64_t count) {
   if (!hostLogits)
     hostLogits = device.allocateHost(rows * rowBytes, "the logits on the host");
-  // The rows that stand beside are the last of a batch; those before them have their places.
-  uint64_t placed = std::min(count, beside.first > first ? beside.first - first : 0);
+  // The rows that are still in the step's buffer are the last of a batch; those before them are in their places.
+  uint64_t placed = std::min(count, unplaced.first > first ? unplaced.first - first : 0);
   if (placed > 0)
     device.download(hostLogits.get() + first * rowBytes, logitsRow(first), placed * rowBytes);
   if (placed < count)
     device.download(hostLogits.get() + (first + placed) * rowBytes,
-                    besideLogits.get() + (first + placed - beside.first) * rowBytes, (count - placed) * rowBytes);
+                    stepLogitsBuffer.get() + (first + placed - unplaced.first) * rowBytes, (count - placed) * rowBytes);
 }
 
 const float *Results::logits(uint64_t first, uint64_t count) {

@@ -1,4 +1,4 @@
-// What a batch leaves behind to be read: rows of logits and greedy tokens.
+// The results of a batch: rows of logits and greedy tokens.
 #ifndef BAMBA_RUNTIME_SESSION_RESULTS_H
 #define BAMBA_RUNTIME_SESSION_RESULTS_H
 
@@ -11,10 +11,10 @@
 namespace bambac::rt {
 
 /// Owns the rows of the last batch. On a host device kernels write a step's logits straight to their rows where those
-/// are aligned, else to a buffer beside them. On other devices they always write to that buffer, whose rows are moved
-/// away only when another step needs it, and logits come to the host only when they are asked for. Used by one thread
-/// at a time. Allocates in the constructor, where begin() has to make room, and for the first logits that are fetched
-/// from a device. `device` must outlive it.
+/// are aligned, else to the step's buffer. On other devices they always write to that buffer, whose rows are copied to
+/// their places only when another step needs it, and logits come to the host only when they are asked for. Used by one
+/// thread at a time. Allocates in the constructor, where begin() has to make room, and for the first logits that are
+/// fetched from a device. `device` must outlive it.
 class Results {
 public:
   /// Room for `rows` rows from the start. Throws Error BAMBA_OUT_OF_MEMORY.
@@ -27,7 +27,7 @@ public:
   /// Before a step: where its outputs go.
   void direct(const Step &step, Executor &executor);
 
-  /// After a step: takes in what went to the buffers beside the rows.
+  /// After a step: takes in what went to the step's buffers.
   void collect(const Step &step);
 
   /// Waits until all that was collected is there.
@@ -38,11 +38,11 @@ public:
   int32_t greedy(uint64_t row);
 
   /// Addresses for a step that was not directed yet.
-  void *stepLogits() const { return besideLogits.get(); }
-  void *stepGreedy() const { return besideGreedy.get(); }
+  void *stepLogits() const { return stepLogitsBuffer.get(); }
+  void *stepGreedy() const { return stepGreedyBuffer.get(); }
 
 private:
-  /// Rows of the batch that stand in the buffer beside.
+  /// Some of the batch's rows.
   struct Rows {
     uint64_t first, count;
   };
@@ -54,10 +54,10 @@ private:
 
   Device &device;
   uint64_t rowBytes, stepRows = 0, rows = 0;
-  DeviceMemory rowLogits, besideLogits, besideGreedy;
+  DeviceMemory rowLogits, stepLogitsBuffer, stepGreedyBuffer;
   DeviceMemory hostLogits; ///< copies of rows that were asked for; null until then, and on a host device
   DeviceMemory rowGreedy;  ///< in host memory
-  Rows beside = {0, 0};
+  Rows unplaced = {0, 0};  ///< those that are still in the step's buffer
   bool settled = true;
 };
 

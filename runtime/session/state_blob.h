@@ -1,4 +1,4 @@
-// The bytes of a saved sequence: a header that ties them to a model and protects them, and the state behind it.
+// The bytes of a saved sequence: a header that ties them to a model and protects them, and then the state.
 #ifndef BAMBA_RUNTIME_SESSION_STATE_BLOB_H
 #define BAMBA_RUNTIME_SESSION_STATE_BLOB_H
 
@@ -24,7 +24,7 @@ struct StateShape {
   uint32_t maxContext, pageTokens;
   uint64_t slotBytes, pageBytes;
 
-  /// Bytes behind the header for a sequence of `tokens` tokens, at most maxContext. Throws Error BAMBA_OUT_OF_MEMORY
+  /// Bytes after the header for a sequence of `tokens` tokens, at most maxContext. Throws Error BAMBA_OUT_OF_MEMORY
   /// where they overflow.
   uint64_t payloadBytes(uint64_t tokens) const;
 };
@@ -34,7 +34,7 @@ struct StateBlob {
   std::span<const std::byte> payload;
 };
 
-/// Writes the header in front of a payload that is in its place already; `blob` is all of it.
+/// Writes the header before a payload that is in its place already; `blob` is all of it.
 void sealStateBlob(const StateShape &shape, uint32_t tokens, std::span<std::byte> blob);
 
 /// Checks a blob and finds its payload. Throws Error BAMBA_BAD_STATE that names the field, what was expected and what

@@ -1,4 +1,4 @@
-// The memory behind sequences: state slots and KV pages of all states.
+// The memory of all sequences: slots and KV pages of every state.
 #ifndef BAMBA_RUNTIME_SESSION_STATE_POOL_H
 #define BAMBA_RUNTIME_SESSION_STATE_POOL_H
 

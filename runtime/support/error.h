@@ -47,8 +47,8 @@ template <typename Body> bamba_status guard(bamba_error *error, const Body &body
   }
 }
 
-/// The number behind an enumerator that a C caller passed: in C it may be any number, and to read it as an enumeration
-/// would be undefined.
+/// The number of an enumerator that a C caller passed. In C it may be any number, and reading one that is no enumerator
+/// as an enumeration would be undefined.
 template <typename Enum> int enumNumber(const Enum &value) {
   int number;
   static_assert(sizeof(number) == sizeof(value));

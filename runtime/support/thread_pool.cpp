@@ -74,7 +74,7 @@ void ThreadPool::help(unsigned thread) noexcept {
     seen = regions.load(std::memory_order_acquire);
     if (stop.load(std::memory_order_acquire))
       return;
-    // Enter only while the gate is open: behind a closed one the caller may be gone.
+    // Enter only while the gate is open: once it is closed, the caller may be gone.
     uint32_t state = gate.load(std::memory_order_acquire);
     while ((state & open) && !gate.compare_exchange_weak(state, state + 1, std::memory_order_acq_rel))
       ;

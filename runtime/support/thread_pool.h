@@ -1,4 +1,4 @@
-// Threads that stand ready to compute: the caller and its helpers work through one region of work at a time.
+// Threads that are ready to compute: the caller and its helpers work through one region of work at a time.
 #ifndef BAMBA_RUNTIME_SUPPORT_THREAD_POOL_H
 #define BAMBA_RUNTIME_SUPPORT_THREAD_POOL_H
 
@@ -26,8 +26,8 @@ template <typename Done> void spinUntil(const Done &done) {
   }
 }
 
-/// A pool of `size() - 1` helpers and the thread that calls run(). Used by one thread at a time; several pools work
-/// side by side. Helpers spin for some microseconds after a region and then sleep.
+/// A pool of `size() - 1` helpers and the thread that calls run(). Used by one thread at a time; several pools can
+/// work at the same time. Helpers spin for some microseconds after a region and then sleep.
 ///
 /// In a region the caller and every helper that wakes up in time run the same body, which hands out its work by an
 /// atomic counter. The caller does not wait for a helper that has not arrived: a helper that the system gave no

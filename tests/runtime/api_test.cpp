@@ -78,7 +78,7 @@ TEST_F(ApiTest, AModelsNumbers) {
   EXPECT_STREQ(info.device, "cpu");
   EXPECT_STREQ(info.device_name, "the processor");
 
-  // A caller of the first version has a shorter struct; what lies behind it is not touched.
+  // A caller of the first version has a shorter struct; what comes after it is not touched.
   info = {};
   info.struct_size = offsetof(bamba_model_info, target);
   ASSERT_EQ(api->model_get_info(model, &info, &error), BAMBA_OK);

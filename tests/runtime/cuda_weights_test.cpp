@@ -174,7 +174,7 @@ TEST_F(CudaWeightsTest, TellsTheKernelsWhereRowsGo) {
   EXPECT_EQ(rows[0].row_base, 0u);
   EXPECT_EQ(rows[0].width, 1500u);
   ASSERT_EQ(heads.size(), 2u);
-  EXPECT_EQ(heads[1].row_base, 60u) << "behind the rows of the first source";
+  EXPECT_EQ(heads[1].row_base, 60u) << "after the rows of the first source";
   EXPECT_EQ(heads[0].head_dim, 6u);
   EXPECT_EQ(heads[1].rotary_dim, 8u);
   ASSERT_EQ(bias.size(), 1u);

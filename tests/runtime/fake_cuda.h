@@ -1,4 +1,4 @@
-// A CUDA driver for tests: its device is the host, behind a stream that does nothing until somebody waits for it.
+// A CUDA driver for tests: its device is the host, and a stream does nothing until somebody waits for it.
 #ifndef BAMBA_TESTS_RUNTIME_FAKE_CUDA_H
 #define BAMBA_TESTS_RUNTIME_FAKE_CUDA_H
 
@@ -6,7 +6,7 @@
 
 extern "C" {
 
-/// What stands in place of a cubin: the CPU kernel that does the work, or the function that packs weights.
+/// What takes the place of a cubin: the CPU kernel that does the work, or the function that packs weights.
 struct FakeCubin {
   uint32_t magic;
   uint32_t workgroups;

@@ -1,4 +1,4 @@
-// The thread pool: every index once, pools side by side, and visibility of what helpers wrote.
+// The thread pool: every index once, pools at the same time, and visibility of what helpers wrote.
 
 #include "runtime/support/thread_pool.h"
 #include <gtest/gtest.h>

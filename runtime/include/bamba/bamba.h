@@ -7,8 +7,8 @@
  * The caller closes what it opened, sessions before their model.
  *
  * Errors
- *   Every function that can fail returns a bamba_status and, where the caller passes a bamba_error, fills in one line
- * of text. Nothing throws, exits, prints or aborts. A call that fails leaves its objects as they were before the call,
+ *   Every function that can fail returns a bamba_status and, where the caller passes a bamba_error, fills in one
+ *   line of text. Nothing throws, exits, prints or aborts. A call that fails leaves its objects as they were before,
  *   except that one that fails with BAMBA_DEVICE_ERROR or BAMBA_INTERNAL leaves the sequences it names to be reset.
  *
  * Devices
@@ -17,9 +17,9 @@
  *   it is first needed; without one a library still runs on the processor, if it was compiled for it.
  *
  * Structs
- *   Every struct starts with `struct_size`: the caller sets it to sizeof the struct it was compiled with, so that a
- * newer library can tell which fields the caller knows. Zero in any other field of an options struct means "the
- * default".
+ *   The structs that a caller fills in or receives one at a time start with `struct_size`: the caller sets it to sizeof
+ *   the struct it was compiled with, so that a newer library can tell which fields the caller knows. (Items of a batch
+ *   have none.) Zero in any other field of an options struct means "the default".
  */
 #ifndef BAMBA_BAMBA_H
 #define BAMBA_BAMBA_H
@@ -99,7 +99,7 @@ typedef struct bamba_session_options {
   uint32_t threads; /* threads that compute, the caller's included; default one a processor */
   uint64_t pages;   /* pages in the KV cache; default enough for every slot at max_context */
   /* A CUstream of the device's primary context, or NULL for a stream of the session's own. With a stream of the
-   * caller's, bamba_session_run returns when all work is in the stream, behind what was there, and the functions that
+   * caller's, bamba_session_run returns when all work is in the stream, after what was there, and the functions that
    * return results wait for them; a failure of the device may then show in a later call. The stream must outlive the
    * session. Only for models on a CUDA device. */
   void *stream;

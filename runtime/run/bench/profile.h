@@ -1,4 +1,4 @@
-// Where a run spends its time: its kernels, each beside what it must cost at least.
+// Where a run spends its time: its kernels, each with what it must cost at least.
 #ifndef BAMBAC_RUNTIME_RUN_BENCH_PROFILE_H
 #define BAMBAC_RUNTIME_RUN_BENCH_PROFILE_H
 

@@ -187,7 +187,7 @@ static std::string explain(const Machine &machine) {
   std::string text = "\nfloor: weights read or operations computed, whichever takes longer, then states read and "
                      "written, then the KV cache read,\n       at the rates above; 'mostly' is the longest of them\n";
   if (machine.isCuda())
-    text += "device: steps behind each other without a pause; host: what a step takes longer when each waits for its "
+    text += "device: steps after each other without a pause; host: what a step takes longer when each waits for its "
             "token\nof floor, GB/s, FLOP/s and x cuBLAS are of the device's time; cuBLAS does the matrix products "
             "alone, as often and as large\n";
   return text;

@@ -27,7 +27,7 @@ struct SessionCost {
   double seconds = 0;
   uint64_t slots = 0;
   uint64_t pages = 0;     ///< of the KV cache
-  size_t deviceBytes = 0; ///< of the CUDA device that are in use beside it; 0: no such device
+  size_t deviceBytes = 0; ///< of the CUDA device that are in use; 0: no such device
 };
 
 /// A model under measurement. `gpu` is null where it runs on the processor, with `threads` threads.

@@ -1,4 +1,4 @@
-// bamba-run bench: how fast a model decodes and reads prompts, beside what this machine could do at best.
+// bamba-run bench: how fast a model decodes and reads prompts, and what this machine could do at best.
 
 #include "runtime/run/bench/ceilings.h"
 #include "runtime/run/bench/report.h"
@@ -168,7 +168,7 @@ void addBench(CLI::App &program) {
       ->check(numberBetween(1, 1000000))
       ->type_name("N")
       ->capture_default_str();
-  command->add_flag("--profile", options->profile, "Every kernel's time beside its floor");
+  command->add_flag("--profile", options->profile, "Every kernel's time and its floor");
   command
       ->add_option("--cublas", options->cublas,
                    "cuBLAS to compare with on CUDA: the library, its folder or that of Python packages (default: the "

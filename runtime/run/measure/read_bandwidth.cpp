@@ -100,7 +100,7 @@ Reader chooseReader() {
 
 Bandwidth measureReadBandwidth(uint64_t bytes, unsigned threads) {
   constexpr int passes = 6;
-  constexpr uint64_t minPassBytes = 1 << 30; // so that a pass takes long beside starting it
+  constexpr uint64_t minPassBytes = 1 << 30; // so that a pass takes much longer than starting it
   // Every thread has a whole number of pages, at least one.
   const uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   const uint64_t slice = std::max<uint64_t>(1, bytes / threads / page) * page;

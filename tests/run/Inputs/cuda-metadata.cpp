@@ -1,4 +1,4 @@
-// A library with the metadata of a small CUDA model, and nothing behind it.
+// A library with the metadata of a small CUDA model, and nothing else.
 #include "bamba/bamba.h"
 
 static const char *const metadata = R"({"models": [{
