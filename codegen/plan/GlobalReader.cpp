@@ -87,15 +87,16 @@ LogicalResult GlobalReader::addWeight(GlobalOp global) {
   if (weight.shape.front() != rows || typeCols != cols)
     return global.emitError() << "expected the weight '" << global.getSymName() << "' of " << rows << " rows and "
                               << cols << " columns, as its sources say, found " << type;
+  uint64_t elements = rows * cols;
   if (auto panel = dyn_cast_or_null<PanelAttr>(type.getEncoding())) {
+    elements = panel.countElements(rows, cols);
     weight.panel = panel.getSize();
     weight.panelGroup = panel.getGroup();
     weight.panelAlign = panel.getAlign();
   } else if (type.getEncoding()) {
     return global.emitError() << "expected the encoding #bamba.panel or none, found " << type.getEncoding();
   }
-  weight.bytes = llvm::alignTo(rows, std::max<uint64_t>(weight.panel, 1)) * llvm::alignTo(cols, weight.panelAlign) *
-                 contract::describe(*dtype).bytes;
+  weight.bytes = elements * contract::describe(*dtype).bytes;
   places[global.getSymNameAttr()] = {BAMBA_RT_SPACE_WEIGHT, static_cast<uint32_t>(plan.weights.size()), 0};
   plan.weights.push_back(std::move(weight));
   return success();

@@ -7,6 +7,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/TensorEncoding.h"
+#include "runtime/contract/weight_layout.h"
 #include "llvm/Support/MathExtras.h"
 
 #include "dialects/bamba/BambaEnums.h.inc"

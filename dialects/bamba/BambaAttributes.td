@@ -70,10 +70,10 @@ def Bamba_PanelAttr : Bamba_Attr<"Panel", "panel", [DeclareAttrInterfaceMethods<
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
     /// Columns of a matrix of `columns` columns, with the padding.
-    int64_t getWidth(int64_t columns) const { return llvm::alignTo(columns, getAlign()); }
+    int64_t getWidth(int64_t columns) const { return contract::paddedWidth(columns, getAlign()); }
     /// Elements of a matrix `[rows, columns]`, with the padding.
     int64_t countElements(int64_t rows, int64_t columns) const {
-      return llvm::alignTo(rows, getSize()) * getWidth(columns);
+      return contract::paddedRows(rows, getSize()) * getWidth(columns);
     }
   }];
 }
