@@ -66,6 +66,20 @@ size_t largest(std::span<const Task> tasks) {
   return bytes;
 }
 
+/// Stages a task's rows and sends them to the weight at `to`. Returns their bytes as the weight stores them; 0 once the
+/// device has failed, which finish() tells.
+uint64_t pack(const bamba_rt_weight &weight, const Task &task, std::byte *to, WeightPacker &packer, unsigned thread) {
+  bamba_rt_piece piece = task.piece;
+  std::byte *stage = packer.stage(thread);
+  if (!stage || task.bytes() == 0)
+    return 0;
+  task.source->readAhead(piece.cols, piece.first_row, piece.first_row + piece.rows);
+  task.source->copyRows(piece.cols, piece.first_row, piece.first_row + piece.rows, stage);
+  piece.to = to;
+  packer.pack(thread, weight.pack_kernel, task.bytes(), piece);
+  return task.elements() * elementBytes(weight.dtype);
+}
+
 } // namespace
 
 void loadWeights(const bamba_rt_model &model, std::span<const WeightSource> sources,
@@ -77,21 +91,13 @@ void loadWeights(const bamba_rt_model &model, std::span<const WeightSource> sour
     if (reporter.stopped())
       return;
     const Task &task = tasks[index];
-    const bamba_rt_weight &weight = model.weights[task.weight];
-    bamba_rt_piece piece = task.piece;
-    std::byte *stage = packer.stage(thread);
-    if (!stage || task.bytes() == 0)
-      return;
-    uint64_t end = piece.first_row + piece.rows;
-    task.source->readAhead(piece.cols, piece.first_row, end);
-    task.source->copyRows(piece.cols, piece.first_row, end, stage);
-    piece.to = weights[task.weight];
-    packer.pack(thread, weight.pack_kernel, task.bytes(), piece);
-    reporter.add(task.elements() * elementBytes(weight.dtype));
+    reporter.attempt(
+        [&] { reporter.add(pack(model.weights[task.weight], task, weights[task.weight], packer, thread)); });
     if (thread == 0)
       reporter.report();
   });
   packer.finish();
+  reporter.rethrow();
 }
 
 } // namespace bambac::rt::cuda

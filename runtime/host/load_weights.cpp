@@ -49,6 +49,14 @@ void readAhead(const bamba_rt_weight &weight, std::span<const WeightSource> sour
   }
 }
 
+/// Packs a task's rows to their places in the weight at `out`. Returns their bytes, padding not counted.
+uint64_t pack(const bamba_rt_weight &weight, std::span<const WeightSource> sources, const Task &task, std::byte *out) {
+  std::span<const WeightSource> own = sources.subspan(weight.first_source, weight.num_sources);
+  readAhead(weight, own, task);
+  packRows(weight, own, task.begin, task.end, out + packedRange(weight, task.begin, task.end).begin);
+  return (task.end - task.begin) * weight.cols * elementBytes(weight.dtype);
+}
+
 } // namespace
 
 void loadWeights(const bamba_rt_model &model, std::span<const WeightSource> sources,
@@ -58,14 +66,11 @@ void loadWeights(const bamba_rt_model &model, std::span<const WeightSource> sour
     if (reporter.stopped())
       return;
     const Task &task = tasks[index];
-    const bamba_rt_weight &weight = model.weights[task.weight];
-    std::span<const WeightSource> own = sources.subspan(weight.first_source, weight.num_sources);
-    readAhead(weight, own, task);
-    packRows(weight, own, task.begin, task.end, weights[task.weight] + packedRange(weight, task.begin, task.end).begin);
-    reporter.add((task.end - task.begin) * weight.cols * elementBytes(weight.dtype));
+    reporter.attempt([&] { reporter.add(pack(model.weights[task.weight], sources, task, weights[task.weight])); });
     if (thread == 0)
       reporter.report();
   });
+  reporter.rethrow();
 }
 
 } // namespace bambac::rt

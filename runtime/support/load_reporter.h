@@ -1,10 +1,12 @@
-// Tells the caller of a load how far it is.
+// Tells the caller of a load how far it is, and the loading thread what went wrong on the others.
 #ifndef BAMBA_RUNTIME_SUPPORT_LOAD_REPORTER_H
 #define BAMBA_RUNTIME_SUPPORT_LOAD_REPORTER_H
 
 #include "runtime/include/bamba/bamba.h"
 #include <atomic>
 #include <cstdint>
+#include <exception>
+#include <mutex>
 
 namespace bambac::rt {
 
@@ -14,7 +16,8 @@ struct Progress {
   void *user = nullptr;
 };
 
-/// Counts bytes of weights. A callback that asks to stop, or throws, stops the load: its threads look at stopped().
+/// Counts bytes of weights. A callback that asks to stop, or throws, stops the load, and so does a thread that fails:
+/// all threads look at stopped().
 class LoadReporter {
 public:
   LoadReporter(Progress progress, uint64_t total) : progress(progress), total(total) {}
@@ -22,6 +25,24 @@ public:
   /// On any thread.
   void add(uint64_t bytes) { done.fetch_add(bytes, std::memory_order_relaxed); }
   bool stopped() const { return stop.load(std::memory_order_relaxed); }
+
+  /// Calls `work` on any thread. Where it throws, the load stops.
+  template <typename Work> void attempt(const Work &work) noexcept {
+    try {
+      work();
+    } catch (...) {
+      std::lock_guard lock(mutex);
+      if (!failure)
+        failure = std::current_exception();
+      stop = true;
+    }
+  }
+
+  /// Throws what the first attempt() that failed has thrown. Once all threads have ended.
+  void rethrow() const {
+    if (failure)
+      std::rethrow_exception(failure);
+  }
 
   /// On the loading thread only.
   void report() noexcept {
@@ -40,6 +61,8 @@ private:
   uint64_t total;
   std::atomic<uint64_t> done{0};
   std::atomic<bool> stop{false};
+  std::mutex mutex; ///< of `failure`
+  std::exception_ptr failure;
 };
 
 } // namespace bambac::rt

@@ -5,6 +5,14 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
+#if __has_include(<cuda.h>)
+#include <cuda.h>
+static_assert(sizeof(CUlaunchConfig) == sizeof(bambac::measure::CudaDriver::LaunchConfig));
+static_assert(offsetof(CUlaunchConfig, hStream) == offsetof(bambac::measure::CudaDriver::LaunchConfig, stream));
+static_assert(offsetof(CUlaunchConfig, numAttrs) == offsetof(bambac::measure::CudaDriver::LaunchConfig, numAttributes));
+static_assert(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT == 16 && CU_STREAM_NON_BLOCKING == 1);
+#endif
+
 using namespace bambac;
 
 namespace {

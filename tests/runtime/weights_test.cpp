@@ -1,5 +1,6 @@
 // Weights: packing, conversion, the check against the manifest, progress, and random numbers.
 
+#include "runtime/checkpoint/manifest.h"
 #include "runtime/contract/weight_layout.h"
 #include "runtime/host/weight_pack.h"
 #include "runtime/model/weights.h"
@@ -206,6 +207,26 @@ TEST(Weights, TypesThatWeightsDoNotHaveAreErrors) {
   expectFailure(failureOf([&] { packRows(weight, {&source, 1}, 0, 1, out); }), BAMBA_INTERNAL,
                 {"a type that weights have, found number 3"});
   EXPECT_EQ(failureOf([] { elementBytes(4); }).status, BAMBA_INTERNAL);
+}
+
+TEST(Weights, FailuresOfThreadsAreTold) {
+  std::vector<WeightSource> sources = randomSources(toyTable, 1);
+  sources.back().dtype = BAMBA_RT_I32;
+  std::byte data[64] = {};
+  sources.back().data = data;
+  size_t bytes = 0;
+  for (uint32_t i = 0; i < toyTable.num_weights; ++i)
+    bytes += toyTable.weights[i].bytes;
+  DeviceMemory memory = processor.allocateWeights(bytes);
+  std::vector<std::byte *> addresses;
+  for (uint32_t i = 0, offset = 0; i < toyTable.num_weights;
+       offset += static_cast<uint32_t>(toyTable.weights[i++].bytes))
+    addresses.push_back(memory.get() + offset);
+  ThreadPool pool(3);
+  LoadReporter reporter({}, bytes);
+  expectFailure(failureOf([&] { processor.packWeights(sources, addresses, pool, reporter); }), BAMBA_INTERNAL,
+                {"a type that weights have, found number 3"});
+  EXPECT_TRUE(reporter.stopped());
 }
 
 TEST(Weights, RoundsToBf16) {

@@ -108,7 +108,7 @@ Gpu::Buffer::~Buffer() {
 }
 
 static std::vector<uint16_t> makeRandomBf16(size_t count) {
-  std::mt19937 random(1);
+  std::mt19937 random(1); // NOLINT(bugprone-random-generator-seed): the same numbers in every measurement
   std::uniform_real_distribution<float> distribution(-1, 1);
   std::vector<uint16_t> numbers(count);
   for (uint16_t &number : numbers)
