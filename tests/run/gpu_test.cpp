@@ -1,5 +1,6 @@
 // What measurements ask of a CUDA device, with a driver that only records.
 
+#include "runtime/cuda/driver_types.h"
 #include "runtime/run/measure/gpu_bandwidth.h"
 #include "tests/runtime/fake_cuda.h"
 #include <dlfcn.h>
@@ -37,7 +38,7 @@ protected:
     EXPECT_EQ(fake->callsWithoutContext, 0);
   }
 
-  using Download = int (*)(void *to, uint64_t from, size_t bytes, void *stream);
+  using Download = int (*)(void *to, uint64_t from, size_t bytes, rt::cuda::StreamHandle stream);
 
   FakeCuda *fake = nullptr;
   Download download = nullptr;
@@ -69,7 +70,7 @@ TEST_F(GpuTest, RandomMemoryIsFullOfNumbers) {
   std::vector<uint16_t> numbers(bytes / 2);
   {
     measure::Gpu::Current current(gpu);
-    ASSERT_EQ(download(numbers.data(), memory.address(), bytes, gpu.stream()), 0);
+    ASSERT_EQ(download(numbers.data(), memory.address(), bytes, static_cast<rt::cuda::StreamHandle>(gpu.stream())), 0);
   }
   gpu.finish();
   size_t zeros = 0;
