@@ -40,7 +40,7 @@ MAY_INCLUDE = {
     "codegen/cuda/collectives": ["runtime/contract", GEOMETRY],
     GEOMETRY: ["runtime/contract"],
     "dialects": ["runtime/contract"],
-    "runtime/run": ["runtime/include", "runtime/support", "runtime/checkpoint"],
+    "runtime/run": ["runtime/include", "runtime/contract", "runtime/support", "runtime/checkpoint"],
     "runtime/run/measure": ["runtime/support"],
 }
 
