@@ -30,7 +30,7 @@ static void initializeTargets() {
 
 ObjectEmitter::ObjectEmitter(std::unique_ptr<llvm::TargetMachine> machine, int64_t vectorBits, unsigned optLevel)
     : machine(std::move(machine)), vectorBits(vectorBits), optLevel(optLevel) {}
-ObjectEmitter::ObjectEmitter(ObjectEmitter &&) = default;
+ObjectEmitter::ObjectEmitter(ObjectEmitter &&) noexcept = default;
 ObjectEmitter::~ObjectEmitter() = default;
 
 static llvm::CodeGenOptLevel toCodeGenLevel(unsigned optLevel) {

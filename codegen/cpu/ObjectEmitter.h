@@ -21,7 +21,7 @@ public:
   /// `cpu` and `features` by LLVM's names. Fails with a diagnostic at `loc` for a processor that LLVM does not know.
   static FailureOr<ObjectEmitter> create(Location loc, StringRef cpu, StringRef features, int64_t vectorBits,
                                          unsigned optLevel);
-  ObjectEmitter(ObjectEmitter &&);
+  ObjectEmitter(ObjectEmitter &&) noexcept;
   ~ObjectEmitter();
 
   /// Translates and optimizes; null with a diagnostic on failure.

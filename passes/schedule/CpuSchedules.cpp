@@ -12,9 +12,9 @@ namespace {
 /// Workgroups that a launch should have so that no thread waits long for the last.
 constexpr int64_t kWantedWorkgroups = 64;
 /// The least work of a workgroup, in bytes moved, that makes the cost of taking it small.
-constexpr int64_t kLeastBytes = 64 * 1024;
+constexpr int64_t kLeastBytes = int64_t{64} * 1024;
 /// What one block of a panel may fill: a level-1 data cache of 32 KiB.
-constexpr int64_t kLevel1Bytes = 32 * 1024;
+constexpr int64_t kLevel1Bytes = int64_t{32} * 1024;
 
 /// The largest divisor of `value` up to `limit`.
 int64_t largestDivisor(int64_t value, int64_t limit) {
