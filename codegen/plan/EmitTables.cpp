@@ -142,7 +142,8 @@ void Tables::addSource(const PlanSource &source) {
       {BAMBAC_FIELD(T, name, build.string(source.name)), BAMBAC_FIELD(T, rank, build.i32(source.shape.size())),
        BAMBAC_FIELD(T, head_dim, build.i32(source.headDim)), BAMBAC_FIELD(T, rotary_dim, build.i32(source.rotaryDim)),
        BAMBAC_FIELD(T, reserved, build.i32(0)),
-       BAMBAC_FIELD(T, shape, build.numbers<std::extent_v<decltype(T::shape)>>(source.shape))}));
+       BAMBAC_FIELD(T, shape, build.numbers<std::extent_v<decltype(T::shape)>>(source.shape)),
+       BAMBAC_FIELD(T, first_row, build.i64(source.firstRow)), BAMBAC_FIELD(T, num_rows, build.i64(source.numRows))}));
 }
 
 void Tables::addWeights() {

@@ -38,7 +38,7 @@ LogicalResult GlobalReader::collect(ModuleOp module) {
   return success();
 }
 
-/// The sources stacked by rows: each is a matrix [shape[0], product of the rest].
+/// The sources stacked by rows: each is rows of a matrix [shape[0], product of the rest].
 static LogicalResult stackSources(GlobalOp global, ArrayAttr sources, PlanWeight &weight) {
   for (auto source : sources.getAsRange<SourceAttr>()) {
     ArrayRef<int64_t> shape = source.getShape();
@@ -49,15 +49,16 @@ static LogicalResult stackSources(GlobalOp global, ArrayAttr sources, PlanWeight
     if (source.getHeadDim() > UINT32_MAX)
       return global.emitError() << "expected source " << source.getName() << " with heads of at most " << UINT32_MAX
                                 << " rows, found " << source.getHeadDim();
-    PlanSource &added = weight.sources.emplace_back(PlanSource{source.getName().str(), toUnsigned(shape),
-                                                               static_cast<uint32_t>(source.getHeadDim()),
-                                                               static_cast<uint32_t>(source.getRotaryDim())});
+    PlanSource &added = weight.sources.emplace_back(
+        PlanSource{source.getName().str(), toUnsigned(shape), static_cast<uint64_t>(source.getFirstRow()),
+                   static_cast<uint64_t>(source.getNumRows()), static_cast<uint32_t>(source.getHeadDim()),
+                   static_cast<uint32_t>(source.getRotaryDim())});
     uint64_t cols = product(ArrayRef(added.shape).drop_front());
     if (weight.sources.size() > 1 && cols != weight.cols)
       return global.emitError() << "expected source " << source.getName() << " with " << weight.cols
                                 << " columns like those before it, found " << cols;
     weight.cols = cols;
-    weight.rows += added.shape.front();
+    weight.rows += added.numRows;
   }
   return success();
 }

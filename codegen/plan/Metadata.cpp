@@ -41,6 +41,8 @@ static Object describe(const PlanEntry &entry) {
 
 static Object describe(const PlanSource &source) {
   Object object{{key::kName, source.name}, {key::kShape, sizes(source.shape)}};
+  if (source.numRows != source.shape.front())
+    object[key::kRows] = Array{source.firstRow, source.numRows};
   if (source.rotaryDim) {
     object[key::kHeadDim] = source.headDim;
     object[key::kRotaryDim] = source.rotaryDim;

@@ -57,10 +57,11 @@ struct PlanEntry {
   PlanCost cost;
 };
 
-/// A tensor of the checkpoint.
+/// Rows of a tensor of the checkpoint.
 struct PlanSource {
   std::string name;
-  SmallVector<uint64_t> shape;
+  SmallVector<uint64_t> shape; ///< of the whole tensor
+  uint64_t firstRow = 0, numRows = 0;
   uint32_t headDim = 0, rotaryDim = 0; ///< the order of its rows; see bamba_rt_source
 };
 

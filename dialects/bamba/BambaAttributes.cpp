@@ -50,13 +50,31 @@ void BambaDialect::registerAttributes() {
 
 using EmitError = llvm::function_ref<InFlightDiagnostic()>;
 
-LogicalResult SourceAttr::verify(EmitError emitError, StringAttr name, ArrayRef<int64_t> shape, int64_t headDim,
-                                 int64_t rotaryDim) {
+/// Rows of a source; a scalar counts as one row.
+static int64_t countRows(ArrayRef<int64_t> shape, RowRange rows) {
+  if (rows != RowRange())
+    return rows.count;
+  return shape.empty() ? 1 : shape.front();
+}
+
+int64_t SourceAttr::getNumRows() const { return countRows(getShape(), getRows()); }
+
+SourceAttr SourceAttr::withRowOrder(int64_t headDim, int64_t rotaryDim) const {
+  return get(getContext(), getName(), getShape(), getRows(), headDim, rotaryDim);
+}
+
+LogicalResult SourceAttr::verify(EmitError emitError, StringAttr name, ArrayRef<int64_t> shape, RowRange rows,
+                                 int64_t headDim, int64_t rotaryDim) {
+  int64_t all = countRows(shape, RowRange());
+  // Compared without a sum, which could overflow.
+  if (rows != RowRange() && (rows.first < 0 || rows.count <= 0 || rows.first > all || rows.count > all - rows.first))
+    return emitError() << "expected rows of the " << all << " that the tensor has, found " << rows.count << " from row "
+                       << rows.first << " on";
   if (rotaryDim < 0 || rotaryDim % 2 != 0 || rotaryDim > headDim)
     return emitError() << "expected an even rotary_dim of at most head_dim, found " << rotaryDim << " and " << headDim;
-  int64_t rows = shape.empty() ? 1 : shape.front();
-  if (headDim > 0 && rows % headDim != 0)
-    return emitError() << "expected a head_dim that divides the " << rows << " rows, found " << headDim;
+  int64_t taken = countRows(shape, rows);
+  if (headDim > 0 && taken % headDim != 0)
+    return emitError() << "expected a head_dim that divides the " << taken << " rows, found " << headDim;
   return success();
 }
 

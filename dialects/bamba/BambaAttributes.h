@@ -3,6 +3,7 @@
 #define BAMBAC_DIALECTS_BAMBA_BAMBAATTRIBUTES_H
 
 #include "dialects/LLVM.h"
+#include "dialects/bamba/RowRange.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/BuiltinTypes.h"

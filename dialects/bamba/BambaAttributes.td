@@ -31,23 +31,34 @@ def Bamba_Fusion : I32EnumAttr<"Fusion", "a kind of fusion that pays on a target
 def Bamba_SourceAttr : Bamba_Attr<"Source", "source"> {
   let summary = "a tensor of the checkpoint";
   let description = [{
-    The name of a checkpoint tensor and the shape that it must have there. A weight's sources are stacked by rows, each
-    seen as a matrix `[shape[0], product of the rest]`.
+    The name of a checkpoint tensor and the shape that it must have there, the whole of it. Seen as a matrix
+    `[shape[0], product of the rest]`, it gives all of its rows or, with `rows = [first, count]`, `count` rows from row
+    `first` on: so a fused tensor of the checkpoint is cut into several weights. A weight's sources are stacked by rows.
 
     With `rotary_dim` = R > 0, rows that a rotary embedding turns into each other become neighbours: in every run of `head_dim`
-    rows, row d goes to row 2d where d < R/2, to row 2(d - R/2) + 1 where R/2 <= d < R, and stays elsewhere. The rows of a
+    of the source's rows, row d goes to row 2d where d < R/2, to row 2(d - R/2) + 1 where R/2 <= d < R, and stays elsewhere. The rows of a
     bias are its elements.
 
     Examples: `#bamba.source<"model.layers.0.mamba.conv1d.weight", [320, 1, 4]>`,
-    `#bamba.source<"model.layers.9.self_attn.q_proj.weight", [4096, 4096], head_dim = 128, rotary_dim = 64>`
+    `#bamba.source<"model.layers.9.self_attn.q_proj.weight", [4096, 4096], head_dim = 128, rotary_dim = 64>`,
+    `#bamba.source<"model.layers.0.shared_mlp.input_linear.weight", [2048, 1024], rows = [1024, 1024]>`
   }];
   let parameters = (ins "mlir::StringAttr":$name, ArrayRefParameter<"int64_t">:$shape,
+      DefaultValuedParameter<"::bambac::RowRange", "::bambac::RowRange()">:$rows,
       DefaultValuedParameter<"int64_t", "0">:$head_dim, DefaultValuedParameter<"int64_t", "0">:$rotary_dim);
-  let assemblyFormat = "`<` $name `,` `[` $shape `]` (`,` struct($head_dim, $rotary_dim)^)? `>`";
-  let builders = [AttrBuilder<(ins "mlir::StringAttr":$name, "llvm::ArrayRef<int64_t>":$shape), [{
-    return $_get($_ctxt, name, shape, /*head_dim=*/0, /*rotary_dim=*/0);
+  let assemblyFormat = "`<` $name `,` `[` $shape `]` (`,` struct($rows, $head_dim, $rotary_dim)^)? `>`";
+  let builders = [AttrBuilder<(ins "mlir::StringAttr":$name, "llvm::ArrayRef<int64_t>":$shape,
+                                   CArg<"::bambac::RowRange", "{}">:$rows), [{
+    return $_get($_ctxt, name, shape, rows, /*head_dim=*/0, /*rotary_dim=*/0);
   }]>];
   let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// The first row that the weight takes, and how many.
+    int64_t getFirstRow() const { return getRows().first; }
+    int64_t getNumRows() const;
+    /// The same rows in the order that the rotation of such heads asks for.
+    SourceAttr withRowOrder(int64_t headDim, int64_t rotaryDim) const;
+  }];
 }
 
 def Bamba_PanelAttr : Bamba_Attr<"Panel", "panel", [DeclareAttrInterfaceMethods<VerifiableTensorEncoding>]> {

@@ -65,10 +65,7 @@ static LogicalResult verifyInterleave(Operation *global) {
   auto sources = global->getAttrOfType<ArrayAttr>(attr::kSources);
   if (!sources || !isSourceList(sources))
     return global->emitError() << "expected '" << attr::kSources << "' beside '" << attr::kInterleave << "'";
-  auto rowsOf = [](Attribute source) {
-    ArrayRef<int64_t> shape = cast<SourceAttr>(source).getShape();
-    return shape.empty() ? 1 : shape.front();
-  };
+  auto rowsOf = [](Attribute source) { return cast<SourceAttr>(source).getNumRows(); };
   for (Attribute source : sources)
     if (rowsOf(source) != rowsOf(sources[0]))
       return global->emitError() << "expected sources of equal rows to take turns, found " << source << " beside "

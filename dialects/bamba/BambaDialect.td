@@ -31,8 +31,8 @@ def Bamba_Dialect : Dialect {
     Padding. A step may have fewer sequences or tokens than its entry point was compiled for. A padding row has position
     -1, a padding sequence has count 0 and the spare state slot; what ops compute there is never read.
 
-    Weights and states are `ml_program.global`s; `bamba.sources` on a global names the checkpoint tensors that it is
-    made of, stacked by rows or with `bamba.interleave` in turns row by row; `bamba.state` marks a state pool.
+    Weights and states are `ml_program.global`s; `bamba.sources` on a global names the checkpoint tensors (or rows of
+    them) that it is made of, stacked by rows or with `bamba.interleave` in turns row by row; `bamba.state` marks a state pool.
   }];
   let cppNamespace = "::bambac";
   let useDefaultAttributePrinterParser = 1;

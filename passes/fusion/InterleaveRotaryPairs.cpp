@@ -38,9 +38,8 @@ public:
   void change() {
     for (auto [global, rope] : weights) {
       auto source = cast<SourceAttr>(global->getAttrOfType<ArrayAttr>(attr::kSources)[0]);
-      auto reordered =
-          SourceAttr::get(module.getContext(), source.getName(), source.getShape(),
-                          static_cast<int64_t>(rope.getHeadDim()), static_cast<int64_t>(rope.getRotaryDim()));
+      Attribute reordered =
+          source.withRowOrder(static_cast<int64_t>(rope.getHeadDim()), static_cast<int64_t>(rope.getRotaryDim()));
       global->setAttr(attr::kSources, ArrayAttr::get(module.getContext(), {reordered}));
     }
     for (RopeOp rope : ropes)
@@ -64,7 +63,7 @@ private:
     return addWeight(linear.getWeight(), rope) && (!linear.getBias() || addWeight(linear.getBias(), rope));
   }
 
-  /// Rows of the checkpoint's own tensor change places.
+  /// The source's rows change places.
   bool addWeight(Value value, RopeOp rope) {
     ml_program::GlobalOp global = getWeightGlobal(value, symbols);
     auto sources = global ? global->getAttrOfType<ArrayAttr>(attr::kSources) : nullptr;

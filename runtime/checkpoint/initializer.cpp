@@ -37,23 +37,23 @@ Fill fillFor(std::string_view name) {
   return Fill::Uniform;
 }
 
-Initializer::Initializer(uint64_t seed, std::string_view name, uint64_t columns)
-    : fill(fillFor(name)), key(mix(seed ^ mix(hashName(name)))) {
+Initializer::Initializer(uint64_t seed, std::string_view name, uint64_t columns, uint64_t first)
+    : fill(fillFor(name)), key(mix(seed ^ mix(hashName(name)))), first(first) {
   // A uniform number in [-1, 1) has the standard deviation 1/sqrt(3).
   scale = fill == Fill::Small ? 0.02f : std::sqrt(3.0f / static_cast<float>(columns ? columns : 1));
 }
 
-inline float Initializer::scaled(uint64_t index) const { return (2.0f * uniform(key, index) - 1.0f) * scale; }
+inline float Initializer::scaled(uint64_t index) const { return (2.0f * uniform(key, first + index) - 1.0f) * scale; }
 
 float Initializer::operator()(uint64_t index) const {
   switch (fill) {
   case Fill::Ones:
     return 1.0f;
   case Fill::LogRange:
-    return std::log(static_cast<float>(index + 1));
+    return std::log(static_cast<float>(first + index + 1));
   case Fill::TimeStep: {
     float low = std::log(0.001f), high = std::log(0.1f);
-    float step = std::exp(low + (high - low) * uniform(key, index));
+    float step = std::exp(low + (high - low) * uniform(key, first + index));
     return std::log(std::expm1(step));
   }
   case Fill::Uniform:

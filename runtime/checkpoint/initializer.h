@@ -19,11 +19,12 @@ enum class Fill {
 /// The rule for a checkpoint tensor, by the end of its name.
 Fill fillFor(std::string_view name);
 
-/// Numbers of one tensor. Each is a function of seed, name and index only, so any thread can compute any of them.
+/// Numbers of one tensor from some element on. Each is a function of seed, name and place in the tensor only, so any
+/// thread can compute any of them.
 class Initializer {
 public:
-  /// `columns` is the number of elements of one row, the fan-in of a matrix.
-  Initializer(uint64_t seed, std::string_view name, uint64_t columns);
+  /// `columns` is the number of elements of one row, the fan-in of a matrix. Indices count from element `first` on.
+  Initializer(uint64_t seed, std::string_view name, uint64_t columns, uint64_t first = 0);
 
   float operator()(uint64_t index) const;
 
@@ -34,7 +35,7 @@ private:
   float scaled(uint64_t index) const;
 
   Fill fill;
-  uint64_t key;
+  uint64_t key, first;
   float scale;
 };
 

@@ -1,4 +1,5 @@
 #include "runtime/checkpoint/manifest.h"
+#include "runtime/support/element.h"
 #include "runtime/support/error.h"
 #include "runtime/support/format_shape.h"
 #include <algorithm>
@@ -19,10 +20,11 @@ uint64_t columnsOf(const bamba_rt_source &source) {
 }
 
 WeightSource describe(const bamba_rt_source &source, uint64_t seed) {
+  uint64_t columns = columnsOf(source);
   return {.data = nullptr,
           .dtype = BAMBA_RT_F32,
-          .random = Initializer(seed, source.name, columnsOf(source)),
-          .rows = source.rank ? source.shape[0] : 1,
+          .random = Initializer(seed, source.name, columns, source.first_row * columns),
+          .rows = source.num_rows,
           .headDim = source.head_dim,
           .rotaryDim = source.rotary_dim};
 }
@@ -73,7 +75,7 @@ std::vector<WeightSource> matchSources(const bamba_rt_model &model, const Checkp
            formatShape(shapeOf(source)), formatShape(found.tensor.shape));
     WeightSource &matched = sources.emplace_back(describe(source, 0));
     matched.dtype = readableDtype(found, source.name);
-    matched.data = found.tensor.data.data();
+    matched.data = found.tensor.data.data() + source.first_row * columnsOf(source) * elementBytes(matched.dtype);
   }
   return sources;
 }

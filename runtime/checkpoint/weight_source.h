@@ -9,13 +9,13 @@
 
 namespace bambac::rt {
 
-/// A tensor: bytes of a checkpoint in one of the three types that can be converted, or random numbers where `data` is
-/// null.
+/// Consecutive rows of a tensor: bytes of a checkpoint in one of the three types that can be converted, or random
+/// numbers where `data` is null. Rows are counted from the first of them.
 struct WeightSource {
-  const std::byte *data;
-  bamba_rt_dtype dtype; ///< of data: F32, BF16 or F16; F32 of random numbers
+  const std::byte *data; ///< of the first row
+  bamba_rt_dtype dtype;  ///< of data: F32, BF16 or F16; F32 of random numbers
   Initializer random;
-  uint64_t rows;                       ///< of the source seen as a matrix [shape[0], product of the rest]
+  uint64_t rows;
   uint32_t headDim = 0, rotaryDim = 0; ///< the order that its rows are put in; see bamba_rt_source
 
   /// The row of the source that is in place `place` once they are in order.

@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define BAMBA_RT_ABI_VERSION 5
+#define BAMBA_RT_ABI_VERSION 6
 
 /* Where an argument of a kernel lives. */
 enum bamba_rt_space {
@@ -95,15 +95,18 @@ typedef struct bamba_rt_entry {
   uint64_t arena_bytes;
 } bamba_rt_entry;
 
-/* A tensor of the checkpoint that a weight is made of. With rotary_dim > 0 its rows are put in another order before
- * anything else (rotaryPlaceOf in weight_layout.h); rotary_dim is even and at most head_dim, which divides shape[0]. */
+/* Rows of a checkpoint tensor that a weight is made of: the tensor, seen as a matrix [shape[0], product of the rest],
+ * gives num_rows rows from first_row on (a tensor of rank 0 has one row). With rotary_dim > 0 those rows are put in
+ * another order before anything else (rotaryPlaceOf in weight_layout.h); rotary_dim is even and at most head_dim, which
+ * divides num_rows. */
 typedef struct bamba_rt_source {
   const char *name;
   uint32_t rank;
   uint32_t head_dim;   /* 0 where rotary_dim is */
   uint32_t rotary_dim; /* 0: rows keep their order */
   uint32_t reserved;
-  uint64_t shape[4]; /* as it must be in the checkpoint; unused dimensions are 0 */
+  uint64_t shape[4]; /* of the whole tensor, as it must be in the checkpoint; unused dimensions are 0 */
+  uint64_t first_row, num_rows;
 } bamba_rt_source;
 
 enum bamba_rt_weight_flags {
@@ -113,7 +116,7 @@ enum bamba_rt_weight_flags {
 
 /* A weight as the kernels read it.
  *
- * The sources, each seen as a matrix [shape[0], product of the rest], are stacked by rows to [rows, cols], converted to
+ * The sources (bamba_rt_source), matrices of as many columns each, are stacked by rows to [rows, cols], converted to
  * `dtype` (rounded to nearest; what is beyond f16 becomes +-65504) and, where asked, transposed. With panel = 0 the
  * result is stored row-major, else in panels of `panel` rows and groups of `panel_group` columns, with columns padded
  * to a multiple of `panel_align` (panelOffset in weight_layout.h) and zeros in the padding. */
@@ -196,7 +199,7 @@ static_assert(sizeof(bamba_rt_arg) == 16, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_kernel) == 40, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_launch) == 16, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_entry) == 40, "tables are laid out by bambac");
-static_assert(sizeof(bamba_rt_source) == 56, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_source) == 72, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_weight) == 64, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_state) == 24, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_param) == 96, "tables are laid out by bambac");

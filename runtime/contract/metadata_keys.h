@@ -17,6 +17,7 @@ inline constexpr char kFlops[] = "flops";
 inline constexpr char kContextBytes[] = "context_bytes";
 inline constexpr char kContextFlops[] = "context_flops";
 inline constexpr char kShape[] = "shape";
+inline constexpr char kRows[] = "rows";
 inline constexpr char kDtype[] = "dtype";
 inline constexpr char kPanel[] = "panel";
 inline constexpr char kPanelGroup[] = "panel_group";

@@ -23,10 +23,12 @@ void checkHeader(const bamba_rt_model &model) {
   expect(model.max_pages == pages, "max_pages does not fit max_context", "model");
 }
 
-void checkRowOrder(const bamba_rt_source &source) {
-  uint64_t rows = source.rank ? source.shape[0] : 1;
+void checkRows(const bamba_rt_source &source) {
+  uint64_t all = source.rank ? source.shape[0] : 1;
+  expect(source.first_row <= all && source.num_rows <= all - source.first_row, "rows that its tensor does not have",
+         source.name);
   expect(source.rotary_dim % 2 == 0 && source.rotary_dim <= source.head_dim &&
-             (source.head_dim == 0 || rows % source.head_dim == 0),
+             (source.head_dim == 0 || source.num_rows % source.head_dim == 0),
          "a row order that does not fit its shape", source.name);
 }
 
@@ -42,16 +44,15 @@ void checkWeight(const bamba_rt_model &model, const bamba_rt_weight &weight) {
   uint64_t firstRows = 0;
   for (const bamba_rt_source &source : std::span(model.sources + weight.first_source, weight.num_sources)) {
     expect(source.rank <= 4, "a rank above 4", source.name);
-    checkRowOrder(source);
+    checkRows(source);
     uint64_t cols = 1;
     for (uint32_t i = 1; i < source.rank; ++i)
       cols *= source.shape[i];
     expect(cols == weight.cols, "a source with another number of columns", weight.name);
-    uint64_t sourceRows = source.rank ? source.shape[0] : 1;
-    firstRows = rows ? firstRows : sourceRows;
-    expect(!(weight.flags & BAMBA_RT_WEIGHT_INTERLEAVE) || sourceRows == firstRows,
+    firstRows = rows ? firstRows : source.num_rows;
+    expect(!(weight.flags & BAMBA_RT_WEIGHT_INTERLEAVE) || source.num_rows == firstRows,
            "interleaved sources of different lengths", weight.name);
-    rows += sourceRows;
+    rows += source.num_rows;
   }
   expect(rows == weight.rows, "sources with another number of rows", weight.name);
   expect(weight.bytes == packedBytes(weight), "another size than shape and panel say", weight.name);

@@ -51,6 +51,7 @@ static void from_json(const Json &json, KernelInfo &kernel) {
 static void from_json(const Json &json, SourceTensor &source) {
   json.at(key::kName).get_to(source.name);
   json.at(key::kShape).get_to(source.shape);
+  source.rows = json.value(key::kRows, std::vector<uint64_t>{});
   source.headDim = json.value(key::kHeadDim, uint64_t{0});
   source.rotaryDim = json.value(key::kRotaryDim, uint64_t{0});
 }

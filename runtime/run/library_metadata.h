@@ -56,10 +56,11 @@ struct KernelInfo {
   std::optional<CudaKernelInfo> cuda;
 };
 
-/// A tensor of the checkpoint.
+/// A tensor of the checkpoint, or rows of one.
 struct SourceTensor {
   std::string name;
-  std::vector<uint64_t> shape;
+  std::vector<uint64_t> shape;         ///< of the whole tensor
+  std::vector<uint64_t> rows;          ///< the first and how many; empty: all
   uint64_t headDim = 0, rotaryDim = 0; ///< rotaryDim > 0: pairs of a rotary embedding become neighbouring rows
 };
 

@@ -31,6 +31,13 @@ module attributes {
       {bamba.sources = [#bamba.source<"q.weight", [64, 8], head_dim = 16, rotary_dim = 8>,
                         #bamba.source<"k.weight", [16, 8], head_dim = 16, rotary_dim = 0>,
                         #bamba.source<"v.weight", [16, 8], rotary_dim = 0>]}
+  // CHECK: @cut
+  // CHECK-SAME: #bamba.source<"qkv.weight", [96, 8], rows = [0, 64], head_dim = 16, rotary_dim = 8>
+  // CHECK-SAME: #bamba.source<"qkv.weight", [96, 8], rows = [80, 16]>, #bamba.source<"qkv.bias", [96], rows = [95, 1]>
+  ml_program.global private @cut(#ml_program.extern<tensor<81x8xf32>>) : tensor<81x8xf32>
+      {bamba.sources = [#bamba.source<"qkv.weight", [96, 8], rotary_dim = 8, head_dim = 16, rows = [0, 64]>,
+                        #bamba.source<"qkv.weight", [96, 8], rows = [80, 16]>,
+                        #bamba.source<"qkv.bias", [96], rows = [95, 1]>]}
   // CHECK: @conv{{.*}} bamba.transpose
   ml_program.global private @conv(#ml_program.extern<tensor<4x320xf32>>) : tensor<4x320xf32>
       {bamba.sources = [#bamba.source<"conv1d.weight", [320, 1, 4]>], bamba.transpose}

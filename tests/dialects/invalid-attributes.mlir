@@ -332,6 +332,49 @@ ml_program.global private @g(dense<0.0> : tensor<64x8xf32>) : tensor<64x8xf32>
 
 // -----
 
+// expected-error @+2 {{expected a head_dim that divides the 24 rows, found 16}}
+ml_program.global private @g(dense<0.0> : tensor<24x8xf32>) : tensor<24x8xf32>
+    {bamba.sources = [#bamba.source<"q", [64, 8], rows = [8, 24], head_dim = 16, rotary_dim = 8>]}
+
+// -----
+
+// expected-error @+2 {{expected rows of the 64 that the tensor has, found 9 from row 56 on}}
+ml_program.global private @g(dense<0.0> : tensor<9x8xf32>) : tensor<9x8xf32>
+    {bamba.sources = [#bamba.source<"q", [64, 8], rows = [56, 9]>]}
+
+// -----
+
+// expected-error @+2 {{expected rows of the 64 that the tensor has, found 1 from row -1 on}}
+ml_program.global private @g(dense<0.0> : tensor<1x8xf32>) : tensor<1x8xf32>
+    {bamba.sources = [#bamba.source<"q", [64, 8], rows = [-1, 1]>]}
+
+// -----
+
+// expected-error @+2 {{expected rows of the 64 that the tensor has, found 0 from row 8 on}}
+ml_program.global private @g(dense<0.0> : tensor<1x8xf32>) : tensor<1x8xf32>
+    {bamba.sources = [#bamba.source<"q", [64, 8], rows = [8, 0]>]}
+
+// -----
+
+// expected-error @+2 {{expected rows of the 8 that the tensor has, found 9223372036854775807 from row 8 on}}
+ml_program.global private @g(dense<0.0> : tensor<1xf32>) : tensor<1xf32>
+    {bamba.sources = [#bamba.source<"q", [8], rows = [8, 9223372036854775807]>]}
+
+// -----
+
+// expected-error @+3 {{expected at least one row, found none}}
+// expected-error @+2 {{failed to parse Bamba_SourceAttr parameter 'rows'}}
+ml_program.global private @g(dense<0.0> : tensor<1xf32>) : tensor<1xf32>
+    {bamba.sources = [#bamba.source<"q", [8], rows = [0, 0]>]}
+
+// -----
+
+// expected-error @+1 {{expected sources of equal rows to take turns, found #bamba.source<"a", [8, 2], rows = [5, 3]> beside #bamba.source<"a", [8, 2], rows = [0, 5]>}}
+ml_program.global private @g(dense<0.0> : tensor<8x2xf32>) : tensor<8x2xf32>
+    {bamba.interleave, bamba.sources = [#bamba.source<"a", [8, 2], rows = [0, 5]>, #bamba.source<"a", [8, 2], rows = [5, 3]>]}
+
+// -----
+
 // expected-error @+1 {{expected 'bamba.input' on argument 0, found 'bamba.output'}}
 func.func private @f(tensor<4xi32> {bamba.output = "tokens"})
 

@@ -86,6 +86,13 @@ TEST(Model, RefusesDamagedTables) {
     sources[3].rotary_dim = rotaryDim;
     damaged([&](auto &table) { table.sources = sources; }, {"norm.weight", "row order"});
   }
+  using Rows = std::pair<uint64_t, uint64_t>;
+  for (auto [firstRow, numRows] : {Rows(1, 4), Rows(5, 0), Rows(2, UINT64_MAX - 1)}) {
+    std::copy_n(toyTable.sources, 5, sources);
+    sources[3].first_row = firstRow;
+    sources[3].num_rows = numRows;
+    damaged([&](auto &table) { table.sources = sources; }, {"norm.weight", "rows that its tensor does not have"});
+  }
 
   bamba_rt_weight weights[4];
   std::copy_n(toyTable.weights, 4, weights);

@@ -159,9 +159,9 @@ constexpr bamba_rt_arg args[] = {
 };
 
 constexpr bamba_rt_source sources[] = {
-    {"embed.weight", 2, 0, 0, 0, {vocab, dim}}, {"head.a.weight", 2, 0, 0, 0, {5, dim}},
-    {"head.b.weight", 2, 0, 0, 0, {6, dim}},    {"norm.weight", 1, 0, 0, 0, {dim}},
-    {"conv1d.weight", 3, 0, 0, 0, {dim, 1, 3}},
+    {"embed.weight", 2, 0, 0, 0, {vocab, dim}, 0, vocab}, {"head.a.weight", 2, 0, 0, 0, {5, dim}, 0, 5},
+    {"head.b.weight", 2, 0, 0, 0, {6, dim}, 0, 6},        {"norm.weight", 1, 0, 0, 0, {dim}, 0, dim},
+    {"conv1d.weight", 3, 0, 0, 0, {dim, 1, 3}, 0, dim},
 };
 
 constexpr bamba_rt_weight weights[] = {

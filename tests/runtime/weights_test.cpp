@@ -153,6 +153,90 @@ TEST(Weights, PutsRotaryPairsSideBySide) {
         }
 }
 
+namespace {
+
+/// Weights cut from the 12 rows of one tensor: rows 5 to 8 in rotary order, after them rows 9 to 11 and 0 to 1; and
+/// rows 4 and 2, interleaved. Row 3 and the first element of the bias are in no weight.
+class CutWeights {
+public:
+  CutWeights() {
+    model.target = "cpu";
+    model.weights = weights;
+    model.num_weights = std::size(weights);
+    model.sources = sources;
+    model.num_sources = std::size(sources);
+    for (bamba_rt_weight &weight : weights)
+      weight.bytes = packedBytes(weight);
+  }
+
+  bamba_rt_source sources[6] = {{"qkv.weight", 2, 4, 4, 0, {12, 3}, 5, 4}, {"qkv.weight", 2, 0, 0, 0, {12, 3}, 9, 3},
+                                {"qkv.weight", 2, 0, 0, 0, {12, 3}, 0, 2}, {"qkv.weight", 2, 0, 0, 0, {12, 3}, 4, 1},
+                                {"qkv.weight", 2, 0, 0, 0, {12, 3}, 2, 1}, {"qkv.bias", 1, 0, 0, 0, {12}, 1, 11}};
+  bamba_rt_weight weights[3] = {{"rows", BAMBA_RT_F32, 0, 0, 3, 0, 1, 1, 0, 9, 3, 0},
+                                {"pair", BAMBA_RT_F32, 0, BAMBA_RT_WEIGHT_INTERLEAVE, 2, 3, 1, 1, 0, 2, 3, 0},
+                                {"bias", BAMBA_RT_F32, 0, 0, 1, 5, 1, 1, 0, 11, 1, 0}};
+  bamba_rt_model model = {};
+
+  /// The rows of the tensor that the rows of the three weights are; head_dim 4 with 4 rotary rows turns 0 1 2 3 to
+  /// 0 2 1 3.
+  static constexpr uint64_t rows[] = {5, 7, 6, 8, 9, 10, 11, 0, 1, 4, 2};
+
+  /// Checks each element against `expected` of its tensor and place there.
+  template <typename Expected> void check(const Weights &loaded, Expected expected) const {
+    for (uint64_t i = 0; i < std::size(rows) * 3; ++i) {
+      bool second = i >= 27;
+      float found = reinterpret_cast<const float *>(loaded.data(second))[second ? i - 27 : i];
+      EXPECT_EQ(found, expected("qkv.weight", rows[i / 3] * 3 + i % 3)) << i;
+    }
+    for (uint64_t i = 0; i < 11; ++i)
+      EXPECT_EQ(reinterpret_cast<const float *>(loaded.data(2))[i], expected("qkv.bias", i + 1)) << i;
+  }
+};
+
+} // namespace
+
+TEST(Weights, CutsATensorByRows) {
+  CutWeights cut;
+  std::vector<float> matrix(36), bias(12);
+  for (size_t i = 0; i < matrix.size(); ++i)
+    matrix[i] = static_cast<float>(i + 1);
+  for (size_t i = 0; i < bias.size(); ++i)
+    bias[i] = -static_cast<float>(i + 1);
+  for (bool half : {false, true}) { // rows begin at other bytes where elements have another size
+    std::vector<TestTensor> tensors = {f32Tensor("qkv.weight", {12, 3}, matrix), f32Tensor("qkv.bias", {12}, bias)};
+    if (half) {
+      tensors[0].dtype = "F16";
+      tensors[0].bytes.clear();
+      for (float value : matrix) {
+        F16 element = fromF32<F16>(value);
+        tensors[0].bytes.append(reinterpret_cast<const char *>(&element), sizeof(element));
+      }
+    }
+    TemporaryFolder folder;
+    folder.write("model.safetensors", safetensors(tensors));
+    cut.check(Weights::load(cut.model, CpuBackend(cut.model), folder.path(), 2, {}),
+              [](std::string_view name, uint64_t index) {
+                return name == "qkv.bias" ? -static_cast<float>(index + 1) : static_cast<float>(index + 1);
+              });
+  }
+}
+
+TEST(Weights, RandomRowsOfATensorAreThoseOfTheWholeTensor) {
+  CutWeights cut;
+  Initializer matrix(4, "qkv.weight", 3), bias(4, "qkv.bias", 1);
+  cut.check(Weights::random(cut.model, CpuBackend(cut.model), 4, 2),
+            [&](std::string_view name, uint64_t index) { return name == "qkv.bias" ? bias(index) : matrix(index); });
+}
+
+TEST(Weights, ChecksTheWholeTensorThatIsCut) {
+  CutWeights cut;
+  TemporaryFolder folder;
+  folder.write("model.safetensors", safetensors({f32Tensor("qkv.weight", {11, 3}, std::vector<float>(33)),
+                                                 f32Tensor("qkv.bias", {12}, std::vector<float>(12))}));
+  expectFailure(failureOf([&] { Weights::load(cut.model, CpuBackend(cut.model), folder.path(), 1, {}); }),
+                BAMBA_BAD_CHECKPOINT, {"'qkv.weight'", "expected [12, 3], found [11, 3]"});
+}
+
 TEST(Weights, RandomRowsGoInOrderToo) {
   constexpr uint64_t head = 8, cols = 3;
   bamba_rt_weight weight = {};

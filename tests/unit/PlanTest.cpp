@@ -68,6 +68,20 @@ TEST(Plan, LaysOutTheWeightsThatAreUsed) {
   EXPECT_EQ(head.sources[0].rotaryDim, 4u);
   EXPECT_EQ(head.sources[1].name, "head.1");
   EXPECT_EQ(head.sources[1].rotaryDim, 0u);
+  EXPECT_EQ(head.sources[1].firstRow, 0u);
+  EXPECT_EQ(head.sources[1].numRows, 20u);
+}
+
+TEST(Plan, TakesRowsOfATensor) {
+  Plan plan = planOf(replaced(smallModel(), "#bamba.source<\"head.1\", [20, 8]>",
+                              "#bamba.source<\"head.1\", [50, 8], rows = [30, 20]>"));
+  const PlanWeight &head = plan.weights.at(2);
+  EXPECT_EQ(head.rows, 30u);
+  EXPECT_EQ(head.sources.at(1).shape, (SmallVector<uint64_t>{50, 8}));
+  EXPECT_EQ(head.sources[1].firstRow, 30u);
+  EXPECT_EQ(head.sources[1].numRows, 20u);
+  std::string metadata = makeMetadata(plan, {});
+  EXPECT_NE(metadata.find(R"({"name":"head.1","rows":[30,20],"shape":[50,8]})"), std::string::npos) << metadata;
 }
 
 /// The small model for a GPU: kernels that pack weights stand behind those that are launched.

@@ -114,6 +114,8 @@ static std::string describeKernels(const Metadata &metadata) {
 
 static std::string describeSource(const SourceTensor &source) {
   std::string text = fmt::format("{} {}", source.name, formatShape(source.shape));
+  if (source.rows.size() == 2)
+    text += fmt::format(", rows {} to {}", source.rows[0], source.rows[0] + source.rows[1] - 1);
   if (source.rotaryDim)
     text += fmt::format(", {} of {} rows in rotary pairs", source.rotaryDim, source.headDim);
   return text;

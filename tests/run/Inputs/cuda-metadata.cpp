@@ -20,7 +20,7 @@ static const char *const metadata = R"({"models": [{
     "spill_bytes": 24, "code_bytes": 4096}],
   "weights": [{"name": "q_proj", "dtype": "bf16", "shape": [64, 64], "panel": 8, "panel_group": 8, "panel_align": 64,
     "interleaved": false, "bytes": 8192, "pack_kernel": "pack_weights_bf16_8x8",
-    "sources": [{"name": "q.weight", "shape": [64, 64], "head_dim": 32, "rotary_dim": 16}]}],
+    "sources": [{"name": "qkv.weight", "shape": [192, 64], "rows": [64, 64], "head_dim": 32, "rotary_dim": 16}]}],
   "states": [],
   "memory": {"weight_bytes": 8192, "arena_bytes": 256, "scratch_bytes": 1024, "slot_bytes": 0, "page_bytes": 0}
 }]})";
