@@ -9,7 +9,7 @@ using namespace mlir;
 
 namespace bambac {
 
-EntryBuilder::EntryBuilder(ModuleOp module, SymbolTable &symbols, const ModelConfig &config,
+EntryBuilder::EntryBuilder(ModuleOp module, SymbolTable &symbols, const BambaConfig &config,
                            const CompileLimits &limits, const ElementTypes &types, EntryAttr entry)
     : module(module), symbols(symbols), config(config), limits(limits), types(types), entry(entry),
       builder(module.getContext()), loc(builder.getUnknownLoc()) {}

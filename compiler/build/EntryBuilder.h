@@ -16,11 +16,11 @@ struct EntryInputs {
   Value tokens, positions, slots, counts, pages;
 };
 
-/// Builds one entry point. The layers are methods, each kind in a file of its own (MambaLayer.cpp, ...); they take
+/// Builds one entry point. The layers are methods, each kind in a file of its own (Mamba2.cpp, ...); they take
 /// activations [rows, width] and return what is added to the residual stream.
 class EntryBuilder {
 public:
-  EntryBuilder(ModuleOp module, SymbolTable &symbols, const ModelConfig &config, const CompileLimits &limits,
+  EntryBuilder(ModuleOp module, SymbolTable &symbols, const BambaConfig &config, const CompileLimits &limits,
                const ElementTypes &types, EntryAttr entry);
 
   /// Adds the function to the module.
@@ -61,7 +61,7 @@ private:
 
   ModuleOp module;
   SymbolTable &symbols;
-  const ModelConfig &config;
+  const BambaConfig &config;
   const CompileLimits &limits;
   const ElementTypes &types;
   EntryAttr entry;

@@ -13,7 +13,7 @@ namespace {
 /// Declares globals, those of one layer after another.
 class GlobalBuilder {
 public:
-  GlobalBuilder(ModuleOp module, const ModelConfig &config, const CompileLimits &limits, const ElementTypes &types)
+  GlobalBuilder(ModuleOp module, const BambaConfig &config, const CompileLimits &limits, const ElementTypes &types)
       : builder(OpBuilder::atBlockEnd(module.getBody())), config(config), limits(limits), types(types) {}
 
   void declareModel();
@@ -33,7 +33,7 @@ private:
   void state(StringRef name, StateKind kind, ArrayRef<int64_t> itemShape, Type element);
 
   OpBuilder builder;
-  const ModelConfig &config;
+  const BambaConfig &config;
   const CompileLimits &limits;
   const ElementTypes &types;
   /// Stands before names: "" or "layers.3.".
@@ -129,7 +129,7 @@ void GlobalBuilder::declareModel() {
          config.hiddenSize);
 }
 
-void declareGlobals(ModuleOp module, const ModelConfig &config, const CompileLimits &limits,
+void declareGlobals(ModuleOp module, const BambaConfig &config, const CompileLimits &limits,
                     const ElementTypes &types) {
   GlobalBuilder(module, config, limits, types).declareModel();
 }

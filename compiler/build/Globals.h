@@ -12,7 +12,7 @@ namespace bambac {
 std::string inLayer(int64_t layer, StringRef name);
 
 /// Adds a global for every weight and state of the model, in the order in which the model uses them.
-void declareGlobals(ModuleOp module, const ModelConfig &config, const CompileLimits &limits, const ElementTypes &types);
+void declareGlobals(ModuleOp module, const BambaConfig &config, const CompileLimits &limits, const ElementTypes &types);
 
 } // namespace bambac
 

@@ -23,7 +23,7 @@ static SmallVector<EntryAttr> listEntries(const CompileLimits &limits, TargetInt
   return entries;
 }
 
-OwningOpRef<ModuleOp> buildModelModule(const ModelConfig &config, const CompileLimits &limits, TargetInterface target) {
+OwningOpRef<ModuleOp> buildModelModule(const BambaConfig &config, const CompileLimits &limits, TargetInterface target) {
   MLIRContext *context = target.getContext();
   context->loadDialect<BambaDialect, func::FuncDialect, linalg::LinalgDialect, ml_program::MLProgramDialect,
                        tensor::TensorDialect>();

@@ -10,7 +10,7 @@
 namespace bambac {
 
 /// Loads the dialects that it needs into the target's context. `limits` are resolved.
-OwningOpRef<ModuleOp> buildModelModule(const ModelConfig &config, const CompileLimits &limits, TargetInterface target);
+OwningOpRef<ModuleOp> buildModelModule(const BambaConfig &config, const CompileLimits &limits, TargetInterface target);
 
 } // namespace bambac
 

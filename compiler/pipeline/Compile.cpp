@@ -177,7 +177,7 @@ llvm::Error Compilation::run() {
   if (llvm::Error error = checkTargets())
     return error;
   context.loadDialect<BambaDialect>();
-  llvm::Expected<ModelConfig> config = loadModelConfig(options.config, warn);
+  llvm::Expected<BambaConfig> config = loadBambaConfig(options.config, warn);
   if (!config)
     return config.takeError();
   if (llvm::Error error = readSchedules())

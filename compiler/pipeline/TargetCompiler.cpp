@@ -76,7 +76,7 @@ llvm::Error TargetCompiler::checkTypes(TargetInterface target) {
   return llvm::Error::success();
 }
 
-llvm::Error TargetCompiler::toModel(const ModelConfig &config) {
+llvm::Error TargetCompiler::toModel(const BambaConfig &config) {
   llvm::Expected<TargetInterface> target = makeTarget(&context, name, {options.cpu, options.multiprocessors});
   if (!target)
     return target.takeError();
@@ -140,7 +140,7 @@ llvm::Error TargetCompiler::toKernels() {
   return isCuda() ? toCudaKernels() : toCpuKernels();
 }
 
-llvm::Error TargetCompiler::run(const ModelConfig &config, Phase last) {
+llvm::Error TargetCompiler::run(const BambaConfig &config, Phase last) {
   if (llvm::Error error = toModel(config))
     return error;
   static constexpr std::pair<Phase, llvm::Error (TargetCompiler::*)()> steps[] = {

@@ -27,13 +27,13 @@ static Error checkRange(StringRef option, int64_t value, int64_t max) {
 }
 
 /// Columns of the widest intermediate.
-static int64_t widestRow(const ModelConfig &config) {
+static int64_t widestRow(const BambaConfig &config) {
   int64_t mamba = config.hasMamba() ? config.inProjSize() : 0;
   int64_t attention = config.hasAttention() ? (config.attentionHeads + 2 * config.kvHeads) * config.headDim : 0;
   return std::max({mamba, attention, 2 * config.intermediateSize, config.vocabSize, config.hiddenSize});
 }
 
-static Error checkStepSize(const CompileLimits &limits, const ModelConfig &config) {
+static Error checkStepSize(const CompileLimits &limits, const BambaConfig &config) {
   int64_t rows = std::max(decodeBatches(limits).back(), limits.prefillChunk);
   uint64_t bytes = static_cast<uint64_t>(rows) * widestRow(config) * sizeof(float);
   if (bytes < kLargestActivation)
@@ -43,7 +43,7 @@ static Error checkStepSize(const CompileLimits &limits, const ModelConfig &confi
                            " columns; lower --max-batch or --prefill-chunk");
 }
 
-Expected<CompileLimits> resolveLimits(CompileLimits limits, const ModelConfig &config, WarningHandler warn) {
+Expected<CompileLimits> resolveLimits(CompileLimits limits, const BambaConfig &config, WarningHandler warn) {
   if (!limits.maxContext)
     limits.maxContext = std::min(config.maxPositions, kDefaultContext);
   if (Error error = checkRange("--max-batch", limits.maxBatch, kLargestBatch))

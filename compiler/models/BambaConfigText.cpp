@@ -1,5 +1,5 @@
 // The normalised configuration, a config.json in the later style with every field given.
-#include "compiler/models/ModelConfig.h"
+#include "compiler/models/BambaConfig.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <cmath>
 
@@ -14,7 +14,7 @@ static json::Value number(double value) {
   return value;
 }
 
-json::Value toJson(const ModelConfig &config) {
+json::Value toJson(const BambaConfig &config) {
   json::Array attentionLayers;
   for (int64_t layer = 0; layer < config.numLayers; ++layer)
     if (config.isAttention[layer])
@@ -57,6 +57,6 @@ json::Value toJson(const ModelConfig &config) {
   return object;
 }
 
-std::string toJsonText(const ModelConfig &config) { return formatv("{0}", toJson(config)); }
+std::string toJsonText(const BambaConfig &config) { return formatv("{0}", toJson(config)); }
 
 } // namespace bambac

@@ -1,20 +1,20 @@
 // Checks that involve more than one field.
-#include "compiler/models/ConfigCheck.h"
+#include "compiler/models/BambaConfigCheck.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace llvm;
 
 namespace bambac {
 
-bool ModelConfig::hasAttention() const { return is_contained(isAttention, true); }
-bool ModelConfig::hasMamba() const { return is_contained(isAttention, false); }
+bool BambaConfig::hasAttention() const { return is_contained(isAttention, true); }
+bool BambaConfig::hasMamba() const { return is_contained(isAttention, false); }
 
 /// Weight and bias of a linear.
 static uint64_t linearSize(int64_t outputs, int64_t inputs, bool bias) {
   return static_cast<uint64_t>(outputs) * static_cast<uint64_t>(inputs + (bias ? 1 : 0));
 }
 
-uint64_t ModelConfig::countParameters() const {
+uint64_t BambaConfig::countParameters() const {
   uint64_t mamba = linearSize(inProjSize(), hiddenSize, projBias) + linearSize(hiddenSize, innerSize(), projBias) +
                    linearSize(convChannels(), convTaps, convBias) + 3 * mambaHeads + innerSize();
   uint64_t attention = linearSize((attentionHeads + 2 * kvHeads) * headDim, hiddenSize, attentionBias) +
@@ -27,7 +27,7 @@ uint64_t ModelConfig::countParameters() const {
   return total;
 }
 
-static void checkMamba(FieldReader &reader, const ModelConfig &config) {
+static void checkMamba(FieldReader &reader, const BambaConfig &config) {
   int64_t expanded = config.expand * config.hiddenSize;
   if (config.mambaHeadDim == 0 || config.innerSize() != expanded)
     reader.fail("mamba_n_heads", "mamba_n_heads * mamba_d_head = mamba_expand * hidden_size = " + Twine(expanded),
@@ -37,7 +37,7 @@ static void checkMamba(FieldReader &reader, const ModelConfig &config) {
                 Twine(config.mambaGroups));
 }
 
-static void checkAttention(FieldReader &reader, const ModelConfig &config) {
+static void checkAttention(FieldReader &reader, const BambaConfig &config) {
   if (!reader.get("head_dim") && config.hiddenSize % config.attentionHeads != 0)
     reader.fail("num_attention_heads", "a divisor of hidden_size = " + Twine(config.hiddenSize),
                 Twine(config.attentionHeads));
@@ -50,7 +50,7 @@ static void checkAttention(FieldReader &reader, const ModelConfig &config) {
                 Twine(config.rotaryDim));
 }
 
-void checkConsistency(FieldReader &reader, const ModelConfig &config) {
+void checkConsistency(FieldReader &reader, const BambaConfig &config) {
   if (config.hasMamba())
     checkMamba(reader, config);
   if (config.hasAttention())

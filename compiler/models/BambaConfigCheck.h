@@ -1,9 +1,9 @@
 // What a configuration may hold: the largest value of each field, and how fields must fit together.
-#ifndef BAMBAC_COMPILER_MODELS_CONFIGCHECK_H
-#define BAMBAC_COMPILER_MODELS_CONFIGCHECK_H
+#ifndef BAMBAC_COMPILER_MODELS_BAMBACONFIGCHECK_H
+#define BAMBAC_COMPILER_MODELS_BAMBACONFIGCHECK_H
 
 #include "compiler/config/FieldReader.h"
-#include "compiler/models/ModelConfig.h"
+#include "compiler/models/BambaConfig.h"
 
 namespace bambac {
 
@@ -21,8 +21,8 @@ inline constexpr uint64_t kStateBytes = uint64_t(1) << 40;
 } // namespace limits
 
 /// Finds shapes that cannot be and sizes beyond the limits. Mamba and attention fields count where a layer uses them.
-void checkConsistency(FieldReader &reader, const ModelConfig &config);
+void checkConsistency(FieldReader &reader, const BambaConfig &config);
 
 } // namespace bambac
 
-#endif // BAMBAC_COMPILER_MODELS_CONFIGCHECK_H
+#endif // BAMBAC_COMPILER_MODELS_BAMBACONFIGCHECK_H

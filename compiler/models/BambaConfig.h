@@ -1,6 +1,6 @@
 // A Bamba model's configuration: what a Hugging Face config.json says, read, checked and made explicit.
-#ifndef BAMBAC_COMPILER_MODELS_MODELCONFIG_H
-#define BAMBAC_COMPILER_MODELS_MODELCONFIG_H
+#ifndef BAMBAC_COMPILER_MODELS_BAMBACONFIG_H
+#define BAMBAC_COMPILER_MODELS_BAMBACONFIG_H
 
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/SmallVector.h"
@@ -15,7 +15,7 @@
 namespace bambac {
 
 /// Every field that shapes the computation. The initial values are what a missing field means.
-struct ModelConfig {
+struct BambaConfig {
   int64_t vocabSize = 128000;
   int64_t hiddenSize = 4096;
   int64_t intermediateSize = 14336;
@@ -67,17 +67,17 @@ using WarningHandler = llvm::function_ref<void(const std::string &)>;
 
 /// Reads the text of a config.json; `path` names it in messages. Bad input is an error of one line,
 /// "path: field 'x': expected ..., found ...". A field that means nothing to us is a warning.
-llvm::Expected<ModelConfig> parseModelConfig(llvm::StringRef text, llvm::StringRef path, WarningHandler warn);
+llvm::Expected<BambaConfig> parseBambaConfig(llvm::StringRef text, llvm::StringRef path, WarningHandler warn);
 
 /// Reads a config.json, or the one in the folder `path`.
-llvm::Expected<ModelConfig> loadModelConfig(llvm::StringRef path, WarningHandler warn);
+llvm::Expected<BambaConfig> loadBambaConfig(llvm::StringRef path, WarningHandler warn);
 
 /// The configuration with every field spelled out, in the form of a config.json that reads back as the same.
-llvm::json::Value toJson(const ModelConfig &config);
+llvm::json::Value toJson(const BambaConfig &config);
 
 /// toJson as text; infinity is written as Hugging Face does.
-std::string toJsonText(const ModelConfig &config);
+std::string toJsonText(const BambaConfig &config);
 
 } // namespace bambac
 
-#endif // BAMBAC_COMPILER_MODELS_MODELCONFIG_H
+#endif // BAMBAC_COMPILER_MODELS_BAMBACONFIG_H

@@ -1,9 +1,9 @@
 // Reads a config.json in either style of Hugging Face's Bamba: the hub's (attn_rotary_emb, rope_theta) and the later
 // one (rope_parameters, layer_types).
-#include "compiler/models/ModelConfig.h"
+#include "compiler/models/BambaConfig.h"
 #include "compiler/config/ConfigText.h"
 #include "compiler/config/FieldReader.h"
-#include "compiler/models/ConfigCheck.h"
+#include "compiler/models/BambaConfigCheck.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
@@ -53,7 +53,7 @@ static constexpr StringLiteral kIgnoredFields[] = {"add_cross_attention",
                                                    "use_mamba_kernels",
                                                    "z_loss_coefficient"};
 
-static void readSizes(FieldReader &reader, ModelConfig &config) {
+static void readSizes(FieldReader &reader, BambaConfig &config) {
   reader.readInteger("vocab_size", config.vocabSize, 1, limits::kVocab);
   reader.readInteger("hidden_size", config.hiddenSize, 1, limits::kWidth);
   reader.readInteger("intermediate_size", config.intermediateSize, 1, limits::kWidth);
@@ -65,7 +65,7 @@ static void readSizes(FieldReader &reader, ModelConfig &config) {
   reader.readBool("mlp_bias", config.mlpBias);
 }
 
-static void readMamba(FieldReader &reader, ModelConfig &config) {
+static void readMamba(FieldReader &reader, BambaConfig &config) {
   reader.readInteger("mamba_n_heads", config.mambaHeads, 1, limits::kHeads);
   reader.readInteger("mamba_n_groups", config.mambaGroups, 1, limits::kHeads);
   reader.readInteger("mamba_d_state", config.stateSize, 1, limits::kHeads);
@@ -84,7 +84,7 @@ static void readMamba(FieldReader &reader, ModelConfig &config) {
     reader.fail("mamba_d_head", "an integer or \"auto\"");
 }
 
-static void readTimeStepLimit(FieldReader &reader, ModelConfig &config) {
+static void readTimeStepLimit(FieldReader &reader, BambaConfig &config) {
   config.dtMin = 0.0;
   config.dtMax = kInfinity;
   const json::Array *pair = reader.optionalArray("time_step_limit");
@@ -96,7 +96,7 @@ static void readTimeStepLimit(FieldReader &reader, ModelConfig &config) {
   config.dtMax = reader.number("time_step_limit", (*pair)[1], config.dtMin, kInfinity).value_or(kInfinity);
 }
 
-static void readAttention(FieldReader &reader, ModelConfig &config) {
+static void readAttention(FieldReader &reader, BambaConfig &config) {
   reader.readInteger("num_attention_heads", config.attentionHeads, 1, limits::kHeads);
   if (const json::Value *kvHeads = reader.get("num_key_value_heads"))
     config.kvHeads = reader.integer("num_key_value_heads", *kvHeads, 1, limits::kHeads).value_or(1);
@@ -128,7 +128,7 @@ static void warnUnknown(const FieldReader &reader, StringRef path, StringRef pre
 }
 
 /// What the fields at the top and those inside rope_parameters say; the inner ones win.
-static void readRope(FieldReader &reader, ModelConfig &config, StringRef path, std::string &error,
+static void readRope(FieldReader &reader, BambaConfig &config, StringRef path, std::string &error,
                      WarningHandler warn) {
   double fraction = reader.optionalNumber("partial_rotary_factor", 0.0, 1.0).value_or(0.5);
   constexpr double smallest = std::numeric_limits<float>::min(), largest = std::numeric_limits<float>::max();
@@ -159,7 +159,7 @@ static std::optional<bool> attentionFromType(const json::Value &type) {
   return std::nullopt;
 }
 
-static void readLayerTypes(FieldReader &reader, StringRef name, const json::Array &types, ModelConfig &config) {
+static void readLayerTypes(FieldReader &reader, StringRef name, const json::Array &types, BambaConfig &config) {
   if (types.size() != static_cast<size_t>(config.numLayers))
     return reader.fail(name, "an array of num_hidden_layers = " + Twine(config.numLayers));
   std::vector<bool> isAttention;
@@ -174,7 +174,7 @@ static void readLayerTypes(FieldReader &reader, StringRef name, const json::Arra
   config.isAttention = std::move(isAttention);
 }
 
-static void readLayers(FieldReader &reader, ModelConfig &config) {
+static void readLayers(FieldReader &reader, BambaConfig &config) {
   config.isAttention.assign(config.numLayers, false);
   if (const json::Array *indices = reader.optionalArray("attn_layer_indices")) {
     for (const json::Value &value : *indices) {
@@ -202,7 +202,7 @@ static void checkKind(FieldReader &reader) {
     reader.fail("quantization_config", "null (quantized checkpoints are not supported)");
 }
 
-static void readTokenIds(FieldReader &reader, ModelConfig &config) {
+static void readTokenIds(FieldReader &reader, BambaConfig &config) {
   for (StringRef name : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
     const json::Value *value = reader.get(name);
     if (!value)
@@ -217,7 +217,7 @@ static void readTokenIds(FieldReader &reader, ModelConfig &config) {
 }
 
 /// The type of the checkpoint's tensors; a note only, as the loader looks at the tensors themselves.
-static void readDtype(FieldReader &reader, ModelConfig &config) {
+static void readDtype(FieldReader &reader, BambaConfig &config) {
   for (StringRef name : {"torch_dtype", "dtype"}) {
     const json::Value *value = reader.get(name);
     if (!value)
@@ -231,7 +231,7 @@ static void readDtype(FieldReader &reader, ModelConfig &config) {
   }
 }
 
-Expected<ModelConfig> parseModelConfig(StringRef text, StringRef path, WarningHandler warn) {
+Expected<BambaConfig> parseBambaConfig(StringRef text, StringRef path, WarningHandler warn) {
   Expected<json::Value> root = parsePythonJson(text, path);
   if (!root)
     return root.takeError();
@@ -239,7 +239,7 @@ Expected<ModelConfig> parseModelConfig(StringRef text, StringRef path, WarningHa
   if (!object)
     return createStringError(path + ": expected an object, found " + describe(*root));
 
-  ModelConfig config;
+  BambaConfig config;
   std::string error;
   FieldReader reader(*object, path, error);
   checkKind(reader);
@@ -261,7 +261,7 @@ Expected<ModelConfig> parseModelConfig(StringRef text, StringRef path, WarningHa
   return config;
 }
 
-Expected<ModelConfig> loadModelConfig(StringRef path, WarningHandler warn) {
+Expected<BambaConfig> loadBambaConfig(StringRef path, WarningHandler warn) {
   SmallString<256> file(path);
   if (sys::fs::is_directory(file))
     sys::path::append(file, "config.json");
@@ -278,7 +278,7 @@ Expected<ModelConfig> loadModelConfig(StringRef path, WarningHandler warn) {
   ErrorOr<std::unique_ptr<MemoryBuffer>> buffer = MemoryBuffer::getFile(file, /*IsText=*/true);
   if (!buffer)
     return createStringError(buffer.getError(), file + ": " + buffer.getError().message());
-  return parseModelConfig((*buffer)->getBuffer(), file, warn);
+  return parseBambaConfig((*buffer)->getBuffer(), file, warn);
 }
 
 } // namespace bambac
