@@ -1,6 +1,5 @@
 // The frame of an entry point: its signature, the walk over the layers, and the small ops that layers share.
 #include "compiler/build/EntryBuilder.h"
-#include "compiler/build/Globals.h"
 #include "dialects/bamba/EntryPoint.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "llvm/Support/MathExtras.h"
@@ -9,14 +8,14 @@ using namespace mlir;
 
 namespace bambac {
 
-EntryBuilder::EntryBuilder(ModuleOp module, SymbolTable &symbols, const BambaConfig &config,
+EntryBuilder::EntryBuilder(ModuleOp module, Globals &globals, const ModelDescription &model,
                            const CompileLimits &limits, const ElementTypes &types, EntryAttr entry)
-    : module(module), symbols(symbols), config(config), limits(limits), types(types), entry(entry),
+    : module(module), globals(globals), model(model), limits(limits), types(types), entry(entry),
       builder(module.getContext()), loc(builder.getUnknownLoc()) {}
 
-void EntryBuilder::enter(const Twine &prefix) {
-  scope = prefix.str();
-  loc = NameLoc::get(builder.getStringAttr(scope.empty() ? "model" : StringRef(scope).rtrim('.')));
+void EntryBuilder::enter(std::string newPart) {
+  part = std::move(newPart);
+  loc = NameLoc::get(builder.getStringAttr(part));
 }
 
 static std::string entryName(EntryAttr entry) {
@@ -28,7 +27,7 @@ static std::string entryName(EntryAttr entry) {
 
 func::FuncOp EntryBuilder::createFunction() {
   int64_t pages = static_cast<int64_t>(llvm::divideCeil(*limits.maxContext, limits.pageTokens));
-  EntrySizes sizes(entry, pages, config.vocabSize);
+  EntrySizes sizes(entry, pages, model.vocabSize);
   auto typesOf = [&](ArrayRef<contract::EntryArray> arrays) {
     return llvm::map_to_vector(
         arrays, [&](const contract::EntryArray &array) -> Type { return typeOf(builder.getContext(), array, sizes); });
@@ -59,22 +58,23 @@ func::FuncOp EntryBuilder::build() {
 }
 
 SmallVector<Value> EntryBuilder::buildModel() {
-  enter("");
+  enter("model");
   int64_t rows = entry.getBatch() * entry.getChunk();
-  Value table = weight("embed_tokens");
+  Value table = loadWeight(model.embedding);
   Value x =
-      EmbeddingOp::create(builder, loc, inputs.tokens, table, empty({rows, config.hiddenSize}, types.wide)).getResult();
-  for (int64_t layer = 0; layer < config.numLayers; ++layer) {
-    enter(inLayer(layer, ""));
-    Value normed = norm(x, "input_layernorm");
-    x = add(x, config.isAttention[layer] ? buildAttention(normed) : buildMamba(normed));
-    x = add(x, buildMlp(norm(x, "pre_ff_layernorm")));
+      EmbeddingOp::create(builder, loc, inputs.tokens, table, empty({rows, model.hiddenSize}, types.wide)).getResult();
+  for (auto [number, layer] : llvm::enumerate(model.layers)) {
+    enter("layers." + std::to_string(number));
+    for (const ResidualBlock &block : layer.blocks) {
+      Value normed = buildNorm(x, block.norm);
+      x = add(x, std::visit([&](const auto &body) { return buildBody(body, normed); }, block.body));
+    }
   }
-  enter("");
+  enter("model");
   if (entry.getKind() == EntryKind::Prefill)
-    x = LastTokenOp::create(builder, loc, x, inputs.counts, empty({entry.getBatch(), config.hiddenSize}, types.wide))
+    x = LastTokenOp::create(builder, loc, x, inputs.counts, empty({entry.getBatch(), model.hiddenSize}, types.wide))
             .getResult();
-  Value logits = linear(norm(x, "final_layernorm"), "lm_head", types.wide);
+  Value logits = buildLinear(buildNorm(x, model.finalNorm), model.head, types.wide);
   int64_t kept = cast<RankedTensorType>(logits.getType()).getDimSize(0);
   Value greedy = ArgmaxOp::create(builder, loc, logits, empty({kept}, builder.getI32Type())).getResult();
   SmallVector<Value> results(BAMBA_RT_NUM_OUTPUTS);
@@ -83,37 +83,30 @@ SmallVector<Value> EntryBuilder::buildModel() {
   return results;
 }
 
-Value EntryBuilder::buildMlp(Value input) {
-  Value gate = linear(input, "feed_forward.gate_proj");
-  Value up = linear(input, "feed_forward.up_proj");
-  Value hidden = SwigluOp::create(builder, loc, gate, up, emptyLike(input, config.intermediateSize)).getResult();
-  return linear(hidden, "feed_forward.down_proj", types.wide);
+Value EntryBuilder::buildBody(const SwigluMlp &mlp, Value input) {
+  Value gate = buildLinear(input, mlp.gate);
+  Value up = buildLinear(input, mlp.up);
+  Value hidden = SwigluOp::create(builder, loc, gate, up, emptyLike(input, mlp.gate.outputs())).getResult();
+  return buildLinear(hidden, mlp.down, types.wide);
 }
 
-ml_program::GlobalOp EntryBuilder::findGlobal(StringRef name) {
-  return symbols.lookup<ml_program::GlobalOp>(scope + name.str());
-}
-
-Value EntryBuilder::optionalWeight(StringRef name) {
-  ml_program::GlobalOp global = findGlobal(name);
-  if (!global)
-    return nullptr;
+Value EntryBuilder::loadWeight(const Weight &weight) {
+  ml_program::GlobalOp global = globals.getWeight(weight);
   return ml_program::GlobalLoadConstOp::create(builder, loc, global.getType(), FlatSymbolRefAttr::get(global));
 }
 
-Value EntryBuilder::weight(StringRef name) {
-  Value value = optionalWeight(name);
-  assert(value && "the layers and the globals are made from the same configuration");
-  return value;
+Value EntryBuilder::loadWeight(const std::optional<Weight> &weight) { return weight ? loadWeight(*weight) : Value(); }
+
+ml_program::GlobalOp EntryBuilder::getState(StringRef name, StateKind kind, ArrayRef<int64_t> itemShape, Type element) {
+  return globals.getState((part + "." + name).str(), kind, itemShape, element);
 }
 
-Value EntryBuilder::loadState(StringRef name) {
-  ml_program::GlobalOp global = findGlobal(name);
-  return ml_program::GlobalLoadOp::create(builder, loc, global.getType(), FlatSymbolRefAttr::get(global));
+Value EntryBuilder::loadState(ml_program::GlobalOp state) {
+  return ml_program::GlobalLoadOp::create(builder, loc, state.getType(), FlatSymbolRefAttr::get(state));
 }
 
-void EntryBuilder::storeState(StringRef name, Value value) {
-  ml_program::GlobalStoreOp::create(builder, loc, FlatSymbolRefAttr::get(findGlobal(name)), value);
+void EntryBuilder::storeState(ml_program::GlobalOp state, Value value) {
+  ml_program::GlobalStoreOp::create(builder, loc, FlatSymbolRefAttr::get(state), value);
 }
 
 Value EntryBuilder::empty(ArrayRef<int64_t> shape, Type element) {
@@ -129,24 +122,23 @@ Value EntryBuilder::activations(Value like, int64_t width) {
   return empty({cast<RankedTensorType>(like.getType()).getDimSize(0), width}, types.activation);
 }
 
-Value EntryBuilder::columns(Value matrix, int64_t offset, int64_t count) {
+Value EntryBuilder::sliceColumns(Value matrix, Columns columns) {
   int64_t rows = cast<RankedTensorType>(matrix.getType()).getDimSize(0);
   auto index = [&](int64_t value) { return OpFoldResult(builder.getIndexAttr(value)); };
-  return tensor::ExtractSliceOp::create(builder, loc, matrix, {index(0), index(offset)}, {index(rows), index(count)},
-                                        {index(1), index(1)});
+  return tensor::ExtractSliceOp::create(builder, loc, matrix, {index(0), index(columns.first)},
+                                        {index(rows), index(columns.count)}, {index(1), index(1)});
 }
 
-Value EntryBuilder::norm(Value input, StringRef weightName) {
+Value EntryBuilder::buildNorm(Value input, const Weight &scale) {
   int64_t rows = cast<RankedTensorType>(input.getType()).getDimSize(0);
-  Value scale = weight(weightName), init = empty({rows, config.hiddenSize}, types.activation);
-  return RmsNormOp::create(builder, loc, input, scale, init, builder.getF64FloatAttr(config.rmsNormEps)).getResult();
+  Value factors = loadWeight(scale), init = empty({rows, model.hiddenSize}, types.activation);
+  return RmsNormOp::create(builder, loc, input, factors, init, builder.getF64FloatAttr(model.normEps)).getResult();
 }
 
-Value EntryBuilder::linear(Value input, StringRef name, Type element) {
-  Value matrix = weight(name), bias = optionalWeight((name + ".bias").str());
+Value EntryBuilder::buildLinear(Value input, const Linear &linear, Type element) {
+  Value matrix = loadWeight(linear.matrix), bias = loadWeight(linear.bias);
   int64_t rows = cast<RankedTensorType>(input.getType()).getDimSize(0);
-  int64_t outputs = cast<RankedTensorType>(matrix.getType()).getDimSize(0);
-  Value init = empty({rows, outputs}, element ? element : types.activation);
+  Value init = empty({rows, linear.outputs()}, element ? element : types.activation);
   return LinearOp::create(builder, loc, input, matrix, init, bias, builder.getF32Type()).getResult();
 }
 

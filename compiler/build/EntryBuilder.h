@@ -2,12 +2,9 @@
 #ifndef BAMBAC_COMPILER_BUILD_ENTRYBUILDER_H
 #define BAMBAC_COMPILER_BUILD_ENTRYBUILDER_H
 
+#include "compiler/build/Globals.h"
 #include "compiler/targets/CompileLimits.h"
-#include "dialects/bamba/Bamba.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/MLProgram/IR/MLProgram.h"
-#include "mlir/IR/Builders.h"
-#include "mlir/IR/BuiltinOps.h"
 
 namespace bambac {
 
@@ -16,58 +13,57 @@ struct EntryInputs {
   Value tokens, positions, slots, counts, pages;
 };
 
-/// Builds one entry point. The layers are methods, each kind in a file of its own (Mamba2.cpp, ...); they take
-/// activations [rows, width] and return what is added to the residual stream.
+/// Builds one entry point. Each kind of block is an overload of buildBody(), the mixers in files of their own
+/// (Mamba2.cpp, Attention.cpp); they take activations [rows, width] and return what is added to the residual stream.
 class EntryBuilder {
 public:
-  EntryBuilder(ModuleOp module, SymbolTable &symbols, const BambaConfig &config, const CompileLimits &limits,
+  EntryBuilder(ModuleOp module, Globals &globals, const ModelDescription &model, const CompileLimits &limits,
                const ElementTypes &types, EntryAttr entry);
 
-  /// Adds the function to the module.
+  /// Adds the function to the module, and globals that it is the first to use.
   func::FuncOp build();
 
 private:
   func::FuncOp createFunction();
   /// Logits and greedy tokens of the step.
   SmallVector<Value> buildModel();
-  Value buildMamba(Value input);
-  Value buildAttention(Value input);
-  Value buildMlp(Value input);
+  Value buildBody(const Mamba2 &mamba, Value input);
+  Value buildBody(const Attention &attention, Value input);
+  Value buildBody(const SwigluMlp &mlp, Value input);
   /// The state space op on the convolved x|B|C and the raw dt.
-  Value buildSsm(Value convolved, Value dt);
+  Value buildSsm(const Mamba2 &mamba, Value convolved, Value dt);
 
-  // Names below are inside the current scope, such as "mamba.in_proj" in "layers.3.".
-  Value weight(StringRef name);
-  /// Null where the model has no such weight.
-  Value optionalWeight(StringRef name);
-  Value loadState(StringRef name);
-  void storeState(StringRef name, Value value);
-  ml_program::GlobalOp findGlobal(StringRef name);
+  Value loadWeight(const Weight &weight);
+  /// Null where there is none.
+  Value loadWeight(const std::optional<Weight> &weight);
+  /// A state of the current layer, named "layers.3.NAME".
+  ml_program::GlobalOp getState(StringRef name, StateKind kind, ArrayRef<int64_t> itemShape, Type element);
+  Value loadState(ml_program::GlobalOp state);
+  void storeState(ml_program::GlobalOp state, Value value);
 
   Value empty(ArrayRef<int64_t> shape, Type element);
   /// A destination [rows of `like`, width].
   Value emptyLike(Value like, int64_t width);
   /// The same for what a tensor core multiplies next.
   Value activations(Value like, int64_t width);
-  /// `count` columns of a matrix from `offset` on.
-  Value columns(Value matrix, int64_t offset, int64_t count);
-  Value norm(Value input, StringRef weightName);
-  /// A linear with the bias that its weight may have, its result an activation or of the type `element`.
-  Value linear(Value input, StringRef name, Type element = {});
+  Value sliceColumns(Value matrix, Columns columns);
+  Value buildNorm(Value input, const Weight &scale);
+  /// A linear with the bias that it may have, its result an activation or of the type `element`.
+  Value buildLinear(Value input, const Linear &linear, Type element = {});
   Value add(Value lhs, Value rhs);
 
-  /// From here on, names are inside `prefix`.
-  void enter(const Twine &prefix);
+  /// From here on, ops and states belong to this part of the model.
+  void enter(std::string newPart);
 
   ModuleOp module;
-  SymbolTable &symbols;
-  const BambaConfig &config;
+  Globals &globals;
+  const ModelDescription &model;
   const CompileLimits &limits;
   const ElementTypes &types;
   EntryAttr entry;
   OpBuilder builder;
   Location loc;
-  std::string scope;
+  std::string part; ///< "model" or a layer's name, "layers.3"
   EntryInputs inputs;
 };
 

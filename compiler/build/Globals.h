@@ -1,18 +1,36 @@
-// The module's globals: weights, each with the checkpoint tensors that it is made of, and pools of states.
+// The module's globals, declared when an entry point first asks for them: weights, each with the checkpoint tensors
+// that it is made of, and pools of states.
 #ifndef BAMBAC_COMPILER_BUILD_GLOBALS_H
 #define BAMBAC_COMPILER_BUILD_GLOBALS_H
 
-#include "compiler/targets/CompileLimits.h"
+#include "compiler/models/ModelDescription.h"
 #include "dialects/bamba/Bamba.h"
+#include "mlir/Dialect/MLProgram/IR/MLProgram.h"
+#include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/StringMap.h"
 
 namespace bambac {
 
-/// The name of something in a layer, such as "layers.3.mamba.in_proj".
-std::string inLayer(int64_t layer, StringRef name);
+/// Globals are before the functions, in the order in which they were first asked for.
+class Globals {
+public:
+  Globals(ModuleOp module, const ElementTypes &types) : module(module), types(types), builder(module.getContext()) {}
 
-/// Adds a global for every weight and state of the model, in the order in which the model uses them.
-void declareGlobals(ModuleOp module, const BambaConfig &config, const CompileLimits &limits, const ElementTypes &types);
+  ml_program::GlobalOp getWeight(const Weight &weight);
+  /// A pool of items of this shape.
+  ml_program::GlobalOp getState(StringRef name, StateKind kind, ArrayRef<int64_t> itemShape, Type element);
+
+private:
+  /// The global of that name, new and without attributes where there was none: then the second is true.
+  std::pair<ml_program::GlobalOp, bool> declare(StringRef name, RankedTensorType type, bool isMutable);
+
+  ModuleOp module;
+  const ElementTypes &types;
+  OpBuilder builder;
+  llvm::StringMap<ml_program::GlobalOp> declared;
+  ml_program::GlobalOp last;
+};
 
 } // namespace bambac
 

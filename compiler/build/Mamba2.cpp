@@ -1,41 +1,47 @@
-// The mixer of a mamba layer: projection, causal convolution, selective state space, gated norm, projection.
+// A Mamba2 mixer: projection, causal convolution, selective state space, gated norm, projection.
 #include "compiler/build/EntryBuilder.h"
 
 using namespace mlir;
 
 namespace bambac {
 
-Value EntryBuilder::buildMamba(Value input) {
-  int64_t inner = config.innerSize(), channels = config.convChannels();
-  // Columns of the projection: z | x B C | dt.
-  Value projected = linear(input, "mamba.in_proj", types.wide);
-  Value gate = columns(projected, 0, inner);
-  Value convInput = columns(projected, inner, channels);
-  Value dt = columns(projected, inner + channels, config.mambaHeads);
+Value EntryBuilder::buildBody(const Mamba2 &mamba, Value input) {
+  Mamba2Columns parts = mamba.columns();
+  int64_t taps = mamba.convTaps.shape.front(), channels = parts.convolved().count;
+  Value projected = buildLinear(input, mamba.inProj, types.wide);
+  Value gate = sliceColumns(projected, parts.gate);
+  Value convInput = sliceColumns(projected, parts.convolved());
+  Value dt = sliceColumns(projected, parts.dt);
 
   // Operands get names first: the order in which C++ evaluates arguments, and so that of the ops, is not fixed.
-  Value taps = weight("mamba.conv1d"), bias = optionalWeight("mamba.conv1d.bias");
-  Value convInit = activations(convInput, channels), convState = loadState("conv_state");
+  Value tapWeights = loadWeight(mamba.convTaps), bias = loadWeight(mamba.convBias);
+  ml_program::GlobalOp state =
+      getState("conv_state", StateKind::Slot, {types.convRing ? taps : taps - 1, channels}, types.wide);
+  Value convInit = activations(convInput, channels), convState = loadState(state);
   Value positions = types.convRing ? inputs.positions : Value();
-  auto conv = CausalConv1dOp::create(builder, loc, convInput, taps, inputs.slots, inputs.counts, convInit, convState,
-                                     bias, positions);
-  storeState("conv_state", conv.getNewState());
-  Value mixed = buildSsm(conv.getResult(), dt);
-  Value scale = weight("mamba.norm"), gatedInit = activations(mixed, inner);
+  auto conv = CausalConv1dOp::create(builder, loc, convInput, tapWeights, inputs.slots, inputs.counts, convInit,
+                                     convState, bias, positions);
+  storeState(state, conv.getNewState());
+  Value mixed = buildSsm(mamba, conv.getResult(), dt);
+  Value scale = loadWeight(mamba.norm), gatedInit = activations(mixed, parts.gate.count);
   Value gated =
-      GatedRmsNormOp::create(builder, loc, mixed, gate, scale, gatedInit, builder.getF64FloatAttr(config.rmsNormEps))
+      GatedRmsNormOp::create(builder, loc, mixed, gate, scale, gatedInit, builder.getF64FloatAttr(model.normEps))
           .getResult();
-  return linear(gated, "mamba.out_proj", types.wide);
+  return buildLinear(gated, mamba.outProj, types.wide);
 }
 
-Value EntryBuilder::buildSsm(Value convolved, Value dt) {
-  int64_t inner = config.innerSize(), group = config.groupColumns();
-  Value x = columns(convolved, 0, inner);
-  Value b = columns(convolved, inner, group);
-  Value c = columns(convolved, inner + group, group);
-  Value aLog = weight("mamba.A_log"), d = weight("mamba.D"), dtBias = weight("mamba.dt_bias");
-  Value init = emptyLike(dt, inner), state = loadState("ssm_state");
-  auto dtMin = builder.getF64FloatAttr(config.dtMin), dtMax = builder.getF64FloatAttr(config.dtMax);
+Value EntryBuilder::buildSsm(const Mamba2 &mamba, Value convolved, Value dt) {
+  Mamba2Columns parts = mamba.columns();
+  // The convolution's result begins with x.
+  auto slice = [&](Columns columns) {
+    return sliceColumns(convolved, {columns.first - parts.convolved().first, columns.count});
+  };
+  Value x = slice(parts.x), b = slice(parts.b), c = slice(parts.c);
+  Value aLog = loadWeight(mamba.aLog), d = loadWeight(mamba.d), dtBias = loadWeight(mamba.dtBias);
+  ml_program::GlobalOp stateGlobal =
+      getState("ssm_state", StateKind::Slot, {mamba.heads, mamba.headDim, mamba.stateSize}, types.ssmState);
+  Value init = emptyLike(dt, parts.x.count), state = loadState(stateGlobal);
+  auto dtMin = builder.getF64FloatAttr(mamba.dtMin), dtMax = builder.getF64FloatAttr(mamba.dtMax);
   auto acc = TypeAttr::get(builder.getF32Type());
   ValueRange results;
   if (entry.getKind() == EntryKind::Decode) {
@@ -43,12 +49,12 @@ Value EntryBuilder::buildSsm(Value convolved, Value dt) {
         SsmStepOp::create(builder, loc, x, dt, b, c, aLog, d, dtBias, inputs.slots, init, state, dtMin, dtMax, acc)
             ->getResults();
   } else {
-    int64_t chunk = std::min(config.chunkSize, entry.getChunk());
+    int64_t chunk = std::min(mamba.chunkSize, entry.getChunk());
     results = SsmScanOp::create(builder, loc, x, dt, b, c, aLog, d, dtBias, inputs.slots, inputs.counts, init, state,
                                 dtMin, dtMax, builder.getI64IntegerAttr(chunk), acc)
                   ->getResults();
   }
-  storeState("ssm_state", results[1]);
+  storeState(stateGlobal, results[1]);
   return results[0];
 }
 

@@ -1,7 +1,6 @@
 // Puts globals and entry points into one module.
 #include "compiler/build/ModelBuilder.h"
 #include "compiler/build/EntryBuilder.h"
-#include "compiler/build/Globals.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 
 using namespace mlir;
@@ -23,7 +22,8 @@ static SmallVector<EntryAttr> listEntries(const CompileLimits &limits, TargetInt
   return entries;
 }
 
-OwningOpRef<ModuleOp> buildModelModule(const BambaConfig &config, const CompileLimits &limits, TargetInterface target) {
+OwningOpRef<ModuleOp> buildModelModule(const ModelDescription &model, const CompileLimits &limits,
+                                       TargetInterface target) {
   MLIRContext *context = target.getContext();
   context->loadDialect<BambaDialect, func::FuncDialect, linalg::LinalgDialect, ml_program::MLProgramDialect,
                        tensor::TensorDialect>();
@@ -31,13 +31,12 @@ OwningOpRef<ModuleOp> buildModelModule(const BambaConfig &config, const CompileL
   (*module)->setAttr(attr::kTarget, target);
   (*module)->setAttr(attr::kLimits, LimitsAttr::get(context, limits.maxBatch, *limits.maxContext, limits.prefillChunk,
                                                     limits.pageTokens));
-  (*module)->setAttr(attr::kConfig, StringAttr::get(context, toJsonText(config)));
+  (*module)->setAttr(attr::kConfig, StringAttr::get(context, model.config));
   ElementTypes types =
       target.getElementTypes(toMlirType(context, limits.weightType), toMlirType(context, limits.stateType));
-  declareGlobals(*module, config, limits, types);
-  SymbolTable symbols(*module);
+  Globals globals(*module, types);
   for (EntryAttr entry : listEntries(limits, target))
-    EntryBuilder(*module, symbols, config, limits, types, entry).build();
+    EntryBuilder(*module, globals, model, limits, types, entry).build();
   return module;
 }
 

@@ -2,6 +2,7 @@
 #ifndef BAMBAC_COMPILER_BUILD_MODELBUILDER_H
 #define BAMBAC_COMPILER_BUILD_MODELBUILDER_H
 
+#include "compiler/models/ModelDescription.h"
 #include "compiler/targets/CompileLimits.h"
 #include "dialects/bamba/Bamba.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -9,8 +10,9 @@
 
 namespace bambac {
 
-/// Loads the dialects that it needs into the target's context. `limits` are resolved.
-OwningOpRef<ModuleOp> buildModelModule(const BambaConfig &config, const CompileLimits &limits, TargetInterface target);
+/// `model` has passed its check. Loads the dialects that it needs into the target's context. `limits` are resolved.
+OwningOpRef<ModuleOp> buildModelModule(const ModelDescription &model, const CompileLimits &limits,
+                                       TargetInterface target);
 
 } // namespace bambac
 

@@ -1,6 +1,9 @@
-// A scan over the text that knows strings from the rest, then LLVM's JSON parser.
+// Opens the file; scans the text, telling strings from the rest, for LLVM's JSON parser.
 #include "compiler/config/ConfigText.h"
+#include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
 
 using namespace llvm;
 
@@ -74,6 +77,26 @@ Expected<json::Value> parsePythonJson(StringRef text, StringRef path) {
   if (!value)
     return createStringError(path + ": expected JSON: " + toString(value.takeError()));
   return value;
+}
+
+Expected<std::unique_ptr<MemoryBuffer>> openConfig(StringRef path) {
+  SmallString<256> file(path);
+  if (sys::fs::is_directory(file))
+    sys::path::append(file, "config.json");
+  // Far more than any configuration; what is larger is another file, given by mistake.
+  constexpr uint64_t largest = 16 << 20;
+  sys::fs::file_status status;
+  if (std::error_code code = sys::fs::status(file, status))
+    return createStringError(code, file + ": " + code.message());
+  if (status.type() == sys::fs::file_type::character_file || status.type() == sys::fs::file_type::block_file)
+    return createStringError(file + ": expected a configuration, found a device");
+  if (status.getSize() > largest)
+    return createStringError(file + ": expected a configuration of at most " + Twine(largest) + " bytes, found " +
+                             Twine(status.getSize()));
+  ErrorOr<std::unique_ptr<MemoryBuffer>> buffer = MemoryBuffer::getFile(file, /*IsText=*/true);
+  if (!buffer)
+    return createStringError(buffer.getError(), file + ": " + buffer.getError().message());
+  return std::move(*buffer);
 }
 
 } // namespace bambac

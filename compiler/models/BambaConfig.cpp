@@ -1,12 +1,8 @@
 // Reads a config.json in either style of Hugging Face's Bamba: the hub's (attn_rotary_emb, rope_theta) and the later
 // one (rope_parameters, layer_types).
 #include "compiler/models/BambaConfig.h"
-#include "compiler/config/ConfigText.h"
 #include "compiler/config/FieldReader.h"
 #include "compiler/models/BambaConfigCheck.h"
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/MemoryBuffer.h"
-#include "llvm/Support/Path.h"
 #include <limits>
 
 using namespace llvm;
@@ -193,8 +189,7 @@ static void readLayers(FieldReader &reader, BambaConfig &config) {
 
 /// What is not implemented must not be taken for something else.
 static void checkKind(FieldReader &reader) {
-  if (const json::Value *type = reader.get("model_type"); !type || type->getAsString() != StringRef("bamba"))
-    reader.fail("model_type", "\"bamba\"");
+  (void)reader.get("model_type"); // has chosen the family
   const json::Value *activation = reader.get("hidden_act");
   if (activation && activation->getAsString() != StringRef("silu") && activation->getAsString() != StringRef("swish"))
     reader.fail("hidden_act", "\"silu\"");
@@ -231,17 +226,10 @@ static void readDtype(FieldReader &reader, BambaConfig &config) {
   }
 }
 
-Expected<BambaConfig> parseBambaConfig(StringRef text, StringRef path, WarningHandler warn) {
-  Expected<json::Value> root = parsePythonJson(text, path);
-  if (!root)
-    return root.takeError();
-  const json::Object *object = root->getAsObject();
-  if (!object)
-    return createStringError(path + ": expected an object, found " + describe(*root));
-
+Expected<BambaConfig> parseBambaConfig(const json::Object &object, StringRef path, WarningHandler warn) {
   BambaConfig config;
   std::string error;
-  FieldReader reader(*object, path, error);
+  FieldReader reader(object, path, error);
   checkKind(reader);
   readSizes(reader, config);
   readMamba(reader, config);
@@ -259,26 +247,6 @@ Expected<BambaConfig> parseBambaConfig(StringRef text, StringRef path, WarningHa
     (void)reader.get(name);
   warnUnknown(reader, path, "", warn);
   return config;
-}
-
-Expected<BambaConfig> loadBambaConfig(StringRef path, WarningHandler warn) {
-  SmallString<256> file(path);
-  if (sys::fs::is_directory(file))
-    sys::path::append(file, "config.json");
-  // Far more than any configuration; what is larger is another file, given by mistake.
-  constexpr uint64_t largest = 16 << 20;
-  sys::fs::file_status status;
-  if (std::error_code code = sys::fs::status(file, status))
-    return createStringError(code, file + ": " + code.message());
-  if (status.type() == sys::fs::file_type::character_file || status.type() == sys::fs::file_type::block_file)
-    return createStringError(file + ": expected a configuration, found a device");
-  if (status.getSize() > largest)
-    return createStringError(file + ": expected a configuration of at most " + Twine(largest) + " bytes, found " +
-                             Twine(status.getSize()));
-  ErrorOr<std::unique_ptr<MemoryBuffer>> buffer = MemoryBuffer::getFile(file, /*IsText=*/true);
-  if (!buffer)
-    return createStringError(buffer.getError(), file + ": " + buffer.getError().message());
-  return parseBambaConfig((*buffer)->getBuffer(), file, warn);
 }
 
 } // namespace bambac

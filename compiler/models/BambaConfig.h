@@ -2,8 +2,7 @@
 #ifndef BAMBAC_COMPILER_MODELS_BAMBACONFIG_H
 #define BAMBAC_COMPILER_MODELS_BAMBACONFIG_H
 
-#include "llvm/ADT/STLFunctionalExtras.h"
-#include "llvm/ADT/SmallVector.h"
+#include "compiler/config/WarningHandler.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/JSON.h"
@@ -50,32 +49,16 @@ struct BambaConfig {
   /// What describes the model without shaping its computation, kept as it stood: token ids and the checkpoint's dtype.
   std::vector<std::pair<std::string, llvm::json::Value>> notes;
 
-  /// Channels of a mamba mixer (E), those of its convolution (C), and the outputs of its in_proj.
-  int64_t innerSize() const { return mambaHeads * mambaHeadDim; }
-  int64_t groupColumns() const { return mambaGroups * stateSize; }
-  int64_t convChannels() const { return innerSize() + 2 * groupColumns(); }
-  int64_t inProjSize() const { return innerSize() + convChannels() + mambaHeads; }
-
   bool hasAttention() const;
   bool hasMamba() const;
-  /// Elements of all tensors of the checkpoint.
-  uint64_t countParameters() const;
 };
 
-/// Called with each warning, one line without a newline.
-using WarningHandler = llvm::function_ref<void(const std::string &)>;
+/// Reads the object of a config.json; `path` names the file in messages. A field that means nothing here is a warning.
+llvm::Expected<BambaConfig> parseBambaConfig(const llvm::json::Object &object, llvm::StringRef path,
+                                             WarningHandler warn);
 
-/// Reads the text of a config.json; `path` names it in messages. Bad input is an error of one line,
-/// "path: field 'x': expected ..., found ...". A field that means nothing to us is a warning.
-llvm::Expected<BambaConfig> parseBambaConfig(llvm::StringRef text, llvm::StringRef path, WarningHandler warn);
-
-/// Reads a config.json, or the one in the folder `path`.
-llvm::Expected<BambaConfig> loadBambaConfig(llvm::StringRef path, WarningHandler warn);
-
-/// The configuration with every field spelled out, in the form of a config.json that reads back as the same.
-llvm::json::Value toJson(const BambaConfig &config);
-
-/// toJson as text; infinity is written as Hugging Face does.
+/// The configuration with every field spelled out, as the text of a config.json that reads back as the same. Infinity
+/// is written as Hugging Face does.
 std::string toJsonText(const BambaConfig &config);
 
 } // namespace bambac

@@ -1,5 +1,6 @@
 // Checks that involve more than one field.
 #include "compiler/models/BambaConfigCheck.h"
+#include "compiler/models/BambaModel.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace llvm;
@@ -9,27 +10,9 @@ namespace bambac {
 bool BambaConfig::hasAttention() const { return is_contained(isAttention, true); }
 bool BambaConfig::hasMamba() const { return is_contained(isAttention, false); }
 
-/// Weight and bias of a linear.
-static uint64_t linearSize(int64_t outputs, int64_t inputs, bool bias) {
-  return static_cast<uint64_t>(outputs) * static_cast<uint64_t>(inputs + (bias ? 1 : 0));
-}
-
-uint64_t BambaConfig::countParameters() const {
-  uint64_t mamba = linearSize(inProjSize(), hiddenSize, projBias) + linearSize(hiddenSize, innerSize(), projBias) +
-                   linearSize(convChannels(), convTaps, convBias) + 3 * mambaHeads + innerSize();
-  uint64_t attention = linearSize((attentionHeads + 2 * kvHeads) * headDim, hiddenSize, attentionBias) +
-                       linearSize(hiddenSize, attentionHeads * headDim, attentionBias);
-  uint64_t common = 2 * hiddenSize + 2 * linearSize(intermediateSize, hiddenSize, mlpBias) +
-                    linearSize(hiddenSize, intermediateSize, mlpBias);
-  uint64_t total = hiddenSize + linearSize(vocabSize, hiddenSize, false) * (tieWordEmbeddings ? 1 : 2);
-  for (bool attends : isAttention)
-    total = SaturatingAdd(total, common, attends ? attention : mamba);
-  return total;
-}
-
 static void checkMamba(FieldReader &reader, const BambaConfig &config) {
   int64_t expanded = config.expand * config.hiddenSize;
-  if (config.mambaHeadDim == 0 || config.innerSize() != expanded)
+  if (config.mambaHeadDim == 0 || config.mambaHeads * config.mambaHeadDim != expanded)
     reader.fail("mamba_n_heads", "mamba_n_heads * mamba_d_head = mamba_expand * hidden_size = " + Twine(expanded),
                 Twine(config.mambaHeads) + " * " + Twine(config.mambaHeadDim));
   if (config.mambaHeads % config.mambaGroups != 0)
@@ -55,11 +38,13 @@ void checkConsistency(FieldReader &reader, const BambaConfig &config) {
     checkMamba(reader, config);
   if (config.hasAttention())
     checkAttention(reader, config);
-  if (uint64_t parameters = config.countParameters(); parameters >= limits::kParameters)
+  if (reader.failed()) // such a model cannot be described
+    return;
+  if (uint64_t parameters = describeBamba(config).countParameters(); parameters >= limits::kParameters)
     reader.fail("hidden_size", "a model of fewer than " + Twine(limits::kParameters) + " parameters",
                 Twine(parameters));
-  uint64_t state =
-      SaturatingMultiply<uint64_t>(config.innerSize(), config.stateSize * sizeof(float) * config.numLayers);
+  uint64_t state = SaturatingMultiply<uint64_t>(config.mambaHeads * config.mambaHeadDim,
+                                                config.stateSize * sizeof(float) * config.numLayers);
   if (config.hasMamba() && state >= limits::kStateBytes)
     reader.fail("mamba_d_state", "an SSM state of fewer than " + Twine(limits::kStateBytes) + " bytes", Twine(state));
 }

@@ -1,4 +1,4 @@
-// What a configuration may hold: the largest value of each field, and how fields must fit together.
+// What a Bamba configuration may hold: the largest value of each field, and how fields must fit together.
 #ifndef BAMBAC_COMPILER_MODELS_BAMBACONFIGCHECK_H
 #define BAMBAC_COMPILER_MODELS_BAMBACONFIGCHECK_H
 

@@ -1,4 +1,4 @@
-// The normalised configuration, a config.json in the later style with every field given.
+// Writes the normalised configuration, a config.json in the later style with every field given.
 #include "compiler/models/BambaConfig.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <cmath>
@@ -14,7 +14,7 @@ static json::Value number(double value) {
   return value;
 }
 
-json::Value toJson(const BambaConfig &config) {
+static json::Value toJson(const BambaConfig &config) {
   json::Array attentionLayers;
   for (int64_t layer = 0; layer < config.numLayers; ++layer)
     if (config.isAttention[layer])

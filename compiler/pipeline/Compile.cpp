@@ -3,6 +3,7 @@
 #include "codegen/cpu/Passes.h"
 #include "codegen/link/Link.h"
 #include "codegen/plan/EmitTables.h"
+#include "compiler/models/Families.h"
 #include "compiler/pipeline/FusionReport.h"
 #include "compiler/pipeline/OutputFile.h"
 #include "compiler/pipeline/TargetCompiler.h"
@@ -177,9 +178,9 @@ llvm::Error Compilation::run() {
   if (llvm::Error error = checkTargets())
     return error;
   context.loadDialect<BambaDialect>();
-  llvm::Expected<BambaConfig> config = loadBambaConfig(options.config, warn);
-  if (!config)
-    return config.takeError();
+  llvm::Expected<ModelDescription> model = loadModel(options.config, warn);
+  if (!model)
+    return model.takeError();
   if (llvm::Error error = readSchedules())
     return error;
   if (llvm::Error error = prepareOutputs())
@@ -188,7 +189,7 @@ llvm::Error Compilation::run() {
     targets.push_back(std::make_unique<TargetCompiler>(options, name, dumpFolder(name),
                                                        schedules ? &*schedules : nullptr, context, warn, timing));
     // Kernels are compiled once all schedules are known to be right, which is quick to find out.
-    if (llvm::Error error = targets.back()->run(*config, std::min(options.compileTo, Phase::Scheduled)))
+    if (llvm::Error error = targets.back()->run(*model, std::min(options.compileTo, Phase::Scheduled)))
       return error;
     if (options.explainFusion && options.targets.size() > 1)
       llvm::errs() << "==== target " << name << '\n';

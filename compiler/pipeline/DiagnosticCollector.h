@@ -2,7 +2,7 @@
 #ifndef BAMBAC_COMPILER_PIPELINE_DIAGNOSTICCOLLECTOR_H
 #define BAMBAC_COMPILER_PIPELINE_DIAGNOSTICCOLLECTOR_H
 
-#include "compiler/models/BambaConfig.h"
+#include "compiler/config/WarningHandler.h"
 #include "mlir/IR/Diagnostics.h"
 #include <string>
 #include <vector>

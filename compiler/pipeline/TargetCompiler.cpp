@@ -76,7 +76,7 @@ llvm::Error TargetCompiler::checkTypes(TargetInterface target) {
   return llvm::Error::success();
 }
 
-llvm::Error TargetCompiler::toModel(const BambaConfig &config) {
+llvm::Error TargetCompiler::toModel(const ModelDescription &description) {
   llvm::Expected<TargetInterface> target = makeTarget(&context, name, {options.cpu, options.multiprocessors});
   if (!target)
     return target.takeError();
@@ -84,10 +84,10 @@ llvm::Error TargetCompiler::toModel(const BambaConfig &config) {
     return error;
   CompileLimits wanted = options.limits;
   wanted.pageTokens = target->getPageTokens();
-  llvm::Expected<CompileLimits> limits = resolveLimits(wanted, config, warn);
+  llvm::Expected<CompileLimits> limits = resolveLimits(wanted, description, warn);
   if (!limits)
     return limits.takeError();
-  module = buildModelModule(config, *limits, *target);
+  module = buildModelModule(description, *limits, *target);
   // Without passes this only verifies what was built.
   return runPasses(Phase::Model, [](OpPassManager &) {});
 }
@@ -140,8 +140,8 @@ llvm::Error TargetCompiler::toKernels() {
   return isCuda() ? toCudaKernels() : toCpuKernels();
 }
 
-llvm::Error TargetCompiler::run(const BambaConfig &config, Phase last) {
-  if (llvm::Error error = toModel(config))
+llvm::Error TargetCompiler::run(const ModelDescription &description, Phase last) {
+  if (llvm::Error error = toModel(description))
     return error;
   static constexpr std::pair<Phase, llvm::Error (TargetCompiler::*)()> steps[] = {
       {Phase::Fused, &TargetCompiler::toFused}, {Phase::Scheduled, &TargetCompiler::toScheduled}};

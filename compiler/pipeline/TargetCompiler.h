@@ -5,7 +5,7 @@
 #include "codegen/cpu/CpuCodegen.h"
 #include "codegen/cuda/CudaCodegen.h"
 #include "codegen/plan/Plan.h"
-#include "compiler/models/BambaConfig.h"
+#include "compiler/models/ModelDescription.h"
 #include "compiler/pipeline/Compile.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -27,7 +27,7 @@ public:
         warn(warn), timing(timing) {}
 
   /// Runs the phases up to `last`, at most `scheduled`.
-  llvm::Error run(const BambaConfig &config, Phase last);
+  llvm::Error run(const ModelDescription &description, Phase last);
   /// Runs the phase `kernels`, after `scheduled`.
   llvm::Error toKernels();
 
@@ -47,7 +47,7 @@ public:
 
 private:
   llvm::Error checkTypes(TargetInterface target);
-  llvm::Error toModel(const BambaConfig &config);
+  llvm::Error toModel(const ModelDescription &description);
   llvm::Error toFused();
   llvm::Error toScheduled();
   llvm::Error toCpuKernels();

@@ -26,39 +26,32 @@ static Error checkRange(StringRef option, int64_t value, int64_t max) {
                            Twine(value));
 }
 
-/// Columns of the widest intermediate.
-static int64_t widestRow(const BambaConfig &config) {
-  int64_t mamba = config.hasMamba() ? config.inProjSize() : 0;
-  int64_t attention = config.hasAttention() ? (config.attentionHeads + 2 * config.kvHeads) * config.headDim : 0;
-  return std::max({mamba, attention, 2 * config.intermediateSize, config.vocabSize, config.hiddenSize});
-}
-
-static Error checkStepSize(const CompileLimits &limits, const BambaConfig &config) {
+static Error checkStepSize(const CompileLimits &limits, const ModelDescription &model) {
   int64_t rows = std::max(decodeBatches(limits).back(), limits.prefillChunk);
-  uint64_t bytes = static_cast<uint64_t>(rows) * widestRow(config) * sizeof(float);
+  uint64_t bytes = static_cast<uint64_t>(rows) * model.widestRow() * sizeof(float);
   if (bytes < kLargestActivation)
     return Error::success();
   return createStringError("expected intermediates below " + Twine(kLargestActivation) + " bytes, found " +
-                           Twine(rows) + " rows of " + Twine(widestRow(config)) +
+                           Twine(rows) + " rows of " + Twine(model.widestRow()) +
                            " columns; lower --max-batch or --prefill-chunk");
 }
 
-Expected<CompileLimits> resolveLimits(CompileLimits limits, const BambaConfig &config, WarningHandler warn) {
+Expected<CompileLimits> resolveLimits(CompileLimits limits, const ModelDescription &model, WarningHandler warn) {
   if (!limits.maxContext)
-    limits.maxContext = std::min(config.maxPositions, kDefaultContext);
+    limits.maxContext = std::min(model.maxPositions, kDefaultContext);
   if (Error error = checkRange("--max-batch", limits.maxBatch, kLargestBatch))
     return error;
   if (Error error = checkRange("--max-context", *limits.maxContext, kLargestContext))
     return error;
   if (Error error = checkRange("--prefill-chunk", limits.prefillChunk, kLargestChunk))
     return error;
-  if (*limits.maxContext > config.maxPositions)
+  if (*limits.maxContext > model.maxPositions)
     warn(("--max-context=" + Twine(*limits.maxContext) +
-          " is beyond the model's max_position_embeddings = " + Twine(config.maxPositions))
+          " is beyond the model's max_position_embeddings = " + Twine(model.maxPositions))
              .str());
   int64_t chunk = std::min(limits.prefillChunk, *limits.maxContext);
   limits.prefillChunk = static_cast<int64_t>(alignTo(chunk, kRowGroup));
-  if (Error error = checkStepSize(limits, config))
+  if (Error error = checkStepSize(limits, model))
     return error;
   return limits;
 }

@@ -3,9 +3,12 @@
 #ifndef BAMBAC_COMPILER_TARGETS_COMPILELIMITS_H
 #define BAMBAC_COMPILER_TARGETS_COMPILELIMITS_H
 
-#include "compiler/models/BambaConfig.h"
+#include "compiler/config/WarningHandler.h"
+#include "compiler/models/ModelDescription.h"
 #include "dialects/bamba/ElementType.h"
 #include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
 #include <optional>
 
 namespace bambac {
@@ -24,7 +27,7 @@ struct CompileLimits {
 
 /// Fills in the defaults and fails where a limit is out of range or a step would need more memory than can be
 /// addressed.
-llvm::Expected<CompileLimits> resolveLimits(CompileLimits limits, const BambaConfig &config, WarningHandler warn);
+llvm::Expected<CompileLimits> resolveLimits(CompileLimits limits, const ModelDescription &model, WarningHandler warn);
 
 /// Batch sizes of the decode entry points: the powers of two up to the first that holds max_batch. A step of fewer
 /// sequences runs in the smallest that fits, so that it does not compute many padding rows.

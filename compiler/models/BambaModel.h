@@ -1,0 +1,23 @@
+// The Bamba family: its config.json becomes a description of the model.
+#ifndef BAMBAC_COMPILER_MODELS_BAMBAMODEL_H
+#define BAMBAC_COMPILER_MODELS_BAMBAMODEL_H
+
+#include "compiler/config/WarningHandler.h"
+#include "compiler/models/ModelDescription.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+#include "llvm/Support/JSON.h"
+
+namespace bambac {
+
+struct BambaConfig;
+
+/// The model that a configuration stands for, its weights named as Hugging Face's checkpoints name them.
+ModelDescription describeBamba(const BambaConfig &config);
+
+/// Reads the object of a config.json and describes its model.
+llvm::Expected<ModelDescription> readBamba(const llvm::json::Object &object, llvm::StringRef path, WarningHandler warn);
+
+} // namespace bambac
+
+#endif // BAMBAC_COMPILER_MODELS_BAMBAMODEL_H

@@ -1,0 +1,148 @@
+// A model in terms that no family owns: its layers as lists of blocks, and for each weight the checkpoint tensors that
+// it is made of. A family fills it in (BambaModel.h), a check says what cannot be built (DescriptionCheck.h), and
+// compiler/build makes IR of it.
+#ifndef BAMBAC_COMPILER_MODELS_MODELDESCRIPTION_H
+#define BAMBAC_COMPILER_MODELS_MODELDESCRIPTION_H
+
+#include "llvm/ADT/STLFunctionalExtras.h"
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace bambac {
+
+/// A tensor of the checkpoint, seen as a matrix [shape[0], product of the rest], or consecutive rows of it.
+struct TensorRows {
+  std::string tensor;         ///< the name in the checkpoint
+  std::vector<int64_t> shape; ///< of the whole tensor
+  int64_t firstRow = 0;
+  std::optional<int64_t> numRows = std::nullopt; ///< all from firstRow on where it does not say
+  /// True where rows of the tensor may be in no weight at all. Otherwise such a row is taken for a mistake.
+  bool leavesRows = false;
+
+  int64_t countRows() const { return numRows.value_or((shape.empty() ? 1 : shape.front()) - firstRow); }
+  int64_t countColumns() const;
+};
+
+/// How a weight is kept in memory.
+enum class Precision {
+  Chosen, ///< in the type that the user asks for: what linears multiply, and the embedding
+  Full    ///< f32: norms, biases, what a state space op reads
+};
+
+/// A weight as the model's ops read it.
+struct Weight {
+  std::string name; ///< in the IR; blocks that name the same weight share it
+  std::vector<int64_t> shape;
+  std::vector<TensorRows> sources; ///< stacked by rows
+  bool transposed = false;         ///< the stacked rows are the weight's columns
+  Precision precision = Precision::Full;
+};
+
+struct Linear {
+  Weight matrix; ///< [outputs, inputs]
+  std::optional<Weight> bias;
+
+  int64_t outputs() const { return matrix.shape.front(); }
+  int64_t inputs() const { return matrix.shape.back(); }
+};
+
+using WeightVisitor = llvm::function_ref<void(const Weight &)>;
+
+/// Neighbouring columns of a matrix.
+struct Columns {
+  int64_t first = 0, count = 0;
+  int64_t end() const { return first + count; }
+};
+
+/// What a Mamba2 mixer projects its input to, in this order.
+struct Mamba2Columns {
+  Columns gate, x, b, c, dt;
+
+  Mamba2Columns(int64_t heads, int64_t headDim, int64_t groups, int64_t stateSize)
+      : gate{0, heads * headDim}, x{gate.end(), gate.count}, b{x.end(), groups * stateSize}, c{b.end(), b.count},
+        dt{c.end(), heads} {}
+
+  /// Those that go through the convolution.
+  Columns convolved() const { return {x.first, c.end() - x.first}; }
+  int64_t total() const { return dt.end(); }
+};
+
+/// A Mamba2 mixer: projection, causal convolution, selective state space, gated norm, projection.
+struct Mamba2 {
+  int64_t heads = 0, headDim = 0, groups = 0, stateSize = 0;
+  int64_t chunkSize = 0; ///< tokens of a chunk of the scan, at most
+  double dtMin = 0.0, dtMax = 0.0;
+  Linear inProj, outProj;
+  Weight convTaps; ///< [taps, channels]
+  std::optional<Weight> convBias;
+  Weight aLog, d, dtBias; ///< one number a head
+  Weight norm;            ///< of the gated norm
+  int64_t normGroups = 1; ///< the gated norm takes the mean of each of as many runs of channels
+
+  Mamba2Columns columns() const { return {heads, headDim, groups, stateSize}; }
+  void forEachWeight(WeightVisitor visit) const;
+  int64_t widestRow() const { return inProj.outputs(); }
+};
+
+/// Rotary embedding of the first `width` dimensions of a head, in halves; none where it is 0.
+struct Rotary {
+  int64_t width = 0;
+  double theta = 0.0;
+};
+
+/// An attention mixer with a KV cache.
+struct Attention {
+  int64_t heads = 0, kvHeads = 0, headDim = 0;
+  Rotary rotary;
+  double scale = 0.0; ///< of the products of queries and keys
+  Linear query, key, value, output;
+
+  void forEachWeight(WeightVisitor visit) const;
+  int64_t widestRow() const { return query.outputs() + key.outputs() + value.outputs(); }
+};
+
+/// down(silu(gate(h)) * up(h))
+struct SwigluMlp {
+  Linear gate, up, down;
+
+  void forEachWeight(WeightVisitor visit) const;
+  int64_t widestRow() const { return gate.outputs() + up.outputs(); }
+};
+
+/// One step along the residual stream: x += body(rms_norm(x)). Another kind of mixer or MLP is another alternative;
+/// where one is missing, std::visit does not compile.
+struct ResidualBlock {
+  Weight norm;
+  std::variant<Mamba2, Attention, SwigluMlp> body;
+};
+
+/// Blocks that share a number. States are named after it, so a layer has at most one mixer of each kind.
+struct Layer {
+  std::vector<ResidualBlock> blocks;
+};
+
+struct ModelDescription {
+  int64_t vocabSize = 0, hiddenSize = 0;
+  int64_t maxPositions = 0; ///< that the model was made for
+  double normEps = 0.0;     ///< of all norms
+  Weight embedding;         ///< [vocabSize, hiddenSize]
+  std::vector<Layer> layers;
+  Weight finalNorm;
+  Linear head;
+  std::string
+      config; ///< what all this was read from, as one line of JSON; for people and for a checkpoint's config.json
+
+  /// Visits a weight as often as it is used, in the order of the computation.
+  void forEachWeight(WeightVisitor visit) const;
+  /// Elements of all tensors of the checkpoint, at most 2^64 - 1.
+  uint64_t countParameters() const;
+  /// Columns of the widest intermediate, projections of the same input counted as one.
+  int64_t widestRow() const;
+};
+
+} // namespace bambac
+
+#endif // BAMBAC_COMPILER_MODELS_MODELDESCRIPTION_H
