@@ -3,7 +3,6 @@
 #include "runtime/contract/metadata_keys.h"
 
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 
 using namespace bambac;
@@ -140,19 +139,28 @@ static Object describeMemory(const Plan &plan) {
 
 std::string codegen::makeMetadata(const Plan &plan, const CompilerInfo &compiler) {
   auto each = [](const auto &item) { return describe(item); };
-  Object metadata{
-      {key::kCompiler,
-       Object{{key::kName, "bambac"}, {key::kVersion, compiler.version}, {key::kFlags, compiler.flags}}},
-      {key::kConfig, llvm::cantFail(llvm::json::parse(plan.config))}, // buildPlan has read it once
-      {key::kDtype, StringRef(contract::describe(weightType(plan)).name)},
-      {key::kTarget, describeTarget(plan)},
-      {key::kLimits, describeLimits(plan)},
-      {key::kEntryPoints, list(plan.entries, each)},
-      {key::kKernels, list(plan.kernels, [&](const PlanKernel &kernel) { return describe(kernel, plan.target); })},
-      {key::kWeights, list(plan.weights, [&](const PlanWeight &weight) { return describe(weight, plan); })},
-      {key::kStates, list(plan.states, each)},
-      {key::kMemory, describeMemory(plan)}};
-  return llvm::formatv("{0}", llvm::json::Value(std::move(metadata))).str();
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  llvm::json::OStream json(stream);
+  json.objectBegin();
+  json.attribute(key::kCompiler,
+                 Object{{key::kName, "bambac"}, {key::kVersion, compiler.version}, {key::kFlags, compiler.flags}});
+  // A note that nothing reads: it stays as it was written, down to how its numbers look. It is known to be JSON.
+  json.attributeBegin(key::kConfig);
+  json.rawValue(plan.config);
+  json.attributeEnd();
+  json.attribute(key::kDtype, StringRef(contract::describe(weightType(plan)).name));
+  json.attribute(key::kTarget, describeTarget(plan));
+  json.attribute(key::kVocabSize, plan.vocabSize);
+  json.attribute(key::kLimits, describeLimits(plan));
+  json.attribute(key::kEntryPoints, list(plan.entries, each));
+  json.attribute(key::kKernels,
+                 list(plan.kernels, [&](const PlanKernel &kernel) { return describe(kernel, plan.target); }));
+  json.attribute(key::kWeights, list(plan.weights, [&](const PlanWeight &weight) { return describe(weight, plan); }));
+  json.attribute(key::kStates, list(plan.states, each));
+  json.attribute(key::kMemory, describeMemory(plan));
+  json.objectEnd();
+  return text;
 }
 
 std::string codegen::joinMetadata(ArrayRef<std::string> models) {

@@ -86,7 +86,7 @@ struct PlanState {
 };
 
 struct Plan {
-  std::string config; ///< JSON, as the module has it
+  std::string config; ///< JSON, as the module has it: a note
   Device device = Device::Cpu;
   std::string target; ///< "cpu" or the CUDA architecture, "sm_90a"
   std::string arch;   ///< the processor by LLVM's name, or the CUDA architecture

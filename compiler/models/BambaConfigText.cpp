@@ -7,14 +7,17 @@ using namespace llvm;
 
 namespace bambac {
 
-/// Infinity as Hugging Face writes it in strict JSON.
-static json::Value number(double value) {
+/// A number that transformers takes for a float: 0.0, where JSON's writer says 0; infinity as Hugging Face writes it in
+/// strict JSON.
+static void writeFloat(json::OStream &json, double value) {
   if (std::isinf(value))
-    return json::Object{{"__float__", "Infinity"}};
-  return value;
+    return json.value(json::Object{{"__float__", "Infinity"}});
+  std::string text = formatv("{0}", json::Value(value));
+  json.rawValue(StringRef(text).find_first_of(".e") == StringRef::npos ? text + ".0" : text);
 }
 
-static json::Value toJson(const BambaConfig &config) {
+/// All fields but time_step_limit.
+static json::Object toJson(const BambaConfig &config) {
   json::Array attentionLayers;
   for (int64_t layer = 0; layer < config.numLayers; ++layer)
     if (config.isAttention[layer])
@@ -44,7 +47,6 @@ static json::Value toJson(const BambaConfig &config) {
       {"rms_norm_eps", config.rmsNormEps},
       {"rope_parameters", json::Object{{"rope_type", "default"}, {"rope_theta", config.ropeTheta}}},
       {"tie_word_embeddings", config.tieWordEmbeddings},
-      {"time_step_limit", json::Array{number(config.dtMin), number(config.dtMax)}},
       {"vocab_size", config.vocabSize},
   };
   // Without layers that use them, these may have no value that a file could hold.
@@ -57,6 +59,27 @@ static json::Value toJson(const BambaConfig &config) {
   return object;
 }
 
-std::string toJsonText(const BambaConfig &config) { return formatv("{0}", toJson(config)); }
+std::string toJsonText(const BambaConfig &config) {
+  json::Object object = toJson(config);
+  object["time_step_limit"] = nullptr; // has its place in the order
+  SmallVector<StringRef> names;
+  for (const auto &[name, value] : object)
+    names.push_back(name);
+  llvm::sort(names);
+  std::string text;
+  raw_string_ostream stream(text);
+  json::OStream json(stream);
+  json.objectBegin();
+  for (StringRef name : names) {
+    json.attributeBegin(name);
+    if (name == "time_step_limit")
+      json.array([&] { writeFloat(json, config.dtMin), writeFloat(json, config.dtMax); });
+    else
+      json.value(*object.get(name));
+    json.attributeEnd();
+  }
+  json.objectEnd();
+  return text;
+}
 
 } // namespace bambac

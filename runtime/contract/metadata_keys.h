@@ -43,6 +43,7 @@ inline constexpr char kCompiler[] = "compiler";
 inline constexpr char kVersion[] = "version";
 inline constexpr char kFlags[] = "flags";
 inline constexpr char kConfig[] = "config";
+inline constexpr char kVocabSize[] = "vocab_size";
 inline constexpr char kLimits[] = "limits";
 inline constexpr char kEntryPoints[] = "entry_points";
 inline constexpr char kKernels[] = "kernels";

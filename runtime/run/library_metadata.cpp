@@ -81,6 +81,7 @@ static Metadata readModel(const Library &library, const Json &json) {
     if (!json.contains(part))
       fail("cannot read the metadata of '{}': expected a part '{}', found none", library.path(), part);
   json.at(key::kTarget).at(key::kName).get_to(metadata.target);
+  json.at(key::kVocabSize).get_to(metadata.vocabSize);
   json.at(key::kEntryPoints).get_to(metadata.entryPoints);
   json.at(key::kKernels).get_to(metadata.kernels);
   json.at(key::kWeights).get_to(metadata.weights);

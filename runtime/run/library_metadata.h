@@ -87,6 +87,7 @@ struct StateInfo {
 struct Metadata {
   Json json; ///< the whole of it, for the parts that are only shown
   std::string target;
+  uint64_t vocabSize = 0;
   std::vector<EntryPoint> entryPoints;
   std::vector<KernelInfo> kernels;
   std::vector<WeightInfo> weights;

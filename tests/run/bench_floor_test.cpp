@@ -146,7 +146,7 @@ TEST(BenchFloor, Bamba9B) {
 
 TEST(BenchFloor, MatrixProductsAreThoseOfThePackedWeights) {
   Metadata metadata = makePlan();
-  metadata.json = {{"config", {{"vocab_size", 100}}}};
+  metadata.vocabSize = 100;
   auto add = [&](std::vector<uint64_t> shape, uint64_t panel) {
     WeightInfo weight;
     weight.shape = std::move(shape);

@@ -376,9 +376,10 @@ TEST(Metadata, SaysWhatTheLibraryHolds) {
     ASSERT_TRUE(found) << key.str();
     EXPECT_EQ(*found, llvm::cantFail(llvm::json::parse(json))) << key.str();
   };
-  EXPECT_EQ(metadata->getAsObject()->size(), 10u);
+  EXPECT_EQ(metadata->getAsObject()->size(), 11u);
   expect("compiler", R"({"name": "bambac", "version": "1.2.3", "flags": "--dtype=bf16"})");
   expect("config", R"({"vocab_size": 30})");
+  expect("vocab_size", "30");
   expect("dtype", R"("bf16")");
   expect("target", R"({"name": "cpu", "device": "cpu", "arch": "x86-64", "features": ["sse2", "cmov"]})");
   expect("limits", R"({"max_batch": 2, "max_context": 40, "prefill_chunk": 8, "page_tokens": 16})");

@@ -1,5 +1,4 @@
 #include "runtime/run/bench/ceilings.h"
-#include "runtime/contract/metadata_keys.h"
 #include "runtime/run/measure/gpu_bandwidth.h"
 #include "runtime/run/measure/matrix_rate.h"
 
@@ -7,8 +6,6 @@
 #include <map>
 
 namespace bambac::run {
-
-namespace key = contract::key;
 
 static void keepBest(measure::Bandwidth &best, const measure::Bandwidth &found) {
   if (found.bytesPerSecond > best.bytesPerSecond)
@@ -49,7 +46,6 @@ std::vector<measure::Gemm> listGemms(const Metadata &metadata, const PlannedRun 
                             [&](const EntryPoint &candidate) { return candidate.name == run.entry; });
   if (entry == metadata.entryPoints.end())
     return {};
-  uint64_t vocabulary = metadata.json.at(key::kConfig).at("vocab_size").get<uint64_t>();
   auto tokens = std::max<uint64_t>(
       1, static_cast<uint64_t>(run.tokenShare * static_cast<double>(entry->chunk) * run.sequences + 0.5));
   std::map<std::vector<uint64_t>, uint64_t> counts;
@@ -58,7 +54,7 @@ std::vector<measure::Gemm> listGemms(const Metadata &metadata, const PlannedRun 
       ++counts[weight.shape];
   std::vector<measure::Gemm> gemms;
   for (const auto &[shape, count] : counts) {
-    bool isHead = shape[0] == vocabulary;
+    bool isHead = shape[0] == metadata.vocabSize;
     gemms.push_back({isHead ? static_cast<uint64_t>(run.sequences) : tokens, shape[0], shape[1], count});
   }
   return gemms;

@@ -1,6 +1,7 @@
 // bamba-run init-weights: a random checkpoint with the names and shapes that a library asks for.
 
 #include "runtime/checkpoint/initializer.h"
+#include "runtime/contract/metadata_keys.h"
 #include "runtime/run/commands/commands.h"
 #include "runtime/run/failure.h"
 #include "runtime/run/format.h"
@@ -151,15 +152,6 @@ static void writeIndex(const std::filesystem::path &path, const std::vector<Shar
   writeFile(path, index.dump(2) + '\n');
 }
 
-/// The configuration as transformers takes it back: it wants floats where JSON's writers shorten 0.0 to 0.
-static std::string configText(Json config) {
-  if (auto limits = config.find("time_step_limit"); limits != config.end() && limits->is_array())
-    for (Json &limit : *limits)
-      if (limit.is_number())
-        limit = limit.get<double>();
-  return config.dump(2) + '\n';
-}
-
 static void initWeights(const InitOptions &options) {
   Library library(options.library);
   Metadata metadata = readMetadata(library).front(); // every target is made of the same tensors
@@ -184,7 +176,7 @@ static void initWeights(const InitOptions &options) {
   fillShards(shards, writers, options);
 
   // The name by which a checkpoint is found comes last, and the other name goes.
-  writeFile(folder / "config.json", configText(metadata.json.at("config")));
+  writeFile(folder / "config.json", metadata.json.at(contract::key::kConfig).dump(2) + '\n');
   for (SafetensorsWriter &writer : writers)
     writer.commit();
   if (shards.size() > 1)

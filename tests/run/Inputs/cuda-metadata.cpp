@@ -3,7 +3,7 @@
 
 static const char *const metadata = R"({"models": [{
   "compiler": {"name": "bambac", "version": "0.1.0", "flags": []},
-  "config": {"hidden_size": 64},
+  "config": {"hidden_size": 64}, "vocab_size": 64,
   "dtype": "bf16",
   "target": {"name": "sm_90a", "device": "cuda", "arch": "sm_90a", "features": []},
   "limits": {"max_batch": 1, "max_context": 64, "prefill_chunk": 16, "page_tokens": 64},
