@@ -11,6 +11,7 @@
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/TargetSelect.h"
@@ -48,23 +49,24 @@ static Object compile(StringRef text) {
   return object;
 }
 
-/// Kernels that do nothing, but for the last: its first workgroup says that `token` is the greedy token of the first
-/// row.
-static std::string kernels(int token) {
+/// Kernels that do nothing, but for the last: its first workgroup says that `%token` is the greedy token of the first
+/// row. `body` defines it.
+static std::string kernels(const std::string &body) {
   std::string text;
   for (const KernelCode &code : test::smallModelCode()) {
     text += "define void @" + code.name + "(ptr %args, ptr %scratch, i64 %workgroup) {\n";
     if (StringRef(code.name).starts_with("head"))
-      text += "  %place = getelementptr ptr, ptr %args, i64 3\n  %greedy = load ptr, ptr %place\n"
-              "  store i32 " +
-              std::to_string(token) + ", ptr %greedy\n";
+      text += body + "  %place = getelementptr ptr, ptr %args, i64 3\n  %greedy = load ptr, ptr %place\n"
+                     "  store i32 %token, ptr %greedy\n";
     text += "  ret void\n}\n";
   }
   return text;
 }
 
-static Object tables() {
-  test::ParsedModule module(test::smallModel());
+static std::string kernels(int token) { return kernels("  %token = add i32 0, " + std::to_string(token) + "\n"); }
+
+static Object tables(const std::string &model = test::smallModel()) {
+  test::ParsedModule module(model);
   FailureOr<Plan> plan = buildPlan(module.get(), test::smallModelCode());
   EXPECT_TRUE(succeeded(plan)) << module.errors();
   return llvm::cantFail(emitTables(*plan, {"1.2.3", ""}));
@@ -119,12 +121,16 @@ private:
 
 } // namespace
 
-/// Runs one token of a new sequence through the library and returns the greedy token.
-static int greedy(const Library &library) {
+/// Runs one token of a new sequence through the library, with the weights of a checkpoint or random ones, and returns
+/// the greedy token.
+static int greedy(const Library &library, const std::string &checkpoint = "") {
   bamba_error error{sizeof error, {}};
   bamba_model *model = nullptr;
   EXPECT_EQ(library->model_open(nullptr, &model, &error), BAMBA_OK) << error.message;
-  EXPECT_EQ(library->model_load_random(model, 1, &error), BAMBA_OK) << error.message;
+  if (checkpoint.empty())
+    EXPECT_EQ(library->model_load_random(model, 1, &error), BAMBA_OK) << error.message;
+  else
+    EXPECT_EQ(library->model_load(model, checkpoint.c_str(), nullptr, nullptr, &error), BAMBA_OK) << error.message;
   bamba_session *session = nullptr;
   bamba_session_options options{sizeof options, 2, 2, 0, nullptr};
   EXPECT_EQ(library->session_create(model, &options, &session, &error), BAMBA_OK) << error.message;
@@ -147,6 +153,36 @@ TEST_F(Link, LibraryRunsItsKernels) {
     EXPECT_EQ(greedy(library), 17);
     EXPECT_TRUE(StringRef(library->metadata()).contains("\"version\":\"1.2.3\""));
   }
+}
+
+/// A checkpoint's file of bf16 tensors, the bits of each element its number in the tensor.
+static std::string countingTensors(std::initializer_list<std::pair<StringRef, std::vector<int64_t>>> tensors) {
+  std::string header, data;
+  for (const auto &[name, shape] : tensors) {
+    size_t begin = data.size();
+    for (int64_t i = 0, count = llvm::product_of(shape, int64_t{1}); i < count; ++i)
+      data += {static_cast<char>(i), static_cast<char>(i >> 8)};
+    header += llvm::formatv("{0}\"{1}\":{{\"dtype\":\"BF16\",\"shape\":[{2:$[,]}],\"data_offsets\":[{3},{4}]}",
+                            header.empty() ? "" : ",", name, llvm::make_range(shape.begin(), shape.end()), begin,
+                            data.size());
+  }
+  header = "{" + header + "}";
+  uint64_t size = header.size();
+  return std::string(reinterpret_cast<const char *>(&size), sizeof size) + header + data;
+}
+
+TEST_F(Link, RowsOfATensorReachTheKernels) {
+  std::string text =
+      test::replaced(test::smallModel(), "<\"head.0\", [10, 8],", "<\"head.0\", [50, 8], rows = [30, 10],");
+  // The first element of the weight of the head.
+  std::string kernel = "  %matrix = getelementptr ptr, ptr %args, i64 1\n  %head = load ptr, ptr %matrix\n"
+                       "  %bits = load i16, ptr %head\n  %token = zext i16 %bits to i32\n";
+  ASSERT_EQ(link("model.so", {compile(kernels(kernel)), tables(text)}), "");
+  std::error_code code;
+  llvm::raw_fd_ostream(path("model.safetensors"), code) << countingTensors(
+      {{"embed.weight", {30, 8}}, {"conv.weight", {8, 1, 4}}, {"head.0", {50, 8}}, {"head.1", {20, 8}}});
+  ASSERT_FALSE(code);
+  EXPECT_EQ(greedy(Library(path("model.so")), dir.str().str()), 30 * 8);
 }
 
 TEST_F(Link, TwoModelsInOneProcessStayApart) {
