@@ -175,11 +175,12 @@ def main():
         return check(unit, keys[unit.name])
 
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as executor:
-        for unit, findings in zip(todo, executor.map(run, todo)):
-            if findings is not None:
+        running = {executor.submit(run, unit): unit for unit in todo}
+        for done in concurrent.futures.as_completed(running):
+            if done.result() is not None:
                 failed += 1
-                print(f"{unit.name}:\n{findings}", flush=True)
-    for name in left:
+                print(f"{running[done].name}:\n{done.result()}", flush=True)
+    for name in sorted(left):
         print(f"left out for lack of time: {name}")
     print(f"clang-tidy: {len(todo) - len(left)} files checked, {failed} with findings, {len(known)} clean before, "
           f"{len(left)} left out, {time.monotonic() - begin:.0f} s")
