@@ -63,7 +63,7 @@ SourceAttr SourceAttr::withRowOrder(int64_t headDim, int64_t rotaryDim) const {
   return get(getContext(), getName(), getShape(), getRows(), headDim, rotaryDim);
 }
 
-LogicalResult SourceAttr::verify(EmitError emitError, StringAttr name, ArrayRef<int64_t> shape, RowRange rows,
+LogicalResult SourceAttr::verify(EmitError emitError, StringAttr /*name*/, ArrayRef<int64_t> shape, RowRange rows,
                                  int64_t headDim, int64_t rotaryDim) {
   int64_t all = countRows(shape, RowRange());
   // Compared without a sum, which could overflow.
@@ -86,7 +86,7 @@ LogicalResult PanelAttr::verify(EmitError emitError, int64_t size, int64_t group
   return success();
 }
 
-LogicalResult PanelAttr::verifyEncoding(ArrayRef<int64_t> shape, Type elementType, EmitError emitError) const {
+LogicalResult PanelAttr::verifyEncoding(ArrayRef<int64_t> shape, Type /*elementType*/, EmitError emitError) const {
   if (shape.size() != 2)
     return emitError() << "expected #bamba.panel on a matrix, found a tensor of rank " << shape.size();
   return success();
@@ -110,8 +110,9 @@ LogicalResult LimitsAttr::verify(EmitError emitError, int64_t maxBatch, int64_t 
   return success();
 }
 
-LogicalResult CpuTargetAttr::verify(EmitError emitError, StringAttr arch, StringAttr features, int64_t vectorBits,
-                                    int64_t vectorRegisters, int64_t l2Bytes, ArrayRef<Fusion> fusions) {
+LogicalResult CpuTargetAttr::verify(EmitError emitError, StringAttr /*arch*/, StringAttr /*features*/,
+                                    int64_t vectorBits, int64_t vectorRegisters, int64_t l2Bytes,
+                                    ArrayRef<Fusion> /*fusions*/) {
   if (vectorBits < 32 || !llvm::isPowerOf2_64(vectorBits))
     return emitError() << "expected vector_bits to be a power of two from 32, found " << vectorBits;
   if (vectorRegisters <= 0 || l2Bytes <= 0)
@@ -121,7 +122,7 @@ LogicalResult CpuTargetAttr::verify(EmitError emitError, StringAttr arch, String
 }
 
 LogicalResult CudaTargetAttr::verify(EmitError emitError, StringAttr arch, int64_t sharedBytes, int64_t multiprocessors,
-                                     ArrayRef<Fusion> fusions) {
+                                     ArrayRef<Fusion> /*fusions*/) {
   if (!arch.getValue().starts_with("sm_"))
     return emitError() << "expected arch to start with 'sm_', found " << arch;
   if (sharedBytes <= 0 || multiprocessors <= 0)
@@ -137,7 +138,7 @@ LogicalResult CpuScheduleAttr::verify(EmitError emitError, ArrayRef<int64_t> wor
   return success();
 }
 
-LogicalResult CudaScheduleAttr::verify(EmitError emitError, StringAttr collective, DictionaryAttr fields) {
+LogicalResult CudaScheduleAttr::verify(EmitError emitError, StringAttr /*collective*/, DictionaryAttr fields) {
   for (NamedAttribute field : fields)
     if (!isa<IntegerAttr>(field.getValue()))
       return emitError() << "expected field '" << field.getName().getValue() << "' to be an integer, found "
