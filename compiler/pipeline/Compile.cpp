@@ -151,7 +151,7 @@ llvm::Error Compilation::writeLibrary() {
   std::vector<codegen::Plan> plans;
   codegen::LinkOptions link;
   for (auto &target : targets) {
-    llvm::Expected<codegen::Plan> plan = target->makePlan();
+    llvm::Expected<codegen::Plan> plan = target->takePlan();
     if (!plan)
       return plan.takeError();
     plans.push_back(std::move(*plan));

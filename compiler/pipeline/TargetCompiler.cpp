@@ -1,4 +1,4 @@
-// See TargetCompiler.h.
+// Runs the passes of each phase on one target's module; its backend makes the code.
 #include "compiler/pipeline/TargetCompiler.h"
 #include "compiler/build/ModelBuilder.h"
 #include "compiler/pipeline/DiagnosticCollector.h"
@@ -26,24 +26,11 @@ llvm::Error TargetCompiler::dumpModule(Phase phase) {
   return dump(phase, ".mlir", [&](raw_ostream &stream) { print(stream, phase); });
 }
 
-/// The LLVM IR of a kernel, after a line that says how often it runs.
-static std::string describe(const codegen::CpuKernel &kernel) {
-  return ("; ---- " + kernel.name + ": " + Twine(kernel.workgroups) + " workgroups, " + Twine(kernel.scratchBytes) +
-          " bytes of scratch\n" + kernel.llvmIr)
-      .str();
-}
-
 void TargetCompiler::print(raw_ostream &stream, Phase phase) const {
-  if (phase < Phase::Kernels) {
-    ModuleOp(module.get()).print(stream);
-    stream << '\n';
-  }
-  if (phase != Phase::Kernels)
-    return;
-  for (const codegen::CpuKernel &kernel : cpuKernels)
-    stream << describe(kernel) << '\n';
-  for (const codegen::CudaSource &source : sources)
-    stream << "//--- " << source.name << ".cu\n" << source.text << '\n';
+  if (phase == Phase::Kernels)
+    return backend->print(stream);
+  ModuleOp(module.get()).print(stream);
+  stream << '\n';
 }
 
 llvm::Error TargetCompiler::runPasses(Phase phase, llvm::function_ref<void(OpPassManager &)> build) {
@@ -101,43 +88,23 @@ llvm::Error TargetCompiler::toScheduled() {
                    [&](OpPassManager &pm) { buildSchedulePipeline(pm, ScheduleOptions(), schedules); });
 }
 
-llvm::Error TargetCompiler::toCpuKernels() {
+llvm::Error TargetCompiler::toKernels() {
+  TimingScope scope = timing.nest("kernels");
   DiagnosticCollector diagnostics(&context, warn);
-  codegen::CpuCodegenOptions codegenOptions;
-  codegenOptions.threads = options.threads;
-  codegenOptions.keepText = !dumpFolder.empty() || options.compileTo == Phase::Kernels;
-  FailureOr<std::vector<codegen::CpuKernel>> compiled = codegen::compileCpuKernels(*module, codegenOptions);
-  if (failed(compiled))
-    return diagnostics.takeError("cannot compile the kernels");
-  cpuKernels = std::move(*compiled);
-  return dumpFolder.empty() ? llvm::Error::success() : writeKernels(dumpPath(dumpFolder, Phase::Kernels, ""));
-}
-
-llvm::Error TargetCompiler::toCudaKernels() {
-  DiagnosticCollector diagnostics(&context, warn);
-  FailureOr<std::vector<codegen::CudaSource>> emitted = codegen::emitCudaKernels(*module);
-  if (failed(emitted))
+  backend = makeBackend(getTarget(*module), options);
+  if (failed(backend->emit(*module)))
     return diagnostics.takeError("cannot emit the kernels");
-  sources = std::move(*emitted);
   if (!dumpFolder.empty())
     if (llvm::Error error = writeKernels(dumpPath(dumpFolder, Phase::Kernels, "")))
       return error;
-  // The sources are the phase's result; compiling them belongs to the library.
+  // The text is the phase's result; its code belongs to the library.
   if (options.compileTo == Phase::Kernels)
     return llvm::Error::success();
-  codegen::CudaCodegenOptions codegenOptions;
-  codegenOptions.threads = options.threads;
-  codegenOptions.nvrtc = options.nvrtc;
-  FailureOr<std::vector<codegen::KernelCode>> compiled = codegen::compileCudaKernels(*module, sources, codegenOptions);
+  FailureOr<std::vector<codegen::KernelCode>> compiled = backend->compile(*module);
   if (failed(compiled))
     return diagnostics.takeError("cannot compile the kernels");
-  cudaKernels = std::move(*compiled);
+  code = std::move(*compiled);
   return llvm::Error::success();
-}
-
-llvm::Error TargetCompiler::toKernels() {
-  TimingScope scope = timing.nest("kernels");
-  return isCuda() ? toCudaKernels() : toCpuKernels();
 }
 
 llvm::Error TargetCompiler::run(const ModelDescription &description, Phase last) {
@@ -154,41 +121,22 @@ llvm::Error TargetCompiler::run(const ModelDescription &description, Phase last)
   return llvm::Error::success();
 }
 
-llvm::Expected<codegen::Plan> TargetCompiler::makePlan() {
+llvm::Expected<codegen::Plan> TargetCompiler::takePlan() {
   DiagnosticCollector diagnostics(&context, warn);
-  std::vector<codegen::KernelCode> code = std::move(cudaKernels);
-  for (const codegen::CpuKernel &kernel : cpuKernels)
-    code.push_back({kernel.name, kernel.workgroups, kernel.scratchBytes, std::nullopt});
   FailureOr<codegen::Plan> plan = codegen::buildPlan(*module, code);
+  code.clear();
   if (failed(plan))
     return diagnostics.takeError("cannot plan the library");
   return std::move(*plan);
 }
 
-std::vector<SmallVector<char, 0>> TargetCompiler::takeObjects() {
-  std::vector<SmallVector<char, 0>> objects;
-  objects.reserve(cpuKernels.size());
-  for (codegen::CpuKernel &kernel : cpuKernels)
-    objects.emplace_back(kernel.object.begin(), kernel.object.end());
-  return objects;
-}
-
-static llvm::Error writeText(StringRef folder, const Twine &name, StringRef text) {
-  SmallString<128> path(folder);
-  llvm::sys::path::append(path, name);
-  return writeOutput(path, [&](raw_ostream &stream) { stream << text; });
-}
-
 llvm::Error TargetCompiler::writeKernels(StringRef folder) const {
   if (std::error_code code = llvm::sys::fs::create_directories(folder))
     return llvm::createStringError("cannot create " + folder + ": " + code.message());
-  for (const codegen::CudaSource &source : sources)
-    if (llvm::Error error = writeText(folder, source.name + ".cu", source.text))
-      return error;
-  for (const codegen::CpuKernel &kernel : cpuKernels) {
-    if (llvm::Error error = writeText(folder, kernel.name + ".mlir", kernel.loops))
-      return error;
-    if (llvm::Error error = writeText(folder, kernel.name + ".ll", describe(kernel)))
+  for (const KernelFile &file : backend->getFiles()) {
+    SmallString<128> path(folder);
+    llvm::sys::path::append(path, file.name);
+    if (llvm::Error error = writeOutput(path, [&](raw_ostream &stream) { stream << file.text; }))
       return error;
   }
   return llvm::Error::success();

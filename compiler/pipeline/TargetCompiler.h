@@ -2,10 +2,9 @@
 #ifndef BAMBAC_COMPILER_PIPELINE_TARGETCOMPILER_H
 #define BAMBAC_COMPILER_PIPELINE_TARGETCOMPILER_H
 
-#include "codegen/cpu/CpuCodegen.h"
-#include "codegen/cuda/CudaCodegen.h"
 #include "codegen/plan/Plan.h"
 #include "compiler/models/ModelDescription.h"
+#include "compiler/pipeline/Backend.h"
 #include "compiler/pipeline/Compile.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -38,9 +37,10 @@ public:
   /// processor NAME.mlir (loops over memory) and NAME.ll.
   llvm::Error writeKernels(StringRef folder) const;
 
-  /// Behind the phase `kernels`: the plan, and the objects that the library is linked from.
-  llvm::Expected<codegen::Plan> makePlan();
-  std::vector<SmallVector<char, 0>> takeObjects();
+  /// After the phase `kernels`, once each: the plan, which gets the kernels' code, and the objects that the library is
+  /// linked from.
+  llvm::Expected<codegen::Plan> takePlan();
+  std::vector<SmallVector<char, 0>> takeObjects() { return backend->takeObjects(); }
 
   /// The limits that were resolved for the target, for the library's note of how it was made.
   LimitsAttr getLimits() const { return cast<LimitsAttr>((*module)->getAttr(attr::kLimits)); }
@@ -50,10 +50,7 @@ private:
   llvm::Error toModel(const ModelDescription &description);
   llvm::Error toFused();
   llvm::Error toScheduled();
-  llvm::Error toCpuKernels();
-  llvm::Error toCudaKernels();
 
-  bool isCuda() const { return name != "cpu"; }
   /// Runs passes and dumps what they made.
   llvm::Error runPasses(Phase phase, llvm::function_ref<void(mlir::OpPassManager &)> build);
   llvm::Error dump(Phase phase, StringRef extension, llvm::function_ref<void(raw_ostream &)> print);
@@ -66,9 +63,8 @@ private:
   WarningHandler warn;
   mlir::TimingScope &timing;
   mlir::OwningOpRef<mlir::ModuleOp> module;
-  std::vector<codegen::CpuKernel> cpuKernels;
-  std::vector<codegen::CudaSource> sources;
-  std::vector<codegen::KernelCode> cudaKernels;
+  std::unique_ptr<Backend> backend;
+  std::vector<codegen::KernelCode> code;
 };
 
 } // namespace bambac

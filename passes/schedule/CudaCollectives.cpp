@@ -167,6 +167,11 @@ std::string describeFault(const Fault &fault, CudaScheduleAttr schedule) {
   return llvm::formatv("{0} {1}, found {2}", expected, fault.what, fault.found).str();
 }
 
+int64_t getScanChunk(CudaScheduleAttr schedule) {
+  auto chunk = schedule.getFields().getAs<IntegerAttr>("chunk");
+  return chunk ? chunk.getInt() : int64_t(geometry::wgmma::SsmScan::kChunk);
+}
+
 llvm::Error checkCudaSchedule(Operation *main, CudaScheduleAttr schedule, CudaTargetAttr target) {
   StringRef name = schedule.getCollective().getValue();
   if (llvm::none_of(getCollectives(), [&](const Collective &candidate) { return candidate.computes(main); }))

@@ -34,6 +34,9 @@ template <typename Geometry> CudaScheduleAttr makeSchedule(MLIRContext *context,
   return CudaScheduleAttr::get(context, StringAttr::get(context, Geometry::kCollective), fields.getDictionary(context));
 }
 
+/// Tokens of a chunk of a scan with this schedule: a field, or what the collective always takes.
+int64_t getScanChunk(CudaScheduleAttr schedule);
+
 /// Fails, with a text without the kernel's name, where `schedule` cannot compute a kernel with that main op: a
 /// collective of another op, missing or unknown fields, or a fault that the geometry finds.
 llvm::Error checkCudaSchedule(Operation *main, CudaScheduleAttr schedule, CudaTargetAttr target);

@@ -2,6 +2,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "passes/Passes.h"
 #include "passes/memory/TensorBytes.h"
+#include "passes/schedule/CudaCollectives.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 namespace bambac {
@@ -27,6 +28,16 @@ int64_t convolutionStateBytes(CausalConv1dOp conv) {
   return sequences * (conv.getTaps() - 1 + written) * sizeOf(conv.getState(), 2) * elementBytesOf(state);
 }
 
+/// Tokens of a chunk as the kernel computes it. Before there is a schedule, as the model says.
+int64_t chunkOf(SsmScanOp scan) {
+  Attribute schedule = scan->getParentOfType<func::FuncOp>()->getAttr(attr::kSchedule);
+  if (auto cpu = dyn_cast_or_null<CpuScheduleAttr>(schedule))
+    return cpu.getChunk();
+  if (auto cuda = dyn_cast_or_null<CudaScheduleAttr>(schedule))
+    return getScanChunk(cuda);
+  return scan.getChunk();
+}
+
 /// States read and written, and operations; a multiply-add counts as two. Fails for an op of which neither is known.
 LogicalResult addOp(Operation *op, Cost &cost) {
   if (!isa<TilingInterface, linalg::LinalgOp>(op))
@@ -49,7 +60,7 @@ LogicalResult addOp(Operation *op, Cost &cost) {
         return success();
       })
       .Case<SsmScanOp>([&](SsmScanOp scan) {
-        int64_t tokens = sizeOf(scan.getX(), 0), chunk = scan.getChunk();
+        int64_t tokens = sizeOf(scan.getX(), 0), chunk = chunkOf(scan);
         int64_t channels = scan.getHeadDim(), state = scan.getStateSize();
         cost.states += 2 * bytesOf(scan.getState().getType(), sizeOf(scan.getSlots(), 0));
         // C B^T and its product with X over half a chunk on average, C S^T and the state update over all of it

@@ -51,3 +51,33 @@ func.func private @append(%k: tensor<4x16xbf16>, %v: tensor<4x16xbf16>, %p: tens
   %k1, %v1 = bamba.kv_append ins(%k, %v, %p, %pages : tensor<4x16xbf16>, tensor<4x16xbf16>, tensor<4xi32>, tensor<4x2xi32>) outs(%kc, %vc : tensor<?x2x16x8xf32>, tensor<?x2x16x8xf32>)
   return %k1, %v1 : tensor<?x2x16x8xf32>, tensor<?x2x16x8xf32>
 }
+
+// A scan costs what its kernel's chunks cost, not what the model's chunk of 128 would: for each of 2 heads and 256 tokens
+// chunk * (16 + 8) + 4 * 16 * 8 operations.
+// CHECK: func.func private @scan_by_the_model{{.*}}flops = 1835008,
+// CHECK: func.func private @scan_on_the_processor{{.*}}flops = 655360,
+// CHECK: func.func private @scan_with_a_field{{.*}}flops = 655360,
+// CHECK: func.func private @scan_of_wgmma{{.*}}flops = 1048576,
+func.func @scans(%x: tensor<256x16xf32>, %dt: tensor<256x2xf32>, %b: tensor<256x16xf32>, %h: tensor<2xf32>, %i: tensor<1xi32>, %e: tensor<256x16xf32>, %s: tensor<?x2x8x16xf32>) {
+  %y_by_the_model, %s_by_the_model = bamba.launch @scan_by_the_model ins(%x, %dt, %b, %h, %i : tensor<256x16xf32>, tensor<256x2xf32>, tensor<256x16xf32>, tensor<2xf32>, tensor<1xi32>) outs(%e, %s : tensor<256x16xf32>, tensor<?x2x8x16xf32>) -> tensor<256x16xf32>, tensor<?x2x8x16xf32>
+  %y_on_the_processor, %s_on_the_processor = bamba.launch @scan_on_the_processor ins(%x, %dt, %b, %h, %i : tensor<256x16xf32>, tensor<256x2xf32>, tensor<256x16xf32>, tensor<2xf32>, tensor<1xi32>) outs(%e, %s : tensor<256x16xf32>, tensor<?x2x8x16xf32>) -> tensor<256x16xf32>, tensor<?x2x8x16xf32>
+  %y_with_a_field, %s_with_a_field = bamba.launch @scan_with_a_field ins(%x, %dt, %b, %h, %i : tensor<256x16xf32>, tensor<256x2xf32>, tensor<256x16xf32>, tensor<2xf32>, tensor<1xi32>) outs(%e, %s : tensor<256x16xf32>, tensor<?x2x8x16xf32>) -> tensor<256x16xf32>, tensor<?x2x8x16xf32>
+  %y_of_wgmma, %s_of_wgmma = bamba.launch @scan_of_wgmma ins(%x, %dt, %b, %h, %i : tensor<256x16xf32>, tensor<256x2xf32>, tensor<256x16xf32>, tensor<2xf32>, tensor<1xi32>) outs(%e, %s : tensor<256x16xf32>, tensor<?x2x8x16xf32>) -> tensor<256x16xf32>, tensor<?x2x8x16xf32>
+  return
+}
+func.func private @scan_by_the_model(%x: tensor<256x16xf32>, %dt: tensor<256x2xf32>, %b: tensor<256x16xf32>, %h: tensor<2xf32>, %i: tensor<1xi32>, %e: tensor<256x16xf32>, %s: tensor<?x2x8x16xf32>) -> (tensor<256x16xf32>, tensor<?x2x8x16xf32>) attributes {bamba.kernel} {
+  %y, %s1 = bamba.ssm_scan ins(%x, %dt, %b, %b, %h, %h, %h, %i, %i : tensor<256x16xf32>, tensor<256x2xf32>, tensor<256x16xf32>, tensor<256x16xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<1xi32>, tensor<1xi32>) outs(%e, %s : tensor<256x16xf32>, tensor<?x2x8x16xf32>) dt_limit(0.0, 1.0) chunk(128) acc(f32)
+  return %y, %s1 : tensor<256x16xf32>, tensor<?x2x8x16xf32>
+}
+func.func private @scan_on_the_processor(%x: tensor<256x16xf32>, %dt: tensor<256x2xf32>, %b: tensor<256x16xf32>, %h: tensor<2xf32>, %i: tensor<1xi32>, %e: tensor<256x16xf32>, %s: tensor<?x2x8x16xf32>) -> (tensor<256x16xf32>, tensor<?x2x8x16xf32>) attributes {bamba.kernel, bamba.schedule = #bamba.cpu_schedule<workgroup = [1], rows = 1, depth = 0, chunk = 32>} {
+  %y, %s1 = bamba.ssm_scan ins(%x, %dt, %b, %b, %h, %h, %h, %i, %i : tensor<256x16xf32>, tensor<256x2xf32>, tensor<256x16xf32>, tensor<256x16xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<1xi32>, tensor<1xi32>) outs(%e, %s : tensor<256x16xf32>, tensor<?x2x8x16xf32>) dt_limit(0.0, 1.0) chunk(128) acc(f32)
+  return %y, %s1 : tensor<256x16xf32>, tensor<?x2x8x16xf32>
+}
+func.func private @scan_with_a_field(%x: tensor<256x16xf32>, %dt: tensor<256x2xf32>, %b: tensor<256x16xf32>, %h: tensor<2xf32>, %i: tensor<1xi32>, %e: tensor<256x16xf32>, %s: tensor<?x2x8x16xf32>) -> (tensor<256x16xf32>, tensor<?x2x8x16xf32>) attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "mma/ssm_scan", fields = {chunk = 32}>} {
+  %y, %s1 = bamba.ssm_scan ins(%x, %dt, %b, %b, %h, %h, %h, %i, %i : tensor<256x16xf32>, tensor<256x2xf32>, tensor<256x16xf32>, tensor<256x16xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<1xi32>, tensor<1xi32>) outs(%e, %s : tensor<256x16xf32>, tensor<?x2x8x16xf32>) dt_limit(0.0, 1.0) chunk(128) acc(f32)
+  return %y, %s1 : tensor<256x16xf32>, tensor<?x2x8x16xf32>
+}
+func.func private @scan_of_wgmma(%x: tensor<256x16xf32>, %dt: tensor<256x2xf32>, %b: tensor<256x16xf32>, %h: tensor<2xf32>, %i: tensor<1xi32>, %e: tensor<256x16xf32>, %s: tensor<?x2x8x16xf32>) -> (tensor<256x16xf32>, tensor<?x2x8x16xf32>) attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "wgmma/ssm_scan", fields = {}>} {
+  %y, %s1 = bamba.ssm_scan ins(%x, %dt, %b, %b, %h, %h, %h, %i, %i : tensor<256x16xf32>, tensor<256x2xf32>, tensor<256x16xf32>, tensor<256x16xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<1xi32>, tensor<1xi32>) outs(%e, %s : tensor<256x16xf32>, tensor<?x2x8x16xf32>) dt_limit(0.0, 1.0) chunk(128) acc(f32)
+  return %y, %s1 : tensor<256x16xf32>, tensor<?x2x8x16xf32>
+}
