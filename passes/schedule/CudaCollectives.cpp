@@ -68,8 +68,8 @@ ArrayRef<Collective> getCollectives() {
                                            describe<geometry::mma::Linear, LinearOp>(),
                                            describe<geometry::AttentionDecode, AttentionOp>(),
                                            describe<geometry::AttentionPrefill, AttentionOp>(),
-                                           describe<geometry::wgmma::SsmScan, SsmScanOp>(),
-                                           describe<geometry::mma::SsmScan, SsmScanOp>(),
+                                           describe<geometry::wgmma::Scan, SsmScanOp>(),
+                                           describe<geometry::mma::Scan, SsmScanOp>(),
                                            describe<geometry::SsmStep, SsmStepOp>()};
   return collectives;
 }

@@ -269,11 +269,11 @@ void addScans(Candidates &candidates, SsmScanOp scan) {
   constexpr int kLeastChannels = 32, kWideState = 128;
   geometry::SsmShape shape = shapeOf(scan);
   if (candidates.hasWgmma() && shape.headDim >= kLeastChannels)
-    candidates.addNext(geometry::wgmma::SsmScan{}, shape);
-  int longest = geometry::mma::SsmScan::paddedState(shape) > kWideState ? 32 : geometry::kMaxChunk;
+    candidates.addNext(geometry::wgmma::Scan{}, shape);
+  int longest = geometry::mma::Scan::paddedState(shape) > kWideState ? 32 : geometry::kMaxChunk;
   for (int chunk = std::min(longest, alignTo(shape.tokens, geometry::kMmaRows)); chunk >= geometry::kMmaRows;
        chunk -= geometry::kMmaRows)
-    candidates.addNext(geometry::mma::SsmScan{chunk}, shape);
+    candidates.addNext(geometry::mma::Scan{chunk}, shape);
 }
 
 /// Ops whose collective has nothing to choose.

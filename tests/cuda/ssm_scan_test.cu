@@ -1,6 +1,5 @@
 // The chunked scans against the recurrence in double precision: padding, groups, odd sizes, counts, continued states.
-// Both collectives have the same name; here the one for sm_80 goes by another. Their geometries keep theirs.
-#include "geometry/ssm.h"
+// Both collectives have the same name; here the one for sm_80 goes by another.
 #define SsmScan SsmScanMma
 #include "mma/ssm_scan.cuh"
 #undef SsmScan

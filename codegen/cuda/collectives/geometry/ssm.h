@@ -17,12 +17,12 @@ inline constexpr int kMaxChunk = 64;
 namespace mma {
 
 /// A block walks the chunks of a slice of a head's channels; the state stays in registers.
-struct SsmScan {
+struct Scan {
   int chunk; ///< tokens of a chunk
 
   using Shape = SsmShape;
   static constexpr const char *kCollective = "mma/ssm_scan";
-  static constexpr Field<SsmScan> kFields[] = {{"chunk", &SsmScan::chunk}};
+  static constexpr Field<Scan> kFields[] = {{"chunk", &Scan::chunk}};
   static constexpr int kMaxState = 256, kWidestSlice = 64;
   static constexpr int kStages = 3;        ///< of B and C: copied, scored, consumed
   static constexpr int kResultStride = 20; ///< floats from token to token of a warp's staged results
@@ -72,7 +72,7 @@ namespace wgmma {
 
 /// Four warpgroups share the chunks of a slice of 64 channels. There is nothing to choose: a chunk is the 64 rows of an
 /// instruction.
-struct SsmScan {
+struct Scan {
   using Shape = SsmShape;
   static constexpr const char *kCollective = "wgmma/ssm_scan";
   static constexpr int kChunk = 64, kChannels = 64, kMaxState = 128;

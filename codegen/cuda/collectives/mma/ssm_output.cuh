@@ -7,7 +7,7 @@ namespace bambac {
 
 /// Floats between the tokens of a warp's staged results, [chunk][16 channels]. With it a warp's writes (four pairs of
 /// tokens, eight channels) and its 16-byte reads (eight tokens) touch every bank equally often.
-inline constexpr int kResultStride = geometry::mma::SsmScan::kResultStride;
+inline constexpr int kResultStride = geometry::mma::Scan::kResultStride;
 
 /// One warp's results of a chunk: 16 channels of a head, `Chunk` tokens. The warp calls load early (it hides the
 /// latency of what the epilogue reads), then stage, and store after a __syncwarp.

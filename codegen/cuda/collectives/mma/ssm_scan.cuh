@@ -27,11 +27,11 @@
 namespace bambac {
 
 /// Shape: Operand (of x, B and C), kSequences, kTokens, kHeads, kHeadDim, kStateSize, kGroups, kDtMin, kDtMax,
-/// kAligned, kMultiprocessors, kSharedLimit; the fields of geometry::mma::SsmScan.
+/// kAligned, kMultiprocessors, kSharedLimit; the fields of geometry::mma::Scan.
 template <class Shape, class State> class SsmScan {
   using Operand = typename Shape::Operand;
   static constexpr geometry::SsmShape kShape = kSsmShape<Shape, State>;
-  static constexpr geometry::mma::SsmScan kGeometry = {Shape::kChunk};
+  static constexpr geometry::mma::Scan kGeometry = {Shape::kChunk};
   static_assert(kGeometry.legal(kShape, kLimits<Shape>).isLegal(), "the schedule is legal");
   static constexpr int kTokens = Shape::kTokens, kHeads = Shape::kHeads;
   static constexpr int kHeadDim = Shape::kHeadDim, kStateSize = Shape::kStateSize;

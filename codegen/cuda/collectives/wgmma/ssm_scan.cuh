@@ -40,7 +40,7 @@ namespace bambac {
 template <class Shape, class State> class SsmScan {
   using Operand = typename Shape::Operand;
   static constexpr geometry::SsmShape kShape = kSsmShape<Shape, State>;
-  static constexpr geometry::wgmma::SsmScan kGeometry = {};
+  static constexpr geometry::wgmma::Scan kGeometry = {};
   static_assert(kGeometry.legal(kShape, kLimits<Shape>).isLegal(),
                 "the device has the shared memory, the registers hold the state");
   static constexpr int kTokens = Shape::kTokens, kHeads = Shape::kHeads;
