@@ -169,7 +169,7 @@ std::string describeFault(const Fault &fault, CudaScheduleAttr schedule) {
 
 int64_t getScanChunk(CudaScheduleAttr schedule) {
   auto chunk = schedule.getFields().getAs<IntegerAttr>("chunk");
-  return chunk ? chunk.getInt() : int64_t(geometry::wgmma::SsmScan::kChunk);
+  return chunk ? chunk.getInt() : int64_t(geometry::wgmma::Scan::kChunk);
 }
 
 llvm::Error checkCudaSchedule(Operation *main, CudaScheduleAttr schedule, CudaTargetAttr target) {
