@@ -29,6 +29,7 @@ public:
 
   std::vector<KernelFile> getFiles() const override {
     std::vector<KernelFile> files;
+    files.reserve(2 * kernels.size());
     for (const codegen::CpuKernel &kernel : kernels) {
       files.push_back({kernel.name + ".mlir", kernel.loops});
       files.push_back({kernel.name + ".ll", describe(kernel)});
@@ -43,6 +44,7 @@ public:
 
   FailureOr<std::vector<codegen::KernelCode>> compile(ModuleOp) override {
     std::vector<codegen::KernelCode> code;
+    code.reserve(kernels.size());
     for (const codegen::CpuKernel &kernel : kernels)
       code.push_back({kernel.name, kernel.workgroups, kernel.scratchBytes, std::nullopt});
     return code;

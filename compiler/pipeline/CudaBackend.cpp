@@ -20,6 +20,7 @@ public:
 
   std::vector<KernelFile> getFiles() const override {
     std::vector<KernelFile> files;
+    files.reserve(sources.size());
     for (const codegen::CudaSource &source : sources)
       files.push_back({source.name + ".cu", source.text});
     return files;

@@ -19,8 +19,8 @@ FailureOr<std::string> emitSsmScan(KernelWriter &writer, SsmScanOp scan) {
   writer.operand(views->front().element);
   writer.constant("aligned", isAligned);
   SmallVector<std::string> call;
-  StringRef x = nameOfX({views->front(), (*views)[2], (*views)[3]});
-  for (auto [view, name] : llvm::zip(*views, ArrayRef<StringRef>{x, "dt", "b", "c"}))
+  const StringRef names[] = {nameOfX({views->front(), (*views)[2], (*views)[3]}), "dt", "b", "c"};
+  for (auto [view, name] : llvm::zip(*views, names))
     call.push_back(writer.rows(view, name));
   llvm::append_range(call, headArguments(writer, scan));
   call.push_back(writer.address(scan, scan.getCounts(), "counts"));

@@ -66,7 +66,8 @@ FailureOr<std::string> emitPlainInput(KernelWriter &writer, SsmStepOp step) {
     return failure();
   int64_t alignment = kWidest;
   SmallVector<std::string> types, values;
-  for (auto [view, name] : llvm::zip(*views, ArrayRef<StringRef>{nameOfX(*views), "b", "c"})) {
+  const StringRef names[] = {nameOfX(*views), "b", "c"};
+  for (auto [view, name] : llvm::zip(*views, names)) {
     alignment = view.alignment(alignment);
     types.push_back(writer.rowsType(view));
     values.push_back(writer.rows(view, name));
