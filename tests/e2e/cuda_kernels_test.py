@@ -50,4 +50,5 @@ class CudaKernelsTest(harness.Case):
 
 
 if __name__ == "__main__":
-    harness.main()
+    with harness.keep_cores():
+        harness.main()

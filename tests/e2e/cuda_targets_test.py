@@ -111,4 +111,5 @@ class CudaTargetsTest(harness.Case):
 
 
 if __name__ == "__main__":
-    harness.main()
+    with harness.keep_cores():
+        harness.main()
