@@ -6,12 +6,12 @@ using namespace mlir;
 namespace bambac {
 
 Value EntryBuilder::buildBody(const Attention &attention, Value input) {
+  const Rotary &rotary = attention.rotary;
+  auto rotation = RotationAttr::get(builder.getContext(), rotary.frequenciesFor(*limits.maxContext), rotary.scale);
   auto rotate = [&](Value vectors) -> Value {
     int64_t width = cast<RankedTensorType>(vectors.getType()).getDimSize(1);
     return RopeOp::create(builder, loc, vectors, inputs.positions, activations(vectors, width),
-                          builder.getI64IntegerAttr(attention.headDim),
-                          builder.getI64IntegerAttr(attention.rotary.width),
-                          builder.getF64FloatAttr(attention.rotary.theta))
+                          builder.getI64IntegerAttr(attention.headDim), rotation)
         .getResult();
   };
   Value query = rotate(buildLinear(input, attention.query, types.wide));

@@ -47,9 +47,13 @@ bool FieldReader::isNull(StringRef name) const {
   return value && value->kind() == json::Value::Null;
 }
 
+std::string FieldReader::describeField(StringRef name) const {
+  return (path + ": field '" + prefix + name + "'").str();
+}
+
 void FieldReader::fail(StringRef name, const Twine &expected, const Twine &found) {
   if (error.empty())
-    error = (path + ": field '" + prefix + name + "': expected " + expected + ", found " + found).str();
+    error = (describeField(name) + ": expected " + expected + ", found " + found).str();
 }
 
 void FieldReader::fail(StringRef name, const Twine &expected) {
@@ -67,6 +71,11 @@ std::optional<int64_t> FieldReader::integer(StringRef name, const json::Value &v
   return std::nullopt;
 }
 
+static std::string describeRange(double min, double max) {
+  return std::isinf(max) ? "a number of at least " + describeNumber(min)
+                         : "a number from " + describeNumber(min) + " to " + describeNumber(max);
+}
+
 std::optional<double> FieldReader::number(StringRef name, const json::Value &value, double min, double max) {
   std::optional<double> result = value.getAsNumber();
   // Infinity as an object, the way in which Hugging Face writes it where JSON must be strict.
@@ -76,9 +85,7 @@ std::optional<double> FieldReader::number(StringRef name, const json::Value &val
   // The sum turns -0 into 0: one value, one way to write it.
   if (result && *result >= min && *result <= max)
     return *result + 0.0;
-  std::string range = std::isinf(max) ? "a number of at least " + describeNumber(min)
-                                      : "a number from " + describeNumber(min) + " to " + describeNumber(max);
-  fail(name, range, describe(value));
+  fail(name, describeRange(min, max), describe(value));
   return std::nullopt;
 }
 
@@ -115,6 +122,24 @@ std::optional<double> FieldReader::optionalNumber(StringRef name, double min, do
   return value ? number(name, *value, min, max) : std::nullopt;
 }
 
+double FieldReader::requiredNumber(StringRef name, double min, double max) {
+  if (const json::Value *value = get(name))
+    return number(name, *value, min, max).value_or(min);
+  fail(name, describeRange(min, max));
+  return min;
+}
+
+std::vector<double> FieldReader::requiredNumbers(StringRef name, double min, double max) {
+  std::vector<double> numbers;
+  const json::Array *array = optionalArray(name);
+  if (!array)
+    fail(name, "an array of numbers");
+  else
+    for (const json::Value &value : *array)
+      numbers.push_back(number(name, value, min, max).value_or(min));
+  return numbers;
+}
+
 const json::Array *FieldReader::optionalArray(StringRef name) {
   const json::Value *value = get(name);
   if (value && !value->getAsArray())
@@ -129,13 +154,18 @@ const json::Object *FieldReader::optionalObject(StringRef name) {
   return value ? value->getAsObject() : nullptr;
 }
 
-SmallVector<std::string> FieldReader::unknownFields() const {
-  SmallVector<std::string> unknown;
-  for (const auto &[key, value] : object)
-    if (!known.contains(StringRef(key)))
-      unknown.push_back(StringRef(key).str());
+void FieldReader::listUnknown(std::vector<std::string> &warnings) const {
+  std::vector<std::string> unknown;
+  for (const auto &[key, value] : object) {
+    StringRef name = key;
+    // A null says nothing, and Hugging Face's own notes start with an underscore.
+    if (known.contains(name) || value.kind() == json::Value::Null || name.starts_with("_"))
+      continue;
+    std::string quoted = describe(json::Value(name.str()));
+    unknown.push_back(describeField(StringRef(quoted).drop_front().drop_back()) + " is unknown and ignored");
+  }
   llvm::sort(unknown);
-  return unknown;
+  llvm::append_range(warnings, unknown);
 }
 
 } // namespace bambac

@@ -2,11 +2,11 @@
 #ifndef BAMBAC_COMPILER_CONFIG_FIELDREADER_H
 #define BAMBAC_COMPILER_CONFIG_FIELDREADER_H
 
-#include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/JSON.h"
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace bambac {
 
@@ -20,6 +20,11 @@ public:
   /// `error` is empty until a mistake is found; `prefix` stands before field names in messages.
   FieldReader(const llvm::json::Object &object, llvm::StringRef path, std::string &error, llvm::StringRef prefix = "")
       : object(object), path(path), error(error), prefix(prefix) {}
+
+  /// A reader of an object that stands in a field, or in a field of a field.
+  FieldReader nested(llvm::StringRef name, const llvm::json::Object &inner) const {
+    return {inner, path, error, (prefix + name + ".").str()};
+  }
 
   /// The value of a field, or null where it is absent or JSON null. Marks the field as known.
   const llvm::json::Value *get(llvm::StringRef name);
@@ -36,17 +41,24 @@ public:
   const llvm::json::Array *optionalArray(llvm::StringRef name);
   const llvm::json::Object *optionalObject(llvm::StringRef name);
 
+  /// The same where the field must be there; after a mistake, the least value.
+  double requiredNumber(llvm::StringRef name, double min, double max);
+  /// An array of numbers.
+  std::vector<double> requiredNumbers(llvm::StringRef name, double min, double max);
+
   std::optional<int64_t> integer(llvm::StringRef name, const llvm::json::Value &value, int64_t min, int64_t max);
   std::optional<double> number(llvm::StringRef name, const llvm::json::Value &value, double min, double max);
 
+  /// "path: field 'name'", the beginning of a message.
+  std::string describeField(llvm::StringRef name) const;
   /// "path: field 'name': expected <expected>, found <found>".
   void fail(llvm::StringRef name, const llvm::Twine &expected, const llvm::Twine &found);
   /// fail() with the value that stands there.
   void fail(llvm::StringRef name, const llvm::Twine &expected);
   bool failed() const { return !error.empty(); }
 
-  /// Fields of the object that nobody asked for, in alphabetical order.
-  llvm::SmallVector<std::string> unknownFields() const;
+  /// Adds a line for each field of the object that holds something and that nobody asked for, in alphabetical order.
+  void listUnknown(std::vector<std::string> &warnings) const;
 
 private:
   const llvm::json::Object &object;

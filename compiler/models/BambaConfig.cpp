@@ -103,48 +103,6 @@ static void readAttention(FieldReader &reader, BambaConfig &config) {
       reader.optionalInteger("head_dim", 1, limits::kWidth).value_or(config.hiddenSize / config.attentionHeads);
 }
 
-/// Only the plain rotation is known; scaled ones turn by other angles. Older files call the type "type".
-static void checkRopeType(FieldReader &reader, bool mustSay) {
-  const json::Value *older = reader.get("type"), *type = reader.get("rope_type");
-  StringRef name = older && !type ? "type" : "rope_type";
-  if (older && !type)
-    type = older;
-  if (type ? type->getAsString() != StringRef("default") : mustSay)
-    reader.fail(name, "\"default\"");
-}
-
-static void warnUnknown(const FieldReader &reader, StringRef path, StringRef prefix, WarningHandler warn) {
-  for (const std::string &name : reader.unknownFields()) {
-    // Hugging Face's own notes start with an underscore.
-    if (StringRef(name).starts_with("_"))
-      continue;
-    std::string quoted = describe(json::Value(name));
-    warn((path + ": field '" + prefix + StringRef(quoted).drop_front().drop_back() + "' is unknown and ignored").str());
-  }
-}
-
-/// What the fields at the top and those inside rope_parameters say; the inner ones win.
-static void readRope(FieldReader &reader, BambaConfig &config, StringRef path, std::string &error,
-                     WarningHandler warn) {
-  double fraction = reader.optionalNumber("partial_rotary_factor", 0.0, 1.0).value_or(0.5);
-  constexpr double smallest = std::numeric_limits<float>::min(), largest = std::numeric_limits<float>::max();
-  config.ropeTheta = reader.optionalNumber("rope_theta", smallest, largest).value_or(config.ropeTheta);
-  for (StringRef name : {"rope_scaling", "rope_parameters"}) {
-    const json::Object *object = reader.optionalObject(name);
-    if (!object)
-      continue;
-    FieldReader inner(*object, path, error, (name + ".").str());
-    checkRopeType(inner, /*mustSay=*/name == "rope_scaling");
-    fraction = inner.optionalNumber("partial_rotary_factor", 0.0, 1.0).value_or(fraction);
-    config.ropeTheta = inner.optionalNumber("rope_theta", smallest, largest).value_or(config.ropeTheta);
-    warnUnknown(inner, path, (name + ".").str(), warn);
-  }
-  // Hugging Face truncates the product.
-  config.rotaryDim = static_cast<int64_t>(static_cast<double>(config.headDim) * fraction);
-  if (std::optional<int64_t> width = reader.optionalInteger("attn_rotary_emb", 0, limits::kWidth))
-    config.rotaryDim = *width;
-}
-
 /// True for attention, from the name of a layer's type.
 static std::optional<bool> attentionFromType(const json::Value &type) {
   std::optional<StringRef> name = type.getAsString();
@@ -235,7 +193,8 @@ Expected<BambaConfig> parseBambaConfig(const json::Object &object, StringRef pat
   readMamba(reader, config);
   readTimeStepLimit(reader, config);
   readAttention(reader, config);
-  readRope(reader, config, path, error, warn);
+  std::vector<std::string> warnings; // for the case that there is no error
+  config.rope = readRope(reader, ropeDefaults(config), warnings);
   readLayers(reader, config);
   readTokenIds(reader, config);
   readDtype(reader, config);
@@ -245,7 +204,9 @@ Expected<BambaConfig> parseBambaConfig(const json::Object &object, StringRef pat
     return createStringError(error);
   for (StringRef name : kIgnoredFields)
     (void)reader.get(name);
-  warnUnknown(reader, path, "", warn);
+  reader.listUnknown(warnings);
+  for (const std::string &warning : warnings)
+    warn(warning);
   return config;
 }
 

@@ -3,6 +3,7 @@
 #define BAMBAC_COMPILER_MODELS_BAMBACONFIG_H
 
 #include "compiler/config/WarningHandler.h"
+#include "compiler/models/RopeConfig.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/JSON.h"
@@ -25,9 +26,8 @@ struct BambaConfig {
 
   int64_t attentionHeads = 32;
   int64_t kvHeads = 8;
-  int64_t headDim = 0;   // hiddenSize / attentionHeads where the file does not say
-  int64_t rotaryDim = 0; // how many dimensions of each head turn
-  double ropeTheta = 10000.0;
+  int64_t headDim = 0; // hiddenSize / attentionHeads where the file does not say
+  RopeConfig rope;
   bool attentionBias = false;
   bool mlpBias = false;
 

@@ -10,6 +10,10 @@ namespace bambac {
 bool BambaConfig::hasAttention() const { return is_contained(isAttention, true); }
 bool BambaConfig::hasMamba() const { return is_contained(isAttention, false); }
 
+RopeDefaults ropeDefaults(const BambaConfig &config) {
+  return {config.headDim, config.maxPositions, /*fraction=*/0.5, "attn_rotary_emb"};
+}
+
 static void checkMamba(FieldReader &reader, const BambaConfig &config) {
   int64_t expanded = config.expand * config.hiddenSize;
   if (config.mambaHeadDim == 0 || config.mambaHeads * config.mambaHeadDim != expanded)
@@ -27,10 +31,7 @@ static void checkAttention(FieldReader &reader, const BambaConfig &config) {
   if (config.attentionHeads % config.kvHeads != 0)
     reader.fail("num_key_value_heads", "a divisor of num_attention_heads = " + Twine(config.attentionHeads),
                 Twine(config.kvHeads));
-  StringRef rotary = reader.get("attn_rotary_emb") ? "attn_rotary_emb" : "partial_rotary_factor";
-  if (config.rotaryDim > config.headDim || config.rotaryDim % 2 != 0)
-    reader.fail(rotary, "an even number of rotary dimensions, at most head_dim = " + Twine(config.headDim),
-                Twine(config.rotaryDim));
+  checkRope(reader, config.rope, ropeDefaults(config));
 }
 
 void checkConsistency(FieldReader &reader, const BambaConfig &config) {

@@ -1,24 +1,15 @@
-// What a Bamba configuration may hold: the largest value of each field, and how fields must fit together.
+// How the fields of a Bamba configuration must fit together.
 #ifndef BAMBAC_COMPILER_MODELS_BAMBACONFIGCHECK_H
 #define BAMBAC_COMPILER_MODELS_BAMBACONFIGCHECK_H
 
 #include "compiler/config/FieldReader.h"
 #include "compiler/models/BambaConfig.h"
+#include "compiler/models/ConfigLimits.h"
 
 namespace bambac {
 
-/// Bounds far beyond any model, so that no product of two fields overflows.
-namespace limits {
-inline constexpr int64_t kVocab = int64_t(1) << 24;
-inline constexpr int64_t kWidth = int64_t(1) << 22;
-inline constexpr int64_t kLayers = 1024;
-inline constexpr int64_t kHeads = int64_t(1) << 16;
-inline constexpr int64_t kConvTaps = 64;
-inline constexpr int64_t kExpand = 256;
-inline constexpr int64_t kPositions = (int64_t(1) << 31) - 1;
-inline constexpr uint64_t kParameters = uint64_t(1) << 40;
-inline constexpr uint64_t kStateBytes = uint64_t(1) << 40;
-} // namespace limits
+/// Half of each head turns, unless the hub's field says how much.
+RopeDefaults ropeDefaults(const BambaConfig &config);
 
 /// Finds shapes that cannot be and sizes beyond the limits. Mamba and attention fields count where a layer uses them.
 void checkConsistency(FieldReader &reader, const BambaConfig &config);

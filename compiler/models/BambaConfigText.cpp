@@ -16,7 +16,50 @@ static void writeFloat(json::OStream &json, double value) {
   json.rawValue(StringRef(text).find_first_of(".e") == StringRef::npos ? text + ".0" : text);
 }
 
-/// All fields but time_step_limit.
+static void writeFloats(json::OStream &json, ArrayRef<double> values) {
+  json.array([&] {
+    for (double value : values)
+      writeFloat(json, value);
+  });
+}
+
+/// The fields that the type of rotation uses.
+static void writeRope(json::OStream &json, const RopeConfig &rope) {
+  auto number = [&](StringRef name, double value) {
+    json.attributeBegin(name), writeFloat(json, value), json.attributeEnd();
+  };
+  auto numbers = [&](StringRef name, ArrayRef<double> values) {
+    json.attributeBegin(name), writeFloats(json, values), json.attributeEnd();
+  };
+  bool isYarn = rope.type == RopeType::Yarn, isLong = rope.type == RopeType::LongRope,
+       isLlama = rope.type == RopeType::Llama3;
+  json.object([&] {
+    if (isYarn || isLong)
+      number("attention_factor", rope.attentionFactor);
+    if (isYarn) {
+      number("beta_fast", rope.betaFast);
+      number("beta_slow", rope.betaSlow);
+    }
+    if (rope.type != RopeType::Default)
+      number("factor", rope.factor);
+    if (isLlama)
+      number("high_freq_factor", rope.highFrequencyFactor);
+    if (isLong)
+      numbers("long_factor", rope.longFactors);
+    if (isLlama)
+      number("low_freq_factor", rope.lowFrequencyFactor);
+    if (isYarn || isLong || isLlama)
+      json.attribute("original_max_position_embeddings", rope.originalPositions);
+    number("rope_theta", rope.theta);
+    json.attribute("rope_type", nameOf(rope.type));
+    if (isLong)
+      numbers("short_factor", rope.shortFactors);
+    if (isYarn)
+      json.attribute("truncate", rope.truncate);
+  });
+}
+
+/// All fields but those with floats that are not the standard's.
 static json::Object toJson(const BambaConfig &config) {
   json::Array attentionLayers;
   for (int64_t layer = 0; layer < config.numLayers; ++layer)
@@ -26,7 +69,7 @@ static json::Object toJson(const BambaConfig &config) {
       {"architectures", json::Array{"BambaForCausalLM"}},
       {"attention_bias", config.attentionBias},
       {"attn_layer_indices", std::move(attentionLayers)},
-      {"attn_rotary_emb", config.rotaryDim},
+      {"attn_rotary_emb", config.rope.width},
       {"hidden_act", "silu"},
       {"hidden_size", config.hiddenSize},
       {"intermediate_size", config.intermediateSize},
@@ -45,7 +88,6 @@ static json::Object toJson(const BambaConfig &config) {
       {"num_hidden_layers", config.numLayers},
       {"num_key_value_heads", config.kvHeads},
       {"rms_norm_eps", config.rmsNormEps},
-      {"rope_parameters", json::Object{{"rope_type", "default"}, {"rope_theta", config.ropeTheta}}},
       {"tie_word_embeddings", config.tieWordEmbeddings},
       {"vocab_size", config.vocabSize},
   };
@@ -61,7 +103,7 @@ static json::Object toJson(const BambaConfig &config) {
 
 std::string toJsonText(const BambaConfig &config) {
   json::Object object = toJson(config);
-  object["time_step_limit"] = nullptr; // has its place in the order
+  object["time_step_limit"] = object["rope_parameters"] = nullptr; // have their places in the order
   SmallVector<StringRef> names;
   for (const auto &[name, value] : object)
     names.push_back(name);
@@ -73,7 +115,9 @@ std::string toJsonText(const BambaConfig &config) {
   for (StringRef name : names) {
     json.attributeBegin(name);
     if (name == "time_step_limit")
-      json.array([&] { writeFloat(json, config.dtMin), writeFloat(json, config.dtMax); });
+      writeFloats(json, {config.dtMin, config.dtMax});
+    else if (name == "rope_parameters")
+      writeRope(json, config.rope);
     else
       json.value(*object.get(name));
     json.attributeEnd();

@@ -81,7 +81,7 @@ static Attention describeAttention(const BambaConfig &config, const WeightNames 
   attention.heads = config.attentionHeads;
   attention.kvHeads = config.kvHeads;
   attention.headDim = config.headDim;
-  attention.rotary = {config.rotaryDim, config.ropeTheta};
+  attention.rotary = makeRotary(config.rope);
   attention.scale = 1.0 / std::sqrt(static_cast<double>(config.headDim));
   int64_t width = config.attentionHeads * config.headDim, kvWidth = config.kvHeads * config.headDim;
   attention.query = names.linear("self_attn.q_proj", width, config.hiddenSize, config.attentionBias);

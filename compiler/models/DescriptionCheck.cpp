@@ -81,14 +81,22 @@ private:
 
   void check(const Attention &attention) {
     expectDivisor("KV heads", attention.kvHeads, "heads", attention.heads);
-    if (attention.rotary.width < 0 || attention.rotary.width % 2 != 0 || attention.rotary.width > attention.headDim)
-      mistake.fail("rotary embedding", "an even width of at most " + Twine(attention.headDim),
-                   Twine(attention.rotary.width));
+    checkRotary(attention);
     int64_t width = attention.heads * attention.headDim, kvWidth = attention.kvHeads * attention.headDim;
     expectLinear(attention.query, width, model.hiddenSize);
     expectLinear(attention.key, kvWidth, model.hiddenSize);
     expectLinear(attention.value, kvWidth, model.hiddenSize);
     expectLinear(attention.output, model.hiddenSize, width);
+  }
+
+  void checkRotary(const Attention &attention) {
+    const Rotary &rotary = attention.rotary;
+    if (rotary.width() > attention.headDim)
+      mistake.fail("rotary embedding", "at most the " + Twine(attention.headDim / 2) + " pairs of a head",
+                   Twine(rotary.width() / 2));
+    if (!rotary.longFrequencies.empty() && rotary.longFrequencies.size() != rotary.frequencies.size())
+      mistake.fail("rotary embedding", "as many frequencies for long contexts as for short ones",
+                   Twine(rotary.longFrequencies.size()) + " and " + Twine(rotary.frequencies.size()));
   }
 
   void check(const SwigluMlp &mlp) {

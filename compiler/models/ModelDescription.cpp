@@ -74,4 +74,13 @@ int64_t ModelDescription::widestRow() const {
   return widest;
 }
 
+const Rotary *ModelDescription::findLongRotary(int64_t maxContext) const {
+  for (const Layer &layer : layers)
+    for (const ResidualBlock &block : layer.blocks)
+      if (const auto *attention = std::get_if<Attention>(&block.body);
+          attention && attention->rotary.isLong(maxContext))
+        return &attention->rotary;
+  return nullptr;
+}
+
 } // namespace bambac

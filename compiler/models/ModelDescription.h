@@ -87,10 +87,19 @@ struct Mamba2 {
   int64_t widestRow() const { return inProj.outputs(); }
 };
 
-/// Rotary embedding of the first `width` dimensions of a head, in halves; none where it is 0.
+/// Rotary embedding of the first dimensions of a head, in halves: a position turns pair j by frequencies[j] radians and
+/// makes it `scale` times as long. Without frequencies nothing turns.
 struct Rotary {
-  int64_t width = 0;
-  double theta = 0.0;
+  std::vector<double> frequencies;
+  std::vector<double> longFrequencies; ///< in their place where the context is longer; none: the same
+  int64_t shortContext = 0;            ///< tokens of the longest context that has no others
+  double scale = 1.0;
+
+  int64_t width() const { return 2 * static_cast<int64_t>(frequencies.size()); }
+  bool isLong(int64_t maxContext) const { return !longFrequencies.empty() && maxContext > shortContext; }
+  const std::vector<double> &frequenciesFor(int64_t maxContext) const {
+    return isLong(maxContext) ? longFrequencies : frequencies;
+  }
 };
 
 /// An attention mixer with a KV cache.
@@ -141,6 +150,8 @@ struct ModelDescription {
   uint64_t countParameters() const;
   /// Columns of the widest intermediate, projections of the same input counted as one.
   int64_t widestRow() const;
+  /// The first rotation with other frequencies in such a context than in a short one; null where there is none.
+  const Rotary *findLongRotary(int64_t maxContext) const;
 };
 
 } // namespace bambac

@@ -22,12 +22,13 @@ namespace {
 /// One compilation: the context, its targets and where the output shall go.
 class Compilation {
 public:
-  Compilation(const CompileOptions &options, WarningHandler warn);
+  Compilation(const CompileOptions &options, WarningHandler warn, WarningHandler note);
   llvm::Error run();
 
 private:
   llvm::Error checkTargets() const;
   llvm::Error readSchedules();
+  void noteRotation(const ModelDescription &model);
   llvm::Error prepareOutputs() const;
   std::string dumpFolder(StringRef target) const;
   bool writesSourceFiles() const;
@@ -36,7 +37,7 @@ private:
   std::string describeFlags() const;
 
   const CompileOptions &options;
-  WarningHandler warn;
+  WarningHandler warn, note;
   std::optional<llvm::StdThreadPool> pool;
   FusionReport fusionReport;
   MLIRContext context;
@@ -55,8 +56,8 @@ static DialectRegistry makeRegistry() {
   return registry;
 }
 
-Compilation::Compilation(const CompileOptions &options, WarningHandler warn)
-    : options(options), warn(warn), context(makeRegistry(), MLIRContext::Threading::DISABLED) {
+Compilation::Compilation(const CompileOptions &options, WarningHandler warn, WarningHandler note)
+    : options(options), warn(warn), note(note), context(makeRegistry(), MLIRContext::Threading::DISABLED) {
   // Remarks of several threads would come in any order.
   if (options.threads != 1 && !options.explainFusion) {
     pool.emplace(llvm::hardware_concurrency(options.threads));
@@ -83,6 +84,16 @@ llvm::Error Compilation::readSchedules() {
     return file.takeError();
   schedules = std::move(*file);
   return llvm::Error::success();
+}
+
+/// A model whose rotation depends on the length of a sequence has one of its rotations in a library.
+void Compilation::noteRotation(const ModelDescription &model) {
+  int64_t context = targets.front()->getLimits().getMaxContext();
+  if (const Rotary *rotary = model.findLongRotary(context))
+    note(("the long factors of longrope are taken for all positions, since a context of " + Twine(context) +
+          " tokens exceeds original_max_position_embeddings = " + Twine(rotary->shortContext) +
+          "; a smaller --max-context takes the short ones")
+             .str());
 }
 
 /// The folder of one target's dumps: with several targets each has its own.
@@ -191,6 +202,8 @@ llvm::Error Compilation::run() {
     // Kernels are compiled once all schedules are known to be right, which is quick to find out.
     if (llvm::Error error = targets.back()->run(*model, std::min(options.compileTo, Phase::Scheduled)))
       return error;
+    if (targets.size() == 1)
+      noteRotation(*model);
     if (options.explainFusion && options.targets.size() > 1)
       llvm::errs() << "==== target " << name << '\n';
     fusionReport.print(llvm::errs());
@@ -205,8 +218,8 @@ llvm::Error Compilation::run() {
   return options.compileTo == Phase::Library ? writeLibrary() : writeText();
 }
 
-llvm::Error compileModel(const CompileOptions &options, WarningHandler warn) {
-  return Compilation(options, warn).run();
+llvm::Error compileModel(const CompileOptions &options, WarningHandler warn, WarningHandler note) {
+  return Compilation(options, warn, note).run();
 }
 
 } // namespace bambac

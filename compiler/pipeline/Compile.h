@@ -31,8 +31,8 @@ struct CompileOptions {
 };
 
 /// Compiles up to `options.compileTo` and writes the output. Errors are one line each; where there is one, no output
-/// was written.
-llvm::Error compileModel(const CompileOptions &options, WarningHandler warn);
+/// was written. `note` gets what was decided for the user and is no mistake.
+llvm::Error compileModel(const CompileOptions &options, WarningHandler warn, WarningHandler note);
 
 } // namespace bambac
 

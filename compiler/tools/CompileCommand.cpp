@@ -194,10 +194,11 @@ int runCompileCommand(const char *program, ArrayRef<const char *> arguments) {
       if (std::optional<std::string> toolkit = sys::Process::GetEnv(variable))
         options->nvrtc.toolkits.push_back(*toolkit);
     llvm::StringSet<> said; // several targets may warn of the same
-    failure = compileModel(*options, [&](const std::string &text) {
+    auto warn = [&](const std::string &text) {
       if (said.insert(text).second)
         errs() << "bambac: warning: " << text << '\n';
-    });
+    };
+    failure = compileModel(*options, warn, [](const std::string &text) { errs() << "bambac: note: " << text << '\n'; });
   }
   if (!failure)
     return 0;

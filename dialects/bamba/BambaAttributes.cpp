@@ -2,6 +2,7 @@
 #include "dialects/bamba/Bamba.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include <cmath>
 
 #include "dialects/bamba/BambaEnums.cpp.inc"
 #include "dialects/bamba/TargetInterface.cpp.inc"
@@ -75,6 +76,50 @@ LogicalResult SourceAttr::verify(EmitError emitError, StringAttr /*name*/, Array
   int64_t taken = countRows(shape, rows);
   if (headDim > 0 && taken % headDim != 0)
     return emitError() << "expected a head_dim that divides the " << taken << " rows, found " << headDim;
+  return success();
+}
+
+Attribute RotationAttr::parse(AsmParser &parser, Type) {
+  Type f64 = parser.getBuilder().getF64Type();
+  SmallVector<double> frequencies;
+  FloatAttr scale = FloatAttr::get(f64, 1.0);
+  auto parseFrequency = [&]() -> ParseResult {
+    FloatAttr frequency;
+    if (parser.parseAttribute(frequency, f64))
+      return failure();
+    frequencies.push_back(frequency.getValueAsDouble());
+    return success();
+  };
+  SMLoc location = parser.getCurrentLocation();
+  if (parser.parseLess() || parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseFrequency))
+    return {};
+  if (succeeded(parser.parseOptionalComma()) &&
+      (parser.parseKeyword("scale") || parser.parseEqual() || parser.parseAttribute(scale, f64)))
+    return {};
+  if (parser.parseGreater())
+    return {};
+  return getChecked([&] { return parser.emitError(location); }, parser.getContext(),
+                    parser.getBuilder().getDenseF64ArrayAttr(frequencies), scale);
+}
+
+void RotationAttr::print(AsmPrinter &printer) const {
+  printer << "<[";
+  llvm::interleaveComma(getFrequencies().asArrayRef(), printer,
+                        [&](double frequency) { printer.printFloat(APFloat(frequency)); });
+  printer << "]";
+  if (isScaled()) {
+    printer << ", scale = ";
+    printer.printFloat(getScale().getValue());
+  }
+  printer << ">";
+}
+
+LogicalResult RotationAttr::verify(EmitError emitError, DenseF64ArrayAttr frequencies, FloatAttr scale) {
+  for (double frequency : frequencies.asArrayRef())
+    if (!(frequency >= 0 && std::isfinite(frequency)))
+      return emitError() << "expected finite frequencies not below 0, found " << frequency;
+  if (double value = scale.getValueAsDouble(); !(value > 0 && std::isfinite(value)))
+    return emitError() << "expected a finite scale greater than 0, found " << value;
   return success();
 }
 

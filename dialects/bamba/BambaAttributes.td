@@ -61,6 +61,32 @@ def Bamba_SourceAttr : Bamba_Attr<"Source", "source"> {
   }];
 }
 
+def Bamba_RotationAttr : Bamba_Attr<"Rotation", "rotation"> {
+  let summary = "by how much a rotary embedding turns each pair of dimensions";
+  let description = [{
+    Pair `j` turns by `position * frequencies[j]` radians and becomes `scale` times as long (1 where it does not say):
+    cosines and sines are both multiplied by it, so that a product of a query and a key grows by its square. The
+    frequencies are computed once, in f64; what they were computed from (a base, a rule that stretches a model's context)
+    nobody after the builder knows. Kernels round them to f32.
+
+    Examples: `#bamba.rotation<[1.000000e+00, 1.000000e-01]>`,
+    `#bamba.rotation<[1.000000e+00, 2.500000e-02], scale = 1.13862944>`
+  }];
+  let parameters = (ins "mlir::DenseF64ArrayAttr":$frequencies, "mlir::FloatAttr":$scale);
+  let builders = [AttrBuilder<(ins "llvm::ArrayRef<double>":$frequencies, "double":$scale), [{
+    mlir::Builder builder($_ctxt);
+    return $_get($_ctxt, builder.getDenseF64ArrayAttr(frequencies), builder.getF64FloatAttr(scale));
+  }]>];
+  let hasCustomAssemblyFormat = 1;
+  let genMnemonicAlias = 1;
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Dimensions that turn, two a pair.
+    int64_t getRotaryDim() const { return 2 * getFrequencies().size(); }
+    bool isScaled() const { return getScale().getValueAsDouble() != 1.0; }
+  }];
+}
+
 def Bamba_PanelAttr : Bamba_Attr<"Panel", "panel", [DeclareAttrInterfaceMethods<VerifiableTensorEncoding>]> {
   let summary = "row panels of a matrix, each stored column by column or group by group of columns";
   let description = [{

@@ -95,11 +95,11 @@ LogicalResult RopeOp::verify() {
   if (failed(checkShape(*this, "positions", getPositions().getType(), {dimOf(getInput(), 0)})) ||
       failed(checkShape(*this, "outs", getInit().getType(), getInput().getType().getShape())) ||
       failed(checkPositive(*this, "head_dim", headDim)) ||
-      failed(checkMultiple(*this, "the width of the input", dimOf(getInput(), 1), headDim)) ||
-      failed(checkPositive(*this, "theta", getTheta().convertToDouble())))
+      failed(checkMultiple(*this, "the width of the input", dimOf(getInput(), 1), headDim)))
     return failure();
-  if (rotary < 0 || rotary > headDim || rotary % 2 != 0)
-    return emitOpError() << "expected rotary_dim to be even and from 0 to " << headDim << ", found " << rotary;
+  if (rotary > headDim)
+    return emitOpError() << "expected frequencies of at most the " << headDim / 2 << " pairs of a head, found "
+                         << rotary / 2;
   return success();
 }
 

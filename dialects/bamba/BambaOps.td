@@ -2,7 +2,7 @@
 #ifndef BAMBAC_DIALECTS_BAMBA_BAMBAOPS_TD
 #define BAMBAC_DIALECTS_BAMBA_BAMBAOPS_TD
 
-include "dialects/bamba/BambaDialect.td"
+include "dialects/bamba/BambaAttributes.td"
 
 def Bamba_EmbeddingOp : Bamba_ResultTiledOp<"embedding", 2, [Bamba_ResultLike<"init", "result">]> {
   let summary = "rows of an embedding table";
@@ -97,13 +97,13 @@ def Bamba_LinearOp : Bamba_ResultTiledOp<"linear", 2, [Bamba_ResultLike<"init", 
 def Bamba_RopeOp : Bamba_ResultTiledOp<"rope", 1, [Bamba_ResultLike<"init", "result">]> {
   let summary = "rotary position embedding of the first dimensions of each head";
   let description = [{
-    For `j < rotary_dim / 2`, with `angle = position * theta^(-2j / rotary_dim)` in f32:
-    `result[j] = x[j] cos(angle) - x[j + rotary_dim/2] sin(angle)` and
-    `result[j + rotary_dim/2] = x[j + rotary_dim/2] cos(angle) + x[j] sin(angle)`; the dimensions from `rotary_dim` on
-    pass through. A padding row (position -1) is computed like any other and never read.
+    For the `h` frequencies of the rotation, with `angle = position * frequencies[j]`, a product in f32,
+    `c = scale * cos(angle)` and `s = scale * sin(angle)`: `result[j] = x[j] c - x[j + h] s` and
+    `result[j + h] = x[j + h] c + x[j] s`; the dimensions from `2h` on pass through. A padding row (position -1) is
+    computed like any other and never read.
 
     With `interleaved`, the two dimensions of a pair are neighbours, `2j` and `2j + 1`, instead of half-split, `j` and
-    `j + rotary_dim/2`: a kernel then has both in one place. Queries and keys must agree.
+    `j + h`: a kernel then has both in one place. Queries and keys must agree.
 
     Shapes: input and result `[R, heads * head_dim]`, positions `[R]`. Source: Su et al., "RoFormer", with half-split
     pairing as in GPT-NeoX, or interleaved as in GPT-J.
@@ -111,16 +111,18 @@ def Bamba_RopeOp : Bamba_ResultTiledOp<"rope", 1, [Bamba_ResultLike<"init", "res
     Example:
     ```mlir
     %q1 = bamba.rope ins(%q, %positions : tensor<4x128xf32>, tensor<4xi32>) outs(%init : tensor<4x128xf32>)
-                     head_dim(32) rotary_dim(16) theta(1.000000e+04)
+                     head_dim(32) rotation(<[1.000000e+00, 1.000000e-02]>)
     ```
   }];
   let arguments = (ins Bamba_Activation:$input, Bamba_Indices:$positions, Bamba_Activation:$init, I64Attr:$head_dim,
-      I64Attr:$rotary_dim, F64Attr:$theta, UnitAttr:$interleaved);
+      Bamba_RotationAttr:$rotation, UnitAttr:$interleaved);
   let results = (outs Bamba_Activation:$result);
   let assemblyFormat = [{
     `ins` `(` $input `,` $positions `:` type($input) `,` type($positions) `)` `outs` `(` $init `:` type($init) `)`
-    `head_dim` `(` custom<Int>($head_dim) `)` `rotary_dim` `(` custom<Int>($rotary_dim) `)`
-    `theta` `(` custom<Float>($theta) `)` (`interleaved` $interleaved^)? attr-dict
+    `head_dim` `(` custom<Int>($head_dim) `)` `rotation` `(` $rotation `)` (`interleaved` $interleaved^)? attr-dict
+  }];
+  let extraClassDeclaration = dpsDeclaration # [{
+    int64_t getRotaryDim() { return getRotation().getRotaryDim(); }
   }];
   let hasFolder = 1;
 }

@@ -38,8 +38,7 @@ public:
   void change() {
     for (auto [global, rope] : weights) {
       auto source = cast<SourceAttr>(global->getAttrOfType<ArrayAttr>(attr::kSources)[0]);
-      Attribute reordered =
-          source.withRowOrder(static_cast<int64_t>(rope.getHeadDim()), static_cast<int64_t>(rope.getRotaryDim()));
+      Attribute reordered = source.withRowOrder(static_cast<int64_t>(rope.getHeadDim()), rope.getRotaryDim());
       global->setAttr(attr::kSources, ArrayAttr::get(module.getContext(), {reordered}));
     }
     for (RopeOp rope : ropes)

@@ -75,6 +75,6 @@ func.func private @ring(%x: tensor<1x8xf32>, %w: tensor<4x8xf32>, %i: tensor<1xi
 func.func @interleaved_pairs(%x: tensor<4x16xf32>, %p: tensor<4xi32>, %init: tensor<4x16xf32>) -> tensor<4x16xf32> attributes {bamba.kernel} {
   // expected-error@+2 {{expected half-split pairs on a CPU, found interleaved ones}}
   // expected-error@+1 {{failed to bufferize op}}
-  %r = bamba.rope ins(%x, %p : tensor<4x16xf32>, tensor<4xi32>) outs(%init : tensor<4x16xf32>) head_dim(8) rotary_dim(4) theta(1.0e+04) interleaved
+  %r = bamba.rope ins(%x, %p : tensor<4x16xf32>, tensor<4xi32>) outs(%init : tensor<4x16xf32>) head_dim(8) rotation(<[1.0, 0.01]>) interleaved
   return %r : tensor<4x16xf32>
 }

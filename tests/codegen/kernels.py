@@ -136,19 +136,20 @@ def argmax(name, rows, width):
     return Case(name, kernel(name, arguments, 1, body, schedule([1])), arguments, [wanted])
 
 
-def rope(name, rows, heads, head_dim, rotary, workgroup=(2,)):
+def rope(name, rows, heads, head_dim, rotary, workgroup=(2,), scale=1.0):
     x, positions = randn(rows, heads * head_dim), rng.integers(-1, 5000, rows).astype(np.int32)
     half = rotary // 2
-    frequencies = (10000.0 ** -(np.arange(half) / max(half, 1))).astype(np.float32)
-    angle = (positions.astype(np.float32)[:, None] * frequencies).astype(np.float64)[:, None]
+    frequencies = 10000.0 ** -(np.arange(half) / max(half, 1))
+    angle = (positions.astype(np.float32)[:, None] * frequencies.astype(np.float32)).astype(np.float64)[:, None]
+    cos, sin = scale * np.cos(angle), scale * np.sin(angle)
     v = x.reshape(rows, heads, head_dim).astype(np.float64)
     wanted = v.copy()
-    wanted[..., :half] = v[..., :half] * np.cos(angle) - v[..., half:rotary] * np.sin(angle)
-    wanted[..., half:rotary] = v[..., half:rotary] * np.cos(angle) + v[..., :half] * np.sin(angle)
+    wanted[..., :half] = v[..., :half] * cos - v[..., half:rotary] * sin
+    wanted[..., half:rotary] = v[..., half:rotary] * cos + v[..., :half] * sin
     arguments = [x, positions, poison(rows, heads * head_dim)]
     t = type_of(x)
     body = f"""  %r = bamba.rope ins(%a0, %a1 : {t}, {type_of(positions)}) outs(%a2 : {t})
-    head_dim({head_dim}) rotary_dim({rotary}) theta(1.0e+04)
+    head_dim({head_dim}) rotation(<[{', '.join(f'{f:.17e}' for f in frequencies)}], scale = {scale}>)
   return %r : {t}"""
     return Case(name, kernel(name, arguments, 1, body, schedule(workgroup)), arguments, [wanted.reshape(rows, -1)])
 
@@ -306,6 +307,7 @@ def make_cases(target):
         rope("rope", 5, 3, 32, 16),
         rope("rope_odd", 4, 2, 22, 14),
         rope("rope_whole", 3, 1, 64, 64),
+        rope("rope_scaled", 3, 2, 24, 20, scale=1.25),
         conv("conv_step", 3, 1, 75, 4, [1, 0, 1], (32,)),
         conv("conv_chunk", 2, 6, 40, 4, [6, 2], (0,), bias=False),
         conv("conv_two_taps", 1, 8, 70, 2, [5], (64,)),

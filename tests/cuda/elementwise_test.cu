@@ -128,12 +128,14 @@ template <int Sequences, int Tokens, int KvHeads, int HeadDim, int RotaryDim, bo
   static constexpr int kHeadDim = HeadDim, kRotaryDim = RotaryDim, kPageTokens = 64, kMaxPages = 4096;
   static constexpr int kVector = 8, kMultiprocessors = kDevice;
   static constexpr bool kInterleaved = Interleaved;
+  // Those that turn their heads whole also stretch them, as yarn and longrope do.
+  static constexpr float kRotationScale = RotaryDim == HeadDim ? 1.25f : 1.0f;
 };
 
 template <class Shape> std::vector<float> frequenciesOf() {
   std::vector<float> frequencies;
   for (int j = 0; j < Shape::kRotaryDim / 2; ++j)
-    frequencies.push_back(1.0f / float(std::pow(1e4, double(float(2 * j) / float(Shape::kRotaryDim)))));
+    frequencies.push_back(float(std::pow(1e4, -2.0 * j / Shape::kRotaryDim)));
   return frequencies;
 }
 
@@ -146,7 +148,7 @@ template <class Shape> std::vector<double> rotated(const Operand *head, int posi
   for (int j = 0; j < kHalf; ++j) {
     float angle = float(position) * frequenciesOf<Shape>()[j];
     int one = Shape::kInterleaved ? 2 * j : j, other = Shape::kInterleaved ? 2 * j + 1 : j + kHalf;
-    double first = toDouble(head[one]), second = toDouble(head[other]);
+    double first = Shape::kRotationScale * toDouble(head[one]), second = Shape::kRotationScale * toDouble(head[other]);
     result[one] = first * std::cos(double(angle)) - second * std::sin(double(angle));
     result[other] = second * std::cos(double(angle)) + first * std::sin(double(angle));
   }

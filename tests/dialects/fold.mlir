@@ -7,7 +7,7 @@
 func.func @rope_of_no_dimension(%q: tensor<4x128xf32>, %positions: tensor<4xi32>, %init: tensor<4x128xf32>)
     -> tensor<4x128xf32> {
   %r = bamba.rope ins(%q, %positions : tensor<4x128xf32>, tensor<4xi32>) outs(%init : tensor<4x128xf32>)
-                  head_dim(32) rotary_dim(0) theta(10000.0)
+                  head_dim(32) rotation(<[]>)
   return %r : tensor<4x128xf32>
 }
 
@@ -16,7 +16,7 @@ func.func @rope_of_no_dimension(%q: tensor<4x128xf32>, %positions: tensor<4xi32>
 func.func @rope_of_some_dimensions(%q: tensor<4x128xf32>, %positions: tensor<4xi32>, %init: tensor<4x128xf32>)
     -> tensor<4x128xf32> {
   %r = bamba.rope ins(%q, %positions : tensor<4x128xf32>, tensor<4xi32>) outs(%init : tensor<4x128xf32>)
-                  head_dim(32) rotary_dim(2) theta(10000.0)
+                  head_dim(32) rotation(<[1.0]>)
   return %r : tensor<4x128xf32>
 }
 
@@ -26,7 +26,7 @@ func.func @rope_of_some_dimensions(%q: tensor<4x128xf32>, %positions: tensor<4xi
 func.func @rope_that_converts(%q: tensor<4x128xbf16>, %positions: tensor<4xi32>, %init: tensor<4x128xf32>)
     -> tensor<4x128xf32> {
   %r = bamba.rope ins(%q, %positions : tensor<4x128xbf16>, tensor<4xi32>) outs(%init : tensor<4x128xf32>)
-                  head_dim(32) rotary_dim(0) theta(10000.0)
+                  head_dim(32) rotation(<[]>)
   return %r : tensor<4x128xf32>
 }
 

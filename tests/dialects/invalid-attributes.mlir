@@ -302,6 +302,21 @@ ml_program.global private @g(dense<0.0> : tensor<8x2xf32>) : tensor<8x2xf32>
 
 // -----
 
+// expected-error @+1 {{expected finite frequencies not below 0, found -1.000000e+00}}
+module attributes {test.rotation = #bamba.rotation<[1.0, -1.0]>} {}
+
+// -----
+
+// expected-error @+1 {{expected finite frequencies not below 0, found INF}}
+module attributes {test.rotation = #bamba.rotation<[0x7FF0000000000000]>} {}
+
+// -----
+
+// expected-error @+1 {{expected a finite scale greater than 0, found 0.000000e+00}}
+module attributes {test.rotation = #bamba.rotation<[1.0], scale = 0.0>} {}
+
+// -----
+
 // expected-error @+2 {{expected an even rotary_dim of at most head_dim, found 7 and 16}}
 ml_program.global private @g(dense<0.0> : tensor<64x8xf32>) : tensor<64x8xf32>
     {bamba.sources = [#bamba.source<"q", [64, 8], head_dim = 16, rotary_dim = 7>]}

@@ -138,7 +138,7 @@ func.func @f(%x: tensor<4x8xf32>, %w: tensor<6x8xbf16>, %init: tensor<4x6xf32>) 
 func.func @f(%x: tensor<4x64xf32>, %p: tensor<5xi32>, %init: tensor<4x64xf32>) {
   // expected-error @+1 {{expected 'positions' of shape [4], found [5]}}
   %y = bamba.rope ins(%x, %p : tensor<4x64xf32>, tensor<5xi32>) outs(%init : tensor<4x64xf32>)
-                  head_dim(32) rotary_dim(32) theta(1.0e+04)
+                  head_dim(32) rotation(<[1.0]>)
   return
 }
 
@@ -147,7 +147,7 @@ func.func @f(%x: tensor<4x64xf32>, %p: tensor<5xi32>, %init: tensor<4x64xf32>) {
 func.func @f(%x: tensor<4x64xf32>, %p: tensor<4xi32>, %init: tensor<4x32xf32>) {
   // expected-error @+1 {{expected 'outs' of shape [4, 64], found [4, 32]}}
   %y = bamba.rope ins(%x, %p : tensor<4x64xf32>, tensor<4xi32>) outs(%init : tensor<4x32xf32>)
-                  head_dim(32) rotary_dim(32) theta(1.0e+04)
+                  head_dim(32) rotation(<[1.0]>)
   return
 }
 
@@ -156,7 +156,7 @@ func.func @f(%x: tensor<4x64xf32>, %p: tensor<4xi32>, %init: tensor<4x32xf32>) {
 func.func @f(%x: tensor<4x64xf32>, %p: tensor<4xi32>, %init: tensor<4x64xf32>) {
   // expected-error @+1 {{expected head_dim greater than 0, found 0}}
   %y = bamba.rope ins(%x, %p : tensor<4x64xf32>, tensor<4xi32>) outs(%init : tensor<4x64xf32>)
-                  head_dim(0) rotary_dim(0) theta(1.0e+04)
+                  head_dim(0) rotation(<[]>)
   return
 }
 
@@ -165,43 +165,16 @@ func.func @f(%x: tensor<4x64xf32>, %p: tensor<4xi32>, %init: tensor<4x64xf32>) {
 func.func @f(%x: tensor<4x64xf32>, %p: tensor<4xi32>, %init: tensor<4x64xf32>) {
   // expected-error @+1 {{expected the width of the input to be a multiple of 24, found 64}}
   %y = bamba.rope ins(%x, %p : tensor<4x64xf32>, tensor<4xi32>) outs(%init : tensor<4x64xf32>)
-                  head_dim(24) rotary_dim(24) theta(1.0e+04)
+                  head_dim(24) rotation(<[1.0]>)
   return
 }
 
 // -----
 
 func.func @f(%x: tensor<4x64xf32>, %p: tensor<4xi32>, %init: tensor<4x64xf32>) {
-  // expected-error @+1 {{expected theta greater than 0, found 0}}
+  // expected-error @+1 {{expected frequencies of at most the 2 pairs of a head, found 3}}
   %y = bamba.rope ins(%x, %p : tensor<4x64xf32>, tensor<4xi32>) outs(%init : tensor<4x64xf32>)
-                  head_dim(32) rotary_dim(32) theta(0.0)
-  return
-}
-
-// -----
-
-func.func @f(%x: tensor<4x64xf32>, %p: tensor<4xi32>, %init: tensor<4x64xf32>) {
-  // expected-error @+1 {{expected rotary_dim to be even and from 0 to 32, found 34}}
-  %y = bamba.rope ins(%x, %p : tensor<4x64xf32>, tensor<4xi32>) outs(%init : tensor<4x64xf32>)
-                  head_dim(32) rotary_dim(34) theta(1.0e+04)
-  return
-}
-
-// -----
-
-func.func @f(%x: tensor<4x64xf32>, %p: tensor<4xi32>, %init: tensor<4x64xf32>) {
-  // expected-error @+1 {{expected rotary_dim to be even and from 0 to 32, found 15}}
-  %y = bamba.rope ins(%x, %p : tensor<4x64xf32>, tensor<4xi32>) outs(%init : tensor<4x64xf32>)
-                  head_dim(32) rotary_dim(15) theta(1.0e+04)
-  return
-}
-
-// -----
-
-func.func @f(%x: tensor<4x64xf32>, %p: tensor<4xi32>, %init: tensor<4x64xf32>) {
-  // expected-error @+1 {{expected rotary_dim to be even and from 0 to 32, found -2}}
-  %y = bamba.rope ins(%x, %p : tensor<4x64xf32>, tensor<4xi32>) outs(%init : tensor<4x64xf32>)
-                  head_dim(32) rotary_dim(-2) theta(1.0e+04)
+                  head_dim(4) rotation(<[1.0, 0.1, 0.01]>)
   return
 }
 

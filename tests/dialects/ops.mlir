@@ -1,6 +1,9 @@
 // The ops without state, read and printed.
 // RUN: %bambac-opt %s | %bambac-opt | FileCheck %s
 
+// The table of a rotation is printed once, whatever the number of ops that turn by it.
+// CHECK: #[[ROTATION:.*]] = #bamba.rotation<[1.000000e+00, 3.000000e-01, 0.000000e+00]>
+
 // CHECK-LABEL: @embedding
 func.func @embedding(%tokens: tensor<4xi32>, %table: tensor<256x128xbf16>, %init: tensor<4x128xf32>)
     -> tensor<4x128xf32> {
@@ -58,9 +61,9 @@ func.func @linear_in_panels(%x: tensor<4x128xf32>, %w: tensor<90x128xbf16, #bamb
 
 // CHECK-LABEL: @rope
 func.func @rope(%q: tensor<4x128xf32>, %positions: tensor<4xi32>, %init: tensor<4x128xf32>) -> tensor<4x128xf32> {
-  // CHECK: bamba.rope ins(%{{.*}}, %{{.*}} : tensor<4x128xf32>, tensor<4xi32>) outs(%{{.*}} : tensor<4x128xf32>) head_dim(32) rotary_dim(16) theta(1.000000e+04)
+  // CHECK: bamba.rope ins(%{{.*}}, %{{.*}} : tensor<4x128xf32>, tensor<4xi32>) outs(%{{.*}} : tensor<4x128xf32>) head_dim(32) rotation(#[[ROTATION]])
   %r = bamba.rope ins(%q, %positions : tensor<4x128xf32>, tensor<4xi32>) outs(%init : tensor<4x128xf32>)
-                  head_dim(32) rotary_dim(16) theta(10000.0)
+                  head_dim(32) rotation(<[1.0, 0.3, 0.0]>)
   return %r : tensor<4x128xf32>
 }
 

@@ -101,10 +101,10 @@ func.func @linear_in_panels(%x: tensor<4x8xf32>, %w: tensor<6x8x16xbf16>, %init:
 // CHECK: %[[Q:.*]] = tensor.extract_slice %arg0[%[[ROW]], 0] [1, 64] [1, 1]
 // CHECK: %[[P:.*]] = tensor.extract_slice %arg1[%[[ROW]]] [1] [1]
 // CHECK: %[[O:.*]] = tensor.extract_slice %[[OUT]][%[[ROW]], 0] [1, 64] [1, 1]
-// CHECK: bamba.rope ins(%[[Q]], %[[P]] : tensor<1x64xf32>, tensor<1xi32>) outs(%[[O]] : tensor<1x64xf32>) head_dim(32) rotary_dim(16)
+// CHECK: bamba.rope ins(%[[Q]], %[[P]] : tensor<1x64xf32>, tensor<1xi32>) outs(%[[O]] : tensor<1x64xf32>) head_dim(32) rotation(#rotation)
 func.func @rope(%q: tensor<4x64xf32>, %p: tensor<4xi32>, %init: tensor<4x64xf32>) -> tensor<4x64xf32> {
   %r = bamba.rope ins(%q, %p : tensor<4x64xf32>, tensor<4xi32>) outs(%init : tensor<4x64xf32>)
-                  head_dim(32) rotary_dim(16) theta(10000.0)
+                  head_dim(32) rotation(<[1.0, 0.1]>)
   return %r : tensor<4x64xf32>
 }
 

@@ -16,8 +16,9 @@ class GoldenTest(harness.Case):
         self.data, self.lengths = harness.expected(FIXTURE)
         self.assertGreaterEqual(len(self.lengths), 3)
 
-    def library(self, chunk):
-        return harness.library(FIXTURE, DTYPE, "--max-batch=4", "--max-context=512", f"--prefill-chunk={chunk}")
+    def library(self, chunk, length):
+        context = harness.context_for(FIXTURE, length)
+        return harness.library(FIXTURE, DTYPE, "--max-batch=4", f"--max-context={context}", f"--prefill-chunk={chunk}")
 
     def test_logits(self):
         # The fixtures' weights are bf16 of a size that f16 holds exactly.
@@ -27,7 +28,7 @@ class GoldenTest(harness.Case):
                 tokens, want = self.data[f"input_ids.{length}"], self.data[f"logits.{length}"]
                 for mode in MODES:
                     with self.subTest(prefill_chunk=chunk, length=length, mode=mode):
-                        got = harness.run_logits(self.library(chunk), self.weights, tokens, mode)
+                        got = harness.run_logits(self.library(chunk, length), self.weights, tokens, mode)
                         self.assertEqual(len(got), length)
                         check(got[-len(want) :], want)
 
@@ -38,14 +39,15 @@ class GoldenTest(harness.Case):
                     self.check_greedy(chunk, self.data[f"input_ids.{length}"], self.data[f"greedy.{length}"].tolist())
 
     def check_greedy(self, chunk, prompt, want):
-        got = harness.run_generate(self.library(chunk), self.weights, prompt, len(want))
+        library = self.library(chunk, len(prompt))
+        got = harness.run_generate(library, self.weights, prompt, len(want))
         if DTYPE != "bf16":
             self.assertEqual(got, want)
             return
         # In bf16 a near tie may fall otherwise: each token must then be (nearly) the best by the model's own logits.
         self.assertEqual(len(got), len(want))
         tokens = [*prompt.tolist(), *got]
-        logits = harness.run_logits(self.library(chunk), self.weights, tokens, "prefill")
+        logits = harness.run_logits(library, self.weights, tokens, "prefill")
         for position, token in enumerate(got, start=len(prompt) - 1):
             row = logits[position]
             self.assertLessEqual(row.max() - row[token], 1e-2 * max(1.0, float(row.std())), f"token {position + 1}")

@@ -14,6 +14,7 @@ import numpy as np
 
 import harness
 import random_model
+import rope
 from bamba_oracle import Oracle
 
 BASE = {
@@ -104,13 +105,49 @@ def draw_config(rng):
     return config
 
 
+ROPE_TYPES = (None, "linear", "llama3", "yarn", "longrope")
+
+
+def scale_rope(config, kind, rng):
+    """Gives a config's rotation another type, in either spelling. Lengths are around that of the prompts."""
+
+    def pick(*values):
+        return values[rng.integers(len(values))]
+
+    fields = {"factor": float(pick(1.0, 2.0, 4.0, 13.5))}
+    original = int(pick(16, 64, 200))
+    if kind == "llama3":
+        fields.update(low_freq_factor=pick(1.0, 0.5), high_freq_factor=pick(4.0, 2.0))
+    if kind == "yarn":
+        fields.update(pick({}, {"beta_fast": 8.0, "beta_slow": 2}, {"truncate": False},
+                           {"mscale": 0.7, "mscale_all_dim": 1.2}, {"attention_factor": 1.3}))
+    if kind == "longrope":
+        width = rope.width(config)
+        fields.update(short_factor=rng.uniform(1, 2, width // 2).tolist(),
+                      long_factor=rng.uniform(1, 9, width // 2).tolist())
+        fields.update(pick({}, {"attention_factor": 0.8}))
+    if kind in ("yarn", "longrope") and rng.random() < 0.3:
+        fields["factor"] = None
+    if kind != "linear":
+        (config if rng.random() < 0.3 else fields)["original_max_position_embeddings"] = original
+    if rng.random() < 0.5:
+        config["rope_parameters"] = {**config.get("rope_parameters", {}), "rope_type": kind, **fields}
+    else:
+        config.update(rope_scaling={**config.pop("rope_parameters", {}), **fields})
+        config["rope_scaling"].pop("rope_type", None)
+        config["rope_scaling"][pick("type", "rope_type")] = kind
+
+
 def make_case(index, seed):
     """What the case is called, its config, and a generator for all else."""
     rng = np.random.default_rng([seed, index])
     if index < len(EDGES):
         name, changes = EDGES[index]
         return name, {**BASE, **changes}, rng
-    return "drawn", draw_config(rng), rng
+    config, kind = draw_config(rng), ROPE_TYPES[index % len(ROPE_TYPES)]
+    if kind:
+        scale_rope(config, kind, np.random.default_rng([seed, index, 1]))
+    return f"drawn, rope {kind or 'default'}", config, rng
 
 
 class Mismatch(Exception):
@@ -129,7 +166,7 @@ def check(folder, config, rng):
     harness.compile_model(
         folder, model, f"--dtype={dtype}", "--max-batch=2", "--max-context=128", f"--prefill-chunk={chunk}"
     )
-    want = Oracle.load(folder).logits(tokens)
+    want = Oracle.load(folder, max_context=128).logits(tokens)
     for mode in ("prefill", "decode", f"chunk:{rng.integers(2, 20)}"):
         got = harness.run_logits(model, folder, tokens, mode)
         where = f"{dtype} weights {stored}, {length} tokens, --prefill-chunk={chunk}, --mode={mode}"

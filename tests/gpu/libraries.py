@@ -8,6 +8,8 @@ import property_test
 import random_model
 
 FIXTURES = ("groups", "hub", "odd", "tied", "tiny")
+# Those that differ in their table of frequencies only: for each, the contexts of its libraries.
+ROPE_FIXTURES = {"rope_linear": (512,), "rope_llama3": (512,), "rope_longrope": (128, 512), "rope_yarn": (512,)}
 # What is packed. Both run on one card: the kernels of sm_90 are those of older cards, compiled for this one.
 TARGETS = ("sm_90a", "sm_90")
 RANDOM_SEED = 31
@@ -34,8 +36,9 @@ def _library(name, config, targets, batch, context, chunk, state="f32", dtype="b
     return Library(f"{name}-{kind}", config, options)
 
 
-def fixture(name, target, batch=8, chunk=512, state="f32", dtype="bf16"):
-    return _library(name, harness.fixture(name), f"cpu,{target}", batch, 512, chunk, state, dtype)
+def fixture(name, target, batch=8, chunk=512, state="f32", dtype="bf16", context=512):
+    file = name if context == 512 else f"{name}-{context}"
+    return _library(file, harness.fixture(name), f"cpu,{target}", batch, context, chunk, state, dtype)
 
 
 def many_targets():
@@ -87,6 +90,8 @@ def every(random_folder):
         yield fixture("tiny", target, batch=256, chunk=128)
         yield from (fixture(name, target, state="bf16") for name in STATE_FIXTURES)
         yield from (fixture(name, target, dtype="f16") for name in f16_fixtures(target))
+        for name, contexts in ROPE_FIXTURES.items():
+            yield from (fixture(name, target, context=context) for context in contexts)
     yield many_targets()
     yield for_another_card("cpu,sm_80")
     yield for_another_card("sm_80")

@@ -6,6 +6,8 @@ import json
 import math
 import os
 
+import rope
+
 
 def _number(value):
     """JSON numbers, and the two ways in which an infinite time step is written."""
@@ -35,8 +37,7 @@ class Config:
     proj_bias: bool
     dt_min: float
     dt_max: float
-    rotary: int
-    theta: float
+    rotation: rope.Rotation
 
     @property
     def inner(self):
@@ -56,8 +57,6 @@ class Config:
         mamba_head_dim = c.get("mamba_d_head", "auto")
         if mamba_head_dim == "auto":
             mamba_head_dim = c.get("mamba_expand", 2) * hidden // mamba_heads
-        rope = c.get("rope_parameters") or {}
-        fraction = rope.get("partial_rotary_factor", c.get("partial_rotary_factor", 0.5))
         kv_heads = c.get("num_key_value_heads", 8)
         dt_min, dt_max = c.get("time_step_limit", [0.0, math.inf])
         if c.get("layer_types") is not None:
@@ -86,8 +85,7 @@ class Config:
             proj_bias=c.get("mamba_proj_bias", False),
             dt_min=_number(dt_min),
             dt_max=_number(dt_max),
-            rotary=int(c.get("attn_rotary_emb") or head_dim * fraction),
-            theta=float(rope.get("rope_theta", c.get("rope_theta", 10000.0))),
+            rotation=rope.Rotation.from_json(c, head_dim),
         )
 
     @staticmethod

@@ -25,16 +25,18 @@ def rms_norm(x, weight, eps):
 
 
 class Oracle:
-    """One sequence of one model. `weights` maps checkpoint names to arrays; they are widened to float64."""
+    """One sequence of one model. `weights` maps checkpoint names to arrays; they are widened to float64. `max_context`
+    is what the library is compiled for, on which some rotations depend."""
 
-    def __init__(self, config, weights):
+    def __init__(self, config, weights, max_context=4096):
         self.config = config
+        self.max_context = max_context
         self.weights = {name: np.asarray(w).astype(np.float64) for name, w in weights.items()}
         self.reset()
 
     @staticmethod
-    def load(folder):
-        return Oracle(Config.load(folder), read_checkpoint(folder))
+    def load(folder, max_context=4096):
+        return Oracle(Config.load(folder), read_checkpoint(folder), max_context)
 
     def reset(self):
         self.position = 0
@@ -139,12 +141,11 @@ class Oracle:
         return self._linear(out, prefix + "o_proj")
 
     def _rope(self, x):
-        n = self.config.rotary
-        if n == 0:
-            return x
-        half = n // 2
+        rotation = self.config.rotation
+        frequencies = rotation.frequencies(self.max_context)
+        half = len(frequencies)
         positions = self.position + np.arange(len(x))
-        angles = positions[:, None] / self.config.theta ** (np.arange(0, n, 2) / n)
-        cos, sin = np.cos(angles)[:, None, :], np.sin(angles)[:, None, :]
-        low, high = x[:, :, :half], x[:, :, half:n]
-        return np.concatenate([low * cos - high * sin, high * cos + low * sin, x[:, :, n:]], axis=2)
+        angles = positions[:, None] * frequencies
+        cos, sin = rotation.scale * np.cos(angles)[:, None, :], rotation.scale * np.sin(angles)[:, None, :]
+        low, high = x[:, :, :half], x[:, :, half : 2 * half]
+        return np.concatenate([low * cos - high * sin, high * cos + low * sin, x[:, :, 2 * half :]], axis=2)

@@ -28,8 +28,8 @@ module attributes {bamba.target = #cuda} {
     %v = tensor.extract_slice %qkv[0, 24] [2, 8] [1, 1] : tensor<2x32xf32> to tensor<2x8xf32>
     %eq = tensor.empty() : tensor<2x16xbf16>
     %ek = tensor.empty() : tensor<2x8xbf16>
-    %rq = bamba.rope ins(%q, %p : tensor<2x16xf32>, tensor<2xi32>) outs(%eq : tensor<2x16xbf16>) head_dim(8) rotary_dim(4) theta(10000.0) interleaved
-    %rk = bamba.rope ins(%k, %p : tensor<2x8xf32>, tensor<2xi32>) outs(%ek : tensor<2x8xbf16>) head_dim(8) rotary_dim(4) theta(10000.0) interleaved
+    %rq = bamba.rope ins(%q, %p : tensor<2x16xf32>, tensor<2xi32>) outs(%eq : tensor<2x16xbf16>) head_dim(8) rotation(<[1.0, 0.01]>) interleaved
+    %rk = bamba.rope ins(%k, %p : tensor<2x8xf32>, tensor<2xi32>) outs(%ek : tensor<2x8xbf16>) head_dim(8) rotation(<[1.0, 0.01]>) interleaved
     %k1, %v1 = bamba.kv_append ins(%rk, %v, %p, %pages : tensor<2x8xbf16>, tensor<2x8xf32>, tensor<2xi32>, tensor<2x4xi32>) outs(%k0, %v0 : tensor<?x1x16x8xbf16>, tensor<?x1x16x8xbf16>)
     %o = bamba.attention ins(%rq, %k1, %v1, %p, %pages : tensor<2x16xbf16>, tensor<?x1x16x8xbf16>, tensor<?x1x16x8xbf16>, tensor<2xi32>, tensor<2x4xi32>) outs(%eq : tensor<2x16xbf16>) scale(0.5) acc(f32)
     return %o, %k1, %v1 : tensor<2x16xbf16>, tensor<?x1x16x8xbf16>, tensor<?x1x16x8xbf16>
@@ -57,8 +57,8 @@ module attributes {bamba.target = #cuda} {
     %v = tensor.extract_slice %qkv[0, 24] [2, 8] [1, 1] : tensor<2x32xf32> to tensor<2x8xf32>
     %eq = tensor.empty() : tensor<2x16xbf16>
     %ek = tensor.empty() : tensor<2x8xbf16>
-    %rq = bamba.rope ins(%q, %p : tensor<2x16xf32>, tensor<2xi32>) outs(%eq : tensor<2x16xbf16>) head_dim(8) rotary_dim(4) theta(10000.0)
-    %rk = bamba.rope ins(%k, %p : tensor<2x8xf32>, tensor<2xi32>) outs(%ek : tensor<2x8xbf16>) head_dim(8) rotary_dim(4) theta(10000.0)
+    %rq = bamba.rope ins(%q, %p : tensor<2x16xf32>, tensor<2xi32>) outs(%eq : tensor<2x16xbf16>) head_dim(8) rotation(<[1.0, 0.01]>)
+    %rk = bamba.rope ins(%k, %p : tensor<2x8xf32>, tensor<2xi32>) outs(%ek : tensor<2x8xbf16>) head_dim(8) rotation(<[1.0, 0.01]>)
     %k1, %v1 = bamba.kv_append ins(%rk, %v, %p, %pages : tensor<2x8xbf16>, tensor<2x8xf32>, tensor<2xi32>, tensor<2x4xi32>) outs(%k0, %v0 : tensor<?x1x16x8xbf16>, tensor<?x1x16x8xbf16>)
     return %rq, %k1, %v1 : tensor<2x16xbf16>, tensor<?x1x16x8xbf16>, tensor<?x1x16x8xbf16>
   }

@@ -14,8 +14,8 @@ module attributes {bamba.target = #cuda} {
   ml_program.global private @v(#ml_program.extern<tensor<8x32xbf16>>) : tensor<8x32xbf16> {bamba.sources = [#bamba.source<"v.weight", [8, 32]>]}
 
   // CHECK-LABEL: func.func @step
-  // CHECK: bamba.rope {{.*}} theta(1.000000e+04) interleaved
-  // CHECK: bamba.rope {{.*}} theta(1.000000e+04) interleaved
+  // CHECK: bamba.rope {{.*}} rotation(#rotation) interleaved
+  // CHECK: bamba.rope {{.*}} rotation(#rotation) interleaved
   func.func @step(%x: tensor<2x32xbf16>, %p: tensor<2xi32>, %pages: tensor<2x4xi32>, %k0: tensor<?x1x16x8xbf16>, %v0: tensor<?x1x16x8xbf16>)
       -> (tensor<2x16xbf16>, tensor<?x1x16x8xbf16>, tensor<?x1x16x8xbf16>) attributes {bamba.entry = #bamba.entry<decode, batch = 2, chunk = 1>} {
     %e16 = tensor.empty() : tensor<2x16xf32>
@@ -25,9 +25,9 @@ module attributes {bamba.target = #cuda} {
     %wk = ml_program.global_load_const @k : tensor<8x32xbf16>
     %wv = ml_program.global_load_const @v : tensor<8x32xbf16>
     %q = bamba.linear ins(%x, %wq : tensor<2x32xbf16>, tensor<16x32xbf16>) bias(%bq : tensor<16xf32>) outs(%e16 : tensor<2x16xf32>) acc(f32)
-    %rq = bamba.rope ins(%q, %p : tensor<2x16xf32>, tensor<2xi32>) outs(%e16 : tensor<2x16xf32>) head_dim(8) rotary_dim(4) theta(10000.0)
+    %rq = bamba.rope ins(%q, %p : tensor<2x16xf32>, tensor<2xi32>) outs(%e16 : tensor<2x16xf32>) head_dim(8) rotation(<[1.0, 0.01]>)
     %k = bamba.linear ins(%x, %wk : tensor<2x32xbf16>, tensor<8x32xbf16>) outs(%e8 : tensor<2x8xf32>) acc(f32)
-    %rk = bamba.rope ins(%k, %p : tensor<2x8xf32>, tensor<2xi32>) outs(%e8 : tensor<2x8xf32>) head_dim(8) rotary_dim(4) theta(10000.0)
+    %rk = bamba.rope ins(%k, %p : tensor<2x8xf32>, tensor<2xi32>) outs(%e8 : tensor<2x8xf32>) head_dim(8) rotation(<[1.0, 0.01]>)
     %v = bamba.linear ins(%x, %wv : tensor<2x32xbf16>, tensor<8x32xbf16>) outs(%e8 : tensor<2x8xf32>) acc(f32)
     %k1, %v1 = bamba.kv_append ins(%rk, %v, %p, %pages : tensor<2x8xf32>, tensor<2x8xf32>, tensor<2xi32>, tensor<2x4xi32>) outs(%k0, %v0 : tensor<?x1x16x8xbf16>, tensor<?x1x16x8xbf16>)
     %eo = tensor.empty() : tensor<2x16xbf16>
@@ -50,7 +50,7 @@ module attributes {bamba.target = #cuda} {
     %e16 = tensor.empty() : tensor<2x16xf32>
     %wq = ml_program.global_load_const @q : tensor<16x32xbf16>
     %q = bamba.linear ins(%x, %wq : tensor<2x32xbf16>, tensor<16x32xbf16>) outs(%e16 : tensor<2x16xf32>) acc(f32)
-    %rq = bamba.rope ins(%q, %p : tensor<2x16xf32>, tensor<2xi32>) outs(%e16 : tensor<2x16xf32>) head_dim(8) rotary_dim(4) theta(10000.0)
+    %rq = bamba.rope ins(%q, %p : tensor<2x16xf32>, tensor<2xi32>) outs(%e16 : tensor<2x16xf32>) head_dim(8) rotation(<[1.0, 0.01]>)
     %k1, %v1 = bamba.kv_append ins(%kv, %kv, %p, %pages : tensor<2x8xf32>, tensor<2x8xf32>, tensor<2xi32>, tensor<2x4xi32>) outs(%k0, %v0 : tensor<?x1x16x8xbf16>, tensor<?x1x16x8xbf16>)
     %eo = tensor.empty() : tensor<2x16xbf16>
     %o = bamba.attention ins(%rq, %k1, %v1, %p, %pages : tensor<2x16xf32>, tensor<?x1x16x8xbf16>, tensor<?x1x16x8xbf16>, tensor<2xi32>, tensor<2x4xi32>) outs(%eo : tensor<2x16xbf16>) scale(0.5) acc(f32)
@@ -72,7 +72,7 @@ module attributes {bamba.target = #cuda} {
     %e16 = tensor.empty() : tensor<2x16xf32>
     %wq = ml_program.global_load_const @q : tensor<16x32xbf16>
     %q = bamba.linear ins(%x, %wq : tensor<2x32xbf16>, tensor<16x32xbf16>) outs(%e16 : tensor<2x16xf32>) acc(f32)
-    %rq = bamba.rope ins(%q, %p : tensor<2x16xf32>, tensor<2xi32>) outs(%e16 : tensor<2x16xf32>) head_dim(8) rotary_dim(4) theta(10000.0)
+    %rq = bamba.rope ins(%q, %p : tensor<2x16xf32>, tensor<2xi32>) outs(%e16 : tensor<2x16xf32>) head_dim(8) rotation(<[1.0, 0.01]>)
     %other = bamba.linear ins(%x, %wq : tensor<2x32xbf16>, tensor<16x32xbf16>) outs(%e16 : tensor<2x16xf32>) acc(f32)
     %eo = tensor.empty() : tensor<2x16xbf16>
     %o = bamba.attention ins(%rq, %k0, %v0, %p, %pages : tensor<2x16xf32>, tensor<?x1x16x8xbf16>, tensor<?x1x16x8xbf16>, tensor<2xi32>, tensor<2x4xi32>) outs(%eo : tensor<2x16xbf16>) scale(0.5) acc(f32)
@@ -94,7 +94,7 @@ module attributes {bamba.target = #cuda} {
     %e14 = tensor.empty() : tensor<2x14xf32>
     %wq = ml_program.global_load_const @q : tensor<14x32xbf16>
     %q = bamba.linear ins(%x, %wq : tensor<2x32xbf16>, tensor<14x32xbf16>) outs(%e14 : tensor<2x14xf32>) acc(f32)
-    %rq = bamba.rope ins(%q, %p : tensor<2x14xf32>, tensor<2xi32>) outs(%e14 : tensor<2x14xf32>) head_dim(7) rotary_dim(4) theta(10000.0)
+    %rq = bamba.rope ins(%q, %p : tensor<2x14xf32>, tensor<2xi32>) outs(%e14 : tensor<2x14xf32>) head_dim(7) rotation(<[1.0, 0.01]>)
     %eo = tensor.empty() : tensor<2x14xbf16>
     %o = bamba.attention ins(%rq, %k0, %v0, %p, %pages : tensor<2x14xf32>, tensor<?x1x16x7xbf16>, tensor<?x1x16x7xbf16>, tensor<2xi32>, tensor<2x4xi32>) outs(%eo : tensor<2x14xbf16>) scale(0.5) acc(f32)
     return %o : tensor<2x14xbf16>

@@ -48,8 +48,11 @@ TEST(Description, FindsShapesThatDoNotFitTheirBlock) {
             "layer 0: groups of B and C: expected a divisor of the 4 heads, found 3");
   EXPECT_EQ(errorAfter([](auto &model) { attentionOf(model).kvHeads = 3; }),
             "layer 1: KV heads: expected a divisor of the 4 heads, found 3");
-  EXPECT_EQ(errorAfter([](auto &model) { attentionOf(model).rotary.width = 18; }),
-            "layer 1: rotary embedding: expected an even width of at most 16, found 18");
+  EXPECT_EQ(errorAfter([](auto &model) { attentionOf(model).rotary.frequencies.resize(9); }),
+            "layer 1: rotary embedding: expected at most the 8 pairs of a head, found 9");
+  EXPECT_EQ(
+      errorAfter([](auto &model) { attentionOf(model).rotary.longFrequencies.resize(3); }),
+      "layer 1: rotary embedding: expected as many frequencies for long contexts as for short ones, found 3 and 4");
   EXPECT_EQ(errorAfter([](auto &model) { attentionOf(model).key.bias->shape = {64}; }),
             "layer 1: weight 'layers.1.self_attn.k_proj.bias': expected shape [32], found [64]");
   EXPECT_EQ(errorAfter([](auto &model) { mlpOf(model).up.matrix.shape = {95, 64}; }),

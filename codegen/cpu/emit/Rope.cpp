@@ -3,7 +3,6 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include <cmath>
 
 namespace bambac::codegen {
 namespace {
@@ -31,12 +30,10 @@ public:
   }
 
 private:
-  /// theta^(-2j / rotary_dim) in f32, as checkpoints' own implementation rounds it.
   void storeFrequencies() {
     frequencies = e.scratch({half});
-    SmallVector<float> values;
-    for (int64_t j = 0; j < half; ++j)
-      values.push_back(static_cast<float>(std::pow(op.getTheta().convertToDouble(), -static_cast<double>(j) / half)));
+    ArrayRef<double> exact = op.getRotation().getFrequencies();
+    SmallVector<float> values(exact); // rounded here, once
     auto type = VectorType::get(half, e.getBuilder().getF32Type());
     Value constant =
         arith::ConstantOp::create(e.getBuilder(), e.getLoc(), DenseElementsAttr::get(type, ArrayRef<float>(values)));
@@ -49,9 +46,17 @@ private:
     position = arith::SIToFPOp::create(b, e.getLoc(), b.getF32Type(), position);
     e.loop(half, [&](Value j) {
       Value angle = e.mulf(position, e.load(frequencies, {j}));
-      e.store(math::CosOp::create(b, e.getLoc(), angle), cosines, {j});
-      e.store(math::SinOp::create(b, e.getLoc(), angle), sines, {j});
+      e.store(scaled(math::CosOp::create(b, e.getLoc(), angle)), cosines, {j});
+      e.store(scaled(math::SinOp::create(b, e.getLoc(), angle)), sines, {j});
     });
+  }
+
+  Value scaled(Value value) {
+    if (!op.getRotation().isScaled())
+      return value;
+    FloatAttr scale =
+        e.getBuilder().getF32FloatAttr(static_cast<float>(op.getRotation().getScale().getValueAsDouble()));
+    return e.mulf(value, arith::ConstantOp::create(e.getBuilder(), e.getLoc(), scale));
   }
 
   void rotateHead(Value row, Value start) {

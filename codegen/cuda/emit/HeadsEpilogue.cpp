@@ -71,8 +71,8 @@ private:
   }
 
   static bool isAlike(RopeOp left, RopeOp right) {
-    return left.getHeadDim() == right.getHeadDim() && left.getRotaryDim() == right.getRotaryDim() &&
-           left.getTheta() == right.getTheta() && left.getPositions() == right.getPositions();
+    return left.getHeadDim() == right.getHeadDim() && left.getRotation() == right.getRotation() &&
+           left.getPositions() == right.getPositions();
   }
 
   LogicalResult findReader(OpOperand &use, Segment &segment) {

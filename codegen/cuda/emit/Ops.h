@@ -21,8 +21,8 @@ FailureOr<std::string> emitArgmax(KernelWriter &writer, ArgmaxOp argmax);
 FailureOr<std::string> emitRope(KernelWriter &writer, RopeOp rope);
 FailureOr<std::string> emitElementwise(KernelWriter &writer, Operation *last);
 
-/// Constants of the shape: kHeadDim and kRotaryDim of a rotation, whose frequencies become a table; kTokens, kKvHeads,
-/// kPageTokens and kMaxPages of the cache that is appended to.
+/// Constants of the shape: kHeadDim, kRotaryDim and kRotationScale of a rotation, whose frequencies become a table;
+/// kTokens, kKvHeads, kPageTokens and kMaxPages of the cache that is appended to.
 void describeRope(KernelWriter &writer, RopeOp rope);
 void describeCache(KernelWriter &writer, KvAppendOp append);
 

@@ -1,19 +1,14 @@
 // The rotation of queries and keys, where it joined no projection, and its table of frequencies.
 #include "codegen/cuda/emit/Ops.h"
-#include <cmath>
 
 namespace bambac::codegen {
 
-/// theta^(-2 j / rotary_dim) in the roundings of a table in f32: at position 262144 a last-place error of a frequency
-/// already turns a pair by a hundredth of a radian.
+/// The frequencies rounded to f32, once. At position 262144 an error in the last place of a frequency turns a pair by a
+/// hundredth of a radian, and so does the rounding of the product of both, which is in f32 as well.
 static std::string frequencyTable(RopeOp rope) {
-  auto rotaryDim = static_cast<int64_t>(rope.getRotaryDim());
   SmallVector<std::string> values;
-  for (int64_t j = 0; j < rotaryDim / 2; ++j) {
-    float exponent = static_cast<float>(2 * j) / static_cast<float>(rotaryDim);
-    auto power = static_cast<float>(std::pow(rope.getTheta().convertToDouble(), static_cast<double>(exponent)));
-    values.push_back(floatLiteral(1.0f / power));
-  }
+  for (double frequency : rope.getRotation().getFrequencies().asArrayRef())
+    values.push_back(floatLiteral(static_cast<float>(frequency)));
   if (values.empty()) // nothing turns, and nothing is read
     values.push_back(floatLiteral(0.0));
   std::string text;
@@ -29,7 +24,8 @@ static std::string frequencyTable(RopeOp rope) {
 
 void describeRope(KernelWriter &writer, RopeOp rope) {
   writer.constant("head_dim", static_cast<int64_t>(rope.getHeadDim()));
-  writer.constant("rotary_dim", static_cast<int64_t>(rope.getRotaryDim()));
+  writer.constant("rotary_dim", rope.getRotaryDim());
+  writer.constant("rotation_scale", rope.getRotation().getScale().getValueAsDouble());
   writer.declare(frequencyTable(rope));
 }
 

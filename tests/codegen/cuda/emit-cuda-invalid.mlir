@@ -15,10 +15,10 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_byte
     %v = tensor.extract_slice %l[0, 16] [2, 8] [1, 1] : tensor<2x24xf32> to tensor<2x8xf32>
     %e8 = tensor.empty() : tensor<2x8xbf16>
     %q1 = bamba.rope ins(%q, %p : tensor<2x8xf32>, tensor<2xi32>) outs(%q0 : tensor<2x8xbf16>)
-                     head_dim(8) rotary_dim(8) theta(1.0e+04) interleaved
+                     head_dim(8) rotation(<[1.0, 0.1, 0.01, 0.001]>) interleaved
     // expected-error@+1 {{expected one rotation of all heads in a kernel}}
     %k1 = bamba.rope ins(%k, %p : tensor<2x8xf32>, tensor<2xi32>) outs(%e8 : tensor<2x8xbf16>)
-                     head_dim(8) rotary_dim(8) theta(2.0e+04) interleaved
+                     head_dim(8) rotation(<[1.0, 0.1, 0.01, 0.002]>) interleaved
     %k2, %v2 = bamba.kv_append ins(%k1, %v, %p, %pages : tensor<2x8xbf16>, tensor<2x8xf32>, tensor<2xi32>, tensor<2x4xi32>)
                                outs(%k0, %v0 : tensor<?x1x64x8xbf16>, tensor<?x1x64x8xbf16>)
     return %k2, %v2, %q1 : tensor<?x1x64x8xbf16>, tensor<?x1x64x8xbf16>, tensor<2x8xbf16>
@@ -41,9 +41,9 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_byte
     %v = tensor.extract_slice %l[0, 8] [2, 8] [1, 1] : tensor<2x24xf32> to tensor<2x8xf32>
     %e8 = tensor.empty() : tensor<2x8xbf16>
     %q1 = bamba.rope ins(%q, %p : tensor<2x8xf32>, tensor<2xi32>) outs(%q0 : tensor<2x8xbf16>)
-                     head_dim(8) rotary_dim(8) theta(1.0e+04) interleaved
+                     head_dim(8) rotation(<[1.0, 0.1, 0.01, 0.001]>) interleaved
     %k1 = bamba.rope ins(%k, %p : tensor<2x8xf32>, tensor<2xi32>) outs(%e8 : tensor<2x8xbf16>)
-                     head_dim(8) rotary_dim(8) theta(1.0e+04) interleaved
+                     head_dim(8) rotation(<[1.0, 0.1, 0.01, 0.001]>) interleaved
     %k2, %v2 = bamba.kv_append ins(%k1, %v, %p, %pages : tensor<2x8xbf16>, tensor<2x8xf32>, tensor<2xi32>, tensor<2x4xi32>)
                                outs(%k0, %v0 : tensor<?x1x64x8xbf16>, tensor<?x1x64x8xbf16>)
     return %k2, %v2, %q1 : tensor<?x1x64x8xbf16>, tensor<?x1x64x8xbf16>, tensor<2x8xbf16>

@@ -25,21 +25,22 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_byte
   func.func private @rope_half_split(%x: tensor<2x21xf32>, %p: tensor<2xi32>, %init: tensor<2x21xbf16>) -> tensor<2x21xbf16>
       attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "common/rope_rows", fields = {}>} {
     %0 = bamba.rope ins(%x, %p : tensor<2x21xf32>, tensor<2xi32>) outs(%init : tensor<2x21xbf16>)
-                    head_dim(7) rotary_dim(4) theta(1.0e+04)
+                    head_dim(7) rotation(<[1.0, 0.01]>)
     return %0 : tensor<2x21xbf16>
   }
 
 // CHECK-LABEL: //--- rope_interleaved.cu
 // CHECK:       bool kInterleaved = true;
 // CHECK:       kRotaryDim = 6;
+// CHECK-NEXT:  static constexpr float kRotationScale = 1.25f;
 // CHECK:       __device__ const float kFrequencies[3] = {
-// CHECK-NEXT:      1.0f, 0.046415884f, 0.00215443433f,
+// CHECK-NEXT:      1.0f, 0.0464158878f, 0.0021544348f,
 // CHECK-NEXT:  };
 // CHECK:       Kernel::run(Rows<const float, 24>{input}, positions, kFrequencies, Rows<bf16, 24>{result});
   func.func private @rope_interleaved(%x: tensor<2x24xf32>, %p: tensor<2xi32>, %init: tensor<2x24xbf16>) -> tensor<2x24xbf16>
       attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "common/rope_rows", fields = {}>} {
     %0 = bamba.rope ins(%x, %p : tensor<2x24xf32>, tensor<2xi32>) outs(%init : tensor<2x24xbf16>)
-                    head_dim(8) rotary_dim(6) theta(1.0e+04) interleaved
+                    head_dim(8) rotation(<[1.0, 0.046415888336127795, 0.0021544346900318843], scale = 1.25>) interleaved
     return %0 : tensor<2x24xbf16>
   }
 
@@ -96,9 +97,9 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_byte
     %v = tensor.extract_slice %l[0, 16] [2, 8] [1, 1] : tensor<2x24xf32> to tensor<2x8xf32>
     %e8 = tensor.empty() : tensor<2x8xbf16>
     %q1 = bamba.rope ins(%q, %p : tensor<2x8xf32>, tensor<2xi32>) outs(%q0 : tensor<2x8xbf16>)
-                     head_dim(8) rotary_dim(8) theta(1.0e+04) interleaved
+                     head_dim(8) rotation(<[1.0, 0.1, 0.01, 0.001]>) interleaved
     %k1 = bamba.rope ins(%k, %p : tensor<2x8xf32>, tensor<2xi32>) outs(%e8 : tensor<2x8xbf16>)
-                     head_dim(8) rotary_dim(8) theta(1.0e+04) interleaved
+                     head_dim(8) rotation(<[1.0, 0.1, 0.01, 0.001]>) interleaved
     %k2, %v2 = bamba.kv_append ins(%k1, %v, %p, %pages : tensor<2x8xbf16>, tensor<2x8xf32>, tensor<2xi32>, tensor<2x4xi32>)
                                outs(%k0, %v0 : tensor<?x1x64x8xbf16>, tensor<?x1x64x8xbf16>)
     return %k2, %v2, %q1 : tensor<?x1x64x8xbf16>, tensor<?x1x64x8xbf16>, tensor<2x8xbf16>

@@ -4,10 +4,10 @@
 
 namespace bambac {
 
-// What the functions below take: `Rope`, with kHeadDim and kRotaryDim, and a table of kRotaryDim / 2 angles in radians
-// by which one position turns each pair, theta^(-2 j / kRotaryDim). Pairs are half-split, dimension j < kRotaryDim / 2
-// of a head with dimension j + kRotaryDim / 2, or interleaved, 2 j with 2 j + 1; the dimensions from kRotaryDim on pass
-// through.
+// What the functions below take: `Rope`, with kHeadDim, kRotaryDim and kRotationScale, and a table of kRotaryDim / 2
+// frequencies, the angles in radians by which one position turns each pair. Pairs are half-split, dimension
+// j < kRotaryDim / 2 of a head with dimension j + kRotaryDim / 2, or interleaved, 2 j with 2 j + 1. They become
+// kRotationScale times as long; the dimensions from kRotaryDim on pass through.
 
 struct Rotation {
   float cosine, sine;
@@ -15,11 +15,11 @@ struct Rotation {
 
 /// The rotation by the angle position * frequency, a product in f32. Whole turns are taken off in f64, which is
 /// exact enough for every position and leaves an angle for which the fast sine and cosine are good to 5e-7.
-__device__ __forceinline__ Rotation ropeRotation(int position, float frequency) {
+template <class Rope> __device__ __forceinline__ Rotation ropeRotation(int position, float frequency) {
   constexpr double kTurn = 6.283185307179586477;
   double angle = __fmul_rn(static_cast<float>(position), frequency);
   float reduced = static_cast<float>(fma(-rint(angle * (1.0 / kTurn)), kTurn, angle));
-  return {__cosf(reduced), __sinf(reduced)};
+  return {Rope::kRotationScale * __cosf(reduced), Rope::kRotationScale * __sinf(reduced)};
 }
 
 /// Turns a pair: `first` is its dimension j or 2 j.
@@ -37,7 +37,7 @@ __device__ __forceinline__ void rotatePairs(float (&values)[V], int dim, int pos
 #pragma unroll
     for (int i = 0; i < V; i += 2)
       if (dim + i < Rope::kRotaryDim)
-        rotate(ropeRotation(position, __ldg(frequencies + (dim + i) / 2)), values[i], values[i + 1]);
+        rotate(ropeRotation<Rope>(position, __ldg(frequencies + (dim + i) / 2)), values[i], values[i + 1]);
 }
 
 /// The widest vector of at most `limit` elements (a power of two) that lies in one half of a half-split head's rotary
@@ -65,7 +65,7 @@ __device__ __forceinline__ void loadRotated(const T *head, int dim, int position
     loadVector(head + (isFirst ? dim + kHalf : pair), partner);
 #pragma unroll
     for (int i = 0; i < V; ++i) {
-      Rotation rotation = ropeRotation(position, __ldg(frequencies + pair + i));
+      Rotation rotation = ropeRotation<Rope>(position, __ldg(frequencies + pair + i));
       to[i] = to[i] * rotation.cosine + partner[i] * (isFirst ? -rotation.sine : rotation.sine);
     }
   }

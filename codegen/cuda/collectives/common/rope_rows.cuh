@@ -11,7 +11,8 @@ template <class Shape> __host__ __device__ constexpr int ropeRowsVector() {
                              : ropeVector<Shape>(Shape::kVector);
 }
 
-/// Shape: kRows, kHeads, kHeadDim, kRotaryDim, kInterleaved (kHeadDim is then even), kVector, kMultiprocessors.
+/// Shape: kRows, kHeads, kHeadDim, kRotaryDim, kRotationScale, kInterleaved (kHeadDim is then even), kVector,
+/// kMultiprocessors.
 template <class Shape>
 struct RopeRows
     : VectorMap<Shape::kRows, Shape::kHeads * Shape::kHeadDim, ropeRowsVector<Shape>(), Shape::kMultiprocessors> {
