@@ -51,7 +51,7 @@ static bamba_status generate(struct state *state, size_t prompt_length, int coun
   bamba_status status = api->sequence_create(state->session, &item.sequence, error);
   for (int i = 0; status == BAMBA_OK && i < count; ++i) {
     int32_t token = 0;
-    status = api->session_run(state->session, &item, 1, error);
+    status = api->session_run(state->session, &item, 1, sizeof item, error);
     if (status == BAMBA_OK)
       status = api->session_get_greedy(state->session, 0, &token, error);
     if (status != BAMBA_OK)

@@ -53,7 +53,7 @@ static int32_t step(const Session &session, bamba_sequence sequence, std::span<c
   item.sequence = sequence;
   item.num_tokens = static_cast<uint32_t>(tokens.size());
   item.tokens = tokens.data();
-  call(bamba_session_run, session.get(), &item, size_t(1));
+  call(bamba_session_run, session.get(), &item, size_t(1), sizeof(item));
   int32_t next = 0;
   call(bamba_session_get_greedy, session.get(), size_t(0), &next);
   return next;

@@ -60,7 +60,8 @@ def generate(bamba, session, prompt, count):
     for _ in range(count):
         array = (ctypes.c_int32 * len(tokens))(*tokens)
         item = BatchItem(sequence=sequence, num_tokens=len(tokens), tokens=array)
-        bamba.session_run(session, ctypes.byref(item), ctypes.c_size_t(1))
+        item_size = ctypes.c_size_t(ctypes.sizeof(BatchItem))
+        bamba.session_run(session, ctypes.byref(item), ctypes.c_size_t(1), item_size)
         token = ctypes.c_int32()
         bamba.session_get_greedy(session, ctypes.c_size_t(0), ctypes.byref(token))
         yield token.value

@@ -47,7 +47,7 @@ private:
   const Plan &plan;
   llvm::Module &module;
   TableBuilder build;
-  SmallVector<Constant *> entries, launches, args, kernels, weights, sources, states, features;
+  SmallVector<Constant *> entries, launches, args, kernels, weights, sources, states, features, eosTokens;
 };
 
 } // namespace
@@ -185,6 +185,8 @@ Constant *Tables::emit(StringRef metadata) {
   addWeights();
   addStates();
   addFeatures();
+  for (int32_t token : plan.eosTokens)
+    eosTokens.push_back(build.i32(static_cast<uint32_t>(token)));
   using T = bamba_rt_model;
   Constant *model = build.record<T>({BAMBAC_FIELD(T, target, build.string(plan.target)),
                                      BAMBAC_FIELD(T, device, build.i32(static_cast<uint32_t>(plan.device))),
@@ -204,7 +206,7 @@ Constant *Tables::emit(StringRef metadata) {
                                      BAMBAC_FIELD(T, num_sources, build.i32(sources.size())),
                                      BAMBAC_FIELD(T, num_states, build.i32(states.size())),
                                      BAMBAC_FIELD(T, num_features, build.i32(features.size())),
-                                     BAMBAC_FIELD(T, reserved, build.i32(0)),
+                                     BAMBAC_FIELD(T, num_eos_tokens, build.i32(eosTokens.size())),
                                      BAMBAC_FIELD(T, fingerprint, build.i64(plan.fingerprint)),
                                      BAMBAC_FIELD(T, metadata, build.string(metadata)),
                                      BAMBAC_FIELD(T, features, build.array("features", features)),
@@ -214,7 +216,10 @@ Constant *Tables::emit(StringRef metadata) {
                                      BAMBAC_FIELD(T, kernels, build.array("kernels", kernels)),
                                      BAMBAC_FIELD(T, weights, build.array("weights", weights)),
                                      BAMBAC_FIELD(T, sources, build.array("sources", sources)),
-                                     BAMBAC_FIELD(T, states, build.array("states", states))});
+                                     BAMBAC_FIELD(T, states, build.array("states", states)),
+                                     BAMBAC_FIELD(T, eos_tokens, build.array("eos_tokens", eosTokens)),
+                                     BAMBAC_FIELD(T, bos_token, build.i32(static_cast<uint32_t>(plan.bosToken))),
+                                     BAMBAC_FIELD(T, reserved, build.i32(0))});
   return build.array("model", model);
 }
 

@@ -50,6 +50,10 @@ static LogicalResult readModule(ModuleOp module, Plan &plan) {
   llvm::append_range(plan.features, target.getRequiredFeatures());
   plan.maxContext = static_cast<uint32_t>(limits.getMaxContext());
   plan.prefillChunk = static_cast<uint32_t>(limits.getPrefillChunk());
+  if (auto tokens = module->getAttrOfType<DenseI32ArrayAttr>(attr::kEosTokens))
+    llvm::append_range(plan.eosTokens, tokens.asArrayRef());
+  if (auto token = module->getAttrOfType<IntegerAttr>(attr::kBosToken))
+    plan.bosToken = static_cast<int32_t>(token.getInt());
   return success();
 }
 

@@ -94,7 +94,9 @@ struct Plan {
   bool packsOnDevice = false;        ///< kernels pack the weights
   std::vector<std::string> features; ///< of the processor, by LLVM's names
   uint32_t vocabSize = 0;
-  uint32_t maxBatch = 0; ///< of the largest decode entry
+  std::vector<int32_t> eosTokens; ///< that end a text
+  int32_t bosToken = -1;          ///< that begins a text; -1: none
+  uint32_t maxBatch = 0;          ///< of the largest decode entry
   uint32_t maxContext = 0, prefillChunk = 0;
   uint32_t pageTokens = 0; ///< 0 without attention
   uint32_t maxPages = 1;   ///< of one sequence

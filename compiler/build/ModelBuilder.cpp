@@ -32,6 +32,10 @@ OwningOpRef<ModuleOp> buildModelModule(const ModelDescription &model, const Comp
   (*module)->setAttr(attr::kLimits, LimitsAttr::get(context, limits.maxBatch, *limits.maxContext, limits.prefillChunk,
                                                     limits.pageTokens));
   (*module)->setAttr(attr::kConfig, StringAttr::get(context, model.config));
+  if (model.bosToken)
+    (*module)->setAttr(attr::kBosToken, Builder(context).getI32IntegerAttr(*model.bosToken));
+  if (!model.eosTokens.empty())
+    (*module)->setAttr(attr::kEosTokens, DenseI32ArrayAttr::get(context, model.eosTokens));
   ElementTypes types =
       target.getElementTypes(toMlirType(context, limits.weightType), toMlirType(context, limits.stateType));
   Globals globals(*module, types);

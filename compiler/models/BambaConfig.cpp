@@ -155,18 +155,30 @@ static void checkKind(FieldReader &reader) {
     reader.fail("quantization_config", "null (quantized checkpoints are not supported)");
 }
 
+/// The tokens of a field that is a number or a list of numbers, where -1 is none.
+static std::vector<int32_t> readTokens(FieldReader &reader, StringRef name, BambaConfig &config) {
+  std::vector<int32_t> tokens;
+  const json::Value *value = reader.get(name);
+  if (!value)
+    return tokens;
+  auto add = [&](const json::Value &id) {
+    std::optional<int64_t> token = reader.integer(name, id, -1, limits::kPositions);
+    if (token && *token >= 0 && !is_contained(tokens, *token))
+      tokens.push_back(static_cast<int32_t>(*token));
+  };
+  if (const json::Array *ids = value->getAsArray())
+    llvm::for_each(*ids, add);
+  else
+    add(*value);
+  config.notes.emplace_back(name.str(), *value);
+  return tokens;
+}
+
 static void readTokenIds(FieldReader &reader, BambaConfig &config) {
-  for (StringRef name : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
-    const json::Value *value = reader.get(name);
-    if (!value)
-      continue;
-    if (const json::Array *ids = value->getAsArray())
-      for (const json::Value &id : *ids)
-        (void)reader.integer(name, id, -1, limits::kPositions);
-    else
-      (void)reader.integer(name, *value, -1, limits::kPositions);
-    config.notes.emplace_back(name.str(), *value);
-  }
+  if (std::vector<int32_t> bos = readTokens(reader, "bos_token_id", config); !bos.empty())
+    config.bosToken = bos.front();
+  config.eosTokens = readTokens(reader, "eos_token_id", config);
+  (void)readTokens(reader, "pad_token_id", config);
 }
 
 /// The type of the checkpoint's tensors; a note only, as the loader looks at the tensors themselves.

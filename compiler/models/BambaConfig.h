@@ -46,6 +46,9 @@ struct BambaConfig {
   /// For each layer, true where it is attention and false where it is mamba.
   std::vector<bool> isAttention;
 
+  std::optional<int32_t> bosToken;
+  std::vector<int32_t> eosTokens;
+
   /// What describes the model without shaping its computation, kept as it stood: token ids and the checkpoint's dtype.
   std::vector<std::pair<std::string, llvm::json::Value>> notes;
 

@@ -123,6 +123,8 @@ ModelDescription describeBamba(const BambaConfig &config) {
   // Tied or not, the head has a weight of its own: the embedding is read by rows, the head as a linear.
   model.head.matrix =
       names.matrix("lm_head", config.vocabSize, config.hiddenSize, config.tieWordEmbeddings ? embedding : "lm_head");
+  model.bosToken = config.bosToken;
+  model.eosTokens = config.eosTokens;
   model.config = toJsonText(config);
   return model;
 }

@@ -141,6 +141,8 @@ struct ModelDescription {
   std::vector<Layer> layers;
   Weight finalNorm;
   Linear head;
+  std::optional<int32_t> bosToken; ///< begins a text
+  std::vector<int32_t> eosTokens;  ///< end a text
   std::string
       config; ///< what all this was read from, as one line of JSON; for people and for a checkpoint's config.json
 

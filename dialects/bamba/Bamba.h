@@ -25,10 +25,13 @@ namespace bambac {
 
 /// Discardable attributes of the dialect, each verified where it stands.
 namespace attr {
-/// On a module: CpuTargetAttr or CudaTargetAttr, LimitsAttr and the model's configuration as JSON (StringAttr).
+/// On a module: CpuTargetAttr or CudaTargetAttr, LimitsAttr and the model's configuration as JSON (StringAttr); where
+/// the model has them, the token that begins a text (IntegerAttr of i32) and those that end one (DenseI32ArrayAttr).
 inline constexpr StringLiteral kTarget = "bamba.target";
 inline constexpr StringLiteral kLimits = "bamba.limits";
 inline constexpr StringLiteral kConfig = "bamba.config";
+inline constexpr StringLiteral kBosToken = "bamba.bos_token";
+inline constexpr StringLiteral kEosTokens = "bamba.eos_tokens";
 /// On an entry point: EntryAttr, and once memory is planned the arena's size in bytes.
 inline constexpr StringLiteral kEntry = "bamba.entry";
 inline constexpr StringLiteral kArenaBytes = "bamba.arena_bytes";

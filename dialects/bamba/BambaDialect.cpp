@@ -40,11 +40,23 @@ static bool isScheduleList(Attribute attribute) {
   return array && llvm::all_of(array, llvm::IsaPred<CudaScheduleAttr>);
 }
 
+static bool isToken(Attribute attribute) {
+  auto token = dyn_cast<IntegerAttr>(attribute);
+  return token && token.getType().isSignlessInteger(32) && token.getInt() >= 0;
+}
+
+static bool isTokenList(Attribute attribute) {
+  auto tokens = dyn_cast<DenseI32ArrayAttr>(attribute);
+  return tokens && llvm::all_of(tokens.asArrayRef(), [](int32_t token) { return token >= 0; });
+}
+
 static constexpr AttributeRule kRules[] = {
     {attr::kTarget, isOp<ModuleOp>, "a module", isAttr<CpuTargetAttr, CudaTargetAttr>,
      "#bamba.cpu_target or #bamba.cuda_target"},
     {attr::kLimits, isOp<ModuleOp>, "a module", isAttr<LimitsAttr>, "#bamba.limits"},
     {attr::kConfig, isOp<ModuleOp>, "a module", isAttr<StringAttr>, "a string"},
+    {attr::kBosToken, isOp<ModuleOp>, "a module", isToken, "an i32 of at least 0"},
+    {attr::kEosTokens, isOp<ModuleOp>, "a module", isTokenList, "an array of i32 of at least 0"},
     {attr::kEntry, isOp<FunctionOpInterface>, "a function", isAttr<EntryAttr>, "#bamba.entry"},
     {attr::kArenaBytes, isOp<FunctionOpInterface>, "a function", isAttr<IntegerAttr>, "an integer"},
     {attr::kSources, isOp<ml_program::GlobalOp>, "a global", isSourceList, "a list of #bamba.source"},

@@ -1,12 +1,12 @@
-// The C interface: checks handles and struct sizes, and turns exceptions into statuses.
+// The C interface: checks handles, reads structs of any version, and turns exceptions into statuses.
 
+#include "runtime/api/structs.h"
 #include "runtime/model/open_model.h"
 #include "runtime/session/session.h"
 #include "runtime/support/error.h"
-#include <algorithm>
-#include <cstddef>
-#include <cstring>
+#include <span>
 #include <utility>
+#include <vector>
 
 using namespace bambac::rt;
 
@@ -16,6 +16,7 @@ struct bamba_model {
 
 struct bamba_session {
   Session impl;
+  std::vector<bamba_batch_item> items = {}; ///< a batch of another version's items
 };
 
 namespace {
@@ -25,25 +26,25 @@ template <typename Pointee> void expectPointer(Pointee *pointer, const char *nam
     fail(BAMBA_INVALID_ARGUMENT, "{}: expected an address, found NULL", name);
 }
 
-/// How much of a struct the caller knows. One that is shorter than the first version was not filled in.
-template <typename Struct> size_t knownBytes(const Struct &value, size_t firstVersion, const char *name) {
-  if (value.struct_size < firstVersion)
-    fail(BAMBA_INVALID_ARGUMENT, "{}: struct_size: expected at least {}, found {}", name, firstVersion,
-         value.struct_size);
-  return std::min(value.struct_size, sizeof(Struct));
-}
-
-/// The caller's options; zero, the default, where the caller knows no such field or passes none at all.
-template <typename Struct> Struct readOptions(const Struct *given, size_t firstVersion) {
-  Struct options = {};
-  if (given)
-    std::memcpy(&options, given, knownBytes(*given, firstVersion, "options"));
-  return options;
+/// The items as this library knows them: the caller's own where they have that size, else copies.
+std::span<const bamba_batch_item> readItems(bamba_session &session, const bamba_batch_item *items, size_t count,
+                                            size_t itemSize) {
+  session.impl.expectBatchSize(count);
+  expectPointer(items, "items");
+  expectStructSize(itemSize, firstBatchItem, "item_size");
+  if (itemSize == sizeof(bamba_batch_item))
+    return {items, count};
+  session.items.resize(count);
+  for (size_t i = 0; i < count; ++i)
+    readStruct(reinterpret_cast<const std::byte *>(items) + i * itemSize, itemSize, session.items[i],
+               [&] { return fmt::format("item {}", i); });
+  return session.items;
 }
 
 } // namespace
 
 uint32_t bamba_abi_version(void) { return BAMBA_ABI_VERSION; }
+uint32_t bamba_version(void) { return BAMBA_VERSION; }
 
 const char *bamba_status_name(bamba_status status) {
   switch (enumNumber(status)) {
@@ -74,7 +75,7 @@ const char *bamba_metadata(void) { return bamba_rt_library_table.metadata; }
 bamba_status bamba_model_open(const bamba_model_options *options, bamba_model **model, bamba_error *error) {
   return guard(error, [&] {
     expectPointer(model, "model");
-    bamba_model_options known = readOptions(options, sizeof(bamba_model_options));
+    bamba_model_options known = readOptions(options, firstModelOptions);
     *model = new bamba_model{openModel(bamba_rt_library_table, known.device)};
   });
 }
@@ -101,11 +102,9 @@ bamba_status bamba_model_get_info(const bamba_model *model, bamba_model_info *in
   return guard(error, [&] {
     expectPointer(model, "model");
     expectPointer(info, "info");
-    size_t bytes = knownBytes(*info, offsetof(bamba_model_info, target), "info");
     bamba_model_info all = {};
     model->impl.describe(all);
-    all.struct_size = info->struct_size;
-    std::memcpy(info, &all, bytes);
+    writeResult(all, info, firstModelInfo, "info");
   });
 }
 
@@ -114,21 +113,19 @@ bamba_status bamba_session_create(const bamba_model *model, const bamba_session_
   return guard(error, [&] {
     expectPointer(model, "model");
     expectPointer(session, "session");
-    bamba_session_options known = readOptions(options, offsetof(bamba_session_options, stream));
+    bamba_session_options known = readOptions(options, firstSessionOptions);
     SessionSize size = {known.slots, known.threads, known.pages, known.stream};
-    *session = new bamba_session{Session(model->impl, size)};
+    *session = new bamba_session{.impl = Session(model->impl, size)};
   });
 }
 
 void bamba_session_destroy(bamba_session *session) { delete session; }
 
 bamba_status bamba_session_run(bamba_session *session, const bamba_batch_item *items, size_t num_items,
-                               bamba_error *error) {
+                               size_t item_size, bamba_error *error) {
   return guard(error, [&] {
     expectPointer(session, "session");
-    if (num_items > 0)
-      expectPointer(items, "items");
-    session->impl.run({items, num_items});
+    session->impl.run(readItems(*session, items, num_items, item_size));
   });
 }
 
@@ -153,15 +150,15 @@ bamba_status bamba_session_get_greedy(const bamba_session *session, size_t item,
 }
 
 bamba_status bamba_session_profile(bamba_session *session, const bamba_batch_item *items, size_t num_items,
-                                   uint32_t repeats, bamba_profile profile, void *user, bamba_error *error) {
+                                   size_t item_size, uint32_t repeats, bamba_profile profile, void *user,
+                                   bamba_error *error) {
   return guard(error, [&] {
     expectPointer(session, "session");
     expectPointer(profile, "profile");
-    if (num_items > 0)
-      expectPointer(items, "items");
     if (repeats == 0)
       fail(BAMBA_INVALID_ARGUMENT, "repeats: expected at least 1, found 0");
-    session->impl.profile({items, num_items}, repeats, [&](bamba_launch_time time) {
+    std::span<const bamba_batch_item> batch = readItems(*session, items, num_items, item_size);
+    session->impl.profile(batch, repeats, [&](bamba_launch_time time) {
       time.struct_size = sizeof(time);
       profile(user, &time);
     });
@@ -236,7 +233,7 @@ const bamba_api *bamba_get_api(uint32_t abi_version) {
   static const bamba_api api = {
       .struct_size = sizeof(bamba_api),
       .abi_version = BAMBA_ABI_VERSION,
-      .reserved = 0,
+      .version = BAMBA_VERSION,
       .status_name = bamba_status_name,
       .metadata = bamba_metadata,
       .model_open = bamba_model_open,

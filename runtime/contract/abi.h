@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define BAMBA_RT_ABI_VERSION 6
+#define BAMBA_RT_ABI_VERSION 7
 
 /* Where an argument of a kernel lives. */
 enum bamba_rt_space {
@@ -170,7 +170,7 @@ typedef struct bamba_rt_model {
   uint32_t num_sources;
   uint32_t num_states;
   uint32_t num_features;
-  uint32_t reserved;
+  uint32_t num_eos_tokens;
   uint64_t fingerprint;          /* of config, types and state layout: a saved state fits only a model with the same */
   const char *metadata;          /* JSON of this target */
   const char *const *features;   /* processor features that the kernels use, by LLVM's names ("avx512f") */
@@ -181,6 +181,9 @@ typedef struct bamba_rt_model {
   const bamba_rt_weight *weights;
   const bamba_rt_source *sources;
   const bamba_rt_state *states;
+  const int32_t *eos_tokens; /* tokens that end a text; null where there are none */
+  int32_t bos_token;         /* the token that begins a text, or -1 */
+  uint32_t reserved;
 } bamba_rt_model;
 
 typedef struct bamba_rt_library {
@@ -205,6 +208,6 @@ static_assert(sizeof(bamba_rt_state) == 24, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_param) == 96, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_cuda_kernel) == 64, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_library) == 24, "tables are laid out by bambac");
-static_assert(sizeof(bamba_rt_model) == 160, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_model) == 176, "tables are laid out by bambac");
 #endif
 #endif /* BAMBA_RUNTIME_CONTRACT_ABI_H */

@@ -43,6 +43,9 @@ void Model::describe(bamba_model_info &info) const {
   info.target = tables.target;
   info.device = backend->device();
   info.device_name = backend->product();
+  info.eos_tokens = tables.eos_tokens;
+  info.num_eos_tokens = tables.num_eos_tokens;
+  info.bos_token = tables.bos_token;
 }
 
 uint64_t stateBytes(const bamba_rt_model &model, bamba_rt_state_kind kind) {

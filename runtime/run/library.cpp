@@ -36,7 +36,7 @@ Library::Library(const std::string &path) : name(path) {
   if (!getApi)
     fail("'{}' is not a model compiled by bambac: it has no symbol 'bamba_get_api'", path);
   api = getApi(BAMBA_ABI_VERSION);
-  constexpr size_t firstVersionBytes = offsetof(bamba_api, session_profile);
+  constexpr size_t firstVersionBytes = offsetof(bamba_api, session_profile) + sizeof(api->session_profile);
   if (api && api->abi_version == BAMBA_ABI_VERSION && api->struct_size >= firstVersionBytes)
     return;
   auto getVersion = reinterpret_cast<decltype(&bamba_abi_version)>(dlsym(handle.get(), "bamba_abi_version"));

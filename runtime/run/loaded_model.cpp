@@ -2,7 +2,8 @@
 #include "runtime/run/failure.h"
 #include "runtime/run/progress_line.h"
 
-#include <cstddef>
+#include <algorithm>
+#include <cstring>
 
 namespace bambac::run {
 
@@ -77,7 +78,7 @@ void ModelSession::reset(bamba_sequence sequence) {
 
 void ModelSession::run(std::span<const bamba_batch_item> items) {
   bamba_error error = makeError();
-  library.check(library->session_run(handle, items.data(), items.size(), &error), error);
+  library.check(library->session_run(handle, items.data(), items.size(), sizeof(bamba_batch_item), &error), error);
 }
 
 void ModelSession::run(bamba_sequence sequence, std::span<const int32_t> tokens, bamba_logits logits) {
@@ -86,14 +87,16 @@ void ModelSession::run(bamba_sequence sequence, std::span<const int32_t> tokens,
 }
 
 std::vector<bamba_launch_time> ModelSession::profile(std::span<const bamba_batch_item> items, uint32_t repeats) {
-  if (library->struct_size < offsetof(bamba_api, session_profile) + sizeof(library->session_profile))
-    fail("'{}' cannot be profiled: it was compiled by a bambac that knew no profiles", library.path());
   std::vector<bamba_launch_time> times;
   auto add = [](void *user, const bamba_launch_time *time) noexcept {
-    static_cast<std::vector<bamba_launch_time> *>(user)->push_back(*time);
+    bamba_launch_time known = {}; // a library of an earlier version fills in less
+    std::memcpy(&known, time, std::min(time->struct_size, sizeof(known)));
+    static_cast<std::vector<bamba_launch_time> *>(user)->push_back(known);
   };
   bamba_error error = makeError();
-  library.check(library->session_profile(handle, items.data(), items.size(), repeats, add, &times, &error), error);
+  library.check(library->session_profile(handle, items.data(), items.size(), sizeof(bamba_batch_item), repeats, add,
+                                         &times, &error),
+                error);
   return times;
 }
 

@@ -49,8 +49,9 @@ void Results::direct(const Step &step, Executor &executor) {
 void Results::collect(const Step &step) {
   if (device.isHost() && !inPlace(step))
     device.copy(logitsRow(step.logitsRow), stepLogitsBuffer.get(), step.logitsRows * rowBytes);
-  device.download(rowGreedy.get() + step.logitsRow * sizeof(int32_t), stepGreedyBuffer.get(),
-                  step.logitsRows * sizeof(int32_t));
+  if (step.logitsRows > 0)
+    device.download(rowGreedy.get() + step.logitsRow * sizeof(int32_t), stepGreedyBuffer.get(),
+                    step.logitsRows * sizeof(int32_t));
   settled = false;
 }
 

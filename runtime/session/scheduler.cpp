@@ -26,7 +26,21 @@ const bamba_rt_entry *pick(const Entries &entries, uint32_t bamba_rt_entry::*siz
   return entries.back();
 }
 
-uint64_t rowsOf(const bamba_batch_item &item) { return item.logits == BAMBA_LOGITS_ALL ? item.num_tokens : 1; }
+/// Rows of logits that can be read afterwards.
+uint64_t keptRows(const bamba_batch_item &item) {
+  switch (item.logits) {
+  case BAMBA_LOGITS_NONE:
+    return 0;
+  case BAMBA_LOGITS_LAST:
+    return 1;
+  case BAMBA_LOGITS_ALL:
+    return item.num_tokens;
+  }
+  __builtin_unreachable(); // checked before
+}
+
+/// Rows that an item takes among those of its batch: the rows of a decode step are neighbours, kept or not.
+uint64_t placedRows(const bamba_batch_item &item) { return item.num_tokens == 1 ? 1 : keptRows(item); }
 
 } // namespace
 
@@ -39,7 +53,7 @@ Scheduler::Scheduler(const bamba_rt_model &model, uint32_t maxItems)
 uint64_t Scheduler::countRows(std::span<const bamba_batch_item> items) {
   uint64_t count = 0;
   for (const bamba_batch_item &item : items)
-    count += rowsOf(item);
+    count += placedRows(item);
   return count;
 }
 
@@ -50,12 +64,12 @@ void Scheduler::begin(std::span<const bamba_batch_item> items) {
   done = 0;
   for (size_t i = 0; i < items.size(); ++i)
     if (items[i].num_tokens == 1)
-      rows[i] = {singles++, 1};
+      rows[i] = {singles++, keptRows(items[i])};
   uint64_t row = singles;
   for (size_t i = 0; i < items.size(); ++i) {
     if (items[i].num_tokens == 1)
       continue;
-    rows[i] = {row, rowsOf(items[i])};
+    rows[i] = {row, keptRows(items[i])};
     row += rows[i].count;
   }
 }
@@ -91,7 +105,7 @@ bool Scheduler::nextChunk(Step &step) {
   const bamba_rt_entry *entry = chunkEntry(all ? BAMBA_RT_SCORE : BAMBA_RT_PREFILL, rest);
   uint32_t count = std::min(rest, entry->chunk);
   lanes.assign(1, {static_cast<uint32_t>(item), done, count});
-  step = {entry, lanes, rows[item].first + (all ? done : 0), all ? count : 1};
+  step = {entry, lanes, rows[item].first + (all ? done : 0), all ? count : static_cast<uint32_t>(rows[item].count)};
   done += count;
   return true;
 }

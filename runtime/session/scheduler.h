@@ -23,7 +23,7 @@ struct Step {
   const bamba_rt_entry *entry;
   std::span<const Lane> lanes;
   uint64_t logitsRow;  ///< where the step's first row of logits belongs among the rows of the batch
-  uint32_t logitsRows; ///< rows that belong to the batch; what follows is padding
+  uint32_t logitsRows; ///< rows that belong to the batch, none where no logits are kept; what follows is padding
 };
 
 /// Rows of logits that an entry point writes.
@@ -42,7 +42,7 @@ public:
   /// For batches of at most `maxItems` items. `model` must outlive it. Throws Error BAMBA_OUT_OF_MEMORY.
   Scheduler(const bamba_rt_model &model, uint32_t maxItems);
 
-  /// Rows of logits that a batch leaves.
+  /// Rows of logits that a batch needs room for.
   static uint64_t countRows(std::span<const bamba_batch_item> items);
 
   /// Starts a batch; the items must stay in place until the last step.
@@ -51,7 +51,7 @@ public:
   /// The next step; false when all are done.
   bool next(Step &step);
 
-  /// Rows of logits of one item of the batch, and the first of them.
+  /// Rows of logits that one item of the batch keeps, and the first of them.
   uint64_t numRows(size_t item) const { return rows[item].count; }
   uint64_t firstRow(size_t item) const { return rows[item].first; }
 

@@ -83,9 +83,13 @@ void Session::checkItem(size_t index, const bamba_batch_item &item) {
     fail(BAMBA_INVALID_ARGUMENT, "item {}: expected at least one token, found {}", index,
          item.num_tokens == 0 ? "none" : "a null pointer");
   int logits = enumNumber(item.logits);
-  if (logits != BAMBA_LOGITS_LAST && logits != BAMBA_LOGITS_ALL)
-    fail(BAMBA_INVALID_ARGUMENT, "item {}: logits: expected BAMBA_LOGITS_LAST or BAMBA_LOGITS_ALL, found {}", index,
-         logits);
+  if (logits != BAMBA_LOGITS_LAST && logits != BAMBA_LOGITS_ALL && logits != BAMBA_LOGITS_NONE)
+    fail(BAMBA_INVALID_ARGUMENT,
+         "item {}: logits: expected BAMBA_LOGITS_LAST, BAMBA_LOGITS_ALL or BAMBA_LOGITS_NONE, "
+         "found {}",
+         index, logits);
+  if (item.reserved != 0)
+    fail(BAMBA_INVALID_ARGUMENT, "item {}: reserved: expected 0, found {}", index, item.reserved);
   uint32_t held = sequences.length(item.sequence);
   if (item.num_tokens > table.max_context - held)
     fail(BAMBA_OUT_OF_RANGE, "item {}: expected at most {} more tokens for sequence {} that holds {} of {}, found {}",
@@ -96,12 +100,16 @@ void Session::checkItem(size_t index, const bamba_batch_item &item) {
            table.vocab_size - 1, item.tokens[t]);
 }
 
-void Session::checkBatch(std::span<const bamba_batch_item> items) {
-  if (items.empty())
+void Session::expectBatchSize(size_t items) const {
+  if (items == 0)
     fail(BAMBA_INVALID_ARGUMENT, "expected at least one item in the batch, found none");
-  if (items.size() > size.slots)
+  if (items > size.slots)
     fail(BAMBA_INVALID_ARGUMENT, "expected at most {} items in the batch, as many as the session has slots, found {}",
-         size.slots, items.size());
+         size.slots, items);
+}
+
+void Session::checkBatch(std::span<const bamba_batch_item> items) {
+  expectBatchSize(items.size());
   ++batches;
   uint64_t newPages = 0;
   for (size_t i = 0; i < items.size(); ++i) {
@@ -169,21 +177,23 @@ void Session::addPages(const bamba_batch_item &item) {
   }
 }
 
-void Session::expectRun(size_t item) const {
+void Session::expectLogits(size_t item) const {
   if (itemsRun == 0)
     fail(BAMBA_NOT_READY, "expected results of a batch, found a session that has run none");
   if (item >= itemsRun)
     fail(BAMBA_INVALID_ARGUMENT, "expected an item of the last batch, from 0 to {}, found {}", itemsRun - 1, item);
+  if (scheduler.numRows(item) == 0)
+    fail(BAMBA_NOT_READY, "expected an item that keeps logits, found item {} of BAMBA_LOGITS_NONE", item);
 }
 
 std::span<const float> Session::logits(size_t item) const {
-  expectRun(item);
+  expectLogits(item);
   uint64_t rows = scheduler.numRows(item);
   return {results.logits(scheduler.firstRow(item), rows), rows * table.vocab_size};
 }
 
 int32_t Session::greedy(size_t item) const {
-  expectRun(item);
+  expectLogits(item);
   return results.greedy(scheduler.firstRow(item) + scheduler.numRows(item) - 1);
 }
 

@@ -36,6 +36,9 @@ public:
   Session(const Model &model, SessionSize wanted);
   ~Session();
 
+  /// Throws Error BAMBA_INVALID_ARGUMENT unless a batch can have as many items.
+  void expectBatchSize(size_t items) const;
+
   /// As bamba_session_run. Throws Error BAMBA_INVALID_ARGUMENT, BAMBA_NOT_FOUND, BAMBA_OUT_OF_RANGE, BAMBA_EXHAUSTED,
   /// BAMBA_OUT_OF_MEMORY before anything has changed. On a stream of the caller's the results may still be on their
   /// way; the functions that return them wait.
@@ -46,7 +49,8 @@ public:
   void profile(std::span<const bamba_batch_item> items, unsigned repeats,
                const std::function<void(const bamba_launch_time &)> &report);
 
-  /// Of item `item` of the last run. Throws Error BAMBA_NOT_READY or BAMBA_INVALID_ARGUMENT.
+  /// Of item `item` of the last run. Throws Error BAMBA_NOT_READY, also for an item that keeps no logits, or
+  /// BAMBA_INVALID_ARGUMENT.
   std::span<const float> logits(size_t item) const;
   int32_t greedy(size_t item) const;
   uint32_t vocabSize() const { return table.vocab_size; }
@@ -69,7 +73,7 @@ private:
   template <typename Execute> void runSteps(std::span<const bamba_batch_item> items, const Execute &execute);
   void checkBatch(std::span<const bamba_batch_item> items);
   void checkItem(size_t index, const bamba_batch_item &item);
-  void expectRun(size_t item) const;
+  void expectLogits(size_t item) const;
   void addPages(const bamba_batch_item &item);
   void clearIfDirty(bamba_sequence sequence);
   Buffers buffers(const Model &model) const;

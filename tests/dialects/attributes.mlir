@@ -2,10 +2,14 @@
 // RUN: %bambac-opt %s | %bambac-opt | FileCheck %s
 
 // CHECK: module attributes {
+// CHECK-SAME: bamba.bos_token = 1 : i32
 // CHECK-SAME: bamba.config = "{\22vocab_size\22: 256}"
+// CHECK-SAME: bamba.eos_tokens = array<i32: 2, 7>
 // CHECK-SAME: bamba.limits = #bamba.limits<max_batch = 2, max_context = 4096, prefill_chunk = 64, page_tokens = 16>
 // CHECK-SAME: bamba.target = #bamba.cpu_target<arch = "x86-64-v4", features = "+avx512f,+fma", vector_bits = 512, vector_registers = 32, l2_bytes = 1048576, fusions = [siblings, epilogue, norm_prologue]>
 module attributes {
+  bamba.bos_token = 1 : i32,
+  bamba.eos_tokens = array<i32: 2, 7>,
   bamba.config = "{\"vocab_size\": 256}",
   bamba.limits = #bamba.limits<max_batch = 2, max_context = 4096, prefill_chunk = 64, page_tokens = 16>,
   bamba.target = #bamba.cpu_target<arch = "x86-64-v4", features = "+avx512f,+fma", vector_bits = 512,

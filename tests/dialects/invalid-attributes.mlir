@@ -201,6 +201,21 @@ module attributes {bamba.config = 1} {}
 
 // -----
 
+// expected-error @+1 {{expected 'bamba.bos_token' to be an i32 of at least 0, found -1 : i32}}
+module attributes {bamba.bos_token = -1 : i32} {}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.bos_token' to be an i32 of at least 0, found 1}}
+module attributes {bamba.bos_token = 1} {}
+
+// -----
+
+// expected-error @+1 {{expected 'bamba.eos_tokens' to be an array of i32 of at least 0, found array<i32: 2, -1>}}
+module attributes {bamba.eos_tokens = array<i32: 2, -1>} {}
+
+// -----
+
 // expected-error @+1 {{expected 'bamba.entry' to be #bamba.entry, found 1}}
 func.func private @f() attributes {bamba.entry = 1}
 

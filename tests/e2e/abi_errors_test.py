@@ -8,7 +8,7 @@ from ctypes import POINTER, byref, c_float, c_int32, c_size_t, c_uint32, c_void_
 import harness
 import safetensors_io
 from bamba_ctypes import (
-    API_MEMBERS, LOGITS_ALL, STATUSES, Api, BambaError, BatchItem, Error, Library, Model, ModelInfo, ModelOptions,
+    ABI_VERSION, API_MEMBERS, LOGITS_ALL, LOGITS_NONE, STATUSES, VERSION, Api, BambaError, BatchItem, Error, Library, Model, ModelInfo, ModelOptions,
     Profile, Progress, SessionOptions,
 )
 
@@ -43,19 +43,22 @@ class QueryTest(AbiTest):
             self.assertTrue(self.library.function("status_name")(unknown))
 
     def test_api_table(self):
-        table = self.library.function("get_api")(1).contents
+        table = self.library.function("get_api")(ABI_VERSION).contents
         self.assertEqual(table.struct_size, ctypes.sizeof(Api))
         self.assertEqual(table.abi_version, self.library.function("abi_version")())
         for member in API_MEMBERS:
             address = ctypes.cast(self.library.function(member), c_void_p).value
             self.assertEqual(getattr(table, member), address, member)
-        for version in (0, 2, 99):
+        self.assertEqual((table.version, self.library.function("version")()), (VERSION, VERSION))
+        for version in (0, ABI_VERSION - 1, ABI_VERSION + 1, 99):
             self.assertFalse(self.library.function("get_api")(version))
 
     def test_info(self):
         info = self.model.info()
         self.assertEqual((info.vocab_size, info.max_batch, info.max_context, info.prefill_chunk), (256, 2, 64, 16))
         self.assertGreater(info.page_tokens, 0)
+        # As the fixture's config.json has them.
+        self.assertEqual((info.bos_token, info.eos_tokens[: info.num_eos_tokens]), (1, [2]))
         self.assertGreater(info.weight_bytes, 0)
         # A convolution state of 3 x (256 + 2*32) and an SSM state of 8 x 32 x 32 floats in each of 3 layers, at least.
         self.assertGreaterEqual(info.slot_bytes, 3 * 4 * (3 * 320 + 8 * 32 * 32))
@@ -80,10 +83,10 @@ class NullTest(AbiTest):
             ("model_load_random", None, 1),
             ("model_get_info", None, byref(info)),
             ("session_create", None, None, byref(handle)),
-            ("session_run", None, item, 1),
+            ("session_run", None, item, 1, ctypes.sizeof(BatchItem)),
             ("session_get_logits", None, 0, byref(POINTER(c_float)()), byref(size)),
             ("session_get_greedy", None, 0, byref(token)),
-            ("session_profile", None, item, 1, 1, Profile(0), None),
+            ("session_profile", None, item, 1, ctypes.sizeof(BatchItem), 1, Profile(0), None),
             ("sequence_create", None, byref(out)),
             ("sequence_free", None, 0),
             ("sequence_fork", None, 0, byref(out)),
@@ -106,10 +109,10 @@ class NullTest(AbiTest):
                 ("model_load", self.model.handle, None, Progress(0), None),
                 ("model_get_info", self.model.handle, None),
                 ("session_create", self.model.handle, None, None),
-                ("session_run", session.handle, None, 1),
+                ("session_run", session.handle, None, 1, ctypes.sizeof(BatchItem)),
                 ("session_get_logits", session.handle, 0, None, None),
                 ("session_get_greedy", session.handle, 0, None),
-                ("session_profile", session.handle, None, 1, 1, Profile(0), None),
+                ("session_profile", session.handle, None, 1, ctypes.sizeof(BatchItem), 1, Profile(0), None),
                 ("sequence_create", session.handle, None),
                 ("sequence_fork", session.handle, sequence, None),
                 ("sequence_get_length", session.handle, sequence, None),
@@ -233,13 +236,19 @@ class RunTest(AbiTest):
         self.assert_status("BAMBA_INVALID_ARGUMENT", run, [(self.sequence, [1])], 17)
         null_tokens = (BatchItem * 1)(BatchItem(self.sequence, 1, None, 0, 0))
         self.assert_status(
-            "BAMBA_INVALID_ARGUMENT", self.library.call, "session_run", self.session.handle, null_tokens, 1
+            "BAMBA_INVALID_ARGUMENT", self.library.call, "session_run", self.session.handle, null_tokens, 1,
+            ctypes.sizeof(BatchItem)
         )
 
     def test_results_that_are_not_there(self):
         for call in (self.session.logits, self.session.greedy):
             for item in (1, 2**40):
                 self.assert_status("BAMBA_INVALID_ARGUMENT", call, item)
+        other = self.session.create()
+        self.session.run([(other, PROMPT)], LOGITS_NONE)
+        for call in (self.session.logits, self.session.greedy):
+            self.assert_status("BAMBA_NOT_READY", call, 0, says=["BAMBA_LOGITS_NONE"])
+        self.assertEqual(self.session.length(other), len(PROMPT))
         with self.model.session() as fresh:
             self.assert_status("BAMBA_NOT_READY", fresh.logits, 0)
             self.assert_status("BAMBA_NOT_READY", fresh.greedy, 0)

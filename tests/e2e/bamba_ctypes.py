@@ -8,7 +8,7 @@ from ctypes import POINTER, byref, c_char, c_char_p, c_float, c_int, c_int32, c_
 
 import numpy as np
 
-ABI_VERSION = 1
+ABI_VERSION, VERSION = 2, 2 << 16
 
 STATUSES = [
     "BAMBA_OK", "BAMBA_INVALID_ARGUMENT", "BAMBA_NOT_FOUND", "BAMBA_IO_ERROR", "BAMBA_BAD_CHECKPOINT",
@@ -16,7 +16,7 @@ STATUSES = [
     "BAMBA_NOT_READY", "BAMBA_INTERNAL", "BAMBA_DEVICE_ERROR",
 ]
 
-LOGITS_LAST, LOGITS_ALL = 0, 1
+LOGITS_LAST, LOGITS_ALL, LOGITS_NONE = 0, 1, 2
 
 
 class Error(ctypes.Structure):
@@ -32,7 +32,8 @@ class ModelInfo(ctypes.Structure):
         ("struct_size", c_size_t), ("vocab_size", c_uint32), ("max_batch", c_uint32), ("max_context", c_uint32),
         ("prefill_chunk", c_uint32), ("page_tokens", c_uint32), ("reserved", c_uint32), ("weight_bytes", c_uint64),
         ("slot_bytes", c_uint64), ("page_bytes", c_uint64), ("target", c_char_p), ("device", c_char_p),
-        ("device_name", c_char_p),
+        ("device_name", c_char_p), ("eos_tokens", POINTER(c_int32)), ("num_eos_tokens", c_uint32),
+        ("bos_token", c_int32),
     ]
 
 
@@ -67,10 +68,10 @@ _STATUS_FUNCTIONS = {
     "model_load_random": [c_void_p, c_uint64],
     "model_get_info": [c_void_p, POINTER(ModelInfo)],
     "session_create": [c_void_p, POINTER(SessionOptions), POINTER(c_void_p)],
-    "session_run": [c_void_p, POINTER(BatchItem), c_size_t],
+    "session_run": [c_void_p, POINTER(BatchItem), c_size_t, c_size_t],
     "session_get_logits": [c_void_p, c_size_t, POINTER(POINTER(c_float)), POINTER(c_size_t)],
     "session_get_greedy": [c_void_p, c_size_t, POINTER(c_int32)],
-    "session_profile": [c_void_p, POINTER(BatchItem), c_size_t, c_uint32, Profile, c_void_p],
+    "session_profile": [c_void_p, POINTER(BatchItem), c_size_t, c_size_t, c_uint32, Profile, c_void_p],
     "sequence_create": [c_void_p, POINTER(c_uint32)],
     "sequence_free": [c_void_p, c_uint32],
     "sequence_fork": [c_void_p, c_uint32, POINTER(c_uint32)],
@@ -89,7 +90,7 @@ API_MEMBERS = [
 
 
 class Api(ctypes.Structure):
-    _fields_ = [("struct_size", c_size_t), ("abi_version", c_uint32), ("reserved", c_uint32)] + [
+    _fields_ = [("struct_size", c_size_t), ("abi_version", c_uint32), ("version", c_uint32)] + [
         (member, c_void_p) for member in API_MEMBERS
     ]
 
@@ -110,6 +111,7 @@ class Library:
             function.argtypes, function.restype = [*arguments, _ERROR], c_int
         for name, arguments, result in [
             ("abi_version", [], c_uint32),
+            ("version", [], c_uint32),
             ("status_name", [c_int], c_char_p),
             ("metadata", [], c_char_p),
             ("model_close", [c_void_p], None),
@@ -227,8 +229,8 @@ class Session:
             keep.append(array)
             item.sequence, item.num_tokens, item.logits = sequence, len(tokens), logits
             item.tokens = ctypes.cast(array, POINTER(c_int32))
-        self.library.call("session_run", self.handle, items, len(batch))
-        return [self.logits(i) for i in range(len(batch))]
+        self.library.call("session_run", self.handle, items, len(batch), ctypes.sizeof(BatchItem))
+        return [self.logits(i) for i in range(len(batch))] if logits != LOGITS_NONE else []
 
     def logits(self, item):
         data, rows = POINTER(c_float)(), c_size_t()

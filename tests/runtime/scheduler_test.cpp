@@ -19,7 +19,9 @@ std::vector<std::string> steps(const bamba_rt_model &model, const std::vector<ba
     for (const Lane &lane : step.lanes)
       text += fmt::format(" {}[{}+{}]", lane.item, lane.first, lane.count);
     text += fmt::format(" ->{}", step.logitsRow);
-    if (step.logitsRows != 1)
+    if (step.logitsRows == 0)
+      text += " none";
+    else if (step.logitsRows != 1)
       text += fmt::format("..{}", step.logitsRow + step.logitsRows - 1);
   }
   return all;
@@ -64,6 +66,20 @@ TEST(Scheduler, MixesDecodesAndPrompts) {
             (Steps{"decode_b2 1[0+1] 3[0+1] ->0..1", "prefill_t8 0[0+8] ->2", "prefill_t4 0[8+2] ->2",
                    "score_t4 2[0+3] ->3..5", "prefill_t4 4[0+2] ->6"}));
   EXPECT_EQ(Scheduler::countRows(items), 7u);
+}
+
+TEST(Scheduler, KeepsNoLogitsWhereNoneAreWanted) {
+  std::vector<bamba_batch_item> items = {item(10, BAMBA_LOGITS_NONE), item(1), item(1, BAMBA_LOGITS_NONE), item(2)};
+  // The rows of a decode step are neighbours; a chunk that keeps none writes where the next row will be.
+  EXPECT_EQ(steps(toyTable, items), (Steps{"decode_b2 1[0+1] 2[0+1] ->0..1", "prefill_t8 0[0+8] ->2 none",
+                                           "prefill_t4 0[8+2] ->2 none", "prefill_t4 3[0+2] ->2"}));
+  EXPECT_EQ(Scheduler::countRows(items), 3u);
+  Scheduler scheduler(toyTable, 16);
+  scheduler.begin(items);
+  EXPECT_EQ(scheduler.numRows(0), 0u);
+  EXPECT_EQ(scheduler.numRows(2), 0u);
+  EXPECT_EQ(scheduler.numRows(3), 1u);
+  EXPECT_EQ(scheduler.firstRow(3), 2u);
 }
 
 TEST(Scheduler, DecodesTokenByTokenWithoutChunkEntries) {

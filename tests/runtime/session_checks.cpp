@@ -1,5 +1,6 @@
 #include "tests/runtime/session_checks.h"
 #include "gtest/gtest.h"
+#include <array>
 
 namespace bambac::rt::toy {
 
@@ -23,14 +24,22 @@ void checkMixedBatches(Session &session) {
     std::vector<bamba_batch_item> items;
     for (unsigned i = 0; i < 7; ++i)
       tokens.push_back(someTokens(i + round, lengths[(i + round) % 7]));
+    auto wanted = [&](unsigned i) {
+      return std::array{BAMBA_LOGITS_LAST, BAMBA_LOGITS_ALL, BAMBA_LOGITS_NONE}[(i + round) % 3];
+    };
     for (unsigned i = 0; i < 7; ++i) {
-      items.push_back(item(sequences[i], tokens[i], i % 2 ? BAMBA_LOGITS_ALL : BAMBA_LOGITS_LAST));
+      items.push_back(item(sequences[i], tokens[i], wanted(i)));
       history[i].insert(history[i].end(), tokens[i].begin(), tokens[i].end());
     }
     session.run(items);
     for (unsigned i = 0; i < 7; ++i) {
+      if (wanted(i) == BAMBA_LOGITS_NONE) {
+        expectFailure(failureOf([&] { session.greedy(i); }), BAMBA_NOT_READY, {"BAMBA_LOGITS_NONE"});
+        expectFailure(failureOf([&] { session.logits(i); }), BAMBA_NOT_READY, {"BAMBA_LOGITS_NONE"});
+        continue;
+      }
       auto expected = expectedLogits(history[i]);
-      size_t rows = i % 2 ? tokens[i].size() : 1;
+      size_t rows = wanted(i) == BAMBA_LOGITS_ALL ? tokens[i].size() : 1;
       EXPECT_EQ(session.greedy(i), argmax(expected.back()));
       ASSERT_EQ(session.logits(i).size(), rows * vocab);
       for (size_t r = 0; r < rows; ++r)

@@ -204,6 +204,9 @@ constexpr bamba_rt_model makeModel() {
   model.weights = weights;
   model.sources = sources;
   model.states = states;
+  model.eos_tokens = eosTokens;
+  model.num_eos_tokens = count(eosTokens);
+  model.bos_token = bosToken;
   return model;
 }
 

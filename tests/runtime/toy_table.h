@@ -8,6 +8,7 @@ namespace bambac::rt::toy {
 
 // The vocabulary is odd on purpose: most rows of logits are then not aligned.
 inline constexpr int vocab = 11, dim = 4, pageTokens = 4, maxContext = 40, maxPages = 10;
+inline constexpr int bosToken = 1, eosTokens[] = {2, 9};
 inline constexpr int maxBatch = 4, maxRows = 8;
 
 // x[t] = embed[token] * norm + conv[1]

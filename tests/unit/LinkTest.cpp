@@ -138,7 +138,7 @@ static int greedy(const Library &library, const std::string &checkpoint = "") {
   EXPECT_EQ(library->sequence_create(session, &sequence, &error), BAMBA_OK) << error.message;
   int32_t token = 3;
   bamba_batch_item item{sequence, 1, &token, BAMBA_LOGITS_LAST, 0};
-  EXPECT_EQ(library->session_run(session, &item, 1, &error), BAMBA_OK) << error.message;
+  EXPECT_EQ(library->session_run(session, &item, 1, sizeof(bamba_batch_item), &error), BAMBA_OK) << error.message;
   EXPECT_EQ(library->session_get_greedy(session, 0, &token, &error), BAMBA_OK) << error.message;
   library->session_destroy(session);
   library->model_close(model);

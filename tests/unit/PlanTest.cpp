@@ -133,6 +133,16 @@ TEST(Plan, DescribesStatesAndPages) {
   EXPECT_EQ(plan.maxBatch, 2u);
 }
 
+TEST(Plan, TokensThatBeginAndEndAText) {
+  Plan plan = planOf(smallModel());
+  EXPECT_EQ(plan.bosToken, -1);
+  EXPECT_TRUE(plan.eosTokens.empty());
+  plan = planOf(replaced(smallModel(), "bamba.limits",
+                         "bamba.bos_token = 0 : i32, bamba.eos_tokens = array<i32: 2, 7>, bamba.limits"));
+  EXPECT_EQ(plan.bosToken, 0);
+  EXPECT_EQ(plan.eosTokens, (std::vector<int32_t>{2, 7}));
+}
+
 TEST(Plan, NumbersKernelsByFirstLaunchAndCounts) {
   Plan plan = planOf(smallModel());
   ASSERT_EQ(plan.kernels.size(), 6u);

@@ -17,9 +17,13 @@
  *   it is first needed; without one a library still runs on the processor, if it was compiled for it.
  *
  * Structs
- *   The structs that a caller fills in or receives one at a time start with `struct_size`: the caller sets it to sizeof
- *   the struct it was compiled with, so that a newer library can tell which fields the caller knows. (Items of a batch
- *   have none.) Zero in any other field of an options struct means "the default".
+ *   Every struct has a size, so that programs and libraries of different versions of this header work together. One
+ *   that a caller fills in or receives starts with `struct_size`, which the caller sets to sizeof the struct that it
+ * was compiled with; the items of a batch are an array, and their size is an argument. Zero in any other field of an
+ *   options struct or an item means "the default", and `reserved` fields must be zero.
+ *   What a caller's struct lacks has its default. What it has beyond the library's own must be zero, else the call
+ * fails with BAMBA_INVALID_ARGUMENT: the caller asks for something that the library does not know. Of a struct that a
+ *   library fills in, it writes what the caller's size has room for, and zeros to what it does not know.
  */
 #ifndef BAMBA_BAMBA_H
 #define BAMBA_BAMBA_H
@@ -37,12 +41,17 @@ extern "C" {
 #define BAMBA_API
 #endif
 
-/* The version of this header. It changes only when an existing function or struct field changes its meaning. */
-#define BAMBA_ABI_VERSION 1
+/* The version of this header, which the version of bambac does not determine. MAJOR changes when an existing function
+ * or field changes its meaning: a program and a library of different majors do not work together, and bamba_get_api()
+ * says so. MINOR grows with each function, field, status or enumerator that is added at an end. */
+#define BAMBA_VERSION_MAJOR 2
+#define BAMBA_VERSION_MINOR 0
+#define BAMBA_VERSION (BAMBA_VERSION_MAJOR << 16 | BAMBA_VERSION_MINOR)
+#define BAMBA_ABI_VERSION BAMBA_VERSION_MAJOR
 
 typedef enum bamba_status {
   BAMBA_OK = 0,
-  BAMBA_INVALID_ARGUMENT = 1, /* a null handle, a wrong struct_size, a malformed batch */
+  BAMBA_INVALID_ARGUMENT = 1, /* a null handle, a wrong struct_size, an unknown field, a malformed batch */
   BAMBA_NOT_FOUND = 2,        /* a file, tensor or sequence that does not exist */
   BAMBA_IO_ERROR = 3,         /* the operating system refused a read, a map or a thread */
   BAMBA_BAD_CHECKPOINT = 4,   /* a tensor is missing, extra, misshapen, wrong-typed, truncated or overlapping */
@@ -51,7 +60,7 @@ typedef enum bamba_status {
   BAMBA_UNSUPPORTED = 7,      /* this machine lacks an instruction or device that the library needs */
   BAMBA_OUT_OF_MEMORY = 8,
   BAMBA_BAD_STATE = 9,  /* a saved state that is damaged or belongs to another model */
-  BAMBA_NOT_READY = 10, /* a model without weights, logits before the first run */
+  BAMBA_NOT_READY = 10, /* a model without weights, logits before the first run or of an item that keeps none */
   BAMBA_INTERNAL = 11,
   BAMBA_DEVICE_ERROR = 12 /* the device or its driver failed; it may need a new process */
 } bamba_status;
@@ -91,6 +100,10 @@ typedef struct bamba_model_info {
   const char *target;      /* "cpu", "sm_80", "sm_90a" */
   const char *device;      /* "cpu", "cuda:0" */
   const char *device_name; /* "NVIDIA H200" */
+  /* From the config.json that the library was compiled from; the array lives as long as the model. */
+  const int32_t *eos_tokens; /* tokens that end a text; NULL where there are none */
+  uint32_t num_eos_tokens;
+  int32_t bos_token; /* the token that begins a text, or -1 */
 } bamba_model_info;
 
 typedef struct bamba_session_options {
@@ -109,15 +122,16 @@ typedef struct bamba_session_options {
 typedef enum bamba_logits {
   BAMBA_LOGITS_LAST = 0, /* of the item's last token */
   BAMBA_LOGITS_ALL = 1,  /* of each of the item's tokens */
+  BAMBA_LOGITS_NONE = 2  /* none: to read the item's logits or greedy token is BAMBA_NOT_READY */
 } bamba_logits;
 
-/* Tokens to append to one sequence. */
+/* Tokens to append to one sequence. Later versions append fields. */
 typedef struct bamba_batch_item {
   bamba_sequence sequence;
   uint32_t num_tokens;   /* at least 1; a long prompt is processed in chunks */
   const int32_t *tokens; /* num_tokens tokens, each in [0, vocab_size); only read during the call */
   bamba_logits logits;
-  uint32_t reserved;
+  uint32_t reserved; /* 0 */
 } bamba_batch_item;
 
 /* Called from the loading thread with bytes done and in all; return nonzero to give up (status BAMBA_IO_ERROR). */
@@ -125,7 +139,7 @@ typedef int (*bamba_progress)(void *user, uint64_t done, uint64_t total);
 
 /* What one launch of a kernel took; see bamba_session_profile. The strings live as long as the library. */
 typedef struct bamba_launch_time {
-  size_t struct_size; /* set by the library */
+  size_t struct_size; /* set by the library: fields beyond it are not there */
   uint32_t step;      /* number of the step in the batch */
   uint32_t launch;    /* number of the launch in its step */
   const char *entry;  /* the program of the step, as the metadata names it: "decode_b8" */
@@ -138,8 +152,9 @@ typedef void (*bamba_profile)(void *user, const bamba_launch_time *time);
 
 /* ---- the library itself: thread-safe, no model needed ---- */
 
-/* BAMBA_ABI_VERSION of the library. */
+/* BAMBA_ABI_VERSION and BAMBA_VERSION of the library. */
 BAMBA_API uint32_t bamba_abi_version(void);
+BAMBA_API uint32_t bamba_version(void);
 
 /* The name of a status, such as "BAMBA_OK"; a static string, never NULL. */
 BAMBA_API const char *bamba_status_name(bamba_status status);
@@ -184,9 +199,10 @@ BAMBA_API void bamba_session_destroy(bamba_session *session);
 
 /* Appends the tokens of each item to its sequence and computes logits. Items name different sequences; at most
  * `slots` items. Items of one token are decoded together, longer ones are processed in chunks; items of both sorts may
- * be mixed. The sequences are unchanged when an argument is refused. */
+ * be mixed. The sequences are unchanged when an argument is refused. `item_size` is sizeof(bamba_batch_item), from one
+ * item to the next. */
 BAMBA_API bamba_status bamba_session_run(bamba_session *session, const bamba_batch_item *items, size_t num_items,
-                                         bamba_error *error);
+                                         size_t item_size, bamba_error *error);
 
 /* The logits of item `item` of the last run: `*rows` rows of vocab_size floats, row-major, owned by the session and
  * valid until its next run. */
@@ -202,7 +218,8 @@ BAMBA_API bamba_status bamba_session_get_greedy(const bamba_session *session, si
  * batch names end with the right length and in no useful state, for each step was applied several times: reset or free
  * them. No other sequence is touched. What the device is asked to do around the kernels is not part of the times. */
 BAMBA_API bamba_status bamba_session_profile(bamba_session *session, const bamba_batch_item *items, size_t num_items,
-                                             uint32_t repeats, bamba_profile profile, void *user, bamba_error *error);
+                                             size_t item_size, uint32_t repeats, bamba_profile profile, void *user,
+                                             bamba_error *error);
 
 /* ---- sequences ---- */
 
@@ -235,11 +252,12 @@ BAMBA_API bamba_status bamba_sequence_restore(bamba_session *session, bamba_sequ
 
 /* ---- one symbol for those who dlopen ---- */
 
-/* Every function above, by name. Later versions append to the end. */
+/* Every function above, by name. Later minor versions append to the end: one that `struct_size` does not reach is not
+ * there. */
 typedef struct bamba_api {
   size_t struct_size;
-  uint32_t abi_version;
-  uint32_t reserved;
+  uint32_t abi_version; /* BAMBA_ABI_VERSION of the library */
+  uint32_t version;     /* its BAMBA_VERSION */
   const char *(*status_name)(bamba_status);
   const char *(*metadata)(void);
   bamba_status (*model_open)(const bamba_model_options *, bamba_model **, bamba_error *);
@@ -249,7 +267,7 @@ typedef struct bamba_api {
   bamba_status (*model_get_info)(const bamba_model *, bamba_model_info *, bamba_error *);
   bamba_status (*session_create)(const bamba_model *, const bamba_session_options *, bamba_session **, bamba_error *);
   void (*session_destroy)(bamba_session *);
-  bamba_status (*session_run)(bamba_session *, const bamba_batch_item *, size_t, bamba_error *);
+  bamba_status (*session_run)(bamba_session *, const bamba_batch_item *, size_t, size_t, bamba_error *);
   bamba_status (*session_get_logits)(const bamba_session *, size_t, const float **, size_t *, bamba_error *);
   bamba_status (*session_get_greedy)(const bamba_session *, size_t, int32_t *, bamba_error *);
   bamba_status (*sequence_create)(bamba_session *, bamba_sequence *, bamba_error *);
@@ -259,8 +277,8 @@ typedef struct bamba_api {
   bamba_status (*sequence_get_length)(const bamba_session *, bamba_sequence, uint32_t *, bamba_error *);
   bamba_status (*sequence_save)(const bamba_session *, bamba_sequence, void *, size_t *, bamba_error *);
   bamba_status (*sequence_restore)(bamba_session *, bamba_sequence, const void *, size_t, bamba_error *);
-  bamba_status (*session_profile)(bamba_session *, const bamba_batch_item *, size_t, uint32_t, bamba_profile, void *,
-                                  bamba_error *);
+  bamba_status (*session_profile)(bamba_session *, const bamba_batch_item *, size_t, size_t, uint32_t, bamba_profile,
+                                  void *, bamba_error *);
 } bamba_api;
 
 /* The table of functions, static; NULL where the library does not speak `abi_version`. */

@@ -30,13 +30,13 @@ static int use(const bamba_api *api) {
   EXPECT(api->sequence_create(session, &sequence, &error) == BAMBA_OK);
   const int32_t tokens[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
   bamba_batch_item item = {sequence, 9, tokens, BAMBA_LOGITS_ALL, 0};
-  EXPECT(api->session_run(session, &item, 1, &error) == BAMBA_OK);
+  EXPECT(api->session_run(session, &item, 1, sizeof(bamba_batch_item), &error) == BAMBA_OK);
   const float *logits = NULL;
   size_t rows = 0;
   int32_t greedy = -1;
   EXPECT(api->session_get_logits(session, 0, &logits, &rows, &error) == BAMBA_OK && rows == 9);
   EXPECT(api->session_get_greedy(session, 0, &greedy, &error) == BAMBA_OK && greedy >= 0);
-  EXPECT(api->session_run(session, NULL, 0, &error) == BAMBA_INVALID_ARGUMENT);
+  EXPECT(api->session_run(session, NULL, 0, sizeof(bamba_batch_item), &error) == BAMBA_INVALID_ARGUMENT);
   api->session_destroy(session);
   api->model_close(model);
   return 0;
