@@ -67,7 +67,7 @@ __device__ __forceinline__ void copyRowsAsync(Operand *to, const Operand *from, 
 template <class Shape, class Operand>
 __device__ __forceinline__ const Operand *pagedVector(const Operand *cache, int page, int head, int slot) {
   constexpr int kVectors = Shape::kPageTokens * Shape::kHeadDim;
-  return cache + static_cast<long long>(page * Shape::kKvHeads + head) * kVectors + slot * Shape::kHeadDim;
+  return cache + (static_cast<long long>(page) * Shape::kKvHeads + head) * kVectors + slot * Shape::kHeadDim;
 }
 
 /// Where a row of a query tile comes from. A position below 0: from nowhere, the row is zero.
