@@ -85,7 +85,6 @@ struct Scan {
   BAMBAC_HOST_DEVICE static constexpr int panels(const SsmShape &shape) {
     return ceilDiv(shape.stateSize, kPanelColumns);
   }
-  BAMBAC_HOST_DEVICE static constexpr int slices(const SsmShape &shape) { return ceilDiv(shape.headDim, kChannels); }
   BAMBAC_HOST_DEVICE static constexpr int stateBytes(const SsmShape &shape) { return panels(shape) * kPanelBytes; }
   BAMBAC_HOST_DEVICE static constexpr int stageBytes(const SsmShape &shape) {
     return 2 * stateBytes(shape) + kPanelBytes; // B, C, X

@@ -22,6 +22,7 @@
 #pragma once
 #include "common/limits.cuh"
 #include "common/ssm_chunk.cuh"
+#include "common/ssm_slice.cuh"
 #include "mma/ssm_output.cuh"
 
 namespace bambac {
@@ -33,11 +34,11 @@ template <class Shape, class State> class SsmScan {
   static constexpr geometry::SsmShape kShape = kSsmShape<Shape, State>;
   static constexpr geometry::mma::Scan kGeometry = {Shape::kChunk};
   static_assert(kGeometry.legal(kShape, kLimits<Shape>).isLegal(), "the schedule is legal");
-  static constexpr int kTokens = Shape::kTokens, kHeads = Shape::kHeads;
   static constexpr int kHeadDim = Shape::kHeadDim, kStateSize = Shape::kStateSize;
   static constexpr int kPaddedState = kGeometry.paddedState(kShape);
   static constexpr int kChunk = Shape::kChunk;
-  static constexpr int kChannels = kGeometry.channels(kShape, kLimits<Shape>), kSlices = ceilDiv(kHeadDim, kChannels);
+  static constexpr int kChannels = kGeometry.channels(kShape, kLimits<Shape>);
+  using Slice = SsmSlice<Shape, kChunk, kChannels>;
 
   static constexpr int kStateWarps = kGeometry.stateWarps(kShape, kLimits<Shape>), kScoreWarps = kGeometry.scoreWarps();
   static constexpr int kScoreThreads = kScoreWarps * 32;
@@ -61,8 +62,7 @@ template <class Shape, class State> class SsmScan {
 public:
   static constexpr int kThreads = (kStateWarps + kScoreWarps) * 32;
   static constexpr int kMinBlocks = 1;
-  static constexpr Launch kLaunch = {
-      uint32(kHeads * kSlices), uint32(Shape::kSequences), 1, uint32(kThreads), 1, uint32(kSharedBytes), 1, 0};
+  static constexpr Launch kLaunch = Slice::launch(kThreads, kSharedBytes);
 
   /// x, dt, b, c: rows of tokens (slices of columns); aLog, d, dtBias: one for each head; state [slots, heads, P, N].
   template <class X, class Dt, class B, class C, class Epilogue>
@@ -71,12 +71,7 @@ public:
                                              const Epilogue &epilogue) {
     extern __shared__ __align__(1024) uint8 shared[];
     launchDependents();
-    Place at;
-    at.head = blockIdx.x / kSlices;
-    at.channel = blockIdx.x % kSlices * kChannels;
-    at.group = at.head / (kHeads / Shape::kGroups);
-    at.row = blockIdx.y * kTokens;
-    at.lane = threadIdx.x % 32;
+    Slice at;
     int warp = threadIdx.x / 32;
     if constexpr (kPaddedState != kStateSize || kHeadDim % kChannels != 0)
       for (int i = threadIdx.x; i < kScores / 16; i += kThreads) // columns that no copy writes
@@ -84,11 +79,10 @@ public:
     float skip = d[at.head], bias = dtBias[at.head];
     float rate = -__expf(aLog[at.head]) * 1.44269504f;
     waitForPredecessors();
-    at.count = maxOf(minOf(counts[blockIdx.y], kTokens), 0);
+    at.readCount(counts);
     if (at.count == 0)
       return;
-    State *blockState =
-        state + (static_cast<long long>(slots[blockIdx.y]) * kHeads + at.head) * (kHeadDim * kStateSize);
+    State *blockState = at.stateOf(state, slots);
     __syncthreads();
     if (warp < kStateWarps)
       walkStates(at, warp, sharedAddress(shared), shared, skip, blockState, epilogue);
@@ -97,23 +91,14 @@ public:
   }
 
 private:
-  /// What a thread works on.
-  struct Place {
-    int head, channel, group, row; // the slice's first channel in the head; the sequence's first row
-    int count, lane;
-    __device__ __forceinline__ int chunks() const { return ceilDiv(count, kChunk); }
-    /// Tokens of a chunk that exist.
-    __device__ __forceinline__ int present(int chunk) const { return minOf(count - chunk * kChunk, kChunk); }
-  };
-
   // --- score warps -----------------------------------------------------------------------------------------------
 
   template <class X, class Dt, class B, class C>
-  static __device__ __forceinline__ void walkScores(const Place &at, int warp, uint32 base, uint8 *shared, float rate,
+  static __device__ __forceinline__ void walkScores(const Slice &at, int warp, uint32 base, uint8 *shared, float rate,
                                                     float bias, const X &x, const Dt &dt, const B &b, const C &c) {
     int thread = warp * 32 + at.lane, chunks = at.chunks();
     float raw[2];
-    loadSteps(at, 0, dt, bias, raw);
+    at.loadSteps(0, dt, bias, raw);
     copyStage(at, 0, base, b, c, thread);
     commitCopies();
     // In iteration i the state warps consume chunk i - 1 while these warps score chunk i and copy what follows.
@@ -129,25 +114,15 @@ private:
         copyStage(at, i + 1, base, b, c, thread);
       commitCopies();
       ChunkDecay decay(raw, at.present(i), rate, Shape::kDtMin, Shape::kDtMax, at.lane);
-      loadSteps(at, i + 1, dt, bias, raw);
+      at.loadSteps(i + 1, dt, bias, raw);
       if (warp == 0)
         writeFactors(decay, reinterpret_cast<float *>(shared + kFactors + i % 2 * kFactorBytes), at.lane);
       scoreChunk(at, i, warp, base, decay);
     }
   }
 
-  /// dt + bias of this lane's two tokens of a chunk; a chunk ahead, for the loads take long.
-  template <class Dt>
-  static __device__ __forceinline__ void loadSteps(const Place &at, int chunk, const Dt &dt, float bias,
-                                                   float (&raw)[2]) {
-    int token = chunk * kChunk + 2 * at.lane;
-#pragma unroll
-    for (int i = 0; i < 2; ++i)
-      raw[i] = 2 * at.lane < kChunk && token + i < at.count ? toFloat(dt[at.row + token + i][at.head]) + bias : 0.0f;
-  }
-
   template <class B, class C>
-  static __device__ __forceinline__ void copyStage(const Place &at, int chunk, uint32 base, const B &b, const C &c,
+  static __device__ __forceinline__ void copyStage(const Slice &at, int chunk, uint32 base, const B &b, const C &c,
                                                    int thread) {
     uint32 stage = base + chunk % kStages * kStageBytes;
     int row = at.row + chunk * kChunk, present = at.present(chunk), column = at.group * kStateSize;
@@ -169,7 +144,7 @@ private:
   }
 
   /// Sixteen rows of M. Blocks right of the diagonal are neither computed nor read.
-  static __device__ __forceinline__ void scoreChunk(const Place &at, int chunk, int warp, uint32 base,
+  static __device__ __forceinline__ void scoreChunk(const Slice &at, int chunk, int warp, uint32 base,
                                                     const ChunkDecay &decay) {
     uint32 stage = base + chunk % kStages * kStageBytes;
     uint32 rows = stage + WideTile::kBytes + WideTile::offset(warp * 16, 0) + WideTile::laneRowsFirst(at.lane);
@@ -213,7 +188,7 @@ private:
   using InputFragments = uint32[kBlocks][4];    // X^T, 16 channels: A fragments [16 channels, 16 tokens]
 
   template <class Epilogue>
-  static __device__ __forceinline__ void walkStates(const Place &at, int warp, uint32 base, uint8 *shared, float skip,
+  static __device__ __forceinline__ void walkStates(const Slice &at, int warp, uint32 base, uint8 *shared, float skip,
                                                     State *state, const Epilogue &epilogue) {
     StateTile s;
     moveState<true>(at, warp, state, s);
@@ -227,7 +202,7 @@ private:
   }
 
   template <class Epilogue>
-  static __device__ __forceinline__ void consumeChunk(const Place &at, int chunk, int warp, uint32 base, uint8 *shared,
+  static __device__ __forceinline__ void consumeChunk(const Slice &at, int chunk, int warp, uint32 base, uint8 *shared,
                                                       float skip, StateTile &s, const Epilogue &epilogue) {
     uint32 stage = base + chunk % kStages * kStageBytes;
     const float *factors = reinterpret_cast<const float *>(shared + kFactors + chunk % 2 * kFactorBytes);
@@ -331,7 +306,7 @@ private:
 
   /// Loads this warp's 16 channels of the state, or stores them.
   template <bool Loads>
-  static __device__ __forceinline__ void moveState(const Place &at, int warp, State *state, StateTile &s) {
+  static __device__ __forceinline__ void moveState(const Slice &at, int warp, State *state, StateTile &s) {
     constexpr int kVector = kStateSize % 2 == 0 ? 2 : 1;
 #pragma unroll
     for (int tile = 0; tile < kPaddedState / 8; ++tile)

@@ -30,6 +30,7 @@
 // For states of up to 128; any number of channels, any alignment (16-byte copies where it allows them).
 #pragma once
 #include "common/limits.cuh"
+#include "common/ssm_slice.cuh"
 #include "wgmma/ssm_rows.cuh"
 #include "wgmma/ssm_tiles.cuh"
 
@@ -43,10 +44,9 @@ template <class Shape, class State> class SsmScan {
   static constexpr geometry::wgmma::Scan kGeometry = {};
   static_assert(kGeometry.legal(kShape, kLimits<Shape>).isLegal(),
                 "the device has the shared memory, the registers hold the state");
-  static constexpr int kTokens = Shape::kTokens, kHeads = Shape::kHeads;
   static constexpr int kHeadDim = Shape::kHeadDim, kStateSize = Shape::kStateSize;
   static constexpr int kChunk = kGeometry.kChunk, kChannels = kGeometry.kChannels;
-  static constexpr int kSlices = kGeometry.slices(kShape);
+  using Slice = SsmSlice<Shape, kChunk, kChannels>;
 
   // Shared memory: a ring of chunks, S as an operand for each warpgroup of results, their staging, barriers.
   using StateTile = PanelTile<kGeometry.panels(kShape) * kGeometry.kPanelColumns>; // of S, B and C
@@ -68,8 +68,7 @@ template <class Shape, class State> class SsmScan {
 
 public:
   static constexpr int kThreads = kGeometry.kThreads, kMinBlocks = 1;
-  static constexpr Launch kLaunch = {
-      uint32(kHeads * kSlices), uint32(Shape::kSequences), 1, uint32(kThreads), 1, uint32(kSharedBytes), 1, 0};
+  static constexpr Launch kLaunch = Slice::launch(kThreads, kSharedBytes);
 
   /// x, dt, b, c: rows of tokens (slices of columns); aLog, d, dtBias: one for each head; state [slots, heads, P, N].
   template <class X, class Dt, class B, class C, class Epilogue>
@@ -79,19 +78,14 @@ public:
     extern __shared__ __align__(1024) uint8 shared[];
     launchDependents();
     Place at;
-    at.head = blockIdx.x / kSlices;
-    at.channel = blockIdx.x % kSlices * kChannels;
-    at.group = at.head / (kHeads / Shape::kGroups);
-    at.row = blockIdx.y * kTokens;
     at.warp = threadIdx.x / 32 % 4;
-    at.lane = threadIdx.x % 32;
     at.base = sharedAddress(shared);
     at.shared = shared;
     if (threadIdx.x == 0)
       initializeBarriers(at);
     __syncthreads();
     waitForPredecessors();
-    at.count = maxOf(minOf(counts[blockIdx.y], kTokens), 0);
+    at.readCount(counts);
     if (at.count == 0)
       return;
     int warpgroup = threadIdx.x / 128;
@@ -100,7 +94,7 @@ public:
       bringChunks(at, aLog[at.head], dtBias[at.head], x, dt, b, c);
     } else if (warpgroup == 1) {
       claimRegisters<kStateRegisters>();
-      walkStates(at, state + (static_cast<long long>(slots[blockIdx.y]) * kHeads + at.head) * (kHeadDim * kStateSize));
+      walkStates(at, at.stateOf(state, slots));
     } else {
       claimRegisters<kResultRegisters>();
       walkResults(at, warpgroup - 2, d[at.head], epilogue);
@@ -109,15 +103,11 @@ public:
 
 private:
   /// What a thread works on.
-  struct Place {
-    int head, channel, group, row; // the slice's first channel in the head; the sequence's first row
-    int count, warp, lane;         // the warp in its warpgroup
+  struct Place : Slice {
+    int warp; // in its warpgroup
     uint32 base;
     uint8 *shared;
 
-    __device__ __forceinline__ int chunks() const { return ceilDiv(count, kChunk); }
-    /// Tokens of a chunk that exist.
-    __device__ __forceinline__ int present(int chunk) const { return minOf(count - chunk * kChunk, kChunk); }
     // The slot of a chunk in the ring.
     __device__ __forceinline__ uint32 tileB(int chunk) const { return base + chunk % kStages * kStageBytes; }
     __device__ __forceinline__ uint32 tileC(int chunk) const { return tileB(chunk) + StateTile::kBytes; }
@@ -145,7 +135,7 @@ private:
     /// One arrival for the warp, after what all its lanes have done.
     __device__ __forceinline__ void arriveOnce(uint32 barrier) const {
       __syncwarp();
-      if (lane == 0)
+      if (this->lane == 0)
         arrive(barrier);
     }
   };
@@ -172,7 +162,7 @@ private:
     constexpr bool kWideX = Shape::kAligned && X::kStride % 8 == 0 && kHeadDim % 8 == 0;
     int thread = at.warp * 32 + at.lane, chunks = at.chunks(), column = at.group * kStateSize;
     float rate = -__expf(aLog) * 1.44269504f, raw[2];
-    loadSteps(at, at.warp, dt, bias, raw);
+    at.loadSteps(at.warp, dt, bias, raw);
     for (int i = 0; i < chunks; ++i) {
       int row = at.row + i * kChunk, present = at.present(i);
       wait(at.empty(i), (i / kStages + 1) % 2);
@@ -185,23 +175,13 @@ private:
       arriveAfterCopies(at.full(i));
       if (i % 4 == at.warp) { // the warps take turns
         at.factors(i).write(ChunkDecay(raw, present, rate, Shape::kDtMin, Shape::kDtMax, at.lane), at.lane);
-        loadSteps(at, i + 4, dt, bias, raw);
+        at.loadSteps(i + 4, dt, bias, raw);
       }
       if constexpr (!kWideB || !kWideC || !kWideX)
         fenceAsyncProxy();
       arrive(at.full(i));
     }
     waitCopies<0>();
-  }
-
-  /// dt + bias of this lane's two tokens of a chunk; ahead of their use, for the loads take long.
-  template <class Dt>
-  static __device__ __forceinline__ void loadSteps(const Place &at, int chunk, const Dt &dt, float bias,
-                                                   float (&raw)[2]) {
-    int token = chunk * kChunk + 2 * at.lane;
-#pragma unroll
-    for (int i = 0; i < 2; ++i)
-      raw[i] = token + i < at.count ? toFloat(dt[at.row + token + i][at.head]) + bias : 0.0f;
   }
 
   // --- the state's warpgroup -------------------------------------------------------------------------------------
@@ -244,11 +224,8 @@ private:
       warpgroupWait<0>();
       fenceSums(s);
       at.arriveOnce(at.empty(chunk));
-#pragma unroll
-      for (int step = 0; step < kChunk / 16; ++step)
-#pragma unroll
-        for (int i = 0; i < 4; ++i)
-          x[step][i] = next[step][i];
+      if (chunk + 1 < chunks)
+        replaceOperands(x, next);
     }
     // Hides from the assembler that the stores go where the loads came from: it would keep the loads' addresses in
     // registers over the whole loop. On an H100 with Bamba-9B's sizes this saves 2% at 64 and at 256 tokens, and

@@ -35,6 +35,18 @@ template <int Steps> __device__ __forceinline__ void fenceOperands(uint32 (&oper
       asm volatile("" : "+r"(operands[step][i])::"memory");
 }
 
+/// to = from, at this point and no earlier. Matrix instructions read their register operands until warpgroupWait: where
+/// a plain copy after it is the only definition of the next operands, the compiler may compute them in the registers
+/// that are still read.
+template <int Steps>
+__device__ __forceinline__ void replaceOperands(uint32 (&to)[Steps][4], const uint32 (&from)[Steps][4]) {
+#pragma unroll
+  for (int step = 0; step < Steps; ++step)
+#pragma unroll
+    for (int i = 0; i < 4; ++i)
+      asm volatile("mov.b32 %0, %1;" : "=r"(to[step][i]) : "r"(from[step][i]) : "memory");
+}
+
 /// Four 8x8 matrices of 16-bit elements from registers to shared memory, the counterpart of ldmatrixX4.
 __device__ __forceinline__ void stmatrixX4(uint32 address, const uint32 (&from)[4]) {
   asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(address), "r"(from[0]),
