@@ -27,6 +27,9 @@ struct Base {
   static constexpr int kTileQueries = 128, kTileKeys = 64, kStepKeys = 32;         // prefill
 };
 
+// The pages of a large pool have more vectors than an int counts.
+static_assert(cacheOffset<Base>(1 << 28, 7, 63) == ((1LL << 31) + 7) * 64 * 128 + 63 * 128, "computed with 64 bits");
+
 /// What follows from the others: scale and layout of q|k|v.
 template <class Config> struct ShapeOf : Config {
   using Operand = harness::Operand;

@@ -1,6 +1,7 @@
 // What the attention kernels share: heads as rows in shared memory, keys and values gathered through the page table,
 // and one warp's FlashAttention-2 recurrence on mma.sync.
 #pragma once
+#include "common/kv_cache.cuh"
 #include "common/mma.cuh"
 #include "geometry/attention.h"
 
@@ -63,11 +64,10 @@ __device__ __forceinline__ void copyRowsAsync(Operand *to, const Operand *from, 
   }
 }
 
-/// The vector in slot `slot` of a page, of one KV head, in a cache [pages, kv_heads, page, head_dim].
+/// The vector in slot `slot` of a page, of one KV head.
 template <class Shape, class Operand>
 __device__ __forceinline__ const Operand *pagedVector(const Operand *cache, int page, int head, int slot) {
-  constexpr int kVectors = Shape::kPageTokens * Shape::kHeadDim;
-  return cache + (static_cast<long long>(page) * Shape::kKvHeads + head) * kVectors + slot * Shape::kHeadDim;
+  return cache + cacheOffset<Shape>(page, head, slot);
 }
 
 /// Where a row of a query tile comes from. A position below 0: from nowhere, the row is zero.

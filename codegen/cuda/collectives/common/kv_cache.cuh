@@ -4,14 +4,20 @@
 
 namespace bambac {
 
-/// The place of a row's token in a cache [pages, kKvHeads, kPageTokens, kHeadDim]: the element where its first head
-/// starts. Negative where it has none: at position -1 and beyond the page table. Cache: kTokens, kKvHeads, kHeadDim,
-/// kPageTokens, kMaxPages; pages: [sequences, kMaxPages].
+/// The element of a cache [pages, kKvHeads, kPageTokens, kHeadDim] where a vector starts. It has 64 bits, since a pool
+/// may have more than 2^31 elements.
+template <class Cache> __host__ __device__ constexpr long long cacheOffset(long long page, int head, int slot) {
+  return (page * Cache::kKvHeads + head) * (Cache::kPageTokens * Cache::kHeadDim) + slot * Cache::kHeadDim;
+}
+
+/// The place of a row's token in a cache: the element where its first head starts. Negative where it has none: at
+/// position -1 and beyond the page table. Cache: kTokens, kKvHeads, kHeadDim, kPageTokens, kMaxPages; pages:
+/// [sequences, kMaxPages].
 template <class Cache> __device__ __forceinline__ long long cachePlace(const int *pages, int row, int position) {
   if (position < 0 || position >= Cache::kMaxPages * Cache::kPageTokens)
     return -1;
-  long long page = pages[row / Cache::kTokens * Cache::kMaxPages + position / Cache::kPageTokens];
-  return (page * Cache::kKvHeads * Cache::kPageTokens + position % Cache::kPageTokens) * Cache::kHeadDim;
+  int page = pages[row / Cache::kTokens * Cache::kMaxPages + position / Cache::kPageTokens];
+  return cacheOffset<Cache>(page, 0, position % Cache::kPageTokens);
 }
 
 /// Writes the values of neighbouring columns, from `column` of all heads' on, of the token at `place`. They lie within
