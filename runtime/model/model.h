@@ -2,7 +2,7 @@
 #ifndef BAMBA_RUNTIME_MODEL_MODEL_H
 #define BAMBA_RUNTIME_MODEL_MODEL_H
 
-#include "runtime/device/backend.h"
+#include "runtime/device/device_backend.h"
 #include "runtime/model/weights.h"
 #include <memory>
 #include <optional>

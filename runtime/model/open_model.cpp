@@ -1,7 +1,7 @@
 // Looks for CUDA devices where that matters, chooses, checks the chosen model's table, and makes its backend.
 #include "runtime/model/open_model.h"
-#include "runtime/cuda/cuda_backend.h"
-#include "runtime/host/cpu_backend.h"
+#include "runtime/cuda/cuda_device_backend.h"
+#include "runtime/host/cpu_device_backend.h"
 #include "runtime/model/model_table.h"
 
 namespace bambac::rt {

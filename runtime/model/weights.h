@@ -2,7 +2,7 @@
 #ifndef BAMBA_RUNTIME_MODEL_WEIGHTS_H
 #define BAMBA_RUNTIME_MODEL_WEIGHTS_H
 
-#include "runtime/device/backend.h"
+#include "runtime/device/device_backend.h"
 #include <string>
 #include <vector>
 

@@ -1,6 +1,6 @@
 // Feeds any bytes to a session as a saved state: it must refuse them and stay as it was, or take them and go on.
 
-#include "runtime/host/cpu_backend.h"
+#include "runtime/host/cpu_device_backend.h"
 #include "runtime/session/session.h"
 #include "runtime/support/error.h"
 #include "tests/runtime/toy_table.h"

@@ -2,7 +2,7 @@
 #ifndef BAMBA_TESTS_RUNTIME_CUDA_TOY_H
 #define BAMBA_TESTS_RUNTIME_CUDA_TOY_H
 
-#include "runtime/cuda/cuda_backend.h"
+#include "runtime/cuda/cuda_device_backend.h"
 #include "tests/runtime/fake_cuda.h"
 #include "tests/runtime/toy_model.h"
 #include <deque>

@@ -2,7 +2,7 @@
 #ifndef BAMBA_TESTS_RUNTIME_TOY_MODEL_H
 #define BAMBA_TESTS_RUNTIME_TOY_MODEL_H
 
-#include "runtime/host/cpu_backend.h"
+#include "runtime/host/cpu_device_backend.h"
 #include "runtime/model/open_model.h"
 #include "runtime/support/error.h"
 #include "tests/runtime/toy_table.h"

@@ -1,5 +1,5 @@
 // Holds the loaded kernels; weights are packed by load_weights, sessions run on CudaDevice.
-#include "runtime/cuda/cuda_backend.h"
+#include "runtime/cuda/cuda_device_backend.h"
 #include "runtime/cuda/cuda_device.h"
 #include "runtime/cuda/load_weights.h"
 

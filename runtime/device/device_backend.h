@@ -1,6 +1,6 @@
 // The device that a model is opened on: what loads its code, fills its weights and makes the devices of its sessions.
-#ifndef BAMBA_RUNTIME_DEVICE_BACKEND_H
-#define BAMBA_RUNTIME_DEVICE_BACKEND_H
+#ifndef BAMBA_RUNTIME_DEVICE_DEVICE_BACKEND_H
+#define BAMBA_RUNTIME_DEVICE_DEVICE_BACKEND_H
 
 #include "runtime/checkpoint/weight_source.h"
 #include "runtime/device/device.h"
@@ -36,4 +36,4 @@ public:
 };
 
 } // namespace bambac::rt
-#endif // BAMBA_RUNTIME_DEVICE_BACKEND_H
+#endif // BAMBA_RUNTIME_DEVICE_DEVICE_BACKEND_H

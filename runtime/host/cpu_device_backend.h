@@ -1,8 +1,8 @@
 // The processor as the device that a model is opened on.
-#ifndef BAMBA_RUNTIME_HOST_CPU_BACKEND_H
-#define BAMBA_RUNTIME_HOST_CPU_BACKEND_H
+#ifndef BAMBA_RUNTIME_HOST_CPU_DEVICE_BACKEND_H
+#define BAMBA_RUNTIME_HOST_CPU_DEVICE_BACKEND_H
 
-#include "runtime/device/backend.h"
+#include "runtime/device/device_backend.h"
 
 namespace bambac::rt {
 
@@ -23,4 +23,4 @@ private:
 };
 
 } // namespace bambac::rt
-#endif // BAMBA_RUNTIME_HOST_CPU_BACKEND_H
+#endif // BAMBA_RUNTIME_HOST_CPU_DEVICE_BACKEND_H

@@ -1,5 +1,5 @@
 // Checks the processor's features; weights are packed by load_weights, sessions run on CpuDevice.
-#include "runtime/host/cpu_backend.h"
+#include "runtime/host/cpu_device_backend.h"
 #include "runtime/host/cpu_device.h"
 #include "runtime/host/cpu_features.h"
 #include "runtime/host/load_weights.h"

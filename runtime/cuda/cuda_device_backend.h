@@ -1,9 +1,9 @@
 // A CUDA device as the device that a model is opened on.
-#ifndef BAMBA_RUNTIME_CUDA_CUDA_BACKEND_H
-#define BAMBA_RUNTIME_CUDA_CUDA_BACKEND_H
+#ifndef BAMBA_RUNTIME_CUDA_CUDA_DEVICE_BACKEND_H
+#define BAMBA_RUNTIME_CUDA_CUDA_DEVICE_BACKEND_H
 
 #include "runtime/cuda/kernels.h"
-#include "runtime/device/backend.h"
+#include "runtime/device/device_backend.h"
 
 namespace bambac::rt::cuda {
 
@@ -26,4 +26,4 @@ private:
 };
 
 } // namespace bambac::rt::cuda
-#endif // BAMBA_RUNTIME_CUDA_CUDA_BACKEND_H
+#endif // BAMBA_RUNTIME_CUDA_CUDA_DEVICE_BACKEND_H
