@@ -5,10 +5,10 @@
 
 namespace bambac::rt::cuda {
 
-CudaBackend::CudaBackend(std::shared_ptr<const Context> used, const bamba_rt_model &model)
+CudaDeviceBackend::CudaDeviceBackend(std::shared_ptr<const Context> used, const bamba_rt_model &model)
     : model(model), kernels(std::make_shared<const Kernels>(std::move(used), model)), context(*kernels->context()) {}
 
-DeviceMemory CudaBackend::allocateWeights(size_t bytes) const {
+DeviceMemory CudaDeviceBackend::allocateWeights(size_t bytes) const {
   DeviceMemory memory = context.allocate(bytes, "the weights");
   if (bytes == 0)
     return memory;
@@ -20,12 +20,12 @@ DeviceMemory CudaBackend::allocateWeights(size_t bytes) const {
   return memory;
 }
 
-void CudaBackend::packWeights(std::span<const WeightSource> sources, std::span<std::byte *const> addresses,
-                              ThreadPool &pool, LoadReporter &reporter) const {
+void CudaDeviceBackend::packWeights(std::span<const WeightSource> sources, std::span<std::byte *const> addresses,
+                                    ThreadPool &pool, LoadReporter &reporter) const {
   loadWeights(model, sources, addresses, pool, reporter, kernels);
 }
 
-std::unique_ptr<Device> CudaBackend::makeDevice(unsigned, void *stream) const {
+std::unique_ptr<Device> CudaDeviceBackend::makeDevice(unsigned, void *stream) const {
   return std::make_unique<CudaDevice>(kernels, stream);
 }
 

@@ -7,10 +7,10 @@
 
 namespace bambac::rt::cuda {
 
-class CudaBackend final : public Backend {
+class CudaDeviceBackend final : public DeviceBackend {
 public:
   /// Loads the model's kernels. Throws what Kernels throws.
-  CudaBackend(std::shared_ptr<const Context> context, const bamba_rt_model &model);
+  CudaDeviceBackend(std::shared_ptr<const Context> context, const bamba_rt_model &model);
 
   const char *device() const override { return context.device().c_str(); }
   const char *product() const override { return context.product().c_str(); }

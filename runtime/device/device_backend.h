@@ -13,9 +13,9 @@ namespace bambac::rt {
 
 /// One model's code on one device, ready to run. Immutable; any thread may use it. The model's table must outlive it,
 /// and so must whatever it makes.
-class Backend {
+class DeviceBackend {
 public:
-  virtual ~Backend() = default;
+  virtual ~DeviceBackend() = default;
 
   /// The device's name in the C interface, "cpu" or "cuda:0", and that of the product. Valid as long as the backend.
   virtual const char *device() const = 0;

@@ -9,7 +9,7 @@
 
 namespace bambac::rt {
 
-CpuBackend::CpuBackend(const bamba_rt_model &model) : model(model) {
+CpuDeviceBackend::CpuDeviceBackend(const bamba_rt_model &model) : model(model) {
   std::string missing;
   for (const char *feature : std::span(model.features, model.num_features))
     if (!cpuHasFeature(feature))
@@ -18,17 +18,17 @@ CpuBackend::CpuBackend(const bamba_rt_model &model) : model(model) {
     fail(BAMBA_UNSUPPORTED, "this processor lacks {}, which the library was compiled for", missing);
 }
 
-DeviceMemory CpuBackend::allocateWeights(size_t bytes) const {
+DeviceMemory CpuDeviceBackend::allocateWeights(size_t bytes) const {
   auto region = std::make_shared<Region>(bytes, "the weights");
   return {region, region->data()};
 }
 
-void CpuBackend::packWeights(std::span<const WeightSource> sources, std::span<std::byte *const> addresses,
-                             ThreadPool &pool, LoadReporter &reporter) const {
+void CpuDeviceBackend::packWeights(std::span<const WeightSource> sources, std::span<std::byte *const> addresses,
+                                   ThreadPool &pool, LoadReporter &reporter) const {
   loadWeights(model, sources, addresses, pool, reporter);
 }
 
-std::unique_ptr<Device> CpuBackend::makeDevice(unsigned threads, void *stream) const {
+std::unique_ptr<Device> CpuDeviceBackend::makeDevice(unsigned threads, void *stream) const {
   if (stream)
     fail(BAMBA_INVALID_ARGUMENT, "stream: expected NULL for a model on the processor, found a stream");
   return std::make_unique<CpuDevice>(threads);

@@ -6,10 +6,10 @@
 
 namespace bambac::rt {
 
-class CpuBackend final : public Backend {
+class CpuDeviceBackend final : public DeviceBackend {
 public:
   /// Throws Error BAMBA_UNSUPPORTED that names the features that the model's kernels use and this processor lacks.
-  explicit CpuBackend(const bamba_rt_model &model);
+  explicit CpuDeviceBackend(const bamba_rt_model &model);
 
   const char *device() const override { return "cpu"; }
   const char *product() const override { return "the processor"; }

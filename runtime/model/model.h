@@ -13,7 +13,7 @@ namespace bambac::rt {
 class Model {
 public:
   /// `table` was checked (checkTable), and `backend` made for it.
-  Model(const bamba_rt_model &table, std::shared_ptr<const Backend> backend)
+  Model(const bamba_rt_model &table, std::shared_ptr<const DeviceBackend> backend)
       : tables(table), backend(std::move(backend)) {}
 
   /// Throws what Weights::load throws, and Error BAMBA_INVALID_ARGUMENT where weights are there already. A load that
@@ -26,7 +26,7 @@ public:
   /// Throws Error BAMBA_NOT_READY before a load.
   const Weights &weights() const;
 
-  /// As Backend::makeDevice.
+  /// As DeviceBackend::makeDevice.
   std::unique_ptr<Device> makeDevice(unsigned threads, void *stream) const {
     return backend->makeDevice(threads, stream);
   }
@@ -38,7 +38,7 @@ private:
   void expectNoWeights() const;
 
   const bamba_rt_model &tables;
-  std::shared_ptr<const Backend> backend;
+  std::shared_ptr<const DeviceBackend> backend;
   std::optional<Weights> loaded;
 };
 

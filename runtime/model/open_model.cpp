@@ -15,9 +15,9 @@ Model openModel(const bamba_rt_library &library, const char *device, const char 
   auto [model, index] = chooseDevice(library, request, cuda.devices);
   checkTable(*model); // kernels are loaded from tables that have been checked
   if (!index)
-    return Model(*model, std::make_shared<const CpuBackend>(*model));
+    return Model(*model, std::make_shared<const CpuDeviceBackend>(*model));
   auto context = std::make_shared<const cuda::Context>(cuda.driver, *index, cuda.devices.found[*index]);
-  return Model(*model, std::make_shared<const cuda::CudaBackend>(std::move(context), *model));
+  return Model(*model, std::make_shared<const cuda::CudaDeviceBackend>(std::move(context), *model));
 }
 
 } // namespace bambac::rt

@@ -19,7 +19,7 @@ uint64_t bytesWithoutPadding(const bamba_rt_model &model) {
 
 } // namespace
 
-Weights::Weights(const bamba_rt_model &model, const Backend &backend) {
+Weights::Weights(const bamba_rt_model &model, const DeviceBackend &backend) {
   size_t bytes = 0;
   std::vector<size_t> offsets;
   for (const bamba_rt_weight &weight : std::span(model.weights, model.num_weights)) {
@@ -32,7 +32,7 @@ Weights::Weights(const bamba_rt_model &model, const Backend &backend) {
 }
 
 void Weights::fill(const bamba_rt_model &model, std::span<const WeightSource> sources, unsigned threads,
-                   Progress progress, const Backend &backend) {
+                   Progress progress, const DeviceBackend &backend) {
   ThreadPool pool(threads);
   LoadReporter reporter(progress, bytesWithoutPadding(model));
   backend.packWeights(sources, addresses, pool, reporter);
@@ -41,8 +41,8 @@ void Weights::fill(const bamba_rt_model &model, std::span<const WeightSource> so
     fail(BAMBA_IO_ERROR, "loading the weights was given up by the progress callback");
 }
 
-Weights Weights::load(const bamba_rt_model &model, const Backend &backend, const std::string &path, unsigned threads,
-                      Progress progress) {
+Weights Weights::load(const bamba_rt_model &model, const DeviceBackend &backend, const std::string &path,
+                      unsigned threads, Progress progress) {
   Checkpoint checkpoint(path);
   std::vector<WeightSource> sources = matchSources(model, checkpoint);
   Weights weights(model, backend);
@@ -50,7 +50,7 @@ Weights Weights::load(const bamba_rt_model &model, const Backend &backend, const
   return weights;
 }
 
-Weights Weights::random(const bamba_rt_model &model, const Backend &backend, uint64_t seed, unsigned threads) {
+Weights Weights::random(const bamba_rt_model &model, const DeviceBackend &backend, uint64_t seed, unsigned threads) {
   Weights weights(model, backend);
   weights.fill(model, randomSources(model, seed), threads, {}, backend);
   return weights;

@@ -15,20 +15,20 @@ public:
   /// Loads the checkpoint at `path` (a folder or a file) with `threads` threads. Throws Error: what Checkpoint throws;
   /// BAMBA_BAD_CHECKPOINT that names a missing, unknown, misshapen or wrong-typed tensor; BAMBA_OUT_OF_MEMORY;
   /// BAMBA_IO_ERROR where `progress` gave up; BAMBA_DEVICE_ERROR.
-  static Weights load(const bamba_rt_model &model, const Backend &backend, const std::string &path, unsigned threads,
-                      Progress progress);
+  static Weights load(const bamba_rt_model &model, const DeviceBackend &backend, const std::string &path,
+                      unsigned threads, Progress progress);
 
   /// Random numbers by the rules of initializer.h. Throws Error BAMBA_OUT_OF_MEMORY or BAMBA_DEVICE_ERROR.
-  static Weights random(const bamba_rt_model &model, const Backend &backend, uint64_t seed, unsigned threads);
+  static Weights random(const bamba_rt_model &model, const DeviceBackend &backend, uint64_t seed, unsigned threads);
 
   /// Weight `index` of the model's table.
   std::byte *data(uint32_t index) const { return addresses[index]; }
 
 private:
   /// Memory without the weights in it.
-  Weights(const bamba_rt_model &model, const Backend &backend);
+  Weights(const bamba_rt_model &model, const DeviceBackend &backend);
   void fill(const bamba_rt_model &model, std::span<const WeightSource> sources, unsigned threads, Progress progress,
-            const Backend &backend);
+            const DeviceBackend &backend);
 
   DeviceMemory memory;
   std::vector<std::byte *> addresses;

@@ -14,7 +14,7 @@ using bambac::rt::toy::toyTable;
 namespace {
 
 struct Toy {
-  Toy() : model(toyTable, std::make_shared<const CpuBackend>(toyTable)) {
+  Toy() : model(toyTable, std::make_shared<const CpuDeviceBackend>(toyTable)) {
     model.loadRandom(1);
     session = std::make_unique<Session>(model, SessionSize{.slots = 2, .threads = 1, .pages = 6});
     const int32_t tokens[] = {1, 2, 3, 4, 5};

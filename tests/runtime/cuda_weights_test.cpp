@@ -102,14 +102,14 @@ protected:
   }
 
   ManyWeights many;
-  CpuBackend processor{many.model};
+  CpuDeviceBackend processor{many.model};
   std::shared_ptr<const cuda::Context> context = openFakeDevice();
 };
 
 } // namespace
 
 TEST_F(CudaWeightsTest, RandomOnesAreTheSameAsOnTheProcessor) {
-  cuda::CudaBackend backend(context, many.model);
+  cuda::CudaDeviceBackend backend(context, many.model);
   Weights host = Weights::random(many.model, processor, 5, 2), device = Weights::random(many.model, backend, 5, 3);
   expectSame(host, device, many.model, *context);
 }
@@ -123,7 +123,7 @@ TEST_F(CudaWeightsTest, LoadedOnesAreTheSameAsOnTheProcessor) {
     std::memcpy(&length, file.data(), sizeof(length));
     std::string header = file.substr(sizeof(length), length), body = file.substr(sizeof(length) + length);
     folder.write("model.safetensors", rawSafetensors(header + space, body));
-    cuda::CudaBackend backend(context, many.model);
+    cuda::CudaDeviceBackend backend(context, many.model);
     Weights host = Weights::load(many.model, processor, folder.path(), 2, {});
     Weights device = Weights::load(many.model, backend, folder.path(), 3, {});
     expectSame(host, device, many.model, *context);
@@ -134,7 +134,7 @@ TEST_F(CudaWeightsTest, TheCheckpointsBytesTravelOnceAndAsTheyAre) {
   TemporaryFolder folder;
   std::vector<TestTensor> tensors = many.tensors();
   folder.write("model.safetensors", safetensors(tensors));
-  cuda::CudaBackend backend(context, many.model);
+  cuda::CudaDeviceBackend backend(context, many.model);
   int64_t before = fake.liveBytes;
   Weights weights = Weights::load(many.model, backend, folder.path(), 2, {});
   int64_t bytes = 0;
@@ -153,7 +153,7 @@ TEST_F(CudaWeightsTest, TheCheckpointsBytesTravelOnceAndAsTheyAre) {
 
 TEST_F(CudaWeightsTest, TellsTheKernelsWhereRowsGo) {
   {
-    cuda::CudaBackend backend(context, many.model);
+    cuda::CudaDeviceBackend backend(context, many.model);
     Weights::random(many.model, backend, 5, 1);
   }
   std::vector<bamba_rt_piece> pieces = FakePackers::takePieces();
@@ -200,7 +200,7 @@ TEST_F(CudaWeightsTest, TellsTheKernelsWhereRowsGo) {
 TEST_F(CudaWeightsTest, TellsProgressAndCanBeStopped) {
   TemporaryFolder folder;
   folder.write("model.safetensors", safetensors(many.tensors()));
-  cuda::CudaBackend backend(context, many.model);
+  cuda::CudaDeviceBackend backend(context, many.model);
   std::vector<std::pair<uint64_t, uint64_t>> calls;
   auto note = [](void *user, uint64_t done, uint64_t total) {
     static_cast<decltype(calls) *>(user)->push_back({done, total});
@@ -222,7 +222,7 @@ TEST_F(CudaWeightsTest, TellsProgressAndCanBeStopped) {
 }
 
 TEST_F(CudaWeightsTest, FailuresAreTold) {
-  cuda::CudaBackend backend(context, many.model);
+  cuda::CudaDeviceBackend backend(context, many.model);
   auto load = [&] { Weights::random(many.model, backend, 1, 2); };
   fake.deviceBytes = fake.liveBytes + 1000;
   expectFailure(failureOf(load), BAMBA_OUT_OF_MEMORY, {"out of memory: the weights of", "on cuda:0 (Fake Card)"});

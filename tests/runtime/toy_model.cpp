@@ -76,7 +76,7 @@ std::vector<TestTensor> toyTensors() {
   };
 }
 
-Model openToy(const bamba_rt_model &table) { return Model(table, std::make_shared<const CpuBackend>(table)); }
+Model openToy(const bamba_rt_model &table) { return Model(table, std::make_shared<const CpuDeviceBackend>(table)); }
 
 std::unique_ptr<Model> loadToy(const bamba_rt_model &table) {
   TemporaryFolder folder;

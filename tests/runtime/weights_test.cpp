@@ -13,7 +13,7 @@ using namespace bambac::rt::toy;
 
 namespace {
 
-const CpuBackend processor(toyTable);
+const CpuDeviceBackend processor(toyTable);
 
 Failure loadFailure(const std::vector<TestTensor> &tensors) {
   TemporaryFolder folder;
@@ -80,7 +80,7 @@ TEST(Weights, CutsATensorByRows) {
     }
     TemporaryFolder folder;
     folder.write("model.safetensors", safetensors(tensors));
-    cut.check(Weights::load(cut.model, CpuBackend(cut.model), folder.path(), 2, {}),
+    cut.check(Weights::load(cut.model, CpuDeviceBackend(cut.model), folder.path(), 2, {}),
               [](std::string_view name, uint64_t index) {
                 return name == "qkv.bias" ? -static_cast<float>(index + 1) : static_cast<float>(index + 1);
               });
@@ -90,7 +90,7 @@ TEST(Weights, CutsATensorByRows) {
 TEST(Weights, RandomRowsOfATensorAreThoseOfTheWholeTensor) {
   CutWeights cut;
   Initializer matrix(4, "qkv.weight", 3), bias(4, "qkv.bias", 1);
-  cut.check(Weights::random(cut.model, CpuBackend(cut.model), 4, 2),
+  cut.check(Weights::random(cut.model, CpuDeviceBackend(cut.model), 4, 2),
             [&](std::string_view name, uint64_t index) { return name == "qkv.bias" ? bias(index) : matrix(index); });
 }
 
@@ -99,7 +99,7 @@ TEST(Weights, ChecksTheWholeTensorThatIsCut) {
   TemporaryFolder folder;
   folder.write("model.safetensors", safetensors({f32Tensor("qkv.weight", {11, 3}, std::vector<float>(33)),
                                                  f32Tensor("qkv.bias", {12}, std::vector<float>(12))}));
-  expectFailure(failureOf([&] { Weights::load(cut.model, CpuBackend(cut.model), folder.path(), 1, {}); }),
+  expectFailure(failureOf([&] { Weights::load(cut.model, CpuDeviceBackend(cut.model), folder.path(), 1, {}); }),
                 BAMBA_BAD_CHECKPOINT, {"'qkv.weight'", "expected [12, 3], found [11, 3]"});
 }
 
