@@ -2,7 +2,7 @@
 #ifndef BAMBAC_RUNTIME_RUN_SAFETENSORS_WRITER_H
 #define BAMBAC_RUNTIME_RUN_SAFETENSORS_WRITER_H
 
-#include "runtime/run/output_file.h"
+#include "runtime/run/atomic_file.h"
 
 #include <cstdint>
 #include <map>
@@ -31,7 +31,7 @@ public:
   void commit() { file.commit(); }
 
 private:
-  OutputFile file;
+  AtomicFile file;
   std::vector<uint64_t> starts; ///< of the tensors in the file
 };
 

@@ -1,6 +1,6 @@
 // A file that appears under its name only when it is complete.
-#ifndef BAMBAC_RUNTIME_RUN_OUTPUT_FILE_H
-#define BAMBAC_RUNTIME_RUN_OUTPUT_FILE_H
+#ifndef BAMBAC_RUNTIME_RUN_ATOMIC_FILE_H
+#define BAMBAC_RUNTIME_RUN_ATOMIC_FILE_H
 
 #include <cstddef>
 #include <cstdint>
@@ -9,15 +9,15 @@
 
 namespace bambac::run {
 
-/// Written under no name, or a temporary one, and renamed by commit(). Without a commit nothing is left behind, where
-/// the file system allows it not even by a process that is killed. Every member throws Failure on failure.
-class OutputFile {
+/// Written under no name, or a temporary one, and renamed by commit(). Without a commit nothing is left, where the file
+/// system allows it not even by a process that is killed. Every member throws Failure on failure.
+class AtomicFile {
 public:
-  explicit OutputFile(std::string path);
-  ~OutputFile();
-  OutputFile(OutputFile &&other) noexcept;
-  OutputFile(const OutputFile &) = delete;
-  OutputFile &operator=(const OutputFile &) = delete;
+  explicit AtomicFile(std::string path);
+  ~AtomicFile();
+  AtomicFile(AtomicFile &&other) noexcept;
+  AtomicFile(const AtomicFile &) = delete;
+  AtomicFile &operator=(const AtomicFile &) = delete;
 
   const std::string &path() const { return target; }
 
@@ -44,4 +44,4 @@ void writeFile(const std::string &path, std::string_view text);
 
 } // namespace bambac::run
 
-#endif // BAMBAC_RUNTIME_RUN_OUTPUT_FILE_H
+#endif // BAMBAC_RUNTIME_RUN_ATOMIC_FILE_H

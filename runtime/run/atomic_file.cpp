@@ -1,4 +1,4 @@
-#include "runtime/run/output_file.h"
+#include "runtime/run/atomic_file.h"
 #include "runtime/run/failure.h"
 
 #include <cstdio>
@@ -10,9 +10,9 @@
 
 namespace bambac::run {
 
-void OutputFile::failWrite() const { fail("cannot write '{}': {}", target, systemMessage()); }
+void AtomicFile::failWrite() const { fail("cannot write '{}': {}", target, systemMessage()); }
 
-OutputFile::OutputFile(std::string path) : target(std::move(path)) {
+AtomicFile::AtomicFile(std::string path) : target(std::move(path)) {
   // Renaming over a device or a folder is never what was meant.
   struct stat info = {};
   if (stat(target.c_str(), &info) == 0 && !S_ISREG(info.st_mode))
@@ -32,25 +32,25 @@ OutputFile::OutputFile(std::string path) : target(std::move(path)) {
   named = true;
 }
 
-OutputFile::OutputFile(OutputFile &&other) noexcept
+AtomicFile::AtomicFile(AtomicFile &&other) noexcept
     : target(std::move(other.target)), temporary(std::move(other.temporary)), named(std::exchange(other.named, false)),
       descriptor(std::exchange(other.descriptor, -1)) {}
 
-OutputFile::~OutputFile() {
+AtomicFile::~AtomicFile() {
   if (descriptor >= 0)
     close(descriptor);
   if (named)
     unlink(temporary.c_str());
 }
 
-void OutputFile::reserve(uint64_t size) {
+void AtomicFile::reserve(uint64_t size) {
   auto length = static_cast<off_t>(size);
   // posix_fallocate would write every block on a file system that cannot reserve; there, the write finds out.
   if (size && fallocate(descriptor, 0, 0, length) != 0 && errno != EOPNOTSUPP)
     failWrite();
 }
 
-void OutputFile::writeAt(uint64_t offset, const void *data, size_t size) {
+void AtomicFile::writeAt(uint64_t offset, const void *data, size_t size) {
   const char *bytes = static_cast<const char *>(data);
   while (size) {
     ssize_t written = pwrite(descriptor, bytes, size, static_cast<off_t>(offset));
@@ -64,7 +64,7 @@ void OutputFile::writeAt(uint64_t offset, const void *data, size_t size) {
   }
 }
 
-void OutputFile::commit() {
+void AtomicFile::commit() {
   if (!named) {
     std::string self = fmt::format("/proc/self/fd/{}", descriptor);
     if (linkat(AT_FDCWD, self.c_str(), AT_FDCWD, temporary.c_str(), AT_SYMLINK_FOLLOW) != 0)
@@ -79,7 +79,7 @@ void OutputFile::commit() {
 }
 
 void writeFile(const std::string &path, std::string_view text) {
-  OutputFile file(path);
+  AtomicFile file(path);
   file.writeAt(0, text.data(), text.size());
   file.commit();
 }
