@@ -3,6 +3,7 @@
 #include "runtime/run/measure/matrix_rate.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 namespace bambac::run {
@@ -46,8 +47,8 @@ std::vector<measure::Gemm> listGemms(const Metadata &metadata, const PlannedRun 
                             [&](const EntryPoint &candidate) { return candidate.name == run.entry; });
   if (entry == metadata.entryPoints.end())
     return {};
-  auto tokens = std::max<uint64_t>(
-      1, static_cast<uint64_t>(run.tokenShare * static_cast<double>(entry->chunk) * run.sequences + 0.5));
+  auto tokens = static_cast<uint64_t>(
+      std::max(1LL, std::llround(run.tokenShare * static_cast<double>(entry->chunk) * run.sequences)));
   std::map<std::vector<uint64_t>, uint64_t> counts;
   for (const WeightInfo &weight : metadata.weights)
     if (weight.panel && weight.shape.size() == 2)
