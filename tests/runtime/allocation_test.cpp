@@ -27,6 +27,7 @@ TEST(Allocation, StepsTakeNoMemory) {
   Session session(*model, {.slots = 5, .threads = 2, .pages = 0});
   const int32_t tokens[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
   std::vector<bamba_batch_item> items;
+  items.reserve(5);
   for (int i = 0; i < 5; ++i)
     items.push_back({session.create(), 1, tokens, BAMBA_LOGITS_LAST, 0});
   bamba_sequence last = items.back().sequence;

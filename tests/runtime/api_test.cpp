@@ -57,7 +57,7 @@ TEST(Api, TheTableIsFull) {
   ASSERT_EQ(api->struct_size, sizeof(bamba_api));
   EXPECT_EQ(api->abi_version, uint32_t{BAMBA_ABI_VERSION});
   void *functions[(sizeof(bamba_api) - offsetof(bamba_api, status_name)) / sizeof(void *)];
-  std::memcpy(functions, &api->status_name, sizeof(functions));
+  std::memcpy(static_cast<void *>(functions), static_cast<const void *>(&api->status_name), sizeof(functions));
   for (void *function : functions)
     EXPECT_NE(function, nullptr);
 }
@@ -89,7 +89,7 @@ TEST_F(ApiTest, RunsAndSaves) {
   EXPECT_EQ(rows, 3u);
   int32_t token = -1;
   ASSERT_EQ(api->session_get_greedy(session, 0, &token, &error), BAMBA_OK);
-  EXPECT_EQ(token, argmax({logits + 2 * vocab, logits + 3 * vocab}));
+  EXPECT_EQ(token, argmax({logits + size_t{2} * vocab, logits + size_t{3} * vocab}));
   uint32_t length = 0;
   ASSERT_EQ(api->sequence_get_length(session, sequence, &length, &error), BAMBA_OK);
   EXPECT_EQ(length, 3u);

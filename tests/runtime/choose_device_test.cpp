@@ -71,14 +71,14 @@ private:
 /// As the cards of these generations have it.
 int sharedBytesOf(int major, int minor) { return major == 9 ? 232448 : major == 8 && minor == 0 ? 166912 : 101376; }
 
-CudaDevices devices(std::vector<std::pair<int, int>> capabilities) {
+CudaDevices devices(const std::vector<std::pair<int, int>> &capabilities) {
   CudaDevices all;
   for (auto [major, minor] : capabilities)
     all.found.push_back({major, minor, sharedBytesOf(major, minor), "Card"});
   return all;
 }
 
-const CudaDevices none = {{}, "no CUDA driver: libcuda.so.1: cannot open"};
+CudaDevices none() { return {{}, "no CUDA driver: libcuda.so.1: cannot open"}; }
 
 bamba_rt_tensor_map map2d(uint32_t rows) {
   bamba_rt_tensor_map map = {};
@@ -114,7 +114,7 @@ TEST(ChooseDevice, AsksForCudaOnlyWhereItMatters) {
 
 TEST(ChooseDevice, TakesTheBestThereIs) {
   Targets all({"cpu", "sm_80", "sm_90", "sm_90a"});
-  EXPECT_EQ(all.choose(nullptr, none), "cpu cpu");
+  EXPECT_EQ(all.choose(nullptr, none()), "cpu cpu");
   EXPECT_EQ(all.choose(nullptr, devices({{7, 5}, {8, 6}, {9, 0}})), "cuda:1 sm_80");
   EXPECT_EQ(all.choose(nullptr, devices({{9, 0}})), "cuda:0 sm_90a") << "exact code before code for a generation";
   EXPECT_EQ(all.choose("cuda", devices({{10, 0}, {8, 0}})), "cuda:1 sm_80");
@@ -127,13 +127,13 @@ TEST(ChooseDevice, TakesTheBestThereIs) {
 
 TEST(ChooseDevice, SaysWhatIsExpectedAndFound) {
   Targets hopper({"sm_90a"}), both({"cpu", "sm_80", "sm_90a"}), cpu({"cpu"});
-  expectFailure(hopper.refuse(nullptr, none), BAMBA_UNSUPPORTED,
+  expectFailure(hopper.refuse(nullptr, none()), BAMBA_UNSUPPORTED,
                 {"expected a CUDA device of compute capability 9.0, found none: no CUDA driver: libcuda.so.1"});
   expectFailure(hopper.refuse("cuda", devices({{8, 0}})), BAMBA_UNSUPPORTED,
                 {"capability 9.0, found cuda:0 (Card) of 8.0"});
   expectFailure(hopper.refuse("cuda:0", devices({{9, 1}})), BAMBA_UNSUPPORTED, {"found cuda:0 (Card) of 9.1"});
   expectFailure(both.refuse("cuda:3", devices({{9, 0}})), BAMBA_UNSUPPORTED, {"cuda:0 to cuda:0", "\"cuda:3\""});
-  expectFailure(both.refuse("cuda:0", none), BAMBA_UNSUPPORTED, {"capability 8.0 to 8.9 or 9.0, found none"});
+  expectFailure(both.refuse("cuda:0", none()), BAMBA_UNSUPPORTED, {"capability 8.0 to 8.9 or 9.0, found none"});
   expectFailure(cpu.refuse("cuda", devices({{9, 0}})), BAMBA_UNSUPPORTED, {"\"cpu\"", "no code for CUDA", "\"cuda\""});
   expectFailure(hopper.refuse("cpu", devices({{9, 0}})), BAMBA_UNSUPPORTED, {"no code for the processor"});
 }

@@ -17,6 +17,7 @@ void execute(const Node &node) {
   if (!launch.cubin)
     return;
   std::vector<void *> args;
+  args.reserve(launch.args.size());
   for (uint64_t arg : launch.args)
     args.push_back(onHost(arg));
   std::vector<std::byte> scratch(launch.cubin->scratch_bytes + 64);
@@ -122,7 +123,7 @@ Result cuGraphExecDestroy(GraphExecHandle executable) {
 }
 Result cuTensorMapEncodeTiled(TensorMap *map, int, uint32_t, void *address, const uint64_t *, const uint64_t *,
                               const uint32_t *, const uint32_t *, int, int, int, int) {
-  std::memcpy(map, &address, sizeof(address));
+  std::memcpy(map, static_cast<const void *>(&address), sizeof(address));
   return success;
 }
 }

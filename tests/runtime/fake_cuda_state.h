@@ -4,6 +4,7 @@
 
 #include "runtime/cuda/driver_types.h"
 #include "tests/runtime/fake_cuda.h"
+#include <bit>
 #include <deque>
 #include <functional>
 #include <map>
@@ -66,7 +67,7 @@ using Lock = std::lock_guard<std::recursive_mutex>;
 
 inline double clockMilliseconds = 0; ///< passing an event takes one
 
-inline std::byte *onHost(Address address) { return reinterpret_cast<std::byte *>(address & ~tag); }
+inline std::byte *onHost(Address address) { return std::bit_cast<std::byte *>(address & ~tag); }
 
 inline bool isDevice(Address address, size_t bytes) {
   auto after = deviceMemory.upper_bound(address);

@@ -16,12 +16,15 @@ bamba_batch_item item(bamba_sequence sequence, std::span<const int32_t> tokens, 
 void checkMixedBatches(Session &session) {
   std::vector<Numbers> history(7);
   std::vector<bamba_sequence> sequences;
+  sequences.reserve(7);
   for (int i = 0; i < 7; ++i)
     sequences.push_back(session.create());
   const size_t lengths[] = {1, 9, 1, 1, 5, 1, 1}; // five are decoded: one batch of four and one alone
   for (unsigned round = 0; round < 4; ++round) {
     std::vector<Numbers> tokens;
     std::vector<bamba_batch_item> items;
+    tokens.reserve(7);
+    items.reserve(7);
     for (unsigned i = 0; i < 7; ++i)
       tokens.push_back(someTokens(i + round, lengths[(i + round) % 7]));
     auto wanted = [&](unsigned i) {

@@ -112,7 +112,7 @@ TEST_F(SessionTest, GivesKernelsWhatTheContractSays) {
   EXPECT_EQ(steps[3].positions, (Numbers{6, 1, 2, -1}));
   EXPECT_EQ(steps[3].slots, (Numbers{static_cast<int>(a), static_cast<int>(b), static_cast<int>(c), 5}));
   EXPECT_EQ(steps[3].counts, (Numbers{1, 1, 1, 0}));
-  EXPECT_EQ(Numbers(steps[3].pages.begin() + 3 * maxPages, steps[3].pages.end()), padded({}, maxPages));
+  EXPECT_EQ(Numbers(steps[3].pages.begin() + ptrdiff_t{3} * maxPages, steps[3].pages.end()), padded({}, maxPages));
 }
 
 TEST_F(SessionTest, PagesAreHandedOutAndGivenBack) {

@@ -110,8 +110,9 @@ std::vector<std::vector<float>> expectedLogits(const std::vector<int32_t> &token
 
 std::vector<int32_t> someTokens(unsigned seed, size_t count) {
   std::vector<int32_t> tokens;
+  tokens.reserve(count);
   for (size_t i = 0; i < count; ++i)
-    tokens.push_back(static_cast<int32_t>((seed * 5 + i * i * 3 + i) % vocab));
+    tokens.push_back(static_cast<int32_t>((size_t{seed} * 5 + i * i * 3 + i) % vocab));
   return tokens;
 }
 

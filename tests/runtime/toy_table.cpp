@@ -27,7 +27,7 @@ template <uint32_t Kind, int B, int T> struct Kernels {
     if (row == 0 && observer)
       observer(B, T, arg<int32_t>(args, Tokens), arg<int32_t>(args, Positions), arg<int32_t>(args, Slots),
                arg<int32_t>(args, Counts), arg<int32_t>(args, Pages));
-    const uint16_t *embedding = arg<uint16_t>(args, Embed) + arg<int32_t>(args, Tokens)[row] * dim;
+    const uint16_t *embedding = arg<uint16_t>(args, Embed) + int64_t{arg<int32_t>(args, Tokens)[row]} * dim;
     for (int d = 0; d < dim; ++d)
       arg<float>(args, X)[row * dim + d] =
           fromBf16(embedding[d]) * arg<float>(args, Norm)[d] + arg<float>(args, Conv)[dim + d];
@@ -35,7 +35,7 @@ template <uint32_t Kind, int B, int T> struct Kernels {
 
   static float *cached(void *const *args, uint64_t row, int position) {
     int page = arg<int32_t>(args, Pages)[row / T * maxPages + position / pageTokens];
-    return arg<float>(args, Cache) + (page * pageTokens + position % pageTokens) * dim;
+    return arg<float>(args, Cache) + int64_t{page * pageTokens + position % pageTokens} * dim;
   }
 
   static void writeCache(void *const *args, void *, uint64_t row) {
@@ -47,7 +47,7 @@ template <uint32_t Kind, int B, int T> struct Kernels {
   }
 
   static void scan(void *const *args, void *, uint64_t sequence) {
-    float *state = arg<float>(args, State) + arg<int32_t>(args, Slots)[sequence] * dim;
+    float *state = arg<float>(args, State) + int64_t{arg<int32_t>(args, Slots)[sequence]} * dim;
     for (int t = 0; t < arg<int32_t>(args, Counts)[sequence]; ++t)
       for (int d = 0; d < dim; ++d) {
         uint64_t element = (sequence * T + t) * dim + d;
@@ -114,12 +114,12 @@ constexpr int launchesPerEntry = 6;
       {"greedy", "", Kernels<kind, b, t>::pickGreedy, nullptr, 0}
 
 #define LAUNCHES(entry, kind, b, t)                                                                                    \
-  {entry * 6 + 0, b * t, 0, 15}, {entry * 6 + 1, b * t, 0, 15}, {entry * 6 + 2, b, 0, 15},                             \
-      {entry * 6 + 3, b * t, 0, 15}, {entry * 6 + 4, Kernels<kind, b, t>::logitsRows * vocab, 0, 15},                  \
-      {entry * 6 + 5, Kernels<kind, b, t>::logitsRows, 0, 15}
+  {(entry) * 6 + 0, (b) * (t), 0, 15}, {(entry) * 6 + 1, (b) * (t), 0, 15}, {(entry) * 6 + 2, b, 0, 15},               \
+      {(entry) * 6 + 3, (b) * (t), 0, 15}, {(entry) * 6 + 4, Kernels<kind, b, t>::logitsRows * vocab, 0, 15},          \
+      {(entry) * 6 + 5, Kernels<kind, b, t>::logitsRows, 0, 15}
 
 #define ENTRY(name, entry, kind, b, t)                                                                                 \
-  {name, kind, b, t, (entry) * launchesPerEntry, launchesPerEntry, 0, 2 * maxRows * dim * sizeof(float)}
+  {name, kind, b, t, (entry) * launchesPerEntry, launchesPerEntry, 0, sizeof(float) * 2 * maxRows * dim}
 
 constexpr bamba_rt_entry entries[] = {
     ENTRY("decode_b1", 0, BAMBA_RT_DECODE, 1, 1),   ENTRY("decode_b2", 1, BAMBA_RT_DECODE, 2, 1),
@@ -153,7 +153,7 @@ constexpr bamba_rt_arg args[] = {
     {BAMBA_RT_SPACE_STATE, 0, 0},
     {BAMBA_RT_SPACE_STATE, 1, 0},
     {BAMBA_RT_SPACE_ARENA, 0, 0},
-    {BAMBA_RT_SPACE_ARENA, 0, maxRows * dim * sizeof(float)},
+    {BAMBA_RT_SPACE_ARENA, 0, sizeof(float) * maxRows * dim},
     {BAMBA_RT_SPACE_OUTPUT, BAMBA_RT_OUTPUT_LOGITS, 0},
     {BAMBA_RT_SPACE_OUTPUT, BAMBA_RT_OUTPUT_GREEDY, 0},
 };
@@ -165,15 +165,15 @@ constexpr bamba_rt_source sources[] = {
 };
 
 constexpr bamba_rt_weight weights[] = {
-    {"embed", BAMBA_RT_BF16, 0, 0, 1, 0, 1, 1, 0, vocab, dim, vocab * dim * 2},
-    {"head", BAMBA_RT_F32, 4, 0, 2, 1, 1, 1, 0, vocab, dim, 12 * dim * 4},
-    {"norm", BAMBA_RT_F32, 0, 0, 1, 3, 1, 1, 0, dim, 1, dim * 4},
-    {"conv", BAMBA_RT_F32, 0, BAMBA_RT_WEIGHT_TRANSPOSE, 1, 4, 1, 1, 0, dim, 3, 3 * dim * 4},
+    {"embed", BAMBA_RT_BF16, 0, 0, 1, 0, 1, 1, 0, vocab, dim, uint64_t{2} * vocab * dim},
+    {"head", BAMBA_RT_F32, 4, 0, 2, 1, 1, 1, 0, vocab, dim, uint64_t{4} * 12 * dim},
+    {"norm", BAMBA_RT_F32, 0, 0, 1, 3, 1, 1, 0, dim, 1, uint64_t{4} * dim},
+    {"conv", BAMBA_RT_F32, 0, BAMBA_RT_WEIGHT_TRANSPOSE, 1, 4, 1, 1, 0, dim, 3, uint64_t{4} * 3 * dim},
 };
 
 constexpr bamba_rt_state states[] = {
-    {"state", BAMBA_RT_STATE_SLOT, BAMBA_RT_F32, dim * 4},
-    {"cache", BAMBA_RT_STATE_PAGE, BAMBA_RT_F32, pageTokens * dim * 4},
+    {"state", BAMBA_RT_STATE_SLOT, BAMBA_RT_F32, uint64_t{4} * dim},
+    {"cache", BAMBA_RT_STATE_PAGE, BAMBA_RT_F32, uint64_t{4} * pageTokens * dim},
 };
 
 template <typename T, uint32_t N> constexpr uint32_t count(const T (&)[N]) { return N; }

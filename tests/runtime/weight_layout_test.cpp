@@ -93,7 +93,7 @@ TEST(WeightLayout, RotaryPairsBecomeNeighbours) {
 TEST(WeightLayout, RowOrdersAreInversesOfEachOther) {
   for (uint32_t headDim : {2u, 5u, 12u, 128u})
     for (uint32_t rotaryDim = 0; rotaryDim <= headDim; rotaryDim += 2)
-      for (uint64_t row = 0; row < 3 * headDim; ++row) {
+      for (uint64_t row = 0; row < uint64_t{3} * headDim; ++row) {
         ASSERT_EQ(rotaryRowAt(rotaryPlaceOf(row, headDim, rotaryDim), headDim, rotaryDim), row) << headDim;
         ASSERT_EQ(rotaryPlaceOf(rotaryRowAt(row, headDim, rotaryDim), headDim, rotaryDim), row) << headDim;
         ASSERT_EQ(rotaryPlaceOf(row, headDim, rotaryDim) / headDim, row / headDim) << "rows stay in their head";

@@ -13,12 +13,15 @@ using namespace bambac::rt::toy;
 
 namespace {
 
-const CpuDeviceBackend processor(toyTable);
+const CpuDeviceBackend &processor() {
+  static const CpuDeviceBackend backend(toyTable);
+  return backend;
+}
 
 Failure loadFailure(const std::vector<TestTensor> &tensors) {
   TemporaryFolder folder;
   folder.write("model.safetensors", safetensors(tensors));
-  return failureOf([&] { Weights::load(toyTable, processor, folder.path(), 2, {}); });
+  return failureOf([&] { Weights::load(toyTable, processor(), folder.path(), 2, {}); });
 }
 
 /// Weights cut from the 12 rows of one tensor: rows 5 to 8 in rotary order, after them rows 9 to 11 and 0 to 1; and
@@ -111,14 +114,14 @@ TEST(Weights, FailuresOfThreadsAreTold) {
   size_t bytes = 0;
   for (uint32_t i = 0; i < toyTable.num_weights; ++i)
     bytes += toyTable.weights[i].bytes;
-  DeviceMemory memory = processor.allocateWeights(bytes);
+  DeviceMemory memory = processor().allocateWeights(bytes);
   std::vector<std::byte *> addresses;
   for (uint32_t i = 0, offset = 0; i < toyTable.num_weights;
        offset += static_cast<uint32_t>(toyTable.weights[i++].bytes))
     addresses.push_back(memory.get() + offset);
   ThreadPool pool(3);
   LoadReporter reporter({}, bytes);
-  expectFailure(failureOf([&] { processor.packWeights(sources, addresses, pool, reporter); }), BAMBA_INTERNAL,
+  expectFailure(failureOf([&] { processor().packWeights(sources, addresses, pool, reporter); }), BAMBA_INTERNAL,
                 {"a type that weights have, found number 3"});
   EXPECT_TRUE(reporter.stopped());
 }
@@ -143,8 +146,8 @@ TEST(Weights, ReadsEachTypeOfCheckpoint) {
     TemporaryFolder folder;
     folder.write("whole", safetensors(tensors));
     folder.write("converted", safetensors(converted));
-    Weights a = Weights::load(toyTable, processor, folder.path("whole"), 1, {});
-    Weights b = Weights::load(toyTable, processor, folder.path("converted"), 2, {});
+    Weights a = Weights::load(toyTable, processor(), folder.path("whole"), 1, {});
+    Weights b = Weights::load(toyTable, processor(), folder.path("converted"), 2, {});
     for (uint32_t i = 0; i < toyTable.num_weights; ++i)
       EXPECT_EQ(std::memcmp(a.data(i), b.data(i), toyTable.weights[i].bytes), 0) << dtype << " " << i;
   }
@@ -179,20 +182,20 @@ TEST(Weights, TellsProgressAndCanBeStopped) {
     static_cast<decltype(calls) *>(user)->push_back({done, total});
     return 0;
   };
-  Weights::load(toyTable, processor, folder.path(), 2, {note, &calls});
+  Weights::load(toyTable, processor(), folder.path(), 2, {note, &calls});
   ASSERT_FALSE(calls.empty());
   uint64_t total = vocab * dim * 2 + (vocab * dim + dim + dim * 3) * 4;
   EXPECT_EQ(calls.back(), (std::pair(total, total)));
   EXPECT_TRUE(std::is_sorted(calls.begin(), calls.end()));
 
   auto stop = [](void *, uint64_t, uint64_t) { return 1; };
-  auto load = [&] { Weights::load(toyTable, processor, folder.path(), 2, {stop, nullptr}); };
+  auto load = [&] { Weights::load(toyTable, processor(), folder.path(), 2, {stop, nullptr}); };
   expectFailure(failureOf(load), BAMBA_IO_ERROR, {"given up"});
 }
 
 TEST(Weights, RandomNumbersDependOnTheSeedOnly) {
-  Weights a = Weights::random(toyTable, processor, 1, 1), b = Weights::random(toyTable, processor, 1, 3);
-  Weights c = Weights::random(toyTable, processor, 2, 1);
+  Weights a = Weights::random(toyTable, processor(), 1, 1), b = Weights::random(toyTable, processor(), 1, 3);
+  Weights c = Weights::random(toyTable, processor(), 2, 1);
   for (uint32_t i : {0u, 1u, 3u}) {
     EXPECT_EQ(std::memcmp(a.data(i), b.data(i), toyTable.weights[i].bytes), 0);
     EXPECT_NE(std::memcmp(a.data(i), c.data(i), toyTable.weights[i].bytes), 0);
