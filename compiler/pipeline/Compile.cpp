@@ -105,7 +105,7 @@ std::string Compilation::dumpFolder(StringRef target) const {
   return std::string(folder);
 }
 
-/// Into a folder, the kernels of CUDA targets go as one file each.
+/// True where the kernels go to a folder: there each kernel has files of its own, on every target.
 bool Compilation::writesSourceFiles() const {
   return options.compileTo == Phase::Kernels &&
          (StringRef(options.output).ends_with("/") || llvm::sys::fs::is_directory(options.output));
