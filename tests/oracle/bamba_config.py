@@ -44,6 +44,10 @@ class Config:
         return self.mamba_heads * self.mamba_head_dim
 
     @property
+    def rotary(self):
+        return 2 * len(self.rotation.short)
+
+    @property
     def conv_channels(self):
         return self.inner + 2 * self.groups * self.state
 

@@ -53,7 +53,7 @@ def _parameters(c):
 
 
 class Rotation:
-    """Frequencies in radians a position, for a library compiled with --max-context, and the factor of cosines and sines."""
+    """Frequencies in radians a position, which may depend on --max-context, and the factor of cosines and sines."""
 
     def __init__(self, frequencies, long_frequencies=None, original=0, scale=1.0):
         self.short, self.long, self.original, self.scale = frequencies, long_frequencies, original, scale
