@@ -61,13 +61,15 @@ void FieldReader::fail(StringRef name, const Twine &expected) {
   fail(name, expected, value ? describe(*value) : "no such field");
 }
 
+static std::string describeRange(int64_t min, int64_t max) { return formatv("an integer from {0} to {1}", min, max); }
+
 std::optional<int64_t> FieldReader::integer(StringRef name, const json::Value &value, int64_t min, int64_t max) {
   // Every bound is far below the doubles that no longer fit an integer, so that the conversion is safe.
   std::optional<double> wide = value.getAsNumber();
   if (wide && *wide >= static_cast<double>(min) && *wide <= static_cast<double>(max))
     if (std::optional<int64_t> result = value.getAsInteger())
       return result;
-  fail(name, formatv("an integer from {0} to {1}", min, max), describe(value));
+  fail(name, describeRange(min, max), describe(value));
   return std::nullopt;
 }
 
@@ -76,12 +78,26 @@ static std::string describeRange(double min, double max) {
                          : "a number from " + describeNumber(min) + " to " + describeNumber(max);
 }
 
-std::optional<double> FieldReader::number(StringRef name, const json::Value &value, double min, double max) {
-  std::optional<double> result = value.getAsNumber();
-  // Infinity as an object, the way in which Hugging Face writes it where JSON must be strict.
+/// A number in any of the ways in which those that are not finite are written: Hugging Face uses the object, since JSON
+/// must be strict there.
+static std::optional<double> numberOf(const json::Value &value) {
   if (const json::Object *wrapped = value.getAsObject(); wrapped && wrapped->size() == 1)
-    if (wrapped->getString("__float__") == StringRef("Infinity"))
-      result = std::numeric_limits<double>::infinity();
+    if (const json::Value *inner = wrapped->get("__float__"); inner && !inner->getAsObject())
+      return numberOf(*inner);
+  std::optional<StringRef> text = value.getAsString();
+  if (!text)
+    return value.getAsNumber();
+  bool isNegative = text->consume_front("-");
+  if (!isNegative)
+    text->consume_front("+");
+  if (!text->equals_insensitive("inf") && !text->equals_insensitive("infinity"))
+    return std::nullopt;
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  return isNegative ? -infinity : infinity;
+}
+
+std::optional<double> FieldReader::number(StringRef name, const json::Value &value, double min, double max) {
+  std::optional<double> result = numberOf(value);
   // The sum turns -0 into 0: one value, one way to write it.
   if (result && *result >= min && *result <= max)
     return *result + 0.0;
@@ -106,7 +122,7 @@ void FieldReader::readBool(StringRef name, bool &result) {
   const json::Value *value = object.get(name);
   if (!value)
     return;
-  if (std::optional<bool> found = value->getAsBoolean())
+  if (std::optional<bool> found = value->kind() == json::Value::Null ? false : value->getAsBoolean())
     result = *found;
   else
     fail(name, "true or false");
@@ -120,6 +136,13 @@ std::optional<int64_t> FieldReader::optionalInteger(StringRef name, int64_t min,
 std::optional<double> FieldReader::optionalNumber(StringRef name, double min, double max) {
   const json::Value *value = get(name);
   return value ? number(name, *value, min, max) : std::nullopt;
+}
+
+int64_t FieldReader::requiredInteger(StringRef name, int64_t min, int64_t max) {
+  if (const json::Value *value = get(name))
+    return integer(name, *value, min, max).value_or(min);
+  fail(name, describeRange(min, max));
+  return min;
 }
 
 double FieldReader::requiredNumber(StringRef name, double min, double max) {
@@ -142,9 +165,16 @@ std::vector<double> FieldReader::requiredNumbers(StringRef name, double min, dou
 
 const json::Array *FieldReader::optionalArray(StringRef name) {
   const json::Value *value = get(name);
-  if (value && !value->getAsArray())
+  if (!value)
+    return nullptr;
+  const json::Array *array = value->getAsArray();
+  if (const json::Object *wrapped = value->getAsObject())
+    for (StringRef holder : {"__tuple__", "items", "values"})
+      if (!array && wrapped->get("__tuple__"))
+        array = wrapped->getArray(holder);
+  if (!array)
     fail(name, "an array");
-  return value ? value->getAsArray() : nullptr;
+  return array;
 }
 
 const json::Object *FieldReader::optionalObject(StringRef name) {

@@ -30,7 +30,7 @@ public:
   const llvm::json::Value *get(llvm::StringRef name);
   bool isNull(llvm::StringRef name) const;
 
-  /// Overwrite `result` where the field is there. A null counts as a wrong type.
+  /// Overwrite `result` where the field is there. A null counts as a wrong type, or as false: so Python takes it.
   void readInteger(llvm::StringRef name, int64_t &result, int64_t min, int64_t max);
   void readNumber(llvm::StringRef name, double &result, double min, double max);
   void readBool(llvm::StringRef name, bool &result);
@@ -38,15 +38,19 @@ public:
   /// The same where null means absent.
   std::optional<int64_t> optionalInteger(llvm::StringRef name, int64_t min, int64_t max);
   std::optional<double> optionalNumber(llvm::StringRef name, double min, double max);
+  /// An array, or a tuple of Python as its encoders write it: {"__tuple__": [...]} or {"__tuple__": true, "items":
+  /// [...]}.
   const llvm::json::Array *optionalArray(llvm::StringRef name);
   const llvm::json::Object *optionalObject(llvm::StringRef name);
 
   /// The same where the field must be there; after a mistake, the least value.
+  int64_t requiredInteger(llvm::StringRef name, int64_t min, int64_t max);
   double requiredNumber(llvm::StringRef name, double min, double max);
   /// An array of numbers.
   std::vector<double> requiredNumbers(llvm::StringRef name, double min, double max);
 
   std::optional<int64_t> integer(llvm::StringRef name, const llvm::json::Value &value, int64_t min, int64_t max);
+  /// Infinity may also be a text, "Infinity" or "inf", or an object that holds one, {"__float__": "Infinity"}.
   std::optional<double> number(llvm::StringRef name, const llvm::json::Value &value, double min, double max);
 
   /// "path: field 'name'", the beginning of a message.

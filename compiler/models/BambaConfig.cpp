@@ -15,45 +15,74 @@ static constexpr double kInfinity = std::numeric_limits<double>::infinity();
 static constexpr StringLiteral kIgnoredFields[] = {"add_cross_attention",
                                                    "architectures",
                                                    "attention_dropout",
+                                                   "attn_implementation",
                                                    "auto_map",
+                                                   "bad_words_ids",
+                                                   "begin_suppress_tokens",
                                                    "chunk_size_feed_forward",
                                                    "cross_attention_hidden_size",
                                                    "decoder_start_token_id",
+                                                   "diversity_penalty",
+                                                   "do_sample",
+                                                   "early_stopping",
+                                                   "encoder_no_repeat_ngram_size",
+                                                   "exponential_decay_length_penalty",
                                                    "finetuning_task",
+                                                   "forced_bos_token_id",
+                                                   "forced_eos_token_id",
                                                    "id2label",
                                                    "initializer_range",
                                                    "is_decoder",
                                                    "is_encoder_decoder",
                                                    "label2id",
+                                                   "length_penalty",
                                                    "logits_to_keep",
                                                    "mamba_dt_rank",
+                                                   "max_length",
+                                                   "min_length",
+                                                   "no_repeat_ngram_size",
+                                                   "num_beam_groups",
+                                                   "num_beams",
                                                    "num_logits_to_keep",
+                                                   "num_return_sequences",
                                                    "output_attentions",
                                                    "output_hidden_states",
                                                    "output_router_logits",
+                                                   "output_scores",
                                                    "prefix",
                                                    "problem_type",
                                                    "pruned_heads",
+                                                   "remove_invalid_values",
+                                                   "repetition_penalty",
                                                    "return_dict",
+                                                   "return_dict_in_generate",
                                                    "sep_token_id",
+                                                   "suppress_tokens",
                                                    "task_specific_params",
+                                                   "temperature",
+                                                   "tf_legacy_loss",
                                                    "tie_encoder_decoder",
                                                    "time_step_floor",
                                                    "time_step_max",
                                                    "time_step_min",
                                                    "tokenizer_class",
+                                                   "top_k",
+                                                   "top_p",
                                                    "torchscript",
                                                    "transformers_version",
+                                                   "typical_p",
+                                                   "unsloth_fixed",
+                                                   "unsloth_version",
                                                    "use_bfloat16",
                                                    "use_cache",
                                                    "use_mamba_kernels",
                                                    "z_loss_coefficient"};
 
 static void readSizes(FieldReader &reader, BambaConfig &config) {
-  reader.readInteger("vocab_size", config.vocabSize, 1, limits::kVocab);
-  reader.readInteger("hidden_size", config.hiddenSize, 1, limits::kWidth);
-  reader.readInteger("intermediate_size", config.intermediateSize, 1, limits::kWidth);
-  reader.readInteger("num_hidden_layers", config.numLayers, 1, limits::kLayers);
+  config.vocabSize = reader.requiredInteger("vocab_size", 1, limits::kVocab);
+  config.hiddenSize = reader.requiredInteger("hidden_size", 1, limits::kWidth);
+  config.intermediateSize = reader.requiredInteger("intermediate_size", 1, limits::kWidth);
+  config.numLayers = reader.requiredInteger("num_hidden_layers", 1, limits::kLayers);
   reader.readInteger("max_position_embeddings", config.maxPositions, 1, limits::kPositions);
   // Below the smallest normal float, eps would vanish in the kernels.
   reader.readNumber("rms_norm_eps", config.rmsNormEps, std::numeric_limits<float>::min(), 1.0);
@@ -61,10 +90,18 @@ static void readSizes(FieldReader &reader, BambaConfig &config) {
   reader.readBool("mlp_bias", config.mlpBias);
 }
 
+/// A size of one kind of layers, which must be there where the model has such layers.
+static void readLayerSize(FieldReader &reader, StringRef name, int64_t &size, bool isUsed) {
+  if (isUsed)
+    size = reader.requiredInteger(name, 1, limits::kHeads);
+  else
+    reader.readInteger(name, size, 1, limits::kHeads);
+}
+
 static void readMamba(FieldReader &reader, BambaConfig &config) {
-  reader.readInteger("mamba_n_heads", config.mambaHeads, 1, limits::kHeads);
+  readLayerSize(reader, "mamba_n_heads", config.mambaHeads, config.hasMamba());
+  readLayerSize(reader, "mamba_d_state", config.stateSize, config.hasMamba());
   reader.readInteger("mamba_n_groups", config.mambaGroups, 1, limits::kHeads);
-  reader.readInteger("mamba_d_state", config.stateSize, 1, limits::kHeads);
   reader.readInteger("mamba_d_conv", config.convTaps, 2, limits::kConvTaps);
   reader.readInteger("mamba_expand", config.expand, 1, limits::kExpand);
   reader.readInteger("mamba_chunk_size", config.chunkSize, 1, limits::kWidth);
@@ -80,24 +117,30 @@ static void readMamba(FieldReader &reader, BambaConfig &config) {
     reader.fail("mamba_d_head", "an integer or \"auto\"");
 }
 
+/// No field and null mean no limit, and so does a null in the place of one.
 static void readTimeStepLimit(FieldReader &reader, BambaConfig &config) {
+  constexpr StringLiteral name = "time_step_limit";
   config.dtMin = 0.0;
   config.dtMax = kInfinity;
-  const json::Array *pair = reader.optionalArray("time_step_limit");
+  const json::Array *pair = reader.optionalArray(name);
   if (!pair)
     return;
   if (pair->size() != 2)
-    return reader.fail("time_step_limit", "two numbers");
-  config.dtMin = reader.number("time_step_limit", (*pair)[0], 0.0, std::numeric_limits<float>::max()).value_or(0.0);
-  config.dtMax = reader.number("time_step_limit", (*pair)[1], config.dtMin, kInfinity).value_or(kInfinity);
+    return reader.fail(name, "two numbers");
+  const json::Value &min = (*pair)[0], &max = (*pair)[1];
+  if (min.kind() != json::Value::Null)
+    config.dtMin = reader.number(name, min, 0.0, std::numeric_limits<float>::max()).value_or(0.0);
+  if (max.kind() != json::Value::Null)
+    config.dtMax = reader.number(name, max, config.dtMin, kInfinity).value_or(kInfinity);
 }
 
 static void readAttention(FieldReader &reader, BambaConfig &config) {
-  reader.readInteger("num_attention_heads", config.attentionHeads, 1, limits::kHeads);
-  if (const json::Value *kvHeads = reader.get("num_key_value_heads"))
-    config.kvHeads = reader.integer("num_key_value_heads", *kvHeads, 1, limits::kHeads).value_or(1);
-  else if (reader.isNull("num_key_value_heads"))
+  readLayerSize(reader, "num_attention_heads", config.attentionHeads, config.hasAttention());
+  if (reader.isNull("num_key_value_heads"))
     config.kvHeads = config.attentionHeads;
+  else
+    readLayerSize(reader, "num_key_value_heads", config.kvHeads, config.hasAttention());
+  (void)reader.get("num_key_value_heads");
   reader.readBool("attention_bias", config.attentionBias);
   config.headDim =
       reader.optionalInteger("head_dim", 1, limits::kWidth).value_or(config.hiddenSize / config.attentionHeads);
@@ -151,8 +194,11 @@ static void checkKind(FieldReader &reader) {
   const json::Value *activation = reader.get("hidden_act");
   if (activation && activation->getAsString() != StringRef("silu") && activation->getAsString() != StringRef("swish"))
     reader.fail("hidden_act", "\"silu\"");
-  if (reader.get("quantization_config"))
-    reader.fail("quantization_config", "null (quantized checkpoints are not supported)");
+  if (const json::Object *object = reader.optionalObject("quantization_config"); object && !object->empty()) {
+    const json::Value *method = object->get("quant_method");
+    reader.fail("quantization_config", "none (quantized checkpoints are not supported)",
+                method ? describe(*method) : "an object");
+  }
 }
 
 /// The tokens of a field that is a number or a list of numbers, where -1 is none.
@@ -181,7 +227,8 @@ static void readTokenIds(FieldReader &reader, BambaConfig &config) {
   (void)readTokens(reader, "pad_token_id", config);
 }
 
-/// The type of the checkpoint's tensors; a note only, as the loader looks at the tensors themselves.
+/// The type of the checkpoint's tensors; a note only, as the loader looks at the tensors themselves. "auto" says the
+/// same.
 static void readDtype(FieldReader &reader, BambaConfig &config) {
   for (StringRef name : {"torch_dtype", "dtype"}) {
     const json::Value *value = reader.get(name);
@@ -189,8 +236,10 @@ static void readDtype(FieldReader &reader, BambaConfig &config) {
       continue;
     StringRef type = value->getAsString().value_or("");
     type.consume_front("torch.");
-    if (!is_contained({"float32", "bfloat16", "float16"}, type))
-      return reader.fail(name, "\"float32\", \"bfloat16\" or \"float16\"");
+    if (type == "auto")
+      continue;
+    if (!is_contained({"float64", "float32", "bfloat16", "float16"}, type))
+      return reader.fail(name, "\"float64\", \"float32\", \"bfloat16\", \"float16\" or \"auto\"");
     if (config.notes.empty() || config.notes.back().first != "dtype")
       config.notes.emplace_back("dtype", type.str());
   }
@@ -202,12 +251,12 @@ Expected<BambaConfig> parseBambaConfig(const json::Object &object, StringRef pat
   FieldReader reader(object, path, error);
   checkKind(reader);
   readSizes(reader, config);
+  readLayers(reader, config);
   readMamba(reader, config);
   readTimeStepLimit(reader, config);
   readAttention(reader, config);
   std::vector<std::string> warnings; // for the case that there is no error
   config.rope = readRope(reader, ropeDefaults(config), warnings);
-  readLayers(reader, config);
   readTokenIds(reader, config);
   readDtype(reader, config);
   if (error.empty())

@@ -14,27 +14,29 @@
 
 namespace bambac {
 
-/// Every field that shapes the computation. The initial values are what a missing field means.
+/// Every field that shapes the computation. The initial values are what a missing field means, but for those that size
+/// the model: a file must say them, as transformers always does. Its defaults for them are those of one model of 9
+/// billion parameters, and would make another model of one that says too little.
 struct BambaConfig {
-  int64_t vocabSize = 128000;
-  int64_t hiddenSize = 4096;
-  int64_t intermediateSize = 14336;
-  int64_t numLayers = 32;
+  int64_t vocabSize = 1;        // must be there
+  int64_t hiddenSize = 1;       // must be there
+  int64_t intermediateSize = 1; // must be there
+  int64_t numLayers = 1;        // must be there
   double rmsNormEps = 1e-5;
   bool tieWordEmbeddings = false;
   int64_t maxPositions = 262144;
 
-  int64_t attentionHeads = 32;
-  int64_t kvHeads = 8;
-  int64_t headDim = 0; // hiddenSize / attentionHeads where the file does not say
+  int64_t attentionHeads = 1; // must be there where a layer is attention
+  int64_t kvHeads = 1;        // the same; null means all heads
+  int64_t headDim = 0;        // hiddenSize / attentionHeads where the file does not say
   RopeConfig rope;
   bool attentionBias = false;
   bool mlpBias = false;
 
-  int64_t mambaHeads = 128;
+  int64_t mambaHeads = 1;   // must be there where a layer is mamba
   int64_t mambaHeadDim = 0; // expand * hiddenSize / mambaHeads where the file says "auto"
   int64_t mambaGroups = 1;
-  int64_t stateSize = 256;
+  int64_t stateSize = 1; // the same
   int64_t convTaps = 4;
   int64_t expand = 2;
   int64_t chunkSize = 256;

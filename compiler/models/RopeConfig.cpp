@@ -29,6 +29,8 @@ static constexpr double kMostFactor = limits::kPositions;
 /// With the longest position, the angle is still a finite number of type float.
 static constexpr double kFastest = 1e28;
 
+static constexpr StringLiteral kOriginal = "original_max_position_embeddings";
+
 StringRef nameOf(RopeType type) {
   return llvm::find_if(kTypes, [&](const TypeName &row) { return row.type == type; })->name;
 }
@@ -84,9 +86,8 @@ private:
 
   /// What stands at the top wins here.
   void readOriginalPositions() {
-    constexpr StringLiteral name = "original_max_position_embeddings";
-    std::optional<int64_t> outer = top.optionalInteger(name, 2, limits::kPositions);
-    std::optional<int64_t> inner = reader.optionalInteger(name, 2, limits::kPositions);
+    std::optional<int64_t> outer = top.optionalInteger(kOriginal, 2, limits::kPositions);
+    std::optional<int64_t> inner = reader.optionalInteger(kOriginal, 2, limits::kPositions);
     rope.originalPositions = outer.value_or(inner.value_or(defaults.maxPositions));
     if (rope.originalPositions < 2)
       top.fail("max_position_embeddings", "at least 2 positions for a rotation of type " + nameOf(rope.type),
@@ -127,8 +128,7 @@ private:
     rope.betaFast = reader.optionalNumber("beta_fast", kLeast, kMost).value_or(rope.betaFast);
     if (rope.betaFast < rope.betaSlow)
       reader.fail("beta_fast", "at least beta_slow");
-    if (reader.get("truncate"))
-      reader.readBool("truncate", rope.truncate);
+    reader.readBool("truncate", rope.truncate);
     constexpr double largest = 1000.0;
     double scale = reader.optionalNumber("mscale", 0.0, largest).value_or(0.0);
     double scaleAll = reader.optionalNumber("mscale_all_dim", 0.0, largest).value_or(0.0);
@@ -210,6 +210,7 @@ RopeConfig readRope(FieldReader &top, const RopeDefaults &defaults, std::vector<
                  Twine(*width));
       rope.width = *width;
     }
+  (void)top.get(kOriginal); // known also where the type does not use it
   ParameterReader(top, reader, defaults, rope).read();
   reader.listUnknown(warnings);
   return rope;

@@ -111,7 +111,8 @@ class CompileTest(harness.Case):
     def test_failed_compilation_keeps_the_old_file(self):
         with harness.temporary_folder() as folder:
             out, config = os.path.join(folder, "model.so"), os.path.join(folder, "config.json")
-            for path, text in ((out, "precious"), (config, '{"model_type": "bamba", "hidden_size": "big"}')):
+            wrong = '{"model_type": "bamba", "vocab_size": 7, "hidden_size": "big"}'
+            for path, text in ((out, "precious"), (config, wrong)):
                 with open(path, "w", encoding="utf-8") as file:
                     file.write(text)
             self.assert_refused([harness.BAMBAC, "compile", config, "-o", out], config, "hidden_size")
