@@ -14,8 +14,10 @@ constexpr const char *indexName = "model.safetensors.index.json";
 using WeightMap = std::map<std::string, std::string>;
 
 /// The index's map of tensors to shards. A shard is a plain file name: a checkpoint must not reach outside its folder.
-WeightMap readWeightMap(const MappedFile &index) {
-  Json json = parseJson(index.path(), index.bytes());
+WeightMap readWeightMap(const InputFile &index) {
+  std::vector<std::byte> text(index.size());
+  index.read(0, text);
+  Json json = parseJson(index.path(), text);
   auto found = json.find("weight_map");
   if (found == json.end() || !found->is_object())
     fail(BAMBA_BAD_CHECKPOINT, "{}: weight_map: expected an object, found {}", index.path(),
@@ -60,8 +62,8 @@ Checkpoint::Checkpoint(const std::string &path) : root(path) {
 }
 
 void Checkpoint::addFile(const std::string &path) {
-  const MappedFile &file = files.emplace_back(path);
-  for (auto &[name, tensor] : parseSafetensors(path, file.bytes())) {
+  const InputFile &file = files.emplace_back(path);
+  for (auto &[name, tensor] : readSafetensors(file)) {
     auto [place, added] = all.try_emplace(name, CheckpointTensor{tensor, &file});
     if (!added)
       fail(BAMBA_BAD_CHECKPOINT, "{}: tensor '{}': expected in one file, found also in {}", path, name,
@@ -70,7 +72,7 @@ void Checkpoint::addFile(const std::string &path) {
 }
 
 void Checkpoint::addShards(const std::string &folder, const std::string &indexPath) {
-  WeightMap map = readWeightMap(MappedFile(indexPath));
+  WeightMap map = readWeightMap(InputFile(indexPath));
   std::set<std::string> shards;
   for (const auto &[tensor, shard] : map)
     shards.insert(shard);

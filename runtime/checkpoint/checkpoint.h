@@ -3,7 +3,7 @@
 #define BAMBA_RUNTIME_CHECKPOINT_CHECKPOINT_H
 
 #include "runtime/checkpoint/safetensors.h"
-#include "runtime/support/mapped_file.h"
+#include "runtime/support/input_file.h"
 #include <list>
 #include <map>
 #include <string>
@@ -13,10 +13,10 @@ namespace bambac::rt {
 /// A tensor and the file that it is in.
 struct CheckpointTensor {
   FileTensor tensor;
-  const MappedFile *file;
+  const InputFile *file;
 };
 
-/// Owns the mapped files that its tensors point into. Immutable once opened; any thread may read it.
+/// Owns the open files that its tensors are in. Immutable once opened; any thread may read it.
 class Checkpoint {
 public:
   /// Opens a folder with model.safetensors, or with model.safetensors.index.json and its shards, or one file. Throws
@@ -32,7 +32,7 @@ private:
   void addShards(const std::string &folder, const std::string &indexPath);
 
   std::string root;
-  std::list<MappedFile> files; // a list, because tensors keep pointers to its elements
+  std::list<InputFile> files; // a list, because tensors keep pointers to its elements
   std::map<std::string, CheckpointTensor, std::less<>> all;
 };
 

@@ -75,7 +75,8 @@ std::vector<WeightSource> matchSources(const bamba_rt_model &model, const Checkp
            formatShape(shapeOf(source)), formatShape(found.tensor.shape));
     WeightSource &matched = sources.emplace_back(describe(source, 0));
     matched.dtype = readableDtype(found, source.name);
-    matched.data = found.tensor.data.data() + source.first_row * columnsOf(source) * elementBytes(matched.dtype);
+    matched.file = found.file;
+    matched.offset = found.tensor.offset + source.first_row * columnsOf(source) * elementBytes(matched.dtype);
   }
   return sources;
 }

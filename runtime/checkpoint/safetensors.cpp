@@ -27,7 +27,8 @@ public:
         bad("description", "dtype, shape and data_offsets", fmt::format("the field '{}'", key));
   }
 
-  FileTensor read(std::span<const std::byte> body) const {
+  /// The bytes after the header are [`body`, `end`) of the file.
+  FileTensor read(uint64_t body, uint64_t end) const {
     FileTensor tensor;
     tensor.dtype = readDtype();
     tensor.shape = readNumbers("shape");
@@ -35,14 +36,15 @@ public:
     std::vector<uint64_t> offsets = readNumbers("data_offsets");
     if (offsets.size() != 2 || offsets[0] > offsets[1])
       bad("data_offsets", "[begin, end]", formatShape(offsets));
-    if (offsets[1] > body.size())
+    if (offsets[1] > end - body)
       bad("data_offsets",
-          fmt::format("an end within the {} bytes after the header (is the file truncated?)", body.size()),
+          fmt::format("an end within the {} bytes after the header (is the file truncated?)", end - body),
           fmt::format("{}", offsets[1]));
     if (offsets[1] - offsets[0] != bytes)
       bad("data_offsets", fmt::format("{} bytes for {} {}", bytes, tensor.dtype->name, formatShape(tensor.shape)),
           fmt::format("{}", offsets[1] - offsets[0]));
-    tensor.data = body.subspan(offsets[0], bytes);
+    tensor.offset = body + offsets[0];
+    tensor.bytes = bytes;
     return tensor;
   }
 
@@ -96,19 +98,24 @@ private:
   const Json &entry;
 };
 
-std::span<const std::byte> findHeader(std::string_view path, std::span<const std::byte> file) {
-  if (file.size() < lengthBytes)
-    fail(BAMBA_BAD_CHECKPOINT, "{}: header: expected a length of 8 bytes, found a file of {} bytes", path, file.size());
+/// The length of the header of a file that starts with `start`.
+uint64_t readLength(std::string_view path, std::span<const std::byte> start, uint64_t fileBytes) {
+  if (fileBytes < lengthBytes)
+    fail(BAMBA_BAD_CHECKPOINT, "{}: header: expected a length of 8 bytes, found a file of {} bytes", path, fileBytes);
   uint64_t length = 0;
   for (size_t i = 0; i < lengthBytes; ++i)
-    length |= std::to_integer<uint64_t>(file[i]) << (8 * i);
+    length |= std::to_integer<uint64_t>(start[i]) << (8 * i);
   if (length > maxSafetensorsHeader)
     fail(BAMBA_BAD_CHECKPOINT, "{}: header: expected a length of at most {}, found {}", path, maxSafetensorsHeader,
          length);
-  if (length > file.size() - lengthBytes)
+  if (length > fileBytes - lengthBytes)
     fail(BAMBA_BAD_CHECKPOINT, "{}: header: expected {} bytes, found {} (is the file truncated?)", path, length,
-         file.size() - lengthBytes);
-  std::span<const std::byte> header = file.subspan(lengthBytes, length);
+         fileBytes - lengthBytes);
+  return length;
+}
+
+std::span<const std::byte> findHeader(std::string_view path, std::span<const std::byte> start, uint64_t fileBytes) {
+  std::span<const std::byte> header = start.subspan(lengthBytes, readLength(path, start, fileBytes));
   if (header.empty() || std::to_integer<char>(header[0]) != '{')
     fail(BAMBA_BAD_CHECKPOINT, "{}: header: expected JSON that starts with '{{', found {}", path,
          header.empty() ? "nothing" : "something else");
@@ -125,41 +132,50 @@ void checkMetadata(std::string_view path, const Json &metadata) {
 }
 
 /// The format forbids gaps and overlaps, so that a file has one meaning and no hidden bytes.
-void checkCoverage(std::string_view path, std::span<const std::byte> body, const FileTensors &tensors) {
+void checkCoverage(std::string_view path, uint64_t body, uint64_t fileBytes, const FileTensors &tensors) {
   std::vector<const FileTensors::value_type *> order;
   for (const auto &tensor : tensors)
     order.push_back(&tensor);
   std::ranges::sort(order, [](const auto *a, const auto *b) {
-    auto key = [](const auto *t) { return std::pair(t->second.data.data(), t->second.data.size()); };
+    auto key = [](const auto *t) { return std::pair(t->second.offset, t->second.bytes); };
     return key(a) < key(b);
   });
-  size_t end = 0;
+  uint64_t end = 0;
   for (const auto *tensor : order) {
-    size_t begin = static_cast<size_t>(tensor->second.data.data() - body.data());
+    uint64_t begin = tensor->second.offset - body;
     if (begin != end)
       fail(BAMBA_BAD_CHECKPOINT, "{}: tensor '{}': data_offsets: expected to start at {}, found {} ({})", path,
            tensor->first, end, begin, begin < end ? "overlaps the tensor before it" : "leaves a gap before it");
-    end += tensor->second.data.size();
+    end += tensor->second.bytes;
   }
-  if (end != body.size())
-    fail(BAMBA_BAD_CHECKPOINT, "{}: expected {} bytes of tensors after the header, found {}", path, end, body.size());
+  if (end != fileBytes - body)
+    fail(BAMBA_BAD_CHECKPOINT, "{}: expected {} bytes of tensors after the header, found {}", path, end,
+         fileBytes - body);
 }
 
 } // namespace
 
-FileTensors parseSafetensors(std::string_view path, std::span<const std::byte> file) {
-  std::span<const std::byte> header = findHeader(path, file);
-  std::span<const std::byte> body = file.subspan(lengthBytes + header.size());
+FileTensors parseSafetensors(std::string_view path, std::span<const std::byte> start, uint64_t fileBytes) {
+  std::span<const std::byte> header = findHeader(path, start, fileBytes);
+  uint64_t body = lengthBytes + header.size();
   Json json = parseJson(fmt::format("{}: header", path), header);
   FileTensors tensors;
   for (const auto &[name, entry] : json.items()) {
     if (name == "__metadata__")
       checkMetadata(path, entry);
     else
-      tensors.emplace(name, EntryReader(path, name, entry).read(body));
+      tensors.emplace(name, EntryReader(path, name, entry).read(body, fileBytes));
   }
-  checkCoverage(path, body, tensors);
+  checkCoverage(path, body, fileBytes, tensors);
   return tensors;
+}
+
+FileTensors readSafetensors(const InputFile &file) {
+  std::vector<std::byte> start(std::min<uint64_t>(lengthBytes, file.size()));
+  file.read(0, start);
+  start.resize(lengthBytes + readLength(file.path(), start, file.size()));
+  file.read(0, start);
+  return parseSafetensors(file.path(), start, file.size());
 }
 
 } // namespace bambac::rt

@@ -2,6 +2,7 @@
 #ifndef BAMBA_RUNTIME_CHECKPOINT_SAFETENSORS_H
 #define BAMBA_RUNTIME_CHECKPOINT_SAFETENSORS_H
 
+#include "runtime/support/input_file.h"
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -22,22 +23,30 @@ struct FileDtype {
   uint32_t bits;
 };
 
-/// One tensor of a file. `data` points into the bytes that were parsed, holds exactly the shape's elements, row-major
-/// and little-endian, and need not be aligned.
+/// One tensor of a file. Its bytes hold exactly the shape's elements, row-major and little-endian, and need not be
+/// aligned.
 struct FileTensor {
   const FileDtype *dtype;
   std::vector<uint64_t> shape;
-  std::span<const std::byte> data;
+  uint64_t offset, bytes; ///< in the file
 };
 
 using FileTensors = std::map<std::string, FileTensor, std::less<>>;
 
-/// Parses the bytes of one file, named `path` in messages. The tensors point into `file`.
+/// Parses the start of a file of `fileBytes` bytes, named `path` in messages: its header, and what follows it or not.
 ///
 /// As the format demands, the tensors must cover the bytes after the header without a gap or an overlap, names must be
 /// unique, and each tensor's bytes must be what its type and shape say. Everything else throws Error
 /// BAMBA_BAD_CHECKPOINT that names the file, the tensor and the field. Pure; thread-safe.
-FileTensors parseSafetensors(std::string_view path, std::span<const std::byte> file);
+FileTensors parseSafetensors(std::string_view path, std::span<const std::byte> start, uint64_t fileBytes);
+
+/// The same for a whole file in memory.
+inline FileTensors parseSafetensors(std::string_view path, std::span<const std::byte> file) {
+  return parseSafetensors(path, file, file.size());
+}
+
+/// Reads the header of a file. Throws Error BAMBA_IO_ERROR too.
+FileTensors readSafetensors(const InputFile &file);
 
 } // namespace bambac::rt
 #endif // BAMBA_RUNTIME_CHECKPOINT_SAFETENSORS_H

@@ -1,29 +1,32 @@
+// Reads rows from their file, or generates them.
 #include "runtime/checkpoint/weight_source.h"
 #include "runtime/contract/weight_layout.h"
 #include "runtime/support/element.h"
-#include <cstring>
-#include <sys/mman.h>
-#include <unistd.h>
 
 namespace bambac::rt {
 
 uint64_t WeightSource::rowAt(uint64_t place) const { return contract::rotaryRowAt(place, headDim, rotaryDim); }
 
-void WeightSource::readAhead(uint64_t cols, uint64_t begin, uint64_t end) const {
-  if (!data || begin >= end)
-    return;
-  uint64_t rowBytes = cols * elementBytes(dtype), page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-  const std::byte *first = data + begin * rowBytes;
-  uint64_t inPage = reinterpret_cast<uintptr_t>(first) % page;
-  madvise(const_cast<std::byte *>(first - inPage), (end - begin) * rowBytes + inPage, MADV_WILLNEED);
+void WeightSource::readAhead(uint64_t cols, uint64_t begin, uint64_t end) const noexcept {
+  uint64_t rowBytes = cols * elementBytes(dtype);
+  if (file && begin < end)
+    file->readAhead(offset + begin * rowBytes, (end - begin) * rowBytes);
 }
 
 void WeightSource::copyRows(uint64_t cols, uint64_t begin, uint64_t end, std::byte *to) const {
-  uint64_t count = (end - begin) * cols;
-  if (data)
-    std::memcpy(to, data + begin * cols * elementBytes(dtype), count * elementBytes(dtype));
+  uint64_t rowBytes = cols * elementBytes(dtype);
+  if (file)
+    file->read(offset + begin * rowBytes, {to, (end - begin) * rowBytes});
   else
-    random.generate(begin * cols, count, reinterpret_cast<float *>(to));
+    random.generate(begin * cols, (end - begin) * cols, reinterpret_cast<float *>(to));
+}
+
+WeightSource WeightSource::inMemory(const std::byte *rows, uint64_t first) const {
+  WeightSource source = *this;
+  source.data = rows;
+  source.firstRow = first;
+  source.file = nullptr;
+  return source;
 }
 
 } // namespace bambac::rt

@@ -4,29 +4,36 @@
 
 #include "runtime/checkpoint/initializer.h"
 #include "runtime/contract/abi.h"
+#include "runtime/support/input_file.h"
 #include <cstddef>
 #include <cstdint>
 
 namespace bambac::rt {
 
-/// Consecutive rows of a tensor: bytes of a checkpoint in one of the three types that can be converted, or random
-/// numbers where `data` is null. Rows are counted from the first of them.
+/// Consecutive rows of a tensor, counted from the first of them: in a checkpoint's file, or copied from it to memory,
+/// in one of the types that can be converted; or random numbers, where there is neither.
 struct WeightSource {
-  const std::byte *data; ///< of the first row
-  bamba_rt_dtype dtype;  ///< of data: F32, BF16 or F16; F32 of random numbers
+  const std::byte *data; ///< row `firstRow` and those after it, where they are in memory; else null
+  bamba_rt_dtype dtype;  ///< of the rows; F32 of random numbers
   Initializer random;
   uint64_t rows;
   uint32_t headDim = 0, rotaryDim = 0; ///< the order that its rows are put in; see bamba_rt_source
+  uint64_t firstRow = 0;               ///< of those in memory
+  const InputFile *file = nullptr;     ///< outlives the source; null where the rows are not read
+  uint64_t offset = 0;                 ///< of the first row in the file
 
   /// The row of the source that is in place `place` once they are in order.
   uint64_t rowAt(uint64_t place) const;
 
-  /// Asks the system to read rows [begin, end) of `cols` columns ahead: it would else do so in small steps. Advice; a
-  /// refusal does not matter.
-  void readAhead(uint64_t cols, uint64_t begin, uint64_t end) const;
+  /// Asks the system to read rows [begin, end) of `cols` columns ahead; see InputFile.
+  void readAhead(uint64_t cols, uint64_t begin, uint64_t end) const noexcept;
 
-  /// Writes rows [begin, end) of `cols` columns to `to`, in the source's own order and type.
+  /// Writes rows [begin, end) of `cols` columns, from the file or random ones, to `to`, in the source's own order and
+  /// type. Throws Error BAMBA_IO_ERROR.
   void copyRows(uint64_t cols, uint64_t begin, uint64_t end, std::byte *to) const;
+
+  /// The same, with rows from `first` on at `rows`.
+  WeightSource inMemory(const std::byte *rows, uint64_t first) const;
 };
 
 } // namespace bambac::rt

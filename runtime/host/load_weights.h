@@ -11,7 +11,7 @@
 namespace bambac::rt {
 
 /// Packs straight into the weights' memory, which is zeroed. `weights` has the address of each weight. Returns early
-/// where `reporter` was stopped. Throws what packRows throws.
+/// where `reporter` was stopped. Throws what packRows throws, and Error BAMBA_IO_ERROR.
 void loadWeights(const bamba_rt_model &model, std::span<const WeightSource> sources,
                  std::span<std::byte *const> weights, ThreadPool &pool, LoadReporter &reporter);
 

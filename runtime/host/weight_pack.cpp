@@ -52,7 +52,7 @@ public:
 
   struct Place {
     const WeightSource *source;
-    uint64_t index; ///< of the element in the source
+    uint64_t index; ///< of the element in the source's memory, or among its random numbers
   };
 
   Place find(uint64_t row, uint64_t col) {
@@ -68,7 +68,9 @@ public:
   }
 
 private:
-  Place in(const WeightSource &from, uint64_t row, uint64_t col) const { return {&from, from.rowAt(row) * cols + col}; }
+  Place in(const WeightSource &from, uint64_t row, uint64_t col) const {
+    return {&from, (from.rowAt(row) - from.firstRow) * cols + col};
+  }
 
   std::span<const WeightSource> sources;
   uint64_t cols, first = 0;

@@ -28,8 +28,9 @@ uint64_t rowsPerTask(const bamba_rt_weight &weight);
 ByteRange packedRange(const bamba_rt_weight &weight, uint64_t begin, uint64_t end);
 
 /// Writes rows [begin, end) of the stacked sources to their places; `out` is the first byte of packedRange(). Padding
-/// is left alone. The sources' rows add up to weight.rows. Different ranges may be packed at the same time by different
-/// threads. Throws Error BAMBA_INTERNAL for a type that weights do not have, and for nothing else.
+/// is left alone. The sources' rows add up to weight.rows; those that are packed are in memory, or random. Different
+/// ranges may be packed at the same time by different threads. Throws Error BAMBA_INTERNAL for a type that weights do
+/// not have, and for nothing else.
 void packRows(const bamba_rt_weight &weight, std::span<const WeightSource> sources, uint64_t begin, uint64_t end,
               std::byte *out);
 

@@ -14,11 +14,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       uint64_t bits = tensor.dtype->bits;
       for (uint64_t dimension : tensor.shape)
         bits *= dimension;
-      bool inside = tensor.data.empty() || (tensor.data.data() >= file.data() + 8 &&
-                                            tensor.data.data() + tensor.data.size() <= file.data() + file.size());
-      if (!inside || bits != tensor.data.size() * 8)
+      bool inside = tensor.offset >= 8 && tensor.offset <= size && tensor.bytes <= size - tensor.offset;
+      if (!inside || bits != tensor.bytes * 8)
         std::abort();
-      total += tensor.data.size();
+      total += tensor.bytes;
     }
     if (total > size)
       std::abort();

@@ -33,7 +33,7 @@ TEST(Checkpoint, OpensShards) {
   writeShards(folder, R"({"metadata":{"total_size":12},"weight_map":{"a":"one.safetensors","b":"two.safetensors"}})");
   Checkpoint checkpoint(folder.path());
   ASSERT_EQ(checkpoint.tensors().size(), 2u);
-  EXPECT_EQ(checkpoint.tensors().find("b")->second.tensor.data.size(), 8u);
+  EXPECT_EQ(checkpoint.tensors().find("b")->second.tensor.bytes, 8u);
   EXPECT_EQ(checkpoint.tensors().find("b")->second.file->path(), folder.path("two.safetensors"));
 }
 

@@ -5,6 +5,7 @@
 #include "tests/runtime/cuda_toy.h"
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 
 using namespace bambac::rt;
 using namespace bambac::rt::toy;
@@ -112,6 +113,19 @@ TEST_F(CudaWeightsTest, RandomOnesAreTheSameAsOnTheProcessor) {
   cuda::CudaDeviceBackend backend(context, many.model);
   Weights host = Weights::random(many.model, processor, 5, 2), device = Weights::random(many.model, backend, 5, 3);
   expectSame(host, device, many.model, *context);
+}
+
+TEST_F(CudaWeightsTest, AFileThatIsCutOnTheWayIsAnError) {
+  TemporaryFolder folder;
+  folder.write("model.safetensors", safetensors(many.tensors()));
+  std::string path = folder.path("model.safetensors");
+  auto cut = [](void *path, uint64_t, uint64_t) {
+    std::filesystem::resize_file(*static_cast<std::string *>(path), 5000);
+    return 0;
+  };
+  cuda::CudaDeviceBackend backend(context, many.model);
+  expectFailure(failureOf([&] { Weights::load(many.model, backend, path, 1, {cut, &path}); }), BAMBA_IO_ERROR,
+                {path, "found 5000 (was the file cut"});
 }
 
 TEST_F(CudaWeightsTest, LoadedOnesAreTheSameAsOnTheProcessor) {

@@ -53,7 +53,7 @@ typedef enum bamba_status {
   BAMBA_OK = 0,
   BAMBA_INVALID_ARGUMENT = 1, /* a null handle, a wrong struct_size, an unknown field, a malformed batch */
   BAMBA_NOT_FOUND = 2,        /* a file, tensor or sequence that does not exist */
-  BAMBA_IO_ERROR = 3,         /* the operating system refused a read, a map or a thread */
+  BAMBA_IO_ERROR = 3,         /* the operating system refused a read or a thread; a file was cut while it was read */
   BAMBA_BAD_CHECKPOINT = 4,   /* a tensor is missing, extra, misshapen, wrong-typed, truncated or overlapping */
   BAMBA_OUT_OF_RANGE = 5,     /* a token, context or batch beyond what the library was compiled for */
   BAMBA_EXHAUSTED = 6,        /* no free slot or KV page is left in the session */
@@ -174,8 +174,9 @@ BAMBA_API void bamba_model_close(bamba_model *model);
 
 /* Loads a checkpoint: a folder with model.safetensors, or with model.safetensors.index.json and its shards, or the path
  * of one .safetensors file. Tensors are converted to the types that the library was compiled for; numbers beyond the
- * range of f16 become +-65504 there. Not thread-safe against other uses of the same model; afterwards the model is
- * immutable. A second load fails with BAMBA_INVALID_ARGUMENT. `progress` may be NULL. */
+ * range of f16 become +-65504 there. On the processor, loading takes little memory beyond the weights themselves. Not
+ * thread-safe against other uses of the same model; afterwards the model is immutable. A second load fails with
+ * BAMBA_INVALID_ARGUMENT. `progress` may be NULL. */
 BAMBA_API bamba_status bamba_model_load(bamba_model *model, const char *path, bamba_progress progress, void *user,
                                         bamba_error *error);
 
