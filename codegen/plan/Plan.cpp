@@ -8,6 +8,7 @@
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/xxhash.h"
+#include <set>
 
 using namespace bambac;
 using namespace bambac::codegen;
@@ -105,8 +106,25 @@ bamba_rt_dtype codegen::weightType(const Plan &plan) {
   return half == plan.weights.end() ? BAMBA_RT_F32 : half->dtype;
 }
 
-/// Two libraries with the same fingerprint can exchange saved states.
-static uint64_t fingerprintOf(const Plan &plan) {
+/// What the bytes of a state mean, beyond its type and shape. A change of that is a change of this text, which is all
+/// that keeps states of other meaning out.
+static constexpr StringLiteral kStateMeaning =
+    "pages: token t of a sequence is row t % page_tokens of its page t / page_tokens, keys after their rotation; "
+    "slots: a convolution's last inputs from the oldest on, a state space's sums after the last token";
+
+/// The rotations of keys as their ops say it: which pairs are turned, and how far.
+static std::set<std::string> describeRotations(ModuleOp module) {
+  std::set<std::string> rotations;
+  module.walk([&](RopeOp rope) {
+    std::string text;
+    llvm::raw_string_ostream(text) << rope->getAttrDictionary();
+    rotations.insert(std::move(text));
+  });
+  return rotations;
+}
+
+/// Two libraries with the same fingerprint, whose weights are the same, can exchange saved states.
+static uint64_t fingerprintOf(const Plan &plan, ModuleOp module) {
   std::string text;
   llvm::raw_string_ostream stream(text);
   stream << plan.config << '\n' << StringRef(contract::describe(weightType(plan)).name) << '\n';
@@ -117,6 +135,13 @@ static uint64_t fingerprintOf(const Plan &plan) {
       stream << ' ' << size;
     stream << '\n';
   }
+  stream << kStateMeaning << '\n' << plan.pageTokens << '\n';
+  for (const PlanWeight &weight : plan.weights)
+    for (const PlanSource &source : weight.sources)
+      if (source.rotaryDim != 0)
+        stream << source.name << ' ' << source.headDim << ' ' << source.rotaryDim << '\n';
+  for (const std::string &rotation : describeRotations(module))
+    stream << rotation << '\n';
   return llvm::xxh3_64bits(text);
 }
 
@@ -134,6 +159,6 @@ FailureOr<Plan> codegen::buildPlan(ModuleOp module, ArrayRef<KernelCode> code) {
       return failure();
   if (failed(setMaxBatch(module, plan)) || (plan.packsOnDevice && failed(kernels.addPacking())))
     return failure();
-  plan.fingerprint = fingerprintOf(plan);
+  plan.fingerprint = fingerprintOf(plan, module);
   return plan;
 }

@@ -2,6 +2,7 @@
 #include "runtime/support/element.h"
 #include "runtime/support/error.h"
 #include "runtime/support/format_shape.h"
+#include "runtime/support/hash.h"
 #include <algorithm>
 #include <set>
 #include <span>
@@ -19,6 +20,13 @@ uint64_t columnsOf(const bamba_rt_source &source) {
   return columns;
 }
 
+uint64_t keyOf(const bamba_rt_source &source, uint64_t kind) {
+  uint64_t key = hashBytes(kind, std::as_bytes(std::span(std::string_view(source.name))));
+  for (uint64_t size : shapeOf(source))
+    key = hashWord(key, size);
+  return hashWord(key, source.first_row);
+}
+
 WeightSource describe(const bamba_rt_source &source, uint64_t seed) {
   uint64_t columns = columnsOf(source);
   return {.data = nullptr,
@@ -26,7 +34,8 @@ WeightSource describe(const bamba_rt_source &source, uint64_t seed) {
           .random = Initializer(seed, source.name, columns, source.first_row * columns),
           .rows = source.num_rows,
           .headDim = source.head_dim,
-          .rotaryDim = source.rotary_dim};
+          .rotaryDim = source.rotary_dim,
+          .key = keyOf(source, ~seed)}; // of no type
 }
 
 bamba_rt_dtype readableDtype(const CheckpointTensor &found, std::string_view name) {
@@ -75,6 +84,7 @@ std::vector<WeightSource> matchSources(const bamba_rt_model &model, const Checkp
            formatShape(shapeOf(source)), formatShape(found.tensor.shape));
     WeightSource &matched = sources.emplace_back(describe(source, 0));
     matched.dtype = readableDtype(found, source.name);
+    matched.key = keyOf(source, matched.dtype);
     matched.file = found.file;
     matched.offset = found.tensor.offset + source.first_row * columnsOf(source) * elementBytes(matched.dtype);
   }

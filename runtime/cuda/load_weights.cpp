@@ -66,15 +66,25 @@ size_t largest(std::span<const Task> tasks) {
   return bytes;
 }
 
+uint64_t sampleRows(const Task &task, const std::byte *stage) {
+  uint64_t rowBytes = task.bytes() / task.piece.rows, sum = 0;
+  for (uint64_t i = 0; i < task.piece.rows; ++i)
+    sum += task.source->sampleRow(task.piece.first_row + i, {stage + i * rowBytes, rowBytes});
+  return sum;
+}
+
 /// Stages a task's rows and sends them to the weight at `to`. Returns their bytes as the weight stores them; 0 once the
 /// device has failed, which finish() tells.
-uint64_t pack(const bamba_rt_weight &weight, const Task &task, std::byte *to, WeightPacker &packer, unsigned thread) {
+uint64_t pack(const bamba_rt_weight &weight, const Task &task, std::byte *to, WeightPacker &packer, unsigned thread,
+              LoadReporter &reporter) {
   bamba_rt_piece piece = task.piece;
   std::byte *stage = packer.stage(thread);
   if (!stage || task.bytes() == 0)
     return 0;
   task.source->readAhead(piece.cols, piece.first_row, piece.first_row + piece.rows);
   task.source->copyRows(piece.cols, piece.first_row, piece.first_row + piece.rows, stage);
+  if (task.source->file)
+    reporter.addSample(sampleRows(task, stage));
   piece.to = to;
   packer.pack(thread, weight.pack_kernel, task.bytes(), piece);
   return task.elements() * elementBytes(weight.dtype);
@@ -92,7 +102,7 @@ void loadWeights(const bamba_rt_model &model, std::span<const WeightSource> sour
       return;
     const Task &task = tasks[index];
     reporter.attempt(
-        [&] { reporter.add(pack(model.weights[task.weight], task, weights[task.weight], packer, thread)); });
+        [&] { reporter.add(pack(model.weights[task.weight], task, weights[task.weight], packer, thread, reporter)); });
     if (thread == 0)
       reporter.report();
   });

@@ -24,51 +24,70 @@ std::vector<Task> splitWork(std::span<const bamba_rt_weight> weights) {
   return tasks;
 }
 
-/// Calls function(number of the source, first row, end) for the rows that a task reads of each source of its weight.
+struct Rows {
+  uint64_t begin, end;
+  uint64_t count() const { return end - begin; }
+};
+
+/// The places of source `number` that are among rows [task.begin, task.end) of its weight; `before`: rows of the
+/// sources before it.
+Rows placesOf(const bamba_rt_weight &weight, const Task &task, uint64_t number, uint64_t before, uint64_t rows) {
+  if (weight.flags & BAMBA_RT_WEIGHT_INTERLEAVE) { // the first row of the source that is not before `row`
+    auto from = [&](uint64_t row) { return (row + weight.num_sources - 1 - number) / weight.num_sources; };
+    return {from(task.begin), from(task.end)};
+  }
+  auto from = [&](uint64_t row) { return std::clamp(row, before, before + rows) - before; };
+  return {from(task.begin), from(task.end)};
+}
+
+/// Calls function(number of the source, places, rows) for each source that a task reads from: rows that it must have to
+/// fill the places.
 template <typename Function>
 void forEachSource(const bamba_rt_weight &weight, std::span<const WeightSource> sources, const Task &task,
                    const Function &function) {
-  uint64_t first = 0;
+  uint64_t before = 0;
   for (size_t i = 0; i < sources.size(); ++i) {
     const WeightSource &source = sources[i];
-    uint64_t begin = std::max(task.begin, first) - first, end = std::min(task.end, first + source.rows);
-    end = end > first ? end - first : 0;
-    first += source.rows;
-    if (weight.flags & BAMBA_RT_WEIGHT_INTERLEAVE) { // rows that take turns
-      begin = task.begin / sources.size();
-      end = (task.end + sources.size() - 1) / sources.size();
-    }
+    Rows places = placesOf(weight, task, i, before, source.rows), rows = places;
+    before += source.rows;
     if (source.rotaryDim) { // rows come from anywhere in their head
-      begin = begin / source.headDim * source.headDim;
-      end = std::min((end + source.headDim - 1) / source.headDim * source.headDim, source.rows);
+      rows.begin = rows.begin / source.headDim * source.headDim;
+      rows.end = std::min((rows.end + source.headDim - 1) / source.headDim * source.headDim, source.rows);
     }
-    if (begin < end)
-      function(i, begin, end);
+    if (places.begin < places.end)
+      function(i, places, rows);
   }
 }
 
 /// The rows of one task at a time, read from their files. Used by one thread.
 class Stage {
 public:
-  /// The sources of the task's weight with the rows that it reads in memory; valid until the next call. Throws Error
-  /// BAMBA_IO_ERROR.
+  /// The sources of the task's weight with the rows that it reads in memory; valid until the next call. Adds samples of
+  /// them to `reporter`. Throws Error BAMBA_IO_ERROR.
   std::span<const WeightSource> read(const bamba_rt_weight &weight, std::span<const WeightSource> sources,
-                                     const Task &task) {
+                                     const Task &task, LoadReporter &reporter) {
     staged.assign(sources.begin(), sources.end());
+    auto rowBytes = [&](size_t i) { return weight.cols * elementBytes(sources[i].dtype); };
     size_t size = 0;
-    forEachSource(weight, sources, task, [&](size_t i, uint64_t begin, uint64_t end) {
-      sources[i].readAhead(weight.cols, begin, end);
-      if (sources[i].file)
-        size += (end - begin) * weight.cols * elementBytes(sources[i].dtype);
+    forEachSource(weight, sources, task, [&](size_t i, Rows, Rows rows) {
+      sources[i].readAhead(weight.cols, rows.begin, rows.end);
+      size += sources[i].file ? rows.count() * rowBytes(i) : 0;
     });
     bytes.resize(std::max(bytes.size(), size));
     std::byte *to = bytes.data();
-    forEachSource(weight, sources, task, [&](size_t i, uint64_t begin, uint64_t end) {
-      if (!sources[i].file)
+    forEachSource(weight, sources, task, [&](size_t i, Rows places, Rows rows) {
+      const WeightSource &source = sources[i];
+      if (!source.file)
         return;
-      sources[i].copyRows(weight.cols, begin, end, to);
-      staged[i] = sources[i].inMemory(to, begin);
-      to += (end - begin) * weight.cols * elementBytes(sources[i].dtype);
+      source.copyRows(weight.cols, rows.begin, rows.end, to);
+      staged[i] = source.inMemory(to, rows.begin);
+      uint64_t sum = 0;
+      for (uint64_t place = places.begin; place < places.end; ++place) {
+        uint64_t row = source.rowAt(place);
+        sum += source.sampleRow(row, {to + (row - rows.begin) * rowBytes(i), rowBytes(i)});
+      }
+      reporter.addSample(sum);
+      to += rows.count() * rowBytes(i);
     });
     return staged;
   }
@@ -80,9 +99,9 @@ private:
 
 /// Packs a task's rows to their places in the weight at `out`. Returns their bytes, padding not counted.
 uint64_t pack(const bamba_rt_weight &weight, std::span<const WeightSource> sources, const Task &task, Stage &stage,
-              std::byte *out) {
+              std::byte *out, LoadReporter &reporter) {
   std::span<const WeightSource> own =
-      stage.read(weight, sources.subspan(weight.first_source, weight.num_sources), task);
+      stage.read(weight, sources.subspan(weight.first_source, weight.num_sources), task, reporter);
   packRows(weight, own, task.begin, task.end, out + packedRange(weight, task.begin, task.end).begin);
   return (task.end - task.begin) * weight.cols * elementBytes(weight.dtype);
 }
@@ -97,8 +116,9 @@ void loadWeights(const bamba_rt_model &model, std::span<const WeightSource> sour
     if (reporter.stopped())
       return;
     const Task &task = tasks[index];
-    reporter.attempt(
-        [&] { reporter.add(pack(model.weights[task.weight], sources, task, stages[thread], weights[task.weight])); });
+    reporter.attempt([&] {
+      reporter.add(pack(model.weights[task.weight], sources, task, stages[thread], weights[task.weight], reporter));
+    });
     if (thread == 0)
       reporter.report();
   });

@@ -4,6 +4,7 @@
 #include "runtime/checkpoint/manifest.h"
 #include "runtime/support/element.h"
 #include "runtime/support/error.h"
+#include "runtime/support/hash.h"
 #include "runtime/support/memory.h"
 #include "runtime/support/thread_pool.h"
 
@@ -39,6 +40,9 @@ void Weights::fill(const bamba_rt_model &model, std::span<const WeightSource> so
   reporter.report();
   if (reporter.stopped())
     fail(BAMBA_IO_ERROR, "loading the weights was given up by the progress callback");
+  for (const WeightSource &source : sources)
+    hash = hashWord(hash, source.key);
+  hash = hashWord(hash, reporter.sampleSum());
 }
 
 Weights Weights::load(const bamba_rt_model &model, const DeviceBackend &backend, const std::string &path,

@@ -21,6 +21,11 @@ public:
   /// Random numbers by the rules of initializer.h. Throws Error BAMBA_OUT_OF_MEMORY or BAMBA_DEVICE_ERROR.
   static Weights random(const bamba_rt_model &model, const DeviceBackend &backend, uint64_t seed, unsigned threads);
 
+  /// Tells these weights from others: a hash over the tensors' names, shapes and types and over samples of all their
+  /// rows (WeightSource::sampleRow), or over the seed of random ones. The same on every device and for every number of
+  /// threads.
+  uint64_t fingerprint() const { return hash; }
+
   /// Weight `index` of the model's table.
   std::byte *data(uint32_t index) const { return addresses[index]; }
 
@@ -32,6 +37,7 @@ private:
 
   DeviceMemory memory;
   std::vector<std::byte *> addresses;
+  uint64_t hash = 0;
 };
 
 } // namespace bambac::rt

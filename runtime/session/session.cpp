@@ -13,8 +13,12 @@ size_t arenaBytes(const bamba_rt_model &model) {
   return bytes;
 }
 
-StateShape shapeOf(const bamba_rt_model &model) {
-  return {model.fingerprint, model.max_context, model.page_tokens, stateBytes(model, BAMBA_RT_STATE_SLOT),
+StateShape shapeOf(const bamba_rt_model &model, const Weights &weights) {
+  return {model.fingerprint,
+          weights.fingerprint(),
+          model.max_context,
+          model.page_tokens,
+          stateBytes(model, BAMBA_RT_STATE_SLOT),
           stateBytes(model, BAMBA_RT_STATE_PAGE)};
 }
 
@@ -42,7 +46,7 @@ SessionSize SessionSize::resolved(const bamba_rt_model &model) const {
 }
 
 Session::Session(const Model &model, SessionSize wanted)
-    : table(model.table()), size(wanted.resolved(table)), shape(shapeOf(table)),
+    : table(model.table()), size(wanted.resolved(table)), shape(shapeOf(table, model.weights())),
       device(model.makeDevice(size.threads, size.stream)),
       sequences(size.slots, size.pages, table.page_tokens, table.max_pages),
       states(table, size.slots, size.pages, *device), arena(device->allocate(arenaBytes(table), "the arena")),

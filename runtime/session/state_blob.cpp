@@ -1,5 +1,6 @@
 #include "runtime/session/state_blob.h"
 #include "runtime/support/error.h"
+#include "runtime/support/hash.h"
 #include "runtime/support/memory.h"
 #include <cstring>
 
@@ -7,8 +8,8 @@ namespace bambac::rt {
 namespace {
 
 constexpr char magic[] = {'B', 'A', 'M', 'B', 'A', 'S', 'E', 'Q'};
-constexpr uint32_t version = 1;
-constexpr size_t versionAt = 8, tokensAt = 12, fingerprintAt = 16, payloadAt = 24, checksumAt = 32;
+constexpr uint32_t version = 2;
+constexpr size_t versionAt = 8, tokensAt = 12, fingerprintAt = 16, weightsAt = 24, payloadAt = 32, checksumAt = 40;
 
 template <typename T> T load(std::span<const std::byte> bytes, size_t at) {
   T value = 0;
@@ -22,27 +23,8 @@ template <typename T> void store(std::span<std::byte> bytes, size_t at, T value)
     bytes[at + i] = static_cast<std::byte>(value >> (8 * i));
 }
 
-/// Takes in one word after another; each step is a bijection of the sum, so that a changed word always changes the
-/// result.
-uint64_t addWord(uint64_t sum, uint64_t word) {
-  sum = (sum ^ word) * 0x9E3779B97F4A7C15;
-  return sum ^ sum >> 32;
-}
-
-uint64_t addBytes(uint64_t sum, std::span<const std::byte> bytes) {
-  size_t at = 0;
-  for (; at + 8 <= bytes.size(); at += 8) {
-    uint64_t word;
-    std::memcpy(&word, bytes.data() + at, 8);
-    sum = addWord(sum, word);
-  }
-  uint64_t last = 0;
-  std::memcpy(&last, bytes.data() + at, bytes.size() - at);
-  return addWord(sum, last);
-}
-
 uint64_t checksum(std::span<const std::byte> blob) {
-  return addBytes(addBytes(0, blob.first(checksumAt)), blob.subspan(stateHeaderBytes));
+  return hashBytes(hashBytes(0, blob.first(checksumAt)), blob.subspan(stateHeaderBytes));
 }
 
 template <typename T> void expectEqual(const char *field, T expected, T found) {
@@ -62,6 +44,7 @@ void sealStateBlob(const StateShape &shape, uint32_t tokens, std::span<std::byte
   store<uint32_t>(blob, versionAt, version);
   store<uint32_t>(blob, tokensAt, tokens);
   store<uint64_t>(blob, fingerprintAt, shape.fingerprint);
+  store<uint64_t>(blob, weightsAt, shape.weights);
   store<uint64_t>(blob, payloadAt, blob.size() - stateHeaderBytes);
   store<uint64_t>(blob, checksumAt, checksum(blob));
 }
@@ -73,6 +56,7 @@ StateBlob openStateBlob(const StateShape &shape, std::span<const std::byte> blob
     fail(BAMBA_BAD_STATE, "saved state: expected the letters BAMBASEQ at the start, found others");
   expectEqual("version", version, load<uint32_t>(blob, versionAt));
   expectEqual("fingerprint of the model", shape.fingerprint, load<uint64_t>(blob, fingerprintAt));
+  expectEqual("fingerprint of the weights", shape.weights, load<uint64_t>(blob, weightsAt));
   uint32_t tokens = load<uint32_t>(blob, tokensAt);
   if (tokens > shape.maxContext)
     fail(BAMBA_BAD_STATE, "saved state: tokens: expected at most {}, found {}", shape.maxContext, tokens);

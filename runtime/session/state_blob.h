@@ -1,4 +1,5 @@
-// The bytes of a saved sequence: a header that ties them to a model and protects them, and then the state.
+// The bytes of a saved sequence: a header that ties them to a model and its weights and protects them, and then the
+// state.
 #ifndef BAMBA_RUNTIME_SESSION_STATE_BLOB_H
 #define BAMBA_RUNTIME_SESSION_STATE_BLOB_H
 
@@ -10,17 +11,18 @@ namespace bambac::rt {
 
 // Layout, numbers in little-endian order:
 //   0   8  the letters BAMBASEQ
-//   8   4  version, 1
+//   8   4  version, 2
 //  12   4  tokens that the sequence holds
-//  16   8  fingerprint of the model
-//  24   8  bytes of the payload
-//  32   8  checksum of bytes 0 to 31 and the payload
-//  40      payload: one slot of every slot state, then the sequence's pages in order, each with every page state
-inline constexpr size_t stateHeaderBytes = 40;
+//  16   8  fingerprint of the model: its configuration and what its states mean
+//  24   8  fingerprint of the weights
+//  32   8  bytes of the payload
+//  40   8  checksum of bytes 0 to 39 and the payload
+//  48      payload: one slot of every slot state, then the sequence's pages in order, each with every page state
+inline constexpr size_t stateHeaderBytes = 48;
 
 /// What a model says about the blobs that it can take.
 struct StateShape {
-  uint64_t fingerprint;
+  uint64_t fingerprint, weights;
   uint32_t maxContext, pageTokens;
   uint64_t slotBytes, pageBytes;
 

@@ -1,4 +1,5 @@
-// Tells the caller of a load how far it is, and the loading thread what went wrong on the others.
+// Tells the caller of a load how far it is, and the loading thread what went wrong on the others and what they have
+// read.
 #ifndef BAMBA_RUNTIME_SUPPORT_LOAD_REPORTER_H
 #define BAMBA_RUNTIME_SUPPORT_LOAD_REPORTER_H
 
@@ -24,6 +25,7 @@ public:
 
   /// On any thread.
   void add(uint64_t bytes) { done.fetch_add(bytes, std::memory_order_relaxed); }
+  void addSample(uint64_t sample) { samples.fetch_add(sample, std::memory_order_relaxed); }
   bool stopped() const { return stop.load(std::memory_order_relaxed); }
 
   /// Calls `work` on any thread. Where it throws, the load stops.
@@ -37,6 +39,9 @@ public:
       stop = true;
     }
   }
+
+  /// The sum of all samples, whatever thread they are of. Once all threads have ended.
+  uint64_t sampleSum() const { return samples; }
 
   /// Throws what the first attempt() that failed has thrown. Once all threads have ended.
   void rethrow() const {
@@ -59,7 +64,7 @@ public:
 private:
   Progress progress;
   uint64_t total;
-  std::atomic<uint64_t> done{0};
+  std::atomic<uint64_t> done{0}, samples{0};
   std::atomic<bool> stop{false};
   std::mutex mutex; ///< of `failure`
   std::exception_ptr failure;

@@ -28,17 +28,25 @@ struct Toy {
   bamba_sequence other;
 };
 
-/// Most inputs fail the checksum; an input whose first byte is odd is given a header that fits, so that the rest of the
-/// way is walked too.
-std::vector<std::byte> blobOf(std::span<const uint8_t> data) {
+/// What an input is made into: the two lowest bits of its first byte.
+enum Kind { Raw, Sealed, OfAnotherModel, OfOtherWeights };
+
+/// Most inputs fail the checksum; most kinds are given a header that fits, so that the rest of the way is walked too,
+/// or one that fits but for a fingerprint.
+std::vector<std::byte> blobOf(Kind kind, std::span<const uint8_t> data, uint64_t weights) {
   std::span<const std::byte> bytes = std::as_bytes(data.subspan(1));
   std::vector<std::byte> blob(bytes.begin(), bytes.end());
-  const StateShape shape = {toyTable.fingerprint, toyTable.max_context, toyTable.page_tokens, 16, 64};
-  if (data[0] % 2 == 1) {
-    uint32_t tokens = data[0] / 2 % (shape.maxContext + 2);
-    blob.resize(stateHeaderBytes + shape.payloadBytes(tokens));
-    sealStateBlob(shape, tokens, blob);
-  }
+  if (kind == Raw)
+    return blob;
+  StateShape shape = {toyTable.fingerprint, weights, toyTable.max_context, toyTable.page_tokens, 16, 64};
+  uint64_t change = 1 + data[0];
+  if (kind == OfAnotherModel)
+    shape.fingerprint += change;
+  if (kind == OfOtherWeights)
+    shape.weights += change;
+  uint32_t tokens = data[0] / 4 % (shape.maxContext + 2);
+  blob.resize(stateHeaderBytes + shape.payloadBytes(tokens));
+  sealStateBlob(shape, tokens, blob);
   return blob;
 }
 
@@ -50,10 +58,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     return 0;
   Session &session = *toy.session;
   bamba_sequence sequence = session.create();
-  std::vector<std::byte> blob = blobOf({data, size});
+  Kind kind = static_cast<Kind>(data[0] % 4);
+  std::vector<std::byte> blob = blobOf(kind, {data, size}, toy.model.weights().fingerprint());
   try {
     session.restore(sequence, blob);
-    if (session.savedBytes(sequence) != blob.size())
+    if (kind >= OfAnotherModel || session.savedBytes(sequence) != blob.size())
       std::abort();
     const int32_t token = 1;
     bamba_batch_item item = {sequence, 1, &token, BAMBA_LOGITS_LAST, 0};

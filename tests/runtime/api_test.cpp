@@ -2,7 +2,7 @@
 
 #include "runtime/include/bamba/bamba.h"
 #include "runtime/support/error.h"
-#include "tests/runtime/toy_model.h"
+#include "tests/runtime/session_checks.h"
 #include <cstring>
 
 using namespace bambac::rt;
@@ -89,17 +89,17 @@ TEST_F(ApiTest, RunsAndSaves) {
   EXPECT_EQ(rows, 3u);
   int32_t token = -1;
   ASSERT_EQ(api->session_get_greedy(session, 0, &token, &error), BAMBA_OK);
-  EXPECT_EQ(token, argmax({logits + size_t{2} * vocab, logits + size_t{3} * vocab}));
+  EXPECT_EQ(token, argmax(row({logits, rows * vocab}, 2)));
   uint32_t length = 0;
   ASSERT_EQ(api->sequence_get_length(session, sequence, &length, &error), BAMBA_OK);
   EXPECT_EQ(length, 3u);
 
   size_t size = 0;
   ASSERT_EQ(api->sequence_save(session, sequence, nullptr, &size, &error), BAMBA_OK);
-  EXPECT_EQ(size, 40u + 16 + 64);
+  EXPECT_EQ(size, 48u + 16 + 64);
   std::vector<char> blob(size);
   size_t tooSmall = size - 1;
-  expectRefused(api->sequence_save(session, sequence, blob.data(), &tooSmall, &error), "expected at least 120");
+  expectRefused(api->sequence_save(session, sequence, blob.data(), &tooSmall, &error), "expected at least 128");
   EXPECT_EQ(tooSmall, size);
   ASSERT_EQ(api->sequence_save(session, sequence, blob.data(), &size, &error), BAMBA_OK);
   bamba_sequence fork = 0;

@@ -92,6 +92,7 @@ protected:
 
   static void expectSame(const Weights &host, const Weights &device, const bamba_rt_model &model,
                          const cuda::Context &context) {
+    EXPECT_EQ(host.fingerprint(), device.fingerprint());
     cuda::Stream stream = context.makeStream();
     cuda::Context::Current current(context);
     for (uint32_t i = 0; i < model.num_weights; ++i) {

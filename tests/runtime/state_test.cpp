@@ -128,7 +128,7 @@ TEST_F(StateTest, RefusesDamagedBytes) {
     flipped[i] ^= std::byte{0x10};
     refuse(flipped);
   }
-  for (size_t size : {size_t{0}, size_t{39}, size_t{40}, blob.size() - 1})
+  for (size_t size : {size_t{0}, stateHeaderBytes - 1, stateHeaderBytes, blob.size() - 1})
     refuse(Bytes(blob.begin(), blob.begin() + static_cast<std::ptrdiff_t>(size)));
   Bytes longer = blob;
   longer.push_back(std::byte{0});
@@ -145,5 +145,24 @@ TEST_F(StateTest, RefusesAnotherModelsBytes) {
   Session stranger(*other, {});
   bamba_sequence b = stranger.create();
   Failure failure = failureOf([&] { stranger.restore(b, save(session, a)); });
-  expectFailure(failure, BAMBA_BAD_STATE, {"fingerprint", "expected 99", "1311768467294899695"});
+  expectFailure(failure, BAMBA_BAD_STATE, {"fingerprint of the model", "expected 99", "1311768467294899695"});
+}
+
+TEST_F(StateTest, RefusesBytesOfOtherWeights) {
+  bamba_sequence a = session.create();
+  append(session, a, past);
+  Bytes blob = save(session, a);
+  Model other = openToy();
+  other.loadRandom(1);
+  Session stranger(other, {});
+  bamba_sequence b = stranger.create();
+  expectFailure(failureOf([&] { stranger.restore(b, blob); }), BAMBA_BAD_STATE, {"fingerprint of the weights"});
+  EXPECT_EQ(stranger.length(b), 0u);
+
+  // The same weights, loaded once more.
+  std::unique_ptr<Model> again = loadToy();
+  Session friendly(*again, {});
+  bamba_sequence c = friendly.create();
+  friendly.restore(c, blob);
+  expectContinues(friendly, c, past, more);
 }

@@ -182,6 +182,30 @@ TEST(Plan, FingerprintIsOfConfigAndStates) {
   EXPECT_NE(plan.fingerprint, fingerprint);
 }
 
+/// The small model with a rotation in one of its kernels.
+static std::string rotatingModel(llvm::StringRef rotation) {
+  return replaced(smallModel(), "  func.func private @mix_8",
+                  R"mlir(
+  func.func private @rotate(%x: tensor<8x8xf32>, %positions: tensor<8xi32>, %init: tensor<8x8xf32>) -> tensor<8x8xf32>
+      attributes {bamba.kernel} {
+    %y = bamba.rope ins(%x, %positions : tensor<8x8xf32>, tensor<8xi32>) outs(%init : tensor<8x8xf32>) )mlir" +
+                      rotation.str() + R"mlir(
+    return %y : tensor<8x8xf32>
+  }
+  func.func private @mix_8)mlir");
+}
+
+// Keys lie in the cache as their rotation and the rows of their projection leave them.
+TEST(Plan, FingerprintIsOfWhatKeysMean) {
+  std::string halves = rotatingModel("head_dim(8) rotation(<[1.0, 0.01]>)");
+  uint64_t fingerprint = planOf(halves).fingerprint;
+  EXPECT_EQ(planOf(halves).fingerprint, fingerprint);
+  EXPECT_NE(planOf(rotatingModel("head_dim(8) rotation(<[1.0, 0.01]>) interleaved")).fingerprint, fingerprint);
+  EXPECT_NE(planOf(rotatingModel("head_dim(8) rotation(<[1.0, 0.02]>)")).fingerprint, fingerprint);
+  EXPECT_NE(planOf(replaced(halves, "head_dim = 5, rotary_dim = 4", "head_dim = 5, rotary_dim = 2")).fingerprint,
+            fingerprint);
+}
+
 TEST(Plan, KernelWithoutCodeIsAnError) {
   ParsedModule module(smallModel());
   std::vector<KernelCode> code = smallModelCode();
@@ -210,6 +234,7 @@ TEST_P(PlanErrors, SaysWhatIsWrong) {
 
 static std::string caseName(const testing::TestParamInfo<BadModule> &info) { return info.param.name; }
 
+// NOLINTBEGIN(bugprone-throwing-static-initialization): a test that has no memory for its texts may end
 static const BadModule kBadGlobals[] = {
     {"NoTarget", "expected 'bamba.target' on the module", {{"bamba.target =", "other.target ="}}},
     {"NoLimits", "expected 'bamba.limits' on the module", {{"bamba.limits =", "other.limits ="}}},
@@ -262,7 +287,9 @@ static const BadModule kBadGlobals[] = {
       {"<tensor<8xf32>>) : tensor<8xf32>", "<tensor<?x8xf32>>) : tensor<?x8xf32>"},
       {"%table =", "%bad = ml_program.global_load_const @unused : tensor<?x8xf32>\n    %table ="}}},
 };
+// NOLINTEND(bugprone-throwing-static-initialization)
 
+// NOLINTBEGIN(bugprone-throwing-static-initialization): a test that has no memory for its texts may end
 static const BadModule kBadEntries[] = {
     {"MaxBatch",
      "expected a decode entry for a batch of 3, found the largest for 2",
@@ -309,7 +336,9 @@ static const BadModule kBadEntries[] = {
       {"%ssm =", "%other = ml_program.global_load @unused : tensor<?x2x4x8xf32>\n    %ssm ="},
       {"global_store @ssm = %ssm1", "global_store @unused = %ssm1"}}},
 };
+// NOLINTEND(bugprone-throwing-static-initialization)
 
+// NOLINTBEGIN(bugprone-throwing-static-initialization): a test that has no memory for its texts may end
 static const BadModule kBadLaunches[] = {
     {"NoBuffers",
      "expected 'buffers' on a launch, found no memory plan",
@@ -347,6 +376,7 @@ static const BadModule kBadLaunches[] = {
        "                                           context_flops = 0>",
        "other = 0"}}},
 };
+// NOLINTEND(bugprone-throwing-static-initialization)
 
 INSTANTIATE_TEST_SUITE_P(Globals, PlanErrors, testing::ValuesIn(kBadGlobals), caseName);
 INSTANTIATE_TEST_SUITE_P(Entries, PlanErrors, testing::ValuesIn(kBadEntries), caseName);

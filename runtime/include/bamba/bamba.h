@@ -59,7 +59,7 @@ typedef enum bamba_status {
   BAMBA_EXHAUSTED = 6,        /* no free slot or KV page is left in the session */
   BAMBA_UNSUPPORTED = 7,      /* this machine lacks an instruction or device that the library needs */
   BAMBA_OUT_OF_MEMORY = 8,
-  BAMBA_BAD_STATE = 9,  /* a saved state that is damaged or belongs to another model */
+  BAMBA_BAD_STATE = 9,  /* a saved state that is damaged or belongs to another model or other weights */
   BAMBA_NOT_READY = 10, /* a model without weights, logits before the first run or of an item that keeps none */
   BAMBA_INTERNAL = 11,
   BAMBA_DEVICE_ERROR = 12 /* the device or its driver failed; it may need a new process */
@@ -242,12 +242,15 @@ BAMBA_API bamba_status bamba_sequence_get_length(const bamba_session *session, b
                                                  uint32_t *length, bamba_error *error);
 
 /* Writes the sequence's state to `buffer`. `*size` is the buffer's size on entry and the state's on return; with a NULL
- * buffer only the size is returned. The bytes can be restored in any session of the same compiled model. */
+ * buffer only the size is returned. The bytes can be restored in any session of the same compiled model with the same
+ * weights, also one that another process has loaded, or a library that was compiled again: they carry fingerprints of
+ * the configuration, of what states mean to the compiled code, and of the weights (the names, types and shapes of the
+ * tensors, and samples of every row). */
 BAMBA_API bamba_status bamba_sequence_save(const bamba_session *session, bamba_sequence sequence, void *buffer,
                                            size_t *size, bamba_error *error);
 
 /* Replaces the sequence's state by one that bamba_sequence_save wrote. BAMBA_BAD_STATE where the bytes are damaged or
- * of another model; the sequence is then unchanged. */
+ * of another model or other weights; the sequence is then unchanged. */
 BAMBA_API bamba_status bamba_sequence_restore(bamba_session *session, bamba_sequence sequence, const void *buffer,
                                               size_t size, bamba_error *error);
 
