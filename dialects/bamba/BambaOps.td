@@ -169,7 +169,7 @@ def Bamba_LastTokenOp : Bamba_TiledOp<"last_token", [Bamba_ResultLike<"init", "r
 def Bamba_ArgmaxOp : Bamba_ResultTiledOp<"argmax", 1, [Bamba_ResultLike<"init", "result">]> {
   let summary = "the column of each row's largest element, the greedy token";
   let description = [{
-    `result[r]` is the first column `v` with the largest `input[r, v]`; a NaN is never the largest.
+    `result[r]` is the first column `v` with the largest `input[r, v]`, and -1 where one of them is not a number.
 
     Shapes: input `[R, V]`, result `[R]`.
 

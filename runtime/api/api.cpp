@@ -16,7 +16,7 @@ struct bamba_model {
 
 struct bamba_session {
   Session impl;
-  std::vector<bamba_batch_item> items = {}; ///< a batch of another version's items
+  std::vector<bamba_batch_item> items; ///< a batch of another version's items
 };
 
 namespace {
@@ -64,6 +64,7 @@ const char *bamba_status_name(bamba_status status) {
     STATUS(BAMBA_NOT_READY)
     STATUS(BAMBA_INTERNAL)
     STATUS(BAMBA_DEVICE_ERROR)
+    STATUS(BAMBA_NOT_A_NUMBER)
 #undef STATUS
   default:
     return "an unknown status";
@@ -115,7 +116,7 @@ bamba_status bamba_session_create(const bamba_model *model, const bamba_session_
     expectPointer(session, "session");
     bamba_session_options known = readOptions(options, firstSessionOptions);
     SessionSize size = {known.slots, known.threads, known.pages, known.stream};
-    *session = new bamba_session{.impl = Session(model->impl, size)};
+    *session = new bamba_session{Session(model->impl, size), {}};
   });
 }
 

@@ -35,6 +35,7 @@ public:
 
   /// `count` rows from `first` on, in host memory. Throws Error BAMBA_OUT_OF_MEMORY or BAMBA_DEVICE_ERROR.
   const float *logits(uint64_t first, uint64_t count);
+  /// The column of the largest logit, or -1 where one is not a number.
   int32_t greedy(uint64_t row);
 
   /// Addresses for a step that was not directed yet.

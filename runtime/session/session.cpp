@@ -198,7 +198,11 @@ std::span<const float> Session::logits(size_t item) const {
 
 int32_t Session::greedy(size_t item) const {
   expectLogits(item);
-  return results.greedy(scheduler.firstRow(item) + scheduler.numRows(item) - 1);
+  int32_t token = results.greedy(scheduler.firstRow(item) + scheduler.numRows(item) - 1);
+  if (token < 0)
+    fail(BAMBA_NOT_A_NUMBER, "expected numbers as logits after the last token of item {}, found one that is none",
+         item);
+  return token;
 }
 
 void Session::clearIfDirty(bamba_sequence sequence) {

@@ -52,6 +52,7 @@ public:
   /// Of item `item` of the last run. Throws Error BAMBA_NOT_READY, also for an item that keeps no logits, or
   /// BAMBA_INVALID_ARGUMENT.
   std::span<const float> logits(size_t item) const;
+  /// Throws Error BAMBA_NOT_A_NUMBER too.
   int32_t greedy(size_t item) const;
   uint32_t vocabSize() const { return table.vocab_size; }
 

@@ -232,12 +232,12 @@ template <class Shape> void testArgmax(Runner &runner, const std::string &name) 
   std::vector<float> logits = randomFloats(size_t(Shape::kRows) * kColumns, 1);
   for (int r = 0; r < Shape::kRows; ++r) {
     float *row = logits.data() + size_t(r) * kColumns;
-    switch (r % 6) {
+    switch (r % 7) {
     case 1: // the first of equal ones
       row[kColumns / 3] = row[kColumns - 1] = 2.0f;
       break;
-    case 2: // NaN never wins, not even first
-      row[0] = row[kColumns / 2] = NAN;
+    case 2: // one NaN, of either sign, is found
+      row[kColumns / 2] = r % 12 == 2 ? NAN : -NAN;
       break;
     case 3: // all negative, zeros of both signs
       for (int c = 0; c < kColumns; ++c)
@@ -251,16 +251,17 @@ template <class Shape> void testArgmax(Runner &runner, const std::string &name) 
     case 5:
       row[kColumns - 1] = INFINITY;
       break;
+    case 6:
+      std::fill(row, row + kColumns, -INFINITY);
+      break;
     }
   }
   std::vector<int> reference;
   for (int r = 0; r < Shape::kRows; ++r) {
     const float *row = logits.data() + size_t(r) * kColumns;
-    int best = -1;
-    for (int c = 0; c < kColumns; ++c)
-      if (row[c] == row[c] && (best < 0 || row[c] > row[best]))
-        best = c;
-    reference.push_back(best);
+    int best = int(std::max_element(row, row + kColumns) - row);
+    bool numbers = std::all_of(row, row + kColumns, [](float value) { return value == value; });
+    reference.push_back(numbers ? best : -1);
   }
   DeviceBuffer<float> logitsDevice(logits);
   DeviceBuffer<unsigned> workspace(kWorkspaceCounters + Argmax<Shape>::kLaunch.workspace / 4);

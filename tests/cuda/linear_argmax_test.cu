@@ -1,11 +1,13 @@
 // Every linear with the largest result of each row found in its epilogue: the column of the results' first maximum,
-// also where columns tie, run after run on the same workspace.
+// also where columns tie, or -1 where one is not a number, run after run on the same workspace.
 #include "common/row_maxima.cuh"
 #include "mma/linear.cuh"
 #include "tests/cuda/harness.cuh"
 #include "wgmma/linear_large.cuh"
 #include "wgmma/linear_middle.cuh"
 #include "wgmma/linear_skinny.cuh"
+
+#include <cstring>
 
 using namespace bambac;
 using harness::DeviceBuffer;
@@ -81,6 +83,12 @@ void testCase(Runner &runner, const std::string &name) {
   counters.zero();
   for (int run = 0; run < 3; ++run) {
     x.randomize(run + 1); // no key of the run before may be left
+    if (run == 1) {       // the sums of two rows are not numbers
+      std::vector<Operand> rows = x.download();
+      std::memset(&rows[size_t(Shape::kRows / 2) * Shape::kDepth + 3], 0xff, sizeof(Operand)); // NaN in every type
+      std::memset(&rows[size_t(Shape::kRows) * Shape::kDepth - 1], 0xff, sizeof(Operand));
+      x.upload(rows);
+    }
     result.poison();
     largest.poison();
     Epilogue epilogue{result.data(), largest.data(), counters.data()};
@@ -95,7 +103,8 @@ void testCase(Runner &runner, const std::string &name) {
     std::vector<int> expected;
     for (int row = 0; row < Shape::kRows; ++row) {
       auto first = values.begin() + size_t(row) * Shape::kColumns;
-      expected.push_back(int(std::max_element(first, first + Shape::kColumns) - first));
+      bool numbers = std::none_of(first, first + Shape::kColumns, [](float value) { return value != value; });
+      expected.push_back(numbers ? int(std::max_element(first, first + Shape::kColumns) - first) : -1);
     }
     runner.expect(name + ", run " + std::to_string(run), largest.download() == expected);
   }

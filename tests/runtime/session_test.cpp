@@ -3,6 +3,7 @@
 #include "runtime/host/cpu_device.h"
 #include "tests/runtime/session_checks.h"
 #include <cstring>
+#include <limits>
 #include <thread>
 
 using namespace bambac::rt;
@@ -266,4 +267,27 @@ TEST(Results, PaddingRowsHaveRoom) {
   for (size_t i = 0; i < size_t{maxRows} * table.vocab_size; ++i)
     rows[i] = 1;
   EXPECT_EQ(results.logits(0, 1)[table.vocab_size], 1);
+}
+
+TEST(NotANumber, IsFoundAndOtherSequencesGoOn) {
+  TemporaryFolder folder;
+  std::vector<TestTensor> tensors = toyTensors();
+  const float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
+  std::memcpy(tensors[0].bytes.data() + size_t{3} * dim * sizeof(float), &nan, sizeof(nan)); // of token 3
+  std::memcpy(tensors[0].bytes.data() + size_t{4} * dim * sizeof(float), &infinity, sizeof(infinity));
+  folder.write("model.safetensors", safetensors(tensors));
+  Model model = openToy();
+  model.load(folder.path(), {});
+  Session session(model, {.slots = 4, .threads = 1});
+  Numbers bad = {1, 3}, good = {1, 2}, one = {3}, large = {1, 4};
+  bamba_batch_item items[] = {item(session.create(), bad), item(session.create(), good), item(session.create(), one),
+                              item(session.create(), large)};
+  session.run(items);
+  expectFailure(failureOf([&] { session.greedy(0); }), BAMBA_NOT_A_NUMBER, {"item 0", "numbers"});
+  expectFailure(failureOf([&] { session.greedy(2); }), BAMBA_NOT_A_NUMBER, {"item 2"});
+  EXPECT_EQ(session.greedy(1), argmax(expectedLogits(good).back()));
+  session.logits(0); // can be read
+  session.run({&items[1], 1});
+  good.insert(good.end(), {1, 2});
+  EXPECT_EQ(session.greedy(0), argmax(expectedLogits(good).back()));
 }

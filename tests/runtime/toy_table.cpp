@@ -1,4 +1,5 @@
 #include "tests/runtime/toy_table.h"
+#include <cmath>
 
 namespace bambac::rt::toy {
 
@@ -99,6 +100,9 @@ template <uint32_t Kind, int B, int T> struct Kernels {
     for (int v = 1; v < vocab; ++v)
       if (logits[v] > logits[best])
         best = v;
+    for (int v = 0; v < vocab; ++v)
+      if (std::isnan(logits[v]))
+        best = -1;
     arg<int32_t>(args, Greedy)[logitsRow] = best;
   }
 };

@@ -4,13 +4,14 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include <limits>
+#include <numeric>
 
 namespace bambac::codegen {
 
 /// Registers that a pass over a row works on side by side.
 static constexpr int64_t kRegisters = 2;
 
-LogicalResult emitOp(Emitter &e, SwigluOp op, SwigluOp::Adaptor buffers) {
+LogicalResult emitOp(Emitter &e, SwigluOp, SwigluOp::Adaptor buffers) {
   Value gate = buffers.getGate();
   e.loop(e.dim(gate, 0), [&](Value row) {
     e.columns(e.dim(gate, 1), kRegisters * e.getLanes(), [&](Value column, Lanes lanes) {
@@ -31,7 +32,7 @@ static void copyRow(Emitter &e, Value source, ArrayRef<Value> from, Value target
   });
 }
 
-LogicalResult emitOp(Emitter &e, EmbeddingOp op, EmbeddingOp::Adaptor buffers) {
+LogicalResult emitOp(Emitter &e, EmbeddingOp, EmbeddingOp::Adaptor buffers) {
   Value out = buffers.getInit(), zero = e.index(0);
   e.loop(e.dim(out, 0), [&](Value row) {
     Value token = e.loadIndex(buffers.getTokens(), {row});
@@ -40,7 +41,7 @@ LogicalResult emitOp(Emitter &e, EmbeddingOp op, EmbeddingOp::Adaptor buffers) {
   return success();
 }
 
-LogicalResult emitOp(Emitter &e, LastTokenOp op, LastTokenOp::Adaptor buffers) {
+LogicalResult emitOp(Emitter &e, LastTokenOp, LastTokenOp::Adaptor buffers) {
   Value input = buffers.getInput(), out = buffers.getInit(), batch = e.dim(out, 0), zero = e.index(0);
   Value tokens = e.div(e.dim(input, 0), batch);
   e.loop(batch, [&](Value sequence) {
@@ -51,7 +52,7 @@ LogicalResult emitOp(Emitter &e, LastTokenOp op, LastTokenOp::Adaptor buffers) {
   return success();
 }
 
-LogicalResult emitOp(Emitter &e, KvAppendOp op, KvAppendOp::Adaptor buffers) {
+LogicalResult emitOp(Emitter &e, KvAppendOp, KvAppendOp::Adaptor buffers) {
   Value keys = buffers.getK(), pages = buffers.getPages(), cache = buffers.getKCache(), zero = e.index(0);
   Value rows = e.dim(keys, 0), tokens = e.div(rows, e.dim(pages, 0));
   Value pageTokens = e.dim(cache, 2), headDim = e.dim(cache, 3);
@@ -72,16 +73,19 @@ LogicalResult emitOp(Emitter &e, KvAppendOp op, KvAppendOp::Adaptor buffers) {
 }
 
 /// Each lane keeps the largest element it saw and its column; then the lanes are compared.
-LogicalResult emitOp(Emitter &e, ArgmaxOp op, ArgmaxOp::Adaptor buffers) {
+LogicalResult emitOp(Emitter &e, ArgmaxOp, ArgmaxOp::Adaptor buffers) {
   OpBuilder &b = e.getBuilder();
   Location loc = e.getLoc();
   Value input = buffers.getInput();
   int64_t width = kRegisters * e.getLanes();
   auto columnsType = VectorType::get(width, b.getI32Type());
-  Value lowest = e.splat(-std::numeric_limits<float>::infinity(), width);
+  Value lowest = e.splat(-std::numeric_limits<double>::infinity(), width);
   Value noColumns = arith::ConstantOp::create(b, loc, b.getZeroAttr(columnsType));
-  SmallVector<int32_t> numbers = llvm::to_vector(llvm::seq<int32_t>(0, width));
+  SmallVector<int32_t> numbers(static_cast<size_t>(width));
+  std::iota(numbers.begin(), numbers.end(), 0);
   Value steps = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(columnsType, ArrayRef(numbers)));
+  Value found = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(columnsType, int32_t{-1}));
+  auto isNan = [&](Value x) { return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, x, x); };
   e.loop(e.dim(input, 0), [&](Value row) {
     SmallVector<Value> best =
         e.columns(e.dim(input, 1), width, {lowest, noColumns}, [&](Value column, Lanes lanes, ValueRange values) {
@@ -90,14 +94,17 @@ LogicalResult emitOp(Emitter &e, ArgmaxOp op, ArgmaxOp::Adaptor buffers) {
             loaded = e.select(lanes.mask, loaded, lowest);
           Value first = arith::IndexCastOp::create(b, loc, b.getI32Type(), column);
           Value places = arith::AddIOp::create(b, loc, vector::BroadcastOp::create(b, loc, columnsType, first), steps);
+          // Once there is a NaN, no number is larger: it stays.
           Value larger = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, loaded, values[0]);
+          larger = arith::OrIOp::create(b, loc, larger, isNan(loaded));
           return SmallVector<Value>{e.select(larger, loaded, values[0]), e.select(larger, places, values[1])};
         });
     Value largest = e.broadcast(e.largest(best[0]), width);
     Value isLargest = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, best[0], largest);
     Value none =
         arith::ConstantOp::create(b, loc, DenseElementsAttr::get(columnsType, std::numeric_limits<int32_t>::max()));
-    Value first = vector::ReductionOp::create(b, loc, vector::CombiningKind::MINSI, e.select(isLargest, best[1], none));
+    Value places = e.select(isNan(best[0]), found, e.select(isLargest, best[1], none));
+    Value first = vector::ReductionOp::create(b, loc, vector::CombiningKind::MINSI, places);
     memref::StoreOp::create(b, loc, first, buffers.getInit(), row);
   });
   return success();

@@ -62,7 +62,8 @@ typedef enum bamba_status {
   BAMBA_BAD_STATE = 9,  /* a saved state that is damaged or belongs to another model or other weights */
   BAMBA_NOT_READY = 10, /* a model without weights, logits before the first run or of an item that keeps none */
   BAMBA_INTERNAL = 11,
-  BAMBA_DEVICE_ERROR = 12 /* the device or its driver failed; it may need a new process */
+  BAMBA_DEVICE_ERROR = 12, /* the device or its driver failed; it may need a new process */
+  BAMBA_NOT_A_NUMBER = 13  /* logits have no largest, since one of them is not a number */
 } bamba_status;
 
 /* One line of text, without a newline, about the last failure of the call that filled it. Owned by the caller. */
@@ -210,7 +211,9 @@ BAMBA_API bamba_status bamba_session_run(bamba_session *session, const bamba_bat
 BAMBA_API bamba_status bamba_session_get_logits(const bamba_session *session, size_t item, const float **logits,
                                                 size_t *rows, bamba_error *error);
 
-/* The token with the largest logit (the first of several) after the last token of item `item` of the last run. */
+/* The token with the largest logit (the first of several) after the last token of item `item` of the last run.
+ * BAMBA_NOT_A_NUMBER where a logit of that token is not a number (infinities are numbers): the weights or the type of
+ * the library do not serve for these tokens. Other items and sequences are as good as ever. */
 BAMBA_API bamba_status bamba_session_get_greedy(const bamba_session *session, size_t item, int32_t *token,
                                                 bamba_error *error);
 

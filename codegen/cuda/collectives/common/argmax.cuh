@@ -1,4 +1,4 @@
-// The column of each row's largest element: the greedy token.
+// The column of each row's largest element: the greedy token; -1 where a row has a NaN.
 #pragma once
 #include "common/launch.cuh"
 #include "common/row_maxima.cuh"

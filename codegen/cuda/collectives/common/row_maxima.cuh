@@ -5,15 +5,21 @@
 
 namespace bambac {
 
-/// A number that is larger for a larger value and, among equal ones, for a smaller column. NaN is smaller than
+/// The upper half of a key of NaN, which is no number's: infinity's is 0xff800000.
+constexpr uint32 kNanKey = 0xffffffffu;
+
+/// A number that is larger for a larger value and, among equal ones, for a smaller column. Any NaN is larger than
 /// everything; both zeros are equal.
 __device__ __forceinline__ uint64 maximumKey(float value, int column) {
   uint32 bits = __float_as_uint(value + 0.0f);
   uint32 ordered = bits >> 31 ? ~bits : bits | 0x80000000u;
-  return uint64(value == value ? ordered : 0u) << 32 | (0xffffffffu - uint32(column));
+  return uint64(value == value ? ordered : kNanKey) << 32 | (0xffffffffu - uint32(column));
 }
 
-__device__ __forceinline__ int columnOfKey(uint64 key) { return int(0xffffffffu - uint32(key)); }
+/// -1 where there was a NaN.
+__device__ __forceinline__ int columnOfKey(uint64 key) {
+  return uint32(key >> 32) == kNanKey ? -1 : int(0xffffffffu - uint32(key));
+}
 
 /// Argmax in the epilogue of another kernel: threads offer what they store, the block keeps the largest of each row in
 /// shared memory, and the last block to finish has those of all. A maximum does not depend on the order of its terms,
