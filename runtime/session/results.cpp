@@ -1,25 +1,32 @@
 #include "runtime/session/results.h"
 #include "runtime/support/memory.h"
 #include <algorithm>
+#include <utility>
 
 namespace bambac::rt {
 
-Results::Results(const bamba_rt_model &model, uint64_t rows, Device &device)
-    : device(device), rowBytes(uint64_t{model.vocab_size} * sizeof(float)) {
-  for (const bamba_rt_entry &entry : std::span(model.entries, model.num_entries))
-    stepRows = std::max<uint64_t>(stepRows, logitsRowsOf(entry));
-  stepLogitsBuffer = device.allocate(checkedMul(stepRows, rowBytes, "the logits"), "the logits");
-  stepGreedyBuffer = device.allocate(stepRows * sizeof(int32_t), "the greedy tokens");
-  reserve(rows);
+Results::Results(const bamba_rt_model &model, uint64_t rows, uint64_t stepRows, Device &device)
+    : device(device), rowBytes(uint64_t{model.vocab_size} * sizeof(float)), step(makeStepBuffers(stepRows)) {
+  reserve(rows, stepRows);
+}
+
+StepBuffers Results::makeStepBuffers(uint64_t stepRows) const {
+  return {stepRows, device.allocate(checkedMul(stepRows, rowBytes, "the logits"), "the logits"),
+          device.allocate(checkedMul(stepRows, sizeof(int32_t), "the greedy tokens"), "the greedy tokens")};
+}
+
+void Results::use(StepBuffers larger) {
+  reserve(rows, larger.rows);
+  step = std::move(larger);
 }
 
 void Results::begin(uint64_t wanted) {
   if (wanted > rows)
-    reserve(wanted);
+    reserve(wanted, step.rows);
   unplaced = {0, 0};
 }
 
-void Results::reserve(uint64_t wanted) {
+void Results::reserve(uint64_t wanted, uint64_t stepRows) {
   // Where kernels write in place: room for the padding rows of the last step too.
   uint64_t room = checkedAdd(wanted, device.isHost() ? stepRows : 0, "the logits");
   DeviceMemory newLogits = device.allocate(checkedMul(room, rowBytes, "the logits"), "the logits");
@@ -32,26 +39,25 @@ void Results::reserve(uint64_t wanted) {
   rows = wanted;
 }
 
-bool Results::inPlace(const Step &step) const {
-  return device.isHost() && step.logitsRow * rowBytes % bufferAlignment == 0;
+bool Results::inPlace(const Step &next) const {
+  return device.isHost() && next.logitsRow * rowBytes % bufferAlignment == 0;
 }
 
-void Results::direct(const Step &step, Executor &executor) {
+void Results::direct(const Step &next, Executor &executor) {
   if (device.isHost())
-    return executor.setOutput(BAMBA_RT_OUTPUT_LOGITS,
-                              inPlace(step) ? logitsRow(step.logitsRow) : stepLogitsBuffer.get());
+    return executor.setOutput(BAMBA_RT_OUTPUT_LOGITS, inPlace(next) ? logitsRow(next.logitsRow) : step.logits.get());
   // The next chunk of a prompt leaves its row where the last one did; other rows make way.
-  if (unplaced.count > 0 && step.logitsRow != unplaced.first)
-    device.copy(logitsRow(unplaced.first), stepLogitsBuffer.get(), unplaced.count * rowBytes);
-  unplaced = {step.logitsRow, step.logitsRows};
+  if (unplaced.count > 0 && next.logitsRow != unplaced.first)
+    device.copy(logitsRow(unplaced.first), step.logits.get(), unplaced.count * rowBytes);
+  unplaced = {next.logitsRow, next.logitsRows};
 }
 
-void Results::collect(const Step &step) {
-  if (device.isHost() && !inPlace(step))
-    device.copy(logitsRow(step.logitsRow), stepLogitsBuffer.get(), step.logitsRows * rowBytes);
-  if (step.logitsRows > 0)
-    device.download(rowGreedy.get() + step.logitsRow * sizeof(int32_t), stepGreedyBuffer.get(),
-                    step.logitsRows * sizeof(int32_t));
+void Results::collect(const Step &done) {
+  if (device.isHost() && !inPlace(done))
+    device.copy(logitsRow(done.logitsRow), step.logits.get(), done.logitsRows * rowBytes);
+  if (done.logitsRows > 0)
+    device.download(rowGreedy.get() + done.logitsRow * sizeof(int32_t), step.greedy.get(),
+                    done.logitsRows * sizeof(int32_t));
   settled = false;
 }
 
@@ -70,7 +76,7 @@ void Results::fetch(uint64_t first, uint64_t count) {
     device.download(hostLogits.get() + first * rowBytes, logitsRow(first), placed * rowBytes);
   if (placed < count)
     device.download(hostLogits.get() + (first + placed) * rowBytes,
-                    stepLogitsBuffer.get() + (first + placed - unplaced.first) * rowBytes, (count - placed) * rowBytes);
+                    step.logits.get() + (first + placed - unplaced.first) * rowBytes, (count - placed) * rowBytes);
 }
 
 const float *Results::logits(uint64_t first, uint64_t count) {

@@ -10,25 +10,39 @@
 
 namespace bambac::rt {
 
+/// What kernels write the results of a step to, where not in place.
+struct StepBuffers {
+  uint64_t rows = 0;
+  DeviceMemory logits, greedy;
+};
+
 /// Owns the rows of the last batch. On a host device kernels write a step's logits straight to their rows where those
 /// are aligned, else to the step's buffer. On other devices they always write to that buffer, whose rows are copied to
 /// their places only when another step needs it, and logits come to the host only when they are asked for. Used by one
-/// thread at a time. Allocates in the constructor, where begin() has to make room, and for the first logits that are
-/// fetched from a device. `device` must outlive it.
+/// thread at a time. Allocates in the constructor, where begin() or use() have to make room, and for the first logits
+/// that are fetched from a device. `device` must outlive it.
 class Results {
 public:
-  /// Room for `rows` rows from the start. Throws Error BAMBA_OUT_OF_MEMORY.
-  Results(const bamba_rt_model &model, uint64_t rows, Device &device);
+  /// Room for `rows` rows, and `stepRows` in a step, from the start. Throws Error BAMBA_OUT_OF_MEMORY.
+  Results(const bamba_rt_model &model, uint64_t rows, uint64_t stepRows, Device &device);
+
+  /// Buffers for steps of as many rows. Throws Error BAMBA_OUT_OF_MEMORY.
+  StepBuffers makeStepBuffers(uint64_t rows) const;
+
+  /// Takes buffers of at least as many rows for all steps from now on. Throws Error BAMBA_OUT_OF_MEMORY and leaves all
+  /// as it was.
+  void use(StepBuffers larger);
+  const StepBuffers &stepBuffers() const { return step; }
 
   /// Starts a batch of `rows` rows: makes room for them; the old ones are gone. Throws Error BAMBA_OUT_OF_MEMORY and
   /// leaves the rows as they were.
   void begin(uint64_t rows);
 
   /// Before a step: where its outputs go.
-  void direct(const Step &step, Executor &executor);
+  void direct(const Step &next, Executor &executor);
 
   /// After a step: takes in what went to the step's buffers.
-  void collect(const Step &step);
+  void collect(const Step &done);
 
   /// Waits until all that was collected is there.
   void settle();
@@ -38,24 +52,22 @@ public:
   /// The column of the largest logit, or -1 where one is not a number.
   int32_t greedy(uint64_t row);
 
-  /// Addresses for a step that was not directed yet.
-  void *stepLogits() const { return stepLogitsBuffer.get(); }
-  void *stepGreedy() const { return stepGreedyBuffer.get(); }
-
 private:
   /// Some of the batch's rows.
   struct Rows {
     uint64_t first, count;
   };
 
-  void reserve(uint64_t wanted);
-  bool inPlace(const Step &step) const;
+  /// Room for `wanted` rows, where steps write `stepRows`.
+  void reserve(uint64_t wanted, uint64_t stepRows);
+  bool inPlace(const Step &next) const;
   std::byte *logitsRow(uint64_t row) const { return rowLogits.get() + row * rowBytes; }
   void fetch(uint64_t first, uint64_t count);
 
   Device &device;
-  uint64_t rowBytes, stepRows = 0, rows = 0;
-  DeviceMemory rowLogits, stepLogitsBuffer, stepGreedyBuffer;
+  uint64_t rowBytes, rows = 0;
+  StepBuffers step;
+  DeviceMemory rowLogits;
   DeviceMemory hostLogits; ///< copies of rows that were asked for; null until then, and on a host device
   DeviceMemory rowGreedy;  ///< in host memory
   Rows unplaced = {0, 0};  ///< those that are still in the step's buffer

@@ -57,6 +57,16 @@ uint64_t Scheduler::countRows(std::span<const bamba_batch_item> items) {
   return count;
 }
 
+uint64_t Scheduler::mostStepRows(std::span<const bamba_batch_item> items) const {
+  uint64_t count = 0, most = 1;
+  for (const bamba_batch_item &item : items) {
+    count += item.num_tokens == 1;
+    if (item.logits == BAMBA_LOGITS_ALL)
+      most = std::max<uint64_t>(most, logitsRowsOf(*chunkEntry(BAMBA_RT_SCORE, item.num_tokens)));
+  }
+  return std::max<uint64_t>(most, logitsRowsOf(*decodeEntry(count)));
+}
+
 void Scheduler::begin(std::span<const bamba_batch_item> items) {
   batch = items;
   singles = singlesDone = 0;

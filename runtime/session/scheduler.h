@@ -45,6 +45,12 @@ public:
   /// Rows of logits that a batch needs room for.
   static uint64_t countRows(std::span<const bamba_batch_item> items);
 
+  /// The entry that decodes as many sequences at a time, or the largest.
+  const bamba_rt_entry *decodeEntry(uint64_t sequences) const;
+
+  /// Rows of logits that the largest step of a batch writes, padding included.
+  uint64_t mostStepRows(std::span<const bamba_batch_item> items) const;
+
   /// Starts a batch; the items must stay in place until the last step.
   void begin(std::span<const bamba_batch_item> items);
 
@@ -62,7 +68,6 @@ private:
 
   bool nextDecode(Step &step);
   bool nextChunk(Step &step);
-  const bamba_rt_entry *decodeEntry(uint64_t sequences) const;
   const bamba_rt_entry *chunkEntry(bamba_rt_entry_kind kind, uint64_t tokens) const;
 
   std::vector<const bamba_rt_entry *> decodes, prefills, scores; ///< each from small to large

@@ -22,6 +22,29 @@ StateShape shapeOf(const bamba_rt_model &model, const Weights &weights) {
           stateBytes(model, BAMBA_RT_STATE_PAGE)};
 }
 
+/// A sequence that is freed again unless it is kept: where the device fails, the caller never learns its number.
+class NewSequence {
+public:
+  explicit NewSequence(SequenceTable &table) : table(table), sequence(table.create()) {}
+  ~NewSequence() {
+    if (!kept)
+      table.free(sequence);
+  }
+  NewSequence(const NewSequence &) = delete;
+  NewSequence &operator=(const NewSequence &) = delete;
+
+  bamba_sequence number() const { return sequence; }
+  bamba_sequence keep() {
+    kept = true;
+    return sequence;
+  }
+
+private:
+  SequenceTable &table;
+  bamba_sequence sequence;
+  bool kept = false;
+};
+
 } // namespace
 
 SessionSize SessionSize::resolved(const bamba_rt_model &model) const {
@@ -46,12 +69,13 @@ SessionSize SessionSize::resolved(const bamba_rt_model &model) const {
 }
 
 Session::Session(const Model &model, SessionSize wanted)
-    : table(model.table()), size(wanted.resolved(table)), shape(shapeOf(table, model.weights())),
-      device(model.makeDevice(size.threads, size.stream)),
+    : weights(model.weights()), table(model.table()), size(wanted.resolved(table)),
+      shape(shapeOf(table, model.weights())), device(model.makeDevice(size.threads, size.stream)),
       sequences(size.slots, size.pages, table.page_tokens, table.max_pages),
       states(table, size.slots, size.pages, *device), arena(device->allocate(arenaBytes(table), "the arena")),
-      inputs(table, *device), scheduler(table, size.slots), results(table, size.slots, *device),
-      executor(device->makeExecutor(table, buffers(model))), lastBatchSeen(size.slots, "the batch") {
+      scheduler(table, size.slots), inputs(table, scheduler.decodeEntry(size.slots)->batch, size.pages, *device),
+      results(table, size.slots, scheduler.decodeEntry(size.slots)->batch, *device),
+      executor(device->makeExecutor(table, buffers(results.stepBuffers()))), lastBatchSeen(size.slots, "the batch") {
   device->finish();
 }
 
@@ -62,18 +86,18 @@ Session::~Session() {
   }
 }
 
-Buffers Session::buffers(const Model &model) const {
+Buffers Session::buffers(const StepBuffers &step) const {
   Buffers all;
   for (uint32_t i = 0; i < table.num_weights; ++i)
-    all.weights.push_back(model.weights().data(i));
+    all.weights.push_back(weights.data(i));
   all.states = states.bases();
   for (uint32_t i = 0; i < table.num_states; ++i)
     all.stateItems.push_back(states.items(i));
   all.arena = arena.get();
   for (uint32_t i = 0; i < BAMBA_RT_NUM_INPUTS; ++i)
     all.inputs[i] = inputs.address(static_cast<bamba_rt_input>(i));
-  all.outputs[BAMBA_RT_OUTPUT_LOGITS] = results.stepLogits();
-  all.outputs[BAMBA_RT_OUTPUT_GREEDY] = results.stepGreedy();
+  all.outputs[BAMBA_RT_OUTPUT_LOGITS] = step.logits.get();
+  all.outputs[BAMBA_RT_OUTPUT_GREEDY] = step.greedy.get();
   return all;
 }
 
@@ -124,12 +148,36 @@ void Session::checkBatch(std::span<const bamba_batch_item> items) {
   sequences.expectFreePages(newPages);
 }
 
+/// Kernels that keep the logits of all tokens of a chunk write more rows than others: the memory for them is taken when
+/// a batch asks for the first time.
+void Session::reserveFor(std::span<const bamba_batch_item> items) {
+  uint64_t rows = scheduler.mostStepRows(items);
+  if (rows > results.stepBuffers().rows) {
+    StepBuffers larger = results.makeStepBuffers(rows);
+    std::unique_ptr<Executor> next = device->makeExecutor(table, buffers(larger));
+    results.use(std::move(larger));
+    executor = std::move(next);
+  }
+  results.begin(Scheduler::countRows(items));
+}
+
 template <typename Execute> void Session::runSteps(std::span<const bamba_batch_item> items, const Execute &execute) {
   checkBatch(items);
-  results.begin(Scheduler::countRows(items));
+  reserveFor(items);
   // From here on nothing can fail but the device.
   scheduler.begin(items);
   itemsRun = 0;
+  try {
+    walkSteps(items, execute);
+  } catch (...) { // pages for tokens that the sequences do not have
+    for (const bamba_batch_item &item : items)
+      sequences.dropPages(item.sequence, sequences.pagesFor(sequences.length(item.sequence)));
+    throw;
+  }
+  itemsRun = items.size();
+}
+
+template <typename Execute> void Session::walkSteps(std::span<const bamba_batch_item> items, const Execute &execute) {
   for (const bamba_batch_item &item : items)
     addPages(item);
   Step step;
@@ -145,7 +193,6 @@ template <typename Execute> void Session::runSteps(std::span<const bamba_batch_i
   }
   if (!device->isAsynchronous())
     results.settle();
-  itemsRun = items.size();
 }
 
 void Session::run(std::span<const bamba_batch_item> items) {
@@ -213,9 +260,9 @@ void Session::clearIfDirty(bamba_sequence sequence) {
 }
 
 bamba_sequence Session::create() {
-  bamba_sequence sequence = sequences.create();
-  clearIfDirty(sequence);
-  return sequence;
+  NewSequence sequence(sequences);
+  clearIfDirty(sequence.number());
+  return sequence.keep();
 }
 
 void Session::free(bamba_sequence sequence) {
@@ -227,20 +274,20 @@ bamba_sequence Session::fork(bamba_sequence source) {
   sequences.expectAlive(source);
   std::span<const int32_t> from = sequences.pages(source);
   sequences.expectFreePages(from.size());
-  bamba_sequence fork = sequences.create();
-  states.copySlot(fork, source);
-  sequences.setDirty(fork, true);
+  NewSequence fork(sequences);
+  sequences.setDirty(fork.number(), true);
+  states.copySlot(fork.number(), source);
   for (int32_t page : from)
-    states.copyPage(sequences.addPage(fork).number, static_cast<uint32_t>(page));
-  sequences.setLength(fork, sequences.length(source));
-  return fork;
+    states.copyPage(sequences.addPage(fork.number()).number, static_cast<uint32_t>(page));
+  sequences.setLength(fork.number(), sequences.length(source));
+  return fork.keep();
 }
 
 void Session::reset(bamba_sequence sequence) {
   sequences.expectAlive(sequence);
   sequences.dropPages(sequence, 0);
-  clearIfDirty(sequence);
   sequences.setLength(sequence, 0);
+  clearIfDirty(sequence);
 }
 
 uint32_t Session::length(bamba_sequence sequence) const {
@@ -269,12 +316,12 @@ void Session::restore(bamba_sequence sequence, std::span<const std::byte> bytes)
   sequences.dropPages(sequence, pages);
   while (sequences.pages(sequence).size() < pages)
     sequences.addPage(sequence);
+  sequences.setLength(sequence, blob.tokens);
+  sequences.setDirty(sequence, true);
   const std::byte *in = states.restore(BAMBA_RT_STATE_SLOT, sequence, blob.payload.data());
   for (int32_t page : sequences.pages(sequence))
     in = states.restore(BAMBA_RT_STATE_PAGE, static_cast<uint32_t>(page), in);
   device->finish(); // the caller's bytes are not needed any more
-  sequences.setLength(sequence, blob.tokens);
-  sequences.setDirty(sequence, true);
 }
 
 } // namespace bambac::rt

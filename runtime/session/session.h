@@ -28,8 +28,8 @@ struct SessionSize {
 
 /// Owns its states and scratch, and its threads or its place on a device. Used by one thread at a time; sessions of one
 /// model are independent of each other. The model must outlive it. Everything is allocated in the constructor, but for
-/// the rows of a batch that asks for more logits than one a slot and for what Results says. A function that throws
-/// leaves the sequences as they were, unless the status is BAMBA_DEVICE_ERROR.
+/// what a batch needs that asks for more logits than one a slot, and for what Results says. A function that throws
+/// leaves the sequences as they were, unless the status is BAMBA_DEVICE_ERROR; no slot and no page is lost then either.
 class Session {
 public:
   /// Throws Error BAMBA_NOT_READY, BAMBA_INVALID_ARGUMENT, BAMBA_OUT_OF_MEMORY; std::system_error for a thread refused.
@@ -72,13 +72,16 @@ public:
 private:
   /// Runs a batch; `execute` does what a step is there for.
   template <typename Execute> void runSteps(std::span<const bamba_batch_item> items, const Execute &execute);
+  template <typename Execute> void walkSteps(std::span<const bamba_batch_item> items, const Execute &execute);
+  void reserveFor(std::span<const bamba_batch_item> items);
   void checkBatch(std::span<const bamba_batch_item> items);
   void checkItem(size_t index, const bamba_batch_item &item);
   void expectLogits(size_t item) const;
   void addPages(const bamba_batch_item &item);
   void clearIfDirty(bamba_sequence sequence);
-  Buffers buffers(const Model &model) const;
+  Buffers buffers(const StepBuffers &step) const;
 
+  const Weights &weights;
   const bamba_rt_model &table;
   SessionSize size;
   StateShape shape;
@@ -86,8 +89,8 @@ private:
   SequenceTable sequences;
   StatePool states;
   DeviceMemory arena;
-  StepInputs inputs;
   Scheduler scheduler;
+  StepInputs inputs;
   mutable Results results; ///< fetches logits when they are asked for
   std::unique_ptr<Executor> executor;
   size_t itemsRun = 0;

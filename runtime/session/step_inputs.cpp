@@ -16,25 +16,33 @@ static_assert(std::ranges::all_of(contract::kInputs,
                                   }),
               "an array has a number for each row or sequence, other than the page table");
 
-StepInputs::StepInputs(const bamba_rt_model &model, Device &device) : device(device), maxPages(model.max_pages) {
-  size_t rows = 0, sequences = 0;
-  for (const bamba_rt_entry &entry : std::span(model.entries, model.num_entries)) {
-    rows = std::max(rows, checkedMul(entry.batch, entry.chunk, "the step's rows"));
-    sequences = std::max<size_t>(sequences, entry.batch);
-  }
+StepInputs::StepInputs(const bamba_rt_model &model, uint32_t sequences, uint64_t pages, Device &device)
+    : device(device), maxPages(model.max_pages), pageRows(sequences) {
+  size_t rows = sequences;
+  for (const bamba_rt_entry &entry : std::span(model.entries, model.num_entries))
+    if (entry.batch <= sequences)
+      rows = std::max(rows, checkedMul(entry.batch, entry.chunk, "the step's rows"));
+  size_t mostPages = std::min<uint64_t>(maxPages, pages); // of one sequence
   const char *what = "the step's inputs";
   pitch = alignUp(checkedMul(rows, sizeof(int32_t), what), deviceAlignment, what);
   size_t tableEntries = checkedMul(sequences, maxPages, what);
   size_t tableBytes = alignUp(checkedMul(tableEntries, sizeof(int32_t), what), deviceAlignment, what);
-  blockBytes = checkedAdd(pitch * BAMBA_RT_INPUT_PAGES, tableBytes, what);
-  onDevice = device.allocate(blockBytes, what);
-  staging = device.isHost() ? onDevice : device.allocateHost(checkedMul(blockBytes, Device::numMarks, what), what);
+  onDevice = device.allocate(checkedAdd(pitch * BAMBA_RT_INPUT_PAGES, tableBytes, what), what);
+  for (PageRow &row : pageRows)
+    row = {noVersion, mostPages}; // as if it had been full: its first use clears it
+  if (device.isHost()) {
+    block = onDevice.get();
+    return;
+  }
+  // No page belongs to two sequences, so that a step brings no more of them than there are.
+  size_t listEntries = std::min<uint64_t>(pages, checkedMul(sequences, mostPages, what));
+  blockBytes = checkedAdd(pitch * BAMBA_RT_INPUT_PAGES, checkedMul(listEntries, sizeof(int32_t), what), what);
+  blockBytes = alignUp(blockBytes, deviceAlignment, what);
+  size_t blocksBytes = checkedMul(blockBytes, Device::numMarks, what);
+  staging = device.allocateHost(checkedAdd(blocksBytes, mostPages * sizeof(int32_t), what), what);
+  noPages = reinterpret_cast<int32_t *>(staging.get() + blocksBytes);
+  std::fill_n(noPages, mostPages, -1);
   block = staging.get();
-  std::fill_n(array(BAMBA_RT_INPUT_PAGES), tableEntries, -1);
-  if (!device.isHost())
-    device.upload(onDevice.get(), block, blockBytes);
-  device.finish();
-  pageRows.resize(sequences);
 }
 
 void StepInputs::fill(const Step &step, std::span<const bamba_batch_item> items, const SequenceTable &sequences) {
@@ -42,6 +50,7 @@ void StepInputs::fill(const Step &step, std::span<const bamba_batch_item> items,
     current = (current + 1) % Device::numMarks;
     device.waitFor(current);
     block = staging.get() + current * blockBytes;
+    listed = 0;
   }
   uint32_t chunk = step.entry->chunk;
   for (uint32_t i = 0; i < step.entry->batch; ++i) {
@@ -83,15 +92,22 @@ void StepInputs::fillPages(uint32_t lane, std::span<const int32_t> pages, uint64
   PageRow &row = pageRows[lane];
   if (row.version == version)
     return;
-  int32_t *to = array(BAMBA_RT_INPUT_PAGES) + size_t{lane} * maxPages;
-  std::ranges::copy(pages, to);
-  size_t end = std::max(row.count, pages.size());
-  std::fill(to + pages.size(), to + end, -1);
-  row = {version, pages.size()};
-  if (device.isHost() || end == 0)
-    return;
-  std::byte *bytes = reinterpret_cast<std::byte *>(to);
-  device.upload(onDevice.get() + (bytes - block), bytes, end * sizeof(int32_t));
+  auto *to = static_cast<int32_t *>(address(BAMBA_RT_INPUT_PAGES)) + size_t{lane} * maxPages;
+  size_t left = row.count > pages.size() ? row.count - pages.size() : 0; // of a longer row before
+  if (device.isHost()) {
+    std::fill_n(std::ranges::copy(pages, to).out, left, -1);
+  } else {
+    int32_t *list = array(BAMBA_RT_INPUT_PAGES) + listed; // where the block goes on
+    listed += pages.size();
+    std::ranges::copy(pages, list);
+    uploadPages(to, list, pages.size());
+    uploadPages(to + pages.size(), noPages, left);
+  }
+  row = {version, pages.size()}; // now it is there
+}
+
+void StepInputs::uploadPages(int32_t *to, const int32_t *from, size_t count) {
+  device.upload(reinterpret_cast<std::byte *>(to), reinterpret_cast<const std::byte *>(from), count * sizeof(int32_t));
 }
 
 } // namespace bambac::rt

@@ -10,14 +10,15 @@
 
 namespace bambac::rt {
 
-/// Owns the arrays, large enough for every entry of a model; their addresses stay. They are one block of memory. On a
-/// host device kernels read the block that fill() writes; else fill() writes one of several blocks in turn, so that
-/// the host can prepare steps while the device still reads the inputs of earlier ones. Used by one thread at a time.
-/// Nothing here allocates after the constructor. `device` must outlive it.
+/// Owns the arrays, large enough for the entries of a model that run; their addresses stay. They are one block of
+/// memory. On a host device kernels read what fill() writes; else fill() writes one of several blocks in turn, so that
+/// the host can prepare steps while the device still reads the inputs of earlier ones. Such a block has the page tables
+/// as lists without gaps. Used by one thread at a time. Nothing here allocates after the constructor. `device` must
+/// outlive it.
 class StepInputs {
 public:
-  /// Throws Error BAMBA_OUT_OF_MEMORY.
-  StepInputs(const bamba_rt_model &model, Device &device);
+  /// For steps of at most `sequences` sequences, which have `pages` pages in all. Throws Error BAMBA_OUT_OF_MEMORY.
+  StepInputs(const bamba_rt_model &model, uint32_t sequences, uint64_t pages, Device &device);
 
   /// Where kernels find an array.
   void *address(bamba_rt_input input) const { return onDevice.get() + offset(input); }
@@ -29,15 +30,17 @@ public:
 private:
   /// A sequence's row of the page table on the device: whose pages it has, and how many; -1 follows.
   struct PageRow {
-    uint64_t version = 0;
-    size_t count = 0;
+    uint64_t version;
+    size_t count;
   };
+  static constexpr uint64_t noVersion = UINT64_MAX;
 
   size_t offset(bamba_rt_input input) const { return input * pitch; }
   int32_t *array(bamba_rt_input input) const { return reinterpret_cast<int32_t *>(block + offset(input)); }
   void fillLane(uint32_t lane, uint32_t chunk, const Lane &tokens, const bamba_batch_item &item,
                 const SequenceTable &sequences);
   void fillPages(uint32_t lane, std::span<const int32_t> pages, uint64_t version);
+  void uploadPages(int32_t *to, const int32_t *from, size_t count);
 
   Device &device;
   uint32_t maxPages;
@@ -46,6 +49,8 @@ private:
   DeviceMemory onDevice, staging;
   std::byte *block = nullptr; ///< the one that is written
   unsigned current = 0;       ///< its number
+  size_t listed = 0;          ///< pages in it
+  int32_t *noPages = nullptr; ///< as many -1 as a sequence can have pages
   std::vector<PageRow> pageRows;
 };
 

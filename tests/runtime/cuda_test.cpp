@@ -196,6 +196,95 @@ TEST_F(CudaTest, FailuresAreTold) {
                 {"kernel embed", "sm_90a", "found one for CUDA 12.4"});
 }
 
+TEST_F(CudaTest, FailuresOfTheDeviceTakeNoSlotAndNoPage) {
+  std::unique_ptr<Model> model = toy.load();
+  Session session(*model, {.slots = 2, .pages = 4});
+  Numbers tokens = someTokens(1, 7), more = someTokens(2, 8);
+  bamba_sequence a = session.create();
+  bamba_batch_item prompt = item(a, tokens); // 2 of 4 pages
+  session.run({&prompt, 1});
+  auto failing = [&](int &result, auto call) {
+    result = 700;
+    for (int i = 0; i < 3; ++i) // more often than there are slots
+      expectFailure(failureOf(call), BAMBA_DEVICE_ERROR, {"CUDA_ERROR_ILLEGAL_ADDRESS"});
+    result = 0;
+  };
+  failing(fake.failCopy, [&] { session.fork(a); });
+  bamba_sequence b = session.fork(a); // needs the other slot and the other pages
+  session.free(b);
+  failing(fake.failClear, [&] { session.create(); }); // the slot was used
+  b = session.create();
+
+  bamba_batch_item next = item(b, more);
+  failing(fake.failLaunch, [&] { session.run({&next, 1}); });
+  EXPECT_EQ(session.length(b), 0u);
+  session.reset(b);
+  session.run({&next, 1});
+  EXPECT_EQ(session.greedy(0), argmax(expectedLogits(more).back()));
+
+  std::vector<std::byte> blob(session.savedBytes(a));
+  session.save(a, blob);
+  failing(fake.failUpload, [&] { session.restore(b, blob); });
+  session.restore(b, blob);
+  bamba_batch_item one = item(b, std::span(more).first(1));
+  session.run({&one, 1});
+  tokens.push_back(more[0]);
+  EXPECT_EQ(session.greedy(0), argmax(expectedLogits(tokens).back()));
+}
+
+TEST_F(CudaTest, ASessionReservesLogitsForItsSlots) {
+  toy.model.vocab_size = 1 << 16;
+  constexpr int64_t rowBytes = int64_t{4} << 16;
+  std::unique_ptr<Model> model = toy.load();
+  for (int64_t slots : {1, 2, 4}) { // a batch of each is decoded at once
+    int64_t before = fake.liveBytes;
+    Session session(*model, {.slots = static_cast<uint32_t>(slots), .pages = 3});
+    int64_t bytes = fake.liveBytes - before, rows = 2 * slots; // of the step and of the results
+    EXPECT_GE(bytes, rows * rowBytes);
+    EXPECT_LT(bytes, (rows + 1) * rowBytes) << "states, inputs and the workspace take less than a row";
+  }
+}
+
+TEST_F(CudaTest, LogitsOfAllTokensTakeTheirMemoryWhenTheyAreWanted) {
+  std::unique_ptr<Model> model = toy.load();
+  Session session(*model, {.slots = 1});
+  int64_t before = fake.liveBytes;
+  Numbers tokens = someTokens(1, 9);
+  bamba_sequence sequence = session.create();
+  bamba_batch_item last = item(sequence, tokens), all = item(sequence, tokens, BAMBA_LOGITS_ALL);
+  session.run({&last, 1});
+  EXPECT_EQ(fake.liveBytes, before);
+  session.reset(sequence);
+  session.run({&all, 1});
+  EXPECT_GT(fake.liveBytes, before);
+  auto expected = expectedLogits(tokens);
+  for (size_t i = 0; i < tokens.size(); ++i)
+    EXPECT_EQ(row(session.logits(0), i), expected[i]);
+  EXPECT_EQ(session.greedy(0), argmax(expected.back()));
+  before = fake.liveBytes;
+  session.reset(sequence);
+  session.run({&all, 1});
+  EXPECT_EQ(fake.liveBytes, before) << "once";
+  // Where there is no memory for them, the batch is refused and nothing has changed.
+  Session other(*model, {.slots = 1});
+  bamba_batch_item refused = item(other.create(), tokens, BAMBA_LOGITS_ALL);
+  fake.deviceBytes = fake.liveBytes + 100;
+  expectFailure(failureOf([&] { other.run({&refused, 1}); }), BAMBA_OUT_OF_MEMORY, {"the logits of"});
+  EXPECT_EQ(other.length(refused.sequence), 0u);
+  fake.deviceBytes = int64_t{1} << 30;
+  other.run({&refused, 1});
+  EXPECT_EQ(other.greedy(0), argmax(expected.back()));
+}
+
+TEST_F(CudaTest, PageTablesAreAsLargeAsTheSessionsPages) {
+  toy.model.max_context = 1 << 26; // a table of 64 MiB for each sequence
+  toy.model.max_pages = toy.model.max_context / pageTokens;
+  std::unique_ptr<Model> model = toy.load();
+  int64_t before = fake.liveBytes;
+  Session session(*model, {.slots = 1, .pages = 100});
+  EXPECT_LT(fake.liveBytes - before, 65 << 20) << "one table on the device, and lists of 100 pages on the host";
+}
+
 TEST_F(CudaTest, ProfilesOneKernelAtATime) {
   std::unique_ptr<Model> model = toy.load();
   Session session(*model, {.slots = 1});

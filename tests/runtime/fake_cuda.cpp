@@ -111,6 +111,8 @@ Result cuMemFreeHost(void *address) {
 Result cuMemsetD8Async(Address to, unsigned char value, size_t count, StreamHandle stream) {
   Lock lock(mutex);
   ++fake.clears;
+  if (fake.failClear)
+    return fake.failClear;
   if (!isDevice(to, count))
     return invalidValue;
   return enqueue(stream, [=] { std::memset(onHost(to), value, count); });
@@ -119,6 +121,8 @@ Result cuMemcpyHtoDAsync_v2(Address to, const void *from, size_t bytes, StreamHa
   Lock lock(mutex);
   ++fake.uploads;
   fake.uploadedBytes += static_cast<int64_t>(bytes);
+  if (fake.failUpload)
+    return fake.failUpload;
   if (!isDevice(to, bytes))
     return invalidValue;
   return enqueue(stream, [=] { std::memcpy(onHost(to), from, bytes); });
@@ -133,6 +137,8 @@ Result cuMemcpyDtoHAsync_v2(void *to, Address from, size_t bytes, StreamHandle s
 Result cuMemcpyDtoDAsync_v2(Address to, Address from, size_t bytes, StreamHandle stream) {
   Lock lock(mutex);
   ++fake.copies;
+  if (fake.failCopy)
+    return fake.failCopy;
   if (!isDevice(to, bytes) || !isDevice(from, bytes))
     return invalidValue;
   return enqueue(stream, [=] { std::memcpy(onHost(to), onHost(from), bytes); });

@@ -29,6 +29,9 @@ struct FakeCuda {
   int sharedBytes;         // that a block can ask for
   int64_t deviceBytes;     // memory that the device has
   int failLaunch;          // the result of graph launches; 0: they work
+  int failCopy;            // the result of copies on the device
+  int failClear;           // the result of clearing memory
+  int failUpload;          // the result of copies to the device
   int failLoad;            // the result of loading a module
   int failPack;            // the result of launches that pack weights
   int packLaunches;        // not among the kernelLaunches

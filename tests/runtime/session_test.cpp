@@ -262,7 +262,7 @@ TEST(Results, PaddingRowsHaveRoom) {
   bamba_rt_model table = toyTable;
   table.vocab_size = 1 << 14;
   CpuDevice device(1);
-  Results results(table, 1, device);
+  Results results(table, 1, maxRows, device);
   auto *rows = const_cast<float *>(results.logits(0, 1));
   for (size_t i = 0; i < size_t{maxRows} * table.vocab_size; ++i)
     rows[i] = 1;

@@ -9,7 +9,8 @@
  * Errors
  *   Every function that can fail returns a bamba_status and, where the caller passes a bamba_error, fills in one
  *   line of text. Nothing throws, exits, prints or aborts. A call that fails leaves its objects as they were before,
- *   except that one that fails with BAMBA_DEVICE_ERROR or BAMBA_INTERNAL leaves the sequences it names to be reset.
+ *   except that one that fails with BAMBA_DEVICE_ERROR or BAMBA_INTERNAL leaves the sequences it names to be reset or
+ *   freed; no slot or page is lost with it.
  *
  * Devices
  *   A model runs on the device that it was opened on. On a CUDA device it works in the device's primary context, which
@@ -190,9 +191,10 @@ BAMBA_API bamba_status bamba_model_get_info(const bamba_model *model, bamba_mode
 
 /* ---- session: one thread at a time for each session; sessions of one model run in parallel ---- */
 
-/* Creates a session: the memory that it needs is allocated here, on a CUDA device in full. (Only a batch with more rows
- * of logits than the session has slots, and the first logits fetched from a device, take more.) `options` may be
- * NULL. */
+/* Creates a session: the memory that it needs is allocated here, on a CUDA device in full. Only three things take more,
+ * once each: the first batch with BAMBA_LOGITS_ALL for an item of several tokens, which needs room for the logits of a
+ * whole step; a batch with more rows of logits than the session has slots; and the first logits fetched from a device.
+ * `options` may be NULL. */
 BAMBA_API bamba_status bamba_session_create(const bamba_model *model, const bamba_session_options *options,
                                             bamba_session **session, bamba_error *error);
 
