@@ -1,18 +1,32 @@
 #include "runtime/cuda/context.h"
 #include "runtime/support/error.h"
 #include <cstring>
+#include <unistd.h>
 
 namespace bambac::rt::cuda {
 
 Context::Context(std::shared_ptr<const Driver> driver, unsigned index, const CudaDeviceInfo &device)
-    : functions(std::move(driver)), deviceName(fmt::format("cuda:{}", index)), productName(device.name) {
+    : functions(std::move(driver)), owner(getpid()), deviceName(fmt::format("cuda:{}", index)),
+      productName(device.name) {
   check(functions->deviceGet(&number, static_cast<int>(index)), "opening the device");
   check(functions->devicePrimaryCtxRetain(&handle, number), "opening the device");
 }
 
-Context::~Context() { functions->devicePrimaryCtxRelease(number); }
+Context::~Context() {
+  if (owner == getpid())
+    functions->devicePrimaryCtxRelease(number);
+}
+
+void Context::expectOwner() const {
+  if (owner != getpid())
+    fail(BAMBA_UNSUPPORTED,
+         "{} ({}): expected the process that opened the device, found one that was forked from it, where CUDA does not "
+         "work",
+         deviceName, productName);
+}
 
 Context::Current::Current(const Context &context) : driver(*context.functions) {
+  context.expectOwner();
   context.check(driver.ctxPushCurrent(context.handle), "making the context current");
 }
 

@@ -4,6 +4,7 @@
 
 #include "runtime/cuda/driver.h"
 #include "runtime/device/device.h"
+#include <sys/types.h>
 
 namespace bambac::rt::cuda {
 
@@ -20,7 +21,8 @@ public:
   Context(const Context &) = delete;
   Context &operator=(const Context &) = delete;
 
-  /// Makes the context current on this thread; the caller's own is current again at the end of its life.
+  /// Makes the context current on this thread; the caller's own is current again at the end of its life. Throws what
+  /// expectOwner() and check() throw.
   class Current {
   public:
     explicit Current(const Context &context);
@@ -40,6 +42,9 @@ public:
     } catch (...) { // NOLINT(bugprone-empty-catch): in a destructor there is nobody to tell
     }
   }
+
+  /// Throws Error BAMBA_UNSUPPORTED in a child that the process has forked since: the driver does not work there.
+  void expectOwner() const;
 
   const Driver &driver() const { return *functions; }
   const std::string &device() const { return deviceName; } ///< "cuda:0"
@@ -70,6 +75,7 @@ private:
   template <typename Tag> std::shared_ptr<Tag> own(Tag *handle, Result (*Driver::*destroy)(Tag *)) const;
 
   std::shared_ptr<const Driver> functions;
+  pid_t owner; ///< the process that opened the device
   DeviceNumber number = 0;
   ContextHandle handle = nullptr;
   std::string deviceName, productName;

@@ -11,6 +11,7 @@ public:
   /// `stream` is the caller's, or null for one of the session's own. Throws Error BAMBA_DEVICE_ERROR.
   CudaDevice(std::shared_ptr<const Kernels> kernels, void *stream);
 
+  void expectUsable() const override { context.expectOwner(); }
   bool isHost() const override { return false; }
   bool isAsynchronous() const override { return !own; }
 

@@ -48,6 +48,9 @@ class Device {
 public:
   virtual ~Device() = default;
 
+  /// Throws Error BAMBA_UNSUPPORTED in a child that was forked, where the device does not work in one.
+  virtual void expectUsable() const = 0;
+
   /// True where the host itself reads and writes the device's memory, and everything is done when a call returns.
   virtual bool isHost() const = 0;
 

@@ -13,6 +13,7 @@ public:
   /// Throws std::system_error where the system refuses a thread.
   explicit CpuDevice(unsigned threads) : threads(threads) {}
 
+  void expectUsable() const override {}
   bool isHost() const override { return true; }
   bool isAsynchronous() const override { return false; }
 

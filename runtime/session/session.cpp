@@ -129,6 +129,7 @@ void Session::checkItem(size_t index, const bamba_batch_item &item) {
 }
 
 void Session::expectBatchSize(size_t items) const {
+  device->expectUsable();
   if (items == 0)
     fail(BAMBA_INVALID_ARGUMENT, "expected at least one item in the batch, found none");
   if (items > size.slots)
@@ -229,6 +230,7 @@ void Session::addPages(const bamba_batch_item &item) {
 }
 
 void Session::expectLogits(size_t item) const {
+  device->expectUsable();
   if (itemsRun == 0)
     fail(BAMBA_NOT_READY, "expected results of a batch, found a session that has run none");
   if (item >= itemsRun)
@@ -260,18 +262,24 @@ void Session::clearIfDirty(bamba_sequence sequence) {
 }
 
 bamba_sequence Session::create() {
+  device->expectUsable();
   NewSequence sequence(sequences);
   clearIfDirty(sequence.number());
   return sequence.keep();
 }
 
-void Session::free(bamba_sequence sequence) {
+void Session::expectSequence(bamba_sequence sequence) const {
+  device->expectUsable();
   sequences.expectAlive(sequence);
+}
+
+void Session::free(bamba_sequence sequence) {
+  expectSequence(sequence);
   sequences.free(sequence);
 }
 
 bamba_sequence Session::fork(bamba_sequence source) {
-  sequences.expectAlive(source);
+  expectSequence(source);
   std::span<const int32_t> from = sequences.pages(source);
   sequences.expectFreePages(from.size());
   NewSequence fork(sequences);
@@ -284,14 +292,14 @@ bamba_sequence Session::fork(bamba_sequence source) {
 }
 
 void Session::reset(bamba_sequence sequence) {
-  sequences.expectAlive(sequence);
+  expectSequence(sequence);
   sequences.dropPages(sequence, 0);
   sequences.setLength(sequence, 0);
   clearIfDirty(sequence);
 }
 
 uint32_t Session::length(bamba_sequence sequence) const {
-  sequences.expectAlive(sequence);
+  expectSequence(sequence);
   return sequences.length(sequence);
 }
 
@@ -300,7 +308,7 @@ size_t Session::savedBytes(bamba_sequence sequence) const {
 }
 
 void Session::save(bamba_sequence sequence, std::span<std::byte> blob) const {
-  sequences.expectAlive(sequence);
+  expectSequence(sequence);
   std::byte *out = states.save(BAMBA_RT_STATE_SLOT, sequence, blob.data() + stateHeaderBytes);
   for (int32_t page : sequences.pages(sequence))
     out = states.save(BAMBA_RT_STATE_PAGE, static_cast<uint32_t>(page), out);
@@ -309,7 +317,7 @@ void Session::save(bamba_sequence sequence, std::span<std::byte> blob) const {
 }
 
 void Session::restore(bamba_sequence sequence, std::span<const std::byte> bytes) {
-  sequences.expectAlive(sequence);
+  expectSequence(sequence);
   StateBlob blob = openStateBlob(shape, bytes);
   uint64_t pages = sequences.pagesFor(blob.tokens), held = sequences.pages(sequence).size();
   sequences.expectFreePages(pages > held ? pages - held : 0);

@@ -77,6 +77,7 @@ private:
   void checkBatch(std::span<const bamba_batch_item> items);
   void checkItem(size_t index, const bamba_batch_item &item);
   void expectLogits(size_t item) const;
+  void expectSequence(bamba_sequence sequence) const;
   void addPages(const bamba_batch_item &item);
   void clearIfDirty(bamba_sequence sequence);
   Buffers buffers(const StepBuffers &step) const;

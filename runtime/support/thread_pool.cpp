@@ -1,7 +1,9 @@
 #include "runtime/support/thread_pool.h"
 #include <algorithm>
 #include <csignal>
+#include <memory>
 #include <sched.h>
+#include <unistd.h>
 
 namespace bambac::rt {
 namespace {
@@ -27,26 +29,52 @@ private:
 
 } // namespace
 
-ThreadPool::ThreadPool(unsigned threads) {
-  BlockedSignals blocked;
-  helpers.reserve(threads - 1);
+ThreadPool::ThreadPool(unsigned threads) : helpers(threads - 1), owner(getpid()) {
   try {
-    for (unsigned i = 1; i < threads; ++i)
-      helpers.emplace_back([this, i] { help(i); });
+    startHelpers();
   } catch (...) {
     stopHelpers();
     throw;
   }
 }
 
-ThreadPool::~ThreadPool() { stopHelpers(); }
+ThreadPool::~ThreadPool() {
+  if (owner == getpid())
+    stopHelpers();
+  else
+    forgetHelpers();
+}
+
+void ThreadPool::startHelpers() {
+  BlockedSignals blocked;
+  for (unsigned i = 0; i < helpers.size(); ++i)
+    helpers[i] = std::thread([this, i] { help(i + 1); });
+}
 
 void ThreadPool::stopHelpers() noexcept {
   stop.store(true);
   regions.fetch_add(1);
   regions.notify_all();
   for (std::thread &helper : helpers)
-    helper.join();
+    if (helper.joinable())
+      helper.join();
+}
+
+/// The objects name threads of another process: nothing may be done with them but to let go of them.
+void ThreadPool::forgetHelpers() noexcept {
+  for (std::thread &helper : helpers)
+    std::construct_at(&helper);
+}
+
+void ThreadPool::restart() noexcept {
+  forgetHelpers();
+  owner = getpid();
+  gate.store(0);
+  regions.store(0);
+  try {
+    startHelpers();
+  } catch (...) { // NOLINT(bugprone-empty-catch): with fewer helpers everything is done as well, only later
+  }
 }
 
 void ThreadPool::run(Body regionBody, void *regionContext) noexcept {
@@ -54,6 +82,8 @@ void ThreadPool::run(Body regionBody, void *regionContext) noexcept {
     regionBody(regionContext, 0);
     return;
   }
+  if (owner != getpid())
+    restart();
   // Nobody is inside: the last region was left by all. Opening the gate publishes body and context.
   body = regionBody;
   context = regionContext;

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <sys/types.h>
 #include <thread>
 #include <vector>
 
@@ -33,6 +34,9 @@ template <typename Done> void spinUntil(const Done &done) {
 /// atomic counter. The caller does not wait for a helper that has not arrived: a helper that the system gave no
 /// processor delays nobody, and what is computed must not depend on how many came. A launch takes no lock and allocates
 /// nothing.
+///
+/// Helpers do not come along into a child that the process forks while no region runs: there the pool starts new ones
+/// for its first region, and waits for none where it is destroyed.
 class ThreadPool {
 public:
   /// `thread` is below size(); 0 is the caller. A helper may run the body twice in one region.
@@ -55,7 +59,10 @@ public:
 
 private:
   void help(unsigned thread) noexcept;
+  void startHelpers();
   void stopHelpers() noexcept;
+  void forgetHelpers() noexcept;
+  void restart() noexcept;
 
   Body body = nullptr;
   void *context = nullptr;
@@ -65,6 +72,7 @@ private:
   alignas(64) std::atomic<uint32_t> regions{0};
   std::atomic<bool> stop{false};
   std::vector<std::thread> helpers;
+  pid_t owner; ///< the process that the helpers are threads of
 };
 
 template <typename Function> void ThreadPool::forEach(uint64_t count, const Function &function) noexcept {

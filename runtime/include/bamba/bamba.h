@@ -17,6 +17,11 @@
  *   it makes current only inside a call: the caller's own contexts are left as they are. The CUDA driver is loaded when
  *   it is first needed; without one a library still runs on the processor, if it was compiled for it.
  *
+ * fork()
+ *   On the processor, a child that is forked while no call is in progress can go on with the models and sessions that
+ * it inherits, or close them; so can its parent. The CUDA driver does not work in a child of a process that has used
+ * it: there, objects on a CUDA device can only be closed, and everything else with them is BAMBA_UNSUPPORTED.
+ *
  * Structs
  *   Every struct has a size, so that programs and libraries of different versions of this header work together. One
  *   that a caller fills in or receives starts with `struct_size`, which the caller sets to sizeof the struct that it
@@ -58,7 +63,7 @@ typedef enum bamba_status {
   BAMBA_BAD_CHECKPOINT = 4,   /* a tensor is missing, extra, misshapen, wrong-typed, truncated or overlapping */
   BAMBA_OUT_OF_RANGE = 5,     /* a token, context or batch beyond what the library was compiled for */
   BAMBA_EXHAUSTED = 6,        /* no free slot or KV page is left in the session */
-  BAMBA_UNSUPPORTED = 7,      /* this machine lacks an instruction or device that the library needs */
+  BAMBA_UNSUPPORTED = 7,      /* this machine or process lacks an instruction or device that the library needs */
   BAMBA_OUT_OF_MEMORY = 8,
   BAMBA_BAD_STATE = 9,  /* a saved state that is damaged or belongs to another model or other weights */
   BAMBA_NOT_READY = 10, /* a model without weights, logits before the first run or of an item that keeps none */
