@@ -38,6 +38,7 @@ class CudaTargetsTest(harness.Case):
         kernels = sum(len(model["kernels"]) for model in models)
         print(f"{os.path.basename(config)} {' '.join(targets)}: {kernels} kernels, {time.monotonic() - begin:.1f} s")
         self.assertEqual(len(models), len(targets))
+        harness.assert_runs_on_glibc_2_34(self, out)
         for model in models:
             for kernel in model["kernels"]:
                 self.assertNotIn("fallbacks", json.dumps(kernel))

@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -85,6 +86,22 @@ def library(name, dtype="f32", *options):
     if not os.path.exists(path):
         compile_model(fixture(name), path, f"--dtype={dtype}", *options)
     return path
+
+
+def needed_versions(path):
+    """The versions of symbols that a library asks its system for, such as "GLIBC_2.34"."""
+    listing = run_ok(["readelf", "--version-info", path]).stdout
+    return re.findall(r"Name: (\S+)", listing[listing.index("Version needs section"):])
+
+
+def assert_runs_on_glibc_2_34(test, path):
+    """No symbol that the library asks for is newer, or of anything but the C library. README names the systems."""
+    versions = needed_versions(path)
+    test.assertIn("GLIBC_2.2.5", versions)
+    for version in versions:
+        number = re.fullmatch(r"GLIBC_(\d+)\.(\d+)(\.\d+)?", version)
+        test.assertTrue(number, f"expected versions of glibc only, found {version}")
+        test.assertLessEqual((int(number[1]), int(number[2])), (2, 34), version)
 
 
 def copy_of(path, name):

@@ -44,6 +44,9 @@ class LibraryTest(harness.Case):
         self.assertNotIn("RPATH", dynamic)
         self.assertNotIn("TEXTREL", dynamic)
 
+    def test_runs_on_old_systems(self):
+        harness.assert_runs_on_glibc_2_34(self, self.path)
+
     def test_stack_is_not_executable(self):
         segments = harness.run_ok(["readelf", "-lW", self.path]).stdout
         stack = [line for line in segments.splitlines() if "GNU_STACK" in line]

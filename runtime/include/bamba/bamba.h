@@ -116,7 +116,8 @@ typedef struct bamba_model_info {
 typedef struct bamba_session_options {
   size_t struct_size;
   uint32_t slots;   /* sequences that can be alive at a time; default max_batch */
-  uint32_t threads; /* threads that compute, the caller's included; default one a processor */
+  uint32_t threads; /* threads that compute, the caller's included; default one a processor that the process may use, by
+                       its affinity and the quota of its control group */
   uint64_t pages;   /* pages in the KV cache; default enough for every slot at max_context */
   /* A CUstream of the device's primary context, or NULL for a stream of the session's own. With a stream of the
    * caller's, bamba_session_run returns when all work is in the stream, after what was there, and the functions that
