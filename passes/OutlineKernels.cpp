@@ -9,29 +9,38 @@ namespace bambac {
 
 namespace {
 
-/// A name that tells what a kernel computes: its ops from first to last, the shape of its result (of its first input
-/// where the result is a state pool), and for a linear the depth and the weight's element type:
-/// linear_add_4x128x256_bf16.
+/// The size of what a kernel computes. Of a linear these are rows x columns x depth and the weight's element type, as
+/// in 4x128x256_bf16, whatever ops follow it; of any other kernel the shape of its result, or of its first input where
+/// the result is a state pool.
+std::string describeSize(DispatchOp dispatch) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  dispatch.walk([&](LinearOp linear) {
+    auto weight = cast<RankedTensorType>(linear.getWeight().getType());
+    auto input = cast<RankedTensorType>(linear.getInput().getType());
+    stream << input.getDimSize(0) << "x" << weight.getDimSize(0) << "x" << weight.getDimSize(1) << "_"
+           << weight.getElementType();
+    return WalkResult::interrupt();
+  });
+  if (!text.empty())
+    return text;
+  auto shaped = cast<RankedTensorType>(dispatch.getResultTypes().front());
+  if (!shaped.hasStaticShape())
+    shaped = cast<RankedTensorType>(dispatch.getOperandTypes().front());
+  llvm::interleave(shaped.getShape(), stream, "x");
+  return text;
+}
+
+/// A name that tells what a kernel computes: its ops from first to last, and its size: linear_add_4x128x256_bf16.
 std::string makeKernelName(DispatchOp dispatch) {
-  std::string name, suffix;
-  llvm::raw_string_ostream shape(suffix);
+  std::string name;
   for (Operation &op : dispatch.getBody().front().without_terminator()) {
     if (!isa<DestinationStyleOpInterface>(op))
       continue;
     StringRef stem = op.getName().stripDialect();
     name += name.empty() ? stem.str() : ("_" + stem).str();
   }
-  auto shaped = cast<RankedTensorType>(dispatch.getResultTypes().front());
-  if (!shaped.hasStaticShape())
-    shaped = cast<RankedTensorType>(dispatch.getOperandTypes().front());
-  shape << "_";
-  llvm::interleave(shaped.getShape(), shape, "x");
-  dispatch.walk([&](LinearOp linear) {
-    RankedTensorType weight = cast<RankedTensorType>(linear.getWeight().getType());
-    shape << "x" << weight.getDimSize(1) << "_" << weight.getElementType();
-    return WalkResult::interrupt();
-  });
-  return name + suffix;
+  return name + "_" + describeSize(dispatch);
 }
 
 struct OutlineKernels : impl::OutlineKernelsBase<OutlineKernels> {
