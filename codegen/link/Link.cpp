@@ -1,5 +1,6 @@
 #include "codegen/link/Link.h"
 
+#include "codegen/link/PrefixSymbols.h"
 #include "codegen/link/TemporaryFiles.h"
 #include "lld/Common/Driver.h"
 #include "llvm/ADT/StringExtras.h"
@@ -18,8 +19,10 @@ using namespace bambac::codegen;
 namespace fs = llvm::sys::fs;
 namespace path = llvm::sys::path;
 
-/// Everything else stays inside the library: the C++ runtime, the kernels, the tables.
-static constexpr StringLiteral kVersionScript = "{ global: bamba_*; local: *; };\n";
+/// Everything but the interface stays inside the library: the C++ runtime, the kernels, the tables.
+static std::string makeVersionScript(StringRef prefix) {
+  return ("{ global: " + prefix + "bamba_*; local: *; };\n").str();
+}
 
 static constexpr StringLiteral kBefore[] = {"crti.o", "crtbeginS.o"};
 static constexpr StringLiteral kArchives[] = {"libgcc.a", "libgcc_eh.a"};
@@ -89,6 +92,23 @@ static void addFlags(CommandLine &line, const LinkOptions &options) {
     line.add("--soname=" + options.soname);
 }
 
+/// The runtime, with other names for its functions where the library is to have them.
+static llvm::Error addRuntimeObject(CommandLine &line, const LinkOptions &options, TemporaryFiles &files) {
+  constexpr StringLiteral name = "bamba_rt.o";
+  if (options.symbolPrefix.empty())
+    return line.addRuntime(options.runtimeDir, name);
+  SmallString<128> file(options.runtimeDir);
+  path::append(file, name);
+  llvm::Expected<SmallVector<char, 0>> object = prefixSymbols(file, options.symbolPrefix);
+  if (!object)
+    return object.takeError();
+  llvm::Expected<const char *> renamed = files.write("o", StringRef(object->data(), object->size()));
+  if (!renamed)
+    return renamed.takeError();
+  line.add(*renamed);
+  return llvm::Error::success();
+}
+
 static llvm::Error addInputs(CommandLine &line, const LinkOptions &options, TemporaryFiles &files) {
   for (StringRef name : kBefore)
     if (llvm::Error error = line.addRuntime(options.runtimeDir, name))
@@ -99,7 +119,7 @@ static llvm::Error addInputs(CommandLine &line, const LinkOptions &options, Temp
       return file.takeError();
     line.add(*file);
   }
-  if (llvm::Error error = line.addRuntime(options.runtimeDir, "bamba_rt.o"))
+  if (llvm::Error error = addRuntimeObject(line, options, files))
     return error;
   for (StringRef name : kArchives)
     if (llvm::Error error = line.addRuntime(options.runtimeDir, name))
@@ -147,7 +167,7 @@ llvm::Error codegen::linkLibrary(const LinkOptions &options) {
   llvm::Expected<const char *> unfinished = files.createBeside(options.output);
   if (!unfinished)
     return unfinished.takeError();
-  llvm::Expected<const char *> versionScript = files.write("ver", kVersionScript);
+  llvm::Expected<const char *> versionScript = files.write("ver", makeVersionScript(options.symbolPrefix));
   if (!versionScript)
     return versionScript.takeError();
 

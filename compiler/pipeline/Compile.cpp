@@ -152,6 +152,8 @@ std::string Compilation::describeFlags() const {
          << " --state-dtype=" << StringRef(contract::describe(options.limits.stateType).name)
          << " --max-batch=" << limits.getMaxBatch() << " --max-context=" << limits.getMaxContext()
          << " --prefill-chunk=" << limits.getPrefillChunk();
+  if (!options.symbolPrefix.empty())
+    stream << " --symbol-prefix=" << options.symbolPrefix;
   if (schedules)
     stream << " --schedule=" << schedules->getPath() << ' ' << schedules->getText();
   return flags;
@@ -174,6 +176,7 @@ llvm::Error Compilation::writeLibrary() {
   link.objects.push_back(std::move(*tables));
   link.runtimeDir = options.runtimeFolder;
   link.soname = llvm::sys::path::filename(options.output).str();
+  link.symbolPrefix = options.symbolPrefix;
   link.threads = options.threads;
 
   llvm::Expected<OutputFile> output = OutputFile::create(options.output);

@@ -23,6 +23,7 @@ struct CompileOptions {
   Phase compileTo = Phase::Library;
   std::string dumpFolder;    ///< none where empty
   std::string scheduleFile;  ///< none where empty
+  std::string symbolPrefix;  ///< before the names of the library's functions; none where empty
   std::string runtimeFolder; ///< holds what libraries link with
   std::string version;       ///< of this compiler, noted in libraries
   unsigned threads = 0;      ///< 0: one for each processor

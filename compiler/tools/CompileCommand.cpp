@@ -58,6 +58,10 @@ struct CommandLine {
                                   cl::desc("Write the IR after each phase to this folder")};
   cl::opt<std::string> schedule{"schedule", cl::value_desc("file"), cl::cat(category),
                                 cl::desc("JSON file of kernel schedules that override the chosen ones")};
+  cl::opt<std::string> symbolPrefix{
+      "symbol-prefix", cl::value_desc("name"), cl::cat(category),
+      cl::desc("Put this before the names of the library's functions, so that a program can link several models: with "
+               "draft_ it exports draft_bamba_model_open and so on")};
   cl::opt<std::string> threads{"j",
                                cl::Prefix,
                                cl::init("0"),
@@ -110,6 +114,10 @@ static Error readLimits(const CommandLine &line, CompileLimits &result) {
   return Error::success();
 }
 
+static bool isIdentifier(StringRef text) {
+  return !text.empty() && !isDigit(text.front()) && all_of(text, [](char c) { return isAlnum(c) || c == '_'; });
+}
+
 static Expected<CompileOptions> toCompileOptions(const CommandLine &line) {
   CompileOptions options;
   if (line.config.size() != 1)
@@ -136,6 +144,10 @@ static Expected<CompileOptions> toCompileOptions(const CommandLine &line) {
                              Twine(options.output.empty() ? "none" : "the standard output"));
   options.dumpFolder = line.dumpFolder;
   options.scheduleFile = line.schedule;
+  options.symbolPrefix = line.symbolPrefix;
+  if (line.symbolPrefix.getNumOccurrences() && !isIdentifier(options.symbolPrefix))
+    return wrongOption("--symbol-prefix", "letters, digits and underscores that do not start with a digit",
+                       options.symbolPrefix);
   Expected<int64_t> threads = parseCount(line.threads, 0);
   if (!threads)
     return threads.takeError();

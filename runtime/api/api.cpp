@@ -1,5 +1,6 @@
 // The C interface: checks handles, reads structs of any version, and turns exceptions into statuses.
 
+#include "runtime/api/linked_models.h"
 #include "runtime/api/structs.h"
 #include "runtime/model/open_model.h"
 #include "runtime/session/session.h"
@@ -76,6 +77,7 @@ const char *bamba_metadata(void) { return bamba_rt_library_table.metadata; }
 bamba_status bamba_model_open(const bamba_model_options *options, bamba_model **model, bamba_error *error) {
   return guard(error, [&] {
     expectPointer(model, "model");
+    expectNoOtherModel();
     bamba_model_options known = readOptions(options, firstModelOptions);
     *model = new bamba_model{openModel(bamba_rt_library_table, known.device)};
   });

@@ -1,5 +1,6 @@
 #include "runtime/run/library.h"
 #include "runtime/run/failure.h"
+#include "runtime/run/find_symbol.h"
 
 #include <cstddef>
 #include <dlfcn.h>
@@ -32,14 +33,22 @@ Library::Library(const std::string &path) : name(path) {
   if (!handle)
     fail("cannot open '{}' as a library: {}", path, loaderMessage(file));
 
-  auto getApi = reinterpret_cast<decltype(&bamba_get_api)>(dlsym(handle.get(), "bamba_get_api"));
+  const std::string apiSymbol = "bamba_get_api";
+  void *symbol = dlsym(handle.get(), apiSymbol.c_str());
+  if (!symbol)
+    if (std::string prefixed = findExportedSymbol(file, apiSymbol); !prefixed.empty()) {
+      prefix = prefixed.substr(0, prefixed.size() - apiSymbol.size());
+      symbol = dlsym(handle.get(), prefixed.c_str());
+    }
+  auto getApi = reinterpret_cast<decltype(&bamba_get_api)>(symbol);
   if (!getApi)
     fail("'{}' is not a model compiled by bambac: it has no symbol 'bamba_get_api'", path);
   api = getApi(BAMBA_ABI_VERSION);
   constexpr size_t firstVersionBytes = offsetof(bamba_api, session_profile) + sizeof(api->session_profile);
   if (api && api->abi_version == BAMBA_ABI_VERSION && api->struct_size >= firstVersionBytes)
     return;
-  auto getVersion = reinterpret_cast<decltype(&bamba_abi_version)>(dlsym(handle.get(), "bamba_abi_version"));
+  auto getVersion =
+      reinterpret_cast<decltype(&bamba_abi_version)>(dlsym(handle.get(), (prefix + "bamba_abi_version").c_str()));
   fail("'{}' speaks another version of the interface: expected {}, found {}", path, BAMBA_ABI_VERSION,
        getVersion ? fmt::to_string(getVersion()) : "none");
 }

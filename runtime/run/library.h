@@ -16,6 +16,8 @@ public:
   explicit Library(const std::string &path);
 
   const std::string &path() const { return name; }
+  /// What `bambac compile --symbol-prefix` put before the names of its functions; mostly empty.
+  const std::string &symbolPrefix() const { return prefix; }
   /// Functions at the end of the table may be missing where the library is older than this program.
   const bamba_api *operator->() const { return api; }
 
@@ -28,6 +30,7 @@ private:
   };
 
   std::string name;
+  std::string prefix;
   std::unique_ptr<void, Close> handle;
   const bamba_api *api = nullptr;
 };

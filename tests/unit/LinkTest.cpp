@@ -82,8 +82,10 @@ protected:
   std::string path(StringRef name) const { return (dir + "/" + name).str(); }
 
   /// The error of a link, or nothing.
-  std::string link(StringRef name, std::vector<Object> objects, std::string runtimeDir = BAMBAC_RUNTIME_DIR) {
+  std::string link(StringRef name, std::vector<Object> objects, std::string runtimeDir = BAMBAC_RUNTIME_DIR,
+                   std::string symbolPrefix = "") {
     LinkOptions options;
+    options.symbolPrefix = std::move(symbolPrefix);
     options.output = path(name);
     options.objects = std::move(objects);
     options.runtimeDir = std::move(runtimeDir);
@@ -105,9 +107,10 @@ protected:
 /// A library that was opened; closed with it.
 class Library {
 public:
-  explicit Library(const std::string &path, int flags = RTLD_NOW | RTLD_LOCAL) : handle(dlopen(path.c_str(), flags)) {
+  explicit Library(const std::string &path, int flags = RTLD_NOW | RTLD_LOCAL, const std::string &prefix = "")
+      : handle(dlopen(path.c_str(), flags)) {
     EXPECT_TRUE(handle) << dlerror();
-    auto *query = reinterpret_cast<decltype(&bamba_get_api)>(dlsym(handle, "bamba_get_api"));
+    auto *query = reinterpret_cast<decltype(&bamba_get_api)>(dlsym(handle, (prefix + "bamba_get_api").c_str()));
     EXPECT_TRUE(query);
     api = query(BAMBA_ABI_VERSION);
   }
@@ -193,6 +196,29 @@ TEST_F(Link, TwoModelsInOneProcessStayApart) {
   EXPECT_EQ(greedy(b), 2);
 }
 
+/// The names of the symbols that a library exports.
+static std::vector<std::string> exportedSymbols(const std::string &path) {
+  auto file = llvm::cantFail(llvm::object::ObjectFile::createObjectFile(path));
+  std::vector<std::string> names;
+  for (const llvm::object::ELFSymbolRef &symbol :
+       llvm::cast<llvm::object::ELFObjectFileBase>(file.getBinary())->getDynamicSymbolIterators())
+    if (!(llvm::cantFail(symbol.getFlags()) & llvm::object::SymbolRef::SF_Undefined))
+      names.push_back(llvm::cantFail(symbol.getName()).str());
+  llvm::sort(names);
+  return names;
+}
+
+TEST_F(Link, FunctionsGetThePrefix) {
+  ASSERT_EQ(link("plain.so", {compile(kernels(1)), tables()}), "");
+  ASSERT_EQ(link("draft.so", {compile(kernels(2)), tables()}, BAMBAC_RUNTIME_DIR, "draft_"), "");
+  std::vector<std::string> expected = exportedSymbols(path("plain.so"));
+  EXPECT_GT(expected.size(), 20u);
+  for (std::string &name : expected)
+    name.insert(0, "draft_");
+  EXPECT_EQ(exportedSymbols(path("draft.so")), expected);
+  EXPECT_EQ(greedy(Library(path("draft.so"), RTLD_NOW | RTLD_LOCAL, "draft_")), 2);
+}
+
 TEST_F(Link, ErrorsAreCaughtInsideTheLibrary) {
   ASSERT_EQ(link("model.so", {compile(kernels(0)), tables()}), "");
   Library library(path("model.so"));
@@ -236,8 +262,8 @@ TEST_F(Link, NeedsOnlyTheCLibrary) {
   for (const auto &entry : llvm::cantFail(elf.dynamicEntries()))
     if (entry.getTag() == llvm::ELF::DT_NEEDED) {
       ++needed;
-      EXPECT_TRUE(allowed.count(strings.drop_front(entry.getVal()).data()))
-          << strings.drop_front(entry.getVal()).data();
+      std::string name = strings.drop_front(entry.getVal()).split('\0').first.str();
+      EXPECT_TRUE(allowed.count(name)) << name;
     }
   EXPECT_GE(needed, 1u);
 }
