@@ -85,6 +85,7 @@ config.substitutions += [
     ("%bamba-run", os.path.join(bin_dir, "bamba-run")),
     ("%fixtures", os.path.join(config.test_source_root, "fixtures")),
     ("%examples", os.path.join(config.bambac_source, "examples")),
+    ("%docs", os.path.join(config.bambac_source, "docs")),
     ("%build", config.bambac_build),
     ("%tools", os.path.join(config.test_source_root, "tools")),
     ("%property_cases", lit_config.params.get("property_cases", "32")),

@@ -1,6 +1,9 @@
 // A kernel is numbered at its first launch, when its schedule, cost and code must all be there.
 #include "codegen/plan/KernelTable.h"
 
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/TypeSwitch.h"
+
 using namespace bambac;
 using namespace bambac::codegen;
 
@@ -10,11 +13,34 @@ KernelTable::KernelTable(Plan &plan, ModuleOp module, ArrayRef<KernelCode> code)
     this->code[kernel.name] = &kernel;
 }
 
-/// An attribute's parameters as text: `rows = 8, depth = 512` of `#bamba.cpu_schedule<rows = 8, depth = 512>`.
-static std::string describe(Attribute attribute) {
-  std::string text;
-  llvm::raw_string_ostream(text) << attribute;
-  return StringRef(text).split('<').second.rsplit('>').first.str();
+/// "workgroup all x 128, rows 8, depth 256". What has no say in the kernel is left out: a chunk or depth of 0, and a
+/// single row.
+static std::string describe(CpuScheduleAttr schedule) {
+  SmallVector<std::string> sizes, parts;
+  for (int64_t size : schedule.getWorkgroup())
+    sizes.push_back(size ? llvm::utostr(size) : "all");
+  parts.push_back("workgroup " + llvm::join(sizes, " x "));
+  if (schedule.getRows() > 1)
+    parts.push_back("rows " + llvm::utostr(schedule.getRows()));
+  if (schedule.getDepth())
+    parts.push_back("depth " + llvm::utostr(schedule.getDepth()));
+  if (schedule.getChunk())
+    parts.push_back("chunk " + llvm::utostr(schedule.getChunk()));
+  return llvm::join(parts, ", ");
+}
+
+/// "wgmma/linear_skinny, stages 12".
+static std::string describe(CudaScheduleAttr schedule) {
+  std::string text = schedule.getCollective().str();
+  for (NamedAttribute field : schedule.getFields())
+    text += (", " + field.getName().getValue() + " " + Twine(cast<IntegerAttr>(field.getValue()).getInt())).str();
+  return text;
+}
+
+/// A schedule as people read it.
+static std::string describe(Attribute schedule) {
+  return llvm::TypeSwitch<Attribute, std::string>(schedule).Case<CpuScheduleAttr, CudaScheduleAttr>(
+      [](auto schedule) { return describe(schedule); });
 }
 
 static PlanCost costOf(CostAttr cost) {
@@ -62,8 +88,9 @@ FailureOr<uint32_t> KernelTable::addPacking(const PlanWeight &weight) {
   if (found == code.end())
     return module.emitError() << "expected code of the kernel '" << name << "' for the weight '" << weight.name
                               << "', found none";
-  std::string layout = weight.panel ? ("panel = " + Twine(weight.panel) + ", group = " + Twine(weight.panelGroup)).str()
-                                    : std::string("rows");
+  std::string layout = weight.panel
+                           ? ("panels of " + Twine(weight.panel) + " rows, groups of " + Twine(weight.panelGroup)).str()
+                           : std::string("rows");
   plan.kernels.push_back({name, std::move(layout), *found->second, {}, 0});
   return numbers[name] = static_cast<uint32_t>(plan.kernels.size() - 1);
 }

@@ -164,5 +164,7 @@ std::string codegen::makeMetadata(const Plan &plan, const CompilerInfo &compiler
 }
 
 std::string codegen::joinMetadata(ArrayRef<std::string> models) {
-  return ("{\"" + Twine(key::kModels) + "\":[").str() + llvm::join(models, ",") + "]}";
+  return ("{\"" + Twine(key::kSchemaVersion) + "\":" + Twine(contract::kMetadataSchema) + ",\"" + key::kModels +
+          "\":[" + llvm::join(models, ",") + "]}")
+      .str();
 }

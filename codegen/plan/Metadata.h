@@ -15,7 +15,7 @@ struct CompilerInfo {
 /// The metadata of one target's model as one line of JSON.
 std::string makeMetadata(const Plan &plan, const CompilerInfo &compiler);
 
-/// The metadata of a library of such models: {"models":[...]}.
+/// The metadata of a library of such models: {"schema_version":1,"models":[...]}.
 std::string joinMetadata(ArrayRef<std::string> models);
 
 } // namespace bambac::codegen

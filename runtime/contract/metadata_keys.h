@@ -2,7 +2,13 @@
 #ifndef BAMBA_RUNTIME_CONTRACT_METADATA_KEYS_H
 #define BAMBA_RUNTIME_CONTRACT_METADATA_KEYS_H
 
-namespace bambac::contract::key {
+namespace bambac::contract {
+
+/// The version of what a library's metadata holds. It changes when a field changes its meaning or goes; new fields
+/// leave it as it is. docs/json-output.md lists the fields.
+inline constexpr int kMetadataSchema = 1;
+
+namespace key {
 
 inline constexpr char kName[] = "name";
 inline constexpr char kKind[] = "kind";
@@ -62,7 +68,9 @@ inline constexpr char kSharedBytes[] = "shared_bytes";
 inline constexpr char kSpillBytes[] = "spill_bytes";
 inline constexpr char kCodeBytes[] = "code_bytes";
 inline constexpr char kModels[] = "models";
+inline constexpr char kSchemaVersion[] = "schema_version";
 
-} // namespace bambac::contract::key
+} // namespace key
+} // namespace bambac::contract
 
 #endif // BAMBA_RUNTIME_CONTRACT_METADATA_KEYS_H

@@ -29,6 +29,17 @@ std::string formatCount(uint64_t count) {
   return digits;
 }
 
+std::string formatOperations(uint64_t operations) {
+  static constexpr std::array units = {"kFLOP", "MFLOP", "GFLOP", "TFLOP", "PFLOP", "EFLOP"};
+  if (operations < 1000)
+    return operations ? fmt::format("{} FLOP", operations) : "-";
+  double value = static_cast<double>(operations) / 1000;
+  size_t unit = 0;
+  for (; value >= 999.5 && unit + 1 < units.size(); ++unit)
+    value /= 1000;
+  return fmt::format("{} {}", threeDigits(value), units[unit]);
+}
+
 std::string formatSeconds(double seconds) {
   if (seconds < 1e-3)
     return threeDigits(seconds * 1e6) + " us";

@@ -17,6 +17,9 @@ std::string formatCount(uint64_t count);
 
 using rt::formatShape;
 
+/// "28.7 MFLOP"; below 1000 the exact number, "96 FLOP"; "-" for none.
+std::string formatOperations(uint64_t operations);
+
 /// "12.3 ms": three digits and the unit that suits.
 std::string formatSeconds(double seconds);
 

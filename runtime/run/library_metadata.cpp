@@ -62,6 +62,7 @@ static void from_json(const Json &json, WeightInfo &weight) {
   json.at(key::kShape).get_to(weight.shape);
   json.at(key::kPanel).get_to(weight.panel);
   json.at(key::kBytes).get_to(weight.bytes);
+  weight.isInterleaved = json.value(key::kInterleaved, false);
   weight.packKernel = json.value(key::kPackKernel, "");
   json.at(key::kSources).get_to(weight.sources);
 }
@@ -89,9 +90,22 @@ static Metadata readModel(const Library &library, const Json &json) {
   return metadata;
 }
 
+Json readMetadataJson(const Library &library) try {
+  Json json = Json::parse(library->metadata());
+  if (!json.contains(key::kSchemaVersion))
+    fail("cannot read the metadata of '{}': expected version {} of its fields, found none", library.path(),
+         contract::kMetadataSchema);
+  if (int version = json.at(key::kSchemaVersion).get<int>(); version != contract::kMetadataSchema)
+    fail("cannot read the metadata of '{}': expected version {} of its fields, found {}", library.path(),
+         contract::kMetadataSchema, version);
+  return json;
+} catch (const Json::exception &error) {
+  fail("cannot read the metadata of '{}': {}", library.path(), error.what());
+}
+
 std::vector<Metadata> readMetadata(const Library &library) try {
   std::vector<Metadata> models;
-  Json json = Json::parse(library->metadata());
+  Json json = readMetadataJson(library);
   for (const Json &model : json.at(key::kModels))
     models.push_back(readModel(library, model));
   if (models.empty())

@@ -71,7 +71,8 @@ struct WeightInfo {
   std::vector<uint64_t> shape;
   uint64_t panel = 0; ///< 0: not packed for a matrix product
   uint64_t bytes = 0;
-  std::string packKernel; ///< on a GPU the kernel that packs it, else empty
+  bool isInterleaved = false; ///< the sources take turns row by row; else they are stacked
+  std::string packKernel;     ///< on a GPU the kernel that packs it, else empty
   std::vector<SourceTensor> sources;
 };
 
@@ -93,6 +94,9 @@ struct Metadata {
   std::vector<WeightInfo> weights;
   std::vector<StateInfo> states;
 };
+
+/// All of it as it stands in the library. Throws Failure where its version is not the one that is known here.
+Json readMetadataJson(const Library &library);
 
 /// Of all models of the library. Throws Failure where its metadata is not what the compiler writes.
 std::vector<Metadata> readMetadata(const Library &library);

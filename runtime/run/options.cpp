@@ -56,7 +56,6 @@ CLI::Option *addListOption(CLI::App &command, const std::string &name, std::vect
       ->delimiter(',')
       ->check(numberBetween(min, INT32_MAX))
       ->type_name("N,...")
-      ->capture_default_str()
       ->expected(1, -1)
       ->allow_extra_args(false);
 }

@@ -15,10 +15,14 @@ public:
   /// Missing cells at the end stay empty.
   void add(std::vector<std::string> row);
 
-  /// The lines, each after two blanks, with the titles first unless all of them are empty.
-  std::string str() const;
+  /// The lines, each after two blanks, with the titles first unless all of them are empty. With a `width` the last
+  /// column is broken at blanks so that lines have no more columns than that; where the others take more than a third
+  /// of them, it follows on lines of its own.
+  std::string str(size_t width = 0) const;
 
 private:
+  std::vector<size_t> measureColumns() const;
+
   std::vector<bool> right;
   std::vector<std::vector<std::string>> rows;
 };

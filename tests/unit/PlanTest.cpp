@@ -104,7 +104,7 @@ TEST(Plan, NamesTheKernelThatPacksAWeight) {
   EXPECT_EQ(plan->kernels[plan->weights[0].packKernel].name, "pack_weights_bf16");
   EXPECT_EQ(plan->kernels[plan->weights[1].packKernel].name, "pack_weights_f32");
   EXPECT_EQ(plan->kernels[plan->weights[2].packKernel].name, "pack_weights_bf16_16x1");
-  EXPECT_EQ(plan->kernels[plan->weights[2].packKernel].schedule, "panel = 16, group = 1");
+  EXPECT_EQ(plan->kernels[plan->weights[2].packKernel].schedule, "panels of 16 rows, groups of 1");
   EXPECT_EQ(plan->kernels[plan->weights[2].packKernel].count, 0u);
   llvm::Expected<llvm::json::Value> metadata =
       llvm::json::parse(makeMetadata(*plan, {/*version=*/"1.2.3", /*flags=*/""}));
@@ -147,7 +147,7 @@ TEST(Plan, NumbersKernelsByFirstLaunchAndCounts) {
   Plan plan = planOf(smallModel());
   ASSERT_EQ(plan.kernels.size(), 6u);
   EXPECT_EQ(plan.kernels[2].name, "head_2");
-  EXPECT_EQ(plan.kernels[2].schedule, "workgroup = [0, 16], rows = 8, depth = 64, chunk = 0");
+  EXPECT_EQ(plan.kernels[2].schedule, "workgroup all x 16, rows 8, depth 64");
   EXPECT_EQ(plan.kernels[2].count, 1u);
   EXPECT_EQ(plan.kernels[2].code.numWorkgroups, 3u);
   EXPECT_EQ(plan.kernels[2].code.scratchBytes, 128u);
@@ -433,7 +433,7 @@ TEST(Metadata, SaysWhatTheLibraryHolds) {
        "weight_bytes": 700, "state_bytes": 50, "activation_bytes": 60, "flops": 6, "context_bytes": 7,
        "context_flops": 9})")));
   EXPECT_EQ((*all.getArray("kernels"))[1], llvm::cantFail(llvm::json::parse(R"(
-      {"name": "mix_2", "target": "cpu", "count": 1, "schedule": "workgroup = [1], rows = 1, depth = 0, chunk = 0",
+      {"name": "mix_2", "target": "cpu", "count": 1, "schedule": "workgroup 1",
        "scratch_bytes": 64, "workgroups": 2,
        "cost": {"weight_bytes": 200, "state_bytes": 50, "activation_bytes": 20, "flops": 2, "context_bytes": 7,
                 "context_flops": 9}})")));

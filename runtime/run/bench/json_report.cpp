@@ -2,6 +2,10 @@
 
 namespace bambac::run {
 
+/// Changes when a field changes its meaning or goes; new fields leave it as it is. docs/json-output.md lists the
+/// fields.
+static constexpr int benchSchema = 1;
+
 static Json describeBandwidth(const measure::Bandwidth &bandwidth) {
   return {{"buffer_bytes", bandwidth.bufferBytes}, {"gbytes_per_second", bandwidth.bytesPerSecond * 1e-9}};
 }
@@ -29,8 +33,8 @@ static Json describeMachine(const Machine &machine) {
 static Json describePreparation(const BenchResults &results) {
   const Preparation &preparation = results.preparation;
   Json memory = Json::object();
-  for (const auto &[name, bytes] : listMemory(results))
-    memory[name] = bytes;
+  for (const MemoryPart &part : listMemory(results))
+    memory[part.key] = part.bytes;
   return {{"weights", preparation.weights},
           {"load_seconds", preparation.loadSeconds},
           {"load_gbytes_per_second", static_cast<double>(preparation.weightBytes) / preparation.loadSeconds * 1e-9},
@@ -39,6 +43,11 @@ static Json describePreparation(const BenchResults &results) {
           {"session_pages", preparation.session.pages},
           {"memory_bytes", memory},
           {"device_bytes_in_use", preparation.session.deviceBytes}};
+}
+
+static Json describeSpread(const Spread &spread) {
+  return {{"median", spread.median * 1e3}, {"min", spread.min * 1e3}, {"p10", spread.p10 * 1e3},
+          {"p90", spread.p90 * 1e3},       {"max", spread.max * 1e3}, {"samples", spread.samples}};
 }
 
 static Json describeMeasurement(const Measurement &measurement, const BenchResults &results) {
@@ -63,11 +72,9 @@ static Json describeMeasurement(const Measurement &measurement, const BenchResul
     return json;
   }
   const Timing &timing = measurement.timing;
-  json["samples"] = timing.samples;
-  json["ms"] = timing.median * 1e3;
-  json["best_ms"] = timing.best * 1e3;
+  json["ms"] = describeSpread(timing.call);
   if (timing.device)
-    json["device_ms"] = *timing.device * 1e3;
+    json["device_ms"] = describeSpread(*timing.device);
   json["tokens_per_second"] = figures.tokensPerSecond;
   json["gbytes_per_second"] = figures.bytes / timing.busy() * 1e-9;
   json["gflops_per_second"] = figures.flops / timing.busy() * 1e-9;
@@ -88,7 +95,8 @@ static Json describeMeasurement(const Measurement &measurement, const BenchResul
 }
 
 Json makeBenchJson(const BenchResults &results) {
-  Json json = {{"library", results.library},
+  Json json = {{"schema_version", benchSchema},
+               {"library", results.library},
                {"device", results.device},
                {"machine", describeMachine(results.machine)},
                {"model", describePreparation(results)},

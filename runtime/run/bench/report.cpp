@@ -30,19 +30,19 @@ Figures::Figures(const Measurement &measurement, const Machine &machine) : entri
     return;
   fraction = floor.seconds() / measurement.timing.busy();
   double tokens = static_cast<double>(measurement.sequences) * measurement.tokens;
-  tokensPerSecond = tokens / measurement.timing.median;
+  tokensPerSecond = tokens / measurement.timing.call.median;
 }
 
-std::vector<std::pair<std::string, uint64_t>> listMemory(const BenchResults &results) {
+std::vector<MemoryPart> listMemory(const BenchResults &results) {
   const Json &memory = results.metadata.json.at(key::kMemory);
   const SessionCost &session = results.preparation.session;
   auto bytes = [&](const char *key) { return memory.at(key).get<uint64_t>(); };
   uint64_t users = results.machine.isCuda() ? 1 : results.machine.threads;
-  return {{"weights", bytes(key::kWeightBytes)},
-          {"states", (session.slots + 1) * bytes(key::kSlotBytes)},
-          {"KV cache", session.pages * bytes(key::kPageBytes)},
-          {"arena", bytes(key::kArenaBytes)},
-          {"scratch", users * bytes(key::kScratchBytes)}};
+  return {{"weights", "weights", bytes(key::kWeightBytes)},
+          {"states", "states", (session.slots + 1) * bytes(key::kSlotBytes)},
+          {"kv_cache", "KV cache", session.pages * bytes(key::kPageBytes)},
+          {"arena", "arena", bytes(key::kArenaBytes)},
+          {"scratch", "scratch", users * bytes(key::kScratchBytes)}};
 }
 
 static std::string showRate(double perSecond) { return fmt::format("{:.1f} GB/s", perSecond * 1e-9); }
@@ -84,22 +84,30 @@ static std::string describePreparation(const BenchResults &results) {
                          showRate(static_cast<double>(preparation.weightBytes) / preparation.loadSeconds))});
   table.add({"create session", formatSeconds(session.seconds),
              fmt::format("the largest below: {} sequences, {} KV pages", session.slots, session.pages)});
-  for (const auto &[name, bytes] : listMemory(results))
-    table.add({name, formatBytes(bytes)});
+  for (const MemoryPart &part : listMemory(results))
+    if (part.bytes)
+      table.add({part.title, formatBytes(part.bytes)});
   if (session.deviceBytes)
     table.add({"device in use", formatBytes(session.deviceBytes), "all of this, code, graphs and other processes"});
   return "model and its largest session\n" + table.str();
 }
 
+static std::string showMilliseconds(double seconds) { return fmt::format("{:.3f}", seconds * 1e3); }
+
+/// Between which times eight of ten samples lie.
+static std::string showSpread(const Spread &spread) {
+  return showMilliseconds(spread.p10) + ".." + showMilliseconds(spread.p90);
+}
+
 /// What bounds the row, and what that leaves of the measured time.
 static std::vector<std::string> showFloor(const Figures &figures) {
-  return {fmt::format("{:.3f}", figures.floor.seconds() * 1e3), fmt::format("{:.0f}%", figures.fraction * 100),
+  return {showMilliseconds(figures.floor.seconds()), fmt::format("{:.0f}%", figures.fraction * 100),
           figures.floor.mostly()};
 }
 
 static std::string describeDecode(const BenchResults &results) {
   bool onCuda = results.machine.isCuda();
-  std::vector<std::string> titles = {">batch", ">context", "program", ">ms/step"};
+  std::vector<std::string> titles = {">batch", ">context", "program", ">ms/step", ">p10..p90"};
   if (onCuda)
     titles.insert(titles.end(), {">device ms", ">host us"});
   titles.insert(titles.end(),
@@ -115,10 +123,11 @@ static std::string describeDecode(const BenchResults &results) {
       table.add(std::move(row));
       continue;
     }
-    row.push_back(fmt::format("{:.3f}", timing.median * 1e3));
+    row.push_back(showMilliseconds(timing.call.median));
+    row.push_back(showSpread(timing.call));
     if (timing.device) {
-      row.push_back(fmt::format("{:.3f}", *timing.device * 1e3));
-      row.push_back(fmt::format("{:.0f}", (timing.median - *timing.device) * 1e6));
+      row.push_back(showMilliseconds(timing.device->median));
+      row.push_back(fmt::format("{:.0f}", (timing.call.median - timing.device->median) * 1e6));
     }
     row.push_back(fmt::format("{:.1f}", figures.tokensPerSecond));
     row.push_back(formatBytes(static_cast<uint64_t>(figures.bytes)));
@@ -128,13 +137,13 @@ static std::string describeDecode(const BenchResults &results) {
       row.push_back(std::move(cell));
     table.add(std::move(row));
   }
-  return "decode (median of steps)\n" + table.str();
+  return "decode (median of steps, and the times between which 80% of them lie)\n" + table.str();
 }
 
 static std::string describePrefill(const BenchResults &results) {
   const Machine &machine = results.machine;
   bool onCuda = machine.isCuda();
-  std::vector<std::string> titles = {">tokens", "program", ">ms"};
+  std::vector<std::string> titles = {">tokens", "program", ">ms", ">p10..p90"};
   if (onCuda)
     titles.push_back(">device ms");
   titles.insert(titles.end(), {">tokens/s", onCuda ? ">TFLOP" : ">GFLOP", onCuda ? ">TFLOP/s" : ">GFLOP/s", ">floor ms",
@@ -154,9 +163,10 @@ static std::string describePrefill(const BenchResults &results) {
       table.add(std::move(row));
       continue;
     }
-    row.push_back(fmt::format("{:.3f}", timing.median * 1e3));
+    row.push_back(showMilliseconds(timing.call.median));
+    row.push_back(showSpread(timing.call));
     if (timing.device)
-      row.push_back(fmt::format("{:.3f}", *timing.device * 1e3));
+      row.push_back(showMilliseconds(timing.device->median));
     row.push_back(fmt::format("{:.1f}", figures.tokensPerSecond));
     row.push_back(fmt::format("{:.3f}", figures.flops * unit));
     row.push_back(fmt::format("{:.1f}", figures.flops / timing.busy() * unit));
@@ -165,12 +175,12 @@ static std::string describePrefill(const BenchResults &results) {
     if (machine.blasRate)
       row.push_back(fmt::format("{:.0f}%", figures.flops / timing.busy() / *machine.blasRate * 100));
     if (measurement.blasSeconds) {
-      row.push_back(fmt::format("{:.3f}", *measurement.blasSeconds * 1e3));
+      row.push_back(showMilliseconds(*measurement.blasSeconds));
       row.push_back(fmt::format("{:.2f}", timing.busy() / *measurement.blasSeconds));
     }
     table.add(std::move(row));
   }
-  return "prefill (median of runs)\n" + table.str();
+  return "prefill (median of runs, and the times between which 80% of them lie)\n" + table.str();
 }
 
 static std::string describeFailures(const BenchResults &results) {
@@ -184,8 +194,10 @@ static std::string describeFailures(const BenchResults &results) {
 }
 
 static std::string explain(const Machine &machine) {
-  std::string text = "\nfloor: weights read or operations computed, whichever takes longer, then states read and "
-                     "written, then the KV cache read,\n       at the rates above; 'mostly' is the longest of them\n";
+  std::string text =
+      "\nfloor: weights read or operations computed, whichever takes longer, then states read and "
+      "written, then the KV cache read,\n       at the rates above; 'mostly' is the longest of them; more "
+      "than 100% of it: a cache gave more than those rates\n";
   if (machine.isCuda())
     text += "device: steps after each other without a pause; host: what a step takes longer when each waits for its "
             "token\nof floor, GB/s, FLOP/s and x cuBLAS are of the device's time; cuBLAS does the matrix products "

@@ -51,8 +51,13 @@ struct Figures {
   double tokensPerSecond = 0;
 };
 
-/// The parts of a session's memory in bytes, by name.
-std::vector<std::pair<std::string, uint64_t>> listMemory(const BenchResults &results);
+/// A part of the memory of a model and its session.
+struct MemoryPart {
+  const char *key;   ///< in JSON
+  const char *title; ///< for people
+  uint64_t bytes;
+};
+std::vector<MemoryPart> listMemory(const BenchResults &results);
 
 Json makeBenchJson(const BenchResults &results);
 std::string makeBenchText(const BenchResults &results);

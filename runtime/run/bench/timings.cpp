@@ -1,6 +1,5 @@
 #include "runtime/run/bench/timings.h"
 #include "runtime/run/measure/stopwatch.h"
-#include "runtime/support/median.h"
 
 #include <algorithm>
 #include <vector>
@@ -10,10 +9,6 @@ namespace {
 
 /// Repeats of a profile.
 constexpr uint32_t decodeRepeats = 20, prefillRepeats = 5;
-
-Timing summarize(const std::vector<double> &seconds) {
-  return {rt::medianOf(seconds), *std::min_element(seconds.begin(), seconds.end()), seconds.size(), std::nullopt};
-}
 
 /// Tokens from all over the vocabulary, always the same.
 std::vector<int32_t> makeTokens(const LoadedModel &model, size_t count, uint64_t salt = 0) {
@@ -44,7 +39,8 @@ struct TimedSession {
 class Decoding {
 public:
   Decoding(const Bench &bench, uint32_t batch, uint32_t context, uint64_t room)
-      : timed(bench, batch, context + room), model(bench.model), sequences(1, timed.session.create()) {
+      : timed(bench, batch, std::min<uint64_t>(context + room, bench.model.getInfo().max_context)), model(bench.model),
+        sequences(1, timed.session.create()), held(context) {
     // What the tokens are does not matter, but that the states are no zeros does: one is computed, the others copied.
     if (context)
       timed.session.run(sequences[0], makeTokens(model, context));
@@ -55,7 +51,19 @@ public:
   ModelSession &session() { return timed.session; }
   const SessionCost &cost() const { return timed.cost; }
 
+  /// Empties the sequences where they are full, and says whether they were.
+  bool makeRoom() {
+    if (held < model.getInfo().max_context)
+      return false;
+    for (bamba_sequence sequence : sequences)
+      timed.session.reset(sequence);
+    held = 0;
+    return true;
+  }
+
+  /// What a step appends; it needs room for one token.
   std::span<const bamba_batch_item> items(uint32_t step) {
+    ++held;
     tokens = makeTokens(model, sequences.size(), step);
     batch.clear();
     for (size_t i = 0; i < sequences.size(); ++i)
@@ -67,34 +75,38 @@ private:
   TimedSession timed;
   const LoadedModel &model;
   std::vector<bamba_sequence> sequences;
+  uint64_t held; ///< tokens of each sequence
   std::vector<int32_t> tokens;
   std::vector<bamba_batch_item> batch;
 };
 
 /// Steps that follow each other without a pause: the time from the end of one to the end of the next.
-double timeOnDevice(Decoding &decoding, const measure::Gpu &gpu, uint32_t steps) {
-  std::vector<measure::Gpu::Mark> marks = {gpu.mark()};
-  std::span<const bamba_batch_item> items = decoding.items(0);
+Spread timeOnDevice(Decoding &decoding, const measure::Gpu &gpu, uint32_t steps) {
+  std::vector<std::pair<measure::Gpu::Mark, measure::Gpu::Mark>> marks;
+  measure::Gpu::Mark start = gpu.mark();
   for (uint32_t step = 0; step < steps; ++step) {
-    decoding.session().run(items);
-    marks.push_back(gpu.mark());
+    if (decoding.makeRoom())
+      start = gpu.mark();
+    decoding.session().run(decoding.items(0));
+    measure::Gpu::Mark end = gpu.mark();
+    marks.emplace_back(start, end);
+    start = end;
   }
   gpu.finish();
   std::vector<double> seconds;
-  for (size_t i = marks.size() > 2 ? 1 : 0; i + 1 < marks.size(); ++i) // the first has waited for the host
-    seconds.push_back(gpu.secondsBetween(marks[i], marks[i + 1]));
-  return rt::medianOf(std::move(seconds));
+  for (size_t i = marks.size() > 1 ? 1 : 0; i < marks.size(); ++i) // the first has waited for the host
+    seconds.push_back(gpu.secondsBetween(marks[i].first, marks[i].second));
+  return spreadOf(std::move(seconds));
 }
 
 } // namespace
-
-uint64_t countDecoded(bool onCuda, uint32_t steps) { return warmUpSteps + uint64_t(steps) * (onCuda ? 2 : 1); }
 
 Timing timeDecode(const Bench &bench, uint32_t batch, uint32_t context, uint32_t steps, SessionCost &cost) {
   Decoding decoding(bench, batch, context, countDecoded(bench.gpu, steps));
   cost = decoding.cost();
   std::vector<double> seconds;
   for (uint32_t step = 0; step < warmUpSteps + steps; ++step) {
+    decoding.makeRoom();
     std::span<const bamba_batch_item> items = decoding.items(step);
     measure::Stopwatch watch;
     decoding.session().run(items);
@@ -102,7 +114,7 @@ Timing timeDecode(const Bench &bench, uint32_t batch, uint32_t context, uint32_t
     if (step >= warmUpSteps)
       seconds.push_back(watch.seconds());
   }
-  Timing timing = summarize(seconds);
+  Timing timing = {spreadOf(std::move(seconds)), std::nullopt};
   if (bench.gpu)
     timing.device = timeOnDevice(decoding, *bench.gpu, steps);
   return timing;
@@ -137,9 +149,9 @@ Timing timePrefill(const Bench &bench, uint32_t tokens, SessionCost &cost) {
     while (seconds.empty() || (total.seconds() < enoughSeconds && seconds.size() < mostRuns))
       timeOnce();
   }
-  Timing timing = summarize(seconds);
+  Timing timing = {spreadOf(std::move(seconds)), std::nullopt};
   if (bench.gpu)
-    timing.device = rt::medianOf(std::move(deviceSeconds));
+    timing.device = spreadOf(std::move(deviceSeconds));
   return timing;
 }
 

@@ -2,7 +2,8 @@
 #ifndef BAMBAC_RUNTIME_RUN_BENCH_TIMINGS_H
 #define BAMBAC_RUNTIME_RUN_BENCH_TIMINGS_H
 
-#include "runtime/run/loaded_model.h"
+#include "runtime/run/bench/sizes.h"
+#include "runtime/run/bench/spread.h"
 #include "runtime/run/measure/gpu.h"
 
 #include <optional>
@@ -11,15 +12,13 @@ namespace bambac::run {
 
 /// Seconds of one step or prompt, from the call until the next token is known.
 struct Timing {
-  double median = 0;
-  double best = 0;
-  size_t samples = 0;
-  /// What a CUDA device works on it, median: of decode steps that follow each other without a pause, so that the host
-  /// is out of it.
-  std::optional<double> device;
+  Spread call;
+  /// What a CUDA device works on it: of decode steps that follow each other without a pause, so that the host is out of
+  /// it.
+  std::optional<Spread> device;
 
   /// What the kernels are measured by.
-  double busy() const { return device.value_or(median); }
+  double busy() const { return device ? device->median : call.median; }
 };
 
 /// How large a session was and what it cost to create.
@@ -37,13 +36,8 @@ struct Bench {
   uint32_t threads;
 };
 
-/// Steps that are run before those that count: they touch the session's memory and wake its threads.
-inline constexpr uint32_t warmUpSteps = 3;
-
-/// Tokens that each sequence gets where `steps` steps are timed, all in all.
-uint64_t countDecoded(bool onCuda, uint32_t steps);
-
-/// `batch` sequences that hold `context` tokens each are continued by `steps` tokens, all in one step.
+/// `batch` sequences that hold `context` tokens each are continued by `steps` tokens, all in one step. Where they have
+/// no room for all of these, they are emptied in between.
 Timing timeDecode(const Bench &bench, uint32_t batch, uint32_t context, uint32_t steps, SessionCost &cost);
 
 /// A prompt of `tokens` in an empty sequence, as often as a few seconds allow.

@@ -20,10 +20,7 @@ struct BenchOptions {
   std::string library;
   std::string weights; ///< empty: random ones
   bool randomWeights = false;
-  std::vector<uint32_t> batches = {1};
-  std::vector<uint32_t> contexts = {256};
-  std::vector<uint32_t> prompts = {512};
-  uint32_t steps = 32;
+  BenchSizes sizes; ///< as asked for, until the library is known
   bool profile = false;
   std::string cublas; ///< where to look for it; empty: where the system does
   bool asJson = false;
@@ -31,19 +28,6 @@ struct BenchOptions {
 };
 
 } // namespace
-
-/// Every size is refused before anything is measured.
-static void checkSizes(const LoadedModel &model, bool onCuda, const BenchOptions &options) {
-  uint32_t maxBatch = model.getInfo().max_batch;
-  for (uint32_t batch : options.batches)
-    if (batch > maxBatch)
-      fail("--batch: expected at most {} sequences, the limit that '{}' was compiled with, found {}", maxBatch,
-           options.library, batch);
-  for (uint32_t context : options.contexts)
-    checkContext(model, context + countDecoded(onCuda, options.steps), "--context and --steps");
-  for (uint32_t prompt : options.prompts)
-    checkContext(model, prompt, "--prefill");
-}
 
 /// A size that does not fit into memory is a row without a timing; the others are measured.
 template <typename Measure> static void measureRow(Measurement &row, const Measure &measure) {
@@ -54,31 +38,31 @@ template <typename Measure> static void measureRow(Measurement &row, const Measu
   }
 }
 
-static void measureModel(const Bench &bench, const BenchOptions &options, BenchResults &results) {
+static void measureModel(const Bench &bench, const BenchSizes &sizes, bool profile, BenchResults &results) {
   auto keepLargest = [&](const SessionCost &cost) {
     SessionCost &largest = results.preparation.session;
     if (std::pair(cost.slots, cost.pages) > std::pair(largest.slots, largest.pages))
       largest = cost;
   };
-  for (uint32_t batch : options.batches)
-    for (uint32_t context : options.contexts) {
+  for (uint32_t batch : sizes.batches)
+    for (uint32_t context : sizes.contexts) {
       // Half the steps found fewer tokens in the cache, half of them more.
-      uint64_t held = context + countDecoded(bench.gpu, options.steps) / 2;
+      uint64_t held = averageContext(bench.model.getInfo().max_context, bench.gpu, context, sizes.steps);
       Measurement &row = results.decode.emplace_back();
       row.sequences = batch;
       row.context = context;
       row.plan = planDecode(results.metadata, batch, held);
       measureRow(row, [&](Measurement &row) {
         SessionCost cost;
-        row.timing = timeDecode(bench, batch, context, options.steps, cost);
+        row.timing = timeDecode(bench, batch, context, sizes.steps, cost);
         keepLargest(cost);
-        if (!options.profile)
+        if (!profile)
           return;
         row.launches = profileDecode(bench, batch, context);
         row.profiled = planDecode(results.metadata, batch, context);
       });
     }
-  for (uint32_t prompt : options.prompts) {
+  for (uint32_t prompt : sizes.prompts) {
     Measurement &row = results.prefill.emplace_back();
     row.tokens = prompt;
     row.plan = planPrefill(results.metadata, prompt);
@@ -86,7 +70,7 @@ static void measureModel(const Bench &bench, const BenchOptions &options, BenchR
       SessionCost cost;
       row.timing = timePrefill(bench, prompt, cost);
       keepLargest(cost);
-      if (!options.profile)
+      if (!profile)
         return;
       row.launches = profilePrefill(bench, prompt);
       row.profiled = row.plan;
@@ -131,7 +115,8 @@ static void bench(const BenchOptions &options) {
     results.metadata = readMetadata(library, model.getInfo().target);
     results.device = model.describeDevice();
     bool onCuda = std::string_view(model.getInfo().device).starts_with("cuda");
-    checkSizes(model, onCuda, options);
+    // Every size is refused before anything is measured.
+    BenchSizes sizes = chooseSizes(options.sizes, model, onCuda);
     if (onCuda) {
       gpu = std::make_unique<measure::Gpu>(model.getInfo().device);
       cublas = measure::Cublas::open(*gpu, options.cublas, machine.blas);
@@ -141,7 +126,7 @@ static void bench(const BenchOptions &options) {
     }
     measureMemory(machine, results.metadata, gpu.get());
     load(model, options, results.preparation);
-    measureModel({model, gpu.get(), machine.threads}, options, results);
+    measureModel({model, gpu.get(), machine.threads}, sizes, options.profile, results);
   }
   // The model is closed: it competes neither for memory nor, with its threads, for processors.
   measureMemory(machine, results.metadata, gpu.get());
@@ -161,13 +146,14 @@ void addBench(CLI::App &program) {
   CLI::Option *weights =
       command->add_option("--weights", options->weights, "Checkpoint (default: random weights)")->type_name("DIR");
   command->add_flag("--random-weights", options->randomWeights, "Random weights, made in memory")->excludes(weights);
-  addListOption(*command, "--batch", options->batches, 1, "Sequences that are decoded together");
-  addListOption(*command, "--context", options->contexts, 0, "Tokens that each sequence holds before");
-  addListOption(*command, "--prefill", options->prompts, 1, "Lengths of a prompt");
-  command->add_option("--steps", options->steps, "Decode steps that are timed")
+  BenchSizes &sizes = options->sizes;
+  addListOption(*command, "--batch", sizes.batches, 1, "Sequences that are decoded together (default: 1)");
+  addListOption(*command, "--context", sizes.contexts, 0,
+                "Tokens that each sequence holds before (default: 256, or what the library has room for)");
+  addListOption(*command, "--prefill", sizes.prompts, 1, "Lengths of a prompt (default: 512, or the longest)");
+  command->add_option("--steps", sizes.steps, "Decode steps that are timed (default: 32)")
       ->check(numberBetween(1, 1000000))
-      ->type_name("N")
-      ->capture_default_str();
+      ->type_name("N");
   command->add_flag("--profile", options->profile, "Every kernel's time and its floor");
   command
       ->add_option("--cublas", options->cublas,
