@@ -26,6 +26,11 @@ std::string LoadedModel::describeDevice() const {
   return fmt::format("{} ({}), code for {}", info.device, info.device_name, info.target);
 }
 
+bool LoadedModel::endsText(int32_t token) const {
+  std::span<const int32_t> ends(info.eos_tokens, info.num_eos_tokens);
+  return std::ranges::find(ends, token) != ends.end();
+}
+
 void LoadedModel::reportDevice() const { fmt::print(stderr, "device   {}\n", describeDevice()); }
 
 void LoadedModel::load(const std::string &path) {
@@ -76,13 +81,34 @@ void ModelSession::reset(bamba_sequence sequence) {
   library.check(library->sequence_reset(handle, sequence, &error), error);
 }
 
+uint32_t ModelSession::getLength(bamba_sequence sequence) const {
+  uint32_t length = 0;
+  bamba_error error = makeError();
+  library.check(library->sequence_get_length(handle, sequence, &length, &error), error);
+  return length;
+}
+
+std::vector<std::byte> ModelSession::save(bamba_sequence sequence) const {
+  size_t size = 0;
+  bamba_error error = makeError();
+  library.check(library->sequence_save(handle, sequence, nullptr, &size, &error), error);
+  std::vector<std::byte> state(size);
+  library.check(library->sequence_save(handle, sequence, state.data(), &size, &error), error);
+  return state;
+}
+
+void ModelSession::restore(bamba_sequence sequence, std::span<const std::byte> state) {
+  bamba_error error = makeError();
+  library.check(library->sequence_restore(handle, sequence, state.data(), state.size(), &error), error);
+}
+
 void ModelSession::run(std::span<const bamba_batch_item> items) {
   bamba_error error = makeError();
   library.check(library->session_run(handle, items.data(), items.size(), sizeof(bamba_batch_item), &error), error);
 }
 
 void ModelSession::run(bamba_sequence sequence, std::span<const int32_t> tokens, bamba_logits logits) {
-  bamba_batch_item item = {sequence, static_cast<uint32_t>(tokens.size()), tokens.data(), logits, 0};
+  bamba_batch_item item = makeItem(sequence, tokens, logits);
   run({&item, 1});
 }
 

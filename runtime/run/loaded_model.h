@@ -4,6 +4,7 @@
 
 #include "runtime/run/library.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -26,6 +27,9 @@ public:
 
   const Library &getLibrary() const { return library; }
   const bamba_model_info &getInfo() const { return info; }
+
+  /// Whether `token` ends a text, as the config that the library was compiled from says.
+  bool endsText(int32_t token) const;
 
   /// "cuda:0 (NVIDIA H200), code for sm_90a".
   std::string describeDevice() const;
@@ -53,6 +57,10 @@ public:
   bamba_sequence fork(bamba_sequence source);
   void reset(bamba_sequence sequence);
 
+  uint32_t getLength(bamba_sequence sequence) const;
+  std::vector<std::byte> save(bamba_sequence sequence) const;
+  void restore(bamba_sequence sequence, std::span<const std::byte> state);
+
   void run(std::span<const bamba_batch_item> items);
   /// One sequence, some tokens.
   void run(bamba_sequence sequence, std::span<const int32_t> tokens, bamba_logits logits = BAMBA_LOGITS_LAST);
@@ -69,6 +77,12 @@ private:
   size_t vocabSize;
   bamba_session *handle = nullptr;
 };
+
+/// Tokens to append to a sequence; they must live until they have been run.
+inline bamba_batch_item makeItem(bamba_sequence sequence, std::span<const int32_t> tokens,
+                                 bamba_logits logits = BAMBA_LOGITS_LAST) {
+  return {sequence, static_cast<uint32_t>(tokens.size()), tokens.data(), logits, 0};
+}
 
 /// Pages of the KV cache that a sequence of `context` tokens needs.
 uint64_t countPages(const LoadedModel &model, uint64_t context);

@@ -3,11 +3,13 @@
 #include "runtime/run/commands/commands.h"
 #include "runtime/run/failure.h"
 
+#include <algorithm>
 #include <cctype>
 #include <cstdio>
 #include <fmt/ranges.h>
 #include <new>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace bambac::run;
@@ -45,8 +47,13 @@ static int run(int argc, char **argv) {
   addInspect(program);
   addInitWeights(program);
   addBench(program);
+  // To CLI11 an option without a text after '=' has no value, and takes the next argument for one.
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (std::ranges::find(arguments, "--tokens=") != arguments.end())
+    fail("--tokens: expected at least one token, found none");
+  std::ranges::reverse(arguments); // as CLI11 wants them
   try {
-    program.parse(argc, argv);
+    program.parse(std::move(arguments));
   } catch (const CLI::Success &request) { // --help, --version
     return program.exit(request);
   } catch (const CLI::ParseError &error) {

@@ -10,14 +10,31 @@ void addLibraryArgument(CLI::App &command, std::string &library) {
   command.add_option("LIBRARY", library, "Model compiled by bambac (.so)")->required()->type_name("FILE");
 }
 
-void addPromptOptions(CLI::App &command, std::string &library, std::string &weights, std::string &tokens) {
+static void addLibraryAndWeights(CLI::App &command, std::string &library, std::string &weights) {
   addLibraryArgument(command, library);
   command.add_option("--weights", weights, "Checkpoint: a folder or one .safetensors file")
       ->required()
       ->type_name("DIR");
+}
+
+static constexpr const char *tokensForm = "1,2,3|@FILE";
+
+void addPromptOptions(CLI::App &command, std::string &library, std::string &weights, std::string &tokens) {
+  addLibraryAndWeights(command, library, weights);
   command.add_option("--tokens", tokens, "Prompt: token numbers, or @FILE that holds them")
       ->required()
-      ->type_name("1,2,3|@FILE");
+      ->type_name(tokensForm);
+}
+
+void addPromptOptions(CLI::App &command, std::string &library, std::string &weights, std::vector<std::string> &tokens) {
+  addLibraryAndWeights(command, library, weights);
+  command
+      .add_option("--tokens", tokens,
+                  "Prompt: token numbers, or @FILE that holds them; once for each of several prompts")
+      ->required()
+      ->type_name(tokensForm)
+      ->expected(1, -1)
+      ->allow_extra_args(false);
 }
 
 void addThreadsOption(CLI::App &command, uint32_t &threads) {

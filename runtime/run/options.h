@@ -20,8 +20,9 @@ struct DeviceOptions {
 /// The library, the first argument of every command.
 void addLibraryArgument(CLI::App &command, std::string &library);
 
-/// What a command that runs a prompt needs: the library, a checkpoint and the prompt itself.
+/// What a command that runs a prompt needs: the library, a checkpoint and the prompt itself; with a list, prompts.
 void addPromptOptions(CLI::App &command, std::string &library, std::string &weights, std::string &tokens);
+void addPromptOptions(CLI::App &command, std::string &library, std::string &weights, std::vector<std::string> &tokens);
 
 void addThreadsOption(CLI::App &command, uint32_t &threads);
 void addDeviceOptions(CLI::App &command, DeviceOptions &options);

@@ -135,8 +135,9 @@ def run_logits(model, weights, tokens, mode, *options):
 
 
 def run_generate(model, weights, tokens, count, *options):
-    """`bamba-run generate`: the new tokens, which are one line of stdout."""
-    done = run_ok([BAMBA_RUN, "generate", model, "--weights", weights, tokens_option(tokens), "-n", count, *options])
+    """`bamba-run generate`: the new tokens, which are one line of stdout. It does not stop where a text would end."""
+    done = run_ok([BAMBA_RUN, "generate", model, "--weights", weights, tokens_option(tokens), "-n", count, "--ignore-eos",
+                   *options])
     assert done.stdout.endswith("\n") and done.stdout.count("\n") == 1, f"expected one line, found {done.stdout!r}"
     return [int(word) for word in done.stdout.split()]
 

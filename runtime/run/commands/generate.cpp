@@ -1,5 +1,6 @@
-// bamba-run generate: greedy tokens on stdout as they come, timing on stderr.
+// bamba-run generate: greedy tokens on stdout, those of a single prompt as they come; timing on stderr.
 
+#include "runtime/run/atomic_file.h"
 #include "runtime/run/commands/commands.h"
 #include "runtime/run/failure.h"
 #include "runtime/run/format.h"
@@ -9,6 +10,10 @@
 #include "runtime/run/output.h"
 #include "runtime/run/tokens.h"
 
+#include <algorithm>
+#include <fmt/ranges.h>
+#include <fstream>
+#include <iterator>
 #include <memory>
 
 namespace bambac::run {
@@ -17,63 +22,210 @@ namespace {
 struct GenerateOptions {
   std::string library;
   std::string weights;
-  std::string tokens;
+  std::vector<std::string> prompts;
   uint32_t count = 16;
+  bool ignoreEos = false;
+  std::string loadState, saveState; ///< files; empty: none
   DeviceOptions device;
+};
+
+/// A prompt and what follows it.
+struct Text {
+  std::vector<int32_t> prompt;
+  bamba_sequence sequence = 0;
+  std::vector<int32_t> tokens; ///< the new ones
+  bool isDone = false;
+};
+
+/// Continues all texts, a token of each in every step, until each has its tokens or has come to its end.
+class Generation {
+public:
+  Generation(const LoadedModel &model, ModelSession &session, std::vector<Text> &texts, const GenerateOptions &options)
+      : model(model), session(session), texts(texts), options(options) {}
+
+  void prefill();
+  /// Prints the tokens from the first on. Returns how many were decoded.
+  uint64_t decode();
+
+private:
+  void run(std::span<const bamba_batch_item> items, const std::vector<Text *> &running);
+  void take(Text &text, int32_t token);
+  void showLast() const;
+
+  const LoadedModel &model;
+  ModelSession &session;
+  std::vector<Text> &texts;
+  const GenerateOptions &options;
 };
 
 } // namespace
 
-static void reportTiming(size_t promptTokens, double prefill, uint32_t steps, double decode) {
+void Generation::take(Text &text, int32_t token) {
+  text.tokens.push_back(token);
+  text.isDone = text.tokens.size() == options.count || (!options.ignoreEos && model.endsText(token));
+}
+
+/// A single text is printed as it grows, several are printed at the end.
+void Generation::showLast() const {
+  const std::vector<int32_t> &tokens = texts.front().tokens;
+  if (texts.size() == 1)
+    print(fmt::format("{}{}", tokens.size() > 1 ? " " : "", tokens.back()));
+}
+
+void Generation::run(std::span<const bamba_batch_item> items, const std::vector<Text *> &running) {
+  session.run(items);
+  std::vector<int32_t> next;
+  next.reserve(running.size());
+  for (size_t i = 0; i < running.size(); ++i)
+    next.push_back(session.getGreedy(i));
+  for (size_t i = 0; i < running.size(); ++i)
+    take(*running[i], next[i]);
+}
+
+void Generation::prefill() {
+  std::vector<bamba_batch_item> items;
+  std::vector<Text *> running;
+  for (Text &text : texts) {
+    items.push_back(makeItem(text.sequence, text.prompt));
+    running.push_back(&text);
+  }
+  run(items, running);
+}
+
+uint64_t Generation::decode() {
+  uint64_t decoded = 0;
+  while (true) {
+    showLast();
+    std::vector<bamba_batch_item> items;
+    std::vector<Text *> running;
+    for (Text &text : texts)
+      if (!text.isDone) {
+        items.push_back(makeItem(text.sequence, {&text.tokens.back(), 1}));
+        running.push_back(&text);
+      }
+    if (items.empty())
+      return decoded;
+    decoded += items.size();
+    run(items, running);
+  }
+}
+
+static std::vector<std::byte> readState(const std::string &path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string bytes(std::istreambuf_iterator<char>(file), {});
+  if (!file)
+    fail("cannot read the state '{}': {}", path, systemMessage());
+  auto *first = reinterpret_cast<const std::byte *>(bytes.data());
+  return {first, first + bytes.size()};
+}
+
+/// New sequences for all texts; returns the tokens that each holds already.
+static uint64_t createSequences(ModelSession &session, std::vector<Text> &texts, std::span<const std::byte> state) {
+  for (Text &text : texts) {
+    text.sequence = session.create();
+    if (!state.empty())
+      session.restore(text.sequence, state);
+  }
+  return session.getLength(texts.front().sequence);
+}
+
+static void reportTiming(uint64_t promptTokens, double prefill, uint64_t decoded, double decode) {
   fmt::print(stderr, "prefill  {} tokens in {}, {:.1f} tokens/s\n", promptTokens, formatSeconds(prefill),
              static_cast<double>(promptTokens) / prefill);
-  if (steps)
-    fmt::print(stderr, "decode   {} tokens in {}, {:.3f} ms/token, {:.1f} tokens/s\n", steps, formatSeconds(decode),
-               decode / steps * 1e3, steps / decode);
+  if (decoded)
+    fmt::print(stderr, "decode   {} tokens in {}, {:.3f} ms/token, {:.1f} tokens/s\n", decoded, formatSeconds(decode),
+               decode / static_cast<double>(decoded) * 1e3, static_cast<double>(decoded) / decode);
+}
+
+static void reportEnds(const LoadedModel &model, const std::vector<Text> &texts, const GenerateOptions &options) {
+  for (size_t i = 0; i < texts.size() && !options.ignoreEos; ++i)
+    if (int32_t last = texts[i].tokens.back(); model.endsText(last))
+      fmt::print(stderr, "end      {}token {} ends the text\n",
+                 texts.size() > 1 ? fmt::format("prompt {}: ", i + 1) : "", last);
+}
+
+/// The last token is not part of the state: it was found, but not run.
+static void saveState(const ModelSession &session, const Text &text, const std::string &path) {
+  std::vector<std::byte> state = session.save(text.sequence);
+  writeFile(path, {reinterpret_cast<const char *>(state.data()), state.size()});
+  fmt::print(stderr, "state    {} tokens in '{}' ({}); --load-state={} --tokens={} goes on\n",
+             session.getLength(text.sequence), path, formatBytes(state.size()), path, text.tokens.back());
+}
+
+static std::vector<Text> readPrompts(const GenerateOptions &options) {
+  std::vector<Text> texts;
+  for (const std::string &prompt : options.prompts)
+    texts.emplace_back().prompt = parseTokens(prompt);
+  if (!options.saveState.empty() && texts.size() > 1)
+    fail("--save-state: expected one prompt, found {}", texts.size());
+  return texts;
+}
+
+/// Throws Failure where a text and its new tokens, of which the last one is not run, do not fit after `held` tokens.
+static void checkTexts(const LoadedModel &model, const std::vector<Text> &texts, uint32_t count, uint64_t held) {
+  for (const Text &text : texts)
+    checkContext(model, held + text.prompt.size() + count - 1,
+                 held ? "state, prompt and new tokens" : "prompt and new tokens");
 }
 
 static void generate(const GenerateOptions &options) {
-  std::vector<int32_t> prompt = parseTokens(options.tokens);
+  std::vector<Text> texts = readPrompts(options);
+  std::vector<std::byte> state;
+  if (!options.loadState.empty())
+    state = readState(options.loadState);
   Library library(options.library);
   LoadedModel model(library, options.device.device);
-  // The last new token is printed, not fed back.
-  uint64_t context = prompt.size() + options.count - 1;
-  checkContext(model, context, "prompt and new tokens");
+  checkTexts(model, texts, options.count, 0);
 
   measure::Stopwatch loading;
   model.load(options.weights);
   double load = loading.seconds();
 
-  ModelSession session(model, 1, options.device.threads, context);
-  bamba_sequence sequence = session.create();
+  uint64_t promptTokens = 0, longest = 0;
+  for (const Text &text : texts) {
+    promptTokens += text.prompt.size();
+    longest = std::max<uint64_t>(longest, text.prompt.size());
+  }
+  // How many tokens a state holds is known when it is restored.
+  uint64_t context = state.empty() ? longest + options.count - 1 : model.getInfo().max_context;
+  ModelSession session(model, static_cast<uint32_t>(texts.size()), options.device.threads, context);
+  checkTexts(model, texts, options.count, createSequences(session, texts, state));
+
+  Generation generation(model, session, texts, options);
   measure::Stopwatch prefilling;
-  session.run(sequence, prompt);
-  int32_t token = session.getGreedy(0);
+  generation.prefill();
   double prefill = prefilling.seconds();
   // Not before: a token that the model refuses leaves its error as the only line.
   model.reportDevice();
   fmt::print(stderr, "load     {} of weights in {}\n", formatBytes(model.getInfo().weight_bytes), formatSeconds(load));
 
   measure::Stopwatch decoding;
-  print(fmt::to_string(token));
-  for (uint32_t i = 1; i < options.count; ++i) {
-    session.run(sequence, {&token, 1});
-    token = session.getGreedy(0);
-    print(fmt::format(" {}", token));
-  }
+  uint64_t decoded = generation.decode();
   double decode = decoding.seconds();
-  print("\n");
-  reportTiming(prompt.size(), prefill, options.count - 1, decode);
+  if (texts.size() == 1)
+    print("\n");
+  else
+    for (size_t i = 0; i < texts.size(); ++i)
+      print(fmt::format("{}: {}\n", i + 1, fmt::join(texts[i].tokens, " ")));
+  reportTiming(promptTokens, prefill, decoded, decode);
+  reportEnds(model, texts, options);
+  if (!options.saveState.empty())
+    saveState(session, texts.front(), options.saveState);
 }
 
 void addGenerate(CLI::App &program) {
   auto options = std::make_shared<GenerateOptions>();
-  CLI::App *command = program.add_subcommand("generate", "Continue a prompt with the most likely tokens");
-  addPromptOptions(*command, options->library, options->weights, options->tokens);
-  command->add_option("-n,--num-tokens", options->count, "New tokens")
+  CLI::App *command = program.add_subcommand("generate", "Continue prompts with the most likely tokens");
+  addPromptOptions(*command, options->library, options->weights, options->prompts);
+  command->add_option("-n,--num-tokens", options->count, "New tokens of each prompt, at most")
       ->check(numberBetween(1, INT32_MAX))
       ->type_name("N")
       ->capture_default_str();
+  command->add_flag("--ignore-eos", options->ignoreEos, "Go on after a token that ends a text");
+  command->add_option("--load-state", options->loadState, "Continue the state in this file instead of an empty one")
+      ->type_name("FILE");
+  command->add_option("--save-state", options->saveState, "Write the state to this file, for --load-state")
+      ->type_name("FILE");
   addDeviceOptions(*command, options->device);
   command->callback([options] { generate(*options); });
 }
