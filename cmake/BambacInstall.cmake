@@ -1,5 +1,5 @@
-# What `cmake --install` puts where, and the package file with which other projects find it. The build folder has the same
-# layout and a package file of its own, so that find_package(bambac) works with either.
+# What `cmake --install` puts where, and the files with which CMake and pkg-config find it. The build folder has the same
+# layout and a CMake package of its own, so that find_package(bambac) works with either.
 include(CMakePackageConfigHelpers)
 
 set(installedTargets bamba-run)
@@ -14,7 +14,10 @@ install(TARGETS ${installedTargets} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}
 
 # What models are linked with; bambac looks for it in ../lib/bambac, seen from itself.
 install(DIRECTORY "${BAMBAC_RUNTIME_DIR}/" DESTINATION lib/bambac)
-install(FILES "${PROJECT_SOURCE_DIR}/runtime/include/bamba/bamba.h" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/bamba")
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/runtime/include/bamba" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/README.md" "${PROJECT_SOURCE_DIR}/CHANGELOG.md"
+  "${PROJECT_SOURCE_DIR}/docs/embedding.md" "${PROJECT_SOURCE_DIR}/docs/json-output.md" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/examples" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 
 function(bambac_package_file destination prefix binDir includeDir)
   set(runtimeDir lib/bambac)
@@ -31,5 +34,7 @@ set(packageDir "${PROJECT_BINARY_DIR}/package") # what is installed
 bambac_package_file("${packageDir}" "${CMAKE_INSTALL_PREFIX}" "${CMAKE_INSTALL_BINDIR}" "${CMAKE_INSTALL_INCLUDEDIR}")
 bambac_package_file("${PROJECT_BINARY_DIR}/lib/cmake/bambac" "${PROJECT_BINARY_DIR}"
   bin "${PROJECT_SOURCE_DIR}/runtime/include")
+configure_file("${PROJECT_SOURCE_DIR}/cmake/bambac.pc.in" "${packageDir}/bambac.pc" @ONLY)
+install(FILES "${packageDir}/bambac.pc" DESTINATION lib/pkgconfig)
 install(FILES "${packageDir}/bambacConfig.cmake" "${packageDir}/bambacConfigVersion.cmake"
   DESTINATION lib/cmake/bambac)
