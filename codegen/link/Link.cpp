@@ -33,7 +33,7 @@ static constexpr StringLiteral kAfter[] = {"crtendS.o", "crtn.o"};
 namespace {
 
 /// The linker's command line; owns the strings in it.
-class CommandLine {
+class LinkerArguments {
 public:
   void add(const Twine &argument) { arguments.push_back(strings.emplace_back(argument.str()).c_str()); }
 
@@ -76,7 +76,7 @@ private:
 
 } // namespace
 
-static void addFlags(CommandLine &line, const LinkOptions &options) {
+static void addFlags(LinkerArguments &line, const LinkOptions &options) {
   // -Bsymbolic: the functions of one model must not be taken for those of another in the same process.
   for (StringRef flag : {"ld.lld", "-shared", "-Bsymbolic", "-O2", "--gc-sections", "--icf=none", "--eh-frame-hdr",
                          "--build-id=sha1", "--hash-style=gnu", "-z", "relro", "-z", "now", "-z", "noexecstack",
@@ -93,7 +93,7 @@ static void addFlags(CommandLine &line, const LinkOptions &options) {
 }
 
 /// The runtime, with other names for its functions where the library is to have them.
-static llvm::Error addRuntimeObject(CommandLine &line, const LinkOptions &options, TemporaryFiles &files) {
+static llvm::Error addRuntimeObject(LinkerArguments &line, const LinkOptions &options, TemporaryFiles &files) {
   constexpr StringLiteral name = "bamba_rt.o";
   if (options.symbolPrefix.empty())
     return line.addRuntime(options.runtimeDir, name);
@@ -109,7 +109,7 @@ static llvm::Error addRuntimeObject(CommandLine &line, const LinkOptions &option
   return llvm::Error::success();
 }
 
-static llvm::Error addInputs(CommandLine &line, const LinkOptions &options, TemporaryFiles &files) {
+static llvm::Error addInputs(LinkerArguments &line, const LinkOptions &options, TemporaryFiles &files) {
   for (StringRef name : kBefore)
     if (llvm::Error error = line.addRuntime(options.runtimeDir, name))
       return error;
@@ -171,7 +171,7 @@ llvm::Error codegen::linkLibrary(const LinkOptions &options) {
   if (!versionScript)
     return versionScript.takeError();
 
-  CommandLine line;
+  LinkerArguments line;
   addFlags(line, options);
   line.add(Twine("--version-script=") + *versionScript);
   line.add("-o");

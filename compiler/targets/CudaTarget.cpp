@@ -8,7 +8,7 @@ namespace bambac {
 using EmitError = llvm::function_ref<InFlightDiagnostic()>;
 
 namespace {
-struct Gpu {
+struct GpuModel {
   StringLiteral arch;
   /// Shared memory that one block may have: CUDA C++ Programming Guide, "Compute Capabilities".
   int64_t sharedBytes;
@@ -17,14 +17,14 @@ struct Gpu {
 };
 } // namespace
 
-static constexpr Gpu kGpus[] = {{"sm_80", 166912, 108},
-                                {"sm_86", 101376, 84},
-                                {"sm_89", 101376, 142},
-                                {"sm_90", 232448, 132},
-                                {"sm_90a", 232448, 132}};
+static constexpr GpuModel kGpus[] = {{"sm_80", 166912, 108},
+                                     {"sm_86", 101376, 84},
+                                     {"sm_89", 101376, 142},
+                                     {"sm_90", 232448, 132},
+                                     {"sm_90a", 232448, 132}};
 
 llvm::Expected<CudaTargetAttr> makeCudaTarget(MLIRContext *context, StringRef arch, int64_t multiprocessors) {
-  const Gpu *gpu = llvm::find_if(kGpus, [&](const Gpu &candidate) { return candidate.arch == arch; });
+  const GpuModel *gpu = llvm::find_if(kGpus, [&](const GpuModel &candidate) { return candidate.arch == arch; });
   if (gpu == std::end(kGpus))
     return llvm::createStringError("option '--target': expected cpu, sm_80, sm_86, sm_89, sm_90 or sm_90a, found '" +
                                    arch + "'");

@@ -13,7 +13,7 @@ namespace {
 
 int64_t sizeOf(Value value, unsigned dim) { return cast<ShapedType>(value.getType()).getDimSize(dim); }
 
-struct Cost {
+struct KernelCost {
   int64_t weights = 0, states = 0, activations = 0, flops = 0, contextBytes = 0, contextFlops = 0;
 };
 
@@ -39,7 +39,7 @@ int64_t chunkOf(SsmScanOp scan) {
 }
 
 /// States read and written, and operations; a multiply-add counts as two. Fails for an op of which neither is known.
-LogicalResult addOp(Operation *op, Cost &cost) {
+LogicalResult addOp(Operation *op, KernelCost &cost) {
   if (!isa<TilingInterface, linalg::LinalgOp>(op))
     return success();
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
@@ -107,7 +107,7 @@ struct EstimateCosts : impl::EstimateCostsBase<EstimateCosts> {
 
   /// Null, after an error, where an op's cost is not known.
   CostAttr estimate(LaunchOp launch, func::FuncOp kernel) {
-    Cost cost;
+    KernelCost cost;
     for (OpOperand &operand : launch->getOpOperands())
       addOperand(operand, kernel, cost);
     WalkResult known = kernel.walk(
@@ -119,7 +119,7 @@ struct EstimateCosts : impl::EstimateCostsBase<EstimateCosts> {
   }
 
   /// Weights and activations are counted where a launch takes them; states where ops touch them.
-  static void addOperand(OpOperand &operand, func::FuncOp kernel, Cost &cost) {
+  static void addOperand(OpOperand &operand, func::FuncOp kernel, KernelCost &cost) {
     auto type = cast<RankedTensorType>(operand.get().getType());
     Operation *definition = operand.get().getDefiningOp();
     BlockArgument argument = kernel.getArgument(operand.getOperandNumber());
