@@ -1,5 +1,6 @@
 // The GPUs of --target (their shared memory and multiprocessors) and how models are laid out for them.
 #include "compiler/targets/CudaTarget.h"
+#include "codegen/cuda/collectives/geometry/geometry.h"
 
 using namespace mlir;
 
@@ -64,7 +65,7 @@ struct CudaTargetModel : TargetInterface::ExternalModel<CudaTargetModel, CudaTar
   /// Long runs of memory, and a page table that is quickly copied.
   int64_t getPageTokens(Attribute) const { return 64; }
   /// The rows of one tensor core instruction.
-  int64_t getLeastPrefillChunk(Attribute) const { return 16; }
+  int64_t getLeastPrefillChunk(Attribute) const { return geometry::kMmaRows; }
 
   /// What the tensor cores multiply has the type of the matrices and is rounded once, when it is written for them.
   /// Everything else stays f32.

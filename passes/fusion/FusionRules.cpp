@@ -1,12 +1,13 @@
 // The rules of fusion, one function for each kind of producer. Passes.td says under FormDispatches why each pays.
 #include "passes/fusion/FusionRules.h"
+#include "codegen/cuda/collectives/geometry/geometry.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
 
 namespace bambac {
 
 /// Rows of one tensor core instruction: with more, blocks multiply for longer than they wait for weights.
-static constexpr int64_t kMaxPrologueRows = 16;
+static constexpr int64_t kMaxPrologueRows = geometry::kMmaRows;
 /// Elements that each block of a linear may normalize again for itself, while its first weights are on their way;
 /// beyond that the norm's own kernel costs less (measured in codegen/cuda/NOTEBOOK.md).
 static constexpr int64_t kMaxPrologueElements = 16384;
