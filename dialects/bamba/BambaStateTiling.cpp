@@ -15,6 +15,11 @@ static LogicalResult setPosition(ArrayRef<Span> spans, SmallVector<OpFoldResult>
   return success();
 }
 
+/// A pool [items, heads, ..., ...] at some heads.
+static SmallVector<Span> headsOfPool(Slicer &slicer, Value pool, Span heads) {
+  return {slicer.all(pool, 0), heads, slicer.all(pool, 2), slicer.all(pool, 3)};
+}
+
 //===-- causal_conv1d: channels ----------------------------------------------------------------------------------===//
 
 SmallVector<utils::IteratorType> CausalConv1dOp::getLoopIteratorTypes() { return allParallel(1); }
@@ -83,8 +88,7 @@ static FailureOr<TilingResult> tileHeads(Op op, OpBuilder &builder, OpFoldResult
   if constexpr (std::is_same_v<Op, SsmScanOp>)
     operands.push_back(op.getCounts());
   operands.push_back(columns(op.getInit(), channels));
-  Value state = op.getState();
-  operands.push_back(slicer.slice(state, {slicer.all(state, 0), tile, slicer.all(state, 2), slicer.all(state, 3)}));
+  operands.push_back(slicer.slice(op.getState(), headsOfPool(slicer, op.getState(), tile)));
   return slicer.clone(operands);
 }
 
@@ -94,8 +98,7 @@ static LogicalResult headsPosition(Op op, OpBuilder &builder, unsigned number, S
   Slicer slicer(builder, op);
   if (number == 0)
     return setPosition({slicer.all(op.getInit(), 0), slicer.scaled(heads, op.getHeadDim())}, offsets, sizes);
-  Value state = op.getState();
-  return setPosition({slicer.all(state, 0), heads, slicer.all(state, 2), slicer.all(state, 3)}, offsets, sizes);
+  return setPosition(headsOfPool(slicer, op.getState(), heads), offsets, sizes);
 }
 
 SmallVector<utils::IteratorType> SsmStepOp::getLoopIteratorTypes() { return allParallel(1); }
@@ -133,11 +136,6 @@ LogicalResult SsmScanOp::getResultTilePosition(OpBuilder &builder, unsigned numb
 }
 
 //===-- kv_append and attention: KV heads ------------------------------------------------------------------------===//
-
-/// A pool [items, heads, ..., ...] at some heads.
-static SmallVector<Span> headsOfPool(Slicer &slicer, Value pool, Span heads) {
-  return {slicer.all(pool, 0), heads, slicer.all(pool, 2), slicer.all(pool, 3)};
-}
 
 SmallVector<utils::IteratorType> KvAppendOp::getLoopIteratorTypes() { return allParallel(1); }
 
