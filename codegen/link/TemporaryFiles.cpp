@@ -3,6 +3,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
+#include <tuple>
 
 using namespace bambac;
 using namespace bambac::codegen;
@@ -13,7 +14,7 @@ llvm::Error codegen::fileError(const Twine &action, StringRef path, std::error_c
 
 TemporaryFiles::~TemporaryFiles() {
   for (const std::string &path : paths) {
-    llvm::sys::fs::remove(path); // one that was renamed is not there any more, which is no error
+    std::ignore = llvm::sys::fs::remove(path); // one that was renamed is not there any more, which is no error
     llvm::sys::DontRemoveFileOnSignal(path);
   }
 }

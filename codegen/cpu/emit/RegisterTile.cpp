@@ -25,9 +25,9 @@ static int64_t chooseSplits(Emitter &e, ArrayRef<Value> sums, Value begin, Value
   return *last - *first >= splits ? std::max<int64_t>(splits, 1) : 1;
 }
 
-SmallVector<Value> accumulate(Emitter &e, SmallVector<Value> sums, Value begin, Value end, TileFactors factors) {
+SmallVector<Value> accumulate(Emitter &e, ArrayRef<Value> sums, Value begin, Value end, TileFactors factors) {
   int64_t rows = sums.size(), splits = chooseSplits(e, sums, begin, end);
-  SmallVector<Value> carried = sums;
+  SmallVector<Value> carried(sums);
   for (int64_t split = 1; split < splits; ++split)
     for (Value sum : sums)
       carried.push_back(e.constantLike(sum, 0.0));

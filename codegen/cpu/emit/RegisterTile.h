@@ -16,7 +16,7 @@ struct TileFactors {
 
 /// Adds to each of `sums`, a vector for each row, the products of its scalars and the vectors over the depths from
 /// `begin` to `end`. Short tiles run over several depths side by side, because each sum waits for the one before it.
-SmallVector<Value> accumulate(Emitter &emitter, SmallVector<Value> sums, Value begin, Value end, TileFactors factors);
+SmallVector<Value> accumulate(Emitter &emitter, ArrayRef<Value> sums, Value begin, Value end, TileFactors factors);
 
 } // namespace bambac::codegen
 
