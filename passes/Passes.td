@@ -8,7 +8,7 @@ def DecomposeGatedNorms : Pass<"bamba-decompose-gated-norms", "mlir::func::FuncO
   let summary = "Split gated norms into a gate and a norm";
   let description = [{
     A norm needs its whole row, a gate only its own channel. Apart, the gate joins the kernel of the state space op,
-    whose result then goes to memory once, and the norm joins the linear behind it: `gated_rms_norm(y, z, w)` becomes
+    whose result then goes to memory once, and the norm joins the linear after it: `gated_rms_norm(y, z, w)` becomes
     `rms_norm(swiglu(z, y), w)`. Only where the target lists the fusion `gate`; elsewhere the gated norm is one kernel.
   }];
   let dependentDialects = ["mlir::tensor::TensorDialect", "bambac::BambaDialect"];
@@ -18,11 +18,11 @@ def InterleaveRotaryPairs : Pass<"bamba-interleave-rotary-pairs", "mlir::ModuleO
   let summary = "Make the two dimensions of each rotary pair neighbours";
   let description = [{
     A checkpoint's projections have the dimensions that a rotation turns together half of `rotary_dim` apart: far apart
-    in the tile of a product. The rows of the weights, and of the biases, in front of a `bamba.rope` are put in the order
-    0, r/2, 1, r/2 + 1, ... (`head_dim` and `rotary_dim` of `#bamba.source`), and the rotation becomes `interleaved`, so
-    that it can join the projection. Scores are sums over all dimensions of a head, so attention does not see the order
-    as long as queries and keys share it: all rotations of a module change, or none. Only where the target lists the
-    fusion `rope`.
+    in the tile of a product. The rows of the weight, and of the bias, of the projection before a `bamba.rope` are put
+    in the order 0, r/2, 1, r/2 + 1, ... (`head_dim` and `rotary_dim` of `#bamba.source`), and the rotation becomes
+    `interleaved`, so that it can join the projection. Scores are sums over all dimensions of a head, so attention does
+    not see the order as long as queries and keys share it: all rotations of a module change, or none. Only where the
+    target lists the fusion `rope`.
   }];
   let dependentDialects = ["bambac::BambaDialect"];
   let statistics = [Statistic<"numInterleaved", "interleaved", "rotations of neighbouring dimensions">];
@@ -55,12 +55,12 @@ def FormDispatches : Pass<"bamba-form-dispatches", "mlir::func::FuncOp"> {
     - `gate`: a state space op into the SwiGLU that gates it;
     - `conv`: a convolution whose state is a ring into the state space step that alone reads its result, slice by slice;
     - `rope`: a projection into the rotations of interleaved heads and the append to the cache that read its columns: the
-      rotated queries leave beside the new states of the cache;
+      kernel has the rotated queries and the new states of the cache as its results;
     - `argmax`: a linear into the argmax of its result, which leaves as well.
 
     Slices of inputs move into the dispatch, so that what stays outside are whole buffers. A fused producer may have a
-    state as a second result, or one that is read behind the kernel too: the dispatch then yields it behind the results of
-    its last op, and the store of the state moves behind the dispatch.
+    state as a second result, or one that is also read after the kernel: the dispatch then yields it after the results
+    of its last op, and the store of the state moves after the dispatch.
   }];
   let dependentDialects = ["bambac::BambaDialect"];
   let statistics = [Statistic<"numDispatches", "dispatches", "dispatches formed">,

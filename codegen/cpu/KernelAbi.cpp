@@ -66,7 +66,7 @@ struct KernelAbi : impl::KernelAbiBase<KernelAbi> {
     Block *block = wrapper.addEntryBlock();
     builder.setInsertionPointToStart(block);
     SmallVector<Value> arguments;
-    // Behind the buffers come scratch and workgroup.
+    // After the buffers come scratch and workgroup.
     for (unsigned number = 0; number + 2 < kernel.getNumArguments(); ++number) {
       Value place = LLVM::GEPOp::create(builder, loc, pointer, pointer, block->getArgument(0),
                                         ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(number)});

@@ -15,7 +15,7 @@ struct CudaSource {
   std::vector<KernelParam> params;
 };
 
-/// Prints every function with `bamba.kernel` in `scheduled`, in the order in which they stand there, and behind them
+/// Prints every function with `bamba.kernel` in `scheduled`, in the order in which they stand there, and after them
 /// the kernels that pack its weights.
 FailureOr<std::vector<CudaSource>> emitCudaKernels(ModuleOp scheduled);
 

@@ -15,7 +15,7 @@ public:
   /// schedule, no cost or no code.
   FailureOr<uint32_t> launch(LaunchOp launch);
 
-  /// Adds the kernels that pack the plan's weights and names them there. Behind all launches.
+  /// Adds the kernels that pack the plan's weights and names them there. Called after all launches.
   LogicalResult addPacking();
 
 private:

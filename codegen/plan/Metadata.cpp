@@ -78,7 +78,7 @@ static Object describe(const PlanCost &cost) {
                 {key::kContextBytes, cost.contextBytes},   {key::kContextFlops, cost.contextFlops}};
 }
 
-/// What a kernel needs beside its arguments: scratch of a thread, or on CUDA workspace.
+/// What a kernel needs in addition to its arguments: scratch of a thread, or on CUDA workspace.
 static uint64_t scratchOf(const PlanKernel &kernel) {
   return kernel.code.cuda ? kernel.code.cuda->launch.workspace : kernel.code.scratchBytes;
 }

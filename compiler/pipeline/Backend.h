@@ -31,7 +31,7 @@ public:
 
   /// The kernels' code, after emit(). The module's schedules become those that were taken.
   virtual FailureOr<std::vector<codegen::KernelCode>> compile(ModuleOp scheduled) = 0;
-  /// The objects that the library is linked from, besides its tables, after compile().
+  /// The objects that the library is linked from, in addition to its tables, after compile().
   virtual std::vector<SmallVector<char, 0>> takeObjects() = 0;
 };
 

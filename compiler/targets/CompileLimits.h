@@ -1,4 +1,4 @@
-// What a library is compiled for besides the model: how many sequences and tokens it can hold, and the type of its
+// What a library is compiled for, apart from the model: how many sequences and tokens it can hold, and the type of its
 // weights.
 #ifndef BAMBAC_COMPILER_TARGETS_COMPILELIMITS_H
 #define BAMBAC_COMPILER_TARGETS_COMPILELIMITS_H

@@ -62,7 +62,7 @@ bool isFresh(Value destination);
 
 /// The op that decides how a kernel with this body is computed: a linear, a state space op, attention or the append to
 /// the cache where there is one; else the last that is more than element-wise; else the last. The others come before or
-/// behind it. Null where the body computes nothing.
+/// after it. Null where the body computes nothing.
 Operation *getMainOp(Block &body);
 
 /// The fields of a config.json that give an op its sizes: "a, b or c". For errors about sizes that fit nowhere.

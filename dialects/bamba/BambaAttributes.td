@@ -222,7 +222,7 @@ def Bamba_CudaScheduleAttr : Bamba_Attr<"CudaSchedule", "cuda_schedule"> {
   let summary = "which collective computes a kernel on CUDA, and its parameters";
   let description = [{
     `collective` is the device header under codegen/cuda that moves and multiplies, `fields` the constants that it asks
-    for besides the shapes: each becomes a member of the kernel's shape, `tile_rows` as `kTileRows`.
+    for in addition to the shapes: each becomes a member of the kernel's shape, `tile_rows` as `kTileRows`.
 
     Example: `#bamba.cuda_schedule<collective = "wgmma/linear_skinny", fields = {stages = 12 : i64}>`
   }];

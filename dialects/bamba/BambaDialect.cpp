@@ -76,11 +76,11 @@ static constexpr AttributeRule kRules[] = {
 static LogicalResult verifyInterleave(Operation *global) {
   auto sources = global->getAttrOfType<ArrayAttr>(attr::kSources);
   if (!sources || !isSourceList(sources))
-    return global->emitError() << "expected '" << attr::kSources << "' beside '" << attr::kInterleave << "'";
+    return global->emitError() << "expected '" << attr::kSources << "' together with '" << attr::kInterleave << "'";
   auto rowsOf = [](Attribute source) { return cast<SourceAttr>(source).getNumRows(); };
   for (Attribute source : sources)
     if (rowsOf(source) != rowsOf(sources[0]))
-      return global->emitError() << "expected sources of equal rows to take turns, found " << source << " beside "
+      return global->emitError() << "expected sources of equal rows to take turns, found " << source << " and "
                                  << sources[0];
   return success();
 }

@@ -51,7 +51,7 @@ class Bamba_Attr<string name, string attrMnemonic, list<Trait> traits = []>
 class Bamba_Op<string mnemonic, list<Trait> traits = []> : Op<Bamba_Dialect, mnemonic, traits>;
 
 // An op whose operands end in the initial values of its results, one each and of the same type. (An optional operand comes
-// behind them: the type inference that ODS derives counts operands from the front.)
+// after them: the type inference that ODS derives counts operands from the front.)
 class Bamba_DpsOp<string mnemonic, list<Trait> traits = []>
     : Bamba_Op<mnemonic, !listconcat([Pure, DestinationStyleOpInterface], traits)> {
   let hasVerifier = 1;

@@ -20,7 +20,7 @@ class RotaryOrder {
 public:
   RotaryOrder(ModuleOp module, SymbolTable &symbols) : module(module), symbols(symbols) {}
 
-  /// Finds all rotations and the weights in front of them; false where one of them cannot change its order.
+  /// Finds all rotations and the weights whose projections they turn; false where one of them cannot change its order.
   bool find() {
     WalkResult result = module.walk([&](Operation *op) {
       bool fits = true;

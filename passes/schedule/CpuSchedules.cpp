@@ -32,7 +32,7 @@ int64_t chooseTile(int64_t size, int64_t bytesPerItem, int64_t granule) {
   return tile >= size ? 0 : tile;
 }
 
-/// Registers left for accumulators, two a row, beside two of weights and one broadcast.
+/// Registers left for accumulators, two a row, in addition to two of weights and one broadcast.
 int64_t chooseRows(int64_t rows, CpuTargetAttr target) {
   return largestDivisor(rows, std::max<int64_t>((target.getVectorRegisters() - 4) / 2, 1));
 }

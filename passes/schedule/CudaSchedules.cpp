@@ -74,7 +74,7 @@ constexpr double kOtherFamily = 1e12;
 
 // --- linears --------------------------------------------------------------------------------------------------------
 
-/// As many stages as wanted, or as fit beside `otherBytes`; at least two.
+/// As many stages as wanted, or as fit in addition to `otherBytes`; at least two.
 int chooseStages(int wanted, int tileRows, int tileColumns, int otherBytes, const geometry::Limits &limits) {
   int stageBytes = (tileRows + tileColumns) * geometry::kTileDepth * 2 + geometry::kStageBarrierBytes;
   return std::clamp((limits.sharedBytes - otherBytes) / stageBytes, 2, wanted);
@@ -194,7 +194,7 @@ void addManyRowLinears(Candidates &candidates, const geometry::LinearShape &shap
         add(rows, columns, 2);
 }
 
-/// A linear on wgmma where the target has it: few, some or many rows. Behind it the linear on mma.sync, which takes
+/// A linear on wgmma where the target has it: few, some or many rows. After them the linear on mma.sync, which takes
 /// every input.
 void addLinears(Candidates &candidates, LinearOp linear) {
   geometry::LinearShape shape = shapeOf(linear);

@@ -306,12 +306,12 @@ ml_program.global private @g(dense<0.0> : tensor<4xf32>) : tensor<4xf32> {bamba.
 
 // -----
 
-// expected-error @+1 {{expected 'bamba.sources' beside 'bamba.interleave'}}
+// expected-error @+1 {{expected 'bamba.sources' together with 'bamba.interleave'}}
 ml_program.global private @g(dense<0.0> : tensor<4xf32>) : tensor<4xf32> {bamba.interleave}
 
 // -----
 
-// expected-error @+1 {{expected sources of equal rows to take turns, found #bamba.source<"b", [3, 2]> beside #bamba.source<"a", [5, 2]>}}
+// expected-error @+1 {{expected sources of equal rows to take turns, found #bamba.source<"b", [3, 2]> and #bamba.source<"a", [5, 2]>}}
 ml_program.global private @g(dense<0.0> : tensor<8x2xf32>) : tensor<8x2xf32>
     {bamba.interleave, bamba.sources = [#bamba.source<"a", [5, 2]>, #bamba.source<"b", [3, 2]>]}
 
@@ -399,7 +399,7 @@ ml_program.global private @g(dense<0.0> : tensor<1xf32>) : tensor<1xf32>
 
 // -----
 
-// expected-error @+1 {{expected sources of equal rows to take turns, found #bamba.source<"a", [8, 2], rows = [5, 3]> beside #bamba.source<"a", [8, 2], rows = [0, 5]>}}
+// expected-error @+1 {{expected sources of equal rows to take turns, found #bamba.source<"a", [8, 2], rows = [5, 3]> and #bamba.source<"a", [8, 2], rows = [0, 5]>}}
 ml_program.global private @g(dense<0.0> : tensor<8x2xf32>) : tensor<8x2xf32>
     {bamba.interleave, bamba.sources = [#bamba.source<"a", [8, 2], rows = [0, 5]>, #bamba.source<"a", [8, 2], rows = [5, 3]>]}
 

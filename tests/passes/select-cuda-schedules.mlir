@@ -90,7 +90,7 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_byt
     %r = bamba.linear ins(%x, %w : tensor<256x256xbf16>, tensor<512x256xbf16>) outs(%e : tensor<256x512xf32>) acc(f32)
     return %r : tensor<256x512xf32>
   }
-  // Many rows, with an add behind: the linear decides.
+  // Many rows, with an add after it: the linear decides.
   // CHECK: @linear_large({{.*}}bamba.fallbacks = [#bamba.cuda_schedule<collective = "wgmma/linear_large"{{.*}}bamba.schedule = #bamba.cuda_schedule<collective = "wgmma/linear_large"
   func.func private @linear_large(%x: tensor<512x256xbf16>, %w: tensor<512x256xbf16>, %y: tensor<512x512xf32>, %e: tensor<512x512xf32>) -> tensor<512x512xf32> attributes {bamba.kernel} {
     %l = tensor.empty() : tensor<512x512xf32>

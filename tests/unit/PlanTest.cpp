@@ -84,7 +84,7 @@ TEST(Plan, TakesRowsOfATensor) {
   EXPECT_NE(metadata.find(R"({"name":"head.1","rows":[30,20],"shape":[50,8]})"), std::string::npos) << metadata;
 }
 
-/// The small model for a GPU: kernels that pack weights stand behind those that are launched.
+/// The small model for a GPU: kernels that pack weights stand after those that are launched.
 static std::string cudaModel() {
   return replaced(smallModel(),
                   "#bamba.cpu_target<arch = \"x86-64\", features = \"+sse2,-avx512f,+cmov\", vector_bits = 256,\n"

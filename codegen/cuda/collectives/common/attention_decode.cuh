@@ -218,7 +218,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
       int key = begin + tile * kStepKeys;
       return key < end ? pages[key / Shape::kPageTokens] : 0;
     }
-    /// Starts the copies of tile `tile`: keys to `stage`, values behind them. Called with one tile after the other.
+    /// Starts the copies of tile `tile`: keys to `stage`, values after them. Called with one tile after the other.
     __device__ __forceinline__ void copyAsync(Operand *stage, int tile) {
       if (tile % 32 == 0) {
         window = tile == 0 ? lookUp(lane) : nextWindow;
@@ -232,7 +232,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
     }
   };
 
-  /// Takes the warp's share of the item's keys into `tile`. Stages the queries too, behind the first loads.
+  /// Takes the warp's share of the item's keys into `tile`. Stages the queries too, once the first loads are under way.
   __device__ __forceinline__ void streamKeys(const Item &item, Tile &tile, int warp, int lane) {
     Operand *stages = shared.stages + warp * kWarpElements;
     if constexpr (Layout::kHasPadding) { // the last item's sums lie there
@@ -275,7 +275,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
     }
   }
 
-  /// Hides the keys behind `last`, counted from the first key of the tile.
+  /// Hides the keys after `last`, counted from the first key of the tile.
   static __device__ __forceinline__ void maskEnd(Tile &tile, int last, int lane) {
     if (last >= kTileKeys - 1)
       return;

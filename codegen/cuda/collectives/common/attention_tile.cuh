@@ -157,7 +157,7 @@ template <class Operand, int RowTiles, int Keys, int HeadDim> struct AttentionTi
     }
   }
 
-  /// Hides keys behind `last[tile][half]`, counted from the first key of the tile, from each row.
+  /// Hides from each row the keys after `last[tile][half]`, counted from the first key of the tile.
   __device__ __forceinline__ void mask(const int (&last)[RowTiles][2], int lane) {
 #pragma unroll
     for (int tile = 0; tile < RowTiles; ++tile)

@@ -1,4 +1,4 @@
-// What a linear offers an epilogue beside its sums: a start and an end in every block.
+// What a linear offers an epilogue in addition to its sums: a start and an end in every block.
 //
 // An epilogue that reduces over columns says `kReduces = true` and has kSharedBytes (static shared memory that it
 // uses), begin(), called by all threads before the first barrier of the block, and finish(lane), called by one warp
@@ -33,7 +33,7 @@ inline constexpr geometry::LinearShape kLinearShape = {
     Input::kNormalizes, kIsSame<typename Input::Element, typename Shape::Operand>,
     Input::kStride};
 
-/// Bytes of workspace that a launch asks for: none behind the counters, but the counters themselves.
+/// Bytes of workspace that a launch asks for: the counters, and nothing after them.
 template <class Epilogue> inline constexpr uint32 kEpilogueWorkspace = kReduces<Epilogue> ? 256 : 0;
 
 template <class Epilogue> __device__ __forceinline__ void beginEpilogue(const Epilogue &epilogue) {

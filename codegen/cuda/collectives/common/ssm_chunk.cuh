@@ -35,10 +35,10 @@ template <int Tokens, int Columns> struct ChunkTile {
 
   /// Byte offset of an element.
   static __device__ __forceinline__ int offset(int token, int column) { return (token * kStride + column) * 2; }
-  /// What a lane adds to a 16x16 block's address for the ldmatrixX4 forms: matrices 1 and 2 are eight rows below and
-  /// eight columns beside matrix 0 ...
+  /// What a lane adds to a 16x16 block's address for the ldmatrixX4 forms: matrix 1 is eight rows below
+  /// matrix 0 and matrix 2 is eight columns to its right ...
   static __device__ __forceinline__ int laneRowsFirst(int lane) { return offset(lane % 16, lane / 16 * 8); }
-  /// ... or eight columns beside and eight rows below.
+  /// ... or matrix 1 is eight columns to the right and matrix 2 is eight rows below.
   static __device__ __forceinline__ int laneColumnsFirst(int lane) {
     return offset(lane / 16 * 8 + lane % 8, lane / 8 % 2 * 8);
   }

@@ -2,7 +2,7 @@
 //   S = S exp(delta A) + delta x B,  y = sum_n S C + D x.
 //
 // A block owns a tile of channels of one head of one sequence. Its part of the state, [channels, kStateSize], is one
-// run of memory: all of it is under way in registers while the convolution in front and delta are computed, and is
+// run of memory: all of it is under way in registers while the convolution of the inputs and delta are computed, and is
 // written back in place. The lanes of a warp lie along the state index; the sums over it are exchanged so that each
 // step halves the number of rows a lane still sums.
 #pragma once

@@ -85,7 +85,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
       first = __reduce_min_sync(0xffffffffu, first);
       last = __reduce_max_sync(0xffffffffu, last);
     }
-    /// Hides from each of the warp's rows the keys behind its position, and everything from padding.
+    /// Hides from each of the warp's rows the keys after its position, and everything from padding.
     __device__ __forceinline__ void mask(Tile &tile, int warp, int lane, int firstKey) const {
       int last[kRowTiles][2];
 #pragma unroll

@@ -237,7 +237,7 @@ private:
   /// (exp(a[L-1] - a[s]) delta[s] X)^T, this warp's 16 channels. Returns the chunk's decay.
   static __device__ __forceinline__ float weighInputs(const Place &at, int chunk, Operands &x) {
     const ChunkFactors &factors = at.factors(chunk);
-    // matrices of ldmatrix: eight channels beside, then eight tokens below
+    // Of the matrices of ldmatrix, 1 is eight channels to the right of 0, and 2 and 3 are eight tokens below.
     uint32 from = at.tileX(chunk) + InputTile::offset(at.lane / 16 * 8 + at.lane % 8, at.warp * 2 + at.lane / 8 % 2);
 #pragma unroll
     for (int step = 0; step < kChunk / 16; ++step) {

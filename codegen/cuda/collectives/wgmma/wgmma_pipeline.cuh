@@ -138,7 +138,7 @@ template <int Warpgroups, class Epilogue> __device__ __forceinline__ void finish
 inline constexpr int kLoadingRegisters = 40, kConsumerRegisters = 232;
 
 /// The whole life of a block whose ring lies at the start of its `SharedBytes` of shared memory: `load(ring)` by the
-/// loading thread, `leave()` by its whole warpgroup behind that, `multiply(ring, consumer)` by each consumer warpgroup.
+/// loading thread, `leave()` by its whole warpgroup after that, `multiply(ring, consumer)` by each consumer warpgroup.
 template <class Ring, int SharedBytes, int Consumers, class Epilogue, class Load, class Leave, class Multiply>
 __device__ __forceinline__ void runRoles(uint8 *shared, const Epilogue &epilogue, Load load, Leave leave,
                                          Multiply multiply) {
