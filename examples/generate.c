@@ -88,7 +88,7 @@ int main(int argc, char **argv) {
   bamba_session_options options = {.struct_size = sizeof options, .slots = 1};
   bamba_status status = state.api->model_open(NULL, &state.model, &error);
   if (status == BAMBA_OK)
-    status = state.api->model_load(state.model, argv[2], NULL, NULL, &error);
+    status = state.api->model_load(state.model, argv[2], NULL, &error);
   if (status == BAMBA_OK)
     status = state.api->session_create(state.model, &options, &state.session, &error);
   if (status == BAMBA_OK)

@@ -34,7 +34,7 @@ static Model openModel(const char *weights) {
   bamba_model *handle = nullptr;
   call(bamba_model_open, nullptr, &handle);
   Model model(handle);
-  call(bamba_model_load, handle, weights, nullptr, nullptr);
+  call(bamba_model_load, handle, weights, nullptr);
   return model;
 }
 

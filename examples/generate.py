@@ -76,7 +76,7 @@ def main():
     model, session = ctypes.c_void_p(), ctypes.c_void_p()
     try:
         bamba.model_open(None, ctypes.byref(model))
-        bamba.model_load(model, weights.encode(), None, None)
+        bamba.model_load(model, weights.encode(), None)
         options = SessionOptions(struct_size=ctypes.sizeof(SessionOptions), slots=1)
         bamba.session_create(model, ctypes.byref(options), ctypes.byref(session))
         for i, token in enumerate(generate(bamba, session, [int(token) for token in prompt], int(count))):

@@ -209,6 +209,7 @@ Constant *Tables::emit(StringRef metadata) {
                                      BAMBAC_FIELD(T, num_eos_tokens, build.i32(eosTokens.size())),
                                      BAMBAC_FIELD(T, fingerprint, build.i64(plan.fingerprint)),
                                      BAMBAC_FIELD(T, metadata, build.string(metadata)),
+                                     BAMBAC_FIELD(T, checkpoint, build.string(plan.checkpoint)),
                                      BAMBAC_FIELD(T, features, build.array("features", features)),
                                      BAMBAC_FIELD(T, entries, build.array("entries", entries)),
                                      BAMBAC_FIELD(T, launches, build.array("launches", launches)),

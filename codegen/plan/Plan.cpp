@@ -30,6 +30,12 @@ template <typename Attr> static Attr requireAttr(ModuleOp module, StringRef name
   return attribute;
 }
 
+static LogicalResult expectJson(ModuleOp module, StringRef name, StringRef text) {
+  if (llvm::Expected<llvm::json::Value> parsed = llvm::json::parse(text); !parsed)
+    return module.emitError() << "expected '" << name << "' to be JSON, found: " << llvm::toString(parsed.takeError());
+  return success();
+}
+
 static LogicalResult readModule(ModuleOp module, Plan &plan) {
   auto target = requireAttr<TargetInterface>(module, attr::kTarget);
   auto limits = requireAttr<LimitsAttr>(module, attr::kLimits);
@@ -39,10 +45,12 @@ static LogicalResult readModule(ModuleOp module, Plan &plan) {
   for (int64_t limit : {limits.getMaxContext(), limits.getPrefillChunk(), limits.getPageTokens()})
     if (limit > INT32_MAX)
       return module.emitError() << "expected limits of at most " << INT32_MAX << ", found " << limits;
-  if (llvm::Expected<llvm::json::Value> parsed = llvm::json::parse(config.getValue()); !parsed)
-    return module.emitError() << "expected '" << attr::kConfig
-                              << "' to be JSON, found: " << llvm::toString(parsed.takeError());
+  auto rules = module->getAttrOfType<StringAttr>(attr::kCheckpoint);
   plan.config = config.getValue().str();
+  plan.checkpoint = rules ? rules.getValue().str() : "{}";
+  if (failed(expectJson(module, attr::kConfig, plan.config)) ||
+      failed(expectJson(module, attr::kCheckpoint, plan.checkpoint)))
+    return failure();
   plan.device = target.getDevice();
   plan.arch = target.getArchitecture().str();
   plan.target = target.getName().str();

@@ -86,7 +86,8 @@ struct PlanState {
 };
 
 struct Plan {
-  std::string config; ///< JSON, as the module has it: a note
+  std::string config;     ///< JSON, as the module has it: a note
+  std::string checkpoint; ///< JSON, as the module has it: the rules of its checkpoints
   Device device = Device::Cpu;
   std::string target; ///< "cpu" or the CUDA architecture, "sm_90a"
   std::string arch;   ///< the processor by LLVM's name, or the CUDA architecture

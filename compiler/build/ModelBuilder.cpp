@@ -36,6 +36,7 @@ OwningOpRef<ModuleOp> buildModelModule(const ModelDescription &model, const Comp
     (*module)->setAttr(attr::kBosToken, Builder(context).getI32IntegerAttr(*model.bosToken));
   if (!model.eosTokens.empty())
     (*module)->setAttr(attr::kEosTokens, DenseI32ArrayAttr::get(context, model.eosTokens));
+  (*module)->setAttr(attr::kCheckpoint, StringAttr::get(context, toJsonText(model.checkpoint)));
   ElementTypes types =
       target.getElementTypes(toMlirType(context, limits.weightType), toMlirType(context, limits.stateType));
   Globals globals(*module, types);

@@ -126,6 +126,7 @@ ModelDescription describeBamba(const BambaConfig &config) {
   model.bosToken = config.bosToken;
   model.eosTokens = config.eosTokens;
   model.config = toJsonText(config);
+  model.checkpoint = describeBambaCheckpoint(config);
   return model;
 }
 

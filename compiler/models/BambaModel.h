@@ -15,6 +15,9 @@ struct BambaConfig;
 /// The model that a configuration stands for, its weights named as Hugging Face's checkpoints name them.
 ModelDescription describeBamba(const BambaConfig &config);
 
+/// What its checkpoints may look like beyond the tensors of its weights.
+CheckpointRules describeBambaCheckpoint(const BambaConfig &config);
+
 /// Reads the object of a config.json and describes its model.
 llvm::Expected<ModelDescription> readBamba(const llvm::json::Object &object, llvm::StringRef path, WarningHandler warn);
 

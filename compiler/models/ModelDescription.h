@@ -4,6 +4,7 @@
 #ifndef BAMBAC_COMPILER_MODELS_MODELDESCRIPTION_H
 #define BAMBAC_COMPILER_MODELS_MODELDESCRIPTION_H
 
+#include "compiler/models/CheckpointRules.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include <cstdint>
 #include <optional>
@@ -145,6 +146,8 @@ struct ModelDescription {
   std::vector<int32_t> eosTokens;  ///< end a text
   std::string
       config; ///< what all this was read from, as one line of JSON; for people and for a checkpoint's config.json
+
+  CheckpointRules checkpoint;
 
   /// Visits a weight as often as it is used, in the order of the computation.
   void forEachWeight(WeightVisitor visit) const;

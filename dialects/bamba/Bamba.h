@@ -32,6 +32,8 @@ inline constexpr StringLiteral kLimits = "bamba.limits";
 inline constexpr StringLiteral kConfig = "bamba.config";
 inline constexpr StringLiteral kBosToken = "bamba.bos_token";
 inline constexpr StringLiteral kEosTokens = "bamba.eos_tokens";
+/// On a module: what checkpoints may look like, the JSON of runtime/contract/checkpoint_rules.h. None: nothing special.
+inline constexpr StringLiteral kCheckpoint = "bamba.checkpoint";
 /// On an entry point: EntryAttr, and once memory is planned the arena's size in bytes.
 inline constexpr StringLiteral kEntry = "bamba.entry";
 inline constexpr StringLiteral kArenaBytes = "bamba.arena_bytes";

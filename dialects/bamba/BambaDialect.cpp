@@ -57,6 +57,7 @@ static constexpr AttributeRule kRules[] = {
     {attr::kConfig, isOp<ModuleOp>, "a module", isAttr<StringAttr>, "a string"},
     {attr::kBosToken, isOp<ModuleOp>, "a module", isToken, "an i32 of at least 0"},
     {attr::kEosTokens, isOp<ModuleOp>, "a module", isTokenList, "an array of i32 of at least 0"},
+    {attr::kCheckpoint, isOp<ModuleOp>, "a module", isAttr<StringAttr>, "a string"},
     {attr::kEntry, isOp<FunctionOpInterface>, "a function", isAttr<EntryAttr>, "#bamba.entry"},
     {attr::kArenaBytes, isOp<FunctionOpInterface>, "a function", isAttr<IntegerAttr>, "an integer"},
     {attr::kSources, isOp<ml_program::GlobalOp>, "a global", isSourceList, "a list of #bamba.source"},

@@ -15,13 +15,15 @@ Type toMlirType(MLIRContext *context, bamba_rt_dtype type) {
     return builder.getF16Type();
   case BAMBA_RT_I32:
     return builder.getI32Type();
+  case BAMBA_RT_F64:
+    return builder.getF64Type();
   }
   llvm_unreachable("the switch covers all types");
 }
 
 std::optional<bamba_rt_dtype> elementTypeOf(Type type) {
   for (const contract::ElementType &known : contract::kElementTypes)
-    if (toMlirType(type.getContext(), known.type) == type)
+    if (toMlirType(type.getContext(), known.type) == type && !contract::isOfCheckpointsOnly(known))
       return known.type;
   return std::nullopt;
 }

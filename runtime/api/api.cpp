@@ -85,12 +85,15 @@ bamba_status bamba_model_open(const bamba_model_options *options, bamba_model **
 
 void bamba_model_close(bamba_model *model) { delete model; }
 
-bamba_status bamba_model_load(bamba_model *model, const char *path, bamba_progress progress, void *user,
+bamba_status bamba_model_load(bamba_model *model, const char *path, const bamba_load_options *options,
                               bamba_error *error) {
   return guard(error, [&] {
     expectPointer(model, "model");
     expectPointer(path, "path");
-    model->impl.load(path, {progress, user});
+    bamba_load_options known = readOptions(options, firstLoadOptions);
+    if (known.reserved != 0)
+      fail(BAMBA_INVALID_ARGUMENT, "options: reserved: expected 0, found {}", known.reserved);
+    model->impl.load(path, known);
   });
 }
 

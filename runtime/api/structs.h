@@ -11,10 +11,12 @@
 namespace bambac::rt {
 
 // The sizes of the first version of each struct. They stay when fields are added: a caller's struct is never smaller.
-inline constexpr size_t firstModelOptions = 16, firstModelInfo = 56, firstSessionOptions = 24, firstBatchItem = 24;
+inline constexpr size_t firstModelOptions = 16, firstModelInfo = 56, firstSessionOptions = 24, firstBatchItem = 24,
+                        firstLoadOptions = 40;
 static_assert(firstModelOptions == offsetof(bamba_model_options, device) + sizeof(const char *));
 static_assert(firstModelInfo == offsetof(bamba_model_info, page_bytes) + sizeof(uint64_t));
 static_assert(firstSessionOptions == offsetof(bamba_session_options, pages) + sizeof(uint64_t));
+static_assert(firstLoadOptions == offsetof(bamba_load_options, reserved) + sizeof(uint32_t));
 static_assert(firstBatchItem == offsetof(bamba_batch_item, reserved) + sizeof(uint32_t));
 
 /// No version will have a struct as large as this: a larger size was never set.

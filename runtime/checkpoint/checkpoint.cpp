@@ -89,10 +89,6 @@ void Checkpoint::addShards(const std::string &folder, const std::string &indexPa
       fail(BAMBA_BAD_CHECKPOINT, "{}: tensor '{}': expected in {}, found {}", indexPath, tensor, shard,
            found == all.end() ? "in no shard" : "in " + found->second.file->path());
   }
-  for (const auto &[name, tensor] : all)
-    if (!map.contains(name))
-      fail(BAMBA_BAD_CHECKPOINT, "{}: tensor '{}': expected in the index {}, found only here", tensor.file->path(),
-           name, indexName);
 }
 
 } // namespace bambac::rt

@@ -21,7 +21,7 @@ class Checkpoint {
 public:
   /// Opens a folder with model.safetensors, or with model.safetensors.index.json and its shards, or one file. Throws
   /// Error: BAMBA_NOT_FOUND for a missing file, folder or shard; BAMBA_IO_ERROR; BAMBA_BAD_CHECKPOINT for malformed
-  /// files and for an index that disagrees with its shards.
+  /// files and for an index that names tensors which its shards do not hold. Shards may hold more.
   explicit Checkpoint(const std::string &path);
 
   const std::string &path() const { return root; }

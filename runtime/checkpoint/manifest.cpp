@@ -41,28 +41,41 @@ WeightSource describe(const bamba_rt_source &source, uint64_t seed) {
 bamba_rt_dtype readableDtype(const CheckpointTensor &found, std::string_view name) {
   std::string_view dtype = found.tensor.dtype->name;
   for (const contract::ElementType &type : contract::kElementTypes)
-    if (type.isWeight && type.safetensors == dtype)
+    if (type.isStored && type.safetensors == dtype)
       return type.type;
+  using contract::ElementType;
   fail(BAMBA_BAD_CHECKPOINT, "{}: tensor '{}': dtype: expected {}, found {}", found.file->path(), name,
-       contract::listWeightTypes(&contract::ElementType::safetensors), dtype);
+       contract::listTypes(&ElementType::isStored, &ElementType::safetensors), dtype);
 }
 
 /// " and N more" where N is not zero.
 std::string andMore(size_t count) { return count ? fmt::format(" and {} more", count) : std::string(); }
 
-void checkNames(const bamba_rt_model &model, const Checkpoint &checkpoint) {
+/// What all names begin with in a checkpoint that was saved from within another module: "_orig_mod.", say. Empty where
+/// the names do not differ in just that.
+std::string_view findPrefix(std::span<const std::string_view> missing, std::span<const std::string_view> unknown) {
+  for (std::string_view name : unknown)
+    if (name.ends_with(missing[0]) && name.size() > missing[0].size())
+      return name.substr(0, name.size() - missing[0].size());
+  return {};
+}
+
+void checkNames(const bamba_rt_model &model, const CheckpointRules &rules, const Checkpoint &checkpoint) {
   std::set<std::string_view> known;
   std::vector<std::string_view> missing, unknown;
   for (const bamba_rt_source &source : std::span(model.sources, model.num_sources))
     if (known.insert(source.name).second && !checkpoint.tensors().contains(std::string_view(source.name)))
       missing.push_back(source.name);
   for (const auto &[name, tensor] : checkpoint.tensors())
-    if (!known.contains(name))
+    if (!known.contains(name) && !rules.isIgnored(name) && rules.originalOf(name).empty())
       unknown.push_back(name);
   // Where tensors are missing, the unknown ones are often the same under another name: say both.
   std::string found = unknown.empty() ? ""
                                       : fmt::format("; found '{}'{}, which the model does not have", unknown[0],
                                                     andMore(unknown.size() - 1));
+  if (!missing.empty())
+    if (std::string_view prefix = findPrefix(missing, unknown); !prefix.empty())
+      found = fmt::format("; found '{}{}': expected names without the prefix '{}'", prefix, missing[0], prefix);
   if (!missing.empty())
     fail(BAMBA_BAD_CHECKPOINT, "{}: expected the tensor '{}'{}, found no such tensor{}", checkpoint.path(), missing[0],
          andMore(missing.size() - 1), found);
@@ -72,22 +85,72 @@ void checkNames(const bamba_rt_model &model, const Checkpoint &checkpoint) {
          andMore(unknown.size() - 1));
 }
 
+/// A shape without its dimensions of 1: a convolution's taps [C, 1, K] are also stored as [C, K].
+std::vector<uint64_t> squeeze(std::span<const uint64_t> shape) {
+  std::vector<uint64_t> result;
+  std::ranges::copy_if(shape, std::back_inserter(result), [](uint64_t size) { return size != 1; });
+  return result;
+}
+
+/// The number of rows that a tensor has beyond those of the model.
+uint64_t countPadding(const bamba_rt_source &source, const CheckpointTensor &found, const CheckpointRules &rules) {
+  std::span<const uint64_t> expected = shapeOf(source);
+  const std::vector<uint64_t> &shape = found.tensor.shape;
+  bool sameColumns = !expected.empty() && shape.size() == expected.size() &&
+                     std::equal(shape.begin() + 1, shape.end(), expected.begin() + 1);
+  if (sameColumns && shape[0] > expected[0] && rules.mayBePadded(source.name))
+    return shape[0] - expected[0];
+  if (squeeze(expected) != squeeze(shape))
+    fail(BAMBA_BAD_CHECKPOINT, "{}: tensor '{}': shape: expected {}, found {}", found.file->path(), source.name,
+         formatShape(expected), formatShape(shape));
+  return 0;
+}
+
+bool haveSameBytes(const CheckpointTensor &a, const CheckpointTensor &b) {
+  constexpr uint64_t pieceBytes = 8 << 20;
+  std::vector<std::byte> pieceOfA(std::min(pieceBytes, a.tensor.bytes)), pieceOfB(pieceOfA.size());
+  for (uint64_t first = 0; first < a.tensor.bytes; first += pieceBytes) {
+    uint64_t count = std::min(pieceBytes, a.tensor.bytes - first);
+    a.file->read(a.tensor.offset + first, std::span(pieceOfA).first(count));
+    b.file->read(b.tensor.offset + first, std::span(pieceOfB).first(count));
+    if (!std::equal(pieceOfA.begin(), pieceOfA.begin() + static_cast<ptrdiff_t>(count), pieceOfB.begin()))
+      return false;
+  }
+  return true;
+}
+
+/// A copy is as good as its original: one that differs is said, since another program may take the copy.
+void warnOfCopies(const CheckpointRules &rules, const Checkpoint &checkpoint, const Warn &warn) {
+  for (const auto &[name, copy] : checkpoint.tensors()) {
+    auto original = checkpoint.tensors().find(rules.originalOf(name));
+    if (original == checkpoint.tensors().end())
+      continue;
+    const FileTensor &a = copy.tensor, &b = original->second.tensor;
+    if (a.dtype != b.dtype || a.shape != b.shape || !haveSameBytes(copy, original->second))
+      warn(fmt::format("{}: tensor '{}' differs from '{}', which the model reads instead of it", copy.file->path(),
+                       name, original->first));
+  }
+}
+
 } // namespace
 
-std::vector<WeightSource> matchSources(const bamba_rt_model &model, const Checkpoint &checkpoint) {
-  checkNames(model, checkpoint);
+std::vector<WeightSource> matchSources(const bamba_rt_model &model, const CheckpointRules &rules,
+                                       const Checkpoint &checkpoint, const Warn &warn) {
+  checkNames(model, rules, checkpoint);
+  std::set<std::string_view> padded;
   std::vector<WeightSource> sources;
   for (const bamba_rt_source &source : std::span(model.sources, model.num_sources)) {
     const CheckpointTensor &found = checkpoint.tensors().find(std::string_view(source.name))->second;
-    if (!std::ranges::equal(shapeOf(source), found.tensor.shape))
-      fail(BAMBA_BAD_CHECKPOINT, "{}: tensor '{}': shape: expected {}, found {}", found.file->path(), source.name,
-           formatShape(shapeOf(source)), formatShape(found.tensor.shape));
+    if (uint64_t rows = countPadding(source, found, rules); rows && padded.insert(source.name).second)
+      warn(fmt::format("{}: tensor '{}' has {} rows, of which the model takes the first {}", found.file->path(),
+                       source.name, source.shape[0] + rows, source.shape[0]));
     WeightSource &matched = sources.emplace_back(describe(source, 0));
     matched.dtype = readableDtype(found, source.name);
     matched.key = keyOf(source, matched.dtype);
     matched.file = found.file;
     matched.offset = found.tensor.offset + source.first_row * columnsOf(source) * elementBytes(matched.dtype);
   }
+  warnOfCopies(rules, checkpoint, warn);
   return sources;
 }
 

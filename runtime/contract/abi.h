@@ -105,7 +105,8 @@ typedef struct bamba_rt_source {
   uint32_t head_dim;   /* 0 where rotary_dim is */
   uint32_t rotary_dim; /* 0: rows keep their order */
   uint32_t reserved;
-  uint64_t shape[4]; /* of the whole tensor, as it must be in the checkpoint; unused dimensions are 0 */
+  uint64_t shape[4]; /* of the whole tensor, as it must be in the checkpoint, but for dimensions of 1; unused dimensions
+                        are 0 */
   uint64_t first_row, num_rows;
 } bamba_rt_source;
 
@@ -173,6 +174,7 @@ typedef struct bamba_rt_model {
   uint32_t num_eos_tokens;
   uint64_t fingerprint;          /* of config, types and state layout: a saved state fits only a model with the same */
   const char *metadata;          /* JSON of this target */
+  const char *checkpoint;        /* JSON: what its checkpoints may look like (checkpoint_rules.h) */
   const char *const *features;   /* processor features that the kernels use, by LLVM's names ("avx512f") */
   const bamba_rt_entry *entries; /* sorted by kind, then batch, then chunk */
   const bamba_rt_launch *launches;
@@ -208,6 +210,6 @@ static_assert(sizeof(bamba_rt_state) == 24, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_param) == 96, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_cuda_kernel) == 64, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_library) == 24, "tables are laid out by bambac");
-static_assert(sizeof(bamba_rt_model) == 176, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_model) == 184, "tables are laid out by bambac");
 #endif
 #endif /* BAMBA_RUNTIME_CONTRACT_ABI_H */

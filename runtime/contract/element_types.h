@@ -5,16 +5,17 @@
 #ifndef BAMBA_RUNTIME_CONTRACT_ELEMENT_TYPES_H
 #define BAMBA_RUNTIME_CONTRACT_ELEMENT_TYPES_H
 
-/* X(enumerator, number, name, bytes, CUDA type, safetensors name, weights)
+/* X(enumerator, number, name, bytes, CUDA type, safetensors name, weights, checkpoints)
  *
  * `number` stands in tables and saved states and never changes. `name` is that of our options, dumps and metadata. The
  * CUDA type is one of codegen/cuda/collectives/common/types.cuh. `weights` is 1 for types that weights and states can
- * have. */
+ * have, `checkpoints` for those that they are converted from. */
 #define BAMBA_RT_ELEMENT_TYPES(X)                                                                                      \
-  X(F32, 0, "f32", 4, float, "F32", 1)                                                                                 \
-  X(BF16, 1, "bf16", 2, bf16, "BF16", 1)                                                                               \
-  X(F16, 2, "f16", 2, f16, "F16", 1)                                                                                   \
-  X(I32, 3, "i32", 4, int, "I32", 0)
+  X(F32, 0, "f32", 4, float, "F32", 1, 1)                                                                              \
+  X(BF16, 1, "bf16", 2, bf16, "BF16", 1, 1)                                                                            \
+  X(F16, 2, "f16", 2, f16, "F16", 1, 1)                                                                                \
+  X(I32, 3, "i32", 4, int, "I32", 0, 0)                                                                                \
+  X(F64, 4, "f64", 8, double, "F64", 0, 1)
 
 enum bamba_rt_dtype {
 #define BAMBA_RT_ENUMERATOR(enumerator, number, ...) BAMBA_RT_##enumerator = number,
@@ -34,15 +35,18 @@ struct ElementType {
   std::string_view name;
   unsigned bytes;
   std::string_view cuda, safetensors;
-  bool isWeight;
+  bool isWeight, isStored; ///< weights can have it; checkpoints can
 };
 
 inline constexpr ElementType kElementTypes[] = {
-#define BAMBA_RT_ELEMENT_TYPE(enumerator, number, name, bytes, cuda, safetensors, weights)                             \
-  {BAMBA_RT_##enumerator, name, bytes, #cuda, safetensors, (weights) != 0},
+#define BAMBA_RT_ELEMENT_TYPE(enumerator, number, name, bytes, cuda, safetensors, weights, checkpoints)                \
+  {BAMBA_RT_##enumerator, name, bytes, #cuda, safetensors, (weights) != 0, (checkpoints) != 0},
     BAMBA_RT_ELEMENT_TYPES(BAMBA_RT_ELEMENT_TYPE)
 #undef BAMBA_RT_ELEMENT_TYPE
 };
+
+/// True for a type that weights are converted from and no kernel computes with.
+constexpr bool isOfCheckpointsOnly(const ElementType &type) { return type.isStored && !type.isWeight; }
 
 /// Null for a number that is no element type.
 constexpr const ElementType *findElementType(uint32_t number) {
@@ -60,18 +64,23 @@ constexpr const ElementType *findElementType(std::string_view name) {
   return nullptr;
 }
 
-/// The types that weights and states can have, by one of their names, for error messages: "f32, bf16 or f16".
-inline std::string listWeightTypes(std::string_view ElementType::*name) {
+/// The types for which `which` is true, by one of their names, for error messages: "f32, bf16 or f16".
+inline std::string listTypes(bool ElementType::*which, std::string_view ElementType::*name) {
   std::string text;
   size_t left = 0;
   for (const ElementType &type : kElementTypes)
-    left += type.isWeight;
+    left += type.*which;
   for (const ElementType &type : kElementTypes)
-    if (type.isWeight) {
+    if (type.*which) {
       text += type.*name;
       text += --left > 1 ? ", " : left == 1 ? " or " : "";
     }
   return text;
+}
+
+/// The types that weights and states can have.
+inline std::string listWeightTypes(std::string_view ElementType::*name) {
+  return listTypes(&ElementType::isWeight, name);
 }
 
 /// What is known of a type.

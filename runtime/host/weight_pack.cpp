@@ -36,7 +36,7 @@ template <typename To> void read(const WeightSource &source, uint64_t index, uin
       out[i] = fromF32<To>(numbers[i]);
     return;
   }
-  withElement(source.dtype, [&](auto element) { convert<decltype(element)>(source.data, index, count, out); });
+  withStoredElement(source.dtype, [&](auto element) { convert<decltype(element)>(source.data, index, count, out); });
 }
 
 /// The sources as one matrix, one after another or taking turns row by row. Rows are asked for in rising order.

@@ -12,9 +12,9 @@ void Model::expectNoWeights() const {
     fail(BAMBA_INVALID_ARGUMENT, "expected a model without weights, found one that is loaded already");
 }
 
-void Model::load(const std::string &path, Progress progress) {
+void Model::load(const std::string &path, const bamba_load_options &options) {
   expectNoWeights();
-  loaded = Weights::load(tables, *backend, path, availableProcessors(), progress);
+  loaded = Weights::load(tables, *backend, path, availableProcessors(), options);
 }
 
 void Model::loadRandom(uint64_t seed) {

@@ -18,7 +18,7 @@ public:
 
   /// Throws what Weights::load throws, and Error BAMBA_INVALID_ARGUMENT where weights are there already. A load that
   /// fails leaves no weights behind.
-  void load(const std::string &path, Progress progress);
+  void load(const std::string &path, const bamba_load_options &options);
   void loadRandom(uint64_t seed);
 
   const bamba_rt_model &table() const { return tables; }

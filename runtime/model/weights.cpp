@@ -1,6 +1,7 @@
 // Finds the sources, allocates one region for all weights, and has the backend pack them.
 #include "runtime/model/weights.h"
 #include "runtime/checkpoint/checkpoint.h"
+#include "runtime/checkpoint/config_check.h"
 #include "runtime/checkpoint/manifest.h"
 #include "runtime/support/element.h"
 #include "runtime/support/error.h"
@@ -46,11 +47,17 @@ void Weights::fill(const bamba_rt_model &model, std::span<const WeightSource> so
 }
 
 Weights Weights::load(const bamba_rt_model &model, const DeviceBackend &backend, const std::string &path,
-                      unsigned threads, Progress progress) {
+                      unsigned threads, const bamba_load_options &options) {
+  CheckpointRules rules(model.checkpoint);
   Checkpoint checkpoint(path);
-  std::vector<WeightSource> sources = matchSources(model, checkpoint);
+  if (!options.any_config)
+    checkConfigNextTo(checkpoint, rules);
+  std::vector<WeightSource> sources = matchSources(model, rules, checkpoint, [&](const std::string &message) {
+    if (options.warning)
+      options.warning(options.user, message.c_str());
+  });
   Weights weights(model, backend);
-  weights.fill(model, sources, threads, progress, backend);
+  weights.fill(model, sources, threads, {options.progress, options.user}, backend);
   return weights;
 }
 

@@ -13,10 +13,10 @@ namespace bambac::rt {
 class Weights {
 public:
   /// Loads the checkpoint at `path` (a folder or a file) with `threads` threads. Throws Error: what Checkpoint throws;
-  /// BAMBA_BAD_CHECKPOINT that names a missing, unknown, misshapen or wrong-typed tensor; BAMBA_OUT_OF_MEMORY;
-  /// BAMBA_IO_ERROR where `progress` gave up; BAMBA_DEVICE_ERROR.
+  /// BAMBA_BAD_CHECKPOINT that names a missing, unknown, misshapen or wrong-typed tensor, or the field of a config.json
+  /// of another model; BAMBA_OUT_OF_MEMORY; BAMBA_IO_ERROR where a callback gave up; BAMBA_DEVICE_ERROR.
   static Weights load(const bamba_rt_model &model, const DeviceBackend &backend, const std::string &path,
-                      unsigned threads, Progress progress);
+                      unsigned threads, const bamba_load_options &options);
 
   /// Random numbers by the rules of initializer.h. Throws Error BAMBA_OUT_OF_MEMORY or BAMBA_DEVICE_ERROR.
   static Weights random(const bamba_rt_model &model, const DeviceBackend &backend, uint64_t seed, unsigned threads);

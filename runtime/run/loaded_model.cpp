@@ -33,14 +33,20 @@ bool LoadedModel::endsText(int32_t token) const {
 
 void LoadedModel::reportDevice() const { fmt::print(stderr, "device   {}\n", describeDevice()); }
 
-void LoadedModel::load(const std::string &path) {
+void LoadedModel::load(const std::string &path, bool anyConfig) {
   ProgressLine progress("loading weights");
   auto report = [](void *user, uint64_t done, uint64_t total) {
     static_cast<ProgressLine *>(user)->update(done, total);
     return 0;
   };
+  bamba_load_options options = {};
+  options.struct_size = sizeof(options);
+  options.progress = report;
+  options.warning = [](void *, const char *message) { fmt::print(stderr, "bamba-run: warning: {}\n", message); };
+  options.user = &progress;
+  options.any_config = anyConfig;
   bamba_error error = makeError();
-  library.check(library->model_load(handle, path.c_str(), report, &progress, &error), error);
+  library.check(library->model_load(handle, path.c_str(), &options, &error), error);
 }
 
 void LoadedModel::loadRandom(uint64_t seed) {

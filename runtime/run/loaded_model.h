@@ -21,8 +21,8 @@ public:
   LoadedModel(const LoadedModel &) = delete;
   LoadedModel &operator=(const LoadedModel &) = delete;
 
-  /// Loads the checkpoint at `path` under a progress bar.
-  void load(const std::string &path);
+  /// Loads the checkpoint at `path` under a progress bar; `anyConfig` even where its config.json is of another model.
+  void load(const std::string &path, bool anyConfig = false);
   void loadRandom(uint64_t seed);
 
   const Library &getLibrary() const { return library; }

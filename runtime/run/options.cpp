@@ -10,23 +10,28 @@ void addLibraryArgument(CLI::App &command, std::string &library) {
   command.add_option("LIBRARY", library, "Model compiled by bambac (.so)")->required()->type_name("FILE");
 }
 
-static void addLibraryAndWeights(CLI::App &command, std::string &library, std::string &weights) {
+CLI::Option *addWeightsOptions(CLI::App &command, WeightsOptions &weights, const char *description) {
+  command.add_flag("--any-config", weights.anyConfig,
+                   "Load even where the config.json next to the checkpoint is that of another model");
+  return command.add_option("--weights", weights.path, description)->type_name("DIR");
+}
+
+static void addLibraryAndWeights(CLI::App &command, std::string &library, WeightsOptions &weights) {
   addLibraryArgument(command, library);
-  command.add_option("--weights", weights, "Checkpoint: a folder or one .safetensors file")
-      ->required()
-      ->type_name("DIR");
+  addWeightsOptions(command, weights, "Checkpoint: a folder or one .safetensors file")->required();
 }
 
 static constexpr const char *tokensForm = "1,2,3|@FILE";
 
-void addPromptOptions(CLI::App &command, std::string &library, std::string &weights, std::string &tokens) {
+void addPromptOptions(CLI::App &command, std::string &library, WeightsOptions &weights, std::string &tokens) {
   addLibraryAndWeights(command, library, weights);
   command.add_option("--tokens", tokens, "Prompt: token numbers, or @FILE that holds them")
       ->required()
       ->type_name(tokensForm);
 }
 
-void addPromptOptions(CLI::App &command, std::string &library, std::string &weights, std::vector<std::string> &tokens) {
+void addPromptOptions(CLI::App &command, std::string &library, WeightsOptions &weights,
+                      std::vector<std::string> &tokens) {
   addLibraryAndWeights(command, library, weights);
   command
       .add_option("--tokens", tokens,

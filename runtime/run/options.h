@@ -17,12 +17,22 @@ struct DeviceOptions {
   std::string device;   ///< empty: the library's choice
 };
 
+/// Which weights a command loads.
+struct WeightsOptions {
+  std::string path;       ///< a folder or a file; empty: none
+  bool anyConfig = false; ///< also of a checkpoint whose config.json is that of another model
+};
+
+/// --weights, which is returned, and --any-config.
+CLI::Option *addWeightsOptions(CLI::App &command, WeightsOptions &weights, const char *description);
+
 /// The library, the first argument of every command.
 void addLibraryArgument(CLI::App &command, std::string &library);
 
 /// What a command that runs a prompt needs: the library, a checkpoint and the prompt itself; with a list, prompts.
-void addPromptOptions(CLI::App &command, std::string &library, std::string &weights, std::string &tokens);
-void addPromptOptions(CLI::App &command, std::string &library, std::string &weights, std::vector<std::string> &tokens);
+void addPromptOptions(CLI::App &command, std::string &library, WeightsOptions &weights, std::string &tokens);
+void addPromptOptions(CLI::App &command, std::string &library, WeightsOptions &weights,
+                      std::vector<std::string> &tokens);
 
 void addThreadsOption(CLI::App &command, uint32_t &threads);
 void addDeviceOptions(CLI::App &command, DeviceOptions &options);

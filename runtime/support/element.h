@@ -27,6 +27,9 @@ struct F16 {
 
 inline float toF32(float value) { return value; }
 
+/// Numbers beyond the range of f32 become infinite.
+inline float toF32(double value) { return static_cast<float>(value); }
+
 inline float toF32(Bf16 value) { return std::bit_cast<float>(static_cast<uint32_t>(value.bits) << 16); }
 
 inline float toF32(F16 value) {
@@ -70,8 +73,8 @@ template <> inline F16 fromF32<F16>(float value) {
   return {static_cast<uint16_t>(sign | result)};
 }
 
-/// Calls function(value) with a value of the type that the elements of weights and checkpoints have: float, Bf16 or
-/// F16. Throws Error BAMBA_INTERNAL for a type that they do not have.
+/// Calls function(value) with a value of a type that weights have: float, Bf16 or F16. Throws Error BAMBA_INTERNAL for
+/// a type that they do not have.
 template <typename Function> decltype(auto) withElement(uint32_t dtype, const Function &function) {
   switch (dtype) {
   case BAMBA_RT_F32:
@@ -83,6 +86,13 @@ template <typename Function> decltype(auto) withElement(uint32_t dtype, const Fu
   default:
     fail(BAMBA_INTERNAL, "the library's tables are damaged: expected a type that weights have, found number {}", dtype);
   }
+}
+
+/// The same for the types of checkpoints, which can also be double.
+template <typename Function> decltype(auto) withStoredElement(uint32_t dtype, const Function &function) {
+  if (dtype == BAMBA_RT_F64)
+    return function(double{});
+  return withElement(dtype, function);
 }
 
 } // namespace bambac::rt

@@ -9,7 +9,7 @@ import harness
 import safetensors_io
 from bamba_ctypes import (
     ABI_VERSION, API_MEMBERS, LOGITS_ALL, LOGITS_NONE, STATUSES, VERSION, Api, BambaError, BatchItem, Error, Library, Model, ModelInfo, ModelOptions,
-    Profile, Progress, SessionOptions,
+    Profile, SessionOptions,
 )
 
 PROMPT = list(range(3, 20))
@@ -66,7 +66,7 @@ class QueryTest(AbiTest):
 
     def test_no_error_buffer(self):
         """A caller may pass no bamba_error."""
-        status = self.library.function("model_load")(self.model.handle, b"nowhere", Progress(0), None, None)
+        status = self.library.function("model_load")(self.model.handle, b"nowhere", None, None)
         self.assertNotEqual(STATUSES[status], "BAMBA_OK")
 
 
@@ -79,7 +79,7 @@ class NullTest(AbiTest):
         info = ModelInfo(ctypes.sizeof(ModelInfo))
         calls = [
             ("model_open", None, None),
-            ("model_load", None, b"x", Progress(0), None),
+            ("model_load", None, b"x", None),
             ("model_load_random", None, 1),
             ("model_get_info", None, byref(info)),
             ("session_create", None, None, byref(handle)),
@@ -106,7 +106,7 @@ class NullTest(AbiTest):
             sequence = session.create()
             session.run([(sequence, PROMPT)])
             calls = [
-                ("model_load", self.model.handle, None, Progress(0), None),
+                ("model_load", self.model.handle, None, None),
                 ("model_get_info", self.model.handle, None),
                 ("session_create", self.model.handle, None, None),
                 ("session_run", session.handle, None, 1, ctypes.sizeof(BatchItem)),

@@ -72,12 +72,12 @@ class BadCheckpointTest(harness.Case):
         self.refuse(self.file, name)
 
     def test_rank(self):
-        self.write(lambda tensors: tensors.update({TENSOR: tensors[TENSOR].reshape(1, 8)}))
+        self.write(lambda tensors: tensors.update({TENSOR: tensors[TENSOR].reshape(2, 4)}))
         self.refuse(self.file, TENSOR)
 
     def test_wrong_typed_tensor(self):
         tensors = safetensors_io.read_file(self.source)
-        for wrong in ("I32", "F64", "U8"):
+        for wrong in ("I32", "I64", "U8"):
             with self.subTest(dtype=wrong):
                 dtypes = {name: "BF16" for name in tensors} | {TENSOR: wrong}
                 safetensors_io.write_file(self.file, tensors, dtypes)

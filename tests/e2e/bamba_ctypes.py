@@ -60,11 +60,21 @@ class LaunchTime(ctypes.Structure):
 Profile = ctypes.CFUNCTYPE(None, c_void_p, POINTER(LaunchTime))
 Progress = ctypes.CFUNCTYPE(c_int, c_void_p, c_uint64, c_uint64)
 
+Warning = ctypes.CFUNCTYPE(None, c_void_p, c_char_p)
+
+
+class LoadOptions(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", c_size_t), ("progress", Progress), ("warning", Warning), ("user", c_void_p),
+        ("any_config", c_uint32), ("reserved", c_uint32),
+    ]
+
+
 _ERROR = POINTER(Error)
 # Arguments of the functions that return a status, without the bamba_error that each takes last.
 _STATUS_FUNCTIONS = {
     "model_open": [POINTER(ModelOptions), POINTER(c_void_p)],
-    "model_load": [c_void_p, c_char_p, Progress, c_void_p],
+    "model_load": [c_void_p, c_char_p, POINTER(LoadOptions)],
     "model_load_random": [c_void_p, c_uint64],
     "model_get_info": [c_void_p, POINTER(ModelInfo)],
     "session_create": [c_void_p, POINTER(SessionOptions), POINTER(c_void_p)],
@@ -147,8 +157,10 @@ class Model:
         if random_seed is not None:
             self.library.call("model_load_random", self.handle, random_seed)
 
-    def load(self, path, progress=None):
-        self.library.call("model_load", self.handle, path.encode(), Progress(progress or 0), None)
+    def load(self, path, progress=None, warning=None, any_config=False):
+        options = LoadOptions(
+            ctypes.sizeof(LoadOptions), Progress(progress or 0), Warning(warning or 0), None, any_config)
+        self.library.call("model_load", self.handle, path.encode(), byref(options))
 
     def info(self):
         info = ModelInfo(ctypes.sizeof(ModelInfo))

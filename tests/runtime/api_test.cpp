@@ -164,8 +164,8 @@ TEST_F(ApiTest, RefusesNull) {
   bamba_model_info info = {};
   bamba_sequence out = 0;
   expectRefused(api->model_open(nullptr, nullptr, &error), "model");
-  expectRefused(api->model_load(nullptr, "x", nullptr, nullptr, &error), "model");
-  expectRefused(api->model_load(model, nullptr, nullptr, nullptr, &error), "path");
+  expectRefused(api->model_load(nullptr, "x", nullptr, &error), "model");
+  expectRefused(api->model_load(model, nullptr, nullptr, &error), "path");
   expectRefused(api->model_load_random(nullptr, 1, &error), "model");
   expectRefused(api->model_get_info(nullptr, &info, &error), "model");
   expectRefused(api->model_get_info(model, nullptr, &error), "info");

@@ -56,11 +56,18 @@ TEST(Checkpoint, RefusesAnIndexThatDisagrees) {
   expectFailure(openFailure(folder.path()), BAMBA_BAD_CHECKPOINT, {"'c'", "two.safetensors", "in no shard"});
   writeShards(folder, R"({"weight_map":{"a":"two.safetensors","b":"one.safetensors"}})");
   expectFailure(openFailure(folder.path()), BAMBA_BAD_CHECKPOINT, {"'a'", "expected in two.safetensors", "one"});
-  folder.write("two.safetensors", safetensors({f32Tensor("b", {1}, {1}), f32Tensor("x", {1}, {1})}));
   folder.write("model.safetensors.index.json", R"({"weight_map":{"a":"one.safetensors","b":"two.safetensors"}})");
-  expectFailure(openFailure(folder.path()), BAMBA_BAD_CHECKPOINT, {"'x'", "index"});
   folder.write("two.safetensors", safetensors({f32Tensor("a", {1}, {1}), f32Tensor("b", {1}, {1})}));
   expectFailure(openFailure(folder.path()), BAMBA_BAD_CHECKPOINT, {"'a'", "one file", "one.safetensors"});
+}
+
+TEST(Checkpoint, ReadsTensorsThatTheIndexLeavesOut) {
+  TemporaryFolder folder;
+  writeShards(folder, R"({"weight_map":{"a":"one.safetensors","b":"two.safetensors"}})");
+  folder.write("two.safetensors", safetensors({f32Tensor("b", {1}, {1}), f32Tensor("x", {1}, {1})}));
+  Checkpoint checkpoint(folder.path());
+  ASSERT_EQ(checkpoint.tensors().count("x"), 1u);
+  EXPECT_EQ(checkpoint.tensors().find("x")->second.file->path(), folder.path("two.safetensors"));
 }
 
 TEST(Checkpoint, RefusesAMalformedIndex) {

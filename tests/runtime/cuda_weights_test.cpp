@@ -125,8 +125,8 @@ TEST_F(CudaWeightsTest, AFileThatIsCutOnTheWayIsAnError) {
     return 0;
   };
   cuda::CudaDeviceBackend backend(context, many.model);
-  expectFailure(failureOf([&] { Weights::load(many.model, backend, path, 1, {cut, &path}); }), BAMBA_IO_ERROR,
-                {path, "found 5000 (was the file cut"});
+  expectFailure(failureOf([&] { Weights::load(many.model, backend, path, 1, loadOptions(cut, &path)); }),
+                BAMBA_IO_ERROR, {path, "found 5000 (was the file cut"});
 }
 
 TEST_F(CudaWeightsTest, LoadedOnesAreTheSameAsOnTheProcessor) {
@@ -221,7 +221,7 @@ TEST_F(CudaWeightsTest, TellsProgressAndCanBeStopped) {
     static_cast<decltype(calls) *>(user)->push_back({done, total});
     return 0;
   };
-  Weights::load(many.model, backend, folder.path(), 2, {note, &calls});
+  Weights::load(many.model, backend, folder.path(), 2, loadOptions(note, &calls));
   ASSERT_FALSE(calls.empty());
   uint64_t total = 0;
   for (const bamba_rt_weight &weight : many.weights)
@@ -231,7 +231,7 @@ TEST_F(CudaWeightsTest, TellsProgressAndCanBeStopped) {
 
   int before = fake.uploads;
   auto stop = [](void *, uint64_t, uint64_t) { return 1; };
-  expectFailure(failureOf([&] { Weights::load(many.model, backend, folder.path(), 1, {stop, nullptr}); }),
+  expectFailure(failureOf([&] { Weights::load(many.model, backend, folder.path(), 1, loadOptions(stop)); }),
                 BAMBA_IO_ERROR, {"given up"});
   EXPECT_EQ(fake.uploads - before, 1) << "one thread, stopped after its first piece";
 }

@@ -36,8 +36,8 @@ public:
   uint64_t totalBytes() const { return weights.size() * bytes(); }
   std::string path() const { return folder.path("model.safetensors"); }
 
-  void load(unsigned threads, Progress progress = {}) const {
-    Weights::load(model, CpuDeviceBackend(model), path(), threads, progress);
+  void load(unsigned threads, const bamba_load_options &options = {}) const {
+    Weights::load(model, CpuDeviceBackend(model), path(), threads, options);
   }
 
 private:
@@ -99,7 +99,7 @@ TEST(LargeLoad, AFileThatIsCutOnTheWayIsAnError) {
     std::filesystem::resize_file(*static_cast<std::string *>(path), 5000);
     return 0;
   };
-  expectFailure(failureOf([&] { model.load(2, {cut, &path}); }), BAMBA_IO_ERROR,
+  expectFailure(failureOf([&] { model.load(2, loadOptions(cut, &path)); }), BAMBA_IO_ERROR,
                 {path, "expected 16777", "found 5000 (was the file cut"});
 }
 

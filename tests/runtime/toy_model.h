@@ -44,6 +44,11 @@ std::string rawSafetensors(const std::string &header, const std::string &body);
 /// order.
 std::vector<TestTensor> toyTensors();
 
+/// Options of a load that tells its progress.
+inline bamba_load_options loadOptions(bamba_progress progress, void *user = nullptr) {
+  return {sizeof(bamba_load_options), progress, nullptr, user, 0, 0};
+}
+
 /// The toy on the processor, without weights; `table` may be a changed copy of toyTable.
 Model openToy(const bamba_rt_model &table = toyTable);
 

@@ -201,6 +201,7 @@ constexpr bamba_rt_model makeModel() {
   model.num_states = count(states);
   model.fingerprint = 0x1234567890ABCDEF;
   model.metadata = "{\"model\": \"toy\"}";
+  model.checkpoint = "{}";
   model.entries = entries;
   model.launches = launches;
   model.args = args;

@@ -166,12 +166,12 @@ TEST(Weights, NamesWhatDoesNotFitTheModel) {
   expectFailure(loadFailure(changed), BAMBA_BAD_CHECKPOINT, {"'lm_head.weight'", "5 tensors"});
 
   changed = tensors;
-  changed[4].shape = {dim, 3};
-  expectFailure(loadFailure(changed), BAMBA_BAD_CHECKPOINT, {"'conv1d.weight'", "expected [4, 1, 3], found [4, 3]"});
+  changed[4].shape = {3, dim};
+  expectFailure(loadFailure(changed), BAMBA_BAD_CHECKPOINT, {"'conv1d.weight'", "expected [4, 1, 3], found [3, 4]"});
 
   changed = tensors;
   changed[3].dtype = "I32";
-  expectFailure(loadFailure(changed), BAMBA_BAD_CHECKPOINT, {"'norm.weight'", "dtype", "F32, BF16 or F16", "I32"});
+  expectFailure(loadFailure(changed), BAMBA_BAD_CHECKPOINT, {"'norm.weight'", "dtype", "F32, BF16, F16 or F64", "I32"});
 }
 
 TEST(Weights, TellsProgressAndCanBeStopped) {
@@ -182,14 +182,14 @@ TEST(Weights, TellsProgressAndCanBeStopped) {
     static_cast<decltype(calls) *>(user)->push_back({done, total});
     return 0;
   };
-  Weights::load(toyTable, processor(), folder.path(), 2, {note, &calls});
+  Weights::load(toyTable, processor(), folder.path(), 2, loadOptions(note, &calls));
   ASSERT_FALSE(calls.empty());
   uint64_t total = vocab * dim * 2 + (vocab * dim + dim + dim * 3) * 4;
   EXPECT_EQ(calls.back(), (std::pair(total, total)));
   EXPECT_TRUE(std::is_sorted(calls.begin(), calls.end()));
 
   auto stop = [](void *, uint64_t, uint64_t) { return 1; };
-  auto load = [&] { Weights::load(toyTable, processor(), folder.path(), 2, {stop, nullptr}); };
+  auto load = [&] { Weights::load(toyTable, processor(), folder.path(), 2, loadOptions(stop)); };
   expectFailure(failureOf(load), BAMBA_IO_ERROR, {"given up"});
 }
 

@@ -133,7 +133,7 @@ static int greedy(const Library &library, const std::string &checkpoint = "") {
   if (checkpoint.empty())
     EXPECT_EQ(library->model_load_random(model, 1, &error), BAMBA_OK) << error.message;
   else
-    EXPECT_EQ(library->model_load(model, checkpoint.c_str(), nullptr, nullptr, &error), BAMBA_OK) << error.message;
+    EXPECT_EQ(library->model_load(model, checkpoint.c_str(), nullptr, &error), BAMBA_OK) << error.message;
   bamba_session *session = nullptr;
   bamba_session_options options{sizeof options, 2, 2, 0, nullptr};
   EXPECT_EQ(library->session_create(model, &options, &session, &error), BAMBA_OK) << error.message;
@@ -225,7 +225,7 @@ TEST_F(Link, ErrorsAreCaughtInsideTheLibrary) {
   bamba_error error{sizeof error, {}};
   bamba_model *model = nullptr;
   ASSERT_EQ(library->model_open(nullptr, &model, &error), BAMBA_OK) << error.message;
-  EXPECT_NE(library->model_load(model, path("missing").c_str(), nullptr, nullptr, &error), BAMBA_OK);
+  EXPECT_NE(library->model_load(model, path("missing").c_str(), nullptr, &error), BAMBA_OK);
   EXPECT_TRUE(StringRef(error.message).contains("missing")) << error.message;
   library->model_close(model);
 }

@@ -60,7 +60,8 @@ typedef enum bamba_status {
   BAMBA_INVALID_ARGUMENT = 1, /* a null handle, a wrong struct_size, an unknown field, a malformed batch */
   BAMBA_NOT_FOUND = 2,        /* a file, tensor or sequence that does not exist */
   BAMBA_IO_ERROR = 3,         /* the operating system refused a read or a thread; a file was cut while it was read */
-  BAMBA_BAD_CHECKPOINT = 4,   /* a tensor is missing, extra, misshapen, wrong-typed, truncated or overlapping */
+  BAMBA_BAD_CHECKPOINT = 4,   /* a tensor is missing, extra, misshapen, wrong-typed, truncated or overlapping; a
+                                 config.json   of another model */
   BAMBA_OUT_OF_RANGE = 5,     /* a token, context or batch beyond what the library was compiled for */
   BAMBA_EXHAUSTED = 6,        /* no free slot or KV page is left in the session */
   BAMBA_UNSUPPORTED = 7,      /* this machine or process lacks an instruction or device that the library needs */
@@ -145,6 +146,19 @@ typedef struct bamba_batch_item {
 /* Called from the loading thread with bytes done and in all; return nonzero to give up (status BAMBA_IO_ERROR). */
 typedef int (*bamba_progress)(void *user, uint64_t done, uint64_t total);
 
+/* Called from the loading thread with one line of text about what does not keep a checkpoint from being loaded: rows
+ * that the model does not take, a copy of a tensor that differs from the one that the model reads. */
+typedef void (*bamba_warning)(void *user, const char *message);
+
+typedef struct bamba_load_options {
+  size_t struct_size;
+  bamba_progress progress; /* may be NULL */
+  bamba_warning warning;   /* may be NULL */
+  void *user;              /* passed to both */
+  uint32_t any_config;     /* 1: load even where the config.json next to the checkpoint is that of another model */
+  uint32_t reserved;       /* 0 */
+} bamba_load_options;
+
 /* What one launch of a kernel took; see bamba_session_profile. The strings live as long as the library. */
 typedef struct bamba_launch_time {
   size_t struct_size; /* set by the library: fields beyond it are not there */
@@ -182,10 +196,16 @@ BAMBA_API void bamba_model_close(bamba_model *model);
 
 /* Loads a checkpoint: a folder with model.safetensors, or with model.safetensors.index.json and its shards, or the path
  * of one .safetensors file. Tensors are converted to the types that the library was compiled for; numbers beyond the
- * range of f16 become +-65504 there. On the processor, loading takes little memory beyond the weights themselves. Not
- * thread-safe against other uses of the same model; afterwards the model is immutable. A second load fails with
- * BAMBA_INVALID_ARGUMENT. `progress` may be NULL. */
-BAMBA_API bamba_status bamba_model_load(bamba_model *model, const char *path, bamba_progress progress, void *user,
+ * range of f16 become +-65504 there. On the processor, loading takes little memory beyond the weights themselves.
+ *
+ * The config.json in the same folder, where there is one, must say the model that was compiled, in every field that
+ * changes its answers (`any_config` goes on without). A tensor that the model does not know is an error, but for
+ * buffers that follow from the configuration and for a head next to tied embeddings, where the embedding counts.
+ * Embeddings may have more rows than the vocabulary.
+ *
+ * Not thread-safe against other uses of the same model; afterwards the model is immutable. A second load fails with
+ * BAMBA_INVALID_ARGUMENT. `options` may be NULL. */
+BAMBA_API bamba_status bamba_model_load(bamba_model *model, const char *path, const bamba_load_options *options,
                                         bamba_error *error);
 
 /* Fills the weights with random numbers of the scale that a fresh model has, for measurements. Same rules as
@@ -277,7 +297,7 @@ typedef struct bamba_api {
   const char *(*metadata)(void);
   bamba_status (*model_open)(const bamba_model_options *, bamba_model **, bamba_error *);
   void (*model_close)(bamba_model *);
-  bamba_status (*model_load)(bamba_model *, const char *, bamba_progress, void *, bamba_error *);
+  bamba_status (*model_load)(bamba_model *, const char *, const bamba_load_options *, bamba_error *);
   bamba_status (*model_load_random)(bamba_model *, uint64_t, bamba_error *);
   bamba_status (*model_get_info)(const bamba_model *, bamba_model_info *, bamba_error *);
   bamba_status (*session_create)(const bamba_model *, const bamba_session_options *, bamba_session **, bamba_error *);

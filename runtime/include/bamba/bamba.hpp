@@ -123,12 +123,23 @@ public:
   /// Told of bytes done and in all; returns whether to go on.
   using Progress = std::function<bool(uint64_t done, uint64_t total)>;
 
-  /// Loads a checkpoint: a folder or one .safetensors file. What `progress` throws is thrown here.
-  void load(const std::string &path, const Progress &progress = {}) {
-    Loading loading = {&progress, nullptr};
+  /// Takes a line about something that does not keep a checkpoint from being loaded; must not throw.
+  using Warning = std::function<void(const char *message)>;
+
+  /// Loads a checkpoint: a folder or one .safetensors file. What `progress` throws is thrown here. With `any_config`
+  /// also where the config.json next to it is that of another model.
+  void load(const std::string &path, const Progress &progress = {}, const Warning &warning = {},
+            bool any_config = false) {
+    Loading loading = {&progress, &warning, nullptr};
+    bamba_load_options options = {};
+    options.struct_size = sizeof(options);
+    options.progress = progress ? report : nullptr;
+    options.warning = warning ? warn : nullptr;
+    options.user = &loading;
+    options.any_config = any_config;
     bamba_error error = {};
     error.struct_size = sizeof(error);
-    bamba_status status = api().model_load(handle.get(), path.c_str(), progress ? report : nullptr, &loading, &error);
+    bamba_status status = api().model_load(handle.get(), path.c_str(), &options, &error);
     if (loading.failure)
       std::rethrow_exception(loading.failure);
     if (status != BAMBA_OK)
@@ -160,8 +171,11 @@ public:
 private:
   struct Loading {
     const Progress *progress;
+    const Warning *warning;
     std::exception_ptr failure;
   };
+
+  static void warn(void *user, const char *message) noexcept { (*static_cast<Loading *>(user)->warning)(message); }
 
   /// Exceptions must not pass through the library.
   static int report(void *user, uint64_t done, uint64_t total) noexcept {

@@ -18,7 +18,7 @@ namespace {
 
 struct BenchOptions {
   std::string library;
-  std::string weights; ///< empty: random ones
+  WeightsOptions weights; ///< none: random ones
   bool randomWeights = false;
   BenchSizes sizes; ///< as asked for, until the library is known
   bool profile = false;
@@ -79,13 +79,13 @@ static void measureModel(const Bench &bench, const BenchSizes &sizes, bool profi
 }
 
 static void load(LoadedModel &model, const BenchOptions &options, Preparation &preparation) {
-  preparation.weights = options.weights.empty() ? "random weights" : options.weights;
+  preparation.weights = options.weights.path.empty() ? "random weights" : options.weights.path;
   preparation.weightBytes = model.getInfo().weight_bytes;
   measure::Stopwatch watch;
-  if (options.weights.empty())
+  if (options.weights.path.empty())
     model.loadRandom(0);
   else
-    model.load(options.weights);
+    model.load(options.weights.path, options.weights.anyConfig);
   preparation.loadSeconds = watch.seconds();
 }
 
@@ -143,8 +143,7 @@ void addBench(CLI::App &program) {
   auto options = std::make_shared<BenchOptions>();
   CLI::App *command = program.add_subcommand("bench", "Measure a model, and the machine in the same run");
   addLibraryArgument(*command, options->library);
-  CLI::Option *weights =
-      command->add_option("--weights", options->weights, "Checkpoint (default: random weights)")->type_name("DIR");
+  CLI::Option *weights = addWeightsOptions(*command, options->weights, "Checkpoint (default: random weights)");
   command->add_flag("--random-weights", options->randomWeights, "Random weights, made in memory")->excludes(weights);
   BenchSizes &sizes = options->sizes;
   addListOption(*command, "--batch", sizes.batches, 1, "Sequences that are decoded together (default: 1)");

@@ -21,7 +21,7 @@ namespace {
 
 struct GenerateOptions {
   std::string library;
-  std::string weights;
+  WeightsOptions weights;
   std::vector<std::string> prompts;
   uint32_t count = 16;
   bool ignoreEos = false;
@@ -178,7 +178,7 @@ static void generate(const GenerateOptions &options) {
   checkTexts(model, texts, options.count, 0);
 
   measure::Stopwatch loading;
-  model.load(options.weights);
+  model.load(options.weights.path, options.weights.anyConfig);
   double load = loading.seconds();
 
   uint64_t promptTokens = 0, longest = 0;

@@ -15,7 +15,7 @@ namespace {
 
 struct LogitsOptions {
   std::string library;
-  std::string weights;
+  WeightsOptions weights;
   std::string tokens;
   std::string mode = "prefill";
   std::string output;
@@ -51,7 +51,7 @@ static void writeLogits(const LogitsOptions &options) {
   checkContext(model, tokens.size(), "prompt");
   // An output that cannot be written is found out before the weights are loaded.
   SafetensorsWriter writer(options.output, {{"logits", "F32", {tokens.size(), model.getInfo().vocab_size}}});
-  model.load(options.weights);
+  model.load(options.weights.path, options.weights.anyConfig);
 
   ModelSession session(model, 1, options.device.threads, tokens.size());
   bamba_sequence sequence = session.create();

@@ -21,7 +21,7 @@ static int use(const bamba_api *api) {
   EXPECT(api->model_open(NULL, &model, &error) == BAMBA_OK);
 
   // An exception is thrown and caught inside the library.
-  EXPECT(api->model_load(model, "/nonexistent", NULL, NULL, &error) == BAMBA_NOT_FOUND);
+  EXPECT(api->model_load(model, "/nonexistent", NULL, &error) == BAMBA_NOT_FOUND);
   EXPECT(strstr(error.message, "/nonexistent"));
 
   EXPECT(api->model_load_random(model, 7, &error) == BAMBA_OK);

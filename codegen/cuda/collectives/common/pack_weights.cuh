@@ -43,6 +43,8 @@ template <int Count> __device__ __forceinline__ void storeWords(void *to, const 
 template <class T> __device__ __forceinline__ T elementOf(const uint32 *words, int i) {
   if constexpr (sizeof(T) == 4)
     return __uint_as_float(words[i]);
+  else if constexpr (sizeof(T) == 8)
+    return __hiloint2double(int(words[2 * i + 1]), int(words[2 * i]));
   else
     return T{uint16(words[i / 2] >> (i % 2 * 16))};
 }
@@ -89,9 +91,9 @@ template <class Shape> struct PackWeights {
 
   static __device__ __forceinline__ void run(const WeightPiece &piece) {
     switch (piece.dtype) {
-#define BAMBA_PACK_FROM(enumerator, number, name, bytes, type, safetensors, weights)                                   \
+#define BAMBA_PACK_FROM(enumerator, number, name, bytes, type, safetensors, weights, checkpoints)                      \
   case BAMBA_RT_##enumerator:                                                                                          \
-    if constexpr (weights)                                                                                             \
+    if constexpr (checkpoints)                                                                                         \
       return pack<type>(piece);                                                                                        \
     break;
       BAMBA_RT_ELEMENT_TYPES(BAMBA_PACK_FROM)

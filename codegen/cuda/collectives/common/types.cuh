@@ -27,6 +27,7 @@ using geometry::maxOf;
 using geometry::minOf;
 
 __device__ __forceinline__ float toFloat(float value) { return value; }
+__device__ __forceinline__ float toFloat(double value) { return __double2float_rn(value); }
 __device__ __forceinline__ float toFloat(bf16 value) { return __uint_as_float(uint32(value.bits) << 16); }
 __device__ __forceinline__ float toFloat(f16 value) {
   float result;

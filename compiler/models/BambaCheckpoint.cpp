@@ -1,0 +1,157 @@
+// What Bamba checkpoints hold beside the tensors that the model reads, and the fields of a config.json that say the
+// same as the configuration that was compiled.
+#include "compiler/models/BambaConfig.h"
+#include "compiler/models/BambaModel.h"
+#include "runtime/contract/checkpoint_rules.h"
+#include <cmath>
+
+using namespace llvm;
+
+namespace bambac {
+
+namespace {
+class FieldList {
+public:
+  explicit FieldList(std::vector<ConfigField> &fields) : fields(fields) {}
+
+  /// A field whose absence means `missing`.
+  template <typename T> void add(StringRef name, const T &value, const T &missing) {
+    fields.push_back({{name.str()}, {json::Value(value)}, value == missing});
+  }
+
+  void addAny(std::vector<std::string> names, std::vector<json::Value> values, bool optional) {
+    fields.push_back({std::move(names), std::move(values), optional});
+  }
+
+private:
+  std::vector<ConfigField> &fields;
+};
+} // namespace
+
+static void addSizes(FieldList &fields, const BambaConfig &config) {
+  const BambaConfig missing;
+  fields.add("vocab_size", config.vocabSize, missing.vocabSize);
+  fields.add("hidden_size", config.hiddenSize, missing.hiddenSize);
+  fields.add("intermediate_size", config.intermediateSize, missing.intermediateSize);
+  fields.add("num_hidden_layers", config.numLayers, missing.numLayers);
+  fields.add("rms_norm_eps", config.rmsNormEps, missing.rmsNormEps);
+  fields.add("tie_word_embeddings", config.tieWordEmbeddings, missing.tieWordEmbeddings);
+  fields.add("mlp_bias", config.mlpBias, missing.mlpBias);
+}
+
+static void addMamba(FieldList &fields, const BambaConfig &config) {
+  const BambaConfig missing;
+  fields.add("mamba_n_heads", config.mambaHeads, missing.mambaHeads);
+  fields.add("mamba_n_groups", config.mambaGroups, missing.mambaGroups);
+  fields.add("mamba_d_state", config.stateSize, missing.stateSize);
+  fields.add("mamba_d_conv", config.convTaps, missing.convTaps);
+  fields.add("mamba_expand", config.expand, missing.expand);
+  fields.add("mamba_conv_bias", config.convBias, missing.convBias);
+  fields.add("mamba_proj_bias", config.projBias, missing.projBias);
+  // mamba_expand decides what "auto" and no such field mean.
+  fields.addAny({"mamba_d_head"}, {config.mambaHeadDim, "auto"}, /*optional=*/true);
+  // The runtime writes infinity as text, in whichever way a file does.
+  json::Value largest = std::isinf(config.dtMax) ? json::Value("Infinity") : json::Value(config.dtMax);
+  fields.addAny({"time_step_limit"}, {json::Array{config.dtMin, std::move(largest)}},
+                config.dtMin == 0.0 && std::isinf(config.dtMax));
+}
+
+/// The names of a field that describes the rotation, in the order in which they count: in either object, in the part of
+/// attention layers, and at the top.
+static std::vector<std::string> ropeNames(ArrayRef<StringRef> fieldNames, bool atTop = false) {
+  std::vector<std::string> names;
+  for (StringRef object : {"rope_scaling.", "rope_parameters."})
+    for (StringRef layers : {"full_attention.", "attention.", ""})
+      for (StringRef name : fieldNames)
+        names.push_back((object + layers + name).str());
+  if (atTop)
+    names.push_back(fieldNames.front().str());
+  return names;
+}
+
+static void addRopeType(FieldList &fields, const RopeConfig &rope) {
+  fields.addAny(ropeNames({"rope_type", "type"}), {json::Value(nameOf(rope.type))}, rope.type == RopeType::Default);
+  auto add = [&](StringRef name, double value) { fields.addAny(ropeNames({name}), {value}, /*optional=*/true); };
+  if (rope.type != RopeType::Default)
+    add("factor", rope.factor);
+  if (rope.type == RopeType::Llama3) {
+    add("low_freq_factor", rope.lowFrequencyFactor);
+    add("high_freq_factor", rope.highFrequencyFactor);
+  }
+  if (rope.type == RopeType::Yarn) {
+    add("beta_fast", rope.betaFast);
+    add("beta_slow", rope.betaSlow);
+  }
+  if (rope.type == RopeType::Yarn || rope.type == RopeType::LongRope)
+    add("attention_factor", rope.attentionFactor);
+  if (rope.type == RopeType::LongRope) {
+    fields.addAny(ropeNames({"short_factor"}), {json::Array(rope.shortFactors)}, /*optional=*/false);
+    fields.addAny(ropeNames({"long_factor"}), {json::Array(rope.longFactors)}, /*optional=*/false);
+  }
+  if (rope.originalPositions) {
+    std::vector<std::string> positions = ropeNames({"original_max_position_embeddings"});
+    positions.insert(positions.begin(), "original_max_position_embeddings");
+    fields.addAny(std::move(positions), {rope.originalPositions}, /*optional=*/true);
+  }
+}
+
+static void addRope(FieldList &fields, const BambaConfig &config) {
+  // Each way to say how many dimensions turn may be left out, as the other may say it. A factor is truncated to a
+  // width: a range of them means the same.
+  auto width = static_cast<double>(config.rope.width), whole = static_cast<double>(config.headDim);
+  fields.addAny({"attn_rotary_emb"}, {config.rope.width}, /*optional=*/true);
+  json::Object factors{{contract::rules_key::kFrom, width / whole}, {contract::rules_key::kBelow, (width + 1) / whole}};
+  fields.addAny(ropeNames({"partial_rotary_factor"}, /*atTop=*/true), {std::move(factors)}, /*optional=*/true);
+  fields.addAny(ropeNames({"rope_theta"}, /*atTop=*/true), {config.rope.theta},
+                config.rope.theta == RopeConfig().theta);
+  addRopeType(fields, config.rope);
+}
+
+static void addAttention(FieldList &fields, const BambaConfig &config) {
+  const BambaConfig missing;
+  fields.add("num_attention_heads", config.attentionHeads, missing.attentionHeads);
+  // null, too, means as many as there are heads.
+  std::vector<json::Value> kvHeads{config.kvHeads};
+  if (config.kvHeads == config.attentionHeads)
+    kvHeads.push_back(nullptr);
+  fields.addAny({"num_key_value_heads"}, std::move(kvHeads), config.kvHeads == missing.kvHeads);
+  fields.addAny({"head_dim"}, {config.headDim}, config.headDim == config.hiddenSize / config.attentionHeads);
+  fields.add("attention_bias", config.attentionBias, missing.attentionBias);
+  addRope(fields, config);
+}
+
+static void addLayers(FieldList &fields, const BambaConfig &config) {
+  json::Array indices, types, older;
+  for (int64_t layer = 0; layer < config.numLayers; ++layer) {
+    if (config.isAttention[layer])
+      indices.push_back(layer);
+    types.push_back(config.isAttention[layer] ? "full_attention" : "linear_attention");
+    older.push_back(config.isAttention[layer] ? "attention" : "mamba");
+  }
+  // Any of the three may say it; the tensors tell a checkpoint of other layers, too.
+  fields.addAny({"attn_layer_indices"}, {std::move(indices)}, /*optional=*/true);
+  fields.addAny({"layer_types", "layers_block_type"}, {std::move(types), std::move(older)}, /*optional=*/true);
+}
+
+CheckpointRules describeBambaCheckpoint(const BambaConfig &config) {
+  const std::string embedding = "model.embed_tokens.weight", head = "lm_head.weight";
+  CheckpointRules rules;
+  rules.ignored = {".rotary_emb.inv_freq"};
+  rules.padded = {embedding};
+  if (config.tieWordEmbeddings)
+    rules.copies.emplace_back(head, embedding);
+  else
+    rules.padded.push_back(head);
+  FieldList fields(rules.fields);
+  fields.addAny({"model_type"}, {"bamba"}, /*optional=*/false);
+  fields.addAny({"hidden_act"}, {"silu", "swish"}, /*optional=*/true);
+  addSizes(fields, config);
+  if (config.hasMamba())
+    addMamba(fields, config);
+  if (config.hasAttention())
+    addAttention(fields, config);
+  addLayers(fields, config);
+  return rules;
+}
+
+} // namespace bambac
