@@ -2,7 +2,7 @@
 // later have functions of their own, whatever they are called.
 
 #include "runtime/api/linked_models.h"
-#include "bamba/bamba.h"
+#include "runtime/include/bamba/bamba.h"
 #include "runtime/support/error.h"
 
 #include <array>
