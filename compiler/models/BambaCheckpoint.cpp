@@ -14,9 +14,14 @@ class FieldList {
 public:
   explicit FieldList(std::vector<ConfigField> &fields) : fields(fields) {}
 
-  /// A field whose absence means `missing`.
+  /// A field that a file must have.
+  void addSize(StringRef name, int64_t value) { fields.push_back({{name.str()}, {value}}); }
+
+  /// A field whose absence means `missing`; for a flag, null means false.
   template <typename T> void add(StringRef name, const T &value, const T &missing) {
     fields.push_back({{name.str()}, {json::Value(value)}, value == missing});
+    if (std::is_same_v<T, bool> && !value)
+      fields.back().values.push_back(nullptr);
   }
 
   void addAny(std::vector<std::string> names, std::vector<json::Value> values, bool optional) {
@@ -30,10 +35,10 @@ private:
 
 static void addSizes(FieldList &fields, const BambaConfig &config) {
   const BambaConfig missing;
-  fields.add("vocab_size", config.vocabSize, missing.vocabSize);
-  fields.add("hidden_size", config.hiddenSize, missing.hiddenSize);
-  fields.add("intermediate_size", config.intermediateSize, missing.intermediateSize);
-  fields.add("num_hidden_layers", config.numLayers, missing.numLayers);
+  fields.addSize("vocab_size", config.vocabSize);
+  fields.addSize("hidden_size", config.hiddenSize);
+  fields.addSize("intermediate_size", config.intermediateSize);
+  fields.addSize("num_hidden_layers", config.numLayers);
   fields.add("rms_norm_eps", config.rmsNormEps, missing.rmsNormEps);
   fields.add("tie_word_embeddings", config.tieWordEmbeddings, missing.tieWordEmbeddings);
   fields.add("mlp_bias", config.mlpBias, missing.mlpBias);
@@ -41,9 +46,9 @@ static void addSizes(FieldList &fields, const BambaConfig &config) {
 
 static void addMamba(FieldList &fields, const BambaConfig &config) {
   const BambaConfig missing;
-  fields.add("mamba_n_heads", config.mambaHeads, missing.mambaHeads);
+  fields.addSize("mamba_n_heads", config.mambaHeads);
   fields.add("mamba_n_groups", config.mambaGroups, missing.mambaGroups);
-  fields.add("mamba_d_state", config.stateSize, missing.stateSize);
+  fields.addSize("mamba_d_state", config.stateSize);
   fields.add("mamba_d_conv", config.convTaps, missing.convTaps);
   fields.add("mamba_expand", config.expand, missing.expand);
   fields.add("mamba_conv_bias", config.convBias, missing.convBias);
@@ -81,6 +86,7 @@ static void addRopeType(FieldList &fields, const RopeConfig &rope) {
   if (rope.type == RopeType::Yarn) {
     add("beta_fast", rope.betaFast);
     add("beta_slow", rope.betaSlow);
+    fields.addAny(ropeNames({"truncate"}), {rope.truncate}, rope.truncate == RopeConfig().truncate);
   }
   if (rope.type == RopeType::Yarn || rope.type == RopeType::LongRope)
     add("attention_factor", rope.attentionFactor);
@@ -96,11 +102,13 @@ static void addRopeType(FieldList &fields, const RopeConfig &rope) {
 }
 
 static void addRope(FieldList &fields, const BambaConfig &config) {
-  // Each way to say how many dimensions turn may be left out, as the other may say it. A factor is truncated to a
-  // width: a range of them means the same.
+  // Each way to say how many dimensions turn may be left out, as the other may say it. The product of a factor and the
+  // head is truncated to the width, which is even: factors up to the odd widths on both sides mean the same, or
+  // nothing.
   auto width = static_cast<double>(config.rope.width), whole = static_cast<double>(config.headDim);
   fields.addAny({"attn_rotary_emb"}, {config.rope.width}, /*optional=*/true);
-  json::Object factors{{contract::rules_key::kFrom, width / whole}, {contract::rules_key::kBelow, (width + 1) / whole}};
+  json::Object factors{{contract::rules_key::kFrom, (width - 0.5) / whole},
+                       {contract::rules_key::kBelow, (width + 1.5) / whole}};
   fields.addAny(ropeNames({"partial_rotary_factor"}, /*atTop=*/true), {std::move(factors)}, /*optional=*/true);
   fields.addAny(ropeNames({"rope_theta"}, /*atTop=*/true), {config.rope.theta},
                 config.rope.theta == RopeConfig().theta);
@@ -109,12 +117,12 @@ static void addRope(FieldList &fields, const BambaConfig &config) {
 
 static void addAttention(FieldList &fields, const BambaConfig &config) {
   const BambaConfig missing;
-  fields.add("num_attention_heads", config.attentionHeads, missing.attentionHeads);
+  fields.addSize("num_attention_heads", config.attentionHeads);
   // null, too, means as many as there are heads.
   std::vector<json::Value> kvHeads{config.kvHeads};
   if (config.kvHeads == config.attentionHeads)
     kvHeads.push_back(nullptr);
-  fields.addAny({"num_key_value_heads"}, std::move(kvHeads), config.kvHeads == missing.kvHeads);
+  fields.addAny({"num_key_value_heads"}, std::move(kvHeads), /*optional=*/false);
   fields.addAny({"head_dim"}, {config.headDim}, config.headDim == config.hiddenSize / config.attentionHeads);
   fields.add("attention_bias", config.attentionBias, missing.attentionBias);
   addRope(fields, config);

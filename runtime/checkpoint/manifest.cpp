@@ -73,12 +73,12 @@ void checkNames(const bamba_rt_model &model, const CheckpointRules &rules, const
   std::string found = unknown.empty() ? ""
                                       : fmt::format("; found '{}'{}, which the model does not have", unknown[0],
                                                     andMore(unknown.size() - 1));
-  if (!missing.empty())
+  if (!missing.empty()) {
     if (std::string_view prefix = findPrefix(missing, unknown); !prefix.empty())
       found = fmt::format("; found '{}{}': expected names without the prefix '{}'", prefix, missing[0], prefix);
-  if (!missing.empty())
     fail(BAMBA_BAD_CHECKPOINT, "{}: expected the tensor '{}'{}, found no such tensor{}", checkpoint.path(), missing[0],
          andMore(missing.size() - 1), found);
+  }
   if (!unknown.empty())
     fail(BAMBA_BAD_CHECKPOINT, "{}: expected only the model's {} tensors, found also '{}'{}",
          checkpoint.tensors().find(unknown[0])->second.file->path(), known.size(), unknown[0],

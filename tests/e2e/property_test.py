@@ -47,6 +47,10 @@ EDGES = [
         "mamba_conv_bias": False, "hidden_size": 36, "intermediate_size": 37, "vocab_size": 101, "mamba_n_heads": 3,
         "mamba_d_state": 7, "num_attention_heads": 3, "num_key_value_heads": 1,
         "rope_parameters": {"rope_type": "default", "rope_theta": 500.0, "partial_rotary_factor": 1.0}}),
+    ("flags that are null", {
+        "mamba_conv_bias": None, "tie_word_embeddings": None, "mlp_bias": None, "attention_bias": None}),
+    ("a factor whose product is truncated", {
+        "head_dim": 100, "partial_rotary_factor": 0.29, "num_attention_heads": 1, "num_key_value_heads": 1}),
     ("layer types", {
         "layer_types": ["full_attention", "linear_attention"], "attn_layer_indices": None, "rope_theta": 1234.5,
         "partial_rotary_factor": 0.25, "num_attention_heads": 2}),
