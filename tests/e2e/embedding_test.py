@@ -14,9 +14,8 @@ PAGE = os.path.join(harness.SOURCE, "docs", "embedding.md")
 class EmbeddingTest(harness.Case):
     @classmethod
     def setUpClass(cls):
-        cls.prefix = os.path.join(harness.scratch(), "prefix")
+        cls.prefix = harness.install()
         cls.folder = os.path.join(harness.scratch(), "page")
-        harness.run_ok(["cmake", "--install", harness.BUILD, "--prefix", cls.prefix])
         os.makedirs(cls.folder)
         shutil.copy(os.path.join(harness.fixture("odd"), "config.json"), cls.folder)
 

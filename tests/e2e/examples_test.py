@@ -13,9 +13,8 @@ EXAMPLES = os.path.join(harness.SOURCE, "examples")
 class ExamplesTest(harness.Case):
     @classmethod
     def setUpClass(cls):
-        cls.prefix = os.path.join(harness.scratch(), "prefix")
+        cls.prefix = harness.install()
         cls.build = os.path.join(harness.scratch(), "examples")
-        harness.run_ok(["cmake", "--install", harness.BUILD, "--prefix", cls.prefix])
         harness.run_ok(["cmake", "-G", "Ninja", "-S", EXAMPLES, "-B", cls.build, f"-DCMAKE_PREFIX_PATH={cls.prefix}"])
         harness.run_ok(["cmake", "--build", cls.build])
 

@@ -104,6 +104,14 @@ def assert_runs_on_glibc_2_34(test, path):
         test.assertLessEqual((int(number[1]), int(number[2])), (2, 34), version)
 
 
+def install():
+    """The folder that bambac is installed in, at its first use in this process."""
+    prefix = os.path.join(scratch(), "prefix")
+    if not os.path.exists(prefix):
+        run_ok(["cmake", "--install", BUILD, "--prefix", prefix])
+    return prefix
+
+
 def copy_of(path, name):
     """A copy of a library under another name, which the loader takes for another library."""
     target = os.path.join(scratch(), name)
