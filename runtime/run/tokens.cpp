@@ -1,28 +1,15 @@
 #include "runtime/run/tokens.h"
 #include "runtime/run/failure.h"
+#include "runtime/run/input.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
-#include <fstream>
 #include <string_view>
 
 namespace bambac::run {
 
 static constexpr std::string_view blanks = " \t\r\n";
 static constexpr std::string_view separators = " \t\r\n,";
-
-static std::string readFile(const std::string &path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text;
-  std::array<char, 4096> buffer;
-  while (file && (file.read(buffer.data(), buffer.size()), file.gcount() > 0))
-    text.append(buffer.data(), static_cast<size_t>(file.gcount()));
-  // The end of the file is what stopped it, unless it could not be opened or read (a folder can be opened).
-  if (!file.eof() || file.bad())
-    fail("cannot read tokens from '{}': {}", path, systemMessage());
-  return text;
-}
 
 static int32_t parseToken(std::string_view text, size_t number, const std::string &where) {
   int32_t token = 0;
@@ -36,7 +23,7 @@ static int32_t parseToken(std::string_view text, size_t number, const std::strin
 std::vector<int32_t> parseTokens(const std::string &text) {
   bool fromFile = text.starts_with('@');
   std::string where = fromFile ? text.substr(1) : "--tokens";
-  std::string contents = fromFile ? readFile(where) : text;
+  std::string contents = fromFile ? readFile(where, "tokens from") : text;
 
   // Blanks separate tokens, and so does one comma with any blanks around it; hence two commas hold an empty token.
   std::vector<int32_t> tokens;

@@ -76,6 +76,11 @@ class GenerateTest(harness.Case):
                             "found 65")
         self.assert_refused([*refuse, "--load-state=/no/such/state"], "cannot read the state '/no/such/state': No such file")
         self.assert_refused([*refuse, f"--load-state={self.library}"], "state")
+        self.assert_refused([*refuse, f"--load-state={os.path.dirname(path)}"], "cannot read the state", "Is a directory")
+        empty = os.path.join(os.path.dirname(path), "empty")
+        with open(empty, "wb"):
+            pass
+        self.assert_refused([*refuse, f"--load-state={empty}"], "state")
         self.assert_refused([*refuse, "--tokens=2", "--save-state=s"], "--save-state: expected one prompt, found 2")
 
 

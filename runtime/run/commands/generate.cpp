@@ -4,6 +4,7 @@
 #include "runtime/run/commands/commands.h"
 #include "runtime/run/failure.h"
 #include "runtime/run/format.h"
+#include "runtime/run/input.h"
 #include "runtime/run/loaded_model.h"
 #include "runtime/run/measure/stopwatch.h"
 #include "runtime/run/options.h"
@@ -12,9 +13,10 @@
 
 #include <algorithm>
 #include <fmt/ranges.h>
-#include <fstream>
-#include <iterator>
 #include <memory>
+#include <optional>
+#include <span>
+#include <string>
 
 namespace bambac::run {
 namespace {
@@ -110,21 +112,13 @@ uint64_t Generation::decode() {
   }
 }
 
-static std::vector<std::byte> readState(const std::string &path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string bytes(std::istreambuf_iterator<char>(file), {});
-  if (!file)
-    fail("cannot read the state '{}': {}", path, systemMessage());
-  auto *first = reinterpret_cast<const std::byte *>(bytes.data());
-  return {first, first + bytes.size()};
-}
-
 /// New sequences for all texts; returns the tokens that each holds already.
-static uint64_t createSequences(ModelSession &session, std::vector<Text> &texts, std::span<const std::byte> state) {
+static uint64_t createSequences(ModelSession &session, std::vector<Text> &texts,
+                                const std::optional<std::string> &state) {
   for (Text &text : texts) {
     text.sequence = session.create();
-    if (!state.empty())
-      session.restore(text.sequence, state);
+    if (state)
+      session.restore(text.sequence, std::as_bytes(std::span(*state)));
   }
   return session.getLength(texts.front().sequence);
 }
@@ -170,9 +164,9 @@ static void checkTexts(const LoadedModel &model, const std::vector<Text> &texts,
 
 static void generate(const GenerateOptions &options) {
   std::vector<Text> texts = readPrompts(options);
-  std::vector<std::byte> state;
+  std::optional<std::string> state;
   if (!options.loadState.empty())
-    state = readState(options.loadState);
+    state = readFile(options.loadState, "the state");
   Library library(options.library);
   LoadedModel model(library, options.device.device);
   checkTexts(model, texts, options.count, 0);
@@ -187,7 +181,7 @@ static void generate(const GenerateOptions &options) {
     longest = std::max<uint64_t>(longest, text.prompt.size());
   }
   // How many tokens a state holds is known when it is restored.
-  uint64_t context = state.empty() ? longest + options.count - 1 : model.getInfo().max_context;
+  uint64_t context = state ? model.getInfo().max_context : longest + options.count - 1;
   ModelSession session(model, static_cast<uint32_t>(texts.size()), options.device.threads, context);
   checkTexts(model, texts, options.count, createSequences(session, texts, state));
 
