@@ -17,7 +17,7 @@ struct TableField {
 
 /// Names a field of a C struct with its place: BAMBAC_FIELD(bamba_rt_arg, space, i32(1)).
 #define BAMBAC_FIELD(Struct, field, value)                                                                             \
-  ::bambac::codegen::TableField { offsetof(Struct, field), sizeof(Struct::field), value }
+  ::bambac::codegen::TableField { offsetof(Struct, field), sizeof(decltype(Struct::field)), value }
 
 class TableBuilder {
 public:

@@ -91,7 +91,7 @@ TEST(CheckpointRules, AllowMoreRows) {
   std::vector<TestTensor> tensors = toyTensors();
   TestTensor &embedding = named(tensors, "embed.weight");
   embedding.shape[0] += 3;
-  embedding.bytes += std::string(3 * dim * sizeof(float), '\x7F');
+  embedding.bytes += std::string(size_t{3} * dim * sizeof(float), '\x7F');
   Load padded(tensors);
   EXPECT_EQ(padded.failure.status, BAMBA_OK) << padded.failure.message;
   ASSERT_EQ(padded.warnings.size(), 1u);

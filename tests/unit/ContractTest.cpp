@@ -5,6 +5,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "gtest/gtest.h"
 
 using namespace bambac;
@@ -47,11 +48,11 @@ TEST(ElementTypeOf, IsWhatTheDialectTakes) {
   for (const ElementType &type : kElementTypes) {
     std::string tensor = "tensor<2x4x" + print(toMlirType(&context, type.type)) + ">", errors;
     ScopedDiagnosticHandler handler(&context, [&](Diagnostic &error) { errors += error.str() + "\n"; });
-    auto module =
-        parseSourceString<ModuleOp>("func.func private @f(%g: " + tensor + ", %i: " + tensor + ") -> " + tensor +
-                                        " {\n  %0 = bamba.swiglu ins(%g, %g : " + tensor + ", " + tensor +
-                                        ") outs(%i : " + tensor + ")\n  return %0 : " + tensor + "\n}\n",
-                                    &context);
+    std::string source = llvm::formatv("func.func private @f(%g: {0}, %i: {0}) -> {0} {{\n"
+                                       "  %0 = bamba.swiglu ins(%g, %g : {0}, {0}) outs(%i : {0})\n"
+                                       "  return %0 : {0}\n}\n",
+                                       tensor);
+    auto module = parseSourceString<ModuleOp>(source, &context);
     EXPECT_EQ(static_cast<bool>(module), type.isWeight) << tensor << ": " << errors;
     EXPECT_EQ(StringRef(errors).contains("must be 2D tensor of"), !type.isWeight) << errors;
   }
