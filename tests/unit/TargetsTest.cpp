@@ -96,7 +96,7 @@ TEST_F(Targets, StatesKeepTheTypeThatWasAskedForOnCudaOnly) {
 }
 
 TEST_F(Targets, UnknownNamesAreRefused) {
-  auto messageOf = [&](StringRef name, TargetOptions options) {
+  auto messageOf = [&](StringRef name, const TargetOptions &options) {
     llvm::Expected<TargetInterface> target = makeTarget(&context, name, options);
     return target ? std::string() : llvm::toString(target.takeError());
   };
