@@ -28,10 +28,10 @@ class Bamba9BTest(harness.Case):
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
         size = os.path.getsize(out)
         print(f"{seconds:.1f} s, {peak / 1e9:.2f} GB, library {size / 1e6:.2f} MB")
-        if not harness.SANITIZED:  # the limit is for what is shipped, not for a compiler slowed down by its checks
+        if not harness.SANITIZED:  # the limits are for what is shipped: checks make the compiler slow, the runtime large
             self.assertLessEqual(seconds, 30)
+            self.assertLessEqual(size, 20e6)
         self.assertLessEqual(peak, 4e9)
-        self.assertLessEqual(size, 20e6)
         metadata = json.loads(harness.run_ok([harness.BAMBA_RUN, "inspect", out, "--json"]).stdout)["models"][0]
         self.assert_kernels_are_shared(metadata)
 
