@@ -39,6 +39,10 @@ template <> struct TypeOf<f16> {
   static constexpr const char *name = "f16";
   static constexpr uint32 number = BAMBA_RT_F16;
 };
+template <> struct TypeOf<double> { // of checkpoints only
+  static constexpr const char *name = "f64";
+  static constexpr uint32 number = BAMBA_RT_F64;
+};
 
 float hostFloat(float value) { return value; }
 float hostFloat(bf16 value) {
@@ -47,6 +51,7 @@ float hostFloat(bf16 value) {
   std::memcpy(&result, &bits, sizeof(result));
   return result;
 }
+float hostFloat(double value) { return static_cast<float>(value); }
 float hostFloat(f16 value) { return __half2float(__ushort_as_half(value.bits)); }
 
 template <class T> T hostElement(float value);
@@ -56,6 +61,7 @@ template <> bf16 hostElement<bf16>(float value) { // of ordinary numbers only
   std::memcpy(&bits, &value, sizeof(bits));
   return {static_cast<unsigned short>((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16)};
 }
+template <> double hostElement<double>(float value) { return value * (1.0 + 0x1p-30); } // no float, but near one
 template <> f16 hostElement<f16>(float value) { return {__half_as_ushort(__float2half_rn(value))}; }
 
 // --- the reference -----------------------------------------------------------------------------------------------
@@ -167,11 +173,14 @@ template <class To> void testLayouts(Runner &runner) {
   testLayout<Layout<To, 1, 1>, float>(runner, 1);
   testLayout<Layout<To, 1, 1>, bf16>(runner, 1);
   testLayout<Layout<To, 1, 1>, f16>(runner, 1);
+  testLayout<Layout<To, 1, 1>, double>(runner, 1);
   testLayout<Layout<To, 8, 8>, float>(runner, 64);
   testLayout<Layout<To, 8, 8>, bf16>(runner, 64);
   testLayout<Layout<To, 8, 8>, f16>(runner, 64);
+  testLayout<Layout<To, 8, 8>, double>(runner, 64);
   testLayout<Layout<To, 32, 1>, bf16>(runner, 1);
   testLayout<Layout<To, 4, 6>, f16>(runner, 12);
+  testLayout<Layout<To, 4, 6>, double>(runner, 12);
   testLayout<Layout<To, 16, 16>, float>(runner, 32);
 }
 
