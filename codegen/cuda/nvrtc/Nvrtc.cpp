@@ -116,6 +116,9 @@ std::string Nvrtc::version() const {
   return (Twine(major) + "." + Twine(minor)).str();
 }
 
+/// Whether this version takes cubins of earlier runs from the driver's cache.
+static bool hasCache(int major, int minor) { return std::pair(major, minor) >= std::pair(12, 9); }
+
 llvm::Expected<NvrtcResult> Nvrtc::compile(StringRef name, StringRef source, StringRef arch,
                                            ArrayRef<std::pair<const char *, const char *>> headers) const {
   SmallVector<const char *> names, texts;
@@ -130,8 +133,12 @@ llvm::Expected<NvrtcResult> Nvrtc::compile(StringRef name, StringRef source, Str
   if (code)
     return llvm::createStringError("cannot compile " + file + ": " + api->getErrorString(code));
   std::string target = ("--gpu-architecture=" + arch).str();
-  const char *options[] = {target.c_str(), "--std=c++17", "--ptxas-options=-v"};
-  code = api->compileProgram(program, static_cast<int>(std::size(options)), options);
+  SmallVector<const char *> options = {target.c_str(), "--std=c++17", "--ptxas-options=-v"};
+  // A cubin from the cache comes without the log, which tells the registers and spills.
+  int major = 0, minor = 0;
+  if (api->version(&major, &minor) == 0 && hasCache(major, minor))
+    options.push_back("--no-cache");
+  code = api->compileProgram(program, static_cast<int>(options.size()), options.data());
   NvrtcResult result;
   size_t size = 0;
   api->getLogSize(program, &size);
