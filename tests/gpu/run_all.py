@@ -25,6 +25,7 @@ def unpack(folder):
     if not os.path.exists(libraries) or os.path.getmtime(libraries) < os.path.getmtime(archive):
         with tarfile.open(archive) as file:
             file.extractall(folder)
+        os.makedirs(libraries, exist_ok=True)  # where nothing was packed
         os.utime(libraries)
     for pattern in ("bin", "collectives"):
         for program in glob.glob(os.path.join(folder, pattern, "*")):
@@ -64,7 +65,7 @@ def run(program):
     except subprocess.TimeoutExpired as error:
         output, code = f"{(error.stdout or b'').decode(errors='replace')}\nstopped after {SECONDS} s\n", 1
     last = re.search(r"^(\d+) passed, (\d+) failed, (\d+) skipped\s*\Z", output, re.MULTILINE)
-    counts = tuple(int(group) for group in last.groups()) if last else (code == 0, code != 0, 0)
+    counts = tuple(int(group) for group in last.groups()) if last else (int(code == 0), int(code != 0), 0)
     if code and not counts[1]:
         counts = (counts[0], 1, counts[2])
     seconds = f"{time.monotonic() - begin:.0f} s"
