@@ -37,7 +37,11 @@ if SANITIZED:
 SMALL = ("--max-batch=4", "--max-context=512", "--prefill-chunk=64")
 
 
-def run(arguments, timeout=600, **options):
+# A compiler with sanitizers takes some ten times as long.
+TIMEOUT = 3600 if SANITIZED else 600
+
+
+def run(arguments, timeout=TIMEOUT, **options):
     """Runs a tool and returns it finished, with its output as text."""
     return subprocess.run(
         [str(a) for a in arguments], capture_output=True, text=True, timeout=timeout, check=False, **options
