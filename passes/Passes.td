@@ -56,7 +56,9 @@ def FormDispatches : Pass<"bamba-form-dispatches", "mlir::func::FuncOp"> {
     - `conv`: a convolution whose state is a ring into the state space step that alone reads its result, slice by slice;
     - `rope`: a projection into the rotations of interleaved heads and the append to the cache that read its columns: the
       kernel has the rotated queries and the new states of the cache as its results;
-    - `argmax`: a linear into the argmax of its result, which leaves as well.
+    - `argmax`: a linear into the argmax of its result, which leaves as well;
+    - `quantize`: a norm or a gate into the quantization that alone reads it. A linear stays apart: a quantization needs
+      whole rows.
 
     Slices of inputs move into the dispatch, so that what stays outside are whole buffers. A fused producer may have a
     state as a second result, or one that is also read after the kernel: the dispatch then yields it after the results

@@ -92,6 +92,7 @@ void registerBufferization(DialectRegistry &registry) {
     EmbeddingOp::attachInterface<EmitLoops<EmbeddingOp>>(*context);
     RmsNormOp::attachInterface<EmitLoops<RmsNormOp>>(*context);
     GatedRmsNormOp::attachInterface<EmitLoops<GatedRmsNormOp>>(*context);
+    QuantizeOp::attachInterface<EmitLoops<QuantizeOp>>(*context);
     LinearOp::attachInterface<EmitLoops<LinearOp>>(*context);
     RopeOp::attachInterface<EmitLoops<RopeOp>>(*context);
     SwigluOp::attachInterface<EmitLoops<SwigluOp>>(*context);

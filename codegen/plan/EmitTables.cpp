@@ -141,7 +141,7 @@ void Tables::addSource(const PlanSource &source) {
   sources.push_back(build.record<T>(
       {BAMBAC_FIELD(T, name, build.string(source.name)), BAMBAC_FIELD(T, rank, build.i32(source.shape.size())),
        BAMBAC_FIELD(T, head_dim, build.i32(source.headDim)), BAMBAC_FIELD(T, rotary_dim, build.i32(source.rotaryDim)),
-       BAMBAC_FIELD(T, reserved, build.i32(0)),
+       BAMBAC_FIELD(T, repeat, build.i32(source.repeat)),
        BAMBAC_FIELD(T, shape, build.numbers<std::extent_v<decltype(T::shape)>>(source.shape)),
        BAMBAC_FIELD(T, first_row, build.i64(source.firstRow)), BAMBAC_FIELD(T, num_rows, build.i64(source.numRows))}));
 }
@@ -149,8 +149,9 @@ void Tables::addSource(const PlanSource &source) {
 void Tables::addWeights() {
   using T = bamba_rt_weight;
   for (const PlanWeight &weight : plan.weights) {
-    uint32_t flags =
-        (weight.transposed ? BAMBA_RT_WEIGHT_TRANSPOSE : 0) | (weight.interleaved ? BAMBA_RT_WEIGHT_INTERLEAVE : 0);
+    uint32_t flags = (weight.transposed ? BAMBA_RT_WEIGHT_TRANSPOSE : 0) |
+                     (weight.interleaved ? BAMBA_RT_WEIGHT_INTERLEAVE : 0) |
+                     (weight.positive ? BAMBA_RT_WEIGHT_POSITIVE : 0);
     weights.push_back(build.record<T>(
         {BAMBAC_FIELD(T, name, build.string(weight.name)), BAMBAC_FIELD(T, dtype, build.i32(weight.dtype)),
          BAMBAC_FIELD(T, panel, build.i32(weight.panel)), BAMBAC_FIELD(T, flags, build.i32(flags)),
@@ -158,7 +159,8 @@ void Tables::addWeights() {
          BAMBAC_FIELD(T, first_source, build.i32(sources.size())),
          BAMBAC_FIELD(T, panel_group, build.i32(weight.panelGroup)),
          BAMBAC_FIELD(T, panel_align, build.i32(weight.panelAlign)),
-         BAMBAC_FIELD(T, pack_kernel, build.i32(weight.packKernel)), BAMBAC_FIELD(T, rows, build.i64(weight.rows)),
+         BAMBAC_FIELD(T, pack_kernel, build.i32(weight.packKernel)), BAMBAC_FIELD(T, scales, build.i32(weight.scales)),
+         BAMBAC_FIELD(T, reserved, build.i32(0)), BAMBAC_FIELD(T, rows, build.i64(weight.rows)),
          BAMBAC_FIELD(T, cols, build.i64(weight.cols)), BAMBAC_FIELD(T, bytes, build.i64(weight.bytes))}));
     for (const PlanSource &source : weight.sources)
       addSource(source);

@@ -35,6 +35,31 @@ LogicalResult GlobalReader::collect(ModuleOp module) {
     if (used.contains(global.getSymNameAttr()) &&
         failed(global->hasAttr(attr::kState) ? addState(global) : addWeight(global)))
       return failure();
+  for (auto global : module.getOps<GlobalOp>())
+    if (used.contains(global.getSymNameAttr()) && failed(linkScales(global)))
+      return failure();
+  return success();
+}
+
+/// Codes are loaded together with their scales.
+LogicalResult GlobalReader::linkScales(GlobalOp global) {
+  auto name = global->getAttrOfType<FlatSymbolRefAttr>(attr::kScales);
+  Type element = cast<RankedTensorType>(global.getType()).getElementType();
+  bool isScaled = !global->hasAttr(attr::kState) && contract::describe(*weightTypeOf(element)).isScaled;
+  if (isScaled != static_cast<bool>(name))
+    return global.emitError() << "expected '" << attr::kScales << "' on weights of codes and on no others, found "
+                              << (name ? "one on " : "none on ") << global.getType();
+  if (!name)
+    return success();
+  FailureOr<bamba_rt_arg> scales = findWeight(global, name);
+  if (failed(scales))
+    return failure();
+  PlanWeight &weight = plan.weights[places.at(global.getSymNameAttr()).index];
+  const PlanWeight &found = plan.weights[scales->index];
+  if (found.sources.size() != weight.sources.size() || found.dtype != BAMBA_RT_F32)
+    return global.emitError() << "expected scales of f32 with " << weight.sources.size() << " sources, found "
+                              << found.sources.size();
+  weight.scales = scales->index + 1;
   return success();
 }
 
@@ -46,13 +71,16 @@ static LogicalResult stackSources(GlobalOp global, ArrayAttr sources, PlanWeight
     if (shape.empty() || shape.size() > maxRank)
       return global.emitError() << "expected source " << source.getName() << " of rank 1 to " << maxRank
                                 << ", found rank " << shape.size();
+    if (source.getRepeat() > UINT32_MAX)
+      return global.emitError() << "expected source " << source.getName() << " with rows repeated at most "
+                                << UINT32_MAX << " times, found " << source.getRepeat();
     if (source.getHeadDim() > UINT32_MAX)
       return global.emitError() << "expected source " << source.getName() << " with heads of at most " << UINT32_MAX
                                 << " rows, found " << source.getHeadDim();
     PlanSource &added = weight.sources.emplace_back(
         PlanSource{source.getName().str(), toUnsigned(shape), static_cast<uint64_t>(source.getFirstRow()),
                    static_cast<uint64_t>(source.getNumRows()), static_cast<uint32_t>(source.getHeadDim()),
-                   static_cast<uint32_t>(source.getRotaryDim())});
+                   static_cast<uint32_t>(source.getRotaryDim()), static_cast<uint32_t>(source.getRepeat())});
     uint64_t cols = product(ArrayRef(added.shape).drop_front());
     if (weight.sources.size() > 1 && cols != weight.cols)
       return global.emitError() << "expected source " << source.getName() << " with " << weight.cols
@@ -81,6 +109,7 @@ LogicalResult GlobalReader::addWeight(GlobalOp global) {
   weight.shape = toUnsigned(type.getShape());
   weight.transposed = global->hasAttr(attr::kTranspose);
   weight.interleaved = global->hasAttr(attr::kInterleave);
+  weight.positive = global->hasAttr(attr::kPositive);
   if (failed(stackSources(global, sources, weight)))
     return failure();
   uint64_t rows = weight.transposed ? weight.cols : weight.rows, cols = weight.transposed ? weight.rows : weight.cols;

@@ -22,6 +22,7 @@ public:
 
 private:
   LogicalResult addWeight(ml_program::GlobalOp global);
+  LogicalResult linkScales(ml_program::GlobalOp global);
   LogicalResult addState(ml_program::GlobalOp global);
   FailureOr<bamba_rt_arg> find(Operation *user, SymbolRefAttr name, bamba_rt_space space, StringRef sort) const;
 

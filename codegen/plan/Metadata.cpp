@@ -40,7 +40,9 @@ static Object describe(const PlanEntry &entry) {
 
 static Object describe(const PlanSource &source) {
   Object object{{key::kName, source.name}, {key::kShape, sizes(source.shape)}};
-  if (source.numRows != source.shape.front())
+  if (source.repeat)
+    object[key::kRepeat] = source.repeat;
+  if (source.numRows != source.shape.front() * std::max<uint64_t>(source.repeat, 1))
     object[key::kRows] = Array{source.firstRow, source.numRows};
   if (source.rotaryDim) {
     object[key::kHeadDim] = source.headDim;
@@ -61,6 +63,8 @@ static Object describe(const PlanWeight &weight, const Plan &plan) {
                 {key::kSources, list(weight.sources, [](const PlanSource &source) { return describe(source); })}};
   if (plan.packsOnDevice)
     object[key::kPackKernel] = plan.kernels[weight.packKernel].name;
+  if (weight.scales)
+    object[key::kScales] = plan.weights[weight.scales - 1].name;
   return object;
 }
 

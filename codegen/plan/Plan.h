@@ -63,6 +63,7 @@ struct PlanSource {
   SmallVector<uint64_t> shape; ///< of the whole tensor
   uint64_t firstRow = 0, numRows = 0;
   uint32_t headDim = 0, rotaryDim = 0; ///< the order of its rows; see bamba_rt_source
+  uint32_t repeat = 0;                 ///< how often each row stands; 0: once
 };
 
 /// A weight as kernels read it; see bamba_rt_weight for the layout.
@@ -71,8 +72,9 @@ struct PlanWeight {
   bamba_rt_dtype dtype = BAMBA_RT_F32;
   SmallVector<uint64_t> shape; ///< of the tensor that the kernels see, without padding
   uint64_t panel = 0, panelGroup = 1, panelAlign = 1, rows = 0, cols = 0, bytes = 0;
-  bool transposed = false, interleaved = false;
+  bool transposed = false, interleaved = false, positive = false;
   uint32_t packKernel = 0; ///< on CUDA: the kernel that packs it
+  uint32_t scales = 0;     ///< of codes: 1 + the number of the weight with their scales
   std::vector<PlanSource> sources;
 };
 

@@ -135,11 +135,37 @@ Value EntryBuilder::buildNorm(Value input, const Weight &scale) {
   return RmsNormOp::create(builder, loc, input, factors, init, builder.getF64FloatAttr(model.normEps)).getResult();
 }
 
+std::pair<Value, Value> EntryBuilder::buildQuantized(Value input, const Quantization &quantization) {
+  auto isSame = [&](QuantizeOp op) {
+    auto load = op.getStaticScales() ? op.getStaticScales().getDefiningOp<ml_program::GlobalLoadConstOp>() : nullptr;
+    StringRef scales = load ? load.getGlobal().getLeafReference().getValue() : StringRef();
+    return op.getInput() == input && op.getGroup() == static_cast<uint64_t>(quantization.group) &&
+           scales == (quantization.inputScales ? StringRef(quantization.inputScales->name) : StringRef());
+  };
+  if (!lastQuantized || !isSame(lastQuantized)) {
+    auto type = cast<RankedTensorType>(input.getType());
+    int64_t groups = quantization.scales.shape.front();
+    Value staticScales = loadWeight(quantization.inputScales);
+    Value codes = empty(type.getShape(), types.inputCodes), scales = empty({type.getDimSize(0), groups}, types.wide);
+    lastQuantized = QuantizeOp::create(builder, loc, codes.getType(), scales.getType(), input, codes, scales,
+                                       staticScales, builder.getI64IntegerAttr(quantization.group));
+  }
+  return {lastQuantized.getResult(), lastQuantized.getScales()};
+}
+
 Value EntryBuilder::buildLinear(Value input, const Linear &linear, Type element) {
+  int64_t rows = cast<RankedTensorType>(input.getType()).getDimSize(0), group = 0;
+  Value inputScales, weightScales;
+  if (linear.quantization) {
+    std::tie(input, inputScales) = buildQuantized(input, *linear.quantization);
+    weightScales = loadWeight(linear.quantization->scales);
+    group = linear.quantization->group;
+  }
   Value matrix = loadWeight(linear.matrix), bias = loadWeight(linear.bias);
-  int64_t rows = cast<RankedTensorType>(input.getType()).getDimSize(0);
   Value init = empty({rows, linear.outputs()}, element ? element : types.activation);
-  return LinearOp::create(builder, loc, input, matrix, init, bias, builder.getF32Type()).getResult();
+  return LinearOp::create(builder, loc, init.getType(), input, matrix, init, bias, inputScales, weightScales,
+                          builder.getF32Type(), group)
+      .getResult();
 }
 
 Value EntryBuilder::add(Value lhs, Value rhs) {

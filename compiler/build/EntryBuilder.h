@@ -48,6 +48,8 @@ private:
   Value activations(Value like, int64_t width);
   Value sliceColumns(Value matrix, Columns columns);
   Value buildNorm(Value input, const Weight &scale);
+  /// Codes and scales of what a matrix multiplies; the same for all linears that quantize it alike.
+  std::pair<Value, Value> buildQuantized(Value input, const Quantization &quantization);
   /// A linear with the bias that it may have, its result an activation or of the type `element`.
   Value buildLinear(Value input, const Linear &linear, Type element = {});
   Value add(Value lhs, Value rhs);
@@ -65,6 +67,7 @@ private:
   Location loc;
   std::string part; ///< "model" or a layer's name, "layers.3"
   EntryInputs inputs;
+  QuantizeOp lastQuantized; ///< null at first
 };
 
 } // namespace bambac

@@ -21,14 +21,27 @@ std::pair<ml_program::GlobalOp, bool> Globals::declare(StringRef name, RankedTen
 
 static Attribute makeSource(MLIRContext *context, const TensorRows &rows) {
   RowRange range;
-  if (rows.countRows() != rows.shape.front())
+  if (rows.countRows() != rows.countAllRows())
     range = {rows.firstRow, rows.countRows()};
-  return SourceAttr::get(context, StringAttr::get(context, rows.tensor), rows.shape, range);
+  return SourceAttr::get(context, StringAttr::get(context, rows.tensor), rows.shape, range,
+                         rows.repeat == 1 ? 0 : rows.repeat);
+}
+
+Type Globals::typeOf(Precision precision) const {
+  switch (precision) {
+  case Precision::Chosen:
+    return types.matrix;
+  case Precision::Full:
+    return types.wide;
+  case Precision::Codes:
+    return types.codes;
+  }
+  llvm_unreachable("the switch covers all precisions");
 }
 
 ml_program::GlobalOp Globals::getWeight(const Weight &weight) {
-  Type element = weight.precision == Precision::Chosen ? types.matrix : types.wide;
-  auto [global, isNew] = declare(weight.name, RankedTensorType::get(weight.shape, element), /*isMutable=*/false);
+  auto type = RankedTensorType::get(weight.shape, typeOf(weight.precision));
+  auto [global, isNew] = declare(weight.name, type, /*isMutable=*/false);
   if (!isNew)
     return global;
   SmallVector<Attribute> sources;
@@ -37,6 +50,10 @@ ml_program::GlobalOp Globals::getWeight(const Weight &weight) {
   global->setAttr(attr::kSources, builder.getArrayAttr(sources));
   if (weight.transposed)
     global->setAttr(attr::kTranspose, builder.getUnitAttr());
+  if (weight.positive)
+    global->setAttr(attr::kPositive, builder.getUnitAttr());
+  if (!weight.scales.empty())
+    global->setAttr(attr::kScales, FlatSymbolRefAttr::get(builder.getContext(), weight.scales));
   return global;
 }
 

@@ -22,6 +22,7 @@ public:
   ml_program::GlobalOp getState(StringRef name, StateKind kind, ArrayRef<int64_t> itemShape, Type element);
 
 private:
+  Type typeOf(Precision precision) const;
   /// The global of that name, new and without attributes where there was none: then the second is true.
   std::pair<ml_program::GlobalOp, bool> declare(StringRef name, RankedTensorType type, bool isMutable);
 

@@ -22,7 +22,7 @@ public:
 
   Linear linear(StringRef name, int64_t outputs, int64_t inputs, bool bias = false) const {
     return {matrix(name, outputs, inputs, tensor(name)),
-            bias ? std::optional(vector((name + ".bias").str(), outputs, "")) : std::nullopt};
+            bias ? std::optional(vector((name + ".bias").str(), outputs, "")) : std::nullopt, std::nullopt};
   }
 
   Weight matrix(StringRef name, int64_t rows, int64_t columns, std::string from) const {

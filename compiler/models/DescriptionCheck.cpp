@@ -4,6 +4,7 @@
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/ADT/Twine.h"
+#include "llvm/Support/MathExtras.h"
 #include <map>
 
 using namespace llvm;
@@ -121,6 +122,24 @@ private:
     expectShape(linear.matrix, {outputs, inputs});
     if (linear.bias)
       expectShape(*linear.bias, {outputs});
+    if (linear.quantization)
+      expectScales(linear, *linear.quantization);
+  }
+
+  void expectScales(const Linear &linear, const Quantization &quantization) {
+    if (linear.matrix.precision != Precision::Codes || linear.matrix.scales != quantization.scales.name)
+      mistake.fail("weight '" + linear.matrix.name + "'", "codes with the scales '" + quantization.scales.name + "'",
+                   "'" + linear.matrix.scales + "'");
+    int64_t group = quantization.group;
+    if (group < 0)
+      return mistake.fail("weight '" + quantization.scales.name + "'", "a group of at least 0 columns", Twine(group));
+    int64_t groups = group == 0 ? 1 : static_cast<int64_t>(divideCeil(linear.inputs(), group));
+    expectShape(quantization.scales, {groups, linear.outputs()});
+    if (quantization.scales.sources.size() != linear.matrix.sources.size())
+      mistake.fail("weight '" + quantization.scales.name + "'", "as many sources as the codes",
+                   Twine(quantization.scales.sources.size()));
+    if (quantization.inputScales && group != 0)
+      mistake.fail("weight '" + quantization.inputScales->name + "'", "one group of columns", Twine(group));
   }
 
   const ModelDescription &model;
@@ -171,7 +190,7 @@ public:
           break;
         end = std::max(end, last);
       }
-      if (end < tensor.shape.front())
+      if (end < tensor.rows)
         mistake.fail("tensor '" + name + "'", "each row in some weight", "row " + Twine(end) + " in none");
     }
   }
@@ -179,15 +198,17 @@ public:
 private:
   struct Tensor {
     std::vector<int64_t> shape;
+    int64_t rows = 0;                               ///< with repetitions
     std::vector<std::pair<int64_t, int64_t>> taken; ///< first rows and ends
     bool leavesRows = false;
   };
 
   static bool isSame(const Weight &a, const Weight &b) {
     auto sameRows = [](const TensorRows &x, const TensorRows &y) {
-      return x.tensor == y.tensor && x.shape == y.shape && x.firstRow == y.firstRow && x.countRows() == y.countRows();
+      return x.tensor == y.tensor && x.shape == y.shape && x.firstRow == y.firstRow && x.countRows() == y.countRows() &&
+             x.repeat == y.repeat;
     };
-    return a.shape == b.shape && a.transposed == b.transposed && a.precision == b.precision &&
+    return a.shape == b.shape && a.transposed == b.transposed && a.precision == b.precision && a.scales == b.scales &&
            std::ranges::equal(a.sources, b.sources, sameRows);
   }
 
@@ -197,8 +218,9 @@ private:
       mistake.fail(what, "a shape of positive sizes", describe(source.shape));
       return false;
     }
-    Tensor &tensor = tensors.try_emplace(source.tensor, Tensor{source.shape, {}, false}).first->second;
-    int64_t all = source.shape.front(), count = source.countRows();
+    Tensor &tensor =
+        tensors.try_emplace(source.tensor, Tensor{source.shape, source.countAllRows(), {}, false}).first->second;
+    int64_t all = source.countAllRows(), count = source.countRows();
     if (tensor.shape != source.shape) {
       mistake.fail(what, "shape " + describe(tensor.shape) + " as in another weight", describe(source.shape));
       return false;

@@ -18,6 +18,10 @@ static void visitOptional(const std::optional<Weight> &weight, WeightVisitor vis
 static void visitLinear(const Linear &linear, WeightVisitor visit) {
   visit(linear.matrix);
   visitOptional(linear.bias, visit);
+  if (linear.quantization) {
+    visit(linear.quantization->scales);
+    visitOptional(linear.quantization->inputScales, visit);
+  }
 }
 
 void Mamba2::forEachWeight(WeightVisitor visit) const {

@@ -16,21 +16,24 @@ namespace bambac {
 
 /// A tensor of the checkpoint, seen as a matrix [shape[0], product of the rest], or consecutive rows of it.
 struct TensorRows {
-  std::string tensor;         ///< the name in the checkpoint
-  std::vector<int64_t> shape; ///< of the whole tensor
-  int64_t firstRow = 0;
+  std::string tensor;                            ///< the name in the checkpoint
+  std::vector<int64_t> shape;                    ///< of the whole tensor
+  int64_t firstRow = 0;                          ///< counted after the repetition
   std::optional<int64_t> numRows = std::nullopt; ///< all from firstRow on where it does not say
   /// True where rows of the tensor may be in no weight at all. Otherwise such a row is taken for a mistake.
   bool leavesRows = false;
+  int64_t repeat = 1; ///< how often each row stands, as scales of blocks of rows do
 
-  int64_t countRows() const { return numRows.value_or((shape.empty() ? 1 : shape.front()) - firstRow); }
+  int64_t countAllRows() const { return (shape.empty() ? 1 : shape.front()) * repeat; }
+  int64_t countRows() const { return numRows.value_or(countAllRows() - firstRow); }
   int64_t countColumns() const;
 };
 
 /// How a weight is kept in memory.
 enum class Precision {
   Chosen, ///< in the type that the user asks for: what linears multiply, and the embedding
-  Full    ///< f32: norms, biases, what a state space op reads
+  Full,   ///< f32: norms, biases, scales, what a state space op reads
+  Codes   ///< e4m3, to be multiplied by scales
 };
 
 /// A weight as the model's ops read it.
@@ -40,11 +43,24 @@ struct Weight {
   std::vector<TensorRows> sources; ///< stacked by rows
   bool transposed = false;         ///< the stacked rows are the weight's columns
   Precision precision = Precision::Full;
+  std::string scales;    ///< of codes: the name of the weight with their scales
+  bool positive = false; ///< its numbers, scales, must be greater than zero and finite
+};
+
+/// What goes with a matrix of codes.
+struct Quantization {
+  /// [groups, outputs]; made of as many sources as the matrix, each the scales of that source's rows. Where a
+  /// checkpoint has numbers in place of codes, the runtime computes both.
+  Weight scales;
+  int64_t group = 0; ///< columns that share a scale, in the matrix and in what it multiplies; 0: all
+  /// Static scales of what is multiplied, of which the largest counts; none: each row, or group of it, has its own.
+  std::optional<Weight> inputScales;
 };
 
 struct Linear {
   Weight matrix; ///< [outputs, inputs]
   std::optional<Weight> bias;
+  std::optional<Quantization> quantization; ///< none: the matrix holds numbers
 
   int64_t outputs() const { return matrix.shape.front(); }
   int64_t inputs() const { return matrix.shape.back(); }

@@ -79,7 +79,7 @@ llvm::Expected<CpuTargetAttr> makeCpuTarget(MLIRContext *context, StringRef name
     return llvm::createStringError("option '--cpu': expected a processor with AVX2 and FMA, found " + processor.arch);
   bool wide = llvm::all_of(ArrayRef<StringRef>{"avx512f", "avx512bw", "avx512dq", "avx512vl"},
                            [&](StringRef feature) { return processor.has(feature); });
-  const Fusion fusions[] = {Fusion::Siblings, Fusion::Epilogue};
+  const Fusion fusions[] = {Fusion::Siblings, Fusion::Epilogue, Fusion::Quantize};
   return CpuTargetAttr::get(context, StringAttr::get(context, processor.arch),
                             StringAttr::get(context, listFeatures(processor, wide)), /*vector_bits=*/wide ? 512 : 256,
                             /*vector_registers=*/wide ? 32 : 16, processor.cacheBytes, fusions);
@@ -117,12 +117,14 @@ struct CpuTargetModel : TargetInterface::ExternalModel<CpuTargetModel, CpuTarget
   /// Rows that fit a register tile.
   int64_t getLeastPrefillChunk(Attribute) const { return 8; }
 
-  /// Everything but the matrices is f32.
+  /// Everything but the matrices is f32. So are the codes that they multiply, which widening would cost again for each
+  /// column of the result.
   ElementTypes getElementTypes(Attribute target, Type matrix, Type) const {
     Type f32 = Float32Type::get(target.getContext());
     ElementTypes types;
     types.matrix = matrix;
-    types.activation = types.cache = types.ssmState = types.wide = f32;
+    types.activation = types.cache = types.ssmState = types.wide = types.inputCodes = f32;
+    types.codes = Float8E4M3FNType::get(target.getContext());
     return types;
   }
   LogicalResult verifyMatrixType(Attribute target, Type matrix, EmitError emitError) const {

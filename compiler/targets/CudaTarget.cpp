@@ -29,8 +29,8 @@ llvm::Expected<CudaTargetAttr> makeCudaTarget(MLIRContext *context, StringRef ar
   if (gpu == std::end(kGpus))
     return llvm::createStringError("option '--target': expected cpu, sm_80, sm_86, sm_89, sm_90 or sm_90a, found '" +
                                    arch + "'");
-  const Fusion fusions[] = {Fusion::Siblings, Fusion::Interleave, Fusion::Epilogue, Fusion::NormPrologue,
-                            Fusion::Gate,     Fusion::Conv,       Fusion::Rope,     Fusion::Argmax};
+  const Fusion fusions[] = {Fusion::Siblings, Fusion::Interleave, Fusion::Epilogue, Fusion::NormPrologue, Fusion::Gate,
+                            Fusion::Conv,     Fusion::Rope,       Fusion::Argmax,   Fusion::Quantize};
   return CudaTargetAttr::get(context, StringAttr::get(context, arch), gpu->sharedBytes,
                              multiprocessors ? multiprocessors : gpu->multiprocessors, fusions);
 }
@@ -72,6 +72,7 @@ struct CudaTargetModel : TargetInterface::ExternalModel<CudaTargetModel, CudaTar
   ElementTypes getElementTypes(Attribute target, Type matrix, Type state) const {
     ElementTypes types;
     types.matrix = types.activation = types.cache = matrix;
+    types.codes = types.inputCodes = Float8E4M3FNType::get(target.getContext());
     types.ssmState = state;
     types.wide = Float32Type::get(target.getContext());
     types.convRing = true;

@@ -104,8 +104,8 @@ static Error readLimits(const CommandLine &line, CompileLimits &result) {
   result.maxBatch = *batch;
   result.prefillChunk = *chunk;
   const contract::ElementType *weights = contract::findElementType(std::string_view(line.dtype));
-  if (!weights || !weights->isWeight)
-    return wrongOption("--dtype", contract::listWeightTypes(&contract::ElementType::name), line.dtype);
+  if (!weights || !weights->isWeight || weights->isScaled)
+    return wrongOption("--dtype", contract::listChosenTypes(&contract::ElementType::name), line.dtype);
   const contract::ElementType *states = contract::findElementType(std::string_view(line.stateDtype));
   if (!states || (states->type != BAMBA_RT_F32 && states->type != BAMBA_RT_BF16))
     return wrongOption("--state-dtype", "f32 or bf16", line.stateDtype);

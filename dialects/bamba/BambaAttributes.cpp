@@ -52,28 +52,30 @@ void BambaDialect::registerAttributes() {
 using EmitError = llvm::function_ref<InFlightDiagnostic()>;
 
 /// Rows of a source; a scalar counts as one row.
-static int64_t countRows(ArrayRef<int64_t> shape, RowRange rows) {
+static int64_t countRows(ArrayRef<int64_t> shape, RowRange rows, int64_t repeat) {
   if (rows != RowRange())
     return rows.count;
-  return shape.empty() ? 1 : shape.front();
+  return (shape.empty() ? 1 : shape.front()) * std::max<int64_t>(repeat, 1);
 }
 
-int64_t SourceAttr::getNumRows() const { return countRows(getShape(), getRows()); }
+int64_t SourceAttr::getNumRows() const { return countRows(getShape(), getRows(), getRepeat()); }
 
 SourceAttr SourceAttr::withRowOrder(int64_t headDim, int64_t rotaryDim) const {
-  return get(getContext(), getName(), getShape(), getRows(), headDim, rotaryDim);
+  return get(getContext(), getName(), getShape(), getRows(), headDim, rotaryDim, getRepeat());
 }
 
 LogicalResult SourceAttr::verify(EmitError emitError, StringAttr /*name*/, ArrayRef<int64_t> shape, RowRange rows,
-                                 int64_t headDim, int64_t rotaryDim) {
-  int64_t all = countRows(shape, RowRange());
+                                 int64_t headDim, int64_t rotaryDim, int64_t repeat) {
+  if (repeat < 0)
+    return emitError() << "expected a repeat of at least 0, found " << repeat;
+  int64_t all = countRows(shape, RowRange(), repeat);
   // Compared without a sum, which could overflow.
   if (rows != RowRange() && (rows.first < 0 || rows.count <= 0 || rows.first > all || rows.count > all - rows.first))
     return emitError() << "expected rows of the " << all << " that the tensor has, found " << rows.count << " from row "
                        << rows.first << " on";
   if (rotaryDim < 0 || rotaryDim % 2 != 0 || rotaryDim > headDim)
     return emitError() << "expected an even rotary_dim of at most head_dim, found " << rotaryDim << " and " << headDim;
-  int64_t taken = countRows(shape, rows);
+  int64_t taken = countRows(shape, rows, repeat);
   if (headDim > 0 && taken % headDim != 0)
     return emitError() << "expected a head_dim that divides the " << taken << " rows, found " << headDim;
   return success();

@@ -28,6 +28,8 @@ struct ComputeCapability {
 struct ElementTypes {
   /// Matrices, the embedding among them.
   Type matrix;
+  /// The codes of a quantized matrix, and the codes that it multiplies.
+  Type codes, inputCodes;
   /// What a matrix unit multiplies next: norms, convolved inputs, the results of attention and of the gate.
   Type activation;
   /// Keys and values of the cache, and the SSM state.

@@ -24,7 +24,7 @@ def Bamba_Fusion : I32EnumAttr<"Fusion", "a kind of fusion that pays on a target
     I32EnumAttrCase<"Siblings", 0, "siblings">, I32EnumAttrCase<"Epilogue", 1, "epilogue">,
     I32EnumAttrCase<"NormPrologue", 2, "norm_prologue">, I32EnumAttrCase<"Interleave", 3, "interleave">,
     I32EnumAttrCase<"Gate", 4, "gate">, I32EnumAttrCase<"Conv", 5, "conv">, I32EnumAttrCase<"Rope", 6, "rope">,
-    I32EnumAttrCase<"Argmax", 7, "argmax">]> {
+    I32EnumAttrCase<"Argmax", 7, "argmax">, I32EnumAttrCase<"Quantize", 8, "quantize">]> {
   let cppNamespace = "::bambac";
 }
 
@@ -39,17 +39,22 @@ def Bamba_SourceAttr : Bamba_Attr<"Source", "source"> {
     of the source's rows, row d goes to row 2d where d < R/2, to row 2(d - R/2) + 1 where R/2 <= d < R, and stays elsewhere. The rows of a
     bias are its elements.
 
+    With `repeat` = P > 0, each row of the tensor counts P times, as rows of scales that P rows of a matrix share:
+    `rows` counts what results, and only as many as it says.
+
     Examples: `#bamba.source<"model.layers.0.mamba.conv1d.weight", [320, 1, 4]>`,
     `#bamba.source<"model.layers.9.self_attn.q_proj.weight", [4096, 4096], head_dim = 128, rotary_dim = 64>`,
-    `#bamba.source<"model.layers.0.shared_mlp.input_linear.weight", [2048, 1024], rows = [1024, 1024]>`
+    `#bamba.source<"model.layers.0.shared_mlp.input_linear.weight", [2048, 1024], rows = [1024, 1024]>`,
+    `#bamba.source<"model.layers.0.mamba.in_proj.weight_scale_inv", [11, 2], rows = [0, 1288], repeat = 128>`
   }];
   let parameters = (ins "mlir::StringAttr":$name, ArrayRefParameter<"int64_t">:$shape,
       DefaultValuedParameter<"::bambac::RowRange", "::bambac::RowRange()">:$rows,
-      DefaultValuedParameter<"int64_t", "0">:$head_dim, DefaultValuedParameter<"int64_t", "0">:$rotary_dim);
-  let assemblyFormat = "`<` $name `,` `[` $shape `]` (`,` struct($rows, $head_dim, $rotary_dim)^)? `>`";
+      DefaultValuedParameter<"int64_t", "0">:$head_dim, DefaultValuedParameter<"int64_t", "0">:$rotary_dim,
+      DefaultValuedParameter<"int64_t", "0">:$repeat);
+  let assemblyFormat = "`<` $name `,` `[` $shape `]` (`,` struct($rows, $head_dim, $rotary_dim, $repeat)^)? `>`";
   let builders = [AttrBuilder<(ins "mlir::StringAttr":$name, "llvm::ArrayRef<int64_t>":$shape,
-                                   CArg<"::bambac::RowRange", "{}">:$rows), [{
-    return $_get($_ctxt, name, shape, rows, /*head_dim=*/0, /*rotary_dim=*/0);
+                                   CArg<"::bambac::RowRange", "{}">:$rows, CArg<"int64_t", "0">:$repeat), [{
+    return $_get($_ctxt, name, shape, rows, /*head_dim=*/0, /*rotary_dim=*/0, repeat);
   }]>];
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
@@ -156,7 +161,8 @@ defvar fusionsDescription = [{
     - `gate`: a gate joins the state space op whose result it gates;
     - `conv`: a convolution joins the state space step that reads it;
     - `rope`: a rotation, and the append to the KV cache, join the projection that they read;
-    - `argmax`: the argmax of logits joins the linear that makes them.
+    - `argmax`: the argmax of logits joins the linear that makes them;
+    - `quantize`: a quantization joins the norm or gate before it.
 }];
 
 def Bamba_CpuTargetAttr : Bamba_Attr<"CpuTarget", "cpu_target"> {

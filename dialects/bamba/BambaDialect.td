@@ -32,7 +32,8 @@ def Bamba_Dialect : Dialect {
     -1, a padding sequence has count 0 and the spare state slot; what ops compute there is never read.
 
     Weights and states are `ml_program.global`s; `bamba.sources` on a global names the checkpoint tensors (or rows of
-    them) that it is made of, stacked by rows or with `bamba.interleave` in turns row by row; `bamba.state` marks a state pool.
+    them) that it is made of, stacked by rows or with `bamba.interleave` in turns row by row; `bamba.scales` names the global with the scales of one that holds codes;
+    `bamba.state` marks a state pool.
   }];
   let cppNamespace = "::bambac";
   let useDefaultAttributePrinterParser = 1;
@@ -63,14 +64,6 @@ class Bamba_DpsOp<string mnemonic, list<Trait> traits = []>
   }];
   let extraClassDeclaration = dpsDeclaration;
 }
-
-// The same for an op whose last operand is an optional bias.
-defvar dpsDeclarationBeforeBias = [{
-    mlir::MutableOperandRange getDpsInitsMutable() {
-      unsigned inits = getOperation()->getNumResults(), bias = getBias() ? 1 : 0;
-      return {getOperation(), getOperation()->getNumOperands() - inits - bias, inits};
-    }
-}];
 
 // A destination-style op that can be cut into independent tiles, the workgroups of a kernel.
 class Bamba_TiledOp<string mnemonic, list<Trait> traits = []>
@@ -114,11 +107,14 @@ class Bamba_ResultLike<string init, string result>
     : TypesMatchWith<"type of '" # result # "' matches that of its destination", init, result, "$_self">;
 
 def Bamba_Activation : TensorRankOf<[F32, BF16, F16], [2]>;
+// The same, or codes of a type that goes with scales.
+def Bamba_Codes : TensorRankOf<[F32, BF16, F16, F8E4M3FN], [2]>;
+def Bamba_Scales : TensorRankOf<[F32], [2]>;
 def Bamba_Vector : TensorRankOf<[F32, BF16, F16], [1]>;
 def Bamba_Matrix : TensorRankOf<[F32, BF16, F16], [2]>;
-def Bamba_MatrixOrPanels : TensorRankOf<[F32, BF16, F16], [2, 3]>;
+def Bamba_MatrixOrPanels : TensorRankOf<[F32, BF16, F16, F8E4M3FN], [2, 3]>;
 def Bamba_Indices : TensorRankOf<[I32], [1]>;
 def Bamba_PageTable : TensorRankOf<[I32], [2]>;
-def Bamba_StatePool : TensorRankOf<[F32, BF16, F16], [3, 4]>;
+def Bamba_StatePool : TensorRankOf<[F32, BF16, F16, F8E4M3FN], [3, 4]>;
 
 #endif

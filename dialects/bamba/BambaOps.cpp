@@ -76,6 +76,47 @@ LogicalResult GatedRmsNormOp::verify() {
                  succeeded(checkPositive(*this, "eps", getEps().convertToDouble())));
 }
 
+/// Groups of `group` columns, 0 for all of them.
+static int64_t countGroups(int64_t columns, int64_t group) {
+  if (group == 0 || ShapedType::isDynamic(columns))
+    return group == 0 ? 1 : kAny;
+  return (columns + group - 1) / group;
+}
+
+static LogicalResult checkGroup(Operation *op, int64_t group) {
+  if (group >= 0)
+    return success();
+  return op->emitOpError() << "expected group of at least 0, found " << group;
+}
+
+LogicalResult QuantizeOp::verify() {
+  ArrayRef<int64_t> shape = getInput().getType().getShape();
+  if (failed(checkGroup(*this, getGroup())) || failed(checkShape(*this, "outs", getInit().getType(), shape)) ||
+      failed(checkShape(*this, "scales", getScalesInit().getType(), {shape[0], countGroups(shape[1], getGroup())})))
+    return failure();
+  if (getStaticScales() && getGroup() != 0)
+    return emitOpError() << "expected group(0) with static scales, found " << getGroup();
+  return success();
+}
+
+/// Scales of both operands, and codes with them only.
+static LogicalResult verifyScales(LinearOp linear) {
+  int64_t outputs = dimOf(linear.getInit(), 1), groups = countGroups(dimOf(linear.getInput(), 1), linear.getGroup());
+  Type weight = linear.getWeight().getType().getElementType();
+  if (!linear.isScaled()) {
+    if (isa<Float8E4M3FNType>(weight) || isa<Float8E4M3FNType>(linear.getInput().getType().getElementType()))
+      return linear.emitOpError() << "expected scales for operands of f8E4M3FN, found none";
+    return success();
+  }
+  if (!isa<Float8E4M3FNType>(weight))
+    return linear.emitOpError() << "expected a weight of f8E4M3FN with scales, found " << weight;
+  return success(
+      succeeded(checkGroup(linear, linear.getGroup())) &&
+      succeeded(checkShape(linear, "scales of the input", linear.getInputScales().getType(),
+                           {dimOf(linear.getInput(), 0), groups})) &&
+      succeeded(checkShape(linear, "scales of the weight", linear.getWeightScales().getType(), {groups, outputs})));
+}
+
 LogicalResult LinearOp::verify() {
   int64_t rows = dimOf(getInput(), 0), depth = dimOf(getInput(), 1), outputs = dimOf(getInit(), 1);
   bool panels = getWeight().getType().getRank() == 3;
@@ -87,7 +128,7 @@ LogicalResult LinearOp::verify() {
     return failure();
   if (!isa<FloatType>(getAcc()))
     return emitOpError() << "expected acc to be a float type, found " << getAcc();
-  return success();
+  return verifyScales(*this);
 }
 
 LogicalResult RopeOp::verify() {

@@ -69,29 +69,84 @@ def Bamba_GatedRmsNormOp : Bamba_ResultTiledOp<"gated_rms_norm", 1, [Bamba_Resul
   }];
 }
 
-def Bamba_LinearOp : Bamba_ResultTiledOp<"linear", 2, [Bamba_ResultLike<"init", "result">]> {
+def Bamba_QuantizeOp : Bamba_TiledOp<"quantize",
+    [Bamba_ResultLike<"init", "result">, Bamba_ResultLike<"scales_init", "scales">]> {
+  let summary = "codes and scales of the rows of a matrix";
+  let description = [{
+    Each row is cut into `S` groups of `group` columns, the last of which may be shorter; `group` 0 is the whole row.
+    With `a = max |input[r, k]|` over the group `s` that `k` is in: `scales[r, s] = max(a / 448, 1 / (448 * 512))`, and
+    `result[r, k] = e4m3(min(max(input[r, k] / scales[r, s], -448), 448))`, rounded to nearest, ties to even, all of it
+    in f32. With static scales `t`, `scales[r, 0] = max_i t[i]` instead: those of all linears that read the result.
+
+    The result holds numbers of e4m3 (4 bits of exponent, 3 of fraction, up to 448), in that type or in a wider one that
+    a device multiplies.
+
+    Shapes: input and result `[R, K]`, scales `[R, S]`, static scales `[T]`.
+
+    Example:
+    ```mlir
+    %q, %s = bamba.quantize ins(%x : tensor<4x256xbf16>)
+                            outs(%codes, %scales : tensor<4x256xf8E4M3FN>, tensor<4x2xf32>) group(128)
+    ```
+  }];
+  let arguments = (ins Bamba_Activation:$input, Bamba_Codes:$init, Bamba_Scales:$scales_init,
+      Optional<Bamba_Vector>:$static_scales, I64Attr:$group);
+  let results = (outs Bamba_Codes:$result, Bamba_Scales:$scales);
+  let assemblyFormat = [{
+    `ins` `(` $input `:` type($input) `)` (`static` `(` $static_scales^ `:` type($static_scales) `)`)?
+    `outs` `(` $init `,` $scales_init `:` type($init) `,` type($scales_init) `)`
+    `group` `(` custom<Int>($group) `)` attr-dict
+  }];
+  let extraClassDeclaration = [{
+    mlir::MutableOperandRange getDpsInitsMutable() { return {getOperation(), 1, 2}; }
+    /// Columns that share a scale, but for the last ones of a row.
+    int64_t getGroupSize() { return getGroup() ? getGroup() : getInput().getType().getDimSize(1); }
+  }];
+}
+
+def Bamba_LinearOp : Bamba_ResultTiledOp<"linear", 2, [AttrSizedOperandSegments, Bamba_ResultLike<"init", "result">]> {
   let summary = "product with the transpose of a weight matrix, and a bias";
   let description = [{
     `result[r, n] = sum_k input[r, k] * weight[n, k] + bias[n]`, summed in `acc`.
 
+    With scales, the operands are codes: `result[r, n] = sum_g x[r, g] * w[g, n] * sum_k input[r, k] * weight[n, k] +
+    bias[n]`, where the inner sum runs over the columns of group `g`. Groups have `group` columns, the last may have
+    fewer; `group` 0 is all columns.
+
     Shapes: input `[R, K]`, weight `[N, K]` (as checkpoints store it; the encoding `#bamba.panel` says how it lies in
-    memory), bias `[N]`, result `[R, N]`. Code generation replaces an encoded weight by the panels themselves,
-    `[ceil(N/p), K, p]`.
+    memory), bias `[N]`, result `[R, N]`, scales of the input `x` `[R, G]` and of the weight `w` `[G, N]`. Code
+    generation replaces an encoded weight by the panels themselves, `[ceil(N/p), K, p]`.
 
     Example:
     ```mlir
     %q = bamba.linear ins(%h, %w : tensor<4x128xf32>, tensor<96x128xbf16>) bias(%b : tensor<96xf32>)
                       outs(%init : tensor<4x96xf32>) acc(f32)
+    %p = bamba.linear ins(%c, %v : tensor<4x128xf8E4M3FN>, tensor<96x128xf8E4M3FN>)
+                      scales(%cs, %vs : tensor<4x1xf32>, tensor<1x96xf32>) group(0)
+                      outs(%init : tensor<4x96xf32>) acc(f32)
     ```
   }];
-  let arguments = (ins Bamba_Activation:$input, Bamba_MatrixOrPanels:$weight, Bamba_Activation:$init,
-      Optional<Bamba_Vector>:$bias, TypeAttr:$acc);
+  let arguments = (ins Bamba_Codes:$input, Bamba_MatrixOrPanels:$weight, Bamba_Activation:$init,
+      Optional<Bamba_Vector>:$bias, Optional<Bamba_Scales>:$input_scales, Optional<Bamba_Scales>:$weight_scales,
+      TypeAttr:$acc, DefaultValuedAttr<I64Attr, "0">:$group);
   let results = (outs Bamba_Activation:$result);
   let assemblyFormat = [{
     `ins` `(` $input `,` $weight `:` type($input) `,` type($weight) `)` (`bias` `(` $bias^ `:` type($bias) `)`)?
+    (`scales` `(` $input_scales^ `,` $weight_scales `:` type($input_scales) `,` type($weight_scales) `)`
+     `group` `(` custom<Int>($group) `)`)?
     `outs` `(` $init `:` type($init) `)` `acc` `(` $acc `)` attr-dict
   }];
-  let extraClassDeclaration = dpsDeclarationBeforeBias;
+  let builders = [OpBuilder<(ins "mlir::Value":$input, "mlir::Value":$weight, "mlir::Value":$init, "mlir::Value":$bias,
+                                 "mlir::Type":$acc), [{
+    build($_builder, $_state, init.getType(), input, weight, init, bias, mlir::Value(), mlir::Value(), acc, 0);
+  }]>];
+  let extraClassDeclaration = [{
+    mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+    /// True where the operands are codes with scales.
+    bool isScaled() { return static_cast<bool>(getInputScales()); }
+    /// Columns that share a scale, but for the last ones of a row.
+    int64_t getGroupSize() { return getGroup() ? getGroup() : getInput().getType().getDimSize(1); }
+  }];
 }
 
 def Bamba_RopeOp : Bamba_ResultTiledOp<"rope", 1, [Bamba_ResultLike<"init", "result">]> {

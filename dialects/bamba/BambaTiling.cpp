@@ -102,6 +102,37 @@ FailureOr<TilingResult> LinearOp::getTiledImplementation(OpBuilder &builder, Arr
   operands.push_back(slicer.slice(getInit(), {rows, columns}));
   if (getBias())
     operands.push_back(slicer.slice(getBias(), {columns}));
+  if (isScaled()) {
+    operands.push_back(slicer.slice(getInputScales(), {rows, slicer.all(getInputScales(), 1)}));
+    operands.push_back(slicer.slice(getWeightScales(), {slicer.all(getWeightScales(), 0), columns}));
+  }
+  return slicer.clone(operands);
+}
+
+SmallVector<utils::IteratorType> QuantizeOp::getLoopIteratorTypes() { return allParallel(1); }
+
+SmallVector<Range> QuantizeOp::getIterationDomain(OpBuilder &builder) { return domainOfResult(builder, getInit(), 1); }
+
+LogicalResult QuantizeOp::getResultTilePosition(OpBuilder &builder, unsigned number, ArrayRef<OpFoldResult> offsets,
+                                                ArrayRef<OpFoldResult> sizes, SmallVector<OpFoldResult> &resultOffsets,
+                                                SmallVector<OpFoldResult> &resultSizes) {
+  return positionInResult(builder, getDpsInits()[number], offsets, sizes, resultOffsets, resultSizes);
+}
+
+/// Its readers, linears, have kernels of their own.
+FailureOr<TilingResult> QuantizeOp::generateResultTileValue(OpBuilder &, unsigned, ArrayRef<OpFoldResult>,
+                                                            ArrayRef<OpFoldResult>) {
+  return failure();
+}
+
+FailureOr<TilingResult> QuantizeOp::getTiledImplementation(OpBuilder &builder, ArrayRef<OpFoldResult> offsets,
+                                                           ArrayRef<OpFoldResult> sizes) {
+  Slicer slicer(builder, *this);
+  Span rows{offsets[0], sizes[0]};
+  auto cut = [&](Value matrix) { return slicer.slice(matrix, {rows, slicer.all(matrix, 1)}); };
+  SmallVector<Value> operands{cut(getInput()), cut(getInit()), cut(getScalesInit())};
+  if (getStaticScales())
+    operands.push_back(getStaticScales());
   return slicer.clone(operands);
 }
 

@@ -17,6 +17,8 @@ Type toMlirType(MLIRContext *context, bamba_rt_dtype type) {
     return builder.getI32Type();
   case BAMBA_RT_F64:
     return builder.getF64Type();
+  case BAMBA_RT_F8E4M3:
+    return builder.getType<mlir::Float8E4M3FNType>();
   }
   llvm_unreachable("the switch covers all types");
 }

@@ -103,6 +103,8 @@ FusionDecision tryToJoin(Operation *producer, OpOperand &use, SetVector<Operatio
   // Where rows are interleaved, a kernel has one product: its epilogue sees the sums of one.
   if (isa<LinearOp>(producer) && target.allows(Fusion::Interleave) && llvm::any_of(group, llvm::IsaPred<LinearOp>))
     return FusionDecision::no("the kernel has a product already, and its epilogue sees the sums of one");
+  if (isa<LinearOp>(producer) && llvm::any_of(group, llvm::IsaPred<QuantizeOp>))
+    return FusionDecision::no("a quantization needs the whole row, and a block has some columns of it");
   FusionCandidate candidate(producer, group, target);
   FusionDecision decision = candidate.decide();
   if (decision)

@@ -23,6 +23,9 @@ bool areSiblings(LinearOp first, LinearOp second, SymbolTable &symbols) {
     return false;
   if (first.getBias() && (!getWeightGlobal(first.getBias(), symbols) || !getWeightGlobal(second.getBias(), symbols)))
     return false;
+  if (first.getInputScales() != second.getInputScales() || first.getGroup() != second.getGroup() ||
+      !getWeightGlobal(first.getWeightScales(), symbols) != !getWeightGlobal(second.getWeightScales(), symbols))
+    return false;
   return first.getAcc() == second.getAcc() &&
          first.getWeight().getType().getElementType() == second.getWeight().getType().getElementType() &&
          first.getResult().getType().getElementType() == second.getResult().getType().getElementType() &&
@@ -68,10 +71,11 @@ ml_program::GlobalOp joinGlobals(ArrayRef<Value> values, RowOrder order, SymbolT
     name += name.empty() ? part : part.rsplit('.').second;
     llvm::append_range(sources, global->getAttrOfType<ArrayAttr>(attr::kSources));
     ArrayRef<int64_t> partShape = cast<RankedTensorType>(global.getType()).getShape();
+    size_t rows = global->hasAttr(attr::kTranspose) ? 1 : 0;
     if (shape.empty())
       shape.assign(partShape.begin(), partShape.end());
     else
-      shape[0] += partShape[0];
+      shape[rows] += partShape[rows];
   }
   if (auto existing = symbols.lookup<ml_program::GlobalOp>(name))
     return existing;
@@ -94,16 +98,23 @@ LinearOp mergeLinears(OpBuilder &builder, ArrayRef<LinearOp> linears, RowOrder o
   Location loc = first.getLoc();
   auto join = [&](auto getOperand) -> Value {
     SmallVector<Value> values = llvm::map_to_vector(linears, [&](LinearOp op) { return getOperand(op); });
+    if (!values.front())
+      return {};
     ml_program::GlobalOp global = joinGlobals(values, order, symbols);
     return ml_program::GlobalLoadConstOp::create(builder, loc, global.getType(),
                                                  FlatSymbolRefAttr::get(global.getSymNameAttr()));
   };
   Value weight = join([](LinearOp op) -> Value { return op.getWeight(); });
-  Value bias = first.getBias() ? join([](LinearOp op) -> Value { return op.getBias(); }) : Value();
+  Value bias = join([](LinearOp op) -> Value { return op.getBias(); });
+  Value scales = join([](LinearOp op) -> Value { return op.getWeightScales(); });
+  if (scales)
+    getWeightGlobal(weight, symbols)
+        ->setAttr(attr::kScales, FlatSymbolRefAttr::get(getWeightGlobal(scales, symbols).getSymNameAttr()));
   auto firstType = cast<RankedTensorType>(first.getResult().getType());
   int64_t rows = firstType.getDimSize(0), columns = cast<RankedTensorType>(weight.getType()).getDimSize(0);
   Value init = tensor::EmptyOp::create(builder, loc, ArrayRef<int64_t>{rows, columns}, firstType.getElementType());
-  return LinearOp::create(builder, loc, init.getType(), first.getInput(), weight, init, bias, first.getAcc());
+  return LinearOp::create(builder, loc, init.getType(), first.getInput(), weight, init, bias, first.getInputScales(),
+                          scales, first.getAcc(), first.getGroup());
 }
 
 /// Replaces the linears by one and slices of its result.

@@ -158,6 +158,8 @@ FusionDecision fuses(Operation *producer, OpOperand &use, TargetInterface target
   bool readsWhole = use.get().getDefiningOp() == producer;
   if (isa<RmsNormOp, GatedRmsNormOp>(producer) && isa<LinearOp>(consumer) && readsWhole)
     return fusesIntoLinear(producer, target);
+  if (isa<RmsNormOp, GatedRmsNormOp, SwigluOp>(producer) && isa<QuantizeOp>(consumer) && readsWhole)
+    return isListed(Fusion::Quantize, target);
   if (auto swiglu = dyn_cast<SwigluOp>(consumer); swiglu && isa<SsmStepOp, SsmScanOp>(producer) && readsWhole)
     return use == swiglu.getUpMutable() ? isListed(Fusion::Gate, target) : noRule();
   auto rope = dyn_cast<RopeOp>(producer);

@@ -59,7 +59,8 @@ private:
       return false;
     ropes.push_back(rope);
     projections.insert(linear);
-    return addWeight(linear.getWeight(), rope) && (!linear.getBias() || addWeight(linear.getBias(), rope));
+    return llvm::all_of(ArrayRef<Value>{linear.getWeight(), linear.getBias(), linear.getWeightScales()},
+                        [&](Value value) { return !value || addWeight(value, rope); });
   }
 
   /// The source's rows change places.

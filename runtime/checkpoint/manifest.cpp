@@ -4,6 +4,7 @@
 #include "runtime/support/format_shape.h"
 #include "runtime/support/hash.h"
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <span>
 #include <string_view>
@@ -35,17 +36,55 @@ WeightSource describe(const bamba_rt_source &source, uint64_t seed) {
           .rows = source.num_rows,
           .headDim = source.head_dim,
           .rotaryDim = source.rotary_dim,
-          .key = keyOf(source, ~seed)}; // of no type
+          .key = keyOf(source, ~seed), // of no type
+          .tensor = source.name};
 }
 
-bamba_rt_dtype readableDtype(const CheckpointTensor &found, std::string_view name) {
-  std::string_view dtype = found.tensor.dtype->name;
+/// The scales of a weight of codes; null for another.
+const bamba_rt_weight *scalesOf(const bamba_rt_model &model, const bamba_rt_weight &weight) {
+  return weight.scales ? &model.weights[weight.scales - 1] : nullptr;
+}
+
+/// Calls function(number of a source with codes, number of the source with its scales).
+template <typename Function> void forEachScaled(const bamba_rt_model &model, const Function &function) {
+  for (const bamba_rt_weight &weight : std::span(model.weights, model.num_weights))
+    if (const bamba_rt_weight *scales = scalesOf(model, weight))
+      for (uint32_t i = 0; i < weight.num_sources; ++i)
+        function(weight.first_source + i, scales->first_source + i);
+}
+
+/// Null where weights are not made of such elements.
+const contract::ElementType *findStoredType(const CheckpointTensor &found) {
   for (const contract::ElementType &type : contract::kElementTypes)
-    if (type.isStored && type.safetensors == dtype)
-      return type.type;
-  using contract::ElementType;
-  fail(BAMBA_BAD_CHECKPOINT, "{}: tensor '{}': dtype: expected {}, found {}", found.file->path(), name,
-       contract::listTypes(&ElementType::isStored, &ElementType::safetensors), dtype);
+    if (type.isStored && type.safetensors == found.tensor.dtype->name)
+      return &type;
+  return nullptr;
+}
+
+[[noreturn]] void failOnType(const CheckpointTensor &found, std::string_view name, std::string_view expected) {
+  fail(BAMBA_BAD_CHECKPOINT, "{}: tensor '{}': dtype: expected {}, found {}", found.file->path(), name, expected,
+       found.tensor.dtype->name);
+}
+
+/// The type of numbers, which are no codes.
+bamba_rt_dtype typeOfNumbers(const CheckpointTensor &found, std::string_view name) {
+  const contract::ElementType *type = findStoredType(found);
+  if (!type || type->isScaled)
+    failOnType(found, name, contract::listNumberTypes(&contract::ElementType::safetensors));
+  return type->type;
+}
+
+/// The type of codes, or of numbers where `scales` can be computed from them: one for each row.
+bamba_rt_dtype typeOfCodes(const CheckpointTensor &found, const bamba_rt_source &codes, const bamba_rt_source &scales) {
+  const contract::ElementType *type = findStoredType(found);
+  bool canCompute = scales.repeat <= 1 && columnsOf(scales) == 1;
+  std::string_view expected = contract::describe(BAMBA_RT_F8E4M3).safetensors;
+  if (type && (type->isScaled || canCompute))
+    return type->type;
+  failOnType(found, codes.name,
+             canCompute
+                 ? fmt::format("{}, or {}", expected, contract::listNumberTypes(&contract::ElementType::safetensors))
+                 : std::string(expected));
 }
 
 /// " and N more" where N is not zero.
@@ -60,11 +99,27 @@ std::string_view findPrefix(std::span<const std::string_view> missing, std::span
   return {};
 }
 
-void checkNames(const bamba_rt_model &model, const CheckpointRules &rules, const Checkpoint &checkpoint) {
+/// Scales, by the numbers of their sources, that are computed because the checkpoint has numbers in place of codes.
+std::set<uint32_t> findComputedScales(const bamba_rt_model &model, const Checkpoint &checkpoint) {
+  std::set<uint32_t> computed;
+  forEachScaled(model, [&](uint32_t codes, uint32_t scales) {
+    auto found = checkpoint.tensors().find(std::string_view(model.sources[codes].name));
+    if (found == checkpoint.tensors().end())
+      return;
+    if (!contract::describe(typeOfCodes(found->second, model.sources[codes], model.sources[scales])).isScaled)
+      computed.insert(scales);
+  });
+  return computed;
+}
+
+void checkNames(const bamba_rt_model &model, const std::set<uint32_t> &computed, const CheckpointRules &rules,
+                const Checkpoint &checkpoint) {
   std::set<std::string_view> known;
   std::vector<std::string_view> missing, unknown;
-  for (const bamba_rt_source &source : std::span(model.sources, model.num_sources))
-    if (known.insert(source.name).second && !checkpoint.tensors().contains(std::string_view(source.name)))
+  for (uint32_t number = 0; number < model.num_sources; ++number)
+    if (const bamba_rt_source &source = model.sources[number];
+        !computed.contains(number) && known.insert(source.name).second &&
+        !checkpoint.tensors().contains(std::string_view(source.name)))
       missing.push_back(source.name);
   for (const auto &[name, tensor] : checkpoint.tensors())
     if (!known.contains(name) && !rules.isIgnored(name) && rules.originalOf(name).empty())
@@ -132,21 +187,66 @@ void warnOfCopies(const CheckpointRules &rules, const Checkpoint &checkpoint, co
   }
 }
 
+/// What the numbers of a source are.
+enum class Role { Numbers, Codes, Scales };
+
+std::vector<Role> findRoles(const bamba_rt_model &model) {
+  std::vector<Role> roles(model.num_sources, Role::Numbers);
+  for (const bamba_rt_weight &weight : std::span(model.weights, model.num_weights)) {
+    Role role = weight.scales ? Role::Codes : weight.flags & BAMBA_RT_WEIGHT_POSITIVE ? Role::Scales : Role::Numbers;
+    std::fill_n(roles.begin() + weight.first_source, weight.num_sources, role);
+  }
+  return roles;
+}
+
+/// The rows of a tensor of scales, as f32 and repeated.
+void readScales(const bamba_rt_source &source, const CheckpointTensor &found, WeightSource &matched) {
+  uint64_t columns = columnsOf(source), bytes = elementBytes(matched.dtype);
+  std::vector<std::byte> stored(found.tensor.bytes);
+  found.file->read(found.tensor.offset, stored);
+  auto numbers = std::make_shared<std::vector<float>>();
+  for (uint64_t row = source.first_row; row < source.first_row + source.num_rows; ++row)
+    for (uint64_t column = 0; column < columns; ++column) {
+      uint64_t index = row / std::max<uint64_t>(source.repeat, 1) * columns + column;
+      float number = loadElement(matched.dtype, stored.data() + index * bytes);
+      if (!(number > 0 && std::isfinite(number)))
+        fail(BAMBA_BAD_CHECKPOINT, "{}: tensor '{}': element {}: expected a scale greater than 0, found {}",
+             found.file->path(), source.name, index, number);
+      numbers->push_back(number);
+    }
+  matched.key = hashBytes(matched.key, std::as_bytes(std::span(*numbers)));
+  matched.data = reinterpret_cast<const std::byte *>(numbers->data());
+  matched.numbers = std::move(numbers);
+  matched.dtype = BAMBA_RT_F32;
+}
+
 } // namespace
 
 std::vector<WeightSource> matchSources(const bamba_rt_model &model, const CheckpointRules &rules,
                                        const Checkpoint &checkpoint, const Warn &warn) {
-  checkNames(model, rules, checkpoint);
+  std::set<uint32_t> computed = findComputedScales(model, checkpoint);
+  checkNames(model, computed, rules, checkpoint);
   std::set<std::string_view> padded;
   std::vector<WeightSource> sources;
-  for (const bamba_rt_source &source : std::span(model.sources, model.num_sources)) {
+  std::vector<Role> roles = findRoles(model);
+  for (uint32_t number = 0; number < model.num_sources; ++number) {
+    const bamba_rt_source &source = model.sources[number];
+    if (computed.contains(number)) {
+      sources.emplace_back(describe(source, 0)).isComputed = true;
+      continue;
+    }
     const CheckpointTensor &found = checkpoint.tensors().find(std::string_view(source.name))->second;
     if (uint64_t rows = countPadding(source, found, rules); rows && padded.insert(source.name).second)
       warn(fmt::format("{}: tensor '{}' has {} rows, of which the model takes the first {}", found.file->path(),
                        source.name, source.shape[0] + rows, source.shape[0]));
     WeightSource &matched = sources.emplace_back(describe(source, 0));
-    matched.dtype = readableDtype(found, source.name);
+    matched.dtype = roles[number] == Role::Codes ? findStoredType(found)->type : typeOfNumbers(found, source.name);
     matched.key = keyOf(source, matched.dtype);
+    if (roles[number] == Role::Scales) {
+      readScales(source, found, matched);
+      continue;
+    }
+    matched.quantizes = roles[number] == Role::Codes && matched.dtype != BAMBA_RT_F8E4M3;
     matched.file = found.file;
     matched.offset = found.tensor.offset + source.first_row * columnsOf(source) * elementBytes(matched.dtype);
   }
@@ -158,6 +258,10 @@ std::vector<WeightSource> randomSources(const bamba_rt_model &model, uint64_t se
   std::vector<WeightSource> sources;
   for (const bamba_rt_source &source : std::span(model.sources, model.num_sources))
     sources.push_back(describe(source, seed));
+  forEachScaled(model, [&](uint32_t codes, uint32_t scales) {
+    sources[codes].quantizes = true;
+    sources[scales].isComputed = true;
+  });
   return sources;
 }
 

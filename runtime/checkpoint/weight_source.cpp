@@ -7,6 +7,8 @@
 
 namespace bambac::rt {
 
+static bool isNanCode(std::byte code) { return isNan(E4m3{static_cast<uint8_t>(code)}); }
+
 uint64_t WeightSource::rowAt(uint64_t place) const { return contract::rotaryRowAt(place, headDim, rotaryDim); }
 
 void WeightSource::readAhead(uint64_t cols, uint64_t begin, uint64_t end) const {
@@ -17,10 +19,34 @@ void WeightSource::readAhead(uint64_t cols, uint64_t begin, uint64_t end) const 
 
 void WeightSource::copyRows(uint64_t cols, uint64_t begin, uint64_t end, std::byte *to) const {
   uint64_t rowBytes = cols * elementBytes(dtype);
-  if (file)
-    file->read(offset + begin * rowBytes, {to, (end - begin) * rowBytes});
+  std::span<std::byte> bytes(to, (end - begin) * rowBytes);
+  if (numbers)
+    std::copy_n(reinterpret_cast<const std::byte *>(numbers->data()) + begin * rowBytes, bytes.size(), to);
+  else if (file)
+    file->read(offset + begin * rowBytes, bytes);
   else
     random.generate(begin * cols, (end - begin) * cols, reinterpret_cast<float *>(to));
+  if (dtype == BAMBA_RT_F8E4M3)
+    checkCodes(cols, bytes);
+}
+
+/// Where there is one code of NaN, all rows are looked at for how many there are.
+void WeightSource::checkCodes(uint64_t cols, std::span<const std::byte> codes) const {
+  size_t found = 0; // a sum, which takes less time than to stop at the first
+  for (std::byte code : codes)
+    found += isNanCode(code);
+  if (found == 0)
+    return;
+  std::vector<std::byte> row(cols);
+  uint64_t count = 0, first = 0;
+  for (uint64_t number = 0; number < rows; ++number) {
+    file->read(offset + number * cols, row);
+    for (uint64_t column = 0; column < cols; ++column)
+      if (isNanCode(row[column]) && count++ == 0)
+        first = number * cols + column;
+  }
+  fail(BAMBA_BAD_CHECKPOINT, "{}: tensor '{}': expected numbers, found NaN {} times, first at [{}, {}]", file->path(),
+       tensor, count, first / cols, first % cols);
 }
 
 uint64_t WeightSource::sampleRow(uint64_t row, std::span<const std::byte> bytes) const {

@@ -7,7 +7,9 @@
 #include "runtime/support/input_file.h"
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <vector>
 
 namespace bambac::rt {
 
@@ -23,6 +25,12 @@ struct WeightSource {
   const InputFile *file = nullptr;     ///< outlives the source; null where the rows are not read
   uint64_t offset = 0;                 ///< of the first row in the file
   uint64_t key = 0;                    ///< tells it from other sources: its tensor, type and rows, or its seed
+  const char *tensor = "";             ///< its name in the checkpoint
+  /// Numbers that become codes: the scale of each row is the largest magnitude in it over 448, or 1 where that is 0.
+  bool quantizes = false;
+  /// Scales that come with the codes, and have no rows of their own: whoever packs the codes writes them.
+  bool isComputed = false;
+  std::shared_ptr<const std::vector<float>> numbers = nullptr; ///< owns the rows of scales, which `data` is; else null
 
   /// The row of the source that is in place `place` once they are in order.
   uint64_t rowAt(uint64_t place) const;
@@ -31,7 +39,7 @@ struct WeightSource {
   void readAhead(uint64_t cols, uint64_t begin, uint64_t end) const;
 
   /// Writes rows [begin, end) of `cols` columns, from the file or random ones, to `to`, in the source's own order and
-  /// type. Throws Error BAMBA_IO_ERROR.
+  /// type. Throws Error BAMBA_IO_ERROR, and BAMBA_BAD_CHECKPOINT for codes of NaN.
   void copyRows(uint64_t cols, uint64_t begin, uint64_t end, std::byte *to) const;
 
   /// A part of the fingerprint of the weights (see Weights::fingerprint): a number of row `row`, whose bytes these are.
@@ -41,6 +49,9 @@ struct WeightSource {
 
   /// The same, with rows from `first` on at `rows`.
   WeightSource inMemory(const std::byte *rows, uint64_t first) const;
+
+private:
+  void checkCodes(uint64_t cols, std::span<const std::byte> codes) const;
 };
 
 } // namespace bambac::rt

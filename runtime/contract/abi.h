@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define BAMBA_RT_ABI_VERSION 7
+#define BAMBA_RT_ABI_VERSION 8
 
 /* Where an argument of a kernel lives. */
 enum bamba_rt_space {
@@ -96,23 +96,25 @@ typedef struct bamba_rt_entry {
 } bamba_rt_entry;
 
 /* Rows of a checkpoint tensor that a weight is made of: the tensor, seen as a matrix [shape[0], product of the rest],
- * gives num_rows rows from first_row on (a tensor of rank 0 has one row). With rotary_dim > 0 those rows are put in
- * another order before anything else (rotaryPlaceOf in weight_layout.h); rotary_dim is even and at most head_dim, which
- * divides num_rows. */
+ * gives num_rows rows from first_row on (a tensor of rank 0 has one row). With repeat > 1 each of its rows counts as
+ * many times, one after another, before rows are counted. With rotary_dim > 0 those rows are put in another order
+ * before anything else (rotaryPlaceOf in weight_layout.h); rotary_dim is even and at most head_dim, which divides
+ * num_rows. */
 typedef struct bamba_rt_source {
   const char *name;
   uint32_t rank;
   uint32_t head_dim;   /* 0 where rotary_dim is */
   uint32_t rotary_dim; /* 0: rows keep their order */
-  uint32_t reserved;
+  uint32_t repeat;     /* 0: as 1 */
   uint64_t shape[4]; /* of the whole tensor, as it must be in the checkpoint, but for dimensions of 1; unused dimensions
                         are 0 */
   uint64_t first_row, num_rows;
 } bamba_rt_source;
 
 enum bamba_rt_weight_flags {
-  BAMBA_RT_WEIGHT_TRANSPOSE = 1, /* the rows of the stacked sources become the columns */
-  BAMBA_RT_WEIGHT_INTERLEAVE = 2 /* the sources, of as many rows each, are not stacked but take turns row by row */
+  BAMBA_RT_WEIGHT_TRANSPOSE = 1,  /* the rows of the stacked sources become the columns */
+  BAMBA_RT_WEIGHT_INTERLEAVE = 2, /* the sources, of as many rows each, are not stacked but take turns row by row */
+  BAMBA_RT_WEIGHT_POSITIVE = 4    /* its numbers, scales, are greater than zero and finite */
 };
 
 /* A weight as the kernels read it.
@@ -131,8 +133,11 @@ typedef struct bamba_rt_weight {
   uint32_t panel_group; /* divides panel_align; 1 without a panel */
   uint32_t panel_align; /* 1 without a panel */
   uint32_t pack_kernel; /* the kernel that packs it on a CUDA device; 0 on the processor, where the runtime packs */
-  uint64_t rows, cols;  /* of the stacked sources, before a transposition */
-  uint64_t bytes;       /* in memory, padding included */
+  uint32_t scales;      /* of codes (a type that is scaled): 1 + the weight with their scales, f32, which has as many
+                           sources; else 0 */
+  uint32_t reserved;
+  uint64_t rows, cols; /* of the stacked sources, before a transposition */
+  uint64_t bytes;      /* in memory, padding included */
 } bamba_rt_weight;
 
 enum bamba_rt_state_kind {
@@ -205,7 +210,7 @@ static_assert(sizeof(bamba_rt_kernel) == 40, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_launch) == 16, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_entry) == 40, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_source) == 72, "tables are laid out by bambac");
-static_assert(sizeof(bamba_rt_weight) == 64, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_weight) == 72, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_state) == 24, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_param) == 96, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_cuda_kernel) == 64, "tables are laid out by bambac");

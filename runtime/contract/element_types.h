@@ -5,17 +5,19 @@
 #ifndef BAMBA_RUNTIME_CONTRACT_ELEMENT_TYPES_H
 #define BAMBA_RUNTIME_CONTRACT_ELEMENT_TYPES_H
 
-/* X(enumerator, number, name, bytes, CUDA type, safetensors name, weights, checkpoints)
+/* X(enumerator, number, name, bytes, CUDA type, safetensors name, weights, checkpoints, scaled)
  *
  * `number` stands in tables and saved states and never changes. `name` is that of our options, dumps and metadata. The
  * CUDA type is one of codegen/cuda/collectives/common/types.cuh. `weights` is 1 for types that weights and states can
- * have, `checkpoints` for those that they are converted from. */
+ * have, `checkpoints` for those that they are converted from, `scaled` for those whose numbers are codes, which mean
+ * something together with a scale only. */
 #define BAMBA_RT_ELEMENT_TYPES(X)                                                                                      \
-  X(F32, 0, "f32", 4, float, "F32", 1, 1)                                                                              \
-  X(BF16, 1, "bf16", 2, bf16, "BF16", 1, 1)                                                                            \
-  X(F16, 2, "f16", 2, f16, "F16", 1, 1)                                                                                \
-  X(I32, 3, "i32", 4, int, "I32", 0, 0)                                                                                \
-  X(F64, 4, "f64", 8, double, "F64", 0, 1)
+  X(F32, 0, "f32", 4, float, "F32", 1, 1, 0)                                                                           \
+  X(BF16, 1, "bf16", 2, bf16, "BF16", 1, 1, 0)                                                                         \
+  X(F16, 2, "f16", 2, f16, "F16", 1, 1, 0)                                                                             \
+  X(I32, 3, "i32", 4, int, "I32", 0, 0, 0)                                                                             \
+  X(F64, 4, "f64", 8, double, "F64", 0, 1, 0)                                                                          \
+  X(F8E4M3, 5, "f8e4m3", 1, e4m3, "F8_E4M3", 1, 1, 1)
 
 enum bamba_rt_dtype {
 #define BAMBA_RT_ENUMERATOR(enumerator, number, ...) BAMBA_RT_##enumerator = number,
@@ -36,11 +38,12 @@ struct ElementType {
   unsigned bytes;
   std::string_view cuda, safetensors;
   bool isWeight, isStored; ///< weights can have it; checkpoints can
+  bool isScaled;           ///< its numbers are codes, which go with scales
 };
 
 inline constexpr ElementType kElementTypes[] = {
-#define BAMBA_RT_ELEMENT_TYPE(enumerator, number, name, bytes, cuda, safetensors, weights, checkpoints)                \
-  {BAMBA_RT_##enumerator, name, bytes, #cuda, safetensors, (weights) != 0, (checkpoints) != 0},
+#define BAMBA_RT_ELEMENT_TYPE(enumerator, number, name, bytes, cuda, safetensors, weights, checkpoints, scaled)        \
+  {BAMBA_RT_##enumerator, name, bytes, #cuda, safetensors, (weights) != 0, (checkpoints) != 0, (scaled) != 0},
     BAMBA_RT_ELEMENT_TYPES(BAMBA_RT_ELEMENT_TYPE)
 #undef BAMBA_RT_ELEMENT_TYPE
 };
@@ -65,13 +68,13 @@ constexpr const ElementType *findElementType(std::string_view name) {
 }
 
 /// The types for which `which` is true, by one of their names, for error messages: "f32, bf16 or f16".
-inline std::string listTypes(bool ElementType::*which, std::string_view ElementType::*name) {
+template <typename Predicate> std::string listTypes(const Predicate &which, std::string_view ElementType::*name) {
   std::string text;
   size_t left = 0;
   for (const ElementType &type : kElementTypes)
-    left += type.*which;
+    left += which(type);
   for (const ElementType &type : kElementTypes)
-    if (type.*which) {
+    if (which(type)) {
       text += type.*name;
       text += --left > 1 ? ", " : left == 1 ? " or " : "";
     }
@@ -80,7 +83,17 @@ inline std::string listTypes(bool ElementType::*which, std::string_view ElementT
 
 /// The types that weights and states can have.
 inline std::string listWeightTypes(std::string_view ElementType::*name) {
-  return listTypes(&ElementType::isWeight, name);
+  return listTypes([](const ElementType &type) { return type.isWeight; }, name);
+}
+
+/// The types that checkpoints can have numbers of, rather than codes.
+inline std::string listNumberTypes(std::string_view ElementType::*name) {
+  return listTypes([](const ElementType &type) { return type.isStored && !type.isScaled; }, name);
+}
+
+/// The types that a user can choose for weights and states.
+inline std::string listChosenTypes(std::string_view ElementType::*name) {
+  return listTypes([](const ElementType &type) { return type.isWeight && !type.isScaled; }, name);
 }
 
 /// What is known of a type.

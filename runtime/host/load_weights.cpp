@@ -14,9 +14,11 @@ struct Task {
   uint64_t begin, end;
 };
 
-std::vector<Task> splitWork(std::span<const bamba_rt_weight> weights) {
+std::vector<Task> splitWork(std::span<const bamba_rt_weight> weights, bool ofScales) {
   std::vector<Task> tasks;
   for (uint32_t i = 0; i < weights.size(); ++i) {
+    if (static_cast<bool>(weights[i].flags & BAMBA_RT_WEIGHT_POSITIVE) != ofScales)
+      continue;
     uint64_t rows = weights[i].rows, step = rowsPerTask(weights[i]);
     for (uint64_t row = 0; row < rows; row += step)
       tasks.push_back({i, row, std::min(row + step, rows)});
@@ -97,32 +99,58 @@ private:
   std::vector<std::byte> bytes;
 };
 
-/// Packs a task's rows to their places in the weight at `out`. Returns their bytes, padding not counted.
-uint64_t pack(const bamba_rt_weight &weight, std::span<const WeightSource> sources, const Task &task, Stage &stage,
-              std::byte *out, LoadReporter &reporter) {
-  std::span<const WeightSource> own =
-      stage.read(weight, sources.subspan(weight.first_source, weight.num_sources), task, reporter);
-  packRows(weight, own, task.begin, task.end, out + packedRange(weight, task.begin, task.end).begin);
-  return (task.end - task.begin) * weight.cols * elementBytes(weight.dtype);
-}
+/// Packs rows of the weights of a model.
+class Packer {
+public:
+  Packer(const bamba_rt_model &model, std::span<const WeightSource> sources, std::span<std::byte *const> weights,
+         ThreadPool &pool, LoadReporter &reporter)
+      : model(model), sources(sources), weights(weights), pool(pool), reporter(reporter), stages(pool.size()) {}
+
+  void run(std::span<const Task> tasks) {
+    pool.forEach(tasks.size(), [&](uint64_t index, unsigned thread) {
+      if (reporter.stopped())
+        return;
+      reporter.attempt([&] { reporter.add(pack(tasks[index], stages[thread])); });
+      if (thread == 0)
+        reporter.report();
+    });
+    reporter.rethrow();
+  }
+
+private:
+  /// Packs a task's rows to their places. Returns their bytes, padding not counted.
+  uint64_t pack(const Task &task, Stage &stage) const {
+    const bamba_rt_weight &weight = model.weights[task.weight];
+    std::span<const WeightSource> own =
+        stage.read(weight, sources.subspan(weight.first_source, weight.num_sources), task, reporter);
+    std::byte *out = weights[task.weight] + packedRange(weight, task.begin, task.end).begin;
+    packRows(weight, own, task.begin, task.end, out, scalesOf(weight));
+    return (task.end - task.begin) * weight.cols * elementBytes(weight.dtype);
+  }
+
+  std::span<float> scalesOf(const bamba_rt_weight &weight) const {
+    if (!weight.scales)
+      return {};
+    const bamba_rt_weight &scales = model.weights[weight.scales - 1];
+    return {reinterpret_cast<float *>(weights[weight.scales - 1]), scales.rows * scales.cols};
+  }
+
+  const bamba_rt_model &model;
+  std::span<const WeightSource> sources;
+  std::span<std::byte *const> weights;
+  ThreadPool &pool;
+  LoadReporter &reporter;
+  std::vector<Stage> stages;
+};
 
 } // namespace
 
 void loadWeights(const bamba_rt_model &model, std::span<const WeightSource> sources,
                  std::span<std::byte *const> weights, ThreadPool &pool, LoadReporter &reporter) {
-  std::vector<Task> tasks = splitWork({model.weights, model.num_weights});
-  std::vector<Stage> stages(pool.size());
-  pool.forEach(tasks.size(), [&](uint64_t index, unsigned thread) {
-    if (reporter.stopped())
-      return;
-    const Task &task = tasks[index];
-    reporter.attempt([&] {
-      reporter.add(pack(model.weights[task.weight], sources, task, stages[thread], weights[task.weight], reporter));
-    });
-    if (thread == 0)
-      reporter.report();
-  });
-  reporter.rethrow();
+  Packer packer(model, sources, weights, pool, reporter);
+  // Scales first: codes that are computed write theirs over what is there.
+  for (bool ofScales : {true, false})
+    packer.run(splitWork({model.weights, model.num_weights}, ofScales));
 }
 
 } // namespace bambac::rt

@@ -2,6 +2,7 @@
 #include "runtime/host/weight_pack.h"
 #include "runtime/support/element.h"
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <type_traits>
 
@@ -49,6 +50,29 @@ public:
     auto [source, index] = find(row, col);
     rt::read(*source, index, count, out);
   }
+
+  /// The scale of a row of numbers that become codes.
+  float findScale(uint64_t row) {
+    float largest = 0, numbers[tileCols];
+    for (uint64_t col = 0; col < cols; col += tileCols) {
+      uint64_t count = std::min(tileCols, cols - col);
+      read(row, col, count, numbers);
+      for (uint64_t i = 0; i < count; ++i)
+        largest = std::max(largest, std::fabs(numbers[i]));
+    }
+    float scale = largest / largestE4m3;
+    return scale > 0 ? scale : 1.0f;
+  }
+
+  /// Codes of numbers with the scale of their row.
+  void quantize(uint64_t row, uint64_t col, uint64_t count, float scale, E4m3 *out) {
+    float numbers[tileCols];
+    read(row, col, count, numbers);
+    for (uint64_t i = 0; i < count; ++i)
+      out[i] = fromF32<E4m3>(numbers[i] / scale);
+  }
+
+  bool quantizes(uint64_t row) { return find(row, 0).source->quantizes; }
 
   struct Place {
     const WeightSource *source;
@@ -167,9 +191,28 @@ uint64_t packCoreMatrices(const Layout &layout, StackedRows &matrix, bamba_rt_dt
   return row;
 }
 
+/// Finds the scales of rows that quantize, and writes them for each group of columns.
+void findScales(StackedRows &matrix, uint64_t begin, uint64_t end, uint64_t rows, std::span<float> scales) {
+  for (uint64_t row = begin; row < end; ++row) {
+    if (!matrix.quantizes(row))
+      continue;
+    float scale = matrix.findScale(row);
+    for (uint64_t at = row; at < scales.size(); at += rows)
+      scales[at] = scale;
+  }
+}
+
+template <typename To>
+void readRow(StackedRows &matrix, uint64_t row, uint64_t col, uint64_t count, std::span<const float> scales, To *out) {
+  if constexpr (std::is_same_v<To, E4m3>)
+    if (matrix.quantizes(row))
+      return matrix.quantize(row, col, count, scales[row], out);
+  matrix.read(row, col, count, out);
+}
+
 template <typename To>
 void pack(const bamba_rt_weight &weight, std::span<const WeightSource> sources, uint64_t begin, uint64_t end,
-          uint64_t first, To *out) {
+          uint64_t first, std::span<float> scales, To *out) {
   Layout layout(weight, first);
   StackedRows matrix(weight, sources);
   uint64_t row = begin;
@@ -179,10 +222,11 @@ void pack(const bamba_rt_weight &weight, std::span<const WeightSource> sources, 
   Tile<To> tile;
   for (; row < end; row += tileRows) {
     uint64_t rows = std::min(tileRows, end - row);
+    findScales(matrix, row, row + rows, weight.rows, scales);
     for (uint64_t col = 0; col < weight.cols; col += tileCols) {
       uint64_t cols = std::min(tileCols, weight.cols - col);
       for (uint64_t r = 0; r < rows; ++r)
-        matrix.read(row + r, col, cols, tile[r]);
+        readRow(matrix, row + r, col, cols, scales, tile[r]);
       store(layout, tile, row, rows, col, cols, out);
     }
   }
@@ -209,10 +253,10 @@ ByteRange packedRange(const bamba_rt_weight &weight, uint64_t begin, uint64_t en
 }
 
 void packRows(const bamba_rt_weight &weight, std::span<const WeightSource> sources, uint64_t begin, uint64_t end,
-              std::byte *out) {
+              std::byte *out, std::span<float> scales) {
   uint64_t first = packedRange(weight, begin, end).begin / elementBytes(weight.dtype);
   withElement(weight.dtype, [&](auto element) {
-    pack(weight, sources, begin, end, first, reinterpret_cast<decltype(element) *>(out));
+    pack(weight, sources, begin, end, first, scales, reinterpret_cast<decltype(element) *>(out));
   });
 }
 

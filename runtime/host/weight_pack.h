@@ -29,10 +29,11 @@ ByteRange packedRange(const bamba_rt_weight &weight, uint64_t begin, uint64_t en
 
 /// Writes rows [begin, end) of the stacked sources to their places; `out` is the first byte of packedRange(). Padding
 /// is left alone. The sources' rows add up to weight.rows; those that are packed are in memory, or random. Different
-/// ranges may be packed at the same time by different threads. Throws Error BAMBA_INTERNAL for a type that weights do
-/// not have, and for nothing else.
+/// ranges may be packed at the same time by different threads. `scales` are those of all rows of a weight of codes,
+/// else empty: the rows of sources that quantize get their scales there, in each of the groups of columns, which are
+/// weight.rows elements apart. Throws Error BAMBA_INTERNAL for a type that weights do not have, and for nothing else.
 void packRows(const bamba_rt_weight &weight, std::span<const WeightSource> sources, uint64_t begin, uint64_t end,
-              std::byte *out);
+              std::byte *out, std::span<float> scales = {});
 
 } // namespace bambac::rt
 #endif // BAMBA_RUNTIME_HOST_WEIGHT_PACK_H

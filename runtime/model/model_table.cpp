@@ -24,7 +24,8 @@ void checkHeader(const bamba_rt_model &model) {
 }
 
 void checkRows(const bamba_rt_source &source) {
-  uint64_t all = source.rank ? source.shape[0] : 1;
+  uint64_t repeat = std::max<uint64_t>(source.repeat, 1), stored = source.rank ? source.shape[0] : 1, all;
+  expect(!__builtin_mul_overflow(stored, repeat, &all), "too many rows", source.name);
   expect(source.first_row <= all && source.num_rows <= all - source.first_row, "rows that its tensor does not have",
          source.name);
   expect(source.rotary_dim % 2 == 0 && source.rotary_dim <= source.head_dim &&
@@ -53,6 +54,15 @@ void checkWeight(const bamba_rt_model &model, const bamba_rt_weight &weight) {
     expect(!(weight.flags & BAMBA_RT_WEIGHT_INTERLEAVE) || source.num_rows == firstRows,
            "interleaved sources of different lengths", weight.name);
     rows += source.num_rows;
+  }
+  expect((weight.scales != 0) == type->isScaled, "scales of what is no code, or none of codes", weight.name);
+  if (weight.scales) {
+    expect(weight.scales <= model.num_weights, "scales out of range", weight.name);
+    const bamba_rt_weight &scales = model.weights[weight.scales - 1];
+    expect(scales.dtype == BAMBA_RT_F32 && (scales.flags & BAMBA_RT_WEIGHT_POSITIVE) && !scales.panel &&
+               (scales.flags & BAMBA_RT_WEIGHT_TRANSPOSE) && scales.rows == weight.rows &&
+               scales.num_sources == weight.num_sources,
+           "scales that do not fit its rows", weight.name);
   }
   expect(rows == weight.rows, "sources with another number of rows", weight.name);
   expect(weight.bytes == packedBytes(weight), "another size than shape and panel say", weight.name);

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 namespace bambac::rt {
 
@@ -17,13 +18,21 @@ constexpr size_t elementBytes(uint32_t dtype) {
   fail(BAMBA_INTERNAL, "the library's tables are damaged: expected the number of an element type, found {}", dtype);
 }
 
-/// The bits of a bfloat16 and of an IEEE half, as types, so that templates can tell them apart.
+/// The bits of a bfloat16, of an IEEE half and of an e4m3 code, as types, so that templates can tell them apart.
 struct Bf16 {
   uint16_t bits;
 };
 struct F16 {
   uint16_t bits;
 };
+struct E4m3 {
+  uint8_t bits;
+};
+
+/// The largest number of e4m3. It has no infinities, and one code of NaN for each sign.
+inline constexpr float largestE4m3 = 448.0f;
+
+constexpr bool isNan(E4m3 code) { return (code.bits & 0x7F) == 0x7F; }
 
 inline float toF32(float value) { return value; }
 
@@ -43,8 +52,18 @@ inline float toF32(F16 value) {
   return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(subnormal));
 }
 
+inline float toF32(E4m3 code) {
+  uint32_t sign = static_cast<uint32_t>(code.bits & 0x80) << 24, magnitude = code.bits & 0x7F;
+  if (isNan(code))
+    return std::bit_cast<float>(sign | 0x7FC00000);
+  if (magnitude >= 8) // a normal number: only the exponent's bias differs
+    return std::bit_cast<float>(sign | ((magnitude << 20) + ((127u - 7u) << 23)));
+  return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(static_cast<float>(magnitude) * 0x1p-9f));
+}
+
 /// Converts from f32, rounding to nearest, ties to even; NaN stays NaN. A number too large for bf16 becomes infinity,
-/// one too large for a half, whose range weights and activations may well leave, the largest half: +-65504.
+/// one too large for a half, whose range weights and activations may well leave, the largest half: +-65504; and one too
+/// large for e4m3 +-448.
 template <typename To> To fromF32(float value);
 
 template <> inline float fromF32<float>(float value) { return value; }
@@ -73,8 +92,25 @@ template <> inline F16 fromF32<F16>(float value) {
   return {static_cast<uint16_t>(sign | result)};
 }
 
-/// Calls function(value) with a value of a type that weights have: float, Bf16 or F16. Throws Error BAMBA_INTERNAL for
-/// a type that they do not have.
+template <> inline E4m3 fromF32<E4m3>(float value) {
+  uint32_t bits = std::bit_cast<uint32_t>(value);
+  uint32_t sign = bits >> 24 & 0x80, magnitude = bits & 0x7FFFFFFF;
+  uint32_t result;
+  if (magnitude > 0x7F800000) {
+    result = 0x7F;
+  } else if (magnitude >= 0x3C800000) { // at least 2^-6, the smallest normal number
+    uint32_t rounded = (magnitude + 0x7FFFF + (magnitude >> 20 & 1) - ((127u - 7u) << 23)) >> 20;
+    result = rounded < 0x7F ? rounded : 0x7E;
+  } else {
+    // Adding 2^14 leaves the subnormal number, rounded by the hardware, in the low bits of the sum.
+    float shifted = std::bit_cast<float>(magnitude) + 0x1p14f;
+    result = std::bit_cast<uint32_t>(shifted) - std::bit_cast<uint32_t>(0x1p14f);
+  }
+  return {static_cast<uint8_t>(sign | result)};
+}
+
+/// Calls function(value) with a value of a type that weights have: float, Bf16, F16 or E4m3. Throws Error
+/// BAMBA_INTERNAL for a type that they do not have.
 template <typename Function> decltype(auto) withElement(uint32_t dtype, const Function &function) {
   switch (dtype) {
   case BAMBA_RT_F32:
@@ -83,6 +119,8 @@ template <typename Function> decltype(auto) withElement(uint32_t dtype, const Fu
     return function(Bf16{});
   case BAMBA_RT_F16:
     return function(F16{});
+  case BAMBA_RT_F8E4M3:
+    return function(E4m3{});
   default:
     fail(BAMBA_INTERNAL, "the library's tables are damaged: expected a type that weights have, found number {}", dtype);
   }
@@ -93,6 +131,14 @@ template <typename Function> decltype(auto) withStoredElement(uint32_t dtype, co
   if (dtype == BAMBA_RT_F64)
     return function(double{});
   return withElement(dtype, function);
+}
+
+/// The element of such a type at `data`, which need not be aligned.
+inline float loadElement(uint32_t dtype, const std::byte *data) {
+  return withStoredElement(dtype, [&](auto element) {
+    std::memcpy(&element, data, sizeof element);
+    return toF32(element);
+  });
 }
 
 } // namespace bambac::rt

@@ -50,7 +50,7 @@ def pack(weight, panel):
 
 
 def type_of(array):
-    names = {"float32": "f32", "uint16": "bf16", "float16": "f16", "int32": "i32"}
+    names = {"float32": "f32", "uint16": "bf16", "float16": "f16", "int32": "i32", "uint8": "f8E4M3FN"}
     return f"tensor<{'x'.join(map(str, array.shape))}x{names[array.dtype.name]}>"
 
 

@@ -41,13 +41,14 @@ public:
                                 {"qkv.weight", 2, 10, 4, 0, {100, 78}, 15, 40},
                                 {"qkv.weight", 2, 0, 0, 0, {100, 78}, 0, 15},
                                 {"qkv.weight", 2, 0, 0, 0, {100, 78}, 95, 5}};
-  bamba_rt_weight weights[7] = {{"pair", BAMBA_RT_BF16, 8, BAMBA_RT_WEIGHT_INTERLEAVE, 2, 0, 8, 64, 0, 6002, 1500, 0},
-                                {"rows", BAMBA_RT_F32, 0, 0, 1, 0, 1, 1, 0, 3001, 1500, 0},
-                                {"qk", BAMBA_RT_BF16, 8, 0, 2, 2, 8, 64, 0, 80, 77, 0},
-                                {"bias", BAMBA_RT_F32, 0, 0, 1, 4, 1, 1, 0, 60, 1, 0},
-                                {"conv", BAMBA_RT_F32, 0, BAMBA_RT_WEIGHT_TRANSPOSE, 1, 5, 1, 1, 0, 501, 3, 0},
-                                {"cut", BAMBA_RT_BF16, 8, 0, 2, 6, 8, 64, 0, 55, 78, 0},
-                                {"last", BAMBA_RT_F32, 0, 0, 1, 8, 1, 1, 0, 5, 78, 0}};
+  bamba_rt_weight weights[7] = {
+      {"pair", BAMBA_RT_BF16, 8, BAMBA_RT_WEIGHT_INTERLEAVE, 2, 0, 8, 64, 0, 0, 0, 6002, 1500, 0},
+      {"rows", BAMBA_RT_F32, 0, 0, 1, 0, 1, 1, 0, 0, 0, 3001, 1500, 0},
+      {"qk", BAMBA_RT_BF16, 8, 0, 2, 2, 8, 64, 0, 0, 0, 80, 77, 0},
+      {"bias", BAMBA_RT_F32, 0, 0, 1, 4, 1, 1, 0, 0, 0, 60, 1, 0},
+      {"conv", BAMBA_RT_F32, 0, BAMBA_RT_WEIGHT_TRANSPOSE, 1, 5, 1, 1, 0, 0, 0, 501, 3, 0},
+      {"cut", BAMBA_RT_BF16, 8, 0, 2, 6, 8, 64, 0, 0, 0, 55, 78, 0},
+      {"last", BAMBA_RT_F32, 0, 0, 1, 8, 1, 1, 0, 0, 0, 5, 78, 0}};
   bamba_rt_model model = {};
 
   /// A checkpoint of these tensors, of all types, most at addresses that are multiples of nothing.

@@ -1,4 +1,4 @@
-// Elements of 16 bits: rounding, conversion to f32 and back.
+// Elements of 16 and of 8 bits: rounding, conversion to f32 and back.
 
 #include "runtime/support/element.h"
 #include <bit>
@@ -43,5 +43,28 @@ TEST(Element, ConvertsHalves) {
     if (float value = toF32(F16{static_cast<uint16_t>(i)}); std::isfinite(value)) {
       ASSERT_EQ(fromF32<F16>(value).bits, i);
     }
+  }
+}
+
+TEST(Element, ConvertsCodes) {
+  auto bits = [](float value) { return fromF32<E4m3>(value).bits; };
+  EXPECT_EQ(toF32(E4m3{0x38}), 1.0f);
+  EXPECT_EQ(toF32(E4m3{0x7E}), 448.0f);
+  EXPECT_EQ(toF32(E4m3{0x81}), -0x1p-9f);
+  EXPECT_TRUE(std::isnan(toF32(E4m3{0x7F})) && std::isnan(toF32(E4m3{0xFF})));
+  EXPECT_EQ(bits(464.0f), 0x7E) << "halfway to where 480 would be";
+  EXPECT_EQ(bits(-std::numeric_limits<float>::infinity()), 0xFE);
+  EXPECT_EQ(bits(0x1p-10f), 0x00) << "a tie goes to the even neighbour";
+  EXPECT_EQ(bits(0x1.8p-9f), 0x02) << "a tie goes to the even neighbour";
+  EXPECT_EQ(bits(std::nextafter(0x1p-10f, 1.0f)), 0x01);
+  EXPECT_EQ(bits(-0.0f), 0x80);
+  EXPECT_EQ(bits(std::nanf("")), 0x7F);
+  for (uint8_t code = 0; code < 0x7E; ++code) {
+    float value = toF32(E4m3{code}), next = toF32(E4m3{static_cast<uint8_t>(code + 1)}), middle = (value + next) / 2;
+    ASSERT_EQ(bits(value), code);
+    ASSERT_EQ(bits(-value), code | 0x80);
+    ASSERT_EQ(bits(middle), code + code % 2) << "a tie goes to the even neighbour";
+    ASSERT_EQ(bits(std::nextafter(middle, 0.0f)), code);
+    ASSERT_EQ(bits(std::nextafter(middle, 500.0f)), code + 1);
   }
 }

@@ -43,9 +43,10 @@ public:
                                 {"q.weight", 2, 10, 8, 0, {700, 900}, 0, 700},
                                 {"k.weight", 2, 10, 8, 0, {70, 900}, 0, 70},
                                 {"norm.weight", 1, 0, 0, 0, {77}, 0, 77}};
-  bamba_rt_weight weights[3] = {{"pair", BAMBA_RT_BF16, 16, BAMBA_RT_WEIGHT_INTERLEAVE, 2, 0, 1, 1, 0, 602, 3000, 0},
-                                {"qk", BAMBA_RT_F32, 16, 0, 2, 2, 1, 1, 0, 770, 900, 0},
-                                {"norm", BAMBA_RT_F32, 0, 0, 1, 4, 1, 1, 0, 77, 1, 0}};
+  bamba_rt_weight weights[3] = {
+      {"pair", BAMBA_RT_BF16, 16, BAMBA_RT_WEIGHT_INTERLEAVE, 2, 0, 1, 1, 0, 0, 0, 602, 3000, 0},
+      {"qk", BAMBA_RT_F32, 16, 0, 2, 2, 1, 1, 0, 0, 0, 770, 900, 0},
+      {"norm", BAMBA_RT_F32, 0, 0, 1, 4, 1, 1, 0, 0, 0, 77, 1, 0}};
   bamba_rt_model model = {};
 };
 

@@ -21,7 +21,8 @@ public:
     for (uint64_t i = 0; i < count; ++i) {
       names[i] = fmt::format("tensor.{}", i);
       sources[i] = {names[i].c_str(), 2, 0, 0, 0, {size, size}, 0, size};
-      weights[i] = {names[i].c_str(), BAMBA_RT_BF16, 16, 0, 1, static_cast<uint32_t>(i), 1, 1, 0, size, size, bytes()};
+      weights[i] = {names[i].c_str(), BAMBA_RT_BF16, 16, 0, 1, static_cast<uint32_t>(i), 1, 1, 0, 0, 0, size, size,
+                    bytes()};
       header += fmt::format(R"({}"{}":{{"dtype":"BF16","shape":[{},{}],"data_offsets":[{},{}]}})", i ? "," : "{",
                             names[i], size, size, i * bytes(), (i + 1) * bytes());
     }

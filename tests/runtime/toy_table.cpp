@@ -169,10 +169,10 @@ constexpr bamba_rt_source sources[] = {
 };
 
 constexpr bamba_rt_weight weights[] = {
-    {"embed", BAMBA_RT_BF16, 0, 0, 1, 0, 1, 1, 0, vocab, dim, uint64_t{2} * vocab * dim},
-    {"head", BAMBA_RT_F32, 4, 0, 2, 1, 1, 1, 0, vocab, dim, uint64_t{4} * 12 * dim},
-    {"norm", BAMBA_RT_F32, 0, 0, 1, 3, 1, 1, 0, dim, 1, uint64_t{4} * dim},
-    {"conv", BAMBA_RT_F32, 0, BAMBA_RT_WEIGHT_TRANSPOSE, 1, 4, 1, 1, 0, dim, 3, uint64_t{4} * 3 * dim},
+    {"embed", BAMBA_RT_BF16, 0, 0, 1, 0, 1, 1, 0, 0, 0, vocab, dim, uint64_t{2} * vocab * dim},
+    {"head", BAMBA_RT_F32, 4, 0, 2, 1, 1, 1, 0, 0, 0, vocab, dim, uint64_t{4} * 12 * dim},
+    {"norm", BAMBA_RT_F32, 0, 0, 1, 3, 1, 1, 0, 0, 0, dim, 1, uint64_t{4} * dim},
+    {"conv", BAMBA_RT_F32, 0, BAMBA_RT_WEIGHT_TRANSPOSE, 1, 4, 1, 1, 0, 0, 0, dim, 3, uint64_t{4} * 3 * dim},
 };
 
 constexpr bamba_rt_state states[] = {

@@ -178,6 +178,51 @@ TEST(WeightPack, PiecesAreWholePanels) {
   EXPECT_EQ(StoredMatrix(weight).width, 4096u);
 }
 
+/// Numbers become codes with a scale of each row, in pieces and among rows that are codes already.
+TEST(WeightPack, Quantizes) {
+  constexpr uint64_t rows = 70, cols = 300, groups = 2;
+  std::vector<float> numbers(rows * cols);
+  Initializer(5, "w.weight", cols).generate(0, numbers.size(), numbers.data());
+  std::fill_n(numbers.begin() + 3 * cols, cols, 0.0f);
+  std::vector<std::byte> codes(rows * cols, std::byte{0x41});
+  bamba_rt_weight weight = {};
+  weight.name = "w";
+  weight.dtype = BAMBA_RT_F8E4M3;
+  weight.panel = 32;
+  weight.flags = BAMBA_RT_WEIGHT_INTERLEAVE;
+  weight.panel_group = weight.panel_align = 1;
+  weight.num_sources = 2;
+  weight.rows = 2 * rows;
+  weight.cols = cols;
+  weight.bytes = packedBytes(weight);
+  WeightSource sources[] = {
+      {reinterpret_cast<const std::byte *>(numbers.data()), BAMBA_RT_F32, Initializer(0, "", 1), rows},
+      {codes.data(), BAMBA_RT_F8E4M3, Initializer(0, "", 1), rows}};
+  sources[0].quantizes = true;
+  std::vector<std::byte> packed(weight.bytes);
+  std::vector<float> scales(groups * weight.rows, 7.0f);
+  for (uint64_t begin : {uint64_t{64}, uint64_t{0}})
+    packRows(weight, sources, begin, begin ? weight.rows : 64, packed.data() + packedRange(weight, begin, 64).begin,
+             scales);
+  StoredMatrix layout(weight);
+  for (uint64_t row = 0; row < rows; ++row) {
+    std::span<const float> of(&numbers[row * cols], cols);
+    float largest = 0;
+    for (float number : of)
+      largest = std::max(largest, std::abs(number));
+    float scale = largest ? largest / 448 : 1.0f;
+    for (uint64_t group = 0; group < groups; ++group) {
+      EXPECT_EQ(scales[group * weight.rows + 2 * row], scale) << row;
+      EXPECT_EQ(scales[group * weight.rows + 2 * row + 1], 7.0f) << "codes have scales of their own";
+    }
+    for (uint64_t col = 0; col < cols; ++col) {
+      auto at = [&](uint64_t r) { return static_cast<uint8_t>(packed[layout.offset(r, col)]); };
+      ASSERT_EQ(at(2 * row), fromF32<E4m3>(of[col] / scale).bits) << row << ", " << col;
+      ASSERT_EQ(at(2 * row + 1), 0x41);
+    }
+  }
+}
+
 TEST(WeightPack, TypesThatWeightsDoNotHaveAreErrors) {
   bamba_rt_weight weight = {};
   weight.name = "w";

@@ -41,9 +41,9 @@ public:
   bamba_rt_source sources[6] = {{"qkv.weight", 2, 4, 4, 0, {12, 3}, 5, 4}, {"qkv.weight", 2, 0, 0, 0, {12, 3}, 9, 3},
                                 {"qkv.weight", 2, 0, 0, 0, {12, 3}, 0, 2}, {"qkv.weight", 2, 0, 0, 0, {12, 3}, 4, 1},
                                 {"qkv.weight", 2, 0, 0, 0, {12, 3}, 2, 1}, {"qkv.bias", 1, 0, 0, 0, {12}, 1, 11}};
-  bamba_rt_weight weights[3] = {{"rows", BAMBA_RT_F32, 0, 0, 3, 0, 1, 1, 0, 9, 3, 0},
-                                {"pair", BAMBA_RT_F32, 0, BAMBA_RT_WEIGHT_INTERLEAVE, 2, 3, 1, 1, 0, 2, 3, 0},
-                                {"bias", BAMBA_RT_F32, 0, 0, 1, 5, 1, 1, 0, 11, 1, 0}};
+  bamba_rt_weight weights[3] = {{"rows", BAMBA_RT_F32, 0, 0, 3, 0, 1, 1, 0, 0, 0, 9, 3, 0},
+                                {"pair", BAMBA_RT_F32, 0, BAMBA_RT_WEIGHT_INTERLEAVE, 2, 3, 1, 1, 0, 0, 0, 2, 3, 0},
+                                {"bias", BAMBA_RT_F32, 0, 0, 1, 5, 1, 1, 0, 0, 0, 11, 1, 0}};
   bamba_rt_model model = {};
 
   /// The rows of the tensor that the rows of the three weights are; head_dim 4 with 4 rotary rows turns 0 1 2 3 to

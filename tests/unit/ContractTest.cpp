@@ -30,7 +30,9 @@ TEST(ElementTypeOf, KnowsEachTypeOfTheContract) {
   }
   EXPECT_EQ(contract::findElementType(std::string_view("f80")), nullptr);
   EXPECT_EQ(contract::findElementType(99u), nullptr);
-  EXPECT_EQ(contract::listWeightTypes(&ElementType::safetensors), "F32, BF16 or F16");
+  EXPECT_EQ(contract::listWeightTypes(&ElementType::safetensors), "F32, BF16, F16 or F8_E4M3");
+  EXPECT_EQ(contract::listChosenTypes(&ElementType::name), "f32, bf16 or f16");
+  EXPECT_EQ(contract::listNumberTypes(&ElementType::safetensors), "F32, BF16, F16 or F64");
 }
 
 TEST(ElementTypeOf, KnowsNoOther) {
@@ -41,7 +43,8 @@ TEST(ElementTypeOf, KnowsNoOther) {
     EXPECT_EQ(elementTypeOf(type), std::nullopt) << print(type);
 }
 
-/// The ops of the dialect take what weights can have, and nothing else: the lists in BambaDialect.td agree.
+/// The ops of the dialect take what weights can have, codes apart, and nothing else: the lists in BambaDialect.td
+/// agree.
 TEST(ElementTypeOf, IsWhatTheDialectTakes) {
   MLIRContext context;
   context.loadDialect<BambaDialect, func::FuncDialect>();
@@ -53,8 +56,9 @@ TEST(ElementTypeOf, IsWhatTheDialectTakes) {
                                        "  return %0 : {0}\n}\n",
                                        tensor);
     auto module = parseSourceString<ModuleOp>(source, &context);
-    EXPECT_EQ(static_cast<bool>(module), type.isWeight) << tensor << ": " << errors;
-    EXPECT_EQ(StringRef(errors).contains("must be 2D tensor of"), !type.isWeight) << errors;
+    bool isNumber = type.isWeight && !type.isScaled;
+    EXPECT_EQ(static_cast<bool>(module), isNumber) << tensor << ": " << errors;
+    EXPECT_EQ(StringRef(errors).contains("must be 2D tensor of"), !isNumber) << errors;
   }
 }
 

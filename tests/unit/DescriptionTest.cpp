@@ -119,7 +119,7 @@ TEST(Description, SaysHowMuchThereIs) {
   EXPECT_EQ(model.widestRow(), 292); // the mamba mixer's projection
   fuseGateAndUp(model);
   EXPECT_EQ(model.countParameters(), before);
-  model.head = {model.embedding, std::nullopt}; // a tensor counts once
+  model.head = {model.embedding, std::nullopt, std::nullopt}; // a tensor counts once
   EXPECT_EQ(model.countParameters(), before - uint64_t{100} * 64);
   model.layers[0].blocks.erase(model.layers[0].blocks.begin());
   EXPECT_EQ(model.widestRow(), 192); // gate and up

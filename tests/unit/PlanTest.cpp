@@ -267,7 +267,7 @@ static const BadModule kBadGlobals[] = {
      {{"<tensor<8xf32>>) : tensor<8xf32>", "<tensor<2x2x2xf32>>) : tensor<2x2x2xf32>"},
       {"%table =", "%bad = ml_program.global_load_const @unused : tensor<2x2x2xf32>\n    %table ="}}},
     {"WeightType",
-     "expected 'unused' of f32, bf16 or f16, found 'f64'",
+     "expected 'unused' of f32, bf16, f16 or f8e4m3, found 'f64'",
      {{"<tensor<8xf32>>) : tensor<8xf32>", "<tensor<8xf64>>) : tensor<8xf64>"},
       {"%table =", "%bad = ml_program.global_load_const @unused : tensor<8xf64>\n    %table ="}}},
     {"WeightEncoding",

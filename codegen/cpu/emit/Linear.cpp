@@ -2,7 +2,8 @@
 //
 // A short input reads each panel once, in one stream over the whole depth: memory sets the speed. A tall input reads it
 // once for every row tile, so that it is cut along the depth into blocks that stay in cache, and bf16 or f16 is
-// converted once a block; sums wait in the result between blocks.
+// converted once a block; sums wait in the result between blocks. Codes with scales are sums of each group of columns,
+// multiplied by the scales of the group.
 #include "codegen/cpu/emit/Ops.h"
 #include "codegen/cpu/emit/RegisterTile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -17,18 +18,23 @@ namespace {
 constexpr int64_t kCacheLine = 64;
 /// How far ahead of its use a weight is asked for, in bytes.
 constexpr int64_t kAhead = 3072;
+/// An e4m3 over the f16 of the same bits: the difference of the exponents' biases.
+constexpr double kCodeFactor = 256.0;
 
 class LinearEmitter {
 public:
-  LinearEmitter(Emitter &emitter, LinearOp::Adaptor buffers)
+  LinearEmitter(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers)
       : e(emitter), input(buffers.getInput()), weight(buffers.getWeight()), bias(buffers.getBias()),
-        out(buffers.getInit()), panelWidth(cast<MemRefType>(weight.getType()).getDimSize(2)), rows(e.dim(out, 0)),
+        inputScales(buffers.getInputScales()), weightScales(buffers.getWeightScales()), out(buffers.getInit()),
+        group(op.getGroupSize()), panelWidth(cast<MemRefType>(weight.getType()).getDimSize(2)), rows(e.dim(out, 0)),
         depth(cast<MemRefType>(input.getType()).getDimSize(1)), isBf16(getElementTypeOrSelf(weight.getType()).isBF16()),
         isNarrow(getElementTypeOrSelf(weight.getType()).getIntOrFloatBitWidth() < 32) {
     rowTile = e.getSchedule() ? std::max<int64_t>(e.getSchedule().getRows(), 1) : 1;
     block = e.getSchedule() ? e.getSchedule().getDepth() : 0;
     if (block <= 0 || block > depth)
       block = depth;
+    if (isScaled() && group < depth)
+      block = group;
   }
 
   void emit() {
@@ -46,15 +52,42 @@ public:
 private:
   Value getStart(Value column, Lanes lanes) { return bias ? e.load(bias, {column}, lanes) : e.splat(0.0, lanes.width); }
 
+  bool isScaled() const { return static_cast<bool>(weightScales); }
+
+  /// What the sums of codes of group `number` are to be multiplied with.
+  Value getScale(Value row, Value number, Value column, Lanes lanes) {
+    Value ofRow = e.mulf(e.load(inputScales, {row, number}), e.f32(kCodeFactor));
+    return e.mulf(e.broadcast(ofRow, lanes.width), e.load(weightScales, {number, column}, lanes));
+  }
+
+  /// Sums of the products from column `begin` to `end` of the input.
+  SmallVector<Value> sumProducts(Value panel, Value row, ArrayRef<Value> start, Value begin, Value end) {
+    return accumulate(e, start, begin, end,
+                      {[&](int64_t r, Value k) { return e.load(input, {e.add(row, r), k}); },
+                       [&](Value k) { return loadSplit(panel, k); }});
+  }
+
   /// All of the depth at once.
   void emitShort(Value panel, Value column, Lanes lanes) {
-    Value start = split(getStart(column, lanes));
+    Value start = getStart(column, lanes);
     e.rowTiles(e.index(0), rows, rowTile, [&](Value row, int64_t count) {
-      SmallVector<Value> sums = accumulate(e, SmallVector<Value>(count, start), e.index(0), e.index(depth),
-                                           {[&](int64_t r, Value k) { return e.load(input, {e.add(row, r), k}); },
-                                            [&](Value k) { return loadSplit(panel, k); }});
+      SmallVector<Value> sums =
+          isScaled() ? sumGroups(panel, row, column, lanes, SmallVector<Value>(count, start))
+                     : sumProducts(panel, row, SmallVector<Value>(count, split(start)), e.index(0), e.index(depth));
       for (auto [r, sum] : llvm::enumerate(sums))
         e.store(join(sum), out, {e.add(row, r), column}, lanes);
+    });
+  }
+
+  /// `start` and the sums of each group with its scales.
+  SmallVector<Value> sumGroups(Value panel, Value row, Value column, Lanes lanes, ArrayRef<Value> start) {
+    return e.loop(e.index(0), e.dim(weightScales, 0), 1, start, [&](Value number, ValueRange totals) {
+      Value first = e.mul(number, group), end = e.add(first, e.partSize(e.index(depth), first, group));
+      SmallVector<Value> sums =
+          sumProducts(panel, row, SmallVector<Value>(totals.size(), e.splat(0.0, lanes.width)), first, end);
+      for (auto [r, sum] : llvm::enumerate(sums))
+        sum = e.fma(sum, getScale(e.add(row, r), number, column, lanes), totals[r]);
+      return sums;
     });
   }
 
@@ -64,6 +97,8 @@ private:
     OpBuilder &b = e.getBuilder();
     Location loc = e.getLoc();
     prefetch(panel, k);
+    if (isScaled())
+      return loadCodes(panel, k);
     if (!isBf16)
       return e.load(weight, {panel, k, e.index(0)}, {panelWidth, Value()});
     auto stored = VectorType::get(panelWidth, b.getBF16Type());
@@ -78,6 +113,24 @@ private:
     return vector::ShuffleOp::create(b, loc, vector::BitCastOp::create(b, loc, halves, even),
                                      vector::BitCastOp::create(b, loc, halves, odd),
                                      llvm::to_vector(llvm::seq<int64_t>(0, panelWidth)));
+  }
+
+  /// The codes of a panel at a depth, divided by kCodeFactor. An e4m3 is an f16 of that fraction, once its bits are in
+  /// place: from the left the sign, a bit that is not there, and the exponent.
+  Value loadCodes(Value panel, Value k) {
+    OpBuilder &b = e.getBuilder();
+    Location loc = e.getLoc();
+    auto stored = VectorType::get(panelWidth, getElementTypeOrSelf(weight.getType()));
+    VectorType bytes = stored.clone(b.getI8Type()), words = stored.clone(b.getI16Type());
+    VectorType halves = stored.clone(b.getF16Type()), floats = stored.clone(b.getF32Type());
+    auto constant = [&](int16_t value) {
+      return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(words, value));
+    };
+    Value loaded = vector::LoadOp::create(b, loc, stored, weight, ValueRange{panel, k, e.index(0)});
+    Value extended = arith::ExtSIOp::create(b, loc, words, arith::BitcastOp::create(b, loc, bytes, loaded));
+    Value shifted = arith::ShLIOp::create(b, loc, extended, constant(7));
+    Value half = arith::AndIOp::create(b, loc, shifted, constant(static_cast<int16_t>(0xBFFF)));
+    return arith::ExtFOp::create(b, loc, floats, Value(arith::BitcastOp::create(b, loc, halves, half)));
   }
 
   /// Columns in the order of loadSplit.
@@ -115,37 +168,59 @@ private:
     }
   }
 
-  /// Block by block of the depth, with the sums in the result.
+  Value loadWide(Value panel, Value k) {
+    return isScaled() ? loadCodes(panel, k) : e.load(weight, {panel, k, e.index(0)}, {panelWidth, Value()});
+  }
+
+  /// Block by block of the depth, with the sums in the result. Where there are several groups of scales, a block is
+  /// one.
   void emitTall(Value panel, Value column, Lanes lanes) {
-    Value start = getStart(column, lanes);
+    bool scalesLast = isScaled() && group >= depth;
+    Value start = scalesLast ? e.splat(0.0, lanes.width) : getStart(column, lanes);
     e.loop(rows, [&](Value row) { e.store(start, out, {row, column}, lanes); });
     Value converted = isNarrow ? e.scratch({block, panelWidth}) : Value();
     e.loop(e.index(0), e.index(depth), block, [&](Value first) {
       Value size = e.partSize(e.index(depth), first, block);
       if (isNarrow)
         e.loop(size, [&](Value k) {
-          Value loaded = e.load(weight, {panel, e.add(first, k), e.index(0)}, {panelWidth, Value()});
-          e.store(loaded, converted, {k, e.index(0)}, {panelWidth, Value()});
+          e.store(loadWide(panel, e.add(first, k)), converted, {k, e.index(0)}, {panelWidth, Value()});
         });
       auto getWeights = [&](Value k) {
         return isNarrow ? e.load(converted, {k, e.index(0)}, {panelWidth, Value()})
                         : e.load(weight, {panel, e.add(first, k), e.index(0)}, {panelWidth, Value()});
       };
-      e.rowTiles(e.index(0), rows, rowTile, [&](Value row, int64_t count) {
-        SmallVector<Value> sums;
-        for (int64_t r = 0; r < count; ++r)
-          sums.push_back(e.load(out, {e.add(row, r), column}, lanes));
-        sums = accumulate(
-            e, sums, e.index(0), size,
-            {[&](int64_t r, Value k) { return e.load(input, {e.add(row, r), e.add(first, k)}); }, getWeights});
-        for (auto [r, sum] : llvm::enumerate(sums))
-          e.store(sum, out, {e.add(row, r), column}, lanes);
-      });
+      e.rowTiles(e.index(0), rows, rowTile,
+                 [&](Value row, int64_t count) { addBlock(row, count, first, size, column, lanes, getWeights); });
+    });
+    if (!scalesLast)
+      return;
+    Value none = getStart(column, lanes);
+    e.loop(rows, [&](Value row) {
+      Value sum = e.load(out, {row, column}, lanes);
+      e.store(e.fma(sum, getScale(row, e.index(0), column, lanes), none), out, {row, column}, lanes);
     });
   }
 
+  /// Adds the products of a block to the result, which has the sums of those before it.
+  void addBlock(Value row, int64_t count, Value first, Value size, Value column, Lanes lanes,
+                llvm::function_ref<Value(Value)> getWeights) {
+    bool scalesBlock = isScaled() && group < depth;
+    SmallVector<Value> before, sums;
+    for (int64_t r = 0; r < count; ++r)
+      before.push_back(e.load(out, {e.add(row, r), column}, lanes));
+    sums =
+        accumulate(e, scalesBlock ? SmallVector<Value>(count, e.splat(0.0, lanes.width)) : before, e.index(0), size,
+                   {[&](int64_t r, Value k) { return e.load(input, {e.add(row, r), e.add(first, k)}); }, getWeights});
+    for (auto [r, sum] : llvm::enumerate(sums)) {
+      if (scalesBlock)
+        sum = e.fma(sum, getScale(e.add(row, r), e.div(first, e.index(group)), column, lanes), before[r]);
+      e.store(sum, out, {e.add(row, r), column}, lanes);
+    }
+  }
+
   Emitter &e;
-  Value input, weight, bias, out;
+  Value input, weight, bias, inputScales, weightScales, out;
+  int64_t group; ///< columns that share scales
   int64_t panelWidth;
   Value rows;
   int64_t depth;
@@ -160,7 +235,7 @@ LogicalResult emitOp(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers) {
     return op.emitOpError() << "expected a weight in panels, found one without the encoding #bamba.panel";
   if (!getElementTypeOrSelf(op.getInit().getType()).isF32())
     return op.emitOpError() << "expected an f32 result, found " << op.getInit().getType();
-  LinearEmitter(emitter, buffers).emit();
+  LinearEmitter(emitter, op, buffers).emit();
   return success();
 }
 

@@ -11,6 +11,7 @@ LogicalResult emitOp(Emitter &emitter, EmbeddingOp op, EmbeddingOp::Adaptor buff
 LogicalResult emitOp(Emitter &emitter, RmsNormOp op, RmsNormOp::Adaptor buffers);
 LogicalResult emitOp(Emitter &emitter, GatedRmsNormOp op, GatedRmsNormOp::Adaptor buffers);
 LogicalResult emitOp(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers);
+LogicalResult emitOp(Emitter &emitter, QuantizeOp op, QuantizeOp::Adaptor buffers);
 LogicalResult emitOp(Emitter &emitter, RopeOp op, RopeOp::Adaptor buffers);
 LogicalResult emitOp(Emitter &emitter, SwigluOp op, SwigluOp::Adaptor buffers);
 LogicalResult emitOp(Emitter &emitter, LastTokenOp op, LastTokenOp::Adaptor buffers);

@@ -1,0 +1,89 @@
+"""Quantizations and linears of codes on the processor against numpy; the targets to test are the arguments."""
+
+import os
+import sys
+
+import numpy as np
+
+import kernel_harness as harness
+from kernel_harness import PANELS, Case, pack, type_of
+from kernels import kernel, poison, schedule
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "oracle"))
+import e4m3  # noqa: E402
+
+rng = np.random.default_rng(3)
+
+
+def hard_rows(rows, columns):
+    """Numbers that meet every corner of a quantization: ties, numbers beyond the range of codes, zeros, tiny rows."""
+    x = rng.standard_normal((rows, columns)).astype(np.float32)
+    x[0] = 0
+    # A row whose scale is a power of two, so that ties are exact: halfway between neighbouring codes.
+    ties = (e4m3.NUMBERS[:-1] + e4m3.NUMBERS[1:]) / 2
+    x[1] = np.resize(ties, columns) * np.resize([1, -1, 1], columns)
+    x[1, 0] = 448
+    x[2] *= 1e-9
+    x[3] = np.float32(2.0) ** -rng.integers(0, 30, columns)
+    return x
+
+
+def quantize(name, rows, columns, group=0, static=None, workgroup=(1,)):
+    x = hard_rows(rows, columns)
+    codes, scales = e4m3.quantize(x, group, static)
+    # The codes of the processor are numbers of f32.
+    wanted = [e4m3.decode(codes).astype(np.float32), scales]
+    arguments = [x] + ([np.float32(static)] if static else []) + [poison(*array.shape) for array in wanted]
+    types = [type_of(array) for array in arguments]
+    last, fixed = len(types) - 1, f"static(%a1 : {types[1]}) " if static else ""
+    body = (
+        f"  %q, %s = bamba.quantize ins(%a0 : {types[0]}) {fixed}outs(%a{last - 1}, %a{last} : {types[-2]}, {types[-1]})"
+        f" group({group})\n  return %q, %s : {types[-2]}, {types[-1]}"
+    )
+    return Case(name, kernel(name, arguments, 2, body, schedule(workgroup)), arguments, wanted, tolerance=0)
+
+
+def scaled_linear(target, name, rows, depth, columns, group=0, bias=False, workgroup=(0, 64), tile=8, block=0):
+    panel = PANELS[target]
+    x, xs = e4m3.quantize(rng.standard_normal((rows, depth)), group)
+    w, ws = e4m3.quantize(rng.standard_normal((columns, depth)), group)
+    b = rng.standard_normal(columns).astype(np.float32)
+    size = group or depth
+    wanted = np.zeros((rows, columns)) + (b if bias else 0)
+    for number, start in enumerate(range(0, depth, size)):
+        part = slice(start, start + size)
+        sums = e4m3.decode(x[:, part]) @ e4m3.decode(w[:, part]).T
+        wanted += sums * xs[:, number, None].astype(np.float64) * ws[None, :, number]
+    arguments = [e4m3.decode(x).astype(np.float32), pack(w, panel)] + [b] * bias
+    arguments += [xs, np.ascontiguousarray(ws.T), poison(rows, columns)]
+    types = [type_of(array) for array in arguments]
+    types[1] = f"tensor<{columns}x{depth}xf8E4M3FN, #bamba.panel<{panel}>>"
+    last, biased = len(types) - 1, f"bias(%a2 : {types[2]}) " if bias else ""
+    body = (
+        f"  %l = bamba.linear ins(%a0, %a1 : {types[0]}, {types[1]}) {biased}"
+        f"scales(%a{last - 2}, %a{last - 1} : {types[-3]}, {types[-2]}) group({group})"
+        f" outs(%a{last} : {types[-1]}) acc(f32)\n  return %l : {types[-1]}"
+    )
+    plan = schedule(workgroup, tile, block)
+    return Case(name, kernel(name, arguments, 1, body, plan, types), arguments, [wanted], tolerance=1e-6)
+
+
+def make_cases(target):
+    return [
+        quantize("quantize_rows", 6, 333),
+        quantize("quantize_groups", 5, 300, group=128, workgroup=(2,)),
+        quantize("quantize_whole_groups", 4, 256, group=128),
+        quantize("quantize_static", 4, 96, static=[0.01, 0.002]),
+        quantize("quantize_static_clips", 4, 40, static=[1e-4]),
+        scaled_linear(target, "one_row", 1, 320, 200),
+        scaled_linear(target, "few_rows_bias", 5, 96, 100, bias=True),
+        scaled_linear(target, "few_rows_groups", 3, 300, 72, group=128, bias=True),
+        scaled_linear(target, "tall", 20, 130, 96, tile=4, block=64, bias=True),
+        scaled_linear(target, "tall_groups", 19, 300, 70, tile=4, block=256, group=128),
+        scaled_linear(target, "tall_small_groups", 18, 96, 70, tile=4, block=64, group=32, bias=True),
+        scaled_linear(target, "deep", 2, 14336, 64),
+    ]
+
+
+if __name__ == "__main__":
+    harness.main(make_cases)

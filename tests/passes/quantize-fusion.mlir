@@ -1,0 +1,70 @@
+// What a quantization shares its kernel with, and how linears of codes are merged.
+// RUN: %bambac-opt %s --split-input-file --bamba-fuse-sibling-linears --bamba-form-dispatches | FileCheck %s
+
+#cpu = #bamba.cpu_target<arch = "x86-64-v4", features = "", vector_bits = 512, vector_registers = 32,
+                         l2_bytes = 1048576, fusions = [siblings, epilogue, quantize]>
+module attributes {bamba.target = #cpu} {
+  ml_program.global private @norm(#ml_program.extern : tensor<64xf32>) : tensor<64xf32>
+      {bamba.sources = [#bamba.source<"norm", [64]>]}
+  // The scales are merged like the codes.
+  // CHECK-DAG: @"l.q_scale+k_scale"({{.*}}tensor<1x80xf32>{{.*}}bamba.sources = [#bamba.source<"q_scale", [48, 1]>, #bamba.source<"k_scale", [1], repeat = 32>]
+  // CHECK-DAG: @"l.q+k"({{.*}}tensor<80x64xf8E4M3FN>{{.*}}bamba.scales = @"l.q_scale+k_scale"
+  ml_program.global private @l.q_scale(#ml_program.extern : tensor<1x48xf32>) : tensor<1x48xf32>
+      {bamba.positive, bamba.transpose, bamba.sources = [#bamba.source<"q_scale", [48, 1]>]}
+  ml_program.global private @l.k_scale(#ml_program.extern : tensor<1x32xf32>) : tensor<1x32xf32>
+      {bamba.positive, bamba.transpose, bamba.sources = [#bamba.source<"k_scale", [1], repeat = 32>]}
+  ml_program.global private @l.q(#ml_program.extern : tensor<48x64xf8E4M3FN>) : tensor<48x64xf8E4M3FN>
+      {bamba.scales = @l.q_scale, bamba.sources = [#bamba.source<"q", [48, 64]>]}
+  ml_program.global private @l.k(#ml_program.extern : tensor<32x64xf8E4M3FN>) : tensor<32x64xf8E4M3FN>
+      {bamba.scales = @l.k_scale, bamba.sources = [#bamba.source<"k", [32, 64]>]}
+
+  // CHECK-LABEL: func.func @norm_and_siblings
+  // CHECK: bamba.dispatch
+  // CHECK: bamba.rms_norm
+  // CHECK: bamba.quantize
+  // CHECK: bamba.yield
+  // CHECK: bamba.dispatch
+  // CHECK-NOT: bamba.quantize
+  // CHECK: bamba.linear {{.*}}tensor<80x64xf8E4M3FN>) scales(
+  // CHECK-NOT: bamba.linear
+  // CHECK: return
+  func.func @norm_and_siblings(%x: tensor<4x64xf32>) -> (tensor<4x48xf32>, tensor<4x32xf32>)
+      attributes {bamba.entry = #bamba.entry<decode, batch = 4, chunk = 1>} {
+    %w = ml_program.global_load_const @norm : tensor<64xf32>
+    %q = ml_program.global_load_const @l.q : tensor<48x64xf8E4M3FN>
+    %k = ml_program.global_load_const @l.k : tensor<32x64xf8E4M3FN>
+    %qs = ml_program.global_load_const @l.q_scale : tensor<1x48xf32>
+    %ks = ml_program.global_load_const @l.k_scale : tensor<1x32xf32>
+    %e = tensor.empty() : tensor<4x64xf32>
+    %s = tensor.empty() : tensor<4x1xf32>
+    %n = bamba.rms_norm ins(%x, %w : tensor<4x64xf32>, tensor<64xf32>) outs(%e : tensor<4x64xf32>) eps(1.0e-5)
+    %c, %cs = bamba.quantize ins(%n : tensor<4x64xf32>) outs(%e, %s : tensor<4x64xf32>, tensor<4x1xf32>) group(0)
+    %eq = tensor.empty() : tensor<4x48xf32>
+    %ek = tensor.empty() : tensor<4x32xf32>
+    %a = bamba.linear ins(%c, %q : tensor<4x64xf32>, tensor<48x64xf8E4M3FN>)
+                      scales(%cs, %qs : tensor<4x1xf32>, tensor<1x48xf32>) group(0) outs(%eq : tensor<4x48xf32>) acc(f32)
+    %b = bamba.linear ins(%c, %k : tensor<4x64xf32>, tensor<32x64xf8E4M3FN>)
+                      scales(%cs, %ks : tensor<4x1xf32>, tensor<1x32xf32>) group(0) outs(%ek : tensor<4x32xf32>) acc(f32)
+    return %a, %b : tensor<4x48xf32>, tensor<4x32xf32>
+  }
+
+  // A gate joins the quantization, and so not the linears before it.
+  // CHECK-LABEL: func.func @gate
+  // CHECK: bamba.linear
+  // CHECK: bamba.linear
+  // CHECK: bamba.dispatch
+  // CHECK-NOT: bamba.linear
+  // CHECK: bamba.swiglu
+  // CHECK: bamba.quantize
+  // CHECK: return
+  func.func @gate(%x: tensor<4x64xf32>, %g: tensor<64x64xbf16>, %u: tensor<64x64xbf16>) -> (tensor<4x64xf32>, tensor<4x1xf32>)
+      attributes {bamba.entry = #bamba.entry<decode, batch = 4, chunk = 1>} {
+    %e = tensor.empty() : tensor<4x64xf32>
+    %s = tensor.empty() : tensor<4x1xf32>
+    %a = bamba.linear ins(%x, %g : tensor<4x64xf32>, tensor<64x64xbf16>) outs(%e : tensor<4x64xf32>) acc(f32)
+    %b = bamba.linear ins(%x, %u : tensor<4x64xf32>, tensor<64x64xbf16>) outs(%e : tensor<4x64xf32>) acc(f32)
+    %h = bamba.swiglu ins(%a, %b : tensor<4x64xf32>, tensor<4x64xf32>) outs(%e : tensor<4x64xf32>)
+    %c, %cs = bamba.quantize ins(%h : tensor<4x64xf32>) outs(%e, %s : tensor<4x64xf32>, tensor<4x1xf32>) group(0)
+    return %c, %cs : tensor<4x64xf32>, tensor<4x1xf32>
+  }
+}
