@@ -6,8 +6,13 @@ else is vectorised over the tokens of a call. State is kept between calls, so th
 
 import numpy as np
 
+import e4m3
 from bamba_config import Config
 from safetensors_io import read_checkpoint
+
+
+# Rows and columns that share a scale where scales are of blocks.
+BLOCK = 128
 
 
 def silu(x):
@@ -76,9 +81,30 @@ class Oracle:
         return rms_norm(x, self.weights[name + ".weight"], self.config.eps)
 
     def _linear(self, x, name):
-        y = x @ self.weights[name + ".weight"].T
+        scales = self.weights.get(name + ".weight_scale", self.weights.get(name + ".weight_scale_inv"))
+        matrix = self.weights[name + ".weight"]
+        y = x @ matrix.T if scales is None else self._scaled_linear(x, name, matrix, scales)
         bias = self.weights.get(name + ".bias")
         return y if bias is None else y + bias
+
+    def _scaled_linear(self, x, name, matrix, scales):
+        """The product of codes: of `matrix`, whose scales are of all of it, of rows or of blocks, and of `x`."""
+        rows, columns = matrix.shape
+        group, static = 0, self.weights.get(name + ".input_scale", self.weights.get(name + ".activation_scale"))
+        if scales.size == 1:
+            scales = np.broadcast_to(scales.reshape(1, 1), (rows, 1))
+        elif scales.size == rows:
+            scales = scales.reshape(rows, 1)
+        else:
+            group = BLOCK
+            scales = np.repeat(scales, BLOCK, axis=0)[:rows]
+        codes, input_scales = e4m3.quantize(x.astype(np.float32), group, static)
+        y = np.zeros((len(x), rows))
+        for number, start in enumerate(range(0, columns, group or columns)):
+            part = slice(start, start + (group or columns))
+            sums = e4m3.decode(codes[:, part]) @ matrix[:, part].T
+            y += sums * input_scales[:, number, None].astype(np.float64) * scales[None, :, number]
+        return y
 
     def _mlp(self, h, prefix):
         gated = silu(self._linear(h, prefix + "gate_proj")) * self._linear(h, prefix + "up_proj")
@@ -126,6 +152,7 @@ class Oracle:
         q = self._rope(self._linear(h, prefix + "q_proj").reshape(count, c.heads, c.head_dim))
         k = self._rope(self._linear(h, prefix + "k_proj").reshape(count, c.kv_heads, c.head_dim))
         v = self._linear(h, prefix + "v_proj").reshape(count, c.kv_heads, c.head_dim)
+        k, v = self._cached(k, prefix + "k_scale"), self._cached(v, prefix + "v_scale")
         if layer in self._keys:
             k = np.concatenate([self._keys[layer], k])
             v = np.concatenate([self._values[layer], v])
@@ -139,6 +166,13 @@ class Oracle:
         weights /= weights.sum(axis=2, keepdims=True)
         out = np.einsum("hts,shd->thd", weights, v).reshape(count, c.heads * c.head_dim)
         return self._linear(out, prefix + "o_proj")
+
+    def _cached(self, x, name):
+        """Keys or values as a cache of codes keeps them, where the checkpoint has their scale."""
+        if name not in self.weights:
+            return x
+        scale = self.weights[name].reshape(-1)[0]
+        return e4m3.decode(e4m3.encode(x / scale)) * scale
 
     def _rope(self, x):
         rotation = self.config.rotation

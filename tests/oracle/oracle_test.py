@@ -20,15 +20,15 @@ class GoldenTest(unittest.TestCase):
         folders = sorted(os.listdir(FIXTURES))
         self.assertEqual(
             folders,
-            ["groups", "hub", "odd", "rope_linear", "rope_llama3", "rope_longrope", "rope_yarn", "tied", "tiny"],
+            ["fp8_block", "fp8_dynamic", "fp8_kv", "fp8_static", "groups", "hub", "odd", "rope_linear", "rope_llama3",
+             "rope_longrope", "rope_yarn", "tied", "tiny"],
         )
         for name in folders:
             folder = os.path.join(FIXTURES, name)
             oracle = Oracle.load(folder)
             expected = safetensors_io.read_file(os.path.join(folder, "expected.safetensors"))
-            self.assertEqual(
-                {key: value.shape for key, value in oracle.weights.items()}, oracle.config.tensor_shapes(), name
-            )
+            shapes = {key: value.shape for key, value in oracle.weights.items() if "scale" not in key}
+            self.assertEqual(shapes, oracle.config.tensor_shapes(), name)
             for length in (key.split(".")[1] for key in expected if key.startswith("input_ids.")):
                 with self.subTest(fixture=name, length=length):
                     # Transformers changes to the long factors of rope_longrope with the length of the sequence.

@@ -1,6 +1,6 @@
-"""Reads and writes .safetensors files with numpy, bf16 included.
+"""Reads and writes .safetensors files with numpy, bf16 and e4m3 included.
 
-bf16 has no numpy type: it is read as float32 (exact) and written from any float array by rounding to nearest even.
+They have no numpy type: they are read as float32 (exact) and written from any float array by rounding to nearest even.
 """
 
 import json
@@ -9,10 +9,12 @@ import struct
 
 import numpy as np
 
+import e4m3
+
 _NUMPY_TYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "<i1", "U8": "<u1",
 }
-_ELEMENT_BYTES = {"BF16": 2, **{name: np.dtype(numpy_type).itemsize for name, numpy_type in _NUMPY_TYPES.items()}}
+_ELEMENT_BYTES = {"BF16": 2, "F8_E4M3": 1, **{name: np.dtype(numpy_type).itemsize for name, numpy_type in _NUMPY_TYPES.items()}}
 
 
 def round_to_bf16(array):
@@ -30,6 +32,8 @@ def as_stored(array, dtype):
     """The values that a checkpoint of element type `dtype` holds for `array`, as float32."""
     if dtype == "BF16":
         return bf16_to_f32(round_to_bf16(array)).reshape(np.shape(array))
+    if dtype == "F8_E4M3":
+        return e4m3.decode(e4m3.encode(array)).astype(np.float32)
     return np.asarray(array).astype(_NUMPY_TYPES[dtype]).astype(np.float32)
 
 
@@ -37,6 +41,8 @@ def encode(array, dtype):
     """The bytes of `array` as elements of `dtype`."""
     if dtype == "BF16":
         return round_to_bf16(array).tobytes()
+    if dtype == "F8_E4M3":
+        return e4m3.encode(array).tobytes()
     return np.ascontiguousarray(array, dtype=_NUMPY_TYPES[dtype]).tobytes()
 
 
@@ -48,7 +54,7 @@ def read_header(path):
 
 
 def read_file(path):
-    """All tensors of one file by name; bf16 becomes float32, other types stay as they are."""
+    """All tensors of one file by name; bf16 and e4m3 become float32, other types stay as they are."""
     header, base = read_header(path)
     data = np.memmap(path, dtype=np.uint8, mode="r")
     tensors = {}
@@ -59,6 +65,8 @@ def read_file(path):
         raw = data[base + begin : base + end].tobytes()
         if entry["dtype"] == "BF16":
             array = bf16_to_f32(np.frombuffer(raw, "<u2"))
+        elif entry["dtype"] == "F8_E4M3":
+            array = e4m3.decode(np.frombuffer(raw, np.uint8)).astype(np.float32)
         else:
             array = np.frombuffer(raw, _NUMPY_TYPES[entry["dtype"]])
         tensors[name] = array.reshape(entry["shape"])
