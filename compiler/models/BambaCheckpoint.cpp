@@ -141,10 +141,29 @@ static void addLayers(FieldList &fields, const BambaConfig &config) {
   fields.addAny({"layer_types", "layers_block_type"}, {std::move(types), std::move(older)}, /*optional=*/true);
 }
 
+/// What the tensors of a checkpoint do not tell. Where they do, any format that has them is welcome; a library that
+/// quantizes while it loads takes numbers, too.
+static void addQuantization(FieldList &fields, const BambaConfig &config) {
+  if (!config.quantization)
+    return fields.addAny({"quantization_config.quant_method"}, {nullptr}, /*optional=*/true);
+  std::optional<QuantizationScheme> scheme = config.quantization->findOnlyScheme();
+  if (!scheme)
+    return;
+  const std::string group = "quantization_config.config_groups.group_0.";
+  fields.addAny({group + "input_activations.dynamic"}, {!scheme->staticInputs}, /*optional=*/true);
+  fields.addAny({"quantization_config.activation_scheme"}, {scheme->staticInputs ? "static" : "dynamic"},
+                /*optional=*/true);
+  if (scheme->weights == QuantizationScheme::Weights::Block)
+    fields.addAny({"quantization_config.weight_block_size", group + "weights.block_structure"},
+                  {json::Array{scheme->blockRows, scheme->blockColumns}}, /*optional=*/true);
+}
+
 CheckpointRules describeBambaCheckpoint(const BambaConfig &config) {
   const std::string embedding = "model.embed_tokens.weight", head = "lm_head.weight";
   CheckpointRules rules;
   rules.ignored = {".rotary_emb.inv_freq"};
+  if (config.quantization) // keys and values are kept as numbers
+    rules.ignored.insert(rules.ignored.end(), {".k_scale", ".v_scale"});
   rules.padded = {embedding};
   if (config.tieWordEmbeddings)
     rules.copies.emplace_back(head, embedding);
@@ -159,6 +178,7 @@ CheckpointRules describeBambaCheckpoint(const BambaConfig &config) {
   if (config.hasAttention())
     addAttention(fields, config);
   addLayers(fields, config);
+  addQuantization(fields, config);
   return rules;
 }
 

@@ -3,6 +3,7 @@
 #include "compiler/models/BambaConfig.h"
 #include "compiler/config/FieldReader.h"
 #include "compiler/models/BambaConfigCheck.h"
+#include "compiler/models/QuantizationConfig.h"
 #include <limits>
 
 using namespace llvm;
@@ -194,11 +195,6 @@ static void checkKind(FieldReader &reader) {
   const json::Value *activation = reader.get("hidden_act");
   if (activation && activation->getAsString() != StringRef("silu") && activation->getAsString() != StringRef("swish"))
     reader.fail("hidden_act", "\"silu\"");
-  if (const json::Object *object = reader.optionalObject("quantization_config"); object && !object->empty()) {
-    const json::Value *method = object->get("quant_method");
-    reader.fail("quantization_config", "none (quantized checkpoints are not supported)",
-                method ? describe(*method) : "an object");
-  }
 }
 
 /// The tokens of a field that is a number or a list of numbers, where -1 is none.
@@ -259,6 +255,7 @@ Expected<BambaConfig> parseBambaConfig(const json::Object &object, StringRef pat
   config.rope = readRope(reader, ropeDefaults(config), warnings);
   readTokenIds(reader, config);
   readDtype(reader, config);
+  config.quantization = readQuantizationConfig(reader, warnings);
   if (error.empty())
     checkConsistency(reader, config);
   if (!error.empty())

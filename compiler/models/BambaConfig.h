@@ -3,6 +3,7 @@
 #define BAMBAC_COMPILER_MODELS_BAMBACONFIG_H
 
 #include "compiler/config/WarningHandler.h"
+#include "compiler/models/QuantizationRecipe.h"
 #include "compiler/models/RopeConfig.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
@@ -47,6 +48,8 @@ struct BambaConfig {
 
   /// For each layer, true where it is attention and false where it is mamba.
   std::vector<bool> isAttention;
+
+  std::optional<QuantizationRecipe> quantization; ///< none: all weights are numbers
 
   std::optional<int32_t> bosToken;
   std::vector<int32_t> eosTokens;

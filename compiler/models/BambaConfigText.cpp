@@ -96,6 +96,8 @@ static json::Object toJson(const BambaConfig &config) {
     object["head_dim"] = config.headDim;
   if (config.hasMamba())
     object["mamba_d_head"] = config.mambaHeadDim;
+  if (config.quantization)
+    object["quantization_config"] = config.quantization->config;
   for (const auto &[name, value] : config.notes)
     object.try_emplace(name, value);
   return object;

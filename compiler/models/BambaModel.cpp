@@ -1,6 +1,8 @@
 // Every layer is a mixer, Mamba2 or attention, and then a SwiGLU MLP.
 #include "compiler/models/BambaModel.h"
 #include "compiler/models/BambaConfig.h"
+#include "compiler/models/QuantizationConfig.h"
+#include "compiler/models/QuantizeModel.h"
 #include "llvm/ADT/Twine.h"
 #include <cmath>
 
@@ -127,13 +129,35 @@ ModelDescription describeBamba(const BambaConfig &config) {
   model.eosTokens = config.eosTokens;
   model.config = toJsonText(config);
   model.checkpoint = describeBambaCheckpoint(config);
+  if (config.quantization)
+    quantizeModel(model, *config.quantization);
   return model;
 }
 
-Expected<ModelDescription> readBamba(const json::Object &object, StringRef path, WarningHandler warn) {
-  Expected<BambaConfig> config = parseBambaConfig(object, path, warn);
+Expected<ModelDescription> readBamba(const ModelSource &source, WarningHandler warn) {
+  Expected<BambaConfig> config = parseBambaConfig(source.object, source.path, warn);
   if (!config)
     return config.takeError();
+  std::optional<QuantizationRecipe> recipe = std::exchange(config->quantization, std::nullopt);
+  if (!recipe)
+    recipe = source.quantization;
+  ModelDescription plain = describeBamba(*config);
+  if (recipe)
+    for (StringRef pattern : recipe->findUnmatched(listModules(plain)))
+      warn((source.path + ": quantization_config: '" + quantization::showText(pattern) +
+            "' names no module of the model")
+               .str());
+  Expected<std::optional<QuantizationRecipe>> chosen = applyOptions(recipe, source.options, listLinears(plain));
+  if (!chosen)
+    return chosen.takeError();
+  if (!*chosen)
+    return plain;
+  // The checkpoint has no codes and no scales of a head that is the embedding: they are made while it is loaded.
+  if (auto scheme = (*chosen)->find(plain.head.matrix.name);
+      config->tieWordEmbeddings && scheme && *scheme != QuantizationScheme())
+    return createStringError(source.path + ": field 'quantization_config': expected '" + plain.head.matrix.name +
+                             "' among the ignored modules, as tie_word_embeddings makes it the embedding, found none");
+  config->quantization = std::move(*chosen);
   return describeBamba(*config);
 }
 

@@ -4,9 +4,8 @@
 
 #include "compiler/config/WarningHandler.h"
 #include "compiler/models/ModelDescription.h"
-#include "llvm/ADT/StringRef.h"
+#include "compiler/models/ModelSource.h"
 #include "llvm/Support/Error.h"
-#include "llvm/Support/JSON.h"
 
 namespace bambac {
 
@@ -18,8 +17,8 @@ ModelDescription describeBamba(const BambaConfig &config);
 /// What its checkpoints may look like beyond the tensors of its weights.
 CheckpointRules describeBambaCheckpoint(const BambaConfig &config);
 
-/// Reads the object of a config.json and describes its model.
-llvm::Expected<ModelDescription> readBamba(const llvm::json::Object &object, llvm::StringRef path, WarningHandler warn);
+/// Reads the object of a config.json and describes its model. A recipe of `source` counts where the object has none.
+llvm::Expected<ModelDescription> readBamba(const ModelSource &source, WarningHandler warn);
 
 } // namespace bambac
 

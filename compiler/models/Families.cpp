@@ -4,6 +4,7 @@
 #include "compiler/config/FieldReader.h"
 #include "compiler/models/BambaModel.h"
 #include "compiler/models/DescriptionCheck.h"
+#include "compiler/models/QuantizationConfig.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 
@@ -14,7 +15,7 @@ namespace bambac {
 namespace {
 struct Family {
   StringLiteral modelType;
-  Expected<ModelDescription> (*read)(const json::Object &, StringRef path, WarningHandler);
+  Expected<ModelDescription> (*read)(const ModelSource &, WarningHandler);
 };
 } // namespace
 
@@ -33,7 +34,11 @@ static Expected<Family> findFamily(const json::Object &object, StringRef path) {
   return createStringError(error);
 }
 
-Expected<ModelDescription> parseModel(StringRef text, StringRef path, WarningHandler warn) {
+/// Reads the recipe of another file in the folder of a config.json that has none.
+using ReadRecipe = function_ref<Expected<std::optional<QuantizationRecipe>>()>;
+
+static Expected<ModelDescription> parseModel(StringRef text, StringRef path, const QuantizationOptions &options,
+                                             WarningHandler warn, ReadRecipe readRecipe) {
   Expected<json::Value> root = parsePythonJson(text, path);
   if (!root)
     return root.takeError();
@@ -43,7 +48,14 @@ Expected<ModelDescription> parseModel(StringRef text, StringRef path, WarningHan
   Expected<Family> family = findFamily(*object, path);
   if (!family)
     return family.takeError();
-  Expected<ModelDescription> model = family->read(*object, path, warn);
+  const json::Value *quantization = object->get("quantization_config");
+  bool hasRecipe = quantization && quantization->getAsObject() && !quantization->getAsObject()->empty();
+  Expected<std::optional<QuantizationRecipe>> recipe = std::nullopt;
+  if (!hasRecipe)
+    recipe = readRecipe();
+  if (!recipe)
+    return recipe.takeError();
+  Expected<ModelDescription> model = family->read({*object, path, std::move(*recipe), options}, warn);
   if (!model)
     return model.takeError();
   if (Error error = checkDescription(*model))
@@ -51,11 +63,18 @@ Expected<ModelDescription> parseModel(StringRef text, StringRef path, WarningHan
   return model;
 }
 
-Expected<ModelDescription> loadModel(StringRef path, WarningHandler warn) {
+Expected<ModelDescription> parseModel(StringRef text, StringRef path, WarningHandler warn,
+                                      const QuantizationOptions &options) {
+  return parseModel(text, path, options, warn, [] { return std::nullopt; });
+}
+
+Expected<ModelDescription> loadModel(StringRef path, const QuantizationOptions &options, WarningHandler warn) {
   Expected<std::unique_ptr<MemoryBuffer>> file = openConfig(path);
   if (!file)
     return file.takeError();
-  return parseModel((*file)->getBuffer(), (*file)->getBufferIdentifier(), warn);
+  StringRef configPath = (*file)->getBufferIdentifier();
+  return parseModel((*file)->getBuffer(), configPath, options, warn,
+                    [&] { return readQuantizationFileNextTo(configPath); });
 }
 
 } // namespace bambac

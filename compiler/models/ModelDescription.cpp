@@ -36,6 +36,8 @@ void Mamba2::forEachWeight(WeightVisitor visit) const {
 void Attention::forEachWeight(WeightVisitor visit) const {
   for (const Linear *linear : {&query, &key, &value, &output})
     visitLinear(*linear, visit);
+  visitOptional(keyScale, visit);
+  visitOptional(valueScale, visit);
 }
 
 void SwigluMlp::forEachWeight(WeightVisitor visit) const {

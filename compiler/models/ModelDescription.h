@@ -125,6 +125,8 @@ struct Attention {
   Rotary rotary;
   double scale = 0.0; ///< of the products of queries and keys
   Linear query, key, value, output;
+  /// [1]; what keys and values are divided by where the cache keeps codes. A checkpoint without the tensors means 1.
+  std::optional<Weight> keyScale, valueScale;
 
   void forEachWeight(WeightVisitor visit) const;
   int64_t widestRow() const { return query.outputs() + key.outputs() + value.outputs(); }

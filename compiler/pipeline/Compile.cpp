@@ -147,11 +147,17 @@ std::string Compilation::describeFlags() const {
   LimitsAttr limits = targets.front()->getLimits();
   std::string flags;
   llvm::raw_string_ostream stream(flags);
-  stream << "--target=" << llvm::join(options.targets, ",") << " --cpu=" << options.cpu
-         << " --dtype=" << StringRef(contract::describe(options.limits.weightType).name)
+  stream << "--target=" << llvm::join(options.targets, ",") << " --cpu=" << options.cpu << " --dtype="
+         << (options.quantization.fp8 ? "fp8" : StringRef(contract::describe(options.limits.weightType).name))
          << " --state-dtype=" << StringRef(contract::describe(options.limits.stateType).name)
          << " --max-batch=" << limits.getMaxBatch() << " --max-context=" << limits.getMaxContext()
          << " --prefill-chunk=" << limits.getPrefillChunk();
+  if (!options.quantization.fp8Layers.empty())
+    stream << " --fp8-layers=" << llvm::join(options.quantization.fp8Layers, ",");
+  if (!options.quantization.bf16Layers.empty())
+    stream << " --bf16-layers=" << llvm::join(options.quantization.bf16Layers, ",");
+  if (options.quantization.fp8Head)
+    stream << " --lm-head=" << (*options.quantization.fp8Head ? "fp8" : "bf16");
   if (!options.symbolPrefix.empty())
     stream << " --symbol-prefix=" << options.symbolPrefix;
   if (schedules)
@@ -192,7 +198,7 @@ llvm::Error Compilation::run() {
   if (llvm::Error error = checkTargets())
     return error;
   context.loadDialect<BambaDialect>();
-  llvm::Expected<ModelDescription> model = loadModel(options.config, warn);
+  llvm::Expected<ModelDescription> model = loadModel(options.config, options.quantization, warn);
   if (!model)
     return model.takeError();
   if (llvm::Error error = readSchedules())

@@ -3,6 +3,7 @@
 #define BAMBAC_COMPILER_PIPELINE_COMPILE_H
 
 #include "codegen/cuda/nvrtc/Nvrtc.h"
+#include "compiler/models/QuantizationOptions.h"
 #include "compiler/pipeline/Phase.h"
 #include "compiler/targets/CompileLimits.h"
 #include "llvm/Support/Error.h"
@@ -20,6 +21,7 @@ struct CompileOptions {
   int64_t multiprocessors = 0; ///< of the GPU; 0: those of the largest card of each architecture
   codegen::NvrtcOptions nvrtc; ///< where NVRTC is looked for
   CompileLimits limits;
+  QuantizationOptions quantization;
   Phase compileTo = Phase::Library;
   std::string dumpFolder;    ///< none where empty
   std::string scheduleFile;  ///< none where empty

@@ -36,9 +36,17 @@ struct CommandLine {
       cl::desc(
           "Multiprocessors that launches on a GPU fill (default those of A100, A40, L40 or H100); for smaller cards")};
   cl::opt<std::string> dtype{
-      "dtype", cl::init("bf16"), cl::value_desc("bf16|f16|f32"), cl::cat(category),
+      "dtype", cl::init("bf16"), cl::value_desc("bf16|f16|f32|fp8"), cl::cat(category),
       cl::desc("The type of weight matrices in memory (default bf16); on a CPU all else is f32, on CUDA what tensor "
-               "cores multiply has that type as well; f16 saturates at +-65504")};
+               "cores multiply has that type as well; f16 saturates at +-65504; fp8 quantizes the linears of the "
+               "blocks while they are loaded and keeps the rest in bf16")};
+  cl::list<std::string> fp8Layers{"fp8-layers", cl::CommaSeparated, cl::value_desc("patterns"), cl::cat(category),
+                                  cl::desc("Linears that --dtype=fp8 quantizes, as in '*.mamba.*' (default all)")};
+  cl::list<std::string> bf16Layers{"bf16-layers", cl::CommaSeparated, cl::value_desc("patterns"), cl::cat(category),
+                                   cl::desc("Linears that --dtype=fp8 keeps in bf16")};
+  cl::opt<std::string> lmHead{"lm-head", cl::value_desc("bf16|fp8"), cl::cat(category),
+                              cl::desc("The type of lm_head (default as the config says, else bf16); fp8 quantizes it "
+                                       "while it is loaded")};
   cl::opt<std::string> stateDtype{"state-dtype", cl::init("f32"), cl::value_desc("f32|bf16"), cl::cat(category),
                                   cl::desc("The type of the SSM state on CUDA (default f32)")};
   cl::opt<std::string> nvrtc{"nvrtc", cl::value_desc("path"), cl::cat(category),
@@ -87,6 +95,35 @@ static Expected<int64_t> parseCount(const cl::opt<std::string> &option, int64_t 
                      "an integer of at least " + Twine(min), option);
 }
 
+/// The types that weights can have without scales, by their names.
+static std::string listTypes() {
+  std::string text;
+  for (const contract::ElementType &type : contract::kElementTypes)
+    if (type.isWeight && !type.isScaled)
+      text += (text.empty() ? "" : ", ") + std::string(type.name);
+  return text;
+}
+
+/// Reads the types of weights: fp8 is a recipe, whose rest is bf16.
+static Error readTypes(const CommandLine &line, CompileOptions &result) {
+  QuantizationOptions &quantization = result.quantization;
+  const contract::ElementType *weights = contract::findElementType(std::string_view(line.dtype));
+  quantization.fp8 = StringRef(line.dtype) == "fp8";
+  if (quantization.fp8)
+    weights = &contract::describe(BAMBA_RT_BF16);
+  if (!weights || !weights->isWeight || weights->isScaled)
+    return wrongOption("--dtype", listTypes() + " or fp8", line.dtype);
+  result.limits.weightType = weights->type;
+  quantization.fp8Layers.assign(line.fp8Layers.begin(), line.fp8Layers.end());
+  quantization.bf16Layers.assign(line.bf16Layers.begin(), line.bf16Layers.end());
+  if (!line.lmHead.getNumOccurrences())
+    return Error::success();
+  if (!is_contained({"bf16", "fp8"}, StringRef(line.lmHead)))
+    return wrongOption("--lm-head", "bf16 or fp8", line.lmHead);
+  quantization.fp8Head = StringRef(line.lmHead) == "fp8";
+  return Error::success();
+}
+
 /// Reads limits into `result`.
 static Error readLimits(const CommandLine &line, CompileLimits &result) {
   Expected<int64_t> batch = parseCount(line.maxBatch, 1);
@@ -103,13 +140,9 @@ static Error readLimits(const CommandLine &line, CompileLimits &result) {
   }
   result.maxBatch = *batch;
   result.prefillChunk = *chunk;
-  const contract::ElementType *weights = contract::findElementType(std::string_view(line.dtype));
-  if (!weights || !weights->isWeight || weights->isScaled)
-    return wrongOption("--dtype", contract::listChosenTypes(&contract::ElementType::name), line.dtype);
   const contract::ElementType *states = contract::findElementType(std::string_view(line.stateDtype));
   if (!states || (states->type != BAMBA_RT_F32 && states->type != BAMBA_RT_BF16))
     return wrongOption("--state-dtype", "f32 or bf16", line.stateDtype);
-  result.weightType = weights->type;
   result.stateType = states->type;
   return Error::success();
 }
@@ -132,6 +165,8 @@ static Expected<CompileOptions> toCompileOptions(const CommandLine &line) {
     return multiprocessors.takeError();
   options.multiprocessors = *multiprocessors;
   if (Error error = readLimits(line, options.limits))
+    return error;
+  if (Error error = readTypes(line, options))
     return error;
   std::optional<Phase> phase = symbolizePhase(line.compileTo);
   if (!phase)
