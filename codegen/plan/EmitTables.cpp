@@ -149,9 +149,9 @@ void Tables::addSource(const PlanSource &source) {
 void Tables::addWeights() {
   using T = bamba_rt_weight;
   for (const PlanWeight &weight : plan.weights) {
-    uint32_t flags = (weight.transposed ? BAMBA_RT_WEIGHT_TRANSPOSE : 0) |
-                     (weight.interleaved ? BAMBA_RT_WEIGHT_INTERLEAVE : 0) |
-                     (weight.positive ? BAMBA_RT_WEIGHT_POSITIVE : 0);
+    uint32_t flags =
+        (weight.transposed ? BAMBA_RT_WEIGHT_TRANSPOSE : 0) | (weight.interleaved ? BAMBA_RT_WEIGHT_INTERLEAVE : 0) |
+        (weight.positive ? BAMBA_RT_WEIGHT_POSITIVE : 0) | (weight.optional ? BAMBA_RT_WEIGHT_OPTIONAL : 0);
     weights.push_back(build.record<T>(
         {BAMBAC_FIELD(T, name, build.string(weight.name)), BAMBAC_FIELD(T, dtype, build.i32(weight.dtype)),
          BAMBAC_FIELD(T, panel, build.i32(weight.panel)), BAMBAC_FIELD(T, flags, build.i32(flags)),

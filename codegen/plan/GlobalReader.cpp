@@ -109,6 +109,7 @@ LogicalResult GlobalReader::addWeight(GlobalOp global) {
   weight.shape = toUnsigned(type.getShape());
   weight.transposed = global->hasAttr(attr::kTranspose);
   weight.interleaved = global->hasAttr(attr::kInterleave);
+  weight.optional = global->hasAttr(attr::kOptional);
   weight.positive = global->hasAttr(attr::kPositive);
   if (failed(stackSources(global, sources, weight)))
     return failure();

@@ -20,16 +20,17 @@ Value EntryBuilder::buildBody(const Attention &attention, Value input) {
 
   // The new keys and values go first: a token attends to itself.
   const int64_t page[] = {attention.kvHeads, limits.pageTokens, attention.headDim};
-  ml_program::GlobalOp keyCache = getState("k_cache", StateKind::Page, page, types.cache);
-  ml_program::GlobalOp valueCache = getState("v_cache", StateKind::Page, page, types.cache);
-  Value keys = loadState(keyCache), values = loadState(valueCache);
-  auto append = KvAppendOp::create(builder, loc, key, value, inputs.positions, inputs.pages, keys, values);
+  Type element = attention.cacheScales || limits.cachesCodes ? types.codes : types.cache;
+  ml_program::GlobalOp keyCache = getState("k_cache", StateKind::Page, page, element);
+  ml_program::GlobalOp valueCache = getState("v_cache", StateKind::Page, page, element);
+  Value scales = loadWeight(attention.cacheScales), keys = loadState(keyCache), values = loadState(valueCache);
+  auto append = KvAppendOp::create(builder, loc, key, value, inputs.positions, inputs.pages, keys, values, scales);
   storeState(keyCache, append.getNewKCache());
   storeState(valueCache, append.getNewVCache());
 
   Value attended =
       AttentionOp::create(builder, loc, query, append.getNewKCache(), append.getNewVCache(), inputs.positions,
-                          inputs.pages, activations(query, attention.heads * attention.headDim),
+                          inputs.pages, activations(query, attention.heads * attention.headDim), scales,
                           builder.getF64FloatAttr(attention.scale), TypeAttr::get(builder.getF32Type()))
           .getResult();
   return buildLinear(attended, attention.output, types.wide);

@@ -50,6 +50,8 @@ ml_program::GlobalOp Globals::getWeight(const Weight &weight) {
   global->setAttr(attr::kSources, builder.getArrayAttr(sources));
   if (weight.transposed)
     global->setAttr(attr::kTranspose, builder.getUnitAttr());
+  if (weight.optional)
+    global->setAttr(attr::kOptional, builder.getUnitAttr());
   if (weight.positive)
     global->setAttr(attr::kPositive, builder.getUnitAttr());
   if (!weight.scales.empty())

@@ -88,9 +88,8 @@ private:
     expectLinear(attention.key, kvWidth, model.hiddenSize);
     expectLinear(attention.value, kvWidth, model.hiddenSize);
     expectLinear(attention.output, model.hiddenSize, width);
-    for (const std::optional<Weight> &scale : {attention.keyScale, attention.valueScale})
-      if (scale)
-        expectShape(*scale, {1});
+    if (attention.cacheScales)
+      expectShape(*attention.cacheScales, {2});
   }
 
   void checkRotary(const Attention &attention) {

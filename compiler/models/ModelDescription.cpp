@@ -34,10 +34,10 @@ void Mamba2::forEachWeight(WeightVisitor visit) const {
 }
 
 void Attention::forEachWeight(WeightVisitor visit) const {
-  for (const Linear *linear : {&query, &key, &value, &output})
+  for (const Linear *linear : {&query, &key, &value})
     visitLinear(*linear, visit);
-  visitOptional(keyScale, visit);
-  visitOptional(valueScale, visit);
+  visitOptional(cacheScales, visit);
+  visitLinear(output, visit);
 }
 
 void SwigluMlp::forEachWeight(WeightVisitor visit) const {

@@ -45,6 +45,7 @@ struct Weight {
   Precision precision = Precision::Full;
   std::string scales;    ///< of codes: the name of the weight with their scales
   bool positive = false; ///< its numbers, scales, must be greater than zero and finite
+  bool optional = false; ///< tensors that a checkpoint does not have are ones
 };
 
 /// What goes with a matrix of codes.
@@ -124,9 +125,10 @@ struct Attention {
   int64_t heads = 0, kvHeads = 0, headDim = 0;
   Rotary rotary;
   double scale = 0.0; ///< of the products of queries and keys
+  /// [2]: what keys and values are divided by in a cache of codes; 1 where a checkpoint has no such tensor. With it,
+  /// the cache holds codes.
+  std::optional<Weight> cacheScales;
   Linear query, key, value, output;
-  /// [1]; what keys and values are divided by where the cache keeps codes. A checkpoint without the tensors means 1.
-  std::optional<Weight> keyScale, valueScale;
 
   void forEachWeight(WeightVisitor visit) const;
   int64_t widestRow() const { return query.outputs() + key.outputs() + value.outputs(); }

@@ -40,7 +40,7 @@ public:
         for (const SameInput &group : std::visit([](auto &body) { return groupByInput(body); }, block.body))
           quantize(group);
         if (auto *attention = std::get_if<Attention>(&block.body); attention && recipe.kvScales)
-          addKvScales(*attention);
+          addCacheScales(*attention);
       }
     if (std::optional<QuantizationScheme> scheme = recipe.find(model.head.matrix.name)) {
       quantize(model.head, *scheme, model.head.matrix.name);
@@ -131,18 +131,16 @@ private:
       linear->quantization->inputScales = scale;
   }
 
-  void addKvScales(Attention &attention) {
-    auto make = [&](const Linear &projection, const std::string &name) {
-      Weight scale;
-      StringRef module = StringRef(projection.matrix.name).rsplit('.').first;
-      scale.name = (module + "." + name).str();
-      scale.shape = {1};
-      scale.positive = true;
-      scale.sources.push_back({(StringRef(moduleOf(projection)).rsplit('.').first + "." + name).str(), {1}});
-      return scale;
-    };
-    attention.keyScale = make(attention.key, recipe.kvScales->key);
-    attention.valueScale = make(attention.value, recipe.kvScales->value);
+  void addCacheScales(Attention &attention) {
+    Weight scales;
+    const std::string projection = moduleOf(attention.key);
+    StringRef module = StringRef(projection).rsplit('.').first;
+    scales.name = (StringRef(attention.key.matrix.name).rsplit('.').first + ".cache_scales").str();
+    scales.shape = {2};
+    scales.positive = scales.optional = true;
+    for (const std::string &name : {recipe.kvScales->key, recipe.kvScales->value})
+      scales.sources.push_back({(module + "." + name).str(), {1}});
+    attention.cacheScales = std::move(scales);
   }
 
   ModelDescription &model;

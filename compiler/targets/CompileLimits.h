@@ -23,6 +23,7 @@ struct CompileLimits {
   bamba_rt_dtype weightType = BAMBA_RT_BF16; ///< of the matrices in memory
   /// The type of the SSM state, which a step reads and writes whole. A target may keep it in f32 all the same.
   bamba_rt_dtype stateType = BAMBA_RT_F32;
+  bool cachesCodes = false; ///< keys and values are kept in e4m3, also where the model does not say so
 };
 
 /// Fills in the defaults and fails where a limit is out of range or a step would need more memory than can be

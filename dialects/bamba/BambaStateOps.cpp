@@ -83,8 +83,13 @@ LogicalResult SsmScanOp::verify() {
                  succeeded(checkPositive(*this, "chunk", getChunk())));
 }
 
+/// One for keys and one for values.
+static LogicalResult checkCacheScales(Operation *op, Value scales) {
+  return scales ? checkShape(op, "scales", scales.getType(), {2}) : success();
+}
+
 LogicalResult KvAppendOp::verify() {
-  if (failed(checkPoolRank(*this, "k_cache", getKCache(), 4)))
+  if (failed(checkPoolRank(*this, "k_cache", getKCache(), 4)) || failed(checkCacheScales(*this, getScales())))
     return failure();
   int64_t width = widthOf(dimOf(getKCache(), 1), dimOf(getKCache(), 3));
   return success(succeeded(checkShape(*this, "v_cache", getVCache().getType(),
@@ -96,7 +101,7 @@ LogicalResult KvAppendOp::verify() {
 }
 
 LogicalResult AttentionOp::verify() {
-  if (failed(checkPoolRank(*this, "k_cache", getKCache(), 4)))
+  if (failed(checkPoolRank(*this, "k_cache", getKCache(), 4)) || failed(checkCacheScales(*this, getCacheScales())))
     return failure();
   return success(succeeded(checkShape(*this, "v_cache", getVCache().getType(),
                                       cast<ShapedType>(getKCache().getType()).getShape())) &&

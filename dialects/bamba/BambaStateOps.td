@@ -138,10 +138,11 @@ def Bamba_KvAppendOp : Bamba_RootTiledOp<"kv_append",
   let description = [{
     For each row `r = b*T + t` with `q = positions[r] >= 0`, each KV head `h` and dimension `d`:
     `new_k_cache[pages[b, q / page], h, q % page, d] = k[r, h*head_dim + d]`, and the same for v. Padding rows write
-    nothing.
+    nothing. With scales, keys are divided by the first and values by the second, rounded to nearest; so they are to a
+    cache of f8E4M3FN without scales, whose numbers end at +-448.
 
     Shapes: k and v `[B*T, kv_heads*head_dim]`, positions `[B*T]`, pages `[B, max_pages]`, caches
-    `[?, kv_heads, page, head_dim]`. Source: Kwon et al., "PagedAttention".
+    `[?, kv_heads, page, head_dim]`, scales `[2]`. Source: Kwon et al., "PagedAttention".
 
     Example:
     ```mlir
@@ -151,11 +152,15 @@ def Bamba_KvAppendOp : Bamba_RootTiledOp<"kv_append",
     ```
   }];
   let arguments = (ins Bamba_Activation:$k, Bamba_Activation:$v, Bamba_Indices:$positions, Bamba_PageTable:$pages,
-      Bamba_StatePool:$k_cache, Bamba_StatePool:$v_cache);
+      Bamba_StatePool:$k_cache, Bamba_StatePool:$v_cache, Optional<Bamba_Vector>:$scales);
   let results = (outs Bamba_StatePool:$new_k_cache, Bamba_StatePool:$new_v_cache);
   let assemblyFormat = [{
     `ins` `(` $k `,` $v `,` $positions `,` $pages `:` type($k) `,` type($v) `,` type($positions) `,` type($pages) `)`
+    (`scales` `(` $scales^ `:` type($scales) `)`)?
     `outs` `(` $k_cache `,` $v_cache `:` type($k_cache) `,` type($v_cache) `)` attr-dict
+  }];
+  let extraClassDeclaration = [{
+    mlir::MutableOperandRange getDpsInitsMutable() { return {getOperation(), 4, 2}; }
   }];
 }
 
@@ -165,10 +170,11 @@ def Bamba_AttentionOp : Bamba_RootTiledOp<"attention", [Bamba_ResultLike<"init",
     For row `r = b*T + t` at position `q = positions[r]`, query head `h` and KV head `g = h / (heads/kv_heads)`:
     `result[r, h, :] = sum_{s <= q} softmax_s(scale * query[r, h, :] . K[s, g, :]) V[s, g, :]`, where position `s` lies in
     page `pages[b, s / page]`; softmax and sums in `acc`. The caches already hold the row's own key and value. The result
-    of a padding row (position -1) is zero.
+    of a padding row (position -1) is zero. With scales, `K` is the cache's numbers times the first and `V` times the
+    second.
 
     Shapes: query and result `[B*T, heads*head_dim]`, caches `[?, kv_heads, page, head_dim]`, positions `[B*T]`, pages
-    `[B, max_pages]`. Source: Dao, "FlashAttention-2" (running maximum and sum over blocks of keys).
+    `[B, max_pages]`, scales `[2]`. Source: Dao, "FlashAttention-2" (running maximum and sum over blocks of keys).
 
     Example:
     ```mlir
@@ -178,14 +184,17 @@ def Bamba_AttentionOp : Bamba_RootTiledOp<"attention", [Bamba_ResultLike<"init",
     ```
   }];
   let arguments = (ins Bamba_Activation:$query, Bamba_StatePool:$k_cache, Bamba_StatePool:$v_cache,
-      Bamba_Indices:$positions, Bamba_PageTable:$pages, Bamba_Activation:$init, F64Attr:$scale, TypeAttr:$acc);
+      Bamba_Indices:$positions, Bamba_PageTable:$pages, Bamba_Activation:$init, Optional<Bamba_Vector>:$cache_scales,
+      F64Attr:$scale, TypeAttr:$acc);
   let results = (outs Bamba_Activation:$result);
   let assemblyFormat = [{
     `ins` `(` $query `,` $k_cache `,` $v_cache `,` $positions `,` $pages `:` type($query) `,` type($k_cache) `,`
-    type($v_cache) `,` type($positions) `,` type($pages) `)` `outs` `(` $init `:` type($init) `)`
+    type($v_cache) `,` type($positions) `,` type($pages) `)` (`scales` `(` $cache_scales^ `:` type($cache_scales) `)`)?
+    `outs` `(` $init `:` type($init) `)`
     `scale` `(` custom<Float>($scale) `)` `acc` `(` $acc `)` attr-dict
   }];
-  let extraClassDeclaration = dpsDeclaration # [{
+  let extraClassDeclaration = [{
+    mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
     int64_t getNumKvHeads() { return getKCache().getType().getDimSize(1); }
     int64_t getPageTokens() { return getKCache().getType().getDimSize(2); }
     int64_t getHeadDim() { return getKCache().getType().getDimSize(3); }

@@ -147,10 +147,15 @@ FailureOr<TilingResult> KvAppendOp::getTiledImplementation(OpBuilder &builder, A
                                                            ArrayRef<OpFoldResult> sizes) {
   Slicer slicer(builder, *this);
   Span heads{offsets[0], sizes[0]}, columns = slicer.scaled(heads, getKCache().getType().getDimSize(3));
-  return slicer.clone({slicer.slice(getK(), {slicer.all(getK(), 0), columns}),
-                       slicer.slice(getV(), {slicer.all(getV(), 0), columns}), getPositions(), getPages(),
-                       slicer.slice(getKCache(), headsOfPool(slicer, getKCache(), heads)),
-                       slicer.slice(getVCache(), headsOfPool(slicer, getVCache(), heads))});
+  SmallVector<Value> operands{slicer.slice(getK(), {slicer.all(getK(), 0), columns}),
+                              slicer.slice(getV(), {slicer.all(getV(), 0), columns}),
+                              getPositions(),
+                              getPages(),
+                              slicer.slice(getKCache(), headsOfPool(slicer, getKCache(), heads)),
+                              slicer.slice(getVCache(), headsOfPool(slicer, getVCache(), heads))};
+  if (getScales())
+    operands.push_back(getScales());
+  return slicer.clone(operands);
 }
 
 LogicalResult KvAppendOp::getResultTilePosition(OpBuilder &builder, unsigned number, ArrayRef<OpFoldResult> offsets,
@@ -179,10 +184,15 @@ FailureOr<TilingResult> AttentionOp::getTiledImplementation(OpBuilder &builder, 
   Slicer slicer(builder, *this);
   Span sequences{offsets[0], sizes[0]}, heads{offsets[1], sizes[1]};
   SmallVector<Span> query = queryTile(*this, slicer, sequences, heads);
-  return slicer.clone(
-      {slicer.slice(getQuery(), query), slicer.slice(getKCache(), headsOfPool(slicer, getKCache(), heads)),
-       slicer.slice(getVCache(), headsOfPool(slicer, getVCache(), heads)), slicer.slice(getPositions(), {query[0]}),
-       slicer.slice(getPages(), {sequences, slicer.all(getPages(), 1)}), slicer.slice(getInit(), query)});
+  SmallVector<Value> operands{slicer.slice(getQuery(), query),
+                              slicer.slice(getKCache(), headsOfPool(slicer, getKCache(), heads)),
+                              slicer.slice(getVCache(), headsOfPool(slicer, getVCache(), heads)),
+                              slicer.slice(getPositions(), {query[0]}),
+                              slicer.slice(getPages(), {sequences, slicer.all(getPages(), 1)}),
+                              slicer.slice(getInit(), query)};
+  if (getCacheScales())
+    operands.push_back(getCacheScales());
+  return slicer.clone(operands);
 }
 
 LogicalResult AttentionOp::getResultTilePosition(OpBuilder &builder, unsigned, ArrayRef<OpFoldResult> offsets,

@@ -99,6 +99,16 @@ std::string_view findPrefix(std::span<const std::string_view> missing, std::span
   return {};
 }
 
+/// Sources, by their numbers, whose tensor may be missing and is.
+std::set<uint32_t> findMissingScales(const bamba_rt_model &model, const Checkpoint &checkpoint) {
+  std::set<uint32_t> missing;
+  for (const bamba_rt_weight &weight : std::span(model.weights, model.num_weights))
+    for (uint32_t i = 0; i < weight.num_sources && weight.flags & BAMBA_RT_WEIGHT_OPTIONAL; ++i)
+      if (!checkpoint.tensors().contains(std::string_view(model.sources[weight.first_source + i].name)))
+        missing.insert(weight.first_source + i);
+  return missing;
+}
+
 /// Scales, by the numbers of their sources, that are computed because the checkpoint has numbers in place of codes.
 std::set<uint32_t> findComputedScales(const bamba_rt_model &model, const Checkpoint &checkpoint) {
   std::set<uint32_t> computed;
@@ -112,13 +122,13 @@ std::set<uint32_t> findComputedScales(const bamba_rt_model &model, const Checkpo
   return computed;
 }
 
-void checkNames(const bamba_rt_model &model, const std::set<uint32_t> &computed, const CheckpointRules &rules,
+void checkNames(const bamba_rt_model &model, const std::set<uint32_t> &unread, const CheckpointRules &rules,
                 const Checkpoint &checkpoint) {
   std::set<std::string_view> known;
   std::vector<std::string_view> missing, unknown;
   for (uint32_t number = 0; number < model.num_sources; ++number)
     if (const bamba_rt_source &source = model.sources[number];
-        !computed.contains(number) && known.insert(source.name).second &&
+        !unread.contains(number) && known.insert(source.name).second &&
         !checkpoint.tensors().contains(std::string_view(source.name)))
       missing.push_back(source.name);
   for (const auto &[name, tensor] : checkpoint.tensors())
@@ -225,7 +235,9 @@ void readScales(const bamba_rt_source &source, const CheckpointTensor &found, We
 std::vector<WeightSource> matchSources(const bamba_rt_model &model, const CheckpointRules &rules,
                                        const Checkpoint &checkpoint, const Warn &warn) {
   std::set<uint32_t> computed = findComputedScales(model, checkpoint);
-  checkNames(model, computed, rules, checkpoint);
+  std::set<uint32_t> ones = findMissingScales(model, checkpoint), unread = ones;
+  unread.insert(computed.begin(), computed.end());
+  checkNames(model, unread, rules, checkpoint);
   std::set<std::string_view> padded;
   std::vector<WeightSource> sources;
   std::vector<Role> roles = findRoles(model);
@@ -233,6 +245,11 @@ std::vector<WeightSource> matchSources(const bamba_rt_model &model, const Checkp
     const bamba_rt_source &source = model.sources[number];
     if (computed.contains(number)) {
       sources.emplace_back(describe(source, 0)).isComputed = true;
+      continue;
+    }
+    if (ones.contains(number)) {
+      uint64_t count = source.num_rows * columnsOf(source);
+      setNumbers(sources.emplace_back(describe(source, 0)), std::make_shared<std::vector<float>>(count, 1.0f));
       continue;
     }
     const CheckpointTensor &found = checkpoint.tensors().find(std::string_view(source.name))->second;

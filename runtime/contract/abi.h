@@ -114,7 +114,8 @@ typedef struct bamba_rt_source {
 enum bamba_rt_weight_flags {
   BAMBA_RT_WEIGHT_TRANSPOSE = 1,  /* the rows of the stacked sources become the columns */
   BAMBA_RT_WEIGHT_INTERLEAVE = 2, /* the sources, of as many rows each, are not stacked but take turns row by row */
-  BAMBA_RT_WEIGHT_POSITIVE = 4    /* its numbers, scales, are greater than zero and finite */
+  BAMBA_RT_WEIGHT_POSITIVE = 4,   /* its numbers, scales, are greater than zero and finite */
+  BAMBA_RT_WEIGHT_OPTIONAL = 8    /* tensors that a checkpoint does not have are ones */
 };
 
 /* A weight as the kernels read it.

@@ -1,16 +1,10 @@
 """Quantizations and linears of codes on the processor against numpy; the targets to test are the arguments."""
 
-import os
-import sys
-
 import numpy as np
 
 import kernel_harness as harness
-from kernel_harness import PANELS, Case, pack, type_of
-from kernels import kernel, poison, schedule
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "oracle"))
-import e4m3  # noqa: E402
+from kernel_harness import PANELS, Case, e4m3, pack, type_of
+from kernels import attention, kernel, kv_append, poison, schedule
 
 rng = np.random.default_rng(3)
 
@@ -82,6 +76,10 @@ def make_cases(target):
         scaled_linear(target, "tall_groups", 19, 300, 70, tile=4, block=256, group=128),
         scaled_linear(target, "tall_small_groups", 18, 96, 70, tile=4, block=64, group=32, bias=True),
         scaled_linear(target, "deep", 2, 14336, 64),
+        kv_append("append_codes", 4, 1, 2, 24, 16, scales=(0.01, 0.5)),
+        kv_append("append_codes_chunk", 2, 5, 3, 10, 4, (0,), scales=(1.0, 1.0)),
+        attention("attention_to_codes", 3, 1, 8, 2, 32, 16, [40, 0, 15], [1, 1, 1], scales=(0.3, 0.02)),
+        attention("attention_to_codes_chunk", 1, 24, 6, 2, 21, 16, [37], [19], scales=(1.0, 2.0)),
     ]
 
 

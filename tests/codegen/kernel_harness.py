@@ -9,6 +9,9 @@ import tempfile
 
 import numpy as np
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "oracle"))
+import e4m3  # noqa: E402
+
 # In a build with sanitizers this runs with their runtime preloaded; the tools that it starts bring their own.
 os.environ.pop("LD_PRELOAD", None)
 

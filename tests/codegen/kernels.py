@@ -3,7 +3,7 @@
 import numpy as np
 
 import kernel_harness as harness
-from kernel_harness import PANELS, Case, pack, store, stored_values, type_of
+from kernel_harness import PANELS, Case, e4m3, pack, store, stored_values, type_of
 
 rng = np.random.default_rng(1)
 
@@ -231,7 +231,8 @@ def make_pages(batch, pages_each):
     return np.ascontiguousarray(order[: batch * pages_each].reshape(batch, pages_each))
 
 
-def kv_append(name, batch, tokens, heads, head_dim, page, workgroup=(1,)):
+def kv_append(name, batch, tokens, heads, head_dim, page, workgroup=(1,), scales=None):
+    """With scales, to a cache of codes."""
     pages = make_pages(batch, 3)
     positions = np.full((batch, tokens), -1, np.int32)
     for i in range(batch):
@@ -246,19 +247,39 @@ def kv_append(name, batch, tokens, heads, head_dim, page, workgroup=(1,)):
         if q >= 0:
             at = pages[r // tokens, q // page], slice(None), q % page
             wanted[0][at], wanted[1][at] = k[r].reshape(heads, -1), v[r].reshape(heads, -1)
-    arguments = [k, v, positions.reshape(-1).copy(), pages, k_cache, v_cache]
-    cache = f"tensor<?x{heads}x{page}x{head_dim}xf32>"
-    types = [type_of(a) for a in arguments[:4]] + [cache, cache]
-    body = f"""  %r:2 = bamba.kv_append ins(%a0, %a1, %a2, %a3 : {', '.join(types[:4])}) outs(%a4, %a5 : {cache}, {cache})
+            if scales:
+                k[r, 0], v[r, 0] = 1e6, -1e6  # beyond the range of codes
+                for cache, rows, scale in zip(wanted, (k, v), np.float32(scales)):
+                    cache[at] = e4m3.encode(rows[r].reshape(heads, -1) / scale)
+    if scales:
+        k_cache, v_cache = (rng.integers(0, 0x7F, cache.shape).astype(np.uint8) for cache in (k_cache, v_cache))
+        is_new = [np.zeros(cache.shape, bool) for cache in wanted]
+        for r, q in enumerate(positions.reshape(-1)):
+            if q >= 0:
+                for new in is_new:
+                    new[pages[r // tokens, q // page], :, q % page] = True
+        wanted = [np.where(new, codes, old).astype(np.int32)
+                  for new, codes, old in zip(is_new, wanted, (k_cache, v_cache))]
+    arguments = [k, v, positions.reshape(-1).copy(), pages] + ([np.float32(scales)] if scales else [])
+    cache = f"tensor<?x{heads}x{page}x{head_dim}x{'f8E4M3FN' if scales else 'f32'}>"
+    types = [type_of(a) for a in arguments] + [cache, cache]
+    arguments += [k_cache, v_cache]
+    last, scaled = len(types) - 1, f"scales(%a4 : {types[4]})" if scales else ""
+    body = f"""  %r:2 = bamba.kv_append ins(%a0, %a1, %a2, %a3 : {', '.join(types[:4])}) {scaled}
+    outs(%a{last - 1}, %a{last} : {cache}, {cache})
   return %r#0, %r#1 : {cache}, {cache}"""
     return Case(name, kernel(name, arguments, 2, body, schedule(workgroup), types), arguments, wanted, 0.0)
 
 
-def attention(name, batch, tokens, heads, kv_heads, head_dim, page, starts, counts, workgroup=(1, 1)):
+def attention(name, batch, tokens, heads, kv_heads, head_dim, page, starts, counts, workgroup=(1, 1), scales=None):
+    """With scales, to a cache of codes."""
     longest = max(s + c for s, c in zip(starts, counts))
     pages = make_pages(batch, -(-longest // page) + 1)
     k_cache, v_cache = (randn(pages.max() + 4, kv_heads, page, head_dim) for _ in range(2))
-    q = randn(batch * tokens, heads * head_dim) * 2
+    q, codes = randn(batch * tokens, heads * head_dim) * 2, []
+    if scales:
+        codes = [e4m3.encode(cache / scale) for cache, scale in zip((k_cache, v_cache), scales)]
+        k_cache, v_cache = (e4m3.decode(code) * np.float32(scale) for code, scale in zip(codes, scales))
     positions = np.full((batch, tokens), -1, np.int32)
     out = np.zeros((batch * tokens, heads, head_dim))
     scale = head_dim**-0.5
@@ -275,15 +296,18 @@ def attention(name, batch, tokens, heads, kv_heads, head_dim, page, starts, coun
                 out[i * tokens + t, h] = p @ values[g, : starts[i] + t + 1] / p.sum()
         # What is beyond the context must not be touched by arithmetic.
         for place in range(seen, pages.shape[1] * page):
-            k_cache[pages[i, place // page], :, place % page] = np.nan
-            v_cache[pages[i, place // page], :, place % page] = np.nan
+            for cache in codes or (k_cache, v_cache):
+                cache[pages[i, place // page], :, place % page] = e4m3.NAN if codes else np.nan
         pages[i, -(-seen // page) :] = -1
-    arguments = [q, k_cache, v_cache, positions.reshape(-1).copy(), pages, poison(*q.shape)]
-    cache = f"tensor<?x{kv_heads}x{page}x{head_dim}xf32>"
+    k_cache, v_cache = codes or (k_cache, v_cache)
+    arguments = [q, k_cache, v_cache, positions.reshape(-1).copy(), pages] + ([np.float32(scales)] if scales else [])
+    arguments.append(poison(*q.shape))
+    cache = f"tensor<?x{kv_heads}x{page}x{head_dim}x{'f8E4M3FN' if scales else 'f32'}>"
     types = [type_of(q), cache, cache] + [type_of(a) for a in arguments[3:]]
-    body = f"""  %r = bamba.attention ins(%a0, %a1, %a2, %a3, %a4 : {', '.join(types[:5])}) outs(%a5 : {types[5]})
-    scale({scale:.17e}) acc(f32)
-  return %r : {types[5]}"""
+    last, scaled = len(types) - 1, f"scales(%a5 : {types[5]})" if scales else ""
+    body = f"""  %r = bamba.attention ins(%a0, %a1, %a2, %a3, %a4 : {', '.join(types[:5])}) {scaled}
+    outs(%a{last} : {types[last]}) scale({scale:.17e}) acc(f32)
+  return %r : {types[last]}"""
     source = kernel(name, arguments, 1, body, schedule(workgroup), types)
     return Case(name, source, arguments, [out.reshape(q.shape)])
 

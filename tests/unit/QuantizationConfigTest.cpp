@@ -168,10 +168,10 @@ TEST(CompressedTensors, KnowsScalesOfKeysAndValues) {
       "symmetric": true, "observer": "minmax"})";
   Reading reading(oneGroup(kChannel, kToken, scheme));
   const auto &attention = std::get<Attention>(reading.model.layers[1].blocks[0].body);
-  ASSERT_TRUE(attention.keyScale && attention.valueScale);
-  EXPECT_EQ(attention.keyScale->sources[0].tensor, "model.layers.1.self_attn.k_scale");
-  EXPECT_EQ(attention.valueScale->name, "layers.1.self_attn.v_scale");
-  EXPECT_TRUE(llvm::is_contained(reading.model.checkpoint.ignored, ".k_scale"));
+  ASSERT_TRUE(attention.cacheScales);
+  EXPECT_EQ(attention.cacheScales->sources[0].tensor, "model.layers.1.self_attn.k_scale");
+  EXPECT_EQ(attention.cacheScales->sources[1].tensor, "model.layers.1.self_attn.v_scale");
+  EXPECT_EQ(attention.cacheScales->name, "layers.1.self_attn.cache_scales");
   EXPECT_EQ(Reading(oneGroup(kChannel, kToken, R"("kv_cache_scheme": {"strategy": "attn_head"})")).error,
             "c: field 'quantization_config.kv_cache_scheme.strategy': expected \"tensor\", found \"attn_head\"");
 }
@@ -194,8 +194,9 @@ TEST(CompressedTensors, RefusesOtherRecipes) {
             "config_groups.FP8': expected linears, found \"Embedding\"");
   EXPECT_EQ(errorOf(R"({"quant_method": "compressed-tensors", "sparsity_config": {"format": "sparse-24-bitmask"}})"),
             "sparsity_config.format': expected \"dense\", found \"sparse-24-bitmask\"");
-  EXPECT_EQ(errorOf(oneGroup(kChannel, kToken, R"("transform_config": {"config_groups": {"u": {"type": "hadamard"}}})")),
-            "transform_config': expected null, found an object");
+  EXPECT_EQ(
+      errorOf(oneGroup(kChannel, kToken, R"("transform_config": {"config_groups": {"u": {"type": "hadamard"}}})")),
+      "transform_config': expected null, found an object");
   EXPECT_EQ(errorOf(oneGroup(kChannel, kToken, R"("ignore": ["re:(?!lm_head).*"])")),
             "ignore': expected patterns that bambac reads, found \"re:(?!lm_head).*\", which has a group such as "
             "'(?!'");
@@ -266,7 +267,7 @@ TEST(ModelOpt, ReadsOneAlgorithm) {
   EXPECT_EQ(tensors.show("layers.0.mamba.in_proj"),
             "0.mamba.in_proj.weight_scale[1,1]x292 layers.0.mamba.in_proj_input_scale: 0.mamba.in_proj.input_scale");
   EXPECT_EQ(tensors.show("layers.1.self_attn.q_proj"), "numbers");
-  EXPECT_EQ(std::get<Attention>(tensors.model.layers[1].blocks[0].body).keyScale->sources[0].tensor,
+  EXPECT_EQ(std::get<Attention>(tensors.model.layers[1].blocks[0].body).cacheScales->sources[0].tensor,
             "model.layers.1.self_attn.k_proj.k_scale");
   EXPECT_EQ(tensors.warnings, "");
   Reading channels(R"({"quant_method": "modelopt", "quantization": {"quant_algo": "fp8_per_channel_per_token",

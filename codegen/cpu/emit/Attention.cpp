@@ -66,10 +66,11 @@ private:
         e.store(e.splat(0.0, lanes.width), query, {q, d}, lanes);
       });
     });
+    Value scale = scaledBy(e.f32(op.getScale().convertToDouble()), 0);
     forQueries(sequence, head, first, [&](Value q, Value row, Value column) {
       e.columns(e.index(headDim), e.getLanes(), [&](Value d, Lanes lanes) {
         Value value = e.load(buffers.getQuery(), {row, e.add(column, d)}, lanes);
-        e.store(e.mulf(value, e.splat(op.getScale().convertToDouble(), lanes.width)), query, {q, d}, lanes);
+        e.store(e.mulf(value, e.broadcast(scale, lanes.width)), query, {q, d}, lanes);
       });
     });
     Value context = countKeys(sequence, first);
@@ -84,12 +85,18 @@ private:
     forQueries(sequence, head, first, [&](Value q, Value row, Value column) {
       Value sum = e.load(total, {q});
       // A padding row has seen no key.
-      Value factor = e.divf(e.f32(1.0), e.maxf(sum, e.f32(1e-30)));
+      Value factor = scaledBy(e.divf(e.f32(1.0), e.maxf(sum, e.f32(1e-30))), 1);
       e.columns(e.index(headDim), e.getLanes(), [&](Value d, Lanes lanes) {
         Value value = e.mulf(e.load(sums, {q, d}, lanes), e.broadcast(factor, lanes.width));
         e.store(value, buffers.getInit(), {row, e.add(column, d)}, lanes);
       });
     });
+  }
+
+  /// `factor` times the scale of the cache of keys (0) or of values (1).
+  Value scaledBy(Value factor, int64_t number) {
+    Value scales = buffers.getCacheScales();
+    return scales ? e.mulf(factor, e.load(scales, {e.index(number)})) : factor;
   }
 
   /// The position of a token of the tile, -1 for those beyond the last.

@@ -22,13 +22,15 @@ LogicalResult emitOp(Emitter &e, SwigluOp, SwigluOp::Adaptor buffers) {
   return success();
 }
 
-/// Copies `size` elements along the last dimension.
-static void copyRow(Emitter &e, Value source, ArrayRef<Value> from, Value target, ArrayRef<Value> to, Value size) {
+/// Copies `size` elements along the last dimension, each divided by `scale` where there is one.
+static void copyRow(Emitter &e, Value source, ArrayRef<Value> from, Value target, ArrayRef<Value> to, Value size,
+                    Value scale = {}) {
   e.columns(size, kRegisters * e.getLanes(), [&](Value column, Lanes lanes) {
     SmallVector<Value> readAt(from), writeAt(to);
     readAt.back() = e.add(readAt.back(), column);
     writeAt.back() = e.add(writeAt.back(), column);
-    e.store(e.load(source, readAt, lanes), target, writeAt, lanes);
+    Value value = e.load(source, readAt, lanes);
+    e.store(scale ? e.divf(value, e.broadcast(scale, lanes.width)) : value, target, writeAt, lanes);
   });
 }
 
@@ -55,7 +57,7 @@ LogicalResult emitOp(Emitter &e, LastTokenOp, LastTokenOp::Adaptor buffers) {
 LogicalResult emitOp(Emitter &e, KvAppendOp, KvAppendOp::Adaptor buffers) {
   Value keys = buffers.getK(), pages = buffers.getPages(), cache = buffers.getKCache(), zero = e.index(0);
   Value rows = e.dim(keys, 0), tokens = e.div(rows, e.dim(pages, 0));
-  Value pageTokens = e.dim(cache, 2), headDim = e.dim(cache, 3);
+  Value pageTokens = e.dim(cache, 2), headDim = e.dim(cache, 3), scales = buffers.getScales();
   e.loop(rows, [&](Value row) {
     Value position = e.loadIndex(buffers.getPositions(), {row});
     e.when(e.less(e.index(-1), position), [&] {
@@ -64,8 +66,12 @@ LogicalResult emitOp(Emitter &e, KvAppendOp, KvAppendOp::Adaptor buffers) {
       Value place = e.sub(position, e.mul(block, pageTokens));
       e.loop(e.dim(cache, 1), [&](Value head) {
         Value column = e.mul(head, headDim);
-        copyRow(e, keys, {row, column}, cache, {page, head, place, zero}, headDim);
-        copyRow(e, buffers.getV(), {row, column}, buffers.getVCache(), {page, head, place, zero}, headDim);
+        auto append = [&](Value rows, Value cache, int64_t number) {
+          Value scale = scales ? e.load(scales, {e.index(number)}) : Value();
+          copyRow(e, rows, {row, column}, cache, {page, head, place, zero}, headDim, scale);
+        };
+        append(keys, cache, 0);
+        append(buffers.getV(), buffers.getVCache(), 1);
       });
     });
   });

@@ -1,5 +1,6 @@
 // Loops, memory and arithmetic as Emitter.h promises them.
 #include "codegen/cpu/emit/Emitter.h"
+#include "codegen/cpu/emit/Codes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -138,6 +139,8 @@ Value Emitter::scratch(ArrayRef<int64_t> shape) {
 Value Emitter::extend(Value value) {
   if (getElementTypeOrSelf(value.getType()).isF32())
     return value;
+  if (isa<Float8E4M3FNType>(getElementTypeOrSelf(value.getType())))
+    return decodeE4m3(*this, value);
   Type type = builder.getF32Type();
   if (auto vector = dyn_cast<VectorType>(value.getType()))
     type = vector.clone(type);
@@ -147,6 +150,8 @@ Value Emitter::extend(Value value) {
 Value Emitter::truncate(Value value, Type elementType) {
   if (getElementTypeOrSelf(value.getType()) == elementType)
     return value;
+  if (isa<Float8E4M3FNType>(elementType))
+    return encodeE4m3(*this, value);
   if (auto vector = dyn_cast<VectorType>(value.getType()))
     elementType = vector.clone(elementType);
   return arith::TruncFOp::create(builder, loc, elementType, value);

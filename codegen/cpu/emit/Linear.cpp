@@ -4,6 +4,7 @@
 // once for every row tile, so that it is cut along the depth into blocks that stay in cache, and bf16 or f16 is
 // converted once a block; sums wait in the result between blocks. Codes with scales are sums of each group of columns,
 // multiplied by the scales of the group.
+#include "codegen/cpu/emit/Codes.h"
 #include "codegen/cpu/emit/Ops.h"
 #include "codegen/cpu/emit/RegisterTile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -18,8 +19,6 @@ namespace {
 constexpr int64_t kCacheLine = 64;
 /// How far ahead of its use a weight is asked for, in bytes.
 constexpr int64_t kAhead = 3072;
-/// An e4m3 over the f16 of the same bits: the difference of the exponents' biases.
-constexpr double kCodeFactor = 256.0;
 
 class LinearEmitter {
 public:
@@ -56,7 +55,7 @@ private:
 
   /// What the sums of codes of group `number` are to be multiplied with.
   Value getScale(Value row, Value number, Value column, Lanes lanes) {
-    Value ofRow = e.mulf(e.load(inputScales, {row, number}), e.f32(kCodeFactor));
+    Value ofRow = e.mulf(e.load(inputScales, {row, number}), e.f32(kHalfOfCode));
     return e.mulf(e.broadcast(ofRow, lanes.width), e.load(weightScales, {number, column}, lanes));
   }
 
@@ -115,22 +114,11 @@ private:
                                      llvm::to_vector(llvm::seq<int64_t>(0, panelWidth)));
   }
 
-  /// The codes of a panel at a depth, divided by kCodeFactor. An e4m3 is an f16 of that fraction, once its bits are in
-  /// place: from the left the sign, a bit that is not there, and the exponent.
+  /// The codes of a panel at a depth, divided by kHalfOfCode. None is NaN: the loader refuses those.
   Value loadCodes(Value panel, Value k) {
-    OpBuilder &b = e.getBuilder();
-    Location loc = e.getLoc();
     auto stored = VectorType::get(panelWidth, getElementTypeOrSelf(weight.getType()));
-    VectorType bytes = stored.clone(b.getI8Type()), words = stored.clone(b.getI16Type());
-    VectorType halves = stored.clone(b.getF16Type()), floats = stored.clone(b.getF32Type());
-    auto constant = [&](int16_t value) {
-      return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(words, value));
-    };
-    Value loaded = vector::LoadOp::create(b, loc, stored, weight, ValueRange{panel, k, e.index(0)});
-    Value extended = arith::ExtSIOp::create(b, loc, words, arith::BitcastOp::create(b, loc, bytes, loaded));
-    Value shifted = arith::ShLIOp::create(b, loc, extended, constant(7));
-    Value half = arith::AndIOp::create(b, loc, shifted, constant(static_cast<int16_t>(0xBFFF)));
-    return arith::ExtFOp::create(b, loc, floats, Value(arith::BitcastOp::create(b, loc, halves, half)));
+    return halfOfCodes(
+        e, vector::LoadOp::create(e.getBuilder(), e.getLoc(), stored, weight, ValueRange{panel, k, e.index(0)}));
   }
 
   /// Columns in the order of loadSplit.

@@ -1,6 +1,6 @@
 // quantize: of each group of a row first the largest magnitude, which gives the scale, then the codes.
+#include "codegen/cpu/emit/Codes.h"
 #include "codegen/cpu/emit/Ops.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
 namespace bambac::codegen {
@@ -8,12 +8,8 @@ namespace {
 
 /// Registers that a pass over a row works on side by side.
 constexpr int64_t kRegisters = 4;
-/// e4m3: the largest number, the exponent of the smallest normal one, and the bits of a fraction.
-constexpr double kLargest = 448.0;
-constexpr double kSmallestNormal = 0x1p-6;
-constexpr int kFractionBits = 3;
 /// The least scale of a group: what is smaller than 1/512 of it would be a subnormal code.
-constexpr double kLeastScale = 1.0 / (kLargest * 512.0);
+constexpr double kLeastScale = 1.0 / (kLargestE4m3 * 512.0);
 
 class QuantizeEmitter {
 public:
@@ -32,7 +28,7 @@ public:
         e.columns(size, kRegisters * e.getLanes(), [&](Value column, Lanes lanes) {
           Value at = e.add(first, column);
           Value scaled = e.divf(e.load(input, {row, at}, lanes), e.broadcast(scale, lanes.width));
-          e.store(roundToCodes(scaled), codes, {row, at}, lanes);
+          e.store(roundToE4m3(e, scaled), codes, {row, at}, lanes);
         });
       });
     });
@@ -47,30 +43,7 @@ private:
       Value value = e.load(input, {row, e.add(first, column)}, lanes);
       return SmallVector<Value>{e.maxf(values[0], math::AbsFOp::create(e.getBuilder(), e.getLoc(), value))};
     })[0];
-    return e.maxf(e.divf(e.largest(largest), e.f32(kLargest)), e.f32(kLeastScale));
-  }
-
-  /// The nearest numbers of e4m3, ties to even. A sum with 1.5 * 2^20 times the power of two of a number leaves as many
-  /// bits of it as a fraction has; below the smallest normal number the power stays. NaN stays NaN.
-  Value roundToCodes(Value value) {
-    OpBuilder &b = e.getBuilder();
-    Location loc = e.getLoc();
-    auto type = cast<VectorType>(value.getType()), bits = type.clone(b.getI32Type());
-    auto constant = [&](double number) { return e.constantLike(value, number); };
-    auto clamp = [&](arith::CmpFPredicate beyond, double limit) {
-      Value isBeyond = arith::CmpFOp::create(b, loc, beyond, value, constant(limit));
-      value = e.select(isBeyond, constant(limit), value);
-    };
-    clamp(arith::CmpFPredicate::OGT, kLargest);
-    clamp(arith::CmpFPredicate::OLT, -kLargest);
-    Value exponentBits = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(bits, int32_t{0x7F800000}));
-    Value power = arith::AndIOp::create(b, loc, arith::BitcastOp::create(b, loc, bits, value), exponentBits);
-    power = e.maxf(arith::BitcastOp::create(b, loc, type, power), constant(kSmallestNormal));
-    constexpr int f32FractionBits = 23;
-    Value shift = e.mulf(power, constant(1.5 * static_cast<double>(1 << (f32FractionBits - kFractionBits))));
-    // Without permission to contract, so that nothing but these two roundings happens.
-    Value sum = arith::AddFOp::create(b, loc, value, shift);
-    return arith::SubFOp::create(b, loc, sum, shift);
+    return e.maxf(e.divf(e.largest(largest), e.f32(kLargestE4m3)), e.f32(kLeastScale));
   }
 
   Emitter &e;
