@@ -1,4 +1,5 @@
 #include "runtime/checkpoint/initializer.h"
+#include "runtime/support/element.h"
 #include <cmath>
 
 namespace bambac::rt {
@@ -23,6 +24,9 @@ float uniform(uint64_t key, uint64_t index) {
   return static_cast<float>(mix(key + index * 0x9E3779B97F4A7C15) >> 40) * 0x1p-24f;
 }
 
+/// A uniform number in [-1, 1) has the standard deviation 1/sqrt(3).
+float largestUniform(uint64_t columns) { return std::sqrt(3.0f / static_cast<float>(columns ? columns : 1)); }
+
 } // namespace
 
 Fill fillFor(std::string_view name) {
@@ -32,6 +36,8 @@ Fill fillFor(std::string_view name) {
     return Fill::TimeStep;
   if (name.ends_with(".D") || name.ends_with("norm.weight"))
     return Fill::Ones;
+  if (name.ends_with("_scale"))
+    return Fill::Scale;
   if (name.ends_with("bias"))
     return Fill::Small;
   return Fill::Uniform;
@@ -39,9 +45,10 @@ Fill fillFor(std::string_view name) {
 
 Initializer::Initializer(uint64_t seed, std::string_view name, uint64_t columns, uint64_t first)
     : fill(fillFor(name)), key(mix(seed ^ mix(hashName(name)))), first(first) {
-  // A uniform number in [-1, 1) has the standard deviation 1/sqrt(3).
-  scale = fill == Fill::Small ? 0.02f : std::sqrt(3.0f / static_cast<float>(columns ? columns : 1));
+  scale = fill == Fill::Small ? 0.02f : largestUniform(columns);
 }
+
+float scaleOfRandomCodes(uint64_t columns) { return toF32(fromF32<Bf16>(largestUniform(columns) / largestE4m3)); }
 
 inline float Initializer::scaled(uint64_t index) const { return (2.0f * uniform(key, first + index) - 1.0f) * scale; }
 
@@ -49,6 +56,8 @@ float Initializer::operator()(uint64_t index) const {
   switch (fill) {
   case Fill::Ones:
     return 1.0f;
+  case Fill::Scale:
+    return 0x1p-6f;
   case Fill::LogRange:
     return std::log(static_cast<float>(first + index + 1));
   case Fill::TimeStep: {

@@ -13,11 +13,16 @@ enum class Fill {
   Small,    ///< uniform in [-0.02, 0.02): biases
   Ones,     ///< 1: norm weights, D
   LogRange, ///< log(1), log(2), ...: A_log
+  Scale,    ///< 1/64: scales of activations and of a cache
   TimeStep, ///< inverse softplus of a log-uniform step in [0.001, 0.1]: dt_bias
 };
 
 /// The rule for a checkpoint tensor, by the end of its name.
 Fill fillFor(std::string_view name);
+
+/// The scale of all codes of a random matrix with rows of `columns` elements: the largest number of Fill::Uniform over
+/// that of e4m3, as a bf16.
+float scaleOfRandomCodes(uint64_t columns);
 
 /// Numbers of one tensor from some element on. Each is a function of seed, name and place in the tensor only, so any
 /// thread can compute any of them.

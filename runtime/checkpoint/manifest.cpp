@@ -209,6 +209,12 @@ std::vector<Role> findRoles(const bamba_rt_model &model) {
   return roles;
 }
 
+void setNumbers(WeightSource &source, std::shared_ptr<const std::vector<float>> numbers) {
+  source.data = reinterpret_cast<const std::byte *>(numbers->data());
+  source.numbers = std::move(numbers);
+  source.dtype = BAMBA_RT_F32;
+}
+
 /// The rows of a tensor of scales, as f32 and repeated.
 void readScales(const bamba_rt_source &source, const CheckpointTensor &found, WeightSource &matched) {
   uint64_t columns = columnsOf(source), bytes = elementBytes(matched.dtype);
@@ -225,9 +231,7 @@ void readScales(const bamba_rt_source &source, const CheckpointTensor &found, We
       numbers->push_back(number);
     }
   matched.key = hashBytes(matched.key, std::as_bytes(std::span(*numbers)));
-  matched.data = reinterpret_cast<const std::byte *>(numbers->data());
-  matched.numbers = std::move(numbers);
-  matched.dtype = BAMBA_RT_F32;
+  setNumbers(matched, std::move(numbers));
 }
 
 } // namespace
@@ -276,8 +280,11 @@ std::vector<WeightSource> randomSources(const bamba_rt_model &model, uint64_t se
   for (const bamba_rt_source &source : std::span(model.sources, model.num_sources))
     sources.push_back(describe(source, seed));
   forEachScaled(model, [&](uint32_t codes, uint32_t scales) {
-    sources[codes].quantizes = true;
-    sources[scales].isComputed = true;
+    float scale = scaleOfRandomCodes(columnsOf(model.sources[codes]));
+    sources[codes].dtype = BAMBA_RT_F8E4M3;
+    sources[codes].randomScale = scale;
+    uint64_t count = model.sources[scales].num_rows * columnsOf(model.sources[scales]);
+    setNumbers(sources[scales], std::make_shared<std::vector<float>>(count, scale));
   });
   return sources;
 }

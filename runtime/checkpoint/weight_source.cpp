@@ -24,10 +24,23 @@ void WeightSource::copyRows(uint64_t cols, uint64_t begin, uint64_t end, std::by
     std::copy_n(reinterpret_cast<const std::byte *>(numbers->data()) + begin * rowBytes, bytes.size(), to);
   else if (file)
     file->read(offset + begin * rowBytes, bytes);
+  else if (dtype == BAMBA_RT_F8E4M3)
+    generateCodes(begin * cols, (end - begin) * cols, reinterpret_cast<E4m3 *>(to));
   else
     random.generate(begin * cols, (end - begin) * cols, reinterpret_cast<float *>(to));
-  if (dtype == BAMBA_RT_F8E4M3)
+  if (file && dtype == BAMBA_RT_F8E4M3)
     checkCodes(cols, bytes);
+}
+
+void WeightSource::generateCodes(uint64_t index, uint64_t count, E4m3 *to) const {
+  constexpr uint64_t step = 256;
+  float generated[step];
+  for (uint64_t at = 0; at < count; at += step) {
+    uint64_t some = std::min(step, count - at);
+    random.generate(index + at, some, generated);
+    for (uint64_t i = 0; i < some; ++i)
+      to[at + i] = fromF32<E4m3>(generated[i] / randomScale);
+  }
 }
 
 /// Where there is one code of NaN, all rows are looked at for how many there are.

@@ -4,6 +4,7 @@
 
 #include "runtime/checkpoint/initializer.h"
 #include "runtime/contract/abi.h"
+#include "runtime/support/element.h"
 #include "runtime/support/input_file.h"
 #include <cstddef>
 #include <cstdint>
@@ -17,7 +18,7 @@ namespace bambac::rt {
 /// in one of the types that can be converted; or random numbers, where there is neither.
 struct WeightSource {
   const std::byte *data; ///< row `firstRow` and those after it, where they are in memory; else null
-  bamba_rt_dtype dtype;  ///< of the rows; F32 of random numbers
+  bamba_rt_dtype dtype;  ///< of the rows; of random ones F32, or F8E4M3 where they are codes
   Initializer random;
   uint64_t rows;
   uint32_t headDim = 0, rotaryDim = 0; ///< the order that its rows are put in; see bamba_rt_source
@@ -26,6 +27,7 @@ struct WeightSource {
   uint64_t offset = 0;                 ///< of the first row in the file
   uint64_t key = 0;                    ///< tells it from other sources: its tensor, type and rows, or its seed
   const char *tensor = "";             ///< its name in the checkpoint
+  float randomScale = 1.0f;            ///< what random numbers are divided by: that of codes
   /// Numbers that become codes: the scale of each row is the largest magnitude in it over 448, or 1 where that is 0.
   bool quantizes = false;
   /// Scales that come with the codes, and have no rows of their own: whoever packs the codes writes them.
@@ -49,6 +51,9 @@ struct WeightSource {
 
   /// The same, with rows from `first` on at `rows`.
   WeightSource inMemory(const std::byte *rows, uint64_t first) const;
+
+  /// `count` random codes from element `index` on.
+  void generateCodes(uint64_t index, uint64_t count, E4m3 *to) const;
 
 private:
   void checkCodes(uint64_t cols, std::span<const std::byte> codes) const;

@@ -30,6 +30,9 @@ template <typename From, typename To> void convert(const std::byte *data, uint64
 
 /// `count` elements of a source from `index` on, in row-major order; at most a row of a tile.
 template <typename To> void read(const WeightSource &source, uint64_t index, uint64_t count, To *out) {
+  if constexpr (std::is_same_v<To, E4m3>)
+    if (!source.data)
+      return source.generateCodes(index, count, out);
   if (!source.data) {
     float numbers[tileCols];
     source.random.generate(index, count, numbers);

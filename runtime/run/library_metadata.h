@@ -72,6 +72,7 @@ struct WeightInfo {
   uint64_t panel = 0; ///< 0: not packed for a matrix product
   uint64_t bytes = 0;
   bool isInterleaved = false; ///< the sources take turns row by row; else they are stacked
+  std::string scales;         ///< of codes: the weight with their scales, else empty
   std::string packKernel;     ///< on a GPU the kernel that packs it, else empty
   std::vector<SourceTensor> sources;
 };

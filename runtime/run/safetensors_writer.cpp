@@ -1,5 +1,6 @@
 #include "runtime/run/safetensors_writer.h"
 #include "runtime/checkpoint/safetensors.h"
+#include "runtime/contract/element_types.h"
 #include "runtime/run/failure.h"
 #include "runtime/run/output.h"
 
@@ -19,9 +20,12 @@ uint64_t TensorSpec::numElements() const {
   return std::accumulate(shape.begin(), shape.end(), uint64_t(1), std::multiplies<>());
 }
 
-uint64_t TensorSpec::numBytes() const {
-  assert((dtype == "F32" || dtype == "BF16") && "no other type is written");
-  return numElements() * (dtype == "F32" ? 4 : 2);
+uint64_t TensorSpec::elementBytes() const {
+  for (const contract::ElementType &type : contract::kElementTypes)
+    if (type.safetensors == dtype)
+      return type.bytes;
+  assert(false && "a type of the contract");
+  return 0;
 }
 
 SafetensorsWriter::SafetensorsWriter(std::string path, const std::vector<TensorSpec> &tensors,

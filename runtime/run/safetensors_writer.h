@@ -13,11 +13,12 @@ namespace bambac::run {
 
 struct TensorSpec {
   std::string name;
-  std::string dtype; ///< as the format calls it: "F32", "BF16"
+  std::string dtype; ///< as the format calls it: "F32", "BF16" or "F8_E4M3"
   std::vector<uint64_t> shape;
 
   uint64_t numElements() const;
-  uint64_t numBytes() const;
+  uint64_t elementBytes() const;
+  uint64_t numBytes() const { return numElements() * elementBytes(); }
 };
 
 /// The header is written at once, the tensors in any order and from any thread.

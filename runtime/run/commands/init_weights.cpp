@@ -1,6 +1,5 @@
 // bamba-run init-weights: a random checkpoint with the names and shapes that a library asks for.
 
-#include "runtime/checkpoint/initializer.h"
 #include "runtime/contract/metadata_keys.h"
 #include "runtime/run/commands/commands.h"
 #include "runtime/run/failure.h"
@@ -10,8 +9,8 @@
 #include "runtime/run/measure/stopwatch.h"
 #include "runtime/run/options.h"
 #include "runtime/run/progress_line.h"
+#include "runtime/run/random_tensors.h"
 #include "runtime/run/safetensors_writer.h"
-#include "runtime/support/element.h"
 #include "runtime/support/processors.h"
 
 #include <algorithm>
@@ -40,7 +39,7 @@ struct InitOptions {
 /// One file of the checkpoint.
 struct Shard {
   std::string name;
-  std::vector<TensorSpec> tensors;
+  std::vector<RandomTensor> tensors;
   uint64_t bytes = 0;
 };
 
@@ -54,31 +53,9 @@ struct Block {
 
 } // namespace
 
-/// Every tensor of the manifest once, in its order.
-static std::vector<TensorSpec> collectTensors(const Metadata &metadata) {
-  std::vector<TensorSpec> tensors;
-  std::map<std::string, std::vector<uint64_t>> shapes;
-  for (const WeightInfo &weight : metadata.weights) {
-    for (const SourceTensor &source : weight.sources) {
-      auto [known, isNew] = shapes.emplace(source.name, source.shape);
-      if (isNew)
-        tensors.push_back({source.name, "BF16", source.shape});
-      else if (known->second != source.shape)
-        fail("tensor '{}' has two shapes in the weight manifest: {} and {}", source.name, formatShape(known->second),
-             formatShape(source.shape));
-    }
-  }
-  return tensors;
-}
-
-/// Elements of a row, the fan-in of a matrix.
-static uint64_t columnsOf(const TensorSpec &tensor) {
-  return tensor.shape.empty() || tensor.shape[0] == 0 ? 1 : tensor.numElements() / tensor.shape[0];
-}
-
-static std::vector<Shard> makeShards(const std::vector<TensorSpec> &tensors) {
+static std::vector<Shard> makeShards(const std::vector<RandomTensor> &tensors) {
   std::vector<Shard> shards(1);
-  for (const TensorSpec &tensor : tensors) {
+  for (const RandomTensor &tensor : tensors) {
     uint64_t bytes = tensor.numBytes();
     if (shards.back().bytes && shards.back().bytes + bytes > maxShardBytes)
       shards.emplace_back();
@@ -125,17 +102,12 @@ static void fillShards(const std::vector<Shard> &shards, std::vector<Safetensors
   std::atomic<size_t> next = 0;
   std::atomic<uint64_t> done = 0;
   measure::onThreads(options.threads ? options.threads : rt::availableProcessors(), [&](unsigned) {
-    std::vector<float> numbers(blockElements);
-    std::vector<rt::Bf16> rounded(blockElements);
     for (size_t i; (i = next++) < blocks.size();) {
       const Block &block = blocks[i];
-      const TensorSpec &tensor = shards[block.shard].tensors[block.tensor];
-      rt::Initializer(options.seed, tensor.name, columnsOf(tensor)).generate(block.first, block.count, numbers.data());
-      for (uint64_t j = 0; j < block.count; ++j)
-        rounded[j] = rt::fromF32<rt::Bf16>(numbers[j]);
-      uint64_t bytes = block.count * sizeof(rt::Bf16);
-      writers[block.shard].write(block.tensor, block.first * sizeof(rt::Bf16), rounded.data(), bytes);
-      progress.update(done += bytes, total);
+      const RandomTensor &tensor = shards[block.shard].tensors[block.tensor];
+      std::vector<std::byte> bytes = tensor.generate(options.seed, block.first, block.count);
+      writers[block.shard].write(block.tensor, block.first * tensor.elementBytes(), bytes.data(), bytes.size());
+      progress.update(done += bytes.size(), total);
     }
   });
 }
@@ -170,7 +142,7 @@ static void initWeights(const InitOptions &options) {
   uint64_t total = 0;
   for (const Shard &shard : shards) {
     total += shard.bytes;
-    writers.emplace_back(folder / shard.name, shard.tensors,
+    writers.emplace_back(folder / shard.name, std::vector<TensorSpec>(shard.tensors.begin(), shard.tensors.end()),
                          std::map<std::string, std::string>{{"format", "pt"}, {"generator", generator}});
   }
   fillShards(shards, writers, options);
