@@ -196,8 +196,8 @@ void readCompressedTensors(FieldReader &reader, QuantizationRecipe &recipe) {
       readGroup(groups, name, *object->get(name), recipe);
   }
   if (readsKvScheme(reader))
-    recipe.kvScales = KvScaleNames{"k_scale", "v_scale"};
-  if (recipe.groups.empty() && !recipe.kvScales)
+    recipe.cacheScales = CacheScaleNames{"k_scale", "v_scale"};
+  if (recipe.groups.empty() && !recipe.cacheScales)
     reader.fail("config_groups", "at least one group");
 }
 

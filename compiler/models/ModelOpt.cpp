@@ -49,23 +49,23 @@ static void readLayers(FieldReader &reader, QuantizationRecipe &recipe) {
   }
 }
 
-static void readKvScales(FieldReader &reader, QuantizationRecipe &recipe) {
+static void readCacheScales(FieldReader &reader, QuantizationRecipe &recipe) {
   const json::Value *algorithm = reader.get("kv_cache_quant_algo");
   if (algorithm && !algorithm->getAsString().value_or("").equals_insensitive("FP8"))
     reader.fail("kv_cache_quant_algo", "\"FP8\" or null");
   if (readsKvScheme(reader) || algorithm)
-    recipe.kvScales = KvScaleNames{"k_proj.k_scale", "v_proj.v_scale"};
+    recipe.cacheScales = CacheScaleNames{"k_proj.k_scale", "v_proj.v_scale"};
 }
 
 static void readAlgorithms(FieldReader &reader, QuantizationRecipe &recipe) {
   for (StringRef field : {"ignore", "exclude_modules"})
     append_range(recipe.ignored, readPatterns(reader, field, ModulePattern::parseWildcard));
-  readKvScales(reader, recipe);
+  readCacheScales(reader, recipe);
   // They say what the algorithm says, or describe others.
   for (StringRef field : {"config_groups", "group_size", "producer", "quantized_layers", "quant_method"})
     (void)reader.get(field);
   const json::Value *algorithm = reader.get(kAlgorithm);
-  if (!algorithm && recipe.kvScales)
+  if (!algorithm && recipe.cacheScales)
     return;
   StringRef name = algorithm ? algorithm->getAsString().value_or("") : "";
   if (name.equals_insensitive("MIXED_PRECISION"))

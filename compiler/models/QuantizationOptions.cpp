@@ -39,6 +39,7 @@ static Expected<std::vector<bool>> chooseBlocks(const QuantizationOptions &optio
   if (!excluded)
     return excluded.takeError();
   std::vector<bool> chosen;
+  chosen.reserve(linears.size());
   for (size_t index = 0; index < linears.size(); ++index)
     chosen.push_back(options.fp8 && (options.fp8Layers.empty() || (*included)[index]) && !(*excluded)[index]);
   return chosen;

@@ -29,7 +29,7 @@ struct QuantizationScheme {
 };
 
 /// The names of the scales of keys and values, within an attention module.
-struct KvScaleNames {
+struct CacheScaleNames {
   std::string key, value;
 };
 
@@ -43,7 +43,7 @@ struct QuantizationRecipe {
   std::map<std::string, QuantizationScheme, std::less<>> overrides; ///< by linear; they count first
   /// What the names of scales have in place of ".weight".
   std::string weightScale = ".weight_scale", inputScale = ".input_scale";
-  std::optional<KvScaleNames> kvScales; ///< none: keys and values are not quantized
+  std::optional<CacheScaleNames> cacheScales; ///< none: keys and values are kept as numbers
   /// What it was read from, or what says the same.
   llvm::json::Value config = nullptr;
 

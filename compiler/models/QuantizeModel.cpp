@@ -39,7 +39,7 @@ public:
       for (ResidualBlock &block : layer.blocks) {
         for (const SameInput &group : std::visit([](auto &body) { return groupByInput(body); }, block.body))
           quantize(group);
-        if (auto *attention = std::get_if<Attention>(&block.body); attention && recipe.kvScales)
+        if (auto *attention = std::get_if<Attention>(&block.body); attention && recipe.cacheScales)
           addCacheScales(*attention);
       }
     if (std::optional<QuantizationScheme> scheme = recipe.find(model.head.matrix.name)) {
@@ -133,13 +133,12 @@ private:
 
   void addCacheScales(Attention &attention) {
     Weight scales;
-    const std::string projection = moduleOf(attention.key);
-    StringRef module = StringRef(projection).rsplit('.').first;
+    std::string module = StringRef(moduleOf(attention.key)).rsplit('.').first.str();
     scales.name = (StringRef(attention.key.matrix.name).rsplit('.').first + ".cache_scales").str();
     scales.shape = {2};
     scales.positive = scales.optional = true;
-    for (const std::string &name : {recipe.kvScales->key, recipe.kvScales->value})
-      scales.sources.push_back({(module + "." + name).str(), {1}});
+    for (const std::string &name : {recipe.cacheScales->key, recipe.cacheScales->value})
+      scales.sources.push_back({module + "." + name, {1}});
     attention.cacheScales = std::move(scales);
   }
 

@@ -194,9 +194,8 @@ TEST(CompressedTensors, RefusesOtherRecipes) {
             "config_groups.FP8': expected linears, found \"Embedding\"");
   EXPECT_EQ(errorOf(R"({"quant_method": "compressed-tensors", "sparsity_config": {"format": "sparse-24-bitmask"}})"),
             "sparsity_config.format': expected \"dense\", found \"sparse-24-bitmask\"");
-  EXPECT_EQ(
-      errorOf(oneGroup(kChannel, kToken, R"("transform_config": {"config_groups": {"u": {"type": "hadamard"}}})")),
-      "transform_config': expected null, found an object");
+  EXPECT_EQ(errorOf(oneGroup(kChannel, kToken, R"("transform_config": {"groups": {"u": {"type": "hadamard"}}})")),
+            "transform_config': expected null, found an object");
   EXPECT_EQ(errorOf(oneGroup(kChannel, kToken, R"("ignore": ["re:(?!lm_head).*"])")),
             "ignore': expected patterns that bambac reads, found \"re:(?!lm_head).*\", which has a group such as "
             "'(?!'");
