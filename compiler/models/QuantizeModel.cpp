@@ -138,7 +138,7 @@ private:
     scales.shape = {2};
     scales.positive = scales.optional = true;
     for (const std::string &name : {recipe.cacheScales->key, recipe.cacheScales->value})
-      scales.sources.push_back({module + "." + name, {1}});
+      scales.sources.push_back({(Twine(module) + "." + name).str(), {1}});
     attention.cacheScales = std::move(scales);
   }
 

@@ -158,6 +158,9 @@ TEST(CompressedTensors, QuantizesTheHeadWhereItIsNotIgnored) {
   EXPECT_EQ(reading.model.head.quantization->scales.sources[0].tensor, "lm_head.weight_scale");
   // Rows beyond the vocabulary have scales, too.
   EXPECT_TRUE(llvm::is_contained(reading.model.checkpoint.padded, "lm_head.weight_scale"));
+  Reading withStatic(oneGroup(kTensor, kTensor, R"("ignore": [])"));
+  EXPECT_EQ(withStatic.model.head.quantization->inputScales->name, "lm_head_input_scale");
+  EXPECT_EQ(withStatic.model.head.quantization->inputScales->sources[0].tensor, "lm_head.input_scale");
   EXPECT_EQ(Reading(oneGroup(kTensor, kTensor, R"("ignore": [])"), R"(, "tie_word_embeddings": true)").error,
             "c: field 'quantization_config': expected 'lm_head' among the ignored modules, as tie_word_embeddings "
             "makes it the embedding, found none");
