@@ -11,6 +11,7 @@ void addLogits(CLI::App &program);
 void addInspect(CLI::App &program);
 void addInitWeights(CLI::App &program);
 void addBench(CLI::App &program);
+void addCompare(CLI::App &program);
 
 } // namespace bambac::run
 
