@@ -49,6 +49,9 @@ struct CommandLine {
                                        "while it is loaded")};
   cl::opt<std::string> stateDtype{"state-dtype", cl::init("f32"), cl::value_desc("f32|bf16"), cl::cat(category),
                                   cl::desc("The type of the SSM state on CUDA (default f32)")};
+  cl::opt<std::string> kvDtype{"kv-dtype", cl::value_desc("fp8"), cl::cat(category),
+                               cl::desc("The type of keys and values in the cache (default as the config says, else "
+                                        "that of what attention multiplies)")};
   cl::opt<std::string> nvrtc{"nvrtc", cl::value_desc("path"), cl::cat(category),
                              cl::desc("File or folder of NVRTC for CUDA targets (default: the toolkit's)")};
   cl::opt<std::string> maxBatch{"max-batch", cl::init("8"), cl::value_desc("n"), cl::cat(category),
@@ -144,6 +147,9 @@ static Error readLimits(const CommandLine &line, CompileLimits &result) {
   if (!states || (states->type != BAMBA_RT_F32 && states->type != BAMBA_RT_BF16))
     return wrongOption("--state-dtype", "f32 or bf16", line.stateDtype);
   result.stateType = states->type;
+  if (line.kvDtype.getNumOccurrences() && StringRef(line.kvDtype) != "fp8")
+    return wrongOption("--kv-dtype", "fp8", line.kvDtype);
+  result.cachesCodes = line.kvDtype.getNumOccurrences() > 0;
   return Error::success();
 }
 
