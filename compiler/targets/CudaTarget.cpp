@@ -56,8 +56,11 @@ struct CudaTargetModel : TargetInterface::ExternalModel<CudaTargetModel, CudaTar
 
   /// Core matrices of 8 rows of 16 bytes, which both families of tensor core instructions take as they are, and rows
   /// padded to the 64 columns that one step of a product goes through, so that no step needs a tail.
-  PanelAttr getWeightPanel(Attribute target, Type) const {
-    return PanelAttr::get(target.getContext(), /*size=*/8, /*group=*/8, /*align=*/64);
+  /// Of codes as many bytes hold twice as many columns, so that a step is 128 of them: after as many their sums are
+  /// taken over into f32.
+  PanelAttr getWeightPanel(Attribute target, Type element) const {
+    int64_t words = isa<Float8E4M3FNType>(element) ? 2 : 1;
+    return PanelAttr::get(target.getContext(), /*size=*/8, /*group=*/8 * words, /*align=*/64 * words);
   }
   bool packsWeightsOnDevice(Attribute) const { return true; }
   /// What every allocation of the CUDA driver has, and so what kernels there may rely on.

@@ -72,6 +72,14 @@ bool isFresh(Value destination);
 /// after it. Null where the body computes nothing.
 Operation *getMainOp(Block &body);
 
+/// What a linear multiplies, seen through the ops before it that are part of its kernel.
+struct LinearSource {
+  Value input;         ///< of the first of them
+  RmsNormOp norm;      ///< null: none
+  QuantizeOp quantize; ///< of the norm's result, or of the input; null: none
+};
+LinearSource getSource(LinearOp linear);
+
 /// The fields of a config.json that give an op its sizes: "a, b or c". For errors about sizes that fit nowhere.
 StringRef getConfigFields(Operation *op);
 

@@ -1,4 +1,4 @@
-// Which op of a kernel the others come before or after.
+// Which op of a kernel the others come before or after, and what a linear reads through those before it.
 #include "dialects/bamba/Bamba.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -23,6 +23,18 @@ Operation *getMainOp(Block &body) {
       highest = rank;
     }
   return main;
+}
+
+LinearSource getSource(LinearOp linear) {
+  LinearSource source;
+  source.input = linear.getInput();
+  source.quantize = source.input.getDefiningOp<QuantizeOp>();
+  if (source.quantize)
+    source.input = source.quantize.getInput();
+  source.norm = source.input.getDefiningOp<RmsNormOp>();
+  if (source.norm)
+    source.input = source.norm.getInput();
+  return source;
 }
 
 } // namespace bambac

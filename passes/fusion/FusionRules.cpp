@@ -61,6 +61,8 @@ static FusionDecision isListed(Fusion fusion, TargetInterface target) {
                             "'");
 }
 
+static FusionDecision noRule() { return FusionDecision::no("no rule joins them"); }
+
 static FusionDecision fusesIntoElementwise(LinearOp linear, OpOperand &use, TargetInterface target) {
   if (FusionDecision listed = isListed(Fusion::Epilogue, target); !listed)
     return listed;
@@ -74,17 +76,37 @@ static FusionDecision fusesIntoElementwise(LinearOp linear, OpOperand &use, Targ
   return FusionDecision::no("expected the columns that one element needs to be neighbours, found another slice");
 }
 
-static FusionDecision fusesIntoLinear(Operation *norm, TargetInterface target) {
+/// A norm, or a quantization and the norm before it.
+static FusionDecision fusesIntoLinear(Operation *producer, TargetInterface target) {
   if (FusionDecision listed = isListed(Fusion::NormPrologue, target); !listed)
     return listed;
-  auto result = cast<ShapedType>(norm->getResult(0).getType());
+  StringRef verb = isa<QuantizeOp>(producer) ? "quantize" : "normalize";
+  auto result = cast<ShapedType>(producer->getResult(0).getType());
   if (int64_t rows = result.getDimSize(0); rows > kMaxPrologueRows)
-    return FusionDecision::no("expected at most " + Twine(kMaxPrologueRows) +
-                              " rows for each block to normalize again, found " + Twine(rows));
+    return FusionDecision::no("expected at most " + Twine(kMaxPrologueRows) + " rows for each block to " + verb +
+                              " again, found " + Twine(rows));
   if (int64_t elements = result.getNumElements(); elements > kMaxPrologueElements)
-    return FusionDecision::no("expected at most " + Twine(kMaxPrologueElements) +
-                              " elements for each block to normalize again, found " + Twine(elements));
+    return FusionDecision::no("expected at most " + Twine(kMaxPrologueElements) + " elements for each block to " +
+                              verb + " again, found " + Twine(elements));
   return FusionDecision::yes();
+}
+
+/// The rows of a linear's input become codes in its kernel.
+static FusionDecision fusesIntoLinear(QuantizeOp quantize, LinearOp linear, TargetInterface target) {
+  if (cast<ShapedType>(quantize.getScales().getType()).getDimSize(1) > 1)
+    return FusionDecision::no("expected one scale a row, found one for each " + Twine(quantize.getGroup()) +
+                              " columns");
+  if (linear.getInput() != quantize.getResult() || linear.getInputScales() != quantize.getScales())
+    return noRule();
+  return fusesIntoLinear(quantize, target);
+}
+
+/// What a quantization takes from the op before it without a way through memory.
+static FusionDecision fusesIntoQuantize(Operation *producer, TargetInterface target) {
+  auto swiglu = dyn_cast<SwigluOp>(producer);
+  if (swiglu && target.allows(Fusion::Interleave) && isa_and_nonnull<LinearOp>(getProducer(swiglu.getGate())))
+    return FusionDecision::no("the linear before it computes it");
+  return isListed(Fusion::Quantize, target);
 }
 
 /// Whole heads of a projection, as neighbouring columns. Pairs of dimensions are neighbours, so that one call of an
@@ -124,8 +146,6 @@ bool mayAlsoBeReadOutside(OpResult result, ArrayRef<Operation *> group) {
          });
 }
 
-static FusionDecision noRule() { return FusionDecision::no("no rule joins them"); }
-
 static FusionDecision fusesAfterLinear(LinearOp linear, OpOperand &use, TargetInterface target) {
   Operation *consumer = use.getOwner();
   if (isElementwise(consumer))
@@ -159,7 +179,9 @@ FusionDecision fuses(Operation *producer, OpOperand &use, TargetInterface target
   if (isa<RmsNormOp, GatedRmsNormOp>(producer) && isa<LinearOp>(consumer) && readsWhole)
     return fusesIntoLinear(producer, target);
   if (isa<RmsNormOp, GatedRmsNormOp, SwigluOp>(producer) && isa<QuantizeOp>(consumer) && readsWhole)
-    return isListed(Fusion::Quantize, target);
+    return fusesIntoQuantize(producer, target);
+  if (isa<QuantizeOp>(producer) && isa<LinearOp>(consumer))
+    return fusesIntoLinear(cast<QuantizeOp>(producer), cast<LinearOp>(consumer), target);
   if (auto swiglu = dyn_cast<SwigluOp>(consumer); swiglu && isa<SsmStepOp, SsmScanOp>(producer) && readsWhole)
     return use == swiglu.getUpMutable() ? isListed(Fusion::Gate, target) : noRule();
   auto rope = dyn_cast<RopeOp>(producer);

@@ -114,16 +114,18 @@ llvm::Expected<SmallVector<int>> readFields(const Collective &collective, CudaSc
 } // namespace
 
 geometry::LinearShape shapeOf(LinearOp linear) {
-  auto norm = linear.getInput().getDefiningOp<RmsNormOp>();
-  Value input = norm ? norm.getInput() : linear.getInput();
+  LinearSource source = getSource(linear);
   Type operand = cast<ShapedType>(linear.getWeight().getType()).getElementType();
   return {sizeOf(linear.getInput(), 0),
           sizeOf(linear.getWeight(), 0),
           sizeOf(linear.getWeight(), 1),
           epilogueBytes(linear),
-          norm != nullptr,
-          cast<ShapedType>(input.getType()).getElementType() == operand,
-          strideOf(input)};
+          source.norm != nullptr,
+          cast<ShapedType>(source.input.getType()).getElementType() == operand,
+          strideOf(source.input),
+          static_cast<int>(operand.getIntOrFloatBitWidth() / 8),
+          source.quantize != nullptr,
+          static_cast<int>(linear.getGroup())};
 }
 
 geometry::AttentionShape shapeOf(AttentionOp attention) {

@@ -92,6 +92,9 @@ void addMiddleLinears(Candidates &candidates, const geometry::LinearShape &shape
   constexpr int kWantedStages = 12, kLeastSteps = 4;
   const geometry::Limits &limits = candidates.getLimits();
   LinearMiddle tile{alignTo(shape.rows, 8), 128, geometry::kTileDepth, 2, 1};
+  // Half of many rows at a time: see promotedRows().
+  if (shape.operandBytes == 1 && shape.rows > LinearMiddle::kMaxRows / 2)
+    tile.tileRows = alignTo(shape.rows, 16);
   // Room for the staging of two warpgroups is left whatever the tile: what was measured.
   int stagingBytes = LinearMiddle{32, 128, geometry::kTileDepth, 2, 1}.stagingBytes();
   auto add = [&](int tileColumns, int split, double price) {
@@ -116,7 +119,8 @@ void addMiddleLinears(Candidates &candidates, const geometry::LinearShape &shape
 ///
 ///   cost = tiles of a block * area of a tile * price
 ///
-/// where the price is the measured slowdown of tiles that reuse less of what they load.
+/// where the price is the measured slowdown of tiles that reuse less of what they load. Of codes the widest tile has no
+/// registers for the sums that are yet to be taken over into f32; one of 192 columns has.
 void addLargeLinears(Candidates &candidates, const geometry::LinearShape &shape) {
   using geometry::wgmma::LinearLarge;
   constexpr int kWantedStages = 6;
@@ -125,7 +129,9 @@ void addLargeLinears(Candidates &candidates, const geometry::LinearShape &shape)
     double price;
   };
   const geometry::Limits &limits = candidates.getLimits();
-  for (Tile tile : {Tile{128, 256, 1.0}, Tile{256, 128, 1.03}, Tile{128, 128, 1.15}}) {
+  const Tile tiles[] = {{128, 256, 1.0}, {256, 128, 1.03}, {128, 128, 1.15}};
+  const Tile tilesOfCodes[] = {{128, 192, 1.0}, {256, 128, 1.07}, {128, 128, 1.15}};
+  for (Tile tile : shape.operandBytes == 1 ? ArrayRef(tilesOfCodes) : ArrayRef(tiles)) {
     LinearLarge linear{tile.rows, tile.columns, 2};
     linear.stages =
         chooseStages(kWantedStages, tile.rows, tile.columns, LinearLarge::kSlicesBytes + shape.epilogueBytes, limits);
@@ -280,6 +286,7 @@ void addScans(Candidates &candidates, SsmScanOp scan) {
 StringRef getPlainCollective(Operation *op) {
   return llvm::TypeSwitch<Operation *, StringRef>(op)
       .Case<RmsNormOp>([](auto) { return "common/rms_norm"; })
+      .Case<QuantizeOp>([](auto) { return "common/quantize"; })
       .Case<EmbeddingOp>([](auto) { return "common/embedding"; })
       .Case<LastTokenOp>([](auto) { return "common/last_token"; })
       .Case<KvAppendOp>([](auto) { return "common/kv_append"; })

@@ -45,7 +45,10 @@ std::vector<Task> splitWork(const bamba_rt_model &model, std::span<const WeightS
     uint64_t before = 0;
     for (uint32_t number = 0; number < weight.num_sources; ++number) {
       const WeightSource &source = sources[weight.first_source + number];
-      bamba_rt_piece piece = describe(weight, source, number, before);
+      before += source.rows;
+      if (source.isComputed)
+        continue; // the pieces with the codes write them
+      bamba_rt_piece piece = describe(weight, source, number, before - source.rows);
       uint64_t rowBytes = std::max<uint64_t>(weight.cols * elementBytes(source.dtype), 1);
       uint64_t step = std::max<uint64_t>(pieceBytes / rowBytes, 1);
       for (uint64_t row = 0; row < source.rows; row += step) {
@@ -53,7 +56,6 @@ std::vector<Task> splitWork(const bamba_rt_model &model, std::span<const WeightS
         piece.rows = std::min(step, source.rows - row);
         tasks.push_back({index, &source, piece});
       }
-      before += source.rows;
     }
   }
   return tasks;
@@ -73,10 +75,20 @@ uint64_t sampleRows(const Task &task, const std::byte *stage) {
   return sum;
 }
 
-/// Stages a task's rows and sends them to the weight at `to`. Returns their bytes as the weight stores them; 0 once the
+/// Where the scales of numbers that become codes go.
+void addScales(const bamba_rt_model &model, const bamba_rt_weight &weight, std::span<std::byte *const> weights,
+               bamba_rt_piece &piece) {
+  const bamba_rt_weight &scales = model.weights[weight.scales - 1];
+  piece.scales = reinterpret_cast<float *>(weights[weight.scales - 1]);
+  piece.scale_rows = scales.rows;
+  piece.scale_groups = scales.cols;
+}
+
+/// Stages a task's rows and sends them to their weight. Returns their bytes as the weight stores them; 0 once the
 /// device has failed, which finish() tells.
-uint64_t pack(const bamba_rt_weight &weight, const Task &task, std::byte *to, WeightPacker &packer, unsigned thread,
-              LoadReporter &reporter) {
+uint64_t pack(const bamba_rt_model &model, const Task &task, std::span<std::byte *const> weights, WeightPacker &packer,
+              unsigned thread, LoadReporter &reporter) {
+  const bamba_rt_weight &weight = model.weights[task.weight];
   bamba_rt_piece piece = task.piece;
   std::byte *stage = packer.stage(thread);
   if (!stage || task.bytes() == 0)
@@ -85,7 +97,9 @@ uint64_t pack(const bamba_rt_weight &weight, const Task &task, std::byte *to, We
   task.source->copyRows(piece.cols, piece.first_row, piece.first_row + piece.rows, stage);
   if (task.source->file)
     reporter.addSample(sampleRows(task, stage));
-  piece.to = to;
+  piece.to = weights[task.weight];
+  if (task.source->quantizes)
+    addScales(model, weight, weights, piece);
   packer.pack(thread, weight.pack_kernel, task.bytes(), piece);
   return task.elements() * elementBytes(weight.dtype);
 }
@@ -101,8 +115,7 @@ void loadWeights(const bamba_rt_model &model, std::span<const WeightSource> sour
     if (reporter.stopped())
       return;
     const Task &task = tasks[index];
-    reporter.attempt(
-        [&] { reporter.add(pack(model.weights[task.weight], task, weights[task.weight], packer, thread, reporter)); });
+    reporter.attempt([&] { reporter.add(pack(model, task, weights, packer, thread, reporter)); });
     if (thread == 0)
       reporter.report();
   });

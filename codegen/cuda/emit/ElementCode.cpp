@@ -68,7 +68,7 @@ FailureOr<std::string> ElementCode::sum(int64_t step, int64_t offset) {
     return owner->emitError() << "expected one step of columns in an epilogue, found " << inputs << " and " << step;
   inputs = step;
   std::string index = step == 1 ? "i" : (Twine(step) + " * i" + (offset ? (" + " + Twine(offset)).str() : "")).str();
-  std::string text = "sums[" + index + "]";
+  std::string text = scales.apply("sums[" + index + "]", index);
   return bias ? "(" + text + " + extra.bias[" + index + "])" : text;
 }
 
@@ -100,6 +100,7 @@ void ElementCode::printMembers(raw_ostream &stream) const {
     stream << "  const " << cudaType(load.view.element) << " *" << load.name << ";\n";
   if (bias)
     stream << "  const float *bias;\n";
+  scales.printMembers(stream);
 }
 
 SmallVector<std::string> ElementCode::initializers() {
@@ -108,11 +109,12 @@ SmallVector<std::string> ElementCode::initializers() {
     values.push_back(writer.address(load.view, load.name));
   if (bias)
     values.push_back(writer.address(owner, bias, "bias"));
+  scales.addInitializers(values);
   return values;
 }
 
 void ElementCode::printLoad(raw_ostream &stream) const {
-  if (loads.empty() && !bias) {
+  if (loads.empty() && !bias && !scales.areLoaded()) {
     stream << "  template <int V> using Extra = NoExtra;\n"
            << "  template <int V> __device__ __forceinline__ NoExtra load(int, int) const { return {}; }\n";
     return;
@@ -122,6 +124,7 @@ void ElementCode::printLoad(raw_ostream &stream) const {
     stream << "    float " << load.name << "[V];\n";
   if (bias)
     stream << "    float bias[V * kInputs];\n";
+  scales.printExtra(stream, "V * kInputs");
   stream << "  };\n"
          << "  template <int V> __device__ __forceinline__ Extra<V> load(int row, int column) const {\n"
          << "    Extra<V> extra;\n";
@@ -129,6 +132,7 @@ void ElementCode::printLoad(raw_ostream &stream) const {
     stream << "    loadVector<V>(" << elementAddress(load.view, load.name) << ", extra." << load.name << ");\n";
   if (bias)
     stream << "    loadVector<V * kInputs>(bias + column * kInputs, extra.bias);\n";
+  scales.printLoad(stream, "V * kInputs", "column * kInputs");
   stream << "    return extra;\n  }\n";
 }
 

@@ -2,7 +2,7 @@
 #ifndef BAMBAC_CODEGEN_CUDA_EMIT_ELEMENTCODE_H
 #define BAMBAC_CODEGEN_CUDA_EMIT_ELEMENTCODE_H
 
-#include "codegen/cuda/emit/KernelWriter.h"
+#include "codegen/cuda/emit/SumScales.h"
 
 namespace bambac::codegen {
 
@@ -10,10 +10,11 @@ namespace bambac::codegen {
 class ElementCode {
 public:
   /// Of ops that read nothing but memory. Errors are reported at `owner`.
-  ElementCode(KernelWriter &writer, Operation *owner) : writer(writer), owner(owner) {}
+  ElementCode(KernelWriter &writer, Operation *owner) : writer(writer), owner(owner), scales(writer, {}) {}
   /// Of ops that read `sums`, the plain result of a kernel's main op, to which `bias` is added (null for none).
   ElementCode(KernelWriter &writer, Value sums, Value bias)
-      : writer(writer), owner(sums.getDefiningOp()), sums(sums), bias(bias) {}
+      : writer(writer), owner(sums.getDefiningOp()), sums(sums), bias(bias),
+        scales(writer, sums.getDefiningOp<LinearOp>()) {}
 
   /// The value of element i of `value` as C++. Appends a line for each op on the way.
   FailureOr<std::string> expression(Value value);
@@ -48,6 +49,7 @@ private:
   KernelWriter &writer;
   Operation *owner;
   Value sums, bias;
+  SumScales scales;
   int64_t inputs = 0;
   SmallVector<Load> loads;
   std::vector<std::string> lines, ops;

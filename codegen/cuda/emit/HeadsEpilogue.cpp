@@ -3,6 +3,7 @@
 // A call has whole pairs of dimensions, as its two inputs a result: those of a pair are neighbours (`interleaved`).
 #include "codegen/cuda/emit/Epilogue.h"
 #include "codegen/cuda/emit/Ops.h"
+#include "codegen/cuda/emit/SumScales.h"
 #include "llvm/ADT/StringExtras.h"
 
 namespace bambac::codegen {
@@ -22,7 +23,8 @@ struct Segment {
 class HeadsEpiloguePrinter {
 public:
   HeadsEpiloguePrinter(KernelWriter &writer, LinearOp linear)
-      : writer(writer), linear(linear), bias(linear.getBias()), columns(dimOf(linear.getResult(), 1)) {}
+      : writer(writer), linear(linear), bias(linear.getBias()), scales(writer, linear),
+        columns(dimOf(linear.getResult(), 1)) {}
 
   FailureOr<std::string> print() {
     if (failed(findSegments()))
@@ -149,6 +151,8 @@ private:
       member(stream, "const int *pages", writer.address(append, append.getPages(), "pages"));
     if (bias)
       member(stream, "const float *bias", writer.address(linear, bias, "bias"));
+    scales.printMembers(stream);
+    scales.addInitializers(initializers);
     for (const Segment &segment : segments) {
       Type element = segment.cache ? getElementTypeOrSelf(segment.cache.getType()) : segment.result.element;
       member(stream, cudaType(element) + " *" + segment.pointer,
@@ -160,11 +164,15 @@ private:
   void printLoad(raw_ostream &stream) const {
     bool appends = getAppend() != nullptr;
     stream << "\n  template <int V> struct Extra {\n    int position;\n"
-           << (appends ? "    long long place;\n" : "") << (bias ? "    float bias[2 * V];\n" : "") << "  };\n"
+           << (appends ? "    long long place;\n" : "") << (bias ? "    float bias[2 * V];\n" : "");
+    scales.printExtra(stream, "2 * V");
+    stream << "  };\n"
            << "  template <int V> __device__ __forceinline__ Extra<V> load(int row, int column) const {\n"
            << "    Extra<V> extra;\n    extra.position = positions[row];\n"
            << (appends ? "    extra.place = cachePlace<Shape>(pages, row, extra.position);\n" : "")
-           << (bias ? "    loadVector<2 * V>(bias + 2 * column, extra.bias);\n" : "") << "    return extra;\n  }\n";
+           << (bias ? "    loadVector<2 * V>(bias + 2 * column, extra.bias);\n" : "");
+    scales.printLoad(stream, "2 * V", "2 * column");
+    stream << "    return extra;\n  }\n";
   }
 
   void printStore(raw_ostream &stream) const {
@@ -172,7 +180,7 @@ private:
            << "  __device__ __forceinline__ void store(int row, int column, const float (&sums)[2 * V],\n"
            << "                                        const Extra<V> &extra) const {\n"
            << "    float vector[2 * V];\n#pragma unroll\n    for (int i = 0; i < 2 * V; ++i)\n"
-           << "      vector[i] = sums[i]" << (bias ? " + extra.bias[i]" : "") << ";\n"
+           << "      vector[i] = " << scales.apply("sums[i]", "i") << (bias ? " + extra.bias[i]" : "") << ";\n"
            << "    const int first = 2 * column;\n";
     for (auto [number, segment] : llvm::enumerate(segments)) {
       bool isLast = number + 1 == segments.size();
@@ -201,6 +209,7 @@ private:
   KernelWriter &writer;
   LinearOp linear;
   Value bias;
+  SumScales scales;
   int64_t columns;
   SmallVector<Segment> segments;
   SmallVector<std::string> initializers;

@@ -1,29 +1,45 @@
-// linear: its input, plain or normalized on the way, its weight in panels, and the epilogue after it.
+// linear: its input, plain, or normalized or quantized on the way, its weight in panels, and the epilogue after it.
 #include "codegen/cuda/emit/Epilogue.h"
 #include "codegen/cuda/emit/Ops.h"
 
 namespace bambac::codegen {
 
+/// What the linear multiplies, in words.
+static StringRef describe(const LinearSource &source) {
+  if (source.quantize)
+    return source.norm ? "its input under an RMS norm, as codes" : "its input as codes";
+  return source.norm ? "its input under an RMS norm" : "";
+}
+
 /// `struct Input` for a collective that stages the input itself.
 static FailureOr<std::string> emitInput(KernelWriter &writer, LinearOp linear) {
-  auto norm = linear.getInput().getDefiningOp<RmsNormOp>();
-  FailureOr<View> view = writer.view(linear, norm ? norm.getInput() : linear.getInput());
+  LinearSource source = getSource(linear);
+  RmsNormOp norm = source.norm;
+  FailureOr<View> view = writer.view(linear, source.input);
   if (failed(view))
     return failure();
   std::string text;
   llvm::raw_string_ostream stream(text);
-  stream << (norm ? "/// What the linear multiplies: its input under an RMS norm.\n"
-                  : "/// What the linear multiplies.\n")
+  StringRef description = describe(source);
+  stream << "/// What the linear multiplies" << (description.empty() ? "" : ": ") << description << ".\n"
          << "struct Input {\n  using Element = " << cudaType(view->element) << ";\n"
          << "  static constexpr bool kNormalizes = " << (norm ? "true" : "false") << ";\n"
          << "  static constexpr int kStride = " << view->stride << ";\n";
   if (norm)
     stream << "  static constexpr float kEpsilon = " << floatLiteral(norm.getEps().convertToDouble()) << ";\n";
-  stream << "  const Element *data;\n" << (norm ? "  const float *weight;\n" : "") << "};\n";
+  Value fixedScales = source.quantize ? source.quantize.getStaticScales() : Value();
+  if (source.quantize)
+    stream << "  static constexpr bool kQuantizes = true;\n  static constexpr int kFixedScales = "
+           << (fixedScales ? dimOf(fixedScales, 0) : 0) << ";\n";
+  stream << "  const Element *data;\n"
+         << (norm ? "  const float *weight;\n" : "") << (fixedScales ? "  const float *fixedScales;\n" : "") << "};\n";
   writer.declare(text);
-  std::string data = writer.address(*view, "input");
-  return norm ? "Input{" + data + ", " + writer.address(norm, norm.getWeight(), "normWeight") + "}"
-              : "Input{" + data + "}";
+  std::string input = "Input{" + writer.address(*view, "input");
+  if (norm)
+    input += ", " + writer.address(norm, norm.getWeight(), "normWeight");
+  if (fixedScales)
+    input += ", " + writer.address(source.quantize, fixedScales, "fixedScales");
+  return input + "}";
 }
 
 /// The layout of the weight, which the collective compares with the one that it reads.

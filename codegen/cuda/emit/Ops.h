@@ -14,6 +14,7 @@ FailureOr<std::string> emitConvolution(KernelWriter &writer, CausalConv1dOp conv
 FailureOr<std::string> emitAttention(KernelWriter &writer, AttentionOp attention);
 FailureOr<std::string> emitKvAppend(KernelWriter &writer, KvAppendOp append);
 FailureOr<std::string> emitNorm(KernelWriter &writer, RmsNormOp norm);
+FailureOr<std::string> emitQuantize(KernelWriter &writer, QuantizeOp quantize);
 FailureOr<std::string> emitEmbedding(KernelWriter &writer, EmbeddingOp embedding);
 FailureOr<std::string> emitLastToken(KernelWriter &writer, LastTokenOp lastToken);
 FailureOr<std::string> emitArgmax(KernelWriter &writer, ArgmaxOp argmax);

@@ -3,6 +3,13 @@
 // An epilogue that reduces over columns says `kReduces = true` and has kSharedBytes (static shared memory that it
 // uses), begin(), called by all threads before the first barrier of the block, and finish(lane), called by one warp
 // when everything that the block stores has been stored. It may use the counters of the workspace.
+//
+// An epilogue of codes multiplies sums by their scales, unless groups of columns of the depth have their own: then it
+// has kGroup, the columns of a group, inputScale(row, group) and weightScale(column, group), and its sums are
+// products with them already. `column` is one of the linear.
+//
+// An input that becomes codes in the kernel says `kQuantizes = true`; sums then are products with its scales. Those are
+// the largest of kFixedScales `fixedScales`, or where that is 0 those of the rows.
 #pragma once
 #include "common/limits.cuh"
 #include "geometry/linear.h"
@@ -18,6 +25,19 @@ template <class Epilogue> __host__ __device__ constexpr auto reduces(int) -> dec
 template <class Epilogue> __host__ __device__ constexpr bool reduces(...) { return false; }
 template <class Epilogue> inline constexpr bool kReduces = reduces<Epilogue>(0);
 
+template <class Epilogue> __host__ __device__ constexpr auto groupOf(int) -> decltype(Epilogue::kGroup) {
+  return Epilogue::kGroup;
+}
+template <class Epilogue> __host__ __device__ constexpr int groupOf(...) { return 0; }
+/// Columns of the depth that share scales; 0: all.
+template <class Epilogue> inline constexpr int kGroupOf = groupOf<Epilogue>(0);
+
+template <class Input> __host__ __device__ constexpr auto quantizes(int) -> decltype(Input::kQuantizes) {
+  return Input::kQuantizes;
+}
+template <class Input> __host__ __device__ constexpr bool quantizes(...) { return false; }
+template <class Input> inline constexpr bool kQuantizes = quantizes<Input>(0);
+
 template <class Epilogue> __host__ __device__ constexpr int epilogueSharedBytes() {
   if constexpr (kReduces<Epilogue>)
     return geometry::alignedEpilogueBytes(Epilogue::kSharedBytes);
@@ -31,10 +51,33 @@ inline constexpr geometry::LinearShape kLinearShape = {
     Shape::kRows,       Shape::kColumns,
     Shape::kDepth,      epilogueSharedBytes<Epilogue>(),
     Input::kNormalizes, kIsSame<typename Input::Element, typename Shape::Operand>,
-    Input::kStride};
+    Input::kStride,     int(sizeof(typename Shape::Operand)),
+    kQuantizes<Input>,  kGroupOf<Epilogue>};
 
 /// Bytes of workspace that a launch asks for: the counters, and nothing after them.
 template <class Epilogue> inline constexpr uint32 kEpilogueWorkspace = kReduces<Epilogue> ? 256 : 0;
+
+/// The scale of all rows, where the input is quantized by the largest of fixed scales.
+template <class Input> __device__ __forceinline__ float fixedScale(const Input &input) {
+  float largest = input.fixedScales[0];
+#pragma unroll
+  for (int i = 1; i < Input::kFixedScales; ++i)
+    largest = fmaxf(largest, input.fixedScales[i]);
+  return largest;
+}
+
+/// totals += sums with the scales of group `group`: results of two rows, `row` and row + 8, and two neighbouring columns
+/// as a fragment of mma holds them. Rows, columns and groups that the linear does not have repeat its last: what is summed
+/// of the padding of the depth is zero, but memory that is no scale may hold a NaN.
+template <class Shape, class Epilogue>
+__device__ __forceinline__ void addScaled(float *totals, const float *sums, const Epilogue &epilogue, int row,
+                                          int column, int group) {
+  group = minOf(group, ceilDiv(Shape::kDepth, Epilogue::kGroup) - 1);
+#pragma unroll
+  for (int i = 0; i < 4; ++i)
+    totals[i] += sums[i] * (epilogue.inputScale(minOf(row + i / 2 * 8, Shape::kRows - 1), group) *
+                            epilogue.weightScale(minOf(column + i % 2, Shape::kColumns - 1), group));
+}
 
 template <class Epilogue> __device__ __forceinline__ void beginEpilogue(const Epilogue &epilogue) {
   if constexpr (kReduces<Epilogue>)

@@ -17,7 +17,7 @@
 //     two k16 steps. A core matrix is such an 8x8 matrix in 128 contiguous bytes: lane l adds l * 16 bytes;
 //   - B from memory [k, n] (attention's V): the .trans forms, with lane l pointing to row (k) l % 16.
 #pragma once
-#include "common/types.cuh"
+#include "common/e4m3.cuh"
 
 namespace bambac {
 
@@ -54,6 +54,33 @@ __device__ __forceinline__ void mma(float (&d)[4], const uint32 (&a)[4], uint32 
         : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
+
+/// Operands of both of a step of kMmaDepth words, as ldmatrix gives them: of a and b the first 8 words, then the last.
+/// Where the words are codes, that is two products of f16: a word of a lane is two neighbouring codes of the depth, and
+/// the lane's k of a product are any four as long as both operands agree.
+template <class Operand> struct StepOperands {
+  uint32 a[4];
+  StepOperands() = default;
+  __device__ __forceinline__ StepOperands(const uint32 (&words)[4]) : a{words[0], words[1], words[2], words[3]} {}
+  __device__ __forceinline__ void multiply(float (&d)[4], uint32 b0, uint32 b1) const { mma<Operand>(d, a, b0, b1); }
+};
+template <> struct StepOperands<e4m3> {
+  uint32 first[4], second[4];
+  StepOperands() = default;
+  __device__ __forceinline__ StepOperands(const uint32 (&words)[4]) {
+    expandFour(words[0], first[0], first[2]);
+    expandFour(words[1], first[1], first[3]);
+    expandFour(words[2], second[0], second[2]);
+    expandFour(words[3], second[1], second[3]);
+  }
+  __device__ __forceinline__ void multiply(float (&d)[4], uint32 b0, uint32 b1) const {
+    uint32 b[4];
+    expandFour(b0, b[0], b[1]);
+    expandFour(b1, b[2], b[3]);
+    mma<f16>(d, first, b[0], b[1]);
+    mma<f16>(d, second, b[2], b[3]);
+  }
+};
 
 /// 16 bytes from global to shared memory, past L1. Both addresses are aligned to 16 bytes.
 __device__ __forceinline__ void copyAsync16(uint32 shared, const void *global) {

@@ -1,5 +1,6 @@
 // Puts rows of a checkpoint's tensor, as they are in the file, into the panels of a weight.
 #pragma once
+#include "common/e4m3.cuh"
 #include "common/launch.cuh"
 #include "runtime/contract/element_types.h"
 #include "runtime/contract/weight_layout.h"
@@ -45,13 +46,16 @@ template <class T> __device__ __forceinline__ T elementOf(const uint32 *words, i
     return __uint_as_float(words[i]);
   else if constexpr (sizeof(T) == 8)
     return __hiloint2double(int(words[2 * i + 1]), int(words[2 * i]));
+  else if constexpr (sizeof(T) == 1)
+    return T{uint8(words[i / 4] >> (i % 4 * 8))};
   else
     return T{uint16(words[i / 2] >> (i % 2 * 16))};
 }
 
 __device__ __forceinline__ void putElement(uint32 *words, int i, float value) { words[i] = __float_as_uint(value); }
 template <class T> __device__ __forceinline__ void putElement(uint32 *words, int i, T value) {
-  words[i / 2] |= uint32(value.bits) << (i % 2 * 16);
+  constexpr int kPerWord = 4 / int(sizeof(T));
+  words[i / kPerWord] |= uint32(value.bits) << (i % kPerWord * (32 / kPerWord));
 }
 
 /// `From` as `To`. What is of that type already keeps its bits.
@@ -74,7 +78,7 @@ __host__ __device__ constexpr int packedVector(int elementBytes, int panel, int 
   return vector;
 }
 
-/// Shape: Element (float, bf16 or f16), kPanel and kGroup (1 and 1: row-major), kMultiprocessors. Any size of matrix;
+/// Shape: Element (float, bf16, f16 or e4m3), kPanel and kGroup (1 and 1: row-major), kMultiprocessors. Any size of matrix;
 /// fast where its columns are whole vectors. Padding is left alone.
 template <class Shape> struct PackWeights {
   using Element = typename Shape::Element;
@@ -91,7 +95,7 @@ template <class Shape> struct PackWeights {
 
   static __device__ __forceinline__ void run(const WeightPiece &piece) {
     switch (piece.dtype) {
-#define BAMBA_PACK_FROM(enumerator, number, name, bytes, type, safetensors, weights, checkpoints)                      \
+#define BAMBA_PACK_FROM(enumerator, number, name, bytes, type, safetensors, weights, checkpoints, scaled)              \
   case BAMBA_RT_##enumerator:                                                                                          \
     if constexpr (checkpoints)                                                                                         \
       return pack<type>(piece);                                                                                        \
@@ -104,7 +108,10 @@ template <class Shape> struct PackWeights {
 
 private:
   template <class From> static __device__ __forceinline__ void pack(const WeightPiece &piece) {
-    if constexpr (kVector > 1)
+    if constexpr (kIsSame<Element, e4m3> && !kIsSame<From, e4m3>)
+      if (piece.scales)
+        return quantizeRows<From>(piece);
+    if constexpr (kVector > 1 && kVector * sizeof(From) >= 4)
       if (!piece.transposed && piece.cols % kVector == 0 && piece.width % kVector == 0)
         return packVectors<From>(piece);
     packElements<From>(piece);
@@ -145,6 +152,34 @@ private:
           putElement(out, i, Convert::convert(elementOf<From>(in, i)));
         storeWords(to, out);
       }
+    }
+  }
+
+  /// Numbers that become codes with a scale for each row, which is left among the scales: a block has a row at a time.
+  template <class From> static __device__ __forceinline__ void quantizeRows(const WeightPiece &piece) {
+    __shared__ uint32 largest;
+    const uint32 cols = uint32(piece.cols);
+    for (uint32 row = blockIdx.x; row < uint32(piece.rows); row += kBlocks) {
+      const From *from = static_cast<const From *>(piece.from) + uint64(row) * cols;
+      uint32 most = 0;
+      for (uint32 col = threadIdx.x; col < cols; col += kThreads)
+        most = max(most, __float_as_uint(toFloat(from[col])) & 0x7fffffffu);
+      __syncthreads(); // the row before has its scale
+      if (threadIdx.x == 0)
+        largest = 0;
+      __syncthreads();
+      most = __reduce_max_sync(0xffffffffu, most);
+      if (threadIdx.x % 32 == 0)
+        atomicMax(&largest, most);
+      __syncthreads();
+      float scale = __fdiv_rn(__uint_as_float(largest), kLargestCode);
+      scale = scale > 0.0f ? scale : 1.0f;
+      const uint64 r = rowOf(piece, row);
+      for (uint64 group = threadIdx.x; group < piece.scale_groups; group += kThreads)
+        piece.scales[group * piece.scale_rows + r] = scale;
+      const CodeDivider divider(scale);
+      for (uint32 col = threadIdx.x; col < cols; col += kThreads)
+        static_cast<Element *>(piece.to)[offsetOf(piece, r, col)] = fromFloat<e4m3>(divider(toFloat(from[col])));
     }
   }
 

@@ -16,6 +16,10 @@ struct bf16 {
 struct f16 {
   uint16 bits;
 };
+/// A code of 8 bits (common/e4m3.cuh): a number with 4 bits of exponent and 3 of fraction, up to 448.
+struct e4m3 {
+  uint8 bits;
+};
 
 template <class A, class B> inline constexpr bool kIsSame = false;
 template <class A> inline constexpr bool kIsSame<A, A> = true;

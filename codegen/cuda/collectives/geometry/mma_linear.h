@@ -5,7 +5,7 @@
 
 namespace bambac::geometry::mma {
 
-/// Bytes of 8 rows of weights, packed, over one slice of 32 columns of the depth.
+/// Bytes of 8 rows of weights, packed, over one slice of 32 words of the depth.
 inline constexpr int kSliceDepth = 32, kSliceBytes = kMmaColumns * kSliceDepth * 2;
 
 struct Linear {
@@ -30,7 +30,7 @@ struct Linear {
 
   BAMBAC_HOST_DEVICE constexpr int blockRows(const LinearShape &shape) const { return minOf(shape.rows, tileRows); }
   BAMBAC_HOST_DEVICE static constexpr int slices(const LinearShape &shape) {
-    return alignTo(shape.depth, kTileDepth) / kSliceDepth;
+    return alignTo(shape.words(), kTileDepth) / kSliceDepth;
   }
   BAMBAC_HOST_DEVICE static constexpr int skinnySteps(const LinearShape &shape) {
     return ceilDiv(slices(shape), kSkinnyWarps);
@@ -55,8 +55,9 @@ struct Linear {
   BAMBAC_HOST_DEVICE constexpr int warpsPerRow(const LinearShape &shape) const {
     return maxOf(1, kSkinnyWarps / blockRows(shape));
   }
+  /// The warps' parts of a row's sum of squares and, where x is quantized, of its largest magnitude.
   BAMBAC_HOST_DEVICE constexpr int squaresBytes(const LinearShape &shape) const {
-    return alignTo(blockRows(shape) * warpsPerRow(shape) * 4, 16);
+    return (shape.quantizes ? 2 : 1) * alignTo(blockRows(shape) * warpsPerRow(shape) * 4, 16);
   }
   BAMBAC_HOST_DEVICE constexpr int bytesBesideInput(const LinearShape &shape) const {
     return ringBytes() + sumsBytes(shape) + squaresBytes(shape) + blockRows(shape) * kRowPadding;
@@ -93,10 +94,12 @@ struct Linear {
   BAMBAC_HOST_DEVICE constexpr int tallSharedBytes() const {
     return maxOf(stages * tallStageBytes(), tallWarps() * kMmaRows * resultStride() * 4);
   }
-  /// Registers of sums and of the operands of two steps.
-  BAMBAC_HOST_DEVICE constexpr int tallRegisters() const {
+  /// Registers of sums and of the operands of two steps; of codes also those of a step as f16, and of groups of them
+  /// also the sums of the present one.
+  BAMBAC_HOST_DEVICE constexpr int tallRegisters(const LinearShape &shape) const {
     int fragments = warpRows() / kMmaRows, columnGroups = warpColumns() / kMmaColumns;
-    return fragments * columnGroups * 4 + 2 * (fragments * 4 + columnGroups * 2);
+    return (shape.hasGroups() ? 2 : 1) * fragments * columnGroups * 4 + 2 * (fragments * 4 + columnGroups * 2) +
+           (shape.operandBytes == 1 ? fragments * 4 : 0);
   }
 
   // --- both
@@ -113,6 +116,7 @@ struct Linear {
         .multipleOf("tile_columns", kMmaColumns, tileColumns)
         .atMost("tile_columns", 256, tileColumns)
         .atLeast("stages", 2, stages);
+    checkScales(check, shape, 2 * (isSkinny() ? kSliceDepth : kMmaDepth));
     if (!check.isLegal())
       return check.result();
     if (!isSkinny())
@@ -125,12 +129,13 @@ struct Linear {
 private:
   BAMBAC_HOST_DEVICE constexpr void checkTall(Check &check, const LinearShape &shape) const {
     check.exactly("norms of the input", 0, shape.normalizes)
+        .exactly("quantizations of the input", 0, shape.quantizes)
         .divisorOf("tile_rows", 256, tileRows)
         .multipleOf("tile_columns", 2 * kMmaRows, tileColumns)
         .divisorOf("tile_columns", 256, tileColumns);
     if (check.isLegal())
       check.multipleOf("columns of a warp", kMmaRows, warpColumns())
-          .atMost(kRegistersText, registersPerThread(tallThreads(), tallMinBlocks()), tallRegisters());
+          .atMost(kRegistersText, registersPerThread(tallThreads(), tallMinBlocks()), tallRegisters(shape));
   }
 };
 

@@ -6,21 +6,23 @@ namespace bambac::geometry::wgmma {
 
 /// Rows and columns of W in one instruction; the most of the other operand.
 inline constexpr int kInstructionRows = 64, kInstructionColumns = 256;
-/// Sums that a thread holds.
-inline constexpr int kThreadSums = 128;
+/// Sums that a thread holds, and with those of codes that are yet to be taken over into f32.
+inline constexpr int kThreadSums = 128, kThreadSumsOfCodes = 192;
 
 /// What both ask of their operands, which tensor copies bring.
 BAMBAC_HOST_DEVICE constexpr void checkInput(Check &check, const LinearShape &shape) {
   check.exactly("norms of the input", 0, shape.normalizes)
+      .exactly("quantizations of the input", 0, shape.quantizes)
       .exactly("conversions of the input", 0, !shape.isOperand)
-      .multipleOf("elements from row to row of the input", 8, shape.stride);
+      .multipleOf("elements from row to row of the input", 16 / shape.operandBytes, shape.stride);
+  checkScales(check, shape);
 }
 
 /// Few hundred rows: the weights are wgmma's 64 rows, all rows of x its columns.
 struct LinearMiddle {
   int tileRows;    ///< rows of x, rounded up to 8
   int tileColumns; ///< columns of a tile: 64, 128 or 256
-  int tileDepth;   ///< depth of a stage
+  int tileDepth;   ///< words of the depth in a stage
   int stages;      ///< of the ring
   int split;       ///< blocks of a cluster that share the depth of a tile
 
@@ -37,10 +39,18 @@ struct LinearMiddle {
   BAMBAC_HOST_DEVICE constexpr int columnBlocks() const { return tileColumns / (kInstructionRows * consumers()); }
   BAMBAC_HOST_DEVICE constexpr int threads() const { return 128 * (1 + consumers()); }
   BAMBAC_HOST_DEVICE constexpr int sums() const { return columnBlocks() * tileRows / 2; }
-  BAMBAC_HOST_DEVICE constexpr int steps(const LinearShape &shape) const { return ceilDiv(shape.depth, tileDepth); }
+  /// Rows whose products of codes are summed at a time.
+  BAMBAC_HOST_DEVICE constexpr int promotedRows() const { return tileRows <= kMaxRows / 2 ? tileRows : tileRows / 2; }
+  BAMBAC_HOST_DEVICE constexpr int steps(const LinearShape &shape) const { return ceilDiv(shape.words(), tileDepth); }
   BAMBAC_HOST_DEVICE constexpr int tiles(const LinearShape &shape) const { return ceilDiv(shape.columns, tileColumns); }
+  /// Blocks that share the input, each with a tile of its own: see LinearLarge. Few rows are not worth a cluster.
+  BAMBAC_HOST_DEVICE constexpr int peers(const LinearShape &shape) const {
+    return shape.operandBytes == 1 && split == 1 && tileRows > 64 && tileRows % 16 == 0 && tiles(shape) > 1 ? 2 : 1;
+  }
   BAMBAC_HOST_DEVICE constexpr int blocks(const LinearShape &shape, const Limits &limits) const {
-    return split > 1 ? tiles(shape) * split : minOf(tiles(shape), limits.multiprocessors);
+    return split > 1 ? tiles(shape) * split
+                     : minOf(ceilDiv(tiles(shape), peers(shape)), maxOf(limits.multiprocessors / peers(shape), 1)) *
+                           peers(shape);
   }
 
   BAMBAC_HOST_DEVICE constexpr int inputBytes() const { return tileRows * tileDepth * 2; }
@@ -78,6 +88,9 @@ struct LinearMiddle {
     check.atMost("split", maxOf(steps(shape), 1), split)
         .atMost("sums a thread", kThreadSums, sums())
         .atMost(kSharedBytesText, limits.sharedBytes, sharedBytes() + shape.epilogueBytes);
+    if (shape.operandBytes == 1)
+      check.multipleOf("rows summed at a time", 8, promotedRows())
+          .atMost("sums of codes a thread", kThreadSumsOfCodes, sums() + promotedRows() / 2);
     if (split > 1)
       check.atMost("bytes of a tile of sums where the stages were", ringBytes(), tileRows * tileStride() * 4);
     return check.result();
@@ -109,8 +122,17 @@ struct LinearLarge {
   BAMBAC_HOST_DEVICE constexpr int tiles(const LinearShape &shape) const {
     return rowTiles(shape) * columnTiles(shape);
   }
+  /// Blocks that share their columns of W. Codes are multiplied in half the time of as many bytes of bf16, which is less
+  /// than L2 takes to bring those of both operands to every block.
+  BAMBAC_HOST_DEVICE constexpr int peers(const LinearShape &shape) const {
+    return shape.operandBytes == 1 && rowTiles(shape) > 1 ? 2 : 1;
+  }
+  /// Tiles that peers take together: neighbours along the rows, of which the last may not be there.
+  BAMBAC_HOST_DEVICE constexpr int tileGroups(const LinearShape &shape) const {
+    return ceilDiv(rowTiles(shape), peers(shape)) * columnTiles(shape);
+  }
   BAMBAC_HOST_DEVICE constexpr int blocks(const LinearShape &shape, const Limits &limits) const {
-    return minOf(tiles(shape), limits.multiprocessors);
+    return minOf(tileGroups(shape), maxOf(limits.multiprocessors / peers(shape), 1)) * peers(shape);
   }
   BAMBAC_HOST_DEVICE constexpr int inputBytes() const { return tileRows * kTileDepth * 2; }
   BAMBAC_HOST_DEVICE constexpr int weightBytes() const { return tileColumns * kTileDepth * 2; }
@@ -128,6 +150,8 @@ struct LinearLarge {
         .atLeast("stages", 2, stages)
         .atMost("sums a thread", kThreadSums, sums())
         .atMost(kSharedBytesText, limits.sharedBytes, sharedBytes() + shape.epilogueBytes);
+    if (shape.operandBytes == 1)
+      check.atMost("sums of codes a thread", kThreadSumsOfCodes, sums() + tileColumns / 2);
     return check.result();
   }
 };

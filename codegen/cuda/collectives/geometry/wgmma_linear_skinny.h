@@ -12,18 +12,26 @@ struct LinearSkinny {
   static constexpr Field<LinearSkinny> kFields[] = {{"stages", &LinearSkinny::stages}};
 
   static constexpr int kMaxRows = kMmaRows, kMaxStages = 16, kFewestStages = 2;
-  // The depth: chunks of 1024 columns, in each a slice of 128 for every mma warp.
+  // The depth, in words: chunks of 1024, in each a slice of 128 for every mma warp.
   static constexpr int kMmaWarps = 8, kSliceDepth = 128, kChunkDepth = kMmaWarps * kSliceDepth;
   static constexpr int kThreads = (kMmaWarps + 2) * 32;
   static constexpr int kStageBytes = 16 * kChunkDepth;
   // 16 bytes more a row of a slice let ldmatrix read eight rows without bank conflicts.
   static constexpr int kSliceRowBytes = 2 * kSliceDepth + 16;
-  static constexpr int kSquaresBytes = kMmaRows * kMmaWarps * 4, kBarrierBytes = 512;
+  static constexpr int kBarrierBytes = 512;
+  /// The warps' parts of each row's sum of squares; where x is quantized also those of its largest magnitude, and its
+  /// scale.
+  BAMBAC_HOST_DEVICE static constexpr int squaresBytes(const LinearShape &shape) {
+    return kMmaRows * kMmaWarps * 4 * (shape.quantizes ? 3 : 1);
+  }
+  /// Numbers of a row's chunk that a lane holds while the row is quantized, and the most of all of them.
+  static constexpr int kLaneNumbers = 2 * kSliceDepth / 32, kMostLaneNumbers = 96;
+
   /// Activations are kept in shared memory only while this many stages are left to cover the latency of the memory.
   static constexpr int kStagesBesideResident = 4;
 
   BAMBAC_HOST_DEVICE static constexpr int paddedDepth(const LinearShape &shape) {
-    return alignTo(shape.depth, kTileDepth);
+    return alignTo(shape.words(), kTileDepth);
   }
   BAMBAC_HOST_DEVICE static constexpr int chunks(const LinearShape &shape) {
     return ceilDiv(paddedDepth(shape), kChunkDepth);
@@ -51,7 +59,7 @@ struct LinearSkinny {
     return kMmaWarps * groupsAtOnce(shape, limits) * shape.rows * kMmaColumns * 4;
   }
   BAMBAC_HOST_DEVICE static constexpr int fixedBytes(const LinearShape &shape, const Limits &limits) {
-    return partialBytes(shape, limits) + kSquaresBytes + kBarrierBytes;
+    return partialBytes(shape, limits) + squaresBytes(shape) + kBarrierBytes;
   }
   BAMBAC_HOST_DEVICE constexpr int stagesBeside(const LinearShape &shape, const Limits &limits, int slots) const {
     int room =
@@ -61,13 +69,13 @@ struct LinearSkinny {
 
   /// Whether the activations pass through registers; else asynchronous copies bring them as they are.
   BAMBAC_HOST_DEVICE static constexpr bool converts(const LinearShape &shape) {
-    return shape.normalizes || !shape.isOperand || shape.stride % 8 != 0 || shape.depth % 8 != 0;
+    return shape.normalizes || shape.quantizes || !shape.isOperand || !shape.hasWholePieces();
   }
   BAMBAC_HOST_DEVICE static constexpr int streamSlots(const LinearShape &shape) { return shape.rows <= 4 ? 4 : 2; }
   /// Whether all chunks of the activations stay in shared memory: where they are read in several passes or cost more
   /// than a copy, unless too few stages would be left.
   BAMBAC_HOST_DEVICE constexpr bool isResident(const LinearShape &shape, const Limits &limits) const {
-    return chunks(shape) <= streamSlots(shape) || ((converts(shape) || passes(shape, limits) > 1) &&
+    return chunks(shape) <= streamSlots(shape) || shape.quantizes || ((converts(shape) || passes(shape, limits) > 1) &&
                                                    stagesBeside(shape, limits, chunks(shape)) >= kStagesBesideResident);
   }
   BAMBAC_HOST_DEVICE constexpr int slots(const LinearShape &shape, const Limits &limits) const {
@@ -87,6 +95,13 @@ struct LinearSkinny {
     check.atMost("rows of the input", kMaxRows, shape.rows)
         .atLeast("stages", kFewestStages, stages)
         .atMost("stages", kMaxStages, stages);
+    checkScales(check, shape);
+    // Codes come as they are, or from numbers that stay in registers from the first look at them to the last.
+    if (shape.quantizes)
+      check.atMost("numbers of the input in a thread's registers", kMostLaneNumbers,
+                   chunks(shape) * shape.rows * kLaneNumbers);
+    else if (shape.operandBytes == 1)
+      check.exactly("conversions of the input", 0, converts(shape));
     if (check.isLegal())
       check.atLeast("stages that fit into shared memory", kFewestStages, ringStages(shape, limits));
     return check.result();

@@ -10,8 +10,11 @@ namespace bambac::mma_sync {
 /// Columns of the linear (rows of W) in a core matrix.
 inline constexpr int kGroupColumns = geometry::kMmaColumns;
 
-/// The weights are core matrices: 8 rows x all of K lie in one run of this many bytes.
-__host__ __device__ constexpr long long groupBytes(int depth) { return alignTo(depth, 64) * 16ll; }
+/// The weights are core matrices: 8 rows x `words` of K lie in one run of this many bytes.
+__host__ __device__ constexpr long long groupBytes(int words) { return alignTo(words, geometry::kTileDepth) * 16ll; }
+
+/// What 16 bytes of operands are.
+template <class Operand> inline constexpr int kPiece = 16 / int(sizeof(Operand));
 
 /// The end of a block: what all its threads have stored is complete.
 template <class Epilogue> __device__ __forceinline__ void finishBlock(const Epilogue &epilogue) {
@@ -52,9 +55,28 @@ __device__ __forceinline__ void loadEight(const T *row, int k, float (&to)[8]) {
     to[i] = !(Wide && Depth % 8 == 0) && k + i < Depth ? toFloat(row[k + i]) : 0.0f;
 }
 
-template <class Operand> __device__ __forceinline__ uint4 packEight(const float (&from)[8]) {
-  return make_uint4(pack<Operand>(from[0], from[1]), pack<Operand>(from[2], from[3]), pack<Operand>(from[4], from[5]),
-                    pack<Operand>(from[6], from[7]));
+/// A piece of operands.
+template <class Operand> __device__ __forceinline__ uint4 packPiece(const float (&from)[kPiece<Operand>]) {
+  if constexpr (kIsSame<Operand, e4m3>)
+    return make_uint4(packCodes(from[0], from[1], from[2], from[3]), packCodes(from[4], from[5], from[6], from[7]),
+                      packCodes(from[8], from[9], from[10], from[11]),
+                      packCodes(from[12], from[13], from[14], from[15]));
+  else
+    return make_uint4(pack<Operand>(from[0], from[1]), pack<Operand>(from[2], from[3]),
+                      pack<Operand>(from[4], from[5]), pack<Operand>(from[6], from[7]));
+}
+
+/// Codes k .. k + 15 of one row as they are, zero from `Depth` on. k is a multiple of 16.
+template <int Depth, bool Wide> __device__ __forceinline__ uint4 loadCodes(const e4m3 *row, int k) {
+  if constexpr (Wide)
+    if (k + 16 <= Depth)
+      return *reinterpret_cast<const uint4 *>(row + k);
+  uint32 words[4] = {};
+#pragma unroll
+  for (int i = 0; i < 16; ++i)
+    if (k + i < Depth)
+      words[i / 4] |= uint32(row[k + i].bits) << (i % 4 * 8);
+  return make_uint4(words[0], words[1], words[2], words[3]);
 }
 
 } // namespace bambac::mma_sync

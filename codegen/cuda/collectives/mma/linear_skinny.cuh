@@ -1,11 +1,11 @@
 // y = x W^T for few rows (decode): the time is that of streaming W once, so the tensor cores merely keep up.
 //
 // One block a multiprocessor takes an even share of W's groups of 8 rows (8 columns of y) and walks it in passes of
-// kTileColumns. The warps of the block split K: slice i (32 deep) belongs to warp i mod kWarps, and the partial sums
+// kTileColumns. The warps of the block split K: slice i (32 words deep) belongs to warp i mod kWarps, and the partial sums
 // meet in shared memory in a fixed order. Rows of x lie in shared memory, all of K or as much as fits.
 //
-// A warp's step multiplies one slice: in each group 8 columns x 32 deep, four core matrices, 512 contiguous bytes. A
-// lane copies 16 of them: row lane / 4 of core matrix lane % 4, that is eight neighbouring k of one column. These are
+// A warp's step multiplies one slice: in each group 8 columns x 32 words deep, four core matrices, 512 contiguous bytes.
+// (A word is two bytes: one bf16 or f16, or two codes, of which there are twice as many k.) A lane copies 16 of them: row lane / 4 of core matrix lane % 4, that is eight neighbouring k of one column. These are
 // its B operands of two mma if both operands agree to number k differently: in mma j, a lane's k are 8 (lane % 4) + 4 j
 // + 0 .. 3. Its A operands are then 16 neighbouring bytes of x as well. And as a lane reads back only what it copied
 // itself, the ring of weights needs no barrier: every lane waits for its own copies, and the ring runs ahead across
@@ -49,11 +49,15 @@ private:
   static constexpr int kWarpsPerRow = kGeometry.warpsPerRow(kShape); // that stage x
   static constexpr int kChunks = kGeometry.inputChunks(kShape, kLimits<Shape>);
   static constexpr int kChunkSteps = kGeometry.chunkSteps(kShape, kLimits<Shape>);
-  static constexpr int kChunkDepth = kChunkSteps * kStepDepth;
-  static constexpr int kRowBytes = kChunkDepth * 2 + kGeometry.kRowPadding;
+  static constexpr int kChunkWords = kChunkSteps * kStepDepth;
+  static constexpr int kRowBytes = kChunkWords * 2 + kGeometry.kRowPadding;
+  static constexpr int kPieceDepth = kPiece<Operand>; // elements of 16 bytes
+  static constexpr int kChunkDepth = kChunkWords * 2 / int(sizeof(Operand));
+  static constexpr long long kGroupBytes = groupBytes(kShape.words());
   static constexpr int kSumsOffset = kGeometry.ringBytes();
   static constexpr int kSquaresOffset = kSumsOffset + kGeometry.sumsBytes(kShape);
   static constexpr int kInputOffset = kSquaresOffset + kGeometry.squaresBytes(kShape);
+  static constexpr int kLargestOffset = (kSquaresOffset + kInputOffset) / 2; // where x is quantized
   static constexpr int kSharedBytes = kGeometry.skinnySharedBytes(kShape, kLimits<Shape>);
   static_assert(kSharedBytes == kInputOffset + kBlockRows * kRowBytes);
 
@@ -113,6 +117,8 @@ private:
     waitForPredecessors();
     if constexpr (Input::kNormalizes)
       sumSquares();
+    if constexpr (kQuantizes<Input>)
+      findLargest();
     int stage = 0;
     for (bool first = true; group < groupEnd; group += kGroups, first = false) {
       Extra extras[kItems];
@@ -127,7 +133,7 @@ private:
         const int steps = kSteps % kChunkSteps == 0 ? kChunkSteps : minOf(kChunkSteps, kSteps - chunk * kChunkSteps);
         for (int step = 0; step < steps; ++step) {
           waitCopies<kStages - 2>();
-          multiplySlice(step, stage, sums);
+          multiplySlice(chunk * kChunkSteps + step, step, stage, sums);
           fetch(); // into the stage used in the step before
           stage = stage + 1 == kStages ? 0 : stage + 1;
         }
@@ -140,11 +146,11 @@ private:
   /// Starts the copies of this warp's next slice, one stage; past the end they fill zeros.
   __device__ __forceinline__ void fetch() {
     const int slice = fetchStep * kWarps + warp;
-    const uint8 *from = laneWeights + fetchGroup * groupBytes(Shape::kDepth) + slice * kSliceBytes;
+    const uint8 *from = laneWeights + fetchGroup * kGroupBytes + slice * kSliceBytes;
     const uint32 to = laneRing + fetchStage * kStageBytes;
 #pragma unroll
     for (int i = 0; i < kGroups; ++i)
-      copyAsync16(to + i * kSliceBytes, from + i * groupBytes(Shape::kDepth),
+      copyAsync16(to + i * kSliceBytes, from + i * kGroupBytes,
                   fetchGroup + i < groupEnd && slice < kSlices, policy);
     commitCopies();
     fetchStage = fetchStage + 1 == kStages ? 0 : fetchStage + 1;
@@ -197,23 +203,83 @@ private:
     return rsqrtf(sum * (1.0f / Shape::kDepth) + Input::kEpsilon);
   }
 
+  /// The largest magnitudes of the block's rows under the norm, a part from each warp that stages the row.
+  __device__ __forceinline__ void findLargest() const {
+    if constexpr (Input::kFixedScales == 0) {
+      if constexpr (Input::kNormalizes)
+        __syncthreads(); // the sums of squares are in
+      forEachRow([&](int row, int part, int rowThread, const Element *from) {
+        const float scale = normOf(row);
+        uint32 largest = 0;
+        for (int k = rowThread * kPieceDepth; k < Shape::kDepth; k += kRowThreads * kPieceDepth) {
+          float values[kPieceDepth];
+          loadPiece(from, k, values, scale);
+          largest = max(largest, largestBits(values));
+        }
+        largest = __reduce_max_sync(0xffffffffu, largest);
+        if (lane == 0)
+          reinterpret_cast<uint32 *>(shared + kLargestOffset)[row * kWarpsPerRow + part] = largest;
+      });
+    }
+  }
+
+  /// The scale of a row of codes, from the finished magnitudes.
+  __device__ __forceinline__ float codeScaleOf(int row) const {
+    if constexpr (Input::kFixedScales > 0) {
+      return fixedScale(input);
+    } else {
+      const uint32 *parts = reinterpret_cast<const uint32 *>(shared + kLargestOffset) + row * kWarpsPerRow;
+      uint32 largest = 0;
+#pragma unroll
+      for (int part = 0; part < kWarpsPerRow; ++part)
+        largest = max(largest, parts[part]);
+      return scaleOfLargest(__uint_as_float(largest));
+    }
+  }
+
   /// Brings one chunk of the block's rows into shared memory as operands, zero beyond the depth. A norm's operands are
   /// rounded exactly as RmsNorm (common/rms_norm.cuh) rounds its results, so that a linear gives the same with either.
   __device__ __forceinline__ void stageInput(int chunk) const {
     forEachRow([&](int row, int, int rowThread, const Element *from) {
       uint8 *to = shared + kInputOffset + row * kRowBytes;
-      [[maybe_unused]] float scale = 1.0f;
-      if constexpr (Input::kNormalizes)
-        scale = scaleOf(row);
-#pragma unroll(Input::kNormalizes ? 4 : 8)
-      for (int k = rowThread * 8; k < kChunkDepth; k += kRowThreads * 8) {
-        float values[8];
-        loadEight<Shape::kDepth, kWideRows<Input>>(from, chunk * kChunkDepth + k, values);
-        if constexpr (Input::kNormalizes)
-          normalize(chunk * kChunkDepth + k, values, scale);
-        *reinterpret_cast<uint4 *>(to + k * 2) = packEight<Operand>(values);
+      const float scale = normOf(row);
+      [[maybe_unused]] float codeScale = 1.0f;
+      if constexpr (kQuantizes<Input>)
+        codeScale = codeScaleOf(row);
+#pragma unroll(Input::kNormalizes || kQuantizes<Input> ? 4 : 8)
+      for (int k = rowThread * kPieceDepth; k < kChunkDepth; k += kRowThreads * kPieceDepth) {
+        uint4 &piece = *reinterpret_cast<uint4 *>(to + k * sizeof(Operand));
+        if constexpr (kIsSame<Element, e4m3>) {
+          piece = loadCodes<Shape::kDepth, kWideRows<Input>>(from, chunk * kChunkDepth + k);
+        } else {
+          float values[kPieceDepth];
+          loadPiece(from, chunk * kChunkDepth + k, values, scale);
+          if constexpr (kQuantizes<Input>)
+            CodeDivider(codeScale).divide(values);
+          piece = packPiece<Operand>(values);
+        }
       }
     });
+  }
+
+  /// What the norm, if there is one, multiplies a row by.
+  __device__ __forceinline__ float normOf(int row) const {
+    if constexpr (Input::kNormalizes)
+      return scaleOf(row);
+    else
+      return 1.0f;
+  }
+
+  /// A piece of a row from column k on, under the norm if there is one.
+  __device__ __forceinline__ void loadPiece(const Element *from, int k, float (&values)[kPieceDepth],
+                                            float scale) const {
+#pragma unroll
+    for (int i = 0; i < kPieceDepth; i += 8) {
+      float(&eight)[8] = *reinterpret_cast<float(*)[8]>(values + i);
+      loadEight<Shape::kDepth, kWideRows<Input>>(from, k + i, eight);
+      if constexpr (Input::kNormalizes)
+        normalize(k + i, eight, scale);
+    }
   }
 
   __device__ __forceinline__ void normalize(int k, float (&values)[8], float scale) const {
@@ -224,10 +290,29 @@ private:
       values[i] = values[i] * scale * norm[i];
   }
 
-  /// sums += x W^T over this warp's slice of a step. Rows beyond the block's last repeat it; their sums are dropped.
-  __device__ __forceinline__ void multiplySlice(int step, int stage, float (&sums)[kFragments][kGroups][4]) {
+  using Sums = float[kFragments][kGroups][4];
+
+  /// sums += x W^T over this warp's slice of a step, which is step `chunkStep` of the chunk.
+  __device__ __forceinline__ void multiplySlice(int step, int chunkStep, int stage, Sums &sums) const {
+    if constexpr (kShape.hasGroups()) {
+      Sums parts = {};
+      multiplyWords(chunkStep, stage, parts);
+      const int slice = minOf(step * kWarps + warp, kSlices - 1); // zeros after the last
+#pragma unroll
+      for (int fragment = 0; fragment < kFragments; ++fragment)
+#pragma unroll
+        for (int i = 0; i < kGroups; ++i)
+          addScaled<Shape>(sums[fragment][i], parts[fragment][i], epilogue, firstRow + fragment * 16 + lane / 4,
+                           (group + i) * kGroupColumns + lane % 4 * 2, slice * (2 * kSlice) / kShape.group);
+    } else {
+      multiplyWords(chunkStep, stage, sums);
+    }
+  }
+
+  /// The products themselves. Rows beyond the block's last repeat it; their sums are dropped.
+  __device__ __forceinline__ void multiplyWords(int chunkStep, int stage, Sums &sums) const {
     const uint8 *ring = shared + warp * (kStages * kStageBytes) + stage * kStageBytes + lane * 16;
-    const uint8 *x = shared + kInputOffset + (step * kWarps + warp) * (kSlice * 2) + lane % 4 * 16;
+    const uint8 *x = shared + kInputOffset + (chunkStep * kWarps + warp) * (kSlice * 2) + lane % 4 * 16;
     uint4 b[kGroups];
 #pragma unroll
     for (int i = 0; i < kGroups; ++i)
@@ -239,13 +324,14 @@ private:
       uint4 lower = make_uint4(0, 0, 0, 0);
       if (fragment * 16 + 8 < kBlockRows)
         lower = *reinterpret_cast<const uint4 *>(x + minOf(row + 8, kBlockRows - 1) * kRowBytes);
-      const uint32 first[4] = {upper.x, lower.x, upper.y, lower.y}, second[4] = {upper.z, lower.z, upper.w, lower.w};
+      const StepOperands<Operand> first({upper.x, lower.x, upper.y, lower.y});
+      const StepOperands<Operand> second({upper.z, lower.z, upper.w, lower.w});
 #pragma unroll
       for (int i = 0; i < kGroups; ++i)
-        mma<Operand>(sums[fragment][i], first, b[i].x, b[i].y);
+        first.multiply(sums[fragment][i], b[i].x, b[i].y);
 #pragma unroll
       for (int i = 0; i < kGroups; ++i)
-        mma<Operand>(sums[fragment][i], second, b[i].z, b[i].w);
+        second.multiply(sums[fragment][i], b[i].z, b[i].w);
     }
   }
 
@@ -296,6 +382,12 @@ private:
 #pragma unroll
         for (int j = 0; j < kVector * kInputs; ++j)
           total[j] += part[j];
+      }
+      if constexpr (kQuantizes<Input>) {
+        const float scale = codeScaleOf(row);
+#pragma unroll
+        for (int j = 0; j < kVector * kInputs; ++j)
+          total[j] *= scale;
       }
       epilogue.template store<kVector>(firstRow + row, column, total, extras[i]);
     }

@@ -1,7 +1,7 @@
 // y = x W^T for many rows (prefill): bound by the tensor cores. A block computes one tile of y from tiles of x and W,
-// 64 deep, that cp.async brings into kStages stages of shared memory while the warps multiply earlier ones.
+// 64 words deep, that cp.async brings into kStages stages of shared memory while the warps multiply earlier ones.
 //
-// Within a stage a row of the x tile takes 128 bytes, its 16-byte chunks permuted by the row (chunk ^ row % 8), so that
+// A word is two bytes, one bf16 or f16 or two codes. Within a stage a row of the x tile takes 128 bytes, its 16-byte chunks permuted by the row (chunk ^ row % 8), so that
 // ldmatrix reads eight rows without bank conflicts. W comes as core matrices, which need nothing of the kind. The
 // fragments of the next step are loaded while the present one multiplies, across stages as well.
 #pragma once
@@ -28,7 +28,11 @@ public:
 
 private:
   static constexpr int kSteps = kTileDepth / 16; // of mma in a stage
-  static constexpr int kDepthTiles = ceilDiv(Shape::kDepth, kTileDepth);
+  /// Steps whose sums have the same scales, where there are several: those of a tile if groups are as long.
+  static constexpr int kPartSteps = kShape.group % geometry::kPromotedCodes == 0 ? kSteps : 1;
+  static constexpr int kDepthTiles = ceilDiv(kShape.words(), kTileDepth);
+  static constexpr int kPieceDepth = kPiece<Operand>, kTileElements = kTileDepth * 2 / int(sizeof(Operand));
+  static constexpr long long kGroupBytes = groupBytes(kShape.words());
   static constexpr int kRowTiles = ceilDiv(Shape::kRows, kTileRows);
   static constexpr int kColumnTiles = ceilDiv(Shape::kColumns, kTileColumns);
   static constexpr int kAllGroups = ceilDiv(Shape::kColumns, kGroupColumns);
@@ -40,7 +44,7 @@ private:
   static constexpr int kGroupTileBytes = kGroupColumns * kTileDepth * 2, kGroupChunks = kGroupTileBytes / 16;
   static constexpr int kInputBytes = kTileRows * kRowBytes;
   static constexpr int kStageBytes = kGeometry.tallStageBytes();
-  static constexpr bool kCopiesInput = kIsSame<Element, Operand> && kWideRows<Input> && Shape::kDepth % 8 == 0;
+  static constexpr bool kCopiesInput = kIsSame<Element, Operand> && kWideRows<Input> && Shape::kDepth % kPieceDepth == 0;
 
   // Results pass through shared memory, 16 rows of a warp at a time, to be stored in wide accesses.
   static constexpr int kResultStride = kGeometry.resultStride();
@@ -66,7 +70,7 @@ public:
     waitForPredecessors();
     LinearTall tile(shared, input, weights);
     float sums[kFragments][kGroups][4] = {};
-    tile.multiply(sums);
+    tile.multiply(sums, epilogue);
     tile.storeTile(sums, epilogue);
     finishBlock(epilogue);
   }
@@ -87,12 +91,14 @@ private:
     firstGroup = place / height * (kTileColumns / kGroupColumns);
     copyRow = firstRow + threadIdx.x / kRowChunks;
     copyGroup = firstGroup + threadIdx.x / kGroupChunks;
-    inputFrom = input.data + static_cast<long long>(copyRow) * Input::kStride + threadIdx.x % kRowChunks * 8;
-    weightsFrom = reinterpret_cast<const uint8 *>(weights) + copyGroup * groupBytes(Shape::kDepth) +
+    inputFrom = input.data + static_cast<long long>(copyRow) * Input::kStride + threadIdx.x % kRowChunks * kPieceDepth;
+    weightsFrom = reinterpret_cast<const uint8 *>(weights) + copyGroup * kGroupBytes +
                   threadIdx.x % kGroupChunks * 16;
   }
 
-  __device__ __forceinline__ void multiply(float (&sums)[kFragments][kGroups][4]) {
+  using Sums = float[kFragments][kGroups][4];
+
+  __device__ __forceinline__ void multiply(Sums &sums, const Epilogue &epilogue) {
     uint32 a[2][kFragments][4], b[2][kGroups][2];
 #pragma unroll
     for (int tile = 0; tile < kStages - 1; ++tile)
@@ -100,6 +106,7 @@ private:
     waitCopies<kStages - 2>();
     __syncthreads();
     loadFragments(0, 0, a[0], b[0]);
+    [[maybe_unused]] float parts[kShape.hasGroups() ? kFragments : 1][kGroups][4] = {};
     int stage = 0, freeStage = kStages - 1;
     for (int tile = 0; tile < kDepthTiles; ++tile) {
 #pragma unroll
@@ -113,7 +120,13 @@ private:
         loadFragments(stage, (step + 1) % kSteps, a[(step + 1) % 2], b[(step + 1) % 2]);
         if (step == 0)
           fetch(tile + kStages - 1, freeStage);
-        multiplyStep(a[step % 2], b[step % 2], sums);
+        if constexpr (kShape.hasGroups()) {
+          multiplyStep(a[step % 2], b[step % 2], parts);
+          if ((step + 1) % kPartSteps == 0)
+            addParts(sums, parts, epilogue, (tile * kSteps + step) * (kTileElements / kSteps));
+        } else {
+          multiplyStep(a[step % 2], b[step % 2], sums);
+        }
       }
     }
     waitCopies<0>();
@@ -121,12 +134,30 @@ private:
   }
 
   static __device__ __forceinline__ void multiplyStep(const uint32 (&a)[kFragments][4], const uint32 (&b)[kGroups][2],
-                                                      float (&sums)[kFragments][kGroups][4]) {
+                                                      Sums &sums) {
+#pragma unroll
+    for (int i = 0; i < kFragments; ++i) {
+      const StepOperands<Operand> operands(a[i]);
+#pragma unroll
+      for (int j = 0; j < kGroups; ++j)
+        operands.multiply(sums[i][j], b[j][0], b[j][1]);
+    }
+  }
+
+  /// Adds the sums of the columns of the depth up to `k` with the scales of their group, and clears them.
+  __device__ __forceinline__ void addParts(Sums &sums, Sums &parts, const Epilogue &epilogue, int k) const {
+    const int group = minOf(k, Shape::kDepth - 1) / kShape.group;
+    const int row = firstRow + warp / kWarpsAcross * kWarpRows + lane / 4;
+    const int column = firstGroup * kGroupColumns + warp % kWarpsAcross * kWarpColumns + lane % 4 * 2;
 #pragma unroll
     for (int i = 0; i < kFragments; ++i)
 #pragma unroll
-      for (int j = 0; j < kGroups; ++j)
-        mma<Operand>(sums[i][j], a[i], b[j][0], b[j][1]);
+      for (int j = 0; j < kGroups; ++j) {
+        addScaled<Shape>(sums[i][j], parts[i][j], epilogue, row + i * 16, column + j * kGroupColumns, group);
+#pragma unroll
+        for (float &part : parts[i][j])
+          part = 0.0f;
+      }
   }
 
   /// The operands of one step, 16 deep, from a stage.
@@ -165,7 +196,7 @@ private:
     const uint32 to = stage + threadIdx.x * 16;
 #pragma unroll
     for (int i = 0; i < kTileGroups / kGroupsAtOnce; ++i) {
-      const uint8 *group = from + i * kGroupsAtOnce * groupBytes(Shape::kDepth);
+      const uint8 *group = from + i * kGroupsAtOnce * kGroupBytes;
       if constexpr (Shape::kColumns % kTileColumns == 0)
         copyAsync16(to + i * kThreads * 16, group);
       else
@@ -177,21 +208,27 @@ private:
   __device__ __forceinline__ void fetchInput(int tile, uint8 *stage) const {
     constexpr int kRowsAtOnce = kThreads / kRowChunks; // a multiple of 8: all of a thread's rows permute alike
     const int row = threadIdx.x / kRowChunks, chunk = threadIdx.x % kRowChunks;
-    const int k = tile * kTileDepth + chunk * 8;
+    const int k = tile * kTileElements + chunk * kPieceDepth;
     uint8 *to = stage + row * kRowBytes + (chunk ^ (row % 8)) * 16;
-#pragma unroll(kCopiesInput ? kTileRows / kRowsAtOnce : 2) // what passes through registers, two pieces at a time
+    // What passes through registers, two pieces of 8 elements or one of 16 codes at a time.
+#pragma unroll(kCopiesInput ? kTileRows / kRowsAtOnce : 16 / kPieceDepth)
     for (int i = 0; i < kTileRows / kRowsAtOnce; ++i, to += kRowsAtOnce * kRowBytes) {
       const bool valid = Shape::kRows % kTileRows == 0 || copyRow + i * kRowsAtOnce < Shape::kRows;
-      const Element *from = inputFrom + static_cast<long long>(i * kRowsAtOnce) * Input::kStride + tile * kTileDepth;
-      if constexpr (kCopiesInput && Shape::kRows % kTileRows == 0 && Shape::kDepth % kTileDepth == 0) {
+      const Element *from = inputFrom + static_cast<long long>(i * kRowsAtOnce) * Input::kStride + tile * kTileElements;
+      if constexpr (kCopiesInput && Shape::kRows % kTileRows == 0 && Shape::kDepth % kTileElements == 0) {
         copyAsync16(sharedAddress(to), from);
       } else if constexpr (kCopiesInput) {
         copyAsync16(sharedAddress(to), from, valid && k < Shape::kDepth);
+      } else if constexpr (kIsSame<Element, e4m3>) {
+        uint4 codes = make_uint4(0, 0, 0, 0);
+        if (valid)
+          codes = loadCodes<Shape::kDepth, kWideRows<Input>>(from - k, k);
+        *reinterpret_cast<uint4 *>(to) = codes;
       } else {
         float values[8] = {};
         if (valid)
           loadEight<Shape::kDepth, kWideRows<Input>>(from - k, k, values);
-        *reinterpret_cast<uint4 *>(to) = packEight<Operand>(values);
+        *reinterpret_cast<uint4 *>(to) = packPiece<Operand>(values);
       }
     }
   }

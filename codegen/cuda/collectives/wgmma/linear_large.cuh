@@ -17,11 +17,15 @@ template <class Shape, class Input, class Epilogue> class LinearLarge {
   static constexpr int kRowBlocks = kGeometry.rowBlocks(); // of 64 rows, of a warpgroup
   static_assert(kHasCoreMatrices<Shape>, "the weight is read in panels of 8 rows, groups of 8 columns, padded to 64");
 
-  static constexpr int kRowTiles = kGeometry.rowTiles(kShape), kColumnTiles = kGeometry.columnTiles(kShape);
-  static constexpr int kTiles = kGeometry.tiles(kShape), kBlocks = kGeometry.blocks(kShape, kLimits<Shape>);
-  static constexpr int kSteps = ceilDiv(Shape::kDepth, kTileDepth);
+  // Peers, the blocks of a cluster, take as many tiles at a time, one below the other: a group.
+  static constexpr int kPeers = kGeometry.peers(kShape);
+  static constexpr int kRowGroups = ceilDiv(kGeometry.rowTiles(kShape), kPeers);
+  static constexpr int kColumnTiles = kGeometry.columnTiles(kShape), kTileGroups = kGeometry.tileGroups(kShape);
+  static constexpr int kBlocks = kGeometry.blocks(kShape, kLimits<Shape>), kClusters = kBlocks / kPeers;
+  static constexpr int kSteps = ceilDiv(kShape.words(), kTileDepth);
+  static constexpr bool kHasCodes = kIsSame<typename Shape::Operand, e4m3>;
 
-  using Ring = StageRing<Shape::kStages, kGeometry.inputBytes(), kGeometry.weightBytes(), 4 * kConsumers>;
+  using Ring = StageRing<Shape::kStages, kGeometry.inputBytes(), kGeometry.weightBytes(), 4 * kConsumers, kPeers>;
 
   // Sums go through shared memory on their way out, 16 rows x 32 columns of a warp at a time, so that neighbouring
   // threads have neighbouring columns and store whole sectors. Two slices a warp: one is filled while the other is
@@ -37,10 +41,11 @@ template <class Shape, class Input, class Epilogue> class LinearLarge {
 
 public:
   static constexpr int kThreads = kGeometry.kThreads, kMinBlocks = 1;
-  static constexpr Launch kLaunch = {kBlocks, 1, 1, kThreads, 1, kSharedBytes, 1, kEpilogueWorkspace<Epilogue>};
+  static constexpr Launch kLaunch = {kBlocks, 1, 1, kThreads, kPeers, kSharedBytes, 1, kEpilogueWorkspace<Epilogue>};
   static constexpr TensorMap kInputMap =
       inputTensorMap<typename Shape::Operand, Input>(Shape::kRows, Shape::kDepth, kTileRows);
-  static constexpr TensorMap kWeightMap = weightTensorMap(Shape::kColumns, Shape::kDepth, kTileColumns, kTileDepth);
+  static constexpr TensorMap kWeightMap =
+      weightTensorMap(Shape::kColumns, kShape.words(), kTileColumns / kPeers, kTileDepth);
 
   static __device__ __forceinline__ void run(const TensorMapParam &inputMap, const TensorMapParam &weightMap,
                                              const Epilogue &epilogue) {
@@ -58,25 +63,28 @@ private:
     int row, column;
   };
 
-  /// The index-th tile. Blocks at work at the same time share rows of x and columns of W in L2: column after column
-  /// within a group of up to 16 tiles of rows.
+  static __device__ __forceinline__ int cluster() { return blockIdx.x / kPeers; }
+  static __device__ __forceinline__ int rank() { return blockIdx.x % kPeers; }
+
+  /// This block's tile of the index-th group. Blocks at work at the same time share rows of x and columns of W in L2:
+  /// column after column within a band of up to 16 tiles of rows.
   static __device__ __forceinline__ Tile tileAt(int index) {
-    constexpr int kGroup = minOf(kRowTiles, 16);
-    int group = index / (kGroup * kColumnTiles), inGroup = index % (kGroup * kColumnTiles);
-    int height = minOf(kGroup, kRowTiles - group * kGroup);
-    int rowTile = group * kGroup + inGroup % height;
-    return {rowTile * kTileRows, inGroup / height * kTileColumns};
+    constexpr int kBand = minOf(kRowGroups, 16 / kPeers);
+    int band = index / (kBand * kColumnTiles), inBand = index % (kBand * kColumnTiles);
+    int height = minOf(kBand, kRowGroups - band * kBand);
+    int rowGroup = band * kBand + inBand % height;
+    return {(rowGroup * kPeers + rank()) * kTileRows, inBand / height * kTileColumns};
   }
 
   /// Where the loading thread is: a step of a tile.
   struct Cursor {
-    int index = blockIdx.x, step = 0;
+    int index = cluster(), step = 0;
     Tile tile = tileAt(index);
     __device__ __forceinline__ void advance() {
       if (++step == kSteps) {
         step = 0;
-        index += kBlocks;
-        if (index < kTiles)
+        index += kClusters;
+        if (index < kTileGroups)
           tile = tileAt(index);
       }
     }
@@ -87,15 +95,21 @@ private:
                                               const TensorMapParam &weightMap) {
     prefetchMap(inputMap);
     prefetchMap(weightMap);
-    int tiles = (kTiles - int(blockIdx.x) + kBlocks - 1) / kBlocks;
+    int tiles = (kTileGroups - cluster() + kClusters - 1) / kClusters;
     Cursor inputAt, weightsAt;
     auto loadInput = [&](int, int slot) {
       copyTensor(ring.input(slot), inputMap, ring.full(slot), inputAt.step * kTileDepth, inputAt.tile.row);
       inputAt.advance();
     };
     auto loadWeights = [&](int, int slot) {
-      copyTensor(ring.weights(slot), weightMap, ring.full(slot), 0, weightsAt.step * (kTileDepth / 8),
-                 weightsAt.tile.column / 8);
+      // Each peer brings its part of the columns to all.
+      constexpr int kPart = kTileColumns / kPeers;
+      const int part = rank(), step = weightsAt.step * (kTileDepth / 8), column = weightsAt.tile.column + part * kPart;
+      const uint32 to = ring.weights(slot) + part * (kPart * kTileDepth * 2);
+      if constexpr (kPeers > 1)
+        copyTensorToAll(to, weightMap, ring.full(slot), 0, step, column / 8, (1u << kPeers) - 1);
+      else
+        copyTensor(to, weightMap, ring.full(slot), 0, step, column / 8);
       weightsAt.advance();
     };
     ring.fill(tiles * kSteps, loadWeights, loadInput);
@@ -107,15 +121,25 @@ private:
     waitForPredecessors();
     float sums[kRowBlocks][kTileColumns / 2];
     RingPosition<Shape::kStages> at;
-    for (int index = blockIdx.x; index < kTiles; index += kBlocks) {
+    for (int index = cluster(); index < kTileGroups; index += kClusters) {
       Tile tile = tileAt(index);
       tile.row += consumer * kRowBlocks * 64 + threadIdx.x / 32 % 4 * 16;
       typename Slice::Extra extra[kAhead][Slice::kItems];
-#pragma unroll
-      for (int i = 0; i < kAhead; ++i)
-        loadExtra(epilogue, tile, i, extra[i]);
+      if constexpr (!kHasCodes)
+        loadFirstExtras(epilogue, tile, extra);
       clearSums(sums);
-      ring.consume(sums, kSteps, at, [&](int slot) { multiplyStage(ring, slot, consumer, sums); });
+      if constexpr (kHasCodes)
+        consumeCodes(ring, kSteps, at, [&](int step, int slot) {
+          multiplyCodes(ring, step, slot, consumer, tile, epilogue, sums);
+        });
+      else
+        ring.consume(sums, kSteps, at, [&](int slot) { multiplyStage(ring, slot, consumer, sums); });
+      if constexpr (kHasCodes) { // parts of sums had the registers
+#pragma unroll
+        for (int i = 0; i < kAhead * Slice::kItems; ++i)
+          extra[i / Slice::kItems][i % Slice::kItems] = {}; // else those that are not loaded are live in the loop
+        loadFirstExtras(epilogue, tile, extra);
+      }
       finish(sums, tile, slices, epilogue, extra);
     }
   }
@@ -132,6 +156,41 @@ private:
                                                           advance(weights, k * 256));
   }
 
+  /// The same of codes: 64 rows at a time, whose sums of one stage are then added in f32.
+  static __device__ __forceinline__ void multiplyCodes(const Ring &ring, int step, int slot, int consumer,
+                                                       const Tile &tile, const Epilogue &epilogue,
+                                                       float (&sums)[kRowBlocks][kTileColumns / 2]) {
+    uint64 input = swizzledDescriptor(ring.input(slot) + consumer * kRowBlocks * 64 * 128);
+    uint64 weights = coreMatrixDescriptor(ring.weights(slot), 128, kTileDepth * 16);
+#pragma unroll
+    for (int block = 0; block < kRowBlocks; ++block) {
+      float part[kTileColumns / 2];
+      fenceSums(part);
+      warpgroupArrive();
+#pragma unroll
+      for (int k = 0; k < kTileDepth / 16; ++k)
+        Wgmma<kTileColumns, e4m3>::run(part, advance(input, block * 64 * 128 + k * 32), advance(weights, k * 256),
+                                       k > 0);
+      warpgroupCommit();
+      warpgroupWait<0>();
+      fenceSums(part);
+      if (block + 1 == kRowBlocks)
+        ring.release(slot);
+#pragma unroll
+      for (int i = 0; i < kTileColumns / 2; i += 4)
+        if constexpr (kShape.hasGroups()) {
+          int lane = threadIdx.x % 32;
+          addScaled<Shape>(&sums[block][i], part + i, epilogue, tile.row + block * 64 + lane / 4,
+                           tile.column + i * 2 + lane % 4 * 2, step * geometry::kPromotedCodes / kShape.group);
+        } else {
+#pragma unroll
+          for (int j = i; j < i + 4; ++j)
+            sums[block][j] += part[j];
+        }
+      fenceSums(sums[block]); // before the registers are used anew
+    }
+  }
+
   // --- results ------------------------------------------------------------------------------------------------------
 
   /// Chunks of 4 floats of a slice are exchanged within its rows so that neither the pairs that threads write nor the
@@ -144,6 +203,13 @@ private:
                                                    typename Slice::Extra (&extra)[Slice::kItems]) {
     Slice::load(epilogue, threadIdx.x % 32, tile.row + slice / kSlicesOfRow * 64, Shape::kRows,
                 tile.column + slice % kSlicesOfRow * kSliceColumns, extra);
+  }
+
+  static __device__ __forceinline__ void loadFirstExtras(const Epilogue &epilogue, const Tile &tile,
+                                                         typename Slice::Extra (&extra)[kAhead][Slice::kItems]) {
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i)
+      loadExtra(epilogue, tile, i, extra[i]);
   }
 
   static __device__ __forceinline__ void fillSlice(const float (&sums)[kRowBlocks][kTileColumns / 2], int slice,

@@ -23,8 +23,12 @@ template <class Shape, class Input, class Epilogue> class LinearMiddle {
 
   static constexpr int kTiles = kGeometry.tiles(kShape), kBlocks = kGeometry.blocks(kShape, kLimits<Shape>);
   static constexpr int kSteps = kGeometry.steps(kShape);
+  static constexpr bool kHasCodes = kIsSame<typename Shape::Operand, e4m3>;
 
-  using Ring = StageRing<Shape::kStages, kGeometry.inputBytes(), kGeometry.weightBytes(), 4 * kConsumers>;
+  // Without a split a block of a cluster has a tile of its own, and all share the input.
+  static constexpr int kPeers = kGeometry.peers(kShape);
+
+  using Ring = StageRing<Shape::kStages, kGeometry.inputBytes(), kGeometry.weightBytes(), 4 * kConsumers, kPeers>;
 
   // Sums lie transposed in the threads (a column of y is a row of wgmma), so they go through shared memory.
   // Alone, a warpgroup hands out 32 rows x 64 columns at a time; the ring is filled meanwhile.
@@ -40,13 +44,15 @@ template <class Shape, class Input, class Epilogue> class LinearMiddle {
   static_assert(kSharedBytes == Ring::kBytes + kGeometry.stagingBytes() + Ring::kBarrierBytes);
 
   using Sums = float[kColumnBlocks][kTileRows / 2];
+  /// Of columns of the depth that share scales.
+  static constexpr int kGroupCount = kShape.hasGroups() ? ceilDiv(Shape::kDepth, kShape.group) : 1;
 
 public:
   static constexpr int kThreads = kGeometry.threads(), kMinBlocks = 1;
-  static constexpr Launch kLaunch = {kBlocks, 1, 1, kThreads, kSplit, kSharedBytes, 1, kEpilogueWorkspace<Epilogue>};
+  static constexpr Launch kLaunch = {kBlocks, 1, 1, kThreads, kSplit * kPeers, kSharedBytes, 1, kEpilogueWorkspace<Epilogue>};
   static constexpr TensorMap kInputMap =
-      inputTensorMap<typename Shape::Operand, Input>(Shape::kRows, Shape::kDepth, kTileRows);
-  static constexpr TensorMap kWeightMap = weightTensorMap(Shape::kColumns, Shape::kDepth, kTileColumns, kTileDepth);
+      inputTensorMap<typename Shape::Operand, Input>(Shape::kRows, Shape::kDepth, kTileRows / kPeers);
+  static constexpr TensorMap kWeightMap = weightTensorMap(Shape::kColumns, kShape.words(), kTileColumns, kTileDepth);
 
   static __device__ __forceinline__ void run(const TensorMapParam &inputMap, const TensorMapParam &weightMap,
                                              const Epilogue &epilogue) {
@@ -74,6 +80,10 @@ private:
   static __device__ __forceinline__ int firstStep(int rank) { return kSteps * rank / kSplit; }
   static __device__ __forceinline__ int rankOfBlock() { return blockIdx.x % kSplit; }
   static __device__ __forceinline__ int firstTile() { return blockIdx.x / kSplit; }
+  /// Those of a block without a split, kBlocks apart. Peers take as many, the last of which may not be there.
+  static __device__ __forceinline__ int countTiles() {
+    return (alignTo(kTiles, kPeers) - firstTile() + kBlocks - 1) / kBlocks;
+  }
 
   /// The loading thread.
   static __device__ __forceinline__ void load(const Ring &ring, const TensorMapParam &inputMap,
@@ -81,7 +91,7 @@ private:
     prefetchMap(weightMap);
     prefetchMap(inputMap);
     int first = firstStep(rankOfBlock()), steps = firstStep(rankOfBlock() + 1) - first;
-    int tiles = kSplit > 1 ? 1 : (kTiles - firstTile() + kBlocks - 1) / kBlocks;
+    int tiles = kSplit > 1 ? 1 : countTiles();
     uint64 once = evictFirstPolicy();
     auto loadWeights = [&](int i, int slot) {
       int tile = firstTile() + i / steps * kBlocks, step = first + i % steps;
@@ -91,9 +101,14 @@ private:
     auto loadInput = [&](int i, int slot) {
       int step = first + i % steps;
 #pragma unroll
-      for (int part = 0; part < kTileDepth / 64; ++part)
-        copyTensor(ring.input(slot) + part * kTileRows * 128, inputMap, ring.full(slot), step * kTileDepth + part * 64,
-                   0);
+      for (int part = 0; part < kTileDepth / 64; ++part) {
+        const int k = step * kTileDepth + part * 64, row = firstTile() % kPeers * (kTileRows / kPeers);
+        const uint32 to = ring.input(slot) + (part * kTileRows + row) * 128;
+        if constexpr (kPeers > 1)
+          copyTensorToAll(to, inputMap, ring.full(slot), k, row, (1u << kPeers) - 1);
+        else
+          copyTensor(to, inputMap, ring.full(slot), k, 0);
+      }
     };
     ring.fill(tiles * steps, loadWeights, loadInput);
   }
@@ -111,6 +126,52 @@ private:
                                                        advance(input, k / 4 * kTileRows * 128 + k % 4 * 32));
   }
 
+  /// The same of codes: some rows and 64 words of the depth at a time, whose sums are then added in f32. `column` is the
+  /// first of the warpgroup.
+  static __device__ __forceinline__ void multiplyCodes(const Ring &ring, int step, int slot, int consumer, int column,
+                                                       const Epilogue &epilogue, Sums &sums) {
+    constexpr int kGroupBytes = kTileDepth * 16, kParts = kTileDepth / 64; // of 8 weight rows; of the depth
+    constexpr int kPartRows = kGeometry.promotedRows(), kRowParts = kTileRows / kPartRows;
+    uint64 weights =
+        coreMatrixDescriptor(ring.weights(slot) + consumer * kColumnBlocks * 8 * kGroupBytes, 128, kGroupBytes);
+    uint64 input = swizzledDescriptor(ring.input(slot));
+#pragma unroll
+    for (int i = 0; i < kParts * kColumnBlocks * kRowParts; ++i) {
+      const int rows = i % kRowParts, block = i / kRowParts % kColumnBlocks, part = i / (kRowParts * kColumnBlocks);
+      float sum[kPartRows / 2];
+      fenceSums(sum);
+      warpgroupArrive();
+#pragma unroll
+      for (int k = 0; k < 4; ++k)
+        Wgmma<kPartRows, e4m3>::run(sum, advance(weights, block * 8 * kGroupBytes + (part * 4 + k) * 256),
+                                    advance(input, (part * kTileRows + rows * kPartRows) * 128 + k * 32), k > 0);
+      warpgroupCommit();
+      warpgroupWait<0>();
+      fenceSums(sum);
+      if (i + 1 == kParts * kColumnBlocks * kRowParts)
+        ring.release(slot);
+      const int group = (step * kParts + part) * geometry::kPromotedCodes / maxOf(kShape.group, 1);
+      addSums(epilogue, &sums[block][rows * kPartRows / 2], sum, rows * kPartRows, column + block * 64, group);
+      fenceSums(sums[block]); // before the registers are used anew
+    }
+  }
+
+  /// Adds sums of rows from `row` and 64 columns from `column` on. A column of y is a row of wgmma.
+  template <int Count>
+  static __device__ __forceinline__ void addSums(const Epilogue &epilogue, float *totals, const float (&sums)[Count],
+                                                 int row, int column, int group) {
+#pragma unroll
+    for (int i = 0; i < Count; ++i)
+      if constexpr (kShape.hasGroups()) {
+        const int lane = threadIdx.x % 32, at = column + threadIdx.x / 32 % 4 * 16 + lane / 4 + i / 2 % 2 * 8;
+        totals[i] += sums[i] * (epilogue.inputScale(minOf(row + i / 4 * 8 + lane % 4 * 2 + i % 2, Shape::kRows - 1),
+                                                    minOf(group, kGroupCount - 1)) *
+                                epilogue.weightScale(minOf(at, Shape::kColumns - 1), minOf(group, kGroupCount - 1)));
+      } else {
+        totals[i] += sums[i];
+      }
+  }
+
   /// Stores this thread's sums of `Groups` groups of 8 rows, from the `group`-th, into rows `Stride` floats apart.
   template <int Stride, int Groups>
   static __device__ __forceinline__ void transpose(const float (&sums)[kTileRows / 2], int group, float *to) {
@@ -124,6 +185,18 @@ private:
           to[(j * 8 + i % 2) * Stride + i / 2 * 8] = sums[(group + j) * 4 + i];
   }
 
+  /// Multiplies `steps` stages, from step `first` of a tile on, whose first column is `column`.
+  static __device__ __forceinline__ void consume(const Ring &ring, int first, int steps, int consumer, int column,
+                                                 const Epilogue &epilogue, Sums &sums,
+                                                 RingPosition<Shape::kStages> &at) {
+    if constexpr (kHasCodes)
+      consumeCodes(ring, steps, at, [&](int step, int slot) {
+        multiplyCodes(ring, first + step, slot, consumer, column + consumer * kColumnBlocks * 64, epilogue, sums);
+      });
+    else
+      ring.consume(sums, steps, at, [&](int slot) { multiplyStage(ring, slot, consumer, sums); });
+  }
+
   // --- one block a tile ---------------------------------------------------------------------------------------------
 
   static __device__ __forceinline__ void multiplyTiles(const Ring &ring, int consumer, uint8 *shared,
@@ -131,9 +204,9 @@ private:
     float *slice = reinterpret_cast<float *>(shared + Ring::kBytes) + consumer * kSliceFloats;
     Sums sums;
     RingPosition<Shape::kStages> at;
-    for (int tile = firstTile(); tile < kTiles; tile += kBlocks) {
+    for (int tile = firstTile(); tile < alignTo(kTiles, kPeers); tile += kBlocks) {
       clearSums(sums);
-      ring.consume(sums, kSteps, at, [&](int slot) { multiplyStage(ring, slot, consumer, sums); });
+      consume(ring, 0, kSteps, consumer, tile * kTileColumns, epilogue, sums, at);
       finish(sums, consumer, tile * kTileColumns + consumer * kColumnBlocks * 64, slice, epilogue);
     }
   }
@@ -163,8 +236,8 @@ private:
     Sums sums;
     RingPosition<Shape::kStages> at;
     clearSums(sums);
-    ring.consume(sums, firstStep(rank + 1) - firstStep(rank), at,
-                 [&](int slot) { multiplyStage(ring, slot, consumer, sums); });
+    consume(ring, firstStep(rank), firstStep(rank + 1) - firstStep(rank), consumer, firstTile() * kTileColumns, epilogue,
+            sums, at);
     syncNamed(1, kThreadsOfConsumers); // all stages have been read: the tile takes their place
 #pragma unroll
     for (int block = 0; block < kColumnBlocks; ++block)

@@ -4,7 +4,8 @@
 //   producer (one thread)  keeps a ring of 16 KB stages full of weights by bulk copies. Weights depend on no kernel
 //                          before this one, so it starts at once, while the predecessor still runs.
 //   8 mma warps            wait for the predecessors, stage their slices of the activations, and multiply. A stage is
-//                          8 rows of weights by 1024 columns of the depth, 128 columns a warp.
+//                          8 rows of weights by 1024 words of the depth, 128 words a warp. A word is two bytes: one bf16
+//                          or f16, or two codes, which become f16 on their way to the tensor cores.
 //   helper (one warp)      adds the eight warps' sums in a fixed order, applies the epilogue.
 //
 // Barriers in shared memory. Phases of a stage alternate with each pass through the ring (RingPosition); those of a
@@ -40,7 +41,7 @@ template <class Shape, class Input, class Epilogue> struct SkinnyGeometry {
   static constexpr geometry::wgmma::LinearSkinny kPlan = {Shape::kStages};
   static_assert(kPlan.legal(kShape, kDevice).isLegal(), "the schedule is legal");
 
-  static constexpr int kRows = Shape::kRows, kDepth = Shape::kDepth;
+  static constexpr int kRows = Shape::kRows, kDepth = Shape::kDepth; // in elements; the others in words
   static constexpr int kMmaWarps = kPlan.kMmaWarps, kSliceDepth = kPlan.kSliceDepth, kChunkDepth = kPlan.kChunkDepth;
   static constexpr int kPaddedDepth = kPlan.paddedDepth(kShape), kChunks = kPlan.chunks(kShape);
   static constexpr int kGroups = kPlan.groups(kShape), kBlocks = kPlan.blocks(kShape, kDevice);
@@ -59,7 +60,7 @@ template <class Shape, class Input, class Epilogue> struct SkinnyGeometry {
   static constexpr int kSlotsOffset = kStages * kStageBytes;
   static constexpr int kPartialsOffset = kSlotsOffset + kSlots * kMmaWarps * kSliceBytes;
   static constexpr int kSquaresOffset = kPartialsOffset + kPlan.partialBytes(kShape, kDevice);
-  static constexpr int kBarriersOffset = kSquaresOffset + kPlan.kSquaresBytes;
+  static constexpr int kBarriersOffset = kSquaresOffset + kPlan.squaresBytes(kShape);
   static constexpr int kSharedBytes = kPlan.sharedBytes(kShape, kDevice);
   static_assert(kSharedBytes == kBarriersOffset + kPlan.kBarrierBytes);
 };
@@ -88,7 +89,7 @@ public:
     const Work work = Work::ofBlock(blockIdx.x);
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     if (warp < kMmaWarps)
-      multiply(input, shared, barriers, work, warp, lane);
+      multiply(input, epilogue, shared, barriers, work, warp, lane);
     else if (warp != kProducerWarp)
       finish(epilogue, shared, barriers, work, lane);
     else if (lane == 0)
@@ -152,9 +153,35 @@ private:
   // --- mma warps -----------------------------------------------------------------------------------------------------
 
   using Activations = SkinnyInput<Geometry, Input>;
-  using Fragments = uint32[Activations::kSteps][4];
+  using Fragments = typename Activations::Fragments;
 
-  static __device__ void multiply(const Input &input, uint8 *shared, Barriers barriers, Work work, int warp, int lane) {
+  /// Where columns of the depth have scales of their own: those of a lane's sums of a stage, for each half of the 256
+  /// columns of a warp's slice.
+  struct StageScales {
+    float rows[2][2], columns[2][2];
+
+    __device__ void load(const Epilogue &epilogue, int chunk, int warp, int lane, int firstColumn) {
+      constexpr int kGroup = Geometry::kShape.group, kHalf = Geometry::kSliceDepth;
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        const int k = (chunk * Geometry::kChunkDepth + warp * Geometry::kSliceDepth) * 2 + half * kHalf;
+        const int group = minOf(k, Geometry::kDepth - 1) / kGroup;
+#pragma unroll
+        for (int i = 0; i < 2; ++i) {
+          rows[half][i] = epilogue.inputScale(minOf(lane / 4 + i * 8, kRows - 1), group);
+          columns[half][i] = epilogue.weightScale(minOf(firstColumn + lane % 4 * 2 + i, Shape::kColumns - 1), group);
+        }
+      }
+    }
+    __device__ void add(float (&sums)[4], const float (&part)[4], int half) const {
+#pragma unroll
+      for (int i = 0; i < 4; ++i)
+        sums[i] += part[i] * (rows[half][i / 2] * columns[half][i % 2]);
+    }
+  };
+
+  static __device__ void multiply(const Input &input, const Epilogue &epilogue, uint8 *shared, Barriers barriers,
+                                  Work work, int warp, int lane) {
     Activations activations(input, shared + Geometry::kSlotsOffset, warp, lane);
     activations.prefetchWeight();
     waitForPredecessors();
@@ -171,8 +198,11 @@ private:
 #pragma unroll
         for (int group = 0; group < kGroupsAtOnce; ++group)
           if (group < work.groups(pass)) {
+            StageScales scales;
+            if constexpr (Geometry::kShape.hasGroups())
+              scales.load(epilogue, chunk, warp, lane, (work.firstGroup(pass) + group) * 8);
             wait(barriers.full(position.slot), position.parity);
-            multiplyStage(sums[group], fragments, slice + position.slot * Geometry::kStageBytes,
+            multiplyStage(sums[group], fragments, scales, slice + position.slot * Geometry::kStageBytes,
                           barriers.empty(position.slot), pairsInside(chunk, warp), lane);
             position.advance();
           }
@@ -201,8 +231,8 @@ private:
   /// arrival alone, and the assembler may move an arrival above the end of a load that it does not depend on. So
   /// `loaded` takes one register of every ldmatrix of the stage, and arriveAfter makes the arrival's address depend on
   /// it. A load that is added here must feed `loaded` too: without it results are wrong under load only.
-  static __device__ void multiplyStage(float (&sums)[4], const Fragments &fragments, uint32 weights, uint32 empty,
-                                       int pairs, int lane) {
+  static __device__ void multiplyStage(float (&sums)[4], const Fragments &fragments, const StageScales &scales,
+                                       uint32 weights, uint32 empty, int pairs, int lane) {
     constexpr int kPairs = Geometry::kSliceDepth / 32;
     uint32 b[kPairs][4] = {};
 #pragma unroll
@@ -216,12 +246,28 @@ private:
     __syncwarp();
     if (lane == 0)
       arriveAfter(empty, loaded);
+    if constexpr (Geometry::kShape.hasGroups()) {
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        float part[4] = {};
+        multiplyPairs(part, fragments, b, half * kPairs / 2, minOf(pairs, (half + 1) * kPairs / 2));
+        scales.add(sums, part, half);
+      }
+    } else {
+      multiplyPairs(sums, fragments, b, 0, pairs);
+    }
+  }
+
+  /// sums += products of the pairs from `first` to `end` of a warp's part of a stage.
+  template <int Pairs>
+  static __device__ void multiplyPairs(float (&sums)[4], const Fragments &fragments, const uint32 (&b)[Pairs][4],
+                                       int first, int end) {
     float odd[4] = {};
 #pragma unroll
-    for (int pair = 0; pair < kPairs; ++pair)
-      if (pair < pairs) {
-        mma<Operand>(sums, fragments[2 * pair], b[pair][0], b[pair][1]);
-        mma<Operand>(odd, fragments[2 * pair + 1], b[pair][2], b[pair][3]);
+    for (int pair = 0; pair < Pairs; ++pair)
+      if (pair >= first && pair < end) {
+        fragments[2 * pair].multiply(sums, b[pair][0], b[pair][1]);
+        fragments[2 * pair + 1].multiply(odd, b[pair][2], b[pair][3]);
       }
 #pragma unroll
     for (int i = 0; i < 4; ++i)
@@ -281,6 +327,9 @@ private:
       wait(barriers.summed(), pass & 1);
       float sums[kItems][4];
       addPartials(sums, partials(shared), lane);
+      if constexpr (kQuantizes<Input>)
+        scaleSums(sums, reinterpret_cast<const float *>(shared + Geometry::kSquaresOffset) +
+                            SkinnyCodes<Geometry, Input>::kScales, lane);
 #pragma unroll
       for (int i = 0; i < kItems; ++i)
         storeItem(epilogue, Item(work, pass, i * 32 + lane), sums[i], extras[i]);
@@ -304,6 +353,15 @@ private:
           sums[i][column] += more[column];
       }
     }
+  }
+
+  /// The scales of the rows, which the mma warps have found.
+  static __device__ void scaleSums(float (&sums)[kItems][4], const float *scales, int lane) {
+#pragma unroll
+    for (int i = 0; i < kItems; ++i)
+#pragma unroll
+      for (int column = 0; column < 4; ++column)
+        sums[i][column] *= scales[(i * 32 + lane) % kItemsPerGroup / 2];
   }
 
   static __device__ void storeItem(const Epilogue &epilogue, const Item &item, const float (&sums)[4],

@@ -1,7 +1,7 @@
 // The activations of a skinny linear: each mma warp stages its own slice of every chunk of the depth in shared memory
 // and takes it from there as fragments, so that no two warps ever wait for each other.
 #pragma once
-#include "wgmma/async.cuh"
+#include "wgmma/skinny_codes.cuh"
 
 namespace bambac {
 
@@ -13,8 +13,9 @@ namespace bambac {
 /// the same with either. That takes the sums of squares first, the one thing for which the mma warps meet.
 template <class Geometry, class Input> class SkinnyInput {
 public:
-  /// Fragments of A for the kSliceDepth columns of a slice, a step of 16 columns each.
+  /// Fragments of A for the kSliceDepth words of a slice, a step of 16 words each.
   static constexpr int kSteps = Geometry::kSliceDepth / 16;
+  using Fragments = StepOperands<typename Geometry::Operand>[kSteps];
 
   __device__ SkinnyInput(const Input &input, uint8 *slots, int warp, int lane)
       : input(input), warp(warp), lane(lane),
@@ -23,11 +24,12 @@ public:
   /// Brings the norm's weight near: the one thing of the input that does not depend on the kernels before.
   __device__ void prefetchWeight() const {
     if constexpr (Input::kNormalizes)
-      for (int chunk = lane / 4; chunk < Geometry::kChunks; chunk += 8) {
-        int k = firstColumn(chunk) + lane % 4 * 32; // 128 bytes each
-        if (k < Geometry::kDepth)
-          asm volatile("prefetch.global.L2 [%0];" ::"l"(input.weight + k));
-      }
+      for (int chunk = lane / 4; chunk < Geometry::kChunks; chunk += 8)
+        for (int i = 0; i < kWordElements; ++i) {
+          int k = firstColumn(chunk) + (lane % 4 + i * 4) * 32; // 128 bytes each
+          if (k < Geometry::kDepth)
+            asm volatile("prefetch.global.L2 [%0];" ::"l"(input.weight + k));
+        }
   }
 
   /// Fills the slots with the first of all the `chunks` of this block. After waitForPredecessors(). `squares` is room
@@ -36,6 +38,8 @@ public:
     if constexpr (!kConverts) {
       for (int number = 0; number < Geometry::kSlots; ++number)
         copySlice(number, chunks);
+    } else if constexpr (kQuantizes<Input>) {
+      SkinnyCodes<Geometry, Input>(input, warp, lane).begin(slices, squares);
     } else if constexpr (Input::kNormalizes) {
       beginNormalized(squares);
     } else if constexpr (Geometry::kResident) {
@@ -46,7 +50,7 @@ public:
   }
 
   /// The fragments of chunk `number`; rows from kRows up repeat the last one, their results are dropped.
-  __device__ void load(uint32 (&fragments)[kSteps][4], int number) {
+  __device__ void load(Fragments &fragments, int number) {
     if constexpr (!kConverts) {
       if constexpr (Geometry::kResident)
         waitCopies<0>();
@@ -59,8 +63,11 @@ public:
     }
     uint32 from = slice(number) + minOf(lane % 16, Geometry::kRows - 1) * Geometry::kSliceRowBytes + lane / 16 * 16;
 #pragma unroll
-    for (int step = 0; step < kSteps; ++step)
-      ldmatrixX4(fragments[step], from + step * 32);
+    for (int step = 0; step < kSteps; ++step) {
+      uint32 words[4];
+      ldmatrixX4(words, from + step * 32);
+      fragments[step] = words;
+    }
   }
 
   /// Chunk `number` is no longer needed: its slot is filled anew.
@@ -75,7 +82,9 @@ public:
 private:
   using Element = typename Input::Element;
   using Operand = typename Geometry::Operand;
-  /// A piece is 8 columns of a row; 16 pieces make the slice of a row, so a warp moves those of two rows at once.
+  /// Elements of a word of two bytes.
+  static constexpr int kWordElements = 2 / int(sizeof(Operand));
+  /// A piece is 8 words of a row; 16 pieces make the slice of a row, so a warp moves those of two rows at once.
   static constexpr int kPieces = ceilDiv(Geometry::kRows, 2);
   static constexpr int kSquaresBarrier = 1; ///< named barrier of the mma warps
   static constexpr bool kWide = Input::kStride * sizeof(Element) % 16 == 0;
@@ -97,7 +106,9 @@ private:
   static constexpr int kKeptWeights = minOf(kKeptChunks, kKeptVectors - kKeptChunks * kPieces);
 
   __device__ int row(int piece) const { return piece * 2 + lane / 16; }
-  __device__ int firstColumn(int chunk) const { return chunk * Geometry::kChunkDepth + warp * Geometry::kSliceDepth; }
+  __device__ int firstColumn(int chunk) const {
+    return (chunk * Geometry::kChunkDepth + warp * Geometry::kSliceDepth) * kWordElements;
+  }
   __device__ uint32 slice(int number) const { return slices + number % Geometry::kSlots * Geometry::kSliceBytes; }
   __device__ uint32 place(int number, int piece) const {
     return slice(number) + row(piece) * Geometry::kSliceRowBytes + lane % 16 * 16;
@@ -105,7 +116,7 @@ private:
 
   /// Starts the copies of chunk `number`; past the last one only counts a group.
   __device__ void copySlice(int number, int chunks) {
-    int k = firstColumn(number % Geometry::kChunks) + lane % 16 * 8;
+    int k = firstColumn(number % Geometry::kChunks) + lane % 16 * 8 * kWordElements;
     bool inside = k < Geometry::kDepth;
     if (number < chunks) {
 #pragma unroll

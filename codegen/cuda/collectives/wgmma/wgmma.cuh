@@ -1,12 +1,13 @@
-// The warpgroup matrix instruction: d[64, N] += a[64, 16] b[16, N] of bf16 or f16 with f32 sums, N = 8, 16, ... 256,
-// the descriptors of operands in shared memory, and the fences that order it.
+// The warpgroup matrix instruction: d[64, N] += a[64, K] b[K, N] with f32 sums, N = 8, 16, ... 256, where K is 32 bytes:
+// 16 bf16 or f16, or 32 codes; the descriptors of operands in shared memory, and the fences that order it. Sums of codes
+// have 14 bits only, and so are not left to grow.
 #pragma once
-#include "common/types.cuh"
+#include "common/e4m3.cuh"
 
 namespace bambac {
 
 // --- operands in shared memory --------------------------------------------------------------------------------------
-// A descriptor names 16 columns (along the reduction) of an operand: the address, and the strides between its core
+// A descriptor names 32 bytes (along the reduction) of an operand: the address, and the strides between its core
 // matrices of 8 rows x 16 bytes. Stepping along the reduction adds to the address field: advance(descriptor, bytes).
 
 /// Core matrices of 128 contiguous bytes, `alongBytes` apart along the reduction, `acrossBytes` from 8 rows to 8.
@@ -14,7 +15,7 @@ __device__ __forceinline__ uint64 coreMatrixDescriptor(uint32 address, uint32 al
   return uint64((address & 0x3ffffu) >> 4) | uint64(alongBytes >> 4) << 16 | uint64(acrossBytes >> 4) << 32;
 }
 
-/// Rows of 128 bytes (64 elements along the reduction), swizzled as a tensor copy with a 128-byte swizzle leaves them;
+/// Rows of 128 bytes (64 words along the reduction), swizzled as a tensor copy with a 128-byte swizzle leaves them;
 /// the first row at a multiple of 1024 bytes.
 __device__ __forceinline__ uint64 swizzledDescriptor(uint32 address) {
   return uint64((address & 0x3ffffu) >> 4) | uint64(1) << 16 | uint64(1024 >> 4) << 32 | uint64(1) << 62;
@@ -170,7 +171,18 @@ template <int N, class Element> struct Wgmma;
     }                                                                                                                  \
   };
 
-#define BAMBAC_WGMMA(n) BAMBAC_WGMMA_OF(n, bf16) BAMBAC_WGMMA_OF(n, f16)
+/// Codes lie in shared memory, both K-major. Without `accumulate` the sums are overwritten.
+#define BAMBAC_WGMMA_CODES(n)                                                                                          \
+  template <> struct Wgmma<n, e4m3> {                                                                                  \
+    static __device__ __forceinline__ void run(float (&sums)[n / 2], uint64 a, uint64 b, int accumulate) {             \
+      asm volatile("{\n\t.reg .pred p;\n\tsetp.ne.b32 p, %2, 0;\n\t"                                                   \
+                   "wgmma.mma_async.sync.aligned.m64n" #n "k32.f32.e4m3.e4m3 {" BAMBAC_NAMES_##n                       \
+                   "}, %0, %1, p, 1, 1;\n\t}"                                                                          \
+                   : "+l"(a), "+l"(b), "+r"(accumulate), BAMBAC_SUMS_##n);                                             \
+    }                                                                                                                  \
+  };
+
+#define BAMBAC_WGMMA(n) BAMBAC_WGMMA_OF(n, bf16) BAMBAC_WGMMA_OF(n, f16) BAMBAC_WGMMA_CODES(n)
 
 // clang-format off
 BAMBAC_WGMMA(8) BAMBAC_WGMMA(16) BAMBAC_WGMMA(24) BAMBAC_WGMMA(32)
@@ -185,6 +197,7 @@ BAMBAC_WGMMA(232) BAMBAC_WGMMA(240) BAMBAC_WGMMA(248) BAMBAC_WGMMA(256)
 
 #undef BAMBAC_WGMMA
 #undef BAMBAC_WGMMA_OF
+#undef BAMBAC_WGMMA_CODES
 #undef BAMBAC_WGMMA_SHARED
 #undef BAMBAC_WGMMA_REGISTERS
 

@@ -10,24 +10,25 @@ namespace bambac {
 
 // --- tensor maps ----------------------------------------------------------------------------------------------------
 
-/// x [rows, depth] in boxes of `boxRows` rows x 64 columns: rows of 128 bytes, swizzled for wgmma.
+/// x [rows, depth] in boxes of `boxRows` rows x 64 words: rows of 128 bytes, swizzled for wgmma. Two codes are a word.
 template <class Operand, class Input>
 __host__ __device__ constexpr TensorMap inputTensorMap(int rows, int depth, int boxRows) {
   static_assert(kIsSame<typename Input::Element, Operand> && !Input::kNormalizes,
                 "the tensor copy brings plain operands");
-  static_assert(Input::kStride % 8 == 0, "a tensor map's row stride is a multiple of 16 bytes");
+  constexpr int kBytes = sizeof(Operand);
+  static_assert(Input::kStride * kBytes % 16 == 0, "a tensor map's row stride is a multiple of 16 bytes");
   TensorMap map = {};
   map.element_bytes = 2, map.rank = 2, map.swizzle_bytes = 128;
-  map.dims[0] = depth, map.dims[1] = rows;
+  map.dims[0] = depth * kBytes / 2, map.dims[1] = rows;
   map.box[0] = 64, map.box[1] = boxRows;
-  map.strides[0] = Input::kStride * 2;
+  map.strides[0] = Input::kStride * kBytes;
   return map;
 }
 
-/// W [columns, depth] in core matrices of 64 elements: the core matrix is the innermost dimension, then those along the
+/// W [columns, words] in core matrices of 64 words: the core matrix is the innermost dimension, then those along the
 /// reduction, then those across it.
-__host__ __device__ constexpr TensorMap weightTensorMap(int columns, int depth, int boxColumns, int boxDepth) {
-  int cores = alignTo(depth, 64) / 8;
+__host__ __device__ constexpr TensorMap weightTensorMap(int columns, int words, int boxColumns, int boxDepth) {
+  int cores = alignTo(words, 64) / 8;
   TensorMap map = {};
   map.element_bytes = 2, map.rank = 3, map.swizzle_bytes = 0;
   map.dims[0] = 64, map.dims[1] = cores, map.dims[2] = ceilDiv(columns, 8);
@@ -38,17 +39,19 @@ __host__ __device__ constexpr TensorMap weightTensorMap(int columns, int depth, 
 
 // --- the ring of stages ---------------------------------------------------------------------------------------------
 
-/// Stages of shared memory, each a tile of x (`InputBytes`) and one of W (`WeightBytes`), and two barriers a stage.
+/// Stages of shared memory, each a tile of x (`InputBytes`) and one of W (`WeightBytes`), and two barriers a stage. With
+/// `Peers` > 1 blocks are in clusters of as many that share a tile: each brings a part of it to all, into the same stage.
 ///
 ///   name        arrives                                          count          waits                parity
 ///   full[s]     the loading thread, with the bytes of both copies  1              consumer warpgroups  of the ring
 ///   empty[s]    lane 0 of each consumer warp: stage read           ConsumerWarps  the loading thread   of the ring
+///               (a lane for each peer, in whose block it arrives)  * Peers
 ///   named 8     consumer warpgroups, at the end (finishConsumers)  their threads  the same             -
 ///   named 1, 2  linear_middle: slice of a warpgroup free, filled   128            the same             -
 ///   named 1     linear_middle, clusters: the last stage is read    all consumers  the same             -
 ///   cluster     linear_middle, clusters: sums written, sums read   all threads    the same             -
-template <int Stages, int InputBytes, int WeightBytes, int ConsumerWarps> struct StageRing {
-  static constexpr int kStages = Stages, kStageBytes = InputBytes + WeightBytes;
+template <int Stages, int InputBytes, int WeightBytes, int ConsumerWarps, int Peers = 1> struct StageRing {
+  static constexpr int kStages = Stages, kPeers = Peers, kStageBytes = InputBytes + WeightBytes;
   static constexpr int kBytes = Stages * kStageBytes, kBarrierBytes = Stages * geometry::kStageBarrierBytes;
   static_assert(InputBytes % 1024 == 0 && WeightBytes % 1024 == 0, "swizzled tiles start at multiples of 1024 bytes");
 
@@ -65,17 +68,27 @@ template <int Stages, int InputBytes, int WeightBytes, int ConsumerWarps> struct
     if (threadIdx.x == 0) {
       for (int slot = 0; slot < Stages; ++slot) {
         initBarrier(full(slot), 1);
-        initBarrier(empty(slot), ConsumerWarps);
+        initBarrier(empty(slot), ConsumerWarps * Peers);
       }
       fenceBarrierInit();
     }
-    __syncthreads();
+    if constexpr (Peers > 1) {
+      __syncwarp();
+      syncCluster();
+    } else {
+      __syncthreads();
+    }
   }
 
   /// By whole consumer warps: this warp has read the stage for the last time.
   __device__ __forceinline__ void release(int slot) const {
-    if (threadIdx.x % 32 == 0)
+    const uint32 lane = threadIdx.x % 32;
+    if constexpr (Peers > 1) {
+      if (lane < Peers)
+        arriveAt(empty(slot), lane);
+    } else if (lane == 0) {
       arrive(empty(slot));
+    }
   }
 
   /// The loading thread's whole life: fills `count` stages in turn. `loadWeights(i, slot)` and `loadInput(i, slot)`
@@ -123,6 +136,16 @@ template <int Stages, int InputBytes, int WeightBytes, int ConsumerWarps> struct
   }
 };
 
+/// The same for codes: `multiply(slot)` waits for its own instructions, whose sums it adds to others. Two warpgroups keep
+/// the tensor cores at work, since one multiplies while the other adds.
+template <class Ring, int Slots, class Multiply>
+__device__ __forceinline__ void consumeCodes(const Ring &ring, int steps, RingPosition<Slots> &at, Multiply multiply) {
+  for (int step = 0; step < steps; ++step, at.advance()) {
+    wait(ring.full(at.slot), at.parity);
+    multiply(step, at.slot);
+  }
+}
+
 /// The end of the consumer warpgroups, which are numbered from 1: what they have stored is complete.
 template <int Warpgroups, class Epilogue> __device__ __forceinline__ void finishConsumers(const Epilogue &epilogue) {
   if constexpr (kReduces<Epilogue>) {
@@ -139,6 +162,7 @@ inline constexpr int kLoadingRegisters = 40, kConsumerRegisters = 232;
 
 /// The whole life of a block whose ring lies at the start of its `SharedBytes` of shared memory: `load(ring)` by the
 /// loading thread, `leave()` by its whole warpgroup after that, `multiply(ring, consumer)` by each consumer warpgroup.
+/// Blocks that share tiles leave together: until then others copy into them and arrive at their barriers.
 template <class Ring, int SharedBytes, int Consumers, class Epilogue, class Load, class Leave, class Multiply>
 __device__ __forceinline__ void runRoles(uint8 *shared, const Epilogue &epilogue, Load load, Leave leave,
                                          Multiply multiply) {
@@ -157,6 +181,10 @@ __device__ __forceinline__ void runRoles(uint8 *shared, const Epilogue &epilogue
     claimRegisters<kConsumerRegisters>();
     multiply(ring, warpgroup - 1);
     finishConsumers<Consumers>(epilogue);
+  }
+  if constexpr (Ring::kPeers > 1) {
+    __syncwarp();
+    syncCluster();
   }
 }
 

@@ -1,0 +1,69 @@
+// quantize: codes and scales of rows, with the norm or the gate before them.
+#include "codegen/cuda/emit/Ops.h"
+
+namespace bambac::codegen {
+
+namespace {
+/// Where the rows come from: the argument of the collective, and the widest access to all that it reads.
+struct QuantizedRows {
+  std::string argument;
+  int64_t vector = kWidest;
+};
+} // namespace
+
+/// `Rows<const float, 256>` of `Rows<const float, 256>{input}`.
+static StringRef typeOf(StringRef rows) { return rows.split('{').first; }
+
+static FailureOr<std::string> addRows(KernelWriter &writer, Operation *op, Value value, StringRef name,
+                                      QuantizedRows &rows) {
+  FailureOr<View> view = writer.view(op, value);
+  if (failed(view))
+    return failure();
+  rows.vector = view->alignment(rows.vector);
+  return writer.rows(*view, name);
+}
+
+static FailureOr<QuantizedRows> findRows(KernelWriter &writer, QuantizeOp quantize) {
+  QuantizedRows rows;
+  Value input = quantize.getInput();
+  if (auto norm = input.getDefiningOp<RmsNormOp>()) {
+    FailureOr<std::string> plain = addRows(writer, norm, norm.getInput(), "input", rows);
+    if (failed(plain))
+      return failure();
+    writer.constant("epsilon", norm.getEps().convertToDouble());
+    std::string weight = writer.address(norm, norm.getWeight(), "normWeight");
+    rows.argument = ("NormalizedRows<" + typeOf(*plain) + ">{" + *plain + ", " + weight + "}").str();
+    return rows;
+  }
+  if (auto swiglu = input.getDefiningOp<SwigluOp>()) {
+    FailureOr<std::string> gate = addRows(writer, swiglu, swiglu.getGate(), "gate", rows);
+    FailureOr<std::string> up = addRows(writer, swiglu, swiglu.getUp(), "up", rows);
+    if (failed(gate) || failed(up))
+      return failure();
+    rows.argument = ("GatedRows<" + typeOf(*gate) + ", " + typeOf(*up) + ">{" + *gate + ", " + *up + "}").str();
+    return rows;
+  }
+  FailureOr<std::string> plain = addRows(writer, quantize, input, "input", rows);
+  if (failed(plain))
+    return failure();
+  rows.argument = *plain;
+  return rows;
+}
+
+FailureOr<std::string> emitQuantize(KernelWriter &writer, QuantizeOp quantize) {
+  Value fixedScales = quantize.getStaticScales();
+  writer.constant("rows", dimOf(quantize.getInput(), 0));
+  writer.constant("columns", dimOf(quantize.getInput(), 1));
+  writer.constant("group", static_cast<int64_t>(quantize.getGroup()));
+  writer.constant("fixed_scales", fixedScales ? dimOf(fixedScales, 0) : int64_t(0));
+  FailureOr<QuantizedRows> rows = findRows(writer, quantize);
+  FailureOr<View> codes = writer.resultView(cast<OpResult>(quantize.getResult()));
+  FailureOr<View> scales = writer.resultView(cast<OpResult>(quantize.getScales()));
+  if (failed(rows) || failed(codes) || failed(scales))
+    return failure();
+  writer.constant("vector", codes->alignment(rows->vector));
+  std::string fixed = fixedScales ? writer.address(quantize, fixedScales, "fixedScales") : "nullptr";
+  return writer.finish({}, {rows->argument, fixed, writer.rows(*codes, "codes"), writer.address(*scales, "scales")});
+}
+
+} // namespace bambac::codegen
