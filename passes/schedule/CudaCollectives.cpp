@@ -116,16 +116,11 @@ llvm::Expected<SmallVector<int>> readFields(const Collective &collective, CudaSc
 geometry::LinearShape shapeOf(LinearOp linear) {
   LinearSource source = getSource(linear);
   Type operand = cast<ShapedType>(linear.getWeight().getType()).getElementType();
-  return {sizeOf(linear.getInput(), 0),
-          sizeOf(linear.getWeight(), 0),
-          sizeOf(linear.getWeight(), 1),
-          epilogueBytes(linear),
-          source.norm != nullptr,
-          cast<ShapedType>(source.input.getType()).getElementType() == operand,
-          strideOf(source.input),
-          static_cast<int>(operand.getIntOrFloatBitWidth() / 8),
-          source.quantize != nullptr,
-          static_cast<int>(linear.getGroup())};
+  return {sizeOf(linear.getInput(), 0),  sizeOf(linear.getWeight(), 0),
+          sizeOf(linear.getWeight(), 1), epilogueBytes(linear),
+          source.norm != nullptr,        cast<ShapedType>(source.input.getType()).getElementType() == operand,
+          strideOf(source.input),        static_cast<int>(operand.getIntOrFloatBitWidth() / 8),
+          source.quantize != nullptr,    static_cast<int>(linear.getGroup())};
 }
 
 geometry::AttentionShape shapeOf(AttentionOp attention) {

@@ -1,5 +1,5 @@
-// Cases of linear_codes_test: what the compiler generates around linears of codes, a reference in f64 on the device, and
-// timing.
+// Cases of linear_codes_test: what the compiler generates around linears of codes, a reference in f64 on the device,
+// and timing.
 #pragma once
 #include "common/quantize.cuh"
 #include "harness.cuh"
@@ -145,9 +145,9 @@ __global__ void packRandom(e4m3 *packed, int columns, int depth, unsigned seed, 
 }
 
 /// y[i, n] of row rows[i], and the sum of the products' magnitudes, a thread each.
-__global__ void referenceKernel(const e4m3 *x, const e4m3 *packed, const float *inputScales,
-                                       const float *weightScales, const int *rows, double *y, double *magnitudes,
-                                       int columns, int depth, int stride, int group, int groups) {
+__global__ void referenceKernel(const e4m3 *x, const e4m3 *packed, const float *inputScales, const float *weightScales,
+                                const int *rows, double *y, double *magnitudes, int columns, int depth, int stride,
+                                int group, int groups) {
   int n = blockIdx.x * 128 + threadIdx.x, row = rows[blockIdx.y];
   if (n >= columns)
     return;

@@ -40,7 +40,8 @@ bool isSameCode(unsigned char a, unsigned char b) { return a == b || ((a & 0x7f)
 
 // --- conversions -----------------------------------------------------------------------------------------------------
 
-__global__ void convertKernel(const float *from, e4m3 *single, uint32 *four, float *expanded, float *alone, size_t count) {
+__global__ void convertKernel(const float *from, e4m3 *single, uint32 *four, float *expanded, float *alone,
+                              size_t count) {
   size_t i = (blockIdx.x * size_t(blockDim.x) + threadIdx.x) * 4;
   if (i >= count)
     return;
@@ -56,8 +57,9 @@ __global__ void convertKernel(const float *from, e4m3 *single, uint32 *four, flo
 }
 
 std::vector<float> interestingNumbers() {
-  std::vector<float> numbers = {0.0f,   -0.0f,   448.0f,  464.0f,   480.0f,    -449.0f,  1e9f,      -1e9f,   INFINITY, -INFINITY,
-                                NAN,    0x1p-6f, 0x1p-9f, 0x1p-10f, 0x3p-10f,  0x1p-11f, 0x1.8p-10f, 1e-30f, -1e-30f,  1e-45f};
+  std::vector<float> numbers = {0.0f,     -0.0f,    448.0f,     464.0f, 480.0f,  -449.0f, 1e9f,
+                                -1e9f,    INFINITY, -INFINITY,  NAN,    0x1p-6f, 0x1p-9f, 0x1p-10f,
+                                0x3p-10f, 0x1p-11f, 0x1.8p-10f, 1e-30f, -1e-30f, 1e-45f};
   for (unsigned code = 0; code < 0x7e; ++code) { // codes, ties, and their neighbours
     float low = float(valueOf(code)), tie = float((valueOf(code) + valueOf(code + 1)) / 2);
     for (float number : {low, tie, std::nextafter(tie, 0.0f), std::nextafter(tie, 1e9f), -low, -tie})
@@ -77,7 +79,7 @@ void testConversions(Runner &runner) {
   DeviceBuffer<e4m3> single(count);
   DeviceBuffer<uint32> four(count / 4);
   convertKernel<<<unsigned(ceilDiv(int(count), 1024)), 256>>>(from.data(), single.data(), four.data(), expanded.data(),
-                                                               alone.data(), count);
+                                                              alone.data(), count);
   CHECK(cudaGetLastError());
   std::vector<e4m3> one = single.download();
   std::vector<uint32> words = four.download();
@@ -187,8 +189,8 @@ std::vector<float> makeRows(int rows, int columns) {
 template <class T, int Rows, int Columns, int Group, int Fixed, int Multiprocessors = 132>
 void testRows(Runner &runner) {
   std::string name = std::string("quantize ") + (sizeof(T) == 4 ? "f32 " : kOperandName) + std::to_string(Rows) + "x" +
-                     std::to_string(Columns) + " groups of " + std::to_string(Group) + ", fixed scales: " +
-                     std::to_string(Fixed) + (Multiprocessors < Rows ? ", many rows" : "");
+                     std::to_string(Columns) + " groups of " + std::to_string(Group) +
+                     ", fixed scales: " + std::to_string(Fixed) + (Multiprocessors < Rows ? ", many rows" : "");
   if (!runner.wants(name))
     return;
   std::vector<T> typed = fromFloats<T>(makeRows(Rows, Columns));

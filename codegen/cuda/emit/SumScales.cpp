@@ -15,7 +15,8 @@ SumScales::SumScales(KernelWriter &writer, LinearOp linear) : writer(writer), li
 std::string SumScales::apply(const std::string &sum, StringRef index) const {
   if (!areLoaded())
     return sum;
-  return ("(" + Twine(sum) + (inputScales ? " * extra.inputScale" : "") + " * extra.weightScales[" + index + "])").str();
+  return ("(" + Twine(sum) + (inputScales ? " * extra.inputScale" : "") + " * extra.weightScales[" + index + "])")
+      .str();
 }
 
 void SumScales::printMembers(raw_ostream &stream) const {

@@ -15,11 +15,11 @@ struct CodeMatrices {
 
 /// Whether the weight of a Shape is stored in core matrices. A collective that reads them asserts it.
 template <class Shape, class Layout>
-inline constexpr bool kHasLayout = Shape::kPanelRows == Layout::kPanelRows &&
-                                   Shape::kPanelGroup == Layout::kPanelGroup &&
-                                   Shape::kPanelAlign == Layout::kPanelAlign;
+inline constexpr bool kHasLayout =
+    Shape::kPanelRows == Layout::kPanelRows && Shape::kPanelGroup == Layout::kPanelGroup &&
+    Shape::kPanelAlign == Layout::kPanelAlign;
 template <class Shape>
-inline constexpr bool kHasCoreMatrices = kIsSame<typename Shape::Operand, e4m3> ? kHasLayout<Shape, CodeMatrices>
-                                                                                : kHasLayout<Shape, CoreMatrices>;
+inline constexpr bool kHasCoreMatrices =
+    kIsSame<typename Shape::Operand, e4m3> ? kHasLayout<Shape, CodeMatrices> : kHasLayout<Shape, CoreMatrices>;
 
 } // namespace bambac

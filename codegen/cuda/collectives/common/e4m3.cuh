@@ -1,5 +1,6 @@
-// Codes of 8 bits: a sign, 4 bits of exponent with a bias of 7, 3 of fraction. There is no infinity, and one NaN for each
-// sign. All that converts them gives the same bits on every architecture; from sm_89 on there are instructions for it.
+// Codes of 8 bits: a sign, 4 bits of exponent with a bias of 7, 3 of fraction. There is no infinity, and one NaN for
+// each sign. All that converts them gives the same bits on every architecture; from sm_89 on there are instructions for
+// it.
 #pragma once
 #include "common/types.cuh"
 
@@ -99,9 +100,9 @@ __device__ __forceinline__ float scaleOfLargest(float largest) {
   return scale < kLeast ? kLeast : scale;
 }
 
-/// Divides by one scale: as exact as a division where the quotient is rounded to codes, and in half its instructions. Two
-/// steps take the product with the reciprocal to the rounded quotient. Quotients that are not finite, and those that are
-/// beyond all codes, stay what the product is.
+/// Divides by one scale: as exact as a division where the quotient is rounded to codes, and in half its instructions.
+/// Two steps take the product with the reciprocal to the rounded quotient. Quotients that are not finite, and those
+/// that are beyond all codes, stay what the product is.
 class CodeDivider {
 public:
   __device__ __forceinline__ explicit CodeDivider(float scale) {

@@ -66,9 +66,9 @@ template <class Input> __device__ __forceinline__ float fixedScale(const Input &
   return largest;
 }
 
-/// totals += sums with the scales of group `group`: results of two rows, `row` and row + 8, and two neighbouring columns
-/// as a fragment of mma holds them. Rows, columns and groups that the linear does not have repeat its last: what is summed
-/// of the padding of the depth is zero, but memory that is no scale may hold a NaN.
+/// totals += sums with the scales of group `group`: results of two rows, `row` and row + 8, and two neighbouring
+/// columns as a fragment of mma holds them. Rows, columns and groups that the linear does not have repeat its last:
+/// what is summed of the padding of the depth is zero, but memory that is no scale may hold a NaN.
 template <class Shape, class Epilogue>
 __device__ __forceinline__ void addScaled(float *totals, const float *sums, const Epilogue &epilogue, int row,
                                           int column, int group) {

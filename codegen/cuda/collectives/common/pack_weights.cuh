@@ -78,8 +78,8 @@ __host__ __device__ constexpr int packedVector(int elementBytes, int panel, int 
   return vector;
 }
 
-/// Shape: Element (float, bf16, f16 or e4m3), kPanel and kGroup (1 and 1: row-major), kMultiprocessors. Any size of matrix;
-/// fast where its columns are whole vectors. Padding is left alone.
+/// Shape: Element (float, bf16, f16 or e4m3), kPanel and kGroup (1 and 1: row-major), kMultiprocessors. Any size of
+/// matrix; fast where its columns are whole vectors. Padding is left alone.
 template <class Shape> struct PackWeights {
   using Element = typename Shape::Element;
   static constexpr int kPanel = Shape::kPanel, kGroup = Shape::kGroup;

@@ -38,8 +38,8 @@ template <class Shape> class Quantize {
   static constexpr int kGroup = Shape::kGroup ? Shape::kGroup : Shape::kColumns;
   static constexpr int kGroups = ceilDiv(Shape::kColumns, kGroup);
 
-  /// Vectors of a thread: few where there are multiprocessors to spare, so that a row takes little time; else as many as
-  /// still leave registers for other rows on the same multiprocessor.
+  /// Vectors of a thread: few where there are multiprocessors to spare, so that a row takes little time; else as many
+  /// as still leave registers for other rows on the same multiprocessor.
   static constexpr int kWantedVectors = Shape::kRows <= Shape::kMultiprocessors ? 1 : maxOf(1, 32 / kVector);
 
 public:

@@ -29,8 +29,8 @@ struct LinearShape {
 /// over into f32 after as many.
 inline constexpr int kPromotedCodes = 2 * kTileDepth;
 
-/// What every collective asks of scales: that groups of columns are a multiple of those that it sums before it multiplies
-/// by them.
+/// What every collective asks of scales: that groups of columns are a multiple of those that it sums before it
+/// multiplies by them.
 BAMBAC_HOST_DEVICE constexpr void checkScales(Check &check, const LinearShape &shape, int summed = kPromotedCodes) {
   if (shape.hasGroups())
     check.multipleOf("columns that share scales", summed, shape.group)

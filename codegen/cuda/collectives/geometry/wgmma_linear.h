@@ -122,8 +122,8 @@ struct LinearLarge {
   BAMBAC_HOST_DEVICE constexpr int tiles(const LinearShape &shape) const {
     return rowTiles(shape) * columnTiles(shape);
   }
-  /// Blocks that share their columns of W. Codes are multiplied in half the time of as many bytes of bf16, which is less
-  /// than L2 takes to bring those of both operands to every block.
+  /// Blocks that share their columns of W. Codes are multiplied in half the time of as many bytes of bf16, which is
+  /// less than L2 takes to bring those of both operands to every block.
   BAMBAC_HOST_DEVICE constexpr int peers(const LinearShape &shape) const {
     return shape.operandBytes == 1 && rowTiles(shape) > 1 ? 2 : 1;
   }

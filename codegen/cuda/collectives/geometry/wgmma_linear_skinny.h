@@ -75,8 +75,9 @@ struct LinearSkinny {
   /// Whether all chunks of the activations stay in shared memory: where they are read in several passes or cost more
   /// than a copy, unless too few stages would be left.
   BAMBAC_HOST_DEVICE constexpr bool isResident(const LinearShape &shape, const Limits &limits) const {
-    return chunks(shape) <= streamSlots(shape) || shape.quantizes || ((converts(shape) || passes(shape, limits) > 1) &&
-                                                   stagesBeside(shape, limits, chunks(shape)) >= kStagesBesideResident);
+    return chunks(shape) <= streamSlots(shape) || shape.quantizes ||
+           ((converts(shape) || passes(shape, limits) > 1) &&
+            stagesBeside(shape, limits, chunks(shape)) >= kStagesBesideResident);
   }
   BAMBAC_HOST_DEVICE constexpr int slots(const LinearShape &shape, const Limits &limits) const {
     return isResident(shape, limits) ? chunks(shape) : streamSlots(shape);

@@ -62,8 +62,8 @@ template <class Operand> __device__ __forceinline__ uint4 packPiece(const float 
                       packCodes(from[8], from[9], from[10], from[11]),
                       packCodes(from[12], from[13], from[14], from[15]));
   else
-    return make_uint4(pack<Operand>(from[0], from[1]), pack<Operand>(from[2], from[3]),
-                      pack<Operand>(from[4], from[5]), pack<Operand>(from[6], from[7]));
+    return make_uint4(pack<Operand>(from[0], from[1]), pack<Operand>(from[2], from[3]), pack<Operand>(from[4], from[5]),
+                      pack<Operand>(from[6], from[7]));
 }
 
 /// Codes k .. k + 15 of one row as they are, zero from `Depth` on. k is a multiple of 16.

@@ -1,12 +1,13 @@
 // y = x W^T for few rows (decode): the time is that of streaming W once, so the tensor cores merely keep up.
 //
 // One block a multiprocessor takes an even share of W's groups of 8 rows (8 columns of y) and walks it in passes of
-// kTileColumns. The warps of the block split K: slice i (32 words deep) belongs to warp i mod kWarps, and the partial sums
-// meet in shared memory in a fixed order. Rows of x lie in shared memory, all of K or as much as fits.
+// kTileColumns. The warps of the block split K: slice i (32 words deep) belongs to warp i mod kWarps, and the partial
+// sums meet in shared memory in a fixed order. Rows of x lie in shared memory, all of K or as much as fits.
 //
-// A warp's step multiplies one slice: in each group 8 columns x 32 words deep, four core matrices, 512 contiguous bytes.
-// (A word is two bytes: one bf16 or f16, or two codes, of which there are twice as many k.) A lane copies 16 of them: row lane / 4 of core matrix lane % 4, that is eight neighbouring k of one column. These are
-// its B operands of two mma if both operands agree to number k differently: in mma j, a lane's k are 8 (lane % 4) + 4 j
+// A warp's step multiplies one slice: in each group 8 columns x 32 words deep, four core matrices, 512 contiguous
+// bytes. (A word is two bytes: one bf16 or f16, or two codes, of which there are twice as many k.) A lane copies 16 of
+// them: row lane / 4 of core matrix lane % 4, that is eight neighbouring k of one column. These are its B operands of
+// two mma if both operands agree to number k differently: in mma j, a lane's k are 8 (lane % 4) + 4 j
 // + 0 .. 3. Its A operands are then 16 neighbouring bytes of x as well. And as a lane reads back only what it copied
 // itself, the ring of weights needs no barrier: every lane waits for its own copies, and the ring runs ahead across
 // slices and passes.
@@ -150,8 +151,7 @@ private:
     const uint32 to = laneRing + fetchStage * kStageBytes;
 #pragma unroll
     for (int i = 0; i < kGroups; ++i)
-      copyAsync16(to + i * kSliceBytes, from + i * kGroupBytes,
-                  fetchGroup + i < groupEnd && slice < kSlices, policy);
+      copyAsync16(to + i * kSliceBytes, from + i * kGroupBytes, fetchGroup + i < groupEnd && slice < kSlices, policy);
     commitCopies();
     fetchStage = fetchStage + 1 == kStages ? 0 : fetchStage + 1;
     if (++fetchStep == kSteps) {
@@ -275,7 +275,7 @@ private:
                                             float scale) const {
 #pragma unroll
     for (int i = 0; i < kPieceDepth; i += 8) {
-      float(&eight)[8] = *reinterpret_cast<float(*)[8]>(values + i);
+      float (&eight)[8] = *reinterpret_cast<float (*)[8]>(values + i);
       loadEight<Shape::kDepth, kWideRows<Input>>(from, k + i, eight);
       if constexpr (Input::kNormalizes)
         normalize(k + i, eight, scale);

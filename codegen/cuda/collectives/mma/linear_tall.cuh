@@ -1,9 +1,10 @@
 // y = x W^T for many rows (prefill): bound by the tensor cores. A block computes one tile of y from tiles of x and W,
 // 64 words deep, that cp.async brings into kStages stages of shared memory while the warps multiply earlier ones.
 //
-// A word is two bytes, one bf16 or f16 or two codes. Within a stage a row of the x tile takes 128 bytes, its 16-byte chunks permuted by the row (chunk ^ row % 8), so that
-// ldmatrix reads eight rows without bank conflicts. W comes as core matrices, which need nothing of the kind. The
-// fragments of the next step are loaded while the present one multiplies, across stages as well.
+// A word is two bytes, one bf16 or f16 or two codes. Within a stage a row of the x tile takes 128 bytes, its 16-byte
+// chunks permuted by the row (chunk ^ row % 8), so that ldmatrix reads eight rows without bank conflicts. W comes as
+// core matrices, which need nothing of the kind. The fragments of the next step are loaded while the present one
+// multiplies, across stages as well.
 #pragma once
 #include "mma/linear_common.cuh"
 
@@ -44,7 +45,8 @@ private:
   static constexpr int kGroupTileBytes = kGroupColumns * kTileDepth * 2, kGroupChunks = kGroupTileBytes / 16;
   static constexpr int kInputBytes = kTileRows * kRowBytes;
   static constexpr int kStageBytes = kGeometry.tallStageBytes();
-  static constexpr bool kCopiesInput = kIsSame<Element, Operand> && kWideRows<Input> && Shape::kDepth % kPieceDepth == 0;
+  static constexpr bool kCopiesInput =
+      kIsSame<Element, Operand> && kWideRows<Input> && Shape::kDepth % kPieceDepth == 0;
 
   // Results pass through shared memory, 16 rows of a warp at a time, to be stored in wide accesses.
   static constexpr int kResultStride = kGeometry.resultStride();
@@ -92,8 +94,7 @@ private:
     copyRow = firstRow + threadIdx.x / kRowChunks;
     copyGroup = firstGroup + threadIdx.x / kGroupChunks;
     inputFrom = input.data + static_cast<long long>(copyRow) * Input::kStride + threadIdx.x % kRowChunks * kPieceDepth;
-    weightsFrom = reinterpret_cast<const uint8 *>(weights) + copyGroup * kGroupBytes +
-                  threadIdx.x % kGroupChunks * 16;
+    weightsFrom = reinterpret_cast<const uint8 *>(weights) + copyGroup * kGroupBytes + threadIdx.x % kGroupChunks * 16;
   }
 
   using Sums = float[kFragments][kGroups][4];

@@ -139,8 +139,8 @@ __device__ __forceinline__ void copyTensorToAll(uint32 to, const TensorMapParam 
                : "memory");
 }
 
-__device__ __forceinline__ void copyTensorToAll(uint32 to, const TensorMapParam &map, uint32 barrier, int x, int y, int z,
-                                                uint16 blocks) {
+__device__ __forceinline__ void copyTensorToAll(uint32 to, const TensorMapParam &map, uint32 barrier, int x, int y,
+                                                int z, uint16 blocks) {
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.multicast::cluster "
                "[%0], [%1, {%3, %4, %5}], [%2], %6;" ::"r"(to),
                "l"(&map), "r"(barrier), "r"(x), "r"(y), "r"(z), "h"(blocks)

@@ -129,9 +129,8 @@ private:
         loadFirstExtras(epilogue, tile, extra);
       clearSums(sums);
       if constexpr (kHasCodes)
-        consumeCodes(ring, kSteps, at, [&](int step, int slot) {
-          multiplyCodes(ring, step, slot, consumer, tile, epilogue, sums);
-        });
+        consumeCodes(ring, kSteps, at,
+                     [&](int step, int slot) { multiplyCodes(ring, step, slot, consumer, tile, epilogue, sums); });
       else
         ring.consume(sums, kSteps, at, [&](int slot) { multiplyStage(ring, slot, consumer, sums); });
       if constexpr (kHasCodes) { // parts of sums had the registers

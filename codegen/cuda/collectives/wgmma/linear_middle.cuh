@@ -49,7 +49,8 @@ template <class Shape, class Input, class Epilogue> class LinearMiddle {
 
 public:
   static constexpr int kThreads = kGeometry.threads(), kMinBlocks = 1;
-  static constexpr Launch kLaunch = {kBlocks, 1, 1, kThreads, kSplit * kPeers, kSharedBytes, 1, kEpilogueWorkspace<Epilogue>};
+  static constexpr Launch kLaunch = {
+      kBlocks, 1, 1, kThreads, kSplit *kPeers, kSharedBytes, 1, kEpilogueWorkspace<Epilogue>};
   static constexpr TensorMap kInputMap =
       inputTensorMap<typename Shape::Operand, Input>(Shape::kRows, Shape::kDepth, kTileRows / kPeers);
   static constexpr TensorMap kWeightMap = weightTensorMap(Shape::kColumns, kShape.words(), kTileColumns, kTileDepth);
@@ -126,8 +127,8 @@ private:
                                                        advance(input, k / 4 * kTileRows * 128 + k % 4 * 32));
   }
 
-  /// The same of codes: some rows and 64 words of the depth at a time, whose sums are then added in f32. `column` is the
-  /// first of the warpgroup.
+  /// The same of codes: some rows and 64 words of the depth at a time, whose sums are then added in f32. `column` is
+  /// the first of the warpgroup.
   static __device__ __forceinline__ void multiplyCodes(const Ring &ring, int step, int slot, int consumer, int column,
                                                        const Epilogue &epilogue, Sums &sums) {
     constexpr int kGroupBytes = kTileDepth * 16, kParts = kTileDepth / 64; // of 8 weight rows; of the depth
@@ -236,8 +237,8 @@ private:
     Sums sums;
     RingPosition<Shape::kStages> at;
     clearSums(sums);
-    consume(ring, firstStep(rank), firstStep(rank + 1) - firstStep(rank), consumer, firstTile() * kTileColumns, epilogue,
-            sums, at);
+    consume(ring, firstStep(rank), firstStep(rank + 1) - firstStep(rank), consumer, firstTile() * kTileColumns,
+            epilogue, sums, at);
     syncNamed(1, kThreadsOfConsumers); // all stages have been read: the tile takes their place
 #pragma unroll
     for (int block = 0; block < kColumnBlocks; ++block)

@@ -4,8 +4,8 @@
 //   producer (one thread)  keeps a ring of 16 KB stages full of weights by bulk copies. Weights depend on no kernel
 //                          before this one, so it starts at once, while the predecessor still runs.
 //   8 mma warps            wait for the predecessors, stage their slices of the activations, and multiply. A stage is
-//                          8 rows of weights by 1024 words of the depth, 128 words a warp. A word is two bytes: one bf16
-//                          or f16, or two codes, which become f16 on their way to the tensor cores.
+//                          8 rows of weights by 1024 words of the depth, 128 words a warp. A word is two bytes: one
+//                          bf16 or f16, or two codes, which become f16 on their way to the tensor cores.
 //   helper (one warp)      adds the eight warps' sums in a fixed order, applies the epilogue.
 //
 // Barriers in shared memory. Phases of a stage alternate with each pass through the ring (RingPosition); those of a
@@ -328,8 +328,10 @@ private:
       float sums[kItems][4];
       addPartials(sums, partials(shared), lane);
       if constexpr (kQuantizes<Input>)
-        scaleSums(sums, reinterpret_cast<const float *>(shared + Geometry::kSquaresOffset) +
-                            SkinnyCodes<Geometry, Input>::kScales, lane);
+        scaleSums(sums,
+                  reinterpret_cast<const float *>(shared + Geometry::kSquaresOffset) +
+                      SkinnyCodes<Geometry, Input>::kScales,
+                  lane);
 #pragma unroll
       for (int i = 0; i < kItems; ++i)
         storeItem(epilogue, Item(work, pass, i * 32 + lane), sums[i], extras[i]);

@@ -31,7 +31,7 @@ public:
     for (int chunk = 0; chunk < kChunks; ++chunk)
 #pragma unroll
       for (int row = 0; row < kRows; ++row) {
-        float(&eight)[8] = values[chunk][row];
+        float (&eight)[8] = values[chunk][row];
         CodeDivider(scales[row]).divide(eight);
         asm volatile("st.shared.v2.b32 [%0], {%1, %2};" ::"r"(slices + chunk * Geometry::kSliceBytes +
                                                               row * Geometry::kSliceRowBytes + lane * 8),

@@ -1,6 +1,6 @@
-// The warpgroup matrix instruction: d[64, N] += a[64, K] b[K, N] with f32 sums, N = 8, 16, ... 256, where K is 32 bytes:
-// 16 bf16 or f16, or 32 codes; the descriptors of operands in shared memory, and the fences that order it. Sums of codes
-// have 14 bits only, and so are not left to grow.
+// The warpgroup matrix instruction: d[64, N] += a[64, K] b[K, N] with f32 sums, N = 8, 16, ... 256, where K is 32
+// bytes: 16 bf16 or f16, or 32 codes; the descriptors of operands in shared memory, and the fences that order it. Sums
+// of codes have 14 bits only, and so are not left to grow.
 #pragma once
 #include "common/e4m3.cuh"
 

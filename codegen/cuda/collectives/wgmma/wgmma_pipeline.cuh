@@ -39,8 +39,9 @@ __host__ __device__ constexpr TensorMap weightTensorMap(int columns, int words, 
 
 // --- the ring of stages ---------------------------------------------------------------------------------------------
 
-/// Stages of shared memory, each a tile of x (`InputBytes`) and one of W (`WeightBytes`), and two barriers a stage. With
-/// `Peers` > 1 blocks are in clusters of as many that share a tile: each brings a part of it to all, into the same stage.
+/// Stages of shared memory, each a tile of x (`InputBytes`) and one of W (`WeightBytes`), and two barriers a stage.
+/// With `Peers` > 1 blocks are in clusters of as many that share a tile: each brings a part of it to all, into the same
+/// stage.
 ///
 ///   name        arrives                                          count          waits                parity
 ///   full[s]     the loading thread, with the bytes of both copies  1              consumer warpgroups  of the ring
@@ -136,8 +137,8 @@ template <int Stages, int InputBytes, int WeightBytes, int ConsumerWarps, int Pe
   }
 };
 
-/// The same for codes: `multiply(slot)` waits for its own instructions, whose sums it adds to others. Two warpgroups keep
-/// the tensor cores at work, since one multiplies while the other adds.
+/// The same for codes: `multiply(slot)` waits for its own instructions, whose sums it adds to others. Two warpgroups
+/// keep the tensor cores at work, since one multiplies while the other adds.
 template <class Ring, int Slots, class Multiply>
 __device__ __forceinline__ void consumeCodes(const Ring &ring, int steps, RingPosition<Slots> &at, Multiply multiply) {
   for (int step = 0; step < steps; ++step, at.advance()) {
