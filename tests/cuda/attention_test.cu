@@ -33,6 +33,7 @@ static_assert(cacheOffset<Base>(1 << 28, 7, 63) == ((1LL << 31) + 7) * 64 * 128 
 /// What follows from the others: scale and layout of q|k|v.
 template <class Config> struct ShapeOf : Config {
   using Operand = harness::Operand;
+  using Cached = Operand;
   static constexpr float kScale = 0.25f / (Config::kHeadDim >= 64 ? 2 : 1);
   static constexpr int kTileHeads = Config::kHeads / Config::kKvHeads / Config::kTiles;
   static constexpr int kRows = Config::kSequences * Config::kTokens;
@@ -58,14 +59,14 @@ template <class Shape>
 __global__ void __launch_bounds__(Decode<Shape>::kThreads, Decode<Shape>::kMinBlocks)
     decodeKernel(const Operand *query, const Operand *keys, const Operand *values, const int *positions,
                  const int *pages, Operand *result, void *workspace) {
-  Decode<Shape>::run({query + Shape::kOffset}, keys, values, positions, pages, {result}, workspace);
+  Decode<Shape>::run({query + Shape::kOffset}, keys, values, positions, pages, nullptr, {result}, workspace);
 }
 
 template <class Shape>
 __global__ void __launch_bounds__(Prefill<Shape>::kThreads, Prefill<Shape>::kMinBlocks)
     prefillKernel(const Operand *query, const Operand *keys, const Operand *values, const int *positions,
                   const int *pages, Operand *result, void *) {
-  Prefill<Shape>::run({query + Shape::kOffset}, keys, values, positions, pages, {result});
+  Prefill<Shape>::run({query + Shape::kOffset}, keys, values, positions, pages, nullptr, {result});
 }
 
 template <class Shape> constexpr bool kDecodes = Shape::kTokens == 1;

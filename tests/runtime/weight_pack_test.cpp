@@ -210,7 +210,7 @@ TEST(WeightPack, Quantizes) {
     float largest = 0;
     for (float number : of)
       largest = std::max(largest, std::abs(number));
-    float scale = largest ? largest / 448 : 1.0f;
+    float scale = largest > 0 ? largest / 448 : 1.0f;
     for (uint64_t group = 0; group < groups; ++group) {
       EXPECT_EQ(scales[group * weight.rows + 2 * row], scale) << row;
       EXPECT_EQ(scales[group * weight.rows + 2 * row + 1], 7.0f) << "codes have scales of their own";

@@ -6,7 +6,11 @@ namespace bambac::codegen {
 
 FailureOr<std::string> emitAttention(KernelWriter &writer, AttentionOp attention) {
   int64_t tokens = attention.getNumTokens();
-  writer.operand(attention.getKCache().getType().getElementType());
+  // Every code is an f16.
+  Type cached = attention.getKCache().getType().getElementType();
+  bool hasCodes = isa<Float8E4M3FNType>(cached);
+  writer.operand(hasCodes ? Type(Float16Type::get(attention.getContext())) : cached);
+  writer.type("Cached", cached);
   writer.constant("sequences", dimOf(attention.getPages(), 0));
   writer.constant("tokens", tokens);
   writer.constant("heads", attention.getNumKvHeads() * attention.getGroupSize());
@@ -20,12 +24,14 @@ FailureOr<std::string> emitAttention(KernelWriter &writer, AttentionOp attention
   if (failed(query) || failed(epilogue))
     return failure();
   writer.constant("aligned", query->offset % kWidest == 0);
-  SmallVector<std::string> call{writer.rows(*query, "query"),
-                                writer.address(attention, attention.getKCache(), "kCache"),
-                                writer.address(attention, attention.getVCache(), "vCache"),
-                                writer.address(attention, attention.getPositions(), "positions"),
-                                writer.address(attention, attention.getPages(), "pages"),
-                                *epilogue};
+  SmallVector<std::string> call{
+      writer.rows(*query, "query"),
+      writer.address(attention, attention.getKCache(), "kCache"),
+      writer.address(attention, attention.getVCache(), "vCache"),
+      writer.address(attention, attention.getPositions(), "positions"),
+      writer.address(attention, attention.getPages(), "pages"),
+      attention.getCacheScales() ? writer.address(attention, attention.getCacheScales(), "cacheScales") : "nullptr",
+      *epilogue};
   if (tokens == 1)
     call.push_back(writer.workspace());
   return writer.finish({writer.rowsType(*query), "Epilogue"}, call);

@@ -149,6 +149,8 @@ private:
                 : writer.address(append, append.getPositions(), "positions"));
     if (append)
       member(stream, "const int *pages", writer.address(append, append.getPages(), "pages"));
+    if (append && append.getScales())
+      member(stream, "const float *cacheScales", writer.address(append, append.getScales(), "cacheScales"));
     if (bias)
       member(stream, "const float *bias", writer.address(linear, bias, "bias"));
     scales.printMembers(stream);
@@ -199,8 +201,11 @@ private:
     if (segment.rope)
       stream << "      rotatePairs<Shape>(vector, (" << column
              << ") % Shape::kHeadDim, extra.position, kFrequencies);\n";
-    if (segment.append)
-      stream << "      storeCached<Shape>(" << segment.pointer << ", extra.place, " << column << ", vector);\n";
+    KvAppendOp append = segment.append;
+    StringRef scale = segment.isKey ? ", cacheScales[kScaleOfKeys]" : ", cacheScales[kScaleOfValues]";
+    if (append)
+      stream << "      storeCached<Shape>(" << segment.pointer << ", extra.place, " << column << ", vector"
+             << (append.getScales() ? scale : "") << ");\n";
     else
       stream << "      storeVector(" << segment.pointer << " + static_cast<long long>(row) * " << segment.result.stride
              << " + " << column << ", vector);\n";

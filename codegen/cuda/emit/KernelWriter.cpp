@@ -111,6 +111,8 @@ void KernelWriter::constant(StringRef name, double value) {
 
 void KernelWriter::operand(Type element) { operandType = cudaType(element); }
 
+void KernelWriter::type(StringRef name, Type element) { types.push_back((name + " = " + cudaType(element)).str()); }
+
 StringRef KernelWriter::nameOf(unsigned argument, StringRef wanted) {
   std::string &name = names[argument];
   for (unsigned number = 2; name.empty(); ++number) {
@@ -170,6 +172,8 @@ void KernelWriter::printShape(raw_ostream &stream) const {
   stream << "/// Shapes and schedule.\nstruct Shape {\n";
   if (!operandType.empty())
     stream << "  using Operand = " << operandType << ";\n";
+  for (const std::string &type : types)
+    stream << "  using " << type << ";\n";
   for (const std::string &constant : constants)
     stream << "  static constexpr " << constant << ";\n";
   stream << "};\n\n";

@@ -70,6 +70,8 @@ public:
 
   /// `using Operand = type;` in Shape: what the tensor cores multiply, and what else is rounded for them.
   void operand(Type element);
+  /// Another type of the kernel's shape.
+  void type(StringRef name, Type element);
 
   /// A declaration before the kernel, already printed: a type or a table.
   void declare(const Twine &text) { declarations.push_back(text.str()); }
@@ -112,7 +114,8 @@ private:
   func::FuncOp kernel;
   CudaTargetAttr target;
   CudaScheduleAttr schedule;
-  std::string operandType; ///< empty where the kernel has none
+  std::string operandType;        ///< empty where the kernel has none
+  std::vector<std::string> types; ///< further ones: "Cached = bf16"
   std::vector<std::string> headers, constants, declarations;
   std::vector<KernelParam> params; ///< pointers in the order of the arguments, then maps, then the workspace
   std::vector<std::string> names;  ///< of the arguments; empty for one that nothing asked for yet

@@ -19,11 +19,15 @@ FailureOr<std::string> emitKvAppend(KernelWriter &writer, KvAppendOp append) {
   if (failed(keys) || failed(values))
     return failure();
   writer.constant("vector", std::min(keys->alignment(kWidest), values->alignment(kWidest)));
-  return writer.finish({}, {writer.rows(*keys, "k"), writer.rows(*values, "v"),
-                            writer.address(append, append.getPositions(), "positions"),
-                            writer.address(append, append.getPages(), "pages"),
-                            writer.address(append, append.getKCache(), "kCache"),
-                            writer.address(append, append.getVCache(), "vCache")});
+  SmallVector<std::string> call{writer.rows(*keys, "k"),
+                                writer.rows(*values, "v"),
+                                writer.address(append, append.getPositions(), "positions"),
+                                writer.address(append, append.getPages(), "pages"),
+                                writer.address(append, append.getKCache(), "kCache"),
+                                writer.address(append, append.getVCache(), "vCache")};
+  if (append.getScales())
+    call.push_back(writer.address(append, append.getScales(), "scales"));
+  return writer.finish({}, call);
 }
 
 } // namespace bambac::codegen

@@ -11,8 +11,8 @@
 
 namespace bambac {
 
-/// Shape: Operand, kSequences, kTokens, kHeads, kKvHeads, kHeadDim, kPageTokens, kMaxPages, kScale, kAligned,
-/// kMultiprocessors, kSharedLimit; the fields of geometry::AttentionDecode.
+/// Shape: Operand and Cached (see below), kSequences, kTokens, kHeads, kKvHeads, kHeadDim, kPageTokens, kMaxPages,
+/// kScale, kAligned, kMultiprocessors, kSharedLimit; the fields of geometry::AttentionDecode.
 template <class Shape, class Query, class Epilogue> struct AttentionDecode {
   static constexpr geometry::AttentionShape kShape = kAttentionShape<Shape>;
   static constexpr geometry::AttentionDecode kGeometry = {Shape::kSplits, Shape::kMinSplitTokens, Shape::kTileHeads,
@@ -27,7 +27,8 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
   static constexpr int kStages = Shape::kStages, kSplits = Shape::kSplits;
   static constexpr int kTileKeys = kGeometry.kTileKeys, kStepKeys = kTileKeys * kWarps; ///< of a warp, of a block
 
-  using Operand = typename Shape::Operand; ///< of the cache, and what queries and weights are rounded to
+  using Cached = typename Shape::Cached;   ///< of the cache
+  using Operand = typename Shape::Operand; ///< what queries and weights are rounded to: Cached, or f16 for codes
   using Layout = HeadRows<kHeadDim>;
   using Tile = AttentionTile<Operand, kRowTiles, kTileKeys, kHeadDim>;
 
@@ -113,16 +114,17 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
   // --- the kernel -------------------------------------------------------------------------------------------------
 
   Query query;
-  const Operand *keys, *values;
+  const Cached *keys, *values;
   const int *positions, *pages;
+  AttentionScales<Shape> scales;
   const Epilogue &epilogue;
   uint32 *counters; ///< [0]: items handed out beyond the first of each block; then splits done of each head
   float *parts;
   Shared &shared;
 
-  static __device__ __forceinline__ void run(const Query &query, const Operand *keys, const Operand *values,
-                                             const int *positions, const int *pages, const Epilogue &epilogue,
-                                             void *workspace = nullptr) {
+  static __device__ __forceinline__ void run(const Query &query, const Cached *keys, const Cached *values,
+                                             const int *positions, const int *pages, const float *scales,
+                                             const Epilogue &epilogue, void *workspace = nullptr) {
     extern __shared__ __align__(1024) uint8 sharedMemory[];
     uint32 *counters = static_cast<uint32 *>(workspace);
     AttentionDecode{query,
@@ -130,6 +132,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
                     values,
                     positions,
                     pages,
+                    AttentionScales<Shape>(scales),
                     epilogue,
                     counters,
                     reinterpret_cast<float *>(counters + kWorkspaceCounters),
@@ -207,7 +210,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
 
   /// A warp's tiles of keys, in order: tile i begins at key `begin + i * kStepKeys`.
   struct KeyStream {
-    const Operand *keys, *values;
+    const Cached *keys, *values;
     const int *pages; ///< of the sequence
     int head, begin, end;
     int lane;
@@ -270,7 +273,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
       const Operand *tileKeys = stages + stage * 2 * kTileElements;
       tile.multiplyKeys(shared.queries, tileKeys, lane);
       maskEnd(tile, item.end - 1 - (stream.begin + i * kStepKeys), lane);
-      tile.softmax(Shape::kScale * kLog2E);
+      tile.softmax(scales.score);
       tile.multiplyValues(tileKeys + kTileElements, lane);
     }
   }
@@ -298,7 +301,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
       if (row >= kGroup)
         continue;
       if (lane % 4 == 0) {
-        shared.maximum[warp][row] = tile.maximum[i / 2][i % 2] * (Shape::kScale * kLog2E);
+        shared.maximum[warp][row] = tile.maximum[i / 2][i % 2] * scales.score;
         shared.weight[warp][row] = tile.weight[i / 2][i % 2];
       }
 #pragma unroll
@@ -354,7 +357,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
           part[kSums + head] = maximum, part[kSums + kGroup + head] = weight;
         continue;
       }
-      float inverse = weight > 0.0f ? 1.0f / weight : 0.0f; // padding has seen nothing
+      float inverse = weight > 0.0f ? scales.value / weight : 0.0f; // padding has seen nothing
 #pragma unroll
       for (int v = 0; v < kVector; ++v)
         total[v] *= inverse;

@@ -47,6 +47,55 @@ __device__ __forceinline__ void copyElementsAsync(Operand *to, const Operand *fr
     *to = valid ? *from : Operand{0};
 }
 
+/// Codes of global memory, and their f16 in shared memory: `Elements`, a power of two up to 8.
+template <int Elements> struct CodePiece {
+  uint32 words[ceilDiv(Elements, 4)];
+
+  __device__ __forceinline__ void load(const e4m3 *from, bool valid) {
+    if constexpr (Elements == 8) {
+      uint2 pair = valid ? *reinterpret_cast<const uint2 *>(from) : make_uint2(0, 0);
+      words[0] = pair.x, words[1] = pair.y;
+    } else if constexpr (Elements == 4) {
+      words[0] = valid ? *reinterpret_cast<const uint32 *>(from) : 0;
+    } else if constexpr (Elements == 2) {
+      words[0] = valid ? *reinterpret_cast<const uint16 *>(from) : 0;
+    } else {
+      words[0] = valid ? from->bits : 0;
+    }
+  }
+  __device__ __forceinline__ void store(f16 *to) const {
+    if constexpr (Elements == 1) {
+      *to = f16{uint16(expandTwoOrNan(words[0]))};
+    } else {
+#pragma unroll
+      for (int i = 0; i < Elements / 2; ++i)
+        reinterpret_cast<uint32 *>(to)[i] = expandTwoOrNan(words[i / 2] >> (i % 2 * 16));
+    }
+  }
+};
+
+/// Copies `Rows` vectors of codes that lie one after another at `from`, as f16; those from `valid` on become zeros. All
+/// of `Threads` threads take part. The copy is done when it returns, but for a barrier.
+template <class Layout, int Rows, int Threads>
+__device__ __forceinline__ void copyRowsAsync(f16 *to, const e4m3 *from, int valid, int thread) {
+  constexpr int kElements = Layout::kCopyElements, kTotal = Rows * Layout::kCopies;
+  constexpr int kEach = ceilDiv(kTotal, Threads), kAhead = minOf(kEach, 8); // loads in flight
+  for (int first = 0; first < kEach; first += kAhead) {
+    CodePiece<kElements> pieces[kAhead];
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i) {
+      int copy = (first + i) * Threads + thread;
+      pieces[i].load(from + copy * kElements, copy < kTotal && copy / Layout::kCopies < valid);
+    }
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i) {
+      int copy = (first + i) * Threads + thread;
+      if (copy < kTotal)
+        pieces[i].store(to + copy / Layout::kCopies * Layout::kStride + copy % Layout::kCopies * kElements);
+    }
+  }
+}
+
 /// Starts the copy of `Rows` vectors that lie one after another at `from`; those from `valid` on become zeros. All of
 /// `Threads` threads take part.
 template <class Layout, int Rows, int Threads, class Operand>
@@ -64,9 +113,19 @@ __device__ __forceinline__ void copyRowsAsync(Operand *to, const Operand *from, 
   }
 }
 
+/// What the scores of a cache are multiplied with before they are exponents of 2, and what its sums of values are.
+template <class Shape> struct AttentionScales {
+  float score, value;
+
+  __device__ __forceinline__ explicit AttentionScales(const float *scales) {
+    score = Shape::kScale * kLog2E * cacheScale(scales, kScaleOfKeys);
+    value = cacheScale(scales, kScaleOfValues);
+  }
+};
+
 /// The vector in slot `slot` of a page, of one KV head.
-template <class Shape, class Operand>
-__device__ __forceinline__ const Operand *pagedVector(const Operand *cache, int page, int head, int slot) {
+template <class Shape, class Cached>
+__device__ __forceinline__ const Cached *pagedVector(const Cached *cache, int page, int head, int slot) {
   return cache + cacheOffset<Shape>(page, head, slot);
 }
 

@@ -24,6 +24,16 @@ __device__ __forceinline__ uint32 expandTwo(uint32 codes) {
   return pair;
 }
 
+/// The same, with f16 of NaN for codes of NaN on every architecture.
+__device__ __forceinline__ uint32 expandTwoOrNan(uint32 codes) {
+  uint32 pair = expandTwo(codes);
+#if __CUDA_ARCH__ < 890
+  pair = (codes & 0x7fu) == 0x7fu ? (pair & 0xffff0000u) | 0x7e00u : pair;
+  pair = (codes & 0x7f00u) == 0x7f00u ? (pair & 0xffffu) | 0x7e000000u : pair;
+#endif
+  return pair;
+}
+
 /// Four codes as f16: the first two and the last two.
 __device__ __forceinline__ void expandFour(uint32 codes, uint32 &first, uint32 &second) {
   first = expandTwo(codes);

@@ -12,17 +12,18 @@ struct KvAppend : VectorMap<Shape::kRows, Shape::kKvHeads * Shape::kHeadDim,
   using Map = VectorMap<Shape::kRows, Shape::kKvHeads * Shape::kHeadDim,
                         dividingVector(Shape::kVector, Shape::kHeadDim), Shape::kMultiprocessors>;
 
-  /// kCache and vCache: [pages, kKvHeads, kPageTokens, kHeadDim]; pages: [sequences, kMaxPages].
+  /// kCache and vCache: [pages, kKvHeads, kPageTokens, kHeadDim]; pages: [sequences, kMaxPages]; scales: of a cache of
+  /// codes, or null.
   template <class Keys, class Values, class Cache>
   static __device__ __forceinline__ void run(Keys keys, Values values, const int *positions, const int *pages,
-                                             Cache *kCache, Cache *vCache) {
+                                             Cache *kCache, Cache *vCache, const float *scales = nullptr) {
     Map::run([&](int row, int column) {
       float key[Map::kVector], value[Map::kVector];
       loadVector(keys[row] + column, key);
       loadVector(values[row] + column, value);
       long long place = cachePlace<Shape>(pages, row, positions[row]);
-      storeCached<Shape>(kCache, place, column, key);
-      storeCached<Shape>(vCache, place, column, value);
+      storeCached<Shape>(kCache, place, column, key, cacheScale(scales, kScaleOfKeys));
+      storeCached<Shape>(vCache, place, column, value, cacheScale(scales, kScaleOfValues));
     });
   }
 };

@@ -1,6 +1,6 @@
 // Where the vectors of a token lie in the paged KV cache.
 #pragma once
-#include "common/types.cuh"
+#include "common/e4m3.cuh"
 
 namespace bambac {
 
@@ -20,13 +20,32 @@ template <class Cache> __device__ __forceinline__ long long cachePlace(const int
   return cacheOffset<Cache>(page, 0, position % Cache::kPageTokens);
 }
 
-/// Writes the values of neighbouring columns, from `column` of all heads' on, of the token at `place`. They lie within
-/// a head.
+/// The places of the scales of keys and of values among those of a cache of codes.
+enum CacheScale { kScaleOfKeys, kScaleOfValues };
+
+/// A scale of a cache; 1 where `scales` is null.
+__device__ __forceinline__ float cacheScale(const float *scales, CacheScale which) {
+  return scales ? scales[which] : 1.0f;
+}
+
+/// Writes the values of neighbouring columns, from `column` of all heads' on, of the token at `place`, to a cache of
+/// codes divided by its scale. They lie within a head.
 template <class Cache, int V, class T>
-__device__ __forceinline__ void storeCached(T *cache, long long place, int column, const float (&values)[V]) {
+__device__ __forceinline__ void storeCached(T *cache, long long place, int column, const float (&values)[V],
+                                            [[maybe_unused]] float scale = 1.0f) {
   constexpr int kHeadElements = Cache::kPageTokens * Cache::kHeadDim;
-  if (place >= 0)
-    storeVector(cache + place + column / Cache::kHeadDim * kHeadElements + column % Cache::kHeadDim, values);
+  if (place < 0)
+    return;
+  T *to = cache + place + column / Cache::kHeadDim * kHeadElements + column % Cache::kHeadDim;
+  if constexpr (kIsSame<T, e4m3>) {
+    float quotients[V];
+#pragma unroll
+    for (int i = 0; i < V; ++i)
+      quotients[i] = __fdiv_rn(values[i], scale);
+    storeVector(to, quotients);
+  } else {
+    storeVector(to, values);
+  }
 }
 
 } // namespace bambac

@@ -9,8 +9,8 @@
 
 namespace bambac {
 
-/// Shape: Operand, kSequences, kTokens, kHeads, kKvHeads, kHeadDim, kPageTokens, kMaxPages, kScale, kAligned,
-/// kMultiprocessors, kSharedLimit; the fields of geometry::AttentionPrefill.
+/// Shape: Operand and Cached (see below), kSequences, kTokens, kHeads, kKvHeads, kHeadDim, kPageTokens, kMaxPages,
+/// kScale, kAligned, kMultiprocessors, kSharedLimit; the fields of geometry::AttentionPrefill.
 template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
   static constexpr geometry::AttentionShape kShape = kAttentionShape<Shape>;
   static constexpr geometry::AttentionPrefill kGeometry = {Shape::kTileQueries, Shape::kTileKeys, Shape::kStepKeys,
@@ -23,7 +23,8 @@ template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
   static constexpr int kRowTiles = kGeometry.rowTiles(kShape);
   static constexpr int kThreads = kGeometry.threads(kShape), kMinBlocks = Shape::kMinBlocks;
 
-  using Operand = typename Shape::Operand; ///< of the cache, and what queries and weights are rounded to
+  using Cached = typename Shape::Cached;   ///< of the cache
+  using Operand = typename Shape::Operand; ///< what queries and weights are rounded to: Cached, or f16 for codes
   using Layout = HeadRows<kHeadDim>;
   using Tile = AttentionTile<Operand, kRowTiles, kStepKeys, kHeadDim>;
 
@@ -41,7 +42,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
 
   /// The cache of this block's sequence and KV head, read a tile of keys at a time, in order.
   struct KeyStream {
-    const Operand *keys, *values;
+    const Cached *keys, *values;
     const int *pages; ///< of the sequence
     int head;
     int length;      ///< keys in all
@@ -95,8 +96,9 @@ template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
     }
   };
 
-  static __device__ __forceinline__ void run(const Query &query, const Operand *keys, const Operand *values,
-                                             const int *positions, const int *pages, const Epilogue &epilogue) {
+  static __device__ __forceinline__ void run(const Query &query, const Cached *keys, const Cached *values,
+                                             const int *positions, const int *pages, const float *cacheScales,
+                                             const Epilogue &epilogue) {
     extern __shared__ __align__(1024) uint8 shared[];
     Operand *queryTile = reinterpret_cast<Operand *>(shared);
     Operand *stages = reinterpret_cast<Operand *>(shared + kQueryBytes);
@@ -112,6 +114,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
 
     launchDependents();
     waitForPredecessors();
+    const AttentionScales<Shape> scales(cacheScales);
     Positions rows(rowPositions, positions + sequence * Shape::kTokens, firstToken);
     KeyStream stream{keys, values, pages + sequence * Shape::kMaxPages, kvHead, rows.last + 1};
     int tiles = ceilDiv(stream.length, kTileKeys);
@@ -144,17 +147,17 @@ template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
         tile.multiplyKeys(warpQueries, stepKeys, lane);
         if (firstKey + kStepKeys - 1 > rows.first)
           rows.mask(tile, warp, lane, firstKey);
-        tile.softmax(Shape::kScale * kLog2E);
+        tile.softmax(scales.score);
         tile.multiplyValues(stepKeys + kTileElements, lane);
       }
     }
     tile.finish();
-    store(tile, warp * 16 * kRowTiles, lane, firstToken, firstRow, kvHead, epilogue);
+    store(tile, scales.value, warp * 16 * kRowTiles, lane, firstToken, firstRow, kvHead, epilogue);
   }
 
   /// Divides the sums by the weights and hands them to the epilogue, the two neighbours that a lane holds at once.
-  static __device__ __forceinline__ void store(const Tile &tile, int firstTileRow, int lane, int firstToken,
-                                               int firstRow, int kvHead, const Epilogue &epilogue) {
+  static __device__ __forceinline__ void store(const Tile &tile, float scale, int firstTileRow, int lane,
+                                               int firstToken, int firstRow, int kvHead, const Epilogue &epilogue) {
     constexpr int kVector = kHeadDim % 2 == 0 && Epilogue::kVector >= 2 ? 2 : 1;
 #pragma unroll
     for (int i = 0; i < kRowTiles * 2; ++i) {
@@ -162,7 +165,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
       if (row >= kTileTokens * kGroup || firstToken + token >= Shape::kTokens)
         continue;
       float weight = tile.weight[i / 2][i % 2];
-      float inverse = weight > 0.0f ? 1.0f / weight : 0.0f; // a padding row has seen nothing
+      float inverse = weight > 0.0f ? scale / weight : 0.0f; // a padding row has seen nothing
 #pragma unroll
       for (int dim = 0; dim < Tile::kDimTiles; ++dim)
 #pragma unroll
