@@ -8,6 +8,13 @@
 using namespace bambac::rt;
 using namespace bambac::rt::toy;
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+/// By default ThreadSanitizer ends a child of a process with threads that starts threads of its own.
+extern "C" const char *__tsan_default_options() { return "die_after_fork=0"; } // NOLINT(bugprone-reserved-identifier)
+#endif
+#endif
+
 namespace {
 
 /// Runs `work` in a forked child. Returns true where it says true and ends as it should; a child that hangs is ended.
