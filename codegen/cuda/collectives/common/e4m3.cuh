@@ -125,7 +125,8 @@ public:
     const float product = value * reciprocal;
     float quotient = __fmaf_rn(__fmaf_rn(product, negated, value), reciprocal, product);
     quotient = __fmaf_rn(__fmaf_rn(quotient, negated, value), reciprocal, quotient);
-    return fabsf(product) < 1024.0f ? quotient : product;
+    quotient = fabsf(product) < 1024.0f ? quotient : product;
+    return copysignf(quotient, value); // a step makes 0 of -0, whose code is another
   }
   template <int Count> __device__ __forceinline__ void divide(float (&values)[Count]) const {
 #pragma unroll
