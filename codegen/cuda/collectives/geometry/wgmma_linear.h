@@ -43,14 +43,8 @@ struct LinearMiddle {
   BAMBAC_HOST_DEVICE constexpr int promotedRows() const { return tileRows <= kMaxRows / 2 ? tileRows : tileRows / 2; }
   BAMBAC_HOST_DEVICE constexpr int steps(const LinearShape &shape) const { return ceilDiv(shape.words(), tileDepth); }
   BAMBAC_HOST_DEVICE constexpr int tiles(const LinearShape &shape) const { return ceilDiv(shape.columns, tileColumns); }
-  /// Blocks that share the input, each with a tile of its own: see LinearLarge. Few rows are not worth a cluster.
-  BAMBAC_HOST_DEVICE constexpr int peers(const LinearShape &shape) const {
-    return shape.operandBytes == 1 && split == 1 && tileRows > 64 && tileRows % 16 == 0 && tiles(shape) > 1 ? 2 : 1;
-  }
   BAMBAC_HOST_DEVICE constexpr int blocks(const LinearShape &shape, const Limits &limits) const {
-    return split > 1 ? tiles(shape) * split
-                     : minOf(ceilDiv(tiles(shape), peers(shape)), maxOf(limits.multiprocessors / peers(shape), 1)) *
-                           peers(shape);
+    return split > 1 ? tiles(shape) * split : minOf(tiles(shape), limits.multiprocessors);
   }
 
   BAMBAC_HOST_DEVICE constexpr int inputBytes() const { return tileRows * tileDepth * 2; }
@@ -122,17 +116,8 @@ struct LinearLarge {
   BAMBAC_HOST_DEVICE constexpr int tiles(const LinearShape &shape) const {
     return rowTiles(shape) * columnTiles(shape);
   }
-  /// Blocks that share their columns of W. Codes are multiplied in half the time of as many bytes of bf16, which is
-  /// less than L2 takes to bring those of both operands to every block.
-  BAMBAC_HOST_DEVICE constexpr int peers(const LinearShape &shape) const {
-    return shape.operandBytes == 1 && rowTiles(shape) > 1 ? 2 : 1;
-  }
-  /// Tiles that peers take together: neighbours along the rows, of which the last may not be there.
-  BAMBAC_HOST_DEVICE constexpr int tileGroups(const LinearShape &shape) const {
-    return ceilDiv(rowTiles(shape), peers(shape)) * columnTiles(shape);
-  }
   BAMBAC_HOST_DEVICE constexpr int blocks(const LinearShape &shape, const Limits &limits) const {
-    return minOf(tileGroups(shape), maxOf(limits.multiprocessors / peers(shape), 1)) * peers(shape);
+    return minOf(tiles(shape), limits.multiprocessors);
   }
   BAMBAC_HOST_DEVICE constexpr int inputBytes() const { return tileRows * kTileDepth * 2; }
   BAMBAC_HOST_DEVICE constexpr int weightBytes() const { return tileColumns * kTileDepth * 2; }

@@ -81,14 +81,6 @@ __device__ __forceinline__ void syncCluster() {
   asm volatile("barrier.cluster.arrive.release.aligned;\n\tbarrier.cluster.wait.acquire.aligned;" ::: "memory");
 }
 
-/// Arrives at the barrier of block `rank` of the cluster that lies where `barrier` does in this one.
-__device__ __forceinline__ void arriveAt(uint32 barrier, uint32 rank) {
-  asm volatile("{\n\t.reg .b32 remote;\n\tmapa.shared::cluster.u32 remote, %0, %1;\n\t"
-               "mbarrier.arrive.shared::cluster.b64 _, [remote];\n\t}" ::"r"(barrier),
-               "r"(rank)
-               : "memory");
-}
-
 // --- bulk copies --------------------------------------------------------------------------------------------------
 
 /// Copies `bytes` (a multiple of 16, both ends aligned to 16) of global to shared memory; they count at `barrier`.
@@ -126,24 +118,6 @@ __device__ __forceinline__ void copyTensor(uint32 to, const TensorMapParam &map,
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.L2::cache_hint "
                "[%0], [%1, {%3, %4, %5}], [%2], %6;" ::"r"(to),
                "l"(&map), "r"(barrier), "r"(x), "r"(y), "r"(z), "l"(policy)
-               : "memory");
-}
-
-/// The same into all blocks of the cluster whose bit is set in `blocks`, to the same address in each, where the bytes
-/// count at the barrier at the same address.
-__device__ __forceinline__ void copyTensorToAll(uint32 to, const TensorMapParam &map, uint32 barrier, int x, int y,
-                                                uint16 blocks) {
-  asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.multicast::cluster "
-               "[%0], [%1, {%3, %4}], [%2], %5;" ::"r"(to),
-               "l"(&map), "r"(barrier), "r"(x), "r"(y), "h"(blocks)
-               : "memory");
-}
-
-__device__ __forceinline__ void copyTensorToAll(uint32 to, const TensorMapParam &map, uint32 barrier, int x, int y,
-                                                int z, uint16 blocks) {
-  asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.multicast::cluster "
-               "[%0], [%1, {%3, %4, %5}], [%2], %6;" ::"r"(to),
-               "l"(&map), "r"(barrier), "r"(x), "r"(y), "r"(z), "h"(blocks)
                : "memory");
 }
 

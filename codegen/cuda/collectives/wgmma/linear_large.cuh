@@ -17,15 +17,12 @@ template <class Shape, class Input, class Epilogue> class LinearLarge {
   static constexpr int kRowBlocks = kGeometry.rowBlocks(); // of 64 rows, of a warpgroup
   static_assert(kHasCoreMatrices<Shape>, "the weight is read in panels of 8 rows, groups of 8 columns, padded to 64");
 
-  // Peers, the blocks of a cluster, take as many tiles at a time, one below the other: a group.
-  static constexpr int kPeers = kGeometry.peers(kShape);
-  static constexpr int kRowGroups = ceilDiv(kGeometry.rowTiles(kShape), kPeers);
-  static constexpr int kColumnTiles = kGeometry.columnTiles(kShape), kTileGroups = kGeometry.tileGroups(kShape);
-  static constexpr int kBlocks = kGeometry.blocks(kShape, kLimits<Shape>), kClusters = kBlocks / kPeers;
+  static constexpr int kRowTiles = kGeometry.rowTiles(kShape), kColumnTiles = kGeometry.columnTiles(kShape);
+  static constexpr int kTiles = kGeometry.tiles(kShape), kBlocks = kGeometry.blocks(kShape, kLimits<Shape>);
   static constexpr int kSteps = ceilDiv(kShape.words(), kTileDepth);
   static constexpr bool kHasCodes = kIsSame<typename Shape::Operand, e4m3>;
 
-  using Ring = StageRing<Shape::kStages, kGeometry.inputBytes(), kGeometry.weightBytes(), 4 * kConsumers, kPeers>;
+  using Ring = StageRing<Shape::kStages, kGeometry.inputBytes(), kGeometry.weightBytes(), 4 * kConsumers>;
 
   // Sums go through shared memory on their way out, 16 rows x 32 columns of a warp at a time, so that neighbouring
   // threads have neighbouring columns and store whole sectors. Two slices a warp: one is filled while the other is
@@ -41,11 +38,10 @@ template <class Shape, class Input, class Epilogue> class LinearLarge {
 
 public:
   static constexpr int kThreads = kGeometry.kThreads, kMinBlocks = 1;
-  static constexpr Launch kLaunch = {kBlocks, 1, 1, kThreads, kPeers, kSharedBytes, 1, kEpilogueWorkspace<Epilogue>};
+  static constexpr Launch kLaunch = {kBlocks, 1, 1, kThreads, 1, kSharedBytes, 1, kEpilogueWorkspace<Epilogue>};
   static constexpr TensorMap kInputMap =
       inputTensorMap<typename Shape::Operand, Input>(Shape::kRows, Shape::kDepth, kTileRows);
-  static constexpr TensorMap kWeightMap =
-      weightTensorMap(Shape::kColumns, kShape.words(), kTileColumns / kPeers, kTileDepth);
+  static constexpr TensorMap kWeightMap = weightTensorMap(Shape::kColumns, kShape.words(), kTileColumns, kTileDepth);
 
   static __device__ __forceinline__ void run(const TensorMapParam &inputMap, const TensorMapParam &weightMap,
                                              const Epilogue &epilogue) {
@@ -63,28 +59,25 @@ private:
     int row, column;
   };
 
-  static __device__ __forceinline__ int cluster() { return blockIdx.x / kPeers; }
-  static __device__ __forceinline__ int rank() { return blockIdx.x % kPeers; }
-
-  /// This block's tile of the index-th group. Blocks at work at the same time share rows of x and columns of W in L2:
-  /// column after column within a band of up to 16 tiles of rows.
+  /// The index-th tile. Blocks at work at the same time share rows of x and columns of W in L2: column after column
+  /// within a group of up to 16 tiles of rows.
   static __device__ __forceinline__ Tile tileAt(int index) {
-    constexpr int kBand = minOf(kRowGroups, 16 / kPeers);
-    int band = index / (kBand * kColumnTiles), inBand = index % (kBand * kColumnTiles);
-    int height = minOf(kBand, kRowGroups - band * kBand);
-    int rowGroup = band * kBand + inBand % height;
-    return {(rowGroup * kPeers + rank()) * kTileRows, inBand / height * kTileColumns};
+    constexpr int kGroup = minOf(kRowTiles, 16);
+    int group = index / (kGroup * kColumnTiles), inGroup = index % (kGroup * kColumnTiles);
+    int height = minOf(kGroup, kRowTiles - group * kGroup);
+    int rowTile = group * kGroup + inGroup % height;
+    return {rowTile * kTileRows, inGroup / height * kTileColumns};
   }
 
   /// Where the loading thread is: a step of a tile.
   struct Cursor {
-    int index = cluster(), step = 0;
+    int index = blockIdx.x, step = 0;
     Tile tile = tileAt(index);
     __device__ __forceinline__ void advance() {
       if (++step == kSteps) {
         step = 0;
-        index += kClusters;
-        if (index < kTileGroups)
+        index += kBlocks;
+        if (index < kTiles)
           tile = tileAt(index);
       }
     }
@@ -95,21 +88,15 @@ private:
                                               const TensorMapParam &weightMap) {
     prefetchMap(inputMap);
     prefetchMap(weightMap);
-    int tiles = (kTileGroups - cluster() + kClusters - 1) / kClusters;
+    int tiles = (kTiles - int(blockIdx.x) + kBlocks - 1) / kBlocks;
     Cursor inputAt, weightsAt;
     auto loadInput = [&](int, int slot) {
       copyTensor(ring.input(slot), inputMap, ring.full(slot), inputAt.step * kTileDepth, inputAt.tile.row);
       inputAt.advance();
     };
     auto loadWeights = [&](int, int slot) {
-      // Each peer brings its part of the columns to all.
-      constexpr int kPart = kTileColumns / kPeers;
-      const int part = rank(), step = weightsAt.step * (kTileDepth / 8), column = weightsAt.tile.column + part * kPart;
-      const uint32 to = ring.weights(slot) + part * (kPart * kTileDepth * 2);
-      if constexpr (kPeers > 1)
-        copyTensorToAll(to, weightMap, ring.full(slot), 0, step, column / 8, (1u << kPeers) - 1);
-      else
-        copyTensor(to, weightMap, ring.full(slot), 0, step, column / 8);
+      copyTensor(ring.weights(slot), weightMap, ring.full(slot), 0, weightsAt.step * (kTileDepth / 8),
+                 weightsAt.tile.column / 8);
       weightsAt.advance();
     };
     ring.fill(tiles * kSteps, loadWeights, loadInput);
@@ -121,7 +108,7 @@ private:
     waitForPredecessors();
     float sums[kRowBlocks][kTileColumns / 2];
     RingPosition<Shape::kStages> at;
-    for (int index = cluster(); index < kTileGroups; index += kClusters) {
+    for (int index = blockIdx.x; index < kTiles; index += kBlocks) {
       Tile tile = tileAt(index);
       tile.row += consumer * kRowBlocks * 64 + threadIdx.x / 32 % 4 * 16;
       typename Slice::Extra extra[kAhead][Slice::kItems];

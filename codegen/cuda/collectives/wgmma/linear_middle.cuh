@@ -25,10 +25,7 @@ template <class Shape, class Input, class Epilogue> class LinearMiddle {
   static constexpr int kSteps = kGeometry.steps(kShape);
   static constexpr bool kHasCodes = kIsSame<typename Shape::Operand, e4m3>;
 
-  // Without a split a block of a cluster has a tile of its own, and all share the input.
-  static constexpr int kPeers = kGeometry.peers(kShape);
-
-  using Ring = StageRing<Shape::kStages, kGeometry.inputBytes(), kGeometry.weightBytes(), 4 * kConsumers, kPeers>;
+  using Ring = StageRing<Shape::kStages, kGeometry.inputBytes(), kGeometry.weightBytes(), 4 * kConsumers>;
 
   // Sums lie transposed in the threads (a column of y is a row of wgmma), so they go through shared memory.
   // Alone, a warpgroup hands out 32 rows x 64 columns at a time; the ring is filled meanwhile.
@@ -49,10 +46,9 @@ template <class Shape, class Input, class Epilogue> class LinearMiddle {
 
 public:
   static constexpr int kThreads = kGeometry.threads(), kMinBlocks = 1;
-  static constexpr Launch kLaunch = {
-      kBlocks, 1, 1, kThreads, kSplit *kPeers, kSharedBytes, 1, kEpilogueWorkspace<Epilogue>};
+  static constexpr Launch kLaunch = {kBlocks, 1, 1, kThreads, kSplit, kSharedBytes, 1, kEpilogueWorkspace<Epilogue>};
   static constexpr TensorMap kInputMap =
-      inputTensorMap<typename Shape::Operand, Input>(Shape::kRows, Shape::kDepth, kTileRows / kPeers);
+      inputTensorMap<typename Shape::Operand, Input>(Shape::kRows, Shape::kDepth, kTileRows);
   static constexpr TensorMap kWeightMap = weightTensorMap(Shape::kColumns, kShape.words(), kTileColumns, kTileDepth);
 
   static __device__ __forceinline__ void run(const TensorMapParam &inputMap, const TensorMapParam &weightMap,
@@ -81,10 +77,6 @@ private:
   static __device__ __forceinline__ int firstStep(int rank) { return kSteps * rank / kSplit; }
   static __device__ __forceinline__ int rankOfBlock() { return blockIdx.x % kSplit; }
   static __device__ __forceinline__ int firstTile() { return blockIdx.x / kSplit; }
-  /// Those of a block without a split, kBlocks apart. Peers take as many, the last of which may not be there.
-  static __device__ __forceinline__ int countTiles() {
-    return (alignTo(kTiles, kPeers) - firstTile() + kBlocks - 1) / kBlocks;
-  }
 
   /// The loading thread.
   static __device__ __forceinline__ void load(const Ring &ring, const TensorMapParam &inputMap,
@@ -92,7 +84,7 @@ private:
     prefetchMap(weightMap);
     prefetchMap(inputMap);
     int first = firstStep(rankOfBlock()), steps = firstStep(rankOfBlock() + 1) - first;
-    int tiles = kSplit > 1 ? 1 : countTiles();
+    int tiles = kSplit > 1 ? 1 : (kTiles - firstTile() + kBlocks - 1) / kBlocks;
     uint64 once = evictFirstPolicy();
     auto loadWeights = [&](int i, int slot) {
       int tile = firstTile() + i / steps * kBlocks, step = first + i % steps;
@@ -102,14 +94,9 @@ private:
     auto loadInput = [&](int i, int slot) {
       int step = first + i % steps;
 #pragma unroll
-      for (int part = 0; part < kTileDepth / 64; ++part) {
-        const int k = step * kTileDepth + part * 64, row = firstTile() % kPeers * (kTileRows / kPeers);
-        const uint32 to = ring.input(slot) + (part * kTileRows + row) * 128;
-        if constexpr (kPeers > 1)
-          copyTensorToAll(to, inputMap, ring.full(slot), k, row, (1u << kPeers) - 1);
-        else
-          copyTensor(to, inputMap, ring.full(slot), k, 0);
-      }
+      for (int part = 0; part < kTileDepth / 64; ++part)
+        copyTensor(ring.input(slot) + part * kTileRows * 128, inputMap, ring.full(slot), step * kTileDepth + part * 64,
+                   0);
     };
     ring.fill(tiles * steps, loadWeights, loadInput);
   }
@@ -205,7 +192,7 @@ private:
     float *slice = reinterpret_cast<float *>(shared + Ring::kBytes) + consumer * kSliceFloats;
     Sums sums;
     RingPosition<Shape::kStages> at;
-    for (int tile = firstTile(); tile < alignTo(kTiles, kPeers); tile += kBlocks) {
+    for (int tile = firstTile(); tile < kTiles; tile += kBlocks) {
       clearSums(sums);
       consume(ring, 0, kSteps, consumer, tile * kTileColumns, epilogue, sums, at);
       finish(sums, consumer, tile * kTileColumns + consumer * kColumnBlocks * 64, slice, epilogue);

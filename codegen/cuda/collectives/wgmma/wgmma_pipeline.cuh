@@ -40,19 +40,16 @@ __host__ __device__ constexpr TensorMap weightTensorMap(int columns, int words, 
 // --- the ring of stages ---------------------------------------------------------------------------------------------
 
 /// Stages of shared memory, each a tile of x (`InputBytes`) and one of W (`WeightBytes`), and two barriers a stage.
-/// With `Peers` > 1 blocks are in clusters of as many that share a tile: each brings a part of it to all, into the same
-/// stage.
 ///
 ///   name        arrives                                          count          waits                parity
 ///   full[s]     the loading thread, with the bytes of both copies  1              consumer warpgroups  of the ring
 ///   empty[s]    lane 0 of each consumer warp: stage read           ConsumerWarps  the loading thread   of the ring
-///               (a lane for each peer, in whose block it arrives)  * Peers
 ///   named 8     consumer warpgroups, at the end (finishConsumers)  their threads  the same             -
 ///   named 1, 2  linear_middle: slice of a warpgroup free, filled   128            the same             -
 ///   named 1     linear_middle, clusters: the last stage is read    all consumers  the same             -
 ///   cluster     linear_middle, clusters: sums written, sums read   all threads    the same             -
-template <int Stages, int InputBytes, int WeightBytes, int ConsumerWarps, int Peers = 1> struct StageRing {
-  static constexpr int kStages = Stages, kPeers = Peers, kStageBytes = InputBytes + WeightBytes;
+template <int Stages, int InputBytes, int WeightBytes, int ConsumerWarps> struct StageRing {
+  static constexpr int kStages = Stages, kStageBytes = InputBytes + WeightBytes;
   static constexpr int kBytes = Stages * kStageBytes, kBarrierBytes = Stages * geometry::kStageBarrierBytes;
   static_assert(InputBytes % 1024 == 0 && WeightBytes % 1024 == 0, "swizzled tiles start at multiples of 1024 bytes");
 
@@ -69,27 +66,17 @@ template <int Stages, int InputBytes, int WeightBytes, int ConsumerWarps, int Pe
     if (threadIdx.x == 0) {
       for (int slot = 0; slot < Stages; ++slot) {
         initBarrier(full(slot), 1);
-        initBarrier(empty(slot), ConsumerWarps * Peers);
+        initBarrier(empty(slot), ConsumerWarps);
       }
       fenceBarrierInit();
     }
-    if constexpr (Peers > 1) {
-      __syncwarp();
-      syncCluster();
-    } else {
-      __syncthreads();
-    }
+    __syncthreads();
   }
 
   /// By whole consumer warps: this warp has read the stage for the last time.
   __device__ __forceinline__ void release(int slot) const {
-    const uint32 lane = threadIdx.x % 32;
-    if constexpr (Peers > 1) {
-      if (lane < Peers)
-        arriveAt(empty(slot), lane);
-    } else if (lane == 0) {
+    if (threadIdx.x % 32 == 0)
       arrive(empty(slot));
-    }
   }
 
   /// The loading thread's whole life: fills `count` stages in turn. `loadWeights(i, slot)` and `loadInput(i, slot)`
@@ -163,7 +150,6 @@ inline constexpr int kLoadingRegisters = 40, kConsumerRegisters = 232;
 
 /// The whole life of a block whose ring lies at the start of its `SharedBytes` of shared memory: `load(ring)` by the
 /// loading thread, `leave()` by its whole warpgroup after that, `multiply(ring, consumer)` by each consumer warpgroup.
-/// Blocks that share tiles leave together: until then others copy into them and arrive at their barriers.
 template <class Ring, int SharedBytes, int Consumers, class Epilogue, class Load, class Leave, class Multiply>
 __device__ __forceinline__ void runRoles(uint8 *shared, const Epilogue &epilogue, Load load, Leave leave,
                                          Multiply multiply) {
@@ -182,10 +168,6 @@ __device__ __forceinline__ void runRoles(uint8 *shared, const Epilogue &epilogue
     claimRegisters<kConsumerRegisters>();
     multiply(ring, warpgroup - 1);
     finishConsumers<Consumers>(epilogue);
-  }
-  if constexpr (Ring::kPeers > 1) {
-    __syncwarp();
-    syncCluster();
   }
 }
 
