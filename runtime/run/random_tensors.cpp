@@ -1,13 +1,13 @@
 // By the rules of runtime/checkpoint/initializer.h, as the loader of random weights.
 #include "runtime/run/random_tensors.h"
 #include "runtime/checkpoint/initializer.h"
-#include "runtime/contract/metadata_keys.h"
 #include "runtime/run/failure.h"
 #include "runtime/run/format.h"
 #include "runtime/support/element.h"
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace bambac::run {
 
@@ -21,32 +21,50 @@ static uint64_t columnsOf(const std::vector<uint64_t> &shape) {
   return columns;
 }
 
-/// The scales of all codes, by the names of the codes' and of the scales' tensors.
-static std::map<std::string, float> findScales(const Metadata &metadata) {
-  std::map<std::string, float> scales;
+namespace {
+/// By names of tensors: the scales of codes, for the codes' and for the scales' tensors; and the scales that the loader
+/// computes, which no checkpoint has.
+struct Scales {
+  std::map<std::string, float> written;
+  std::set<std::string> computed;
+};
+} // namespace
+
+static Scales findScales(const Metadata &metadata) {
+  std::set<std::string> numbers; // a head of codes may be the embedding
+  std::map<std::string, const WeightInfo *> weights;
+  for (const WeightInfo &weight : metadata.weights) {
+    weights[weight.name] = &weight;
+    for (const SourceTensor &source : weight.sources)
+      if (weight.scales.empty())
+        numbers.insert(source.name);
+  }
+  Scales scales;
   for (const WeightInfo &codes : metadata.weights)
-    for (const WeightInfo &other : metadata.weights)
-      if (!codes.scales.empty() && other.name == codes.scales)
-        for (size_t i = 0; i < codes.sources.size(); ++i)
-          scales[codes.sources[i].name] = scales[other.sources.at(i).name] =
-              rt::scaleOfRandomCodes(columnsOf(codes.sources[i].shape));
+    for (size_t i = 0; !codes.scales.empty() && i < codes.sources.size(); ++i) {
+      const SourceTensor &source = codes.sources[i];
+      const std::string &ofSource = weights.at(codes.scales)->sources.at(i).name;
+      if (numbers.contains(source.name))
+        scales.computed.insert(ofSource);
+      else
+        scales.written[source.name] = scales.written[ofSource] = rt::scaleOfRandomCodes(columnsOf(source.shape));
+    }
   return scales;
 }
 
 std::vector<RandomTensor> collectTensors(const Metadata &metadata) {
   std::vector<RandomTensor> tensors;
   std::map<std::string, std::vector<uint64_t>> shapes;
-  std::map<std::string, float> scales = findScales(metadata);
-  bool isQuantized = metadata.json.at(contract::key::kConfig).contains("quantization_config");
+  Scales scales = findScales(metadata);
   for (const WeightInfo &weight : metadata.weights)
     for (const SourceTensor &source : weight.sources) {
-      bool hasCodes = !weight.scales.empty(), isScaled = scales.contains(source.name);
-      if (isScaled && !hasCodes && !isQuantized)
-        continue; // scales that the loader computes
+      if (scales.computed.contains(source.name))
+        continue;
+      auto scale = scales.written.find(source.name);
+      bool isScaled = scale != scales.written.end(), isCodes = isScaled && !weight.scales.empty();
       auto [known, isNew] = shapes.emplace(source.name, source.shape);
       if (isNew)
-        tensors.push_back({{source.name, hasCodes && isQuantized ? kCodes : kNumbers, source.shape},
-                           isScaled && isQuantized ? scales[source.name] : 0.0f});
+        tensors.push_back({{source.name, isCodes ? kCodes : kNumbers, source.shape}, isScaled ? scale->second : 0.0f});
       else if (known->second != source.shape)
         fail("tensor '{}' has two shapes in the weight manifest: {} and {}", source.name, formatShape(known->second),
              formatShape(source.shape));

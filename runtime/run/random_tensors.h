@@ -16,8 +16,8 @@ struct RandomTensor : TensorSpec {
   std::vector<std::byte> generate(uint64_t seed, uint64_t first, uint64_t count) const;
 };
 
-/// Every tensor of the manifest once, in its order. A model whose configuration does not quantize it has numbers in
-/// place of codes and their scales. Throws Failure where a tensor has two shapes.
+/// Every tensor of the manifest once, in its order; without the scales that the loader computes from numbers. Throws
+/// Failure where a tensor has two shapes.
 std::vector<RandomTensor> collectTensors(const Metadata &metadata);
 
 } // namespace bambac::run
