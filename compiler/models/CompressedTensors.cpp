@@ -11,12 +11,6 @@ namespace bambac::quantization {
 
 using Weights = QuantizationScheme::Weights;
 
-/// Fails where a field has another value; a file without the field, or with null, says `expected`.
-static void expectValue(FieldReader &reader, StringRef field, const json::Value &expected) {
-  if (const json::Value *value = reader.get(field); value && *value != expected)
-    reader.fail(field, describe(expected));
-}
-
 /// A field that must be there and have this value.
 static void requireValue(FieldReader &reader, StringRef field, const json::Value &expected) {
   if (const json::Value *value = reader.get(field); !value || *value != expected)
@@ -53,19 +47,15 @@ static int64_t readGroupSize(FieldReader &reader) { return reader.requiredIntege
 static void readBlocks(FieldReader &reader, QuantizationScheme &scheme) {
   constexpr StringLiteral field = "block_structure";
   const json::Value *value = reader.get(field);
-  auto fits = [](int64_t size) { return size >= 1 && size <= limits::kWidth; };
-  if (const json::Array *sizes = value ? value->getAsArray() : nullptr; sizes && sizes->size() == 2) {
-    scheme.blockRows = (*sizes)[0].getAsInteger().value_or(0);
-    scheme.blockColumns = (*sizes)[1].getAsInteger().value_or(0);
+  json::Array sizes;
+  if (const json::Array *array = value ? value->getAsArray() : nullptr) {
+    sizes = *array;
   } else if (value && value->getAsString()) {
     auto [rows, columns] = value->getAsString()->split('x');
-    if (!to_integer(rows, scheme.blockRows, 10) || !to_integer(columns, scheme.blockColumns, 10))
-      scheme.blockRows = 0;
+    if (int64_t numbers[2]; to_integer(rows, numbers[0], 10) && to_integer(columns, numbers[1], 10))
+      sizes = json::Array{numbers[0], numbers[1]};
   }
-  if (fits(scheme.blockRows) && fits(scheme.blockColumns))
-    return;
-  scheme.blockRows = scheme.blockColumns = 1;
-  reader.fail(field, "two integers from 1 to " + Twine(limits::kWidth));
+  readBlockSizes(reader, field, sizes, "two integers", scheme);
 }
 
 /// Codes are e4m3, and zero is zero.
@@ -79,12 +69,23 @@ static void expectFp8(FieldReader &reader) {
     reader.fail("scale_dtype", "\"bfloat16\", \"float16\" or \"float32\"");
 }
 
-static void readWeights(FieldReader &group, QuantizationScheme &scheme) {
-  const json::Object *object = group.optionalObject("weights");
-  if (!object)
-    return group.fail("weights", "an object");
-  FieldReader reader = group.nested("weights", *object);
+/// The reader of what a group says of weights or inputs, which are codes of e4m3; none where it says nothing.
+static std::optional<FieldReader> readArguments(FieldReader &group, StringRef field, const Twine &expected) {
+  const json::Object *object = group.optionalObject(field);
+  if (!object) {
+    group.fail(field, expected);
+    return std::nullopt;
+  }
+  FieldReader reader = group.nested(field, *object);
   expectFp8(reader);
+  return reader;
+}
+
+static void readWeights(FieldReader &group, QuantizationScheme &scheme) {
+  std::optional<FieldReader> arguments = readArguments(group, "weights", "an object");
+  if (!arguments)
+    return;
+  FieldReader &reader = *arguments;
   expectValue(reader, "dynamic", false);
   StringRef strategy = readStrategy(reader);
   if (strategy == "tensor") {
@@ -92,7 +93,6 @@ static void readWeights(FieldReader &group, QuantizationScheme &scheme) {
   } else if (strategy == "channel") {
     scheme.weights = Weights::Channel;
   } else if (strategy == "block") {
-    scheme.weights = Weights::Block;
     readBlocks(reader, scheme);
   } else if (strategy == "group") {
     scheme.weights = Weights::Block;
@@ -105,11 +105,11 @@ static void readWeights(FieldReader &group, QuantizationScheme &scheme) {
 }
 
 static void readInputs(FieldReader &group, QuantizationScheme &scheme) {
-  const json::Object *object = group.optionalObject("input_activations");
-  if (!object)
-    return group.fail("input_activations", "an object (weights alone are not supported)");
-  FieldReader reader = group.nested("input_activations", *object);
-  expectFp8(reader);
+  std::optional<FieldReader> arguments =
+      readArguments(group, "input_activations", "an object (weights alone are not supported)");
+  if (!arguments)
+    return;
+  FieldReader &reader = *arguments;
   const json::Value *dynamic = reader.get("dynamic");
   std::optional<bool> isDynamic = dynamic ? dynamic->getAsBoolean() : false;
   if (!isDynamic)

@@ -1,6 +1,5 @@
 // The format "fp8" of transformers, and AutoFP8's of the same name, which has no field weight_block_size.
 #include "compiler/config/FieldReader.h"
-#include "compiler/models/ConfigLimits.h"
 #include "compiler/models/QuantizationConfig.h"
 
 using namespace llvm;
@@ -8,18 +7,6 @@ using namespace llvm;
 namespace bambac::quantization {
 
 using Weights = QuantizationScheme::Weights;
-
-static void readBlockSize(FieldReader &reader, QuantizationScheme &scheme) {
-  constexpr StringLiteral field = "weight_block_size";
-  const json::Array *sizes = reader.optionalArray(field);
-  scheme.weights = sizes ? Weights::Block : Weights::Tensor;
-  if (!sizes)
-    return;
-  if (sizes->size() != 2)
-    return reader.fail(field, "two integers or null");
-  scheme.blockRows = reader.integer(field, (*sizes)[0], 1, limits::kWidth).value_or(1);
-  scheme.blockColumns = reader.integer(field, (*sizes)[1], 1, limits::kWidth).value_or(1);
-}
 
 /// One of the values, of which the first is the default.
 static StringRef readChoice(FieldReader &reader, StringRef field, ArrayRef<StringRef> choices, const Twine &expected) {
@@ -35,7 +22,10 @@ static StringRef readChoice(FieldReader &reader, StringRef field, ArrayRef<Strin
 void readFineGrainedFp8(FieldReader &reader, QuantizationRecipe &recipe) {
   bool isAutoFp8 = !reader.get("weight_block_size") && !reader.isNull("weight_block_size");
   QuantizationScheme scheme;
-  readBlockSize(reader, scheme);
+  if (const json::Array *sizes = reader.optionalArray("weight_block_size"))
+    readBlockSizes(reader, "weight_block_size", *sizes, "two integers or null", scheme);
+  else
+    scheme.weights = Weights::Tensor;
   (void)readChoice(reader, "fmt", {"e4m3"}, "\"e4m3\"");
   (void)readChoice(reader, "scale_fmt", {"float"}, "\"float\"");
   (void)reader.get("expert_dtype");

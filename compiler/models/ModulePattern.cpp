@@ -71,6 +71,8 @@ private:
           return error;
         continue;
       }
+      if (c == '[' && !rest.empty() && StringRef(":.=").contains(rest.front())) // POSIX has classes there
+        return createStringError(Twine("a set with '[") + Twine(rest.front()) + "'");
       posix += c;
       if (c == ']' && !isFirst)
         return Error::success();

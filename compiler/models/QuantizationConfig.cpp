@@ -2,6 +2,7 @@
 #include "compiler/models/QuantizationConfig.h"
 #include "compiler/config/ConfigText.h"
 #include "compiler/config/FieldReader.h"
+#include "compiler/models/ConfigLimits.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -69,20 +70,31 @@ std::vector<ModulePattern> quantization::readPatterns(FieldReader &reader, Strin
   return patterns;
 }
 
+void quantization::expectValue(FieldReader &reader, StringRef field, const json::Value &expected) {
+  if (const json::Value *value = reader.get(field); value && *value != expected)
+    reader.fail(field, describe(expected));
+}
+
+void quantization::readBlockSizes(FieldReader &reader, StringRef field, const json::Array &sizes, const Twine &expected,
+                                  QuantizationScheme &scheme) {
+  scheme.weights = QuantizationScheme::Weights::Block;
+  scheme.blockRows = scheme.blockColumns = 1;
+  if (sizes.size() != 2)
+    return reader.fail(field, expected);
+  scheme.blockRows = reader.integer(field, sizes[0], 1, limits::kWidth).value_or(1);
+  scheme.blockColumns = reader.integer(field, sizes[1], 1, limits::kWidth).value_or(1);
+}
+
 bool quantization::readsKvScheme(FieldReader &reader) {
   const json::Object *object = reader.optionalObject("kv_cache_scheme");
   if (!object)
     return false;
   FieldReader scheme = reader.nested("kv_cache_scheme", *object);
-  auto expect = [&](StringRef field, const json::Value &expected) {
-    if (const json::Value *value = scheme.get(field); value && *value != expected)
-      scheme.fail(field, describe(expected));
-  };
-  expect("num_bits", 8);
-  expect("type", "float");
-  expect("symmetric", true);
-  expect("dynamic", false);
-  expect("strategy", "tensor");
+  expectValue(scheme, "num_bits", 8);
+  expectValue(scheme, "type", "float");
+  expectValue(scheme, "symmetric", true);
+  expectValue(scheme, "dynamic", false);
+  expectValue(scheme, "strategy", "tensor");
   return true;
 }
 

@@ -32,6 +32,14 @@ using ParsePattern = llvm::Expected<ModulePattern> (*)(llvm::StringRef);
 /// The patterns of a field, which need not be there.
 std::vector<ModulePattern> readPatterns(FieldReader &reader, llvm::StringRef field, ParsePattern parse);
 
+/// Fails where a field has another value; a file without the field, or with null, says `expected`.
+void expectValue(FieldReader &reader, llvm::StringRef field, const llvm::json::Value &expected);
+
+/// Weights in blocks of the two sizes of a field, rows and columns; `expected` says what it should be where there are
+/// not two.
+void readBlockSizes(FieldReader &reader, llvm::StringRef field, const llvm::json::Array &sizes,
+                    const llvm::Twine &expected, QuantizationScheme &scheme);
+
 /// A text of the file as it may stand in a message: on one line, without quotes.
 std::string showText(llvm::StringRef text);
 

@@ -47,6 +47,7 @@ TEST(ModulePattern, RefusesWhatItDoesNotRead) {
   EXPECT_EQ(errorOf("re:a{3}"), "a repetition in braces");
   EXPECT_EQ(errorOf("re:a++"), "a possessive repetition");
   EXPECT_EQ(errorOf("re:[abc"), "a '[' without its ']'");
+  EXPECT_EQ(errorOf("re:[[:alpha:]]*"), "a set with '[:'");
   EXPECT_EQ(errorOf("re:(abc"), "parentheses not balanced");
 }
 

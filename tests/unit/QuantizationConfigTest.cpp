@@ -213,7 +213,7 @@ TEST(CompressedTensors, RefusesOtherRecipes) {
             group + "weights.strategy': expected \"tensor\", \"channel\", \"group\" or \"block\", found "
                     "\"tensor_group\"");
   EXPECT_EQ(errorOf(oneGroup(R"("strategy": "block", "block_structure": [0, 128])", kToken)),
-            group + "weights.block_structure': expected two integers from 1 to 4194304, found an array of 2");
+            group + "weights.block_structure': expected an integer from 1 to 4194304, found 0");
   EXPECT_EQ(errorOf(oneGroup(kChannel, R"("strategy": "tensor", "dynamic": true)")),
             group + "input_activations.strategy': expected \"token\", found \"tensor\"");
   EXPECT_EQ(errorOf(oneGroup(kChannel, R"("strategy": "tensor_group", "dynamic": "local")")),
