@@ -6,10 +6,8 @@ One code that rounds the other way moves the logits, and the codes of later laye
 far the same model is without quantized activations, as the golden data of fp8 is.
 """
 
-import argparse
 import json
 import os
-import sys
 
 import numpy as np
 
@@ -124,29 +122,5 @@ def check(folder, config, rng):
     return f"{kind}, {length} tokens, off by {error / max(distance, 1e-9):.2f} of the distance {distance:.3f}"
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--cases", type=int, default=32)
-    parser.add_argument("--seed", type=int, default=8)
-    parser.add_argument("--only", type=int)
-    options = parser.parse_args()
-    harness.require_tools()
-    failures = 0
-    cases = range(options.cases) if options.only is None else [options.only]
-    for index in cases:
-        # Beyond the edges, of which the first are the least odd.
-        name, config, rng = property_test.make_case(index, options.seed)
-        try:
-            with harness.temporary_folder() as folder:
-                what = check(folder, config, rng)
-            print(f"case {index} ({name}): ok, {what}", flush=True)
-        except (property_test.Mismatch, AssertionError) as error:
-            failures += 1
-            print(f"case {index} ({name}): {error}\n  fp8_property_test.py --seed {options.seed} --only {index}")
-            print("  " + json.dumps(config), flush=True)
-    print(f"{len(cases) - failures} of {len(cases)} cases agree")
-    sys.exit(failures > 0)
-
-
 if __name__ == "__main__":
-    main()
+    property_test.run_cases(check, seed=8)

@@ -184,10 +184,11 @@ def check(folder, config, rng):
     return f"{dtype}, {stored}, {length} tokens"
 
 
-def main():
+def run_cases(check, seed):
+    """The command line of a test of cases: check(folder, config, rng) returns a word on what was run or raises Mismatch."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--cases", type=int, default=32)
-    parser.add_argument("--seed", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=seed)
     parser.add_argument("--only", type=int)
     options = parser.parse_args()
     if options.cases <= 0:
@@ -203,11 +204,11 @@ def main():
             print(f"case {index} ({name}): ok, {what}", flush=True)
         except (Mismatch, AssertionError) as error:
             failures += 1
-            print(f"case {index} ({name}): {error}\n  property_test.py --seed {options.seed} --only {index}")
+            print(f"case {index} ({name}): {error}\n  {parser.prog} --seed {options.seed} --only {index}")
             print("  " + json.dumps(config), flush=True)
     print(f"{len(cases) - failures} of {len(cases)} cases agree")
     sys.exit(failures > 0)
 
 
 if __name__ == "__main__":
-    main()
+    run_cases(check, seed=20)
