@@ -2,7 +2,7 @@
 // also where columns tie, or -1 where one is not a number, run after run on the same workspace.
 #include "common/row_maxima.cuh"
 #include "mma/linear.cuh"
-#include "tests/cuda/harness.cuh"
+#include "tests/cuda/linear_kernels.cuh"
 #include "wgmma/linear_large.cuh"
 #include "wgmma/linear_middle.cuh"
 #include "wgmma/linear_skinny.cuh"
@@ -48,19 +48,6 @@ template <class Shape> struct GreedyEpilogue {
   }
 };
 
-template <class Kernel, class Input, class Epilogue>
-__global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
-    linear(Input input, const Operand *weights, Epilogue epilogue) {
-  Kernel::run(input, weights, epilogue);
-}
-
-template <class Kernel, class Epilogue>
-__global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
-    mappedLinear(const __grid_constant__ TensorMapParam input, const __grid_constant__ TensorMapParam weights,
-                 Epilogue epilogue) {
-  Kernel::run(input, weights, epilogue);
-}
-
 /// The right half of the columns repeats the left one, so that every maximum is there twice.
 template <class Shape> std::vector<Operand> repeatedWeights() {
   std::vector<Operand> weights = harness::randomOperands(size_t(Shape::kColumns) * Shape::kDepth, 7);
@@ -93,11 +80,11 @@ void testCase(Runner &runner, const std::string &name) {
     largest.poison();
     Epilogue epilogue{result.data(), largest.data(), counters.data()};
     if constexpr (Mapped)
-      harness::launch(mappedLinear<Kernel, Epilogue>, Kernel::kLaunch, nullptr,
+      harness::launch(harness::mappedKernel<Kernel, Epilogue>, Kernel::kLaunch, nullptr,
                       harness::encodeTensorMap(Kernel::kInputMap, x.data()),
                       harness::encodeTensorMap(Kernel::kWeightMap, weights.data()), epilogue);
     else
-      harness::launch(linear<Kernel, Input, Epilogue>, Kernel::kLaunch, nullptr, Input{x.data()},
+      harness::launch(harness::linearKernel<Kernel, Input, Epilogue>, Kernel::kLaunch, nullptr, Input{x.data()},
                       static_cast<const Operand *>(weights.data()), epilogue);
     std::vector<float> values = result.download();
     std::vector<int> expected;

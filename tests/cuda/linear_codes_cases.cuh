@@ -2,8 +2,8 @@
 // and timing.
 #pragma once
 #include "common/quantize.cuh"
-#include "harness.cuh"
 #include "mma/linear.cuh"
+#include "tests/cuda/linear_kernels.cuh"
 #include "wgmma/linear_large.cuh"
 #include "wgmma/linear_middle.cuh"
 #include "wgmma/linear_skinny.cuh"
@@ -113,18 +113,6 @@ template <int TileRows, int TileColumns, int Stages> struct Large {
            std::to_string(Stages);
   }
 };
-
-template <class Kernel, class Input, class Epilogue>
-__global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
-    linearKernel(Input input, const e4m3 *weights, Epilogue epilogue) {
-  Kernel::run(input, weights, epilogue);
-}
-template <class Kernel, class Epilogue>
-__global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
-    mappedKernel(const __grid_constant__ TensorMapParam input, const __grid_constant__ TensorMapParam weights,
-                 Epilogue epilogue) {
-  Kernel::run(input, weights, epilogue);
-}
 
 // --- operands and reference ------------------------------------------------------------------------------------------
 

@@ -16,11 +16,11 @@ template <class S, int Rows, int Columns, int Depth, int Group, int Stride> stru
   static void launch(const Memory &m, int copy, cudaStream_t stream = nullptr) {
     Epilogue epilogue{m.inputScales.data(), m.weightScales.data(), m.result.data()};
     if constexpr (S::kMaps)
-      harness::launch(mappedKernel<Kernel, Epilogue>, Kernel::kLaunch, stream,
+      harness::launch(harness::mappedKernel<Kernel, Epilogue>, Kernel::kLaunch, stream,
                       harness::encodeTensorMap(Kernel::kInputMap, m.x.data()),
                       harness::encodeTensorMap(Kernel::kWeightMap, m.weights[copy].data()), epilogue);
     else
-      harness::launch(linearKernel<Kernel, Input, Epilogue>, Kernel::kLaunch, stream, Input{m.x.data()},
+      harness::launch(harness::linearKernel<Kernel, Input, Epilogue, e4m3>, Kernel::kLaunch, stream, Input{m.x.data()},
                       m.weights[copy].data(), epilogue);
   }
 };
@@ -180,7 +180,7 @@ void testQuantized(harness::Runner &runner) {
   using Kernel = typename S::template Kernel<typename S::template Shape<Rows, Columns, Depth>, Input, Epilogue>;
   auto run = [&] {
     memory.result.poison();
-    harness::launch(linearKernel<Kernel, Input, Epilogue>, Kernel::kLaunch, nullptr,
+    harness::launch(harness::linearKernel<Kernel, Input, Epilogue, e4m3>, Kernel::kLaunch, nullptr,
                     Input{x.data(), norm.data(), fixed.data()}, memory.weights[0].data(),
                     Epilogue{nullptr, memory.weightScales.data(), memory.result.data()});
     CHECK(cudaGetLastError());
@@ -212,37 +212,6 @@ void testQuantizing(harness::Runner &runner) {
 
 // --- timing ----------------------------------------------------------------------------------------------------------
 
-__global__ void __launch_bounds__(512) readKernel(const uint4 *from, size_t count, uint4 *to) {
-  unsigned sum = 0;
-  size_t step = size_t(gridDim.x) * blockDim.x, i = blockIdx.x * size_t(blockDim.x) + threadIdx.x;
-  for (; i + 7 * step < count; i += 8 * step) {
-    uint4 values[8];
-#pragma unroll
-    for (int j = 0; j < 8; ++j)
-      values[j] = __ldcs(from + i + j * step);
-#pragma unroll
-    for (int j = 0; j < 8; ++j)
-      sum += values[j].x ^ values[j].y ^ values[j].z ^ values[j].w;
-  }
-  if (sum == 0x12345678u)
-    to->x = sum;
-}
-
-/// GB/s of reading 1 GiB.
-double readBandwidth() {
-  static double known = 0;
-  if (known > 0)
-    return known;
-  size_t bytes = size_t(1) << 30;
-  DeviceBuffer<uint4> buffer(bytes / 16), sink(1);
-  double time = harness::medianMicroseconds(
-      [&](cudaStream_t stream, int) {
-        readKernel<<<kSms * 4, 512, 0, stream>>>(buffer.data(), bytes / 16, sink.data());
-      },
-      4);
-  return known = bytes / time * 1e-3;
-}
-
 template <class S, int Rows, int Columns, int Depth, int Group = 0> void bench(harness::Runner &runner) {
   using C = Case<S, Rows, Columns, Depth, Group, Depth>;
   std::string name = S::name() + " " + std::to_string(Rows) + "x" + std::to_string(Columns) + "x" +
@@ -256,7 +225,8 @@ template <class S, int Rows, int Columns, int Depth, int Group = 0> void bench(h
       [&](cudaStream_t stream, int i) { C::launch(memory, i % int(memory.weights.size()), stream); },
       kIsMemoryBound ? 50 : 10);
   if (kIsMemoryBound)
-    name += " (" + std::to_string(int(100 * kBytes / time * 1e-3 / readBandwidth() + 0.5)) + "% of the bandwidth)";
+    name +=
+        " (" + std::to_string(int(100 * kBytes / time * 1e-3 / harness::readBandwidth() + 0.5)) + "% of the bandwidth)";
   runner.benched(name, time, kIsMemoryBound ? kBytes : kOperations, kIsMemoryBound ? "GB/s" : "TFLOP/s");
 }
 

@@ -1,6 +1,6 @@
 // What the compiler generates around LinearSkinny, as templates, and captured launches: for the test and the benchmark.
 #pragma once
-#include "tests/cuda/harness.cuh"
+#include "tests/cuda/linear_kernels.cuh"
 #include "wgmma/linear_skinny.cuh"
 #include <type_traits>
 
@@ -56,12 +56,6 @@ template <Ending End, int LinearColumns> struct EpilogueOf {
   }
 };
 
-template <class Kernel, class Input, class Epilogue>
-__global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
-    linear(Input input, const Operand *weights, Epilogue epilogue) {
-  Kernel::run(input, weights, epilogue);
-}
-
 /// One linear: its types and how to launch it.
 template <int Rows, int Columns, int Depth, class T, bool Normalizes, Ending End, int Stride = Depth> struct Linear {
   using Input = InputOf<T, Normalizes, Stride>;
@@ -74,7 +68,8 @@ template <int Rows, int Columns, int Depth, class T, bool Normalizes, Ending End
                       bool dependent = true) {
     Launch shape = Kernel::kLaunch;
     shape.dependent = dependent;
-    harness::launch(linear<Kernel, Input, Epilogue>, shape, stream, Input{x, norm}, weights, Epilogue{out});
+    harness::launch(harness::linearKernel<Kernel, Input, Epilogue>, shape, stream, Input{x, norm}, weights,
+                    Epilogue{out});
   }
 };
 

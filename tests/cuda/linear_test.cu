@@ -1,7 +1,7 @@
 // The linear of sm_80: odd shapes, prologues, epilogues, isolation of rows, determinism; with --bench Bamba-9B's
 // shapes.
-#include "harness.cuh"
 #include "mma/linear.cuh"
+#include "tests/cuda/linear_kernels.cuh"
 
 using namespace bambac;
 
@@ -93,16 +93,10 @@ template <int Columns> struct SwigluEpilogue {
   }
 };
 
-template <class Kernel, class Input, class Epilogue>
-__global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
-    linearKernel(Input input, const Operand *weights, Epilogue epilogue) {
-  Kernel::run(input, weights, epilogue);
-}
-
 template <class Shape, class Input, class Epilogue>
 void launchLinear(Input input, const Operand *weights, Epilogue epilogue, cudaStream_t stream = nullptr) {
   using Kernel = Linear<Shape, Input, Epilogue>;
-  harness::launch(linearKernel<Kernel, Input, Epilogue>, Kernel::kLaunch, stream, input, weights, epilogue);
+  harness::launch(harness::linearKernel<Kernel, Input, Epilogue>, Kernel::kLaunch, stream, input, weights, epilogue);
 }
 
 // --- cases -------------------------------------------------------------------------------------------------------

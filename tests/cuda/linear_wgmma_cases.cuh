@@ -1,7 +1,7 @@
 // Cases of linear_wgmma_test: epilogues, a plain reference on the device (itself checked on the host), and timing.
 #pragma once
-#include "harness.cuh"
 #include "linear_wgmma_cublas.cuh"
+#include "tests/cuda/linear_kernels.cuh"
 #include "wgmma/linear_large.cuh"
 #include "wgmma/linear_middle.cuh"
 #include <type_traits>
@@ -57,13 +57,6 @@ template <Kind K, int LinearColumns> struct TestEpilogue {
     bambac::storeVector(out + size_t(row) * kColumns + column, results);
   }
 };
-
-template <class Kernel, class Epilogue>
-__global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
-    linearKernel(const __grid_constant__ TensorMapParam input, const __grid_constant__ TensorMapParam weights,
-                 Epilogue epilogue) {
-  Kernel::run(input, weights, epilogue);
-}
 
 // --- operands and reference ----------------------------------------------------------------------------------------
 
@@ -149,8 +142,8 @@ template <class Case> struct Operands {
   TensorMapParam inputMap() const { return harness::encodeTensorMap(Case::Kernel::kInputMap, x.data()); }
 
   void launch(cudaStream_t stream, const TensorMapParam &input, const TensorMapParam &weightMap) const {
-    harness::launch(linearKernel<typename Case::Kernel, Epilogue>, Case::Kernel::kLaunch, stream, input, weightMap,
-                    Epilogue{residual.data(), out.data()});
+    harness::launch(harness::mappedKernel<typename Case::Kernel, Epilogue>, Case::Kernel::kLaunch, stream, input,
+                    weightMap, Epilogue{residual.data(), out.data()});
   }
   std::vector<Output> run() {
     out.poison();
@@ -241,7 +234,7 @@ template <class Case> void testCase(harness::Runner &runner) {
 /// How many clusters of the kernel the device holds at once; groups of multiprocessors need not divide into clusters.
 template <class Case> int residentClusters() {
   using Kernel = typename Case::Kernel;
-  auto kernel = linearKernel<Kernel, typename Case::Epilogue>;
+  auto kernel = harness::mappedKernel<Kernel, typename Case::Epilogue>;
   constexpr bambac::Launch kLaunch = Kernel::kLaunch;
   CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(kLaunch.shared_bytes)));
   cudaLaunchAttribute attribute = {};
@@ -253,39 +246,6 @@ template <class Case> int residentClusters() {
   int clusters = 0;
   CHECK(cudaOccupancyMaxActiveClusters(&clusters, kernel, &config));
   return clusters;
-}
-
-// --- the memory's own speed ------------------------------------------------------------------------------------------
-
-__global__ void __launch_bounds__(512) readKernel(const uint4 *from, size_t count, uint4 *to) {
-  unsigned sum = 0;
-  size_t step = size_t(gridDim.x) * blockDim.x, i = blockIdx.x * size_t(blockDim.x) + threadIdx.x;
-  for (; i + 7 * step < count; i += 8 * step) {
-    uint4 values[8];
-#pragma unroll
-    for (int j = 0; j < 8; ++j)
-      values[j] = __ldcs(from + i + j * step);
-#pragma unroll
-    for (int j = 0; j < 8; ++j)
-      sum += values[j].x ^ values[j].y ^ values[j].z ^ values[j].w;
-  }
-  if (sum == 0x12345678u)
-    to->x = sum;
-}
-
-/// GB/s of reading 2 GiB, measured once.
-inline double readBandwidth() {
-  static double known = 0;
-  if (known > 0)
-    return known;
-  size_t bytes = size_t(1) << 31;
-  DeviceBuffer<uint4> buffer(bytes / 16), sink(1);
-  double time = harness::medianMicroseconds(
-      [&](cudaStream_t stream, int) {
-        readKernel<<<132 * 4, 512, 0, stream>>>(buffer.data(), bytes / 16, sink.data());
-      },
-      4);
-  return known = bytes / time * 1e-3;
 }
 
 // --- timing ---------------------------------------------------------------------------------------------------------
@@ -308,8 +268,8 @@ template <class Case> void benchCase(harness::Runner &runner, bool memoryBound) 
   double work = memoryBound ? double(kBytes) : operations;
   const char *unit = memoryBound ? "GB/s" : "TFLOP/s";
   if (memoryBound)
-    name += " (" + std::to_string(int(100 * kBytes / time * 1e-3 / readBandwidth() + 0.5)) + "% of the bandwidth, " +
-            std::to_string(int(operations / time * 1e-6)) + " TFLOP/s)";
+    name += " (" + std::to_string(int(100 * kBytes / time * 1e-3 / harness::readBandwidth() + 0.5)) +
+            "% of the bandwidth, " + std::to_string(int(operations / time * 1e-6)) + " TFLOP/s)";
   if (constexpr bambac::Launch kLaunch = Case::Kernel::kLaunch; kLaunch.cluster > 1)
     name += " [" + std::to_string(kLaunch.grid[0] / kLaunch.cluster) + " clusters, " +
             std::to_string(residentClusters<Case>()) + " fit]";

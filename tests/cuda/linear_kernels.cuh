@@ -1,0 +1,52 @@
+// The kernels by which tests launch linears, and the speed of the memory that their benchmarks compare with.
+#pragma once
+#include "tests/cuda/harness.cuh"
+
+namespace harness {
+
+template <class Kernel, class Input, class Epilogue, class Weight = Operand>
+__global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
+    linearKernel(Input input, const Weight *weights, Epilogue epilogue) {
+  Kernel::run(input, weights, epilogue);
+}
+
+/// The same for collectives that read both operands through tensor maps.
+template <class Kernel, class Epilogue>
+__global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
+    mappedKernel(const __grid_constant__ bambac::TensorMapParam input,
+                 const __grid_constant__ bambac::TensorMapParam weights, Epilogue epilogue) {
+  Kernel::run(input, weights, epilogue);
+}
+
+/// Reads `from`, 128 bytes a thread at a time; the rest that is less than that for all threads is left out.
+__global__ void __launch_bounds__(512) readKernel(const uint4 *from, size_t count, uint4 *to) {
+  unsigned sum = 0;
+  size_t step = size_t(gridDim.x) * blockDim.x, i = blockIdx.x * size_t(blockDim.x) + threadIdx.x;
+  for (; i + 7 * step < count; i += 8 * step) {
+    uint4 values[8];
+#pragma unroll
+    for (int j = 0; j < 8; ++j)
+      values[j] = __ldcs(from + i + j * step);
+#pragma unroll
+    for (int j = 0; j < 8; ++j)
+      sum += values[j].x ^ values[j].y ^ values[j].z ^ values[j].w;
+  }
+  if (sum == 0x12345678u)
+    to->x = sum;
+}
+
+/// GB/s of reading 2 GiB, measured once.
+inline double readBandwidth() {
+  static double known = 0;
+  if (known > 0)
+    return known;
+  size_t bytes = size_t(1) << 31;
+  DeviceBuffer<uint4> buffer(bytes / 16), sink(1);
+  double time =
+      medianMicroseconds([&](cudaStream_t stream,
+                             int) { readKernel<<<132 * 4, 512, 0, stream>>>(buffer.data(), bytes / 16, sink.data()); },
+                         4);
+  return known = bytes / time * 1e-3;
+}
+
+} // namespace harness
