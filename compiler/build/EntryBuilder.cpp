@@ -136,13 +136,12 @@ Value EntryBuilder::buildNorm(Value input, const Weight &scale) {
 }
 
 std::pair<Value, Value> EntryBuilder::buildQuantized(Value input, const Quantization &quantization) {
-  auto isSame = [&](QuantizeOp op) {
-    auto load = op.getStaticScales() ? op.getStaticScales().getDefiningOp<ml_program::GlobalLoadConstOp>() : nullptr;
-    StringRef scales = load ? load.getGlobal().getLeafReference().getValue() : StringRef();
-    return op.getInput() == input && op.getGroup() == static_cast<uint64_t>(quantization.group) &&
-           scales == (quantization.inputScales ? StringRef(quantization.inputScales->name) : StringRef());
-  };
-  if (!lastQuantized || !isSame(lastQuantized)) {
+  ml_program::GlobalOp fixed; // the static scales
+  if (quantization.inputScales)
+    fixed = globals.getWeight(*quantization.inputScales);
+  if (!lastQuantized || lastQuantized.getInput() != input || lastFixed != fixed ||
+      lastQuantized.getGroup() != static_cast<uint64_t>(quantization.group)) {
+    lastFixed = fixed;
     auto type = cast<RankedTensorType>(input.getType());
     int64_t groups = quantization.scales.shape.front();
     Value staticScales = loadWeight(quantization.inputScales);

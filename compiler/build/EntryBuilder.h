@@ -67,7 +67,8 @@ private:
   Location loc;
   std::string part; ///< "model" or a layer's name, "layers.3"
   EntryInputs inputs;
-  QuantizeOp lastQuantized; ///< null at first
+  QuantizeOp lastQuantized;       ///< null at first
+  ml_program::GlobalOp lastFixed; ///< its static scales; null where it has none
 };
 
 } // namespace bambac
