@@ -1,5 +1,6 @@
 // Two walks: over the blocks, whose sizes say what shape each weight has, and over the rows of the checkpoint.
 #include "compiler/models/DescriptionCheck.h"
+#include "runtime/contract/quantization.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringRef.h"
@@ -89,7 +90,7 @@ private:
     expectLinear(attention.value, kvWidth, model.hiddenSize);
     expectLinear(attention.output, model.hiddenSize, width);
     if (attention.cacheScales)
-      expectShape(*attention.cacheScales, {2});
+      expectShape(*attention.cacheScales, {contract::kNumCacheScales});
   }
 
   void checkRotary(const Attention &attention) {

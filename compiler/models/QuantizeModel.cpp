@@ -1,7 +1,7 @@
 // Walks over the linears by what they read. Names of scales in the IR follow from those of the weights.
 #include "compiler/models/QuantizeModel.h"
+#include "runtime/contract/quantization.h"
 #include "llvm/ADT/StringSet.h"
-#include "llvm/ADT/Twine.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace llvm;
@@ -135,10 +135,11 @@ private:
     Weight scales;
     std::string module = StringRef(moduleOf(attention.key)).rsplit('.').first.str();
     scales.name = (StringRef(attention.key.matrix.name).rsplit('.').first + ".cache_scales").str();
-    scales.shape = {2};
+    scales.shape = {contract::kNumCacheScales};
     scales.positive = scales.optional = true;
-    for (const std::string &name : {recipe.cacheScales->key, recipe.cacheScales->value})
-      scales.sources.push_back({(Twine(module) + "." + name).str(), {1}});
+    scales.sources.resize(contract::kNumCacheScales);
+    scales.sources[contract::kScaleOfKeys] = {module + "." + recipe.cacheScales->key, {1}};
+    scales.sources[contract::kScaleOfValues] = {module + "." + recipe.cacheScales->value, {1}};
     attention.cacheScales = std::move(scales);
   }
 

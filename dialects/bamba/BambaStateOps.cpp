@@ -1,6 +1,7 @@
 // Checks of the ops that read or update a sequence's state.
 #include "dialects/bamba/Bamba.h"
 #include "dialects/bamba/Verify.h"
+#include "runtime/contract/quantization.h"
 
 using namespace bambac;
 
@@ -83,9 +84,8 @@ LogicalResult SsmScanOp::verify() {
                  succeeded(checkPositive(*this, "chunk", getChunk())));
 }
 
-/// One for keys and one for values.
 static LogicalResult checkCacheScales(Operation *op, Value scales) {
-  return scales ? checkShape(op, "scales", scales.getType(), {2}) : success();
+  return scales ? checkShape(op, "scales", scales.getType(), {contract::kNumCacheScales}) : success();
 }
 
 LogicalResult KvAppendOp::verify() {

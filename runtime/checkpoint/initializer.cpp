@@ -1,4 +1,5 @@
 #include "runtime/checkpoint/initializer.h"
+#include "runtime/contract/quantization.h"
 #include "runtime/support/element.h"
 #include <cmath>
 
@@ -48,7 +49,9 @@ Initializer::Initializer(uint64_t seed, std::string_view name, uint64_t columns,
   scale = fill == Fill::Small ? 0.02f : largestUniform(columns);
 }
 
-float scaleOfRandomCodes(uint64_t columns) { return toF32(fromF32<Bf16>(largestUniform(columns) / largestE4m3)); }
+float scaleOfRandomCodes(uint64_t columns) {
+  return toF32(fromF32<Bf16>(largestUniform(columns) / contract::kLargestE4m3));
+}
 
 inline float Initializer::scaled(uint64_t index) const { return (2.0f * uniform(key, first + index) - 1.0f) * scale; }
 

@@ -1,5 +1,6 @@
 // Moves tiles of the sources, or whole core matrices where no element changes, to their places.
 #include "runtime/host/weight_pack.h"
+#include "runtime/contract/quantization.h"
 #include "runtime/support/element.h"
 #include <algorithm>
 #include <cmath>
@@ -63,7 +64,7 @@ public:
       for (uint64_t i = 0; i < count; ++i)
         largest = std::max(largest, std::fabs(numbers[i]));
     }
-    float scale = largest / largestE4m3;
+    float scale = largest / contract::kLargestE4m3;
     return scale > 0 ? scale : 1.0f;
   }
 

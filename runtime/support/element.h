@@ -29,9 +29,7 @@ struct E4m3 {
   uint8_t bits;
 };
 
-/// The largest number of e4m3. It has no infinities, and one code of NaN for each sign.
-inline constexpr float largestE4m3 = 448.0f;
-
+/// One code for each sign.
 constexpr bool isNan(E4m3 code) { return (code.bits & 0x7F) == 0x7F; }
 
 inline float toF32(float value) { return value; }

@@ -9,6 +9,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "runtime/contract/quantization.h"
 
 namespace bambac::codegen {
 namespace {
@@ -66,7 +67,7 @@ private:
         e.store(e.splat(0.0, lanes.width), query, {q, d}, lanes);
       });
     });
-    Value scale = scaledBy(e.f32(op.getScale().convertToDouble()), 0);
+    Value scale = scaledBy(e.f32(op.getScale().convertToDouble()), contract::kScaleOfKeys);
     forQueries(sequence, head, first, [&](Value q, Value row, Value column) {
       e.columns(e.index(headDim), e.getLanes(), [&](Value d, Lanes lanes) {
         Value value = e.load(buffers.getQuery(), {row, e.add(column, d)}, lanes);
@@ -85,7 +86,7 @@ private:
     forQueries(sequence, head, first, [&](Value q, Value row, Value column) {
       Value sum = e.load(total, {q});
       // A padding row has seen no key.
-      Value factor = scaledBy(e.divf(e.f32(1.0), e.maxf(sum, e.f32(1e-30))), 1);
+      Value factor = scaledBy(e.divf(e.f32(1.0), e.maxf(sum, e.f32(1e-30))), contract::kScaleOfValues);
       e.columns(e.index(headDim), e.getLanes(), [&](Value d, Lanes lanes) {
         Value value = e.mulf(e.load(sums, {q, d}, lanes), e.broadcast(factor, lanes.width));
         e.store(value, buffers.getInit(), {row, e.add(column, d)}, lanes);
@@ -93,8 +94,8 @@ private:
     });
   }
 
-  /// `factor` times the scale of the cache of keys (0) or of values (1).
-  Value scaledBy(Value factor, int64_t number) {
+  /// `factor` times a scale of the cache, where it has some.
+  Value scaledBy(Value factor, contract::CacheScale number) {
     Value scales = buffers.getCacheScales();
     return scales ? e.mulf(factor, e.load(scales, {e.index(number)})) : factor;
   }

@@ -3,6 +3,7 @@
 #include "codegen/cpu/emit/Codes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "runtime/contract/quantization.h"
 
 namespace bambac::codegen {
 
@@ -37,8 +38,8 @@ Value roundToE4m3(Emitter &e, Value value) {
     Value isBeyond = arith::CmpFOp::create(b, loc, beyond, value, e.constantLike(value, limit));
     value = e.select(isBeyond, e.constantLike(value, limit), value);
   };
-  clamp(arith::CmpFPredicate::OGT, kLargestE4m3);
-  clamp(arith::CmpFPredicate::OLT, -kLargestE4m3);
+  clamp(arith::CmpFPredicate::OGT, contract::kLargestE4m3);
+  clamp(arith::CmpFPredicate::OLT, -contract::kLargestE4m3);
   Value power =
       arith::AndIOp::create(b, loc, arith::BitcastOp::create(b, loc, bits, value), constant(e, bits, 0x7F800000));
   power = e.maxf(arith::BitcastOp::create(b, loc, type, power), e.constantLike(value, kSmallestNormal));

@@ -6,9 +6,6 @@
 
 namespace bambac::codegen {
 
-/// The largest number of e4m3.
-inline constexpr double kLargestE4m3 = 448.0;
-
 /// What halfOfCodes() is to be multiplied with: the difference of the exponents' biases of f16 and e4m3.
 inline constexpr double kHalfOfCode = 256.0;
 

@@ -3,6 +3,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "runtime/contract/quantization.h"
 #include <limits>
 #include <numeric>
 
@@ -66,12 +67,12 @@ LogicalResult emitOp(Emitter &e, KvAppendOp, KvAppendOp::Adaptor buffers) {
       Value place = e.sub(position, e.mul(block, pageTokens));
       e.loop(e.dim(cache, 1), [&](Value head) {
         Value column = e.mul(head, headDim);
-        auto append = [&](Value rows, Value cache, int64_t number) {
+        auto append = [&](Value rows, Value cache, contract::CacheScale number) {
           Value scale = scales ? e.load(scales, {e.index(number)}) : Value();
           copyRow(e, rows, {row, column}, cache, {page, head, place, zero}, headDim, scale);
         };
-        append(keys, cache, 0);
-        append(buffers.getV(), buffers.getVCache(), 1);
+        append(keys, cache, contract::kScaleOfKeys);
+        append(buffers.getV(), buffers.getVCache(), contract::kScaleOfValues);
       });
     });
   });

@@ -2,14 +2,13 @@
 #include "codegen/cpu/emit/Codes.h"
 #include "codegen/cpu/emit/Ops.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "runtime/contract/quantization.h"
 
 namespace bambac::codegen {
 namespace {
 
 /// Registers that a pass over a row works on side by side.
 constexpr int64_t kRegisters = 4;
-/// The least scale of a group: what is smaller than 1/512 of it would be a subnormal code.
-constexpr double kLeastScale = 1.0 / (kLargestE4m3 * 512.0);
 
 class QuantizeEmitter {
 public:
@@ -43,7 +42,7 @@ private:
       Value value = e.load(input, {row, e.add(first, column)}, lanes);
       return SmallVector<Value>{e.maxf(values[0], math::AbsFOp::create(e.getBuilder(), e.getLoc(), value))};
     })[0];
-    return e.maxf(e.divf(e.largest(largest), e.f32(kLargestE4m3)), e.f32(kLeastScale));
+    return e.maxf(e.divf(e.largest(largest), e.f32(contract::kLargestE4m3)), e.f32(contract::kLeastInputScale));
   }
 
   Emitter &e;

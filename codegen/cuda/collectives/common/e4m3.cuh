@@ -3,10 +3,9 @@
 // it.
 #pragma once
 #include "common/types.cuh"
+#include "runtime/contract/quantization.h"
 
 namespace bambac {
-
-inline constexpr float kLargestCode = 448.0f;
 
 /// Two codes, the low 16 bits of `codes`, as f16, the first in the low half. An f16 has all their numbers.
 __device__ __forceinline__ uint32 expandTwo(uint32 codes) {
@@ -105,9 +104,17 @@ template <int Count> __device__ __forceinline__ void storeVector(e4m3 *to, const
 
 /// The scale of numbers whose largest magnitude is `largest`. Of NaN it is NaN.
 __device__ __forceinline__ float scaleOfLargest(float largest) {
-  constexpr float kLeast = 1.0f / (kLargestCode * 512.0f);
-  float scale = __fdiv_rn(largest, kLargestCode);
-  return scale < kLeast ? kLeast : scale;
+  float scale = __fdiv_rn(largest, contract::kLargestE4m3);
+  return scale < contract::kLeastInputScale ? contract::kLeastInputScale : scale;
+}
+
+/// The scale of all rows, where it is the largest of fixed ones.
+template <int Count> __device__ __forceinline__ float largestScale(const float *scales) {
+  float largest = scales[0];
+#pragma unroll
+  for (int i = 1; i < Count; ++i)
+    largest = fmaxf(largest, scales[i]);
+  return largest;
 }
 
 /// Divides by one scale: as exact as a division where the quotient is rounded to codes, and in half its instructions.

@@ -57,15 +57,6 @@ inline constexpr geometry::LinearShape kLinearShape = {
 /// Bytes of workspace that a launch asks for: the counters, and nothing after them.
 template <class Epilogue> inline constexpr uint32 kEpilogueWorkspace = kReduces<Epilogue> ? 256 : 0;
 
-/// The scale of all rows, where the input is quantized by the largest of fixed scales.
-template <class Input> __device__ __forceinline__ float fixedScale(const Input &input) {
-  float largest = input.fixedScales[0];
-#pragma unroll
-  for (int i = 1; i < Input::kFixedScales; ++i)
-    largest = fmaxf(largest, input.fixedScales[i]);
-  return largest;
-}
-
 /// totals += sums with the scales of group `group`: results of two rows, `row` and row + 8, and two neighbouring
 /// columns as a fragment of mma holds them. Rows, columns and groups that the linear does not have repeat its last:
 /// what is summed of the padding of the depth is zero, but memory that is no scale may hold a NaN.

@@ -20,8 +20,7 @@ template <class Cache> __device__ __forceinline__ long long cachePlace(const int
   return cacheOffset<Cache>(page, 0, position % Cache::kPageTokens);
 }
 
-/// The places of the scales of keys and of values among those of a cache of codes.
-enum CacheScale { kScaleOfKeys, kScaleOfValues };
+using contract::CacheScale, contract::kScaleOfKeys, contract::kScaleOfValues;
 
 /// A scale of a cache; 1 where `scales` is null.
 __device__ __forceinline__ float cacheScale(const float *scales, CacheScale which) {

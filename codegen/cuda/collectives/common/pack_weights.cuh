@@ -172,7 +172,7 @@ private:
       if (threadIdx.x % 32 == 0)
         atomicMax(&largest, most);
       __syncthreads();
-      float scale = __fdiv_rn(__uint_as_float(largest), kLargestCode);
+      float scale = __fdiv_rn(__uint_as_float(largest), contract::kLargestE4m3);
       scale = scale > 0.0f ? scale : 1.0f;
       const uint64 r = rowOf(piece, row);
       for (uint64 group = threadIdx.x; group < piece.scale_groups; group += kThreads)

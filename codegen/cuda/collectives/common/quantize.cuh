@@ -102,7 +102,7 @@ public:
     });
     float scale; // of a row that has one
     if constexpr (Shape::kFixedScales > 0)
-      scale = fixedScale(fixedScales);
+      scale = largestScale<Shape::kFixedScales>(fixedScales);
     else
       scale = scaleOfLargest(__uint_as_float(largestOfBlock(largest, most)));
     forEachVector(values, [&](int column, float (&vector)[kVector]) {
@@ -142,14 +142,6 @@ private:
     if constexpr (kGroups == 1)
       bits = __reduce_max_sync(0xffffffffu, threadIdx.x % 32 < kWarps ? largest[threadIdx.x % 32] : 0u);
     return bits;
-  }
-
-  static __device__ __forceinline__ float fixedScale(const float *scales) {
-    float largest = 0.0f;
-#pragma unroll
-    for (int i = 0; i < Shape::kFixedScales; ++i)
-      largest = fmaxf(largest, scales[i]);
-    return largest;
   }
 
   /// rsqrt(mean + epsilon) from each thread's part of the sum of squares, in the order of RmsNorm.

@@ -226,7 +226,7 @@ private:
   /// The scale of a row of codes, from the finished magnitudes.
   __device__ __forceinline__ float codeScaleOf(int row) const {
     if constexpr (Input::kFixedScales > 0) {
-      return fixedScale(input);
+      return largestScale<Input::kFixedScales>(input.fixedScales);
     } else {
       const uint32 *parts = reinterpret_cast<const uint32 *>(shared + kLargestOffset) + row * kWarpsPerRow;
       uint32 largest = 0;

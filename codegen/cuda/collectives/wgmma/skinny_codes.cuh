@@ -115,7 +115,7 @@ private:
     if constexpr (Input::kFixedScales > 0) {
 #pragma unroll
       for (int row = 0; row < kRows; ++row)
-        scales[row] = fixedScale(input);
+        scales[row] = largestScale<Input::kFixedScales>(input.fixedScales);
     } else {
 #pragma unroll
       for (int row = 0; row < kRows; ++row) {
