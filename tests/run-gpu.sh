@@ -2,7 +2,7 @@
 # Runs the GPU tests on a machine that has a GPU and Python with numpy, from a folder that tests/gpu/pack.sh made. The
 # last line of stdout is `N passed, N failed, N skipped`; a test that cannot run is skipped and says why.
 #
-# usage: tests/run-gpu.sh [DIR] [--jobs N] [--only PART_OF_A_NAME]
+# usage: tests/run-gpu.sh [DIR] [--jobs N] [--only PARTS_OF_NAMES] [--logs DIR]
 #   DIR  the packed folder (default: the one that this script is in)
 set -euo pipefail
 

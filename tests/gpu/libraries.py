@@ -11,6 +11,8 @@ FIXTURES = ("groups", "hub", "odd", "tied", "tiny")
 # Those that differ in their table of frequencies only: for each, the contexts of its libraries.
 ROPE_FIXTURES = {"rope_linear": (512,), "rope_llama3": (512,), "rope_longrope": (128, 512), "rope_yarn": (512,)}
 FP8_FIXTURES = ("fp8_block", "fp8_dynamic", "fp8_kv", "fp8_static")
+# Those that run under compute-sanitizer, too.
+SANITIZED_FP8_FIXTURES = ("fp8_dynamic", "fp8_kv")
 # What is packed. Both run on one card: the kernels of sm_90 are those of older cards, compiled for this one.
 TARGETS = ("sm_90a", "sm_90")
 RANDOM_SEED = 31
@@ -88,6 +90,7 @@ def every(random_folder):
             yield from (fixture(name, target, **options) for name in FIXTURES)
     for target in TARGETS:
         yield from (fixture(name, target) for name in FP8_FIXTURES)
+        yield from (fixture(name, target, chunk=32) for name in SANITIZED_FP8_FIXTURES)
         yield from (fixture(name, target, batch=4, chunk=64) for name in ("tiny", "groups"))
         yield fixture("tiny", target, batch=256, chunk=128)
         yield from (fixture(name, target, state="bf16") for name in STATE_FIXTURES)

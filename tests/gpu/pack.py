@@ -1,6 +1,7 @@
 """Compiles the libraries of the GPU tests and packs them into one archive: they are much alike, and so it is small.
 
-usage: pack.py OUT_DIR JOBS
+usage: pack.py OUT_DIR JOBS [PARTS]
+PARTS, with commas between them: only libraries whose name has one of them.
 They stay in the build folder, and one that is newer than the compiler is kept. A library that does not compile is
 named, left out, and the exit code is 1.
 """
@@ -44,12 +45,13 @@ def build(library):
 
 def main():
     out, jobs = os.path.abspath(sys.argv[1]), int(sys.argv[2])
+    parts = sys.argv[3].split(",") if len(sys.argv) > 3 else [""]
     random_folder = os.path.join(out, "random")
     os.makedirs(CACHE, exist_ok=True)
     shutil.rmtree(random_folder, ignore_errors=True)
     for index in {index for target in libraries.TARGETS for index in libraries.random_cases(target)}:
         libraries.write_random(index, random_folder)
-    wanted = list(libraries.every(random_folder))
+    wanted = [library for library in libraries.every(random_folder) if any(part in library.name for part in parts)]
     with concurrent.futures.ThreadPoolExecutor(jobs) as executor:
         errors = [error for error in executor.map(build, wanted) if error]
     failed = {error.split(": ")[0] for error in errors}

@@ -2,13 +2,15 @@
 # Gathers what tests/run-gpu.sh needs on a machine that has a GPU, but no LLVM and no bambac: compiled libraries,
 # bamba-run, the tests and their data.
 #
-# usage: tests/gpu/pack.sh BUILD_DIR OUT_DIR [JOBS]
-#   JOBS  compilations at a time (default 2); with nvcc the tests of tests/cuda are built too
+# usage: tests/gpu/pack.sh BUILD_DIR OUT_DIR [JOBS [PARTS]]
+#   JOBS   compilations at a time (default 2); with nvcc the tests of tests/cuda are built too
+#   PARTS  only libraries and tests of tests/cuda whose names have one of these, with commas between them
 set -euo pipefail
 
 build=$(cd "${1:?usage: tests/gpu/pack.sh BUILD_DIR OUT_DIR [JOBS]}" && pwd)
 out=$(mkdir -p "${2:?expected a folder to pack into}" && cd "$2" && pwd)
 jobs=${3:-2}
+parts=${4:-}
 source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 python=$(sed -n 's/^BAMBAC_TEST_PYTHON:FILEPATH=//p' "$build/CMakeCache.txt")
 
@@ -23,7 +25,7 @@ strip -o "$out/bin/bamba-run" "$build/bin/bamba-run"
 # What bamba-run links that a machine without the project's packages lacks.
 ldd "$build/bin/bamba-run" | awk '/libfmt/ { print $3 }' | xargs -r cp -L -t "$out/lib"
 
-BAMBAC_BUILD=$build "$python" "$source_dir/tests/gpu/pack.py" "$out" "$jobs" || status=$?
+BAMBAC_BUILD=$build "$python" "$source_dir/tests/gpu/pack.py" "$out" "$jobs" ${parts:+"$parts"} || status=$?
 
 nvcc=$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)
 if [ -x "$nvcc" ]; then
@@ -39,6 +41,7 @@ if [ -x "$nvcc" ]; then
   }
   export -f build_test
   for test in "$source_dir"/tests/cuda/*_test.cu; do
+    [ -z "$parts" ] || grep -qE "${parts//,/|}" <<<"$(basename "$test")" || continue
     printf '%s\0' "$test" bf16 '' "$test" f16 _f16
   done | xargs -0 -n 3 -P "$jobs" bash -c 'build_test "$@"' _
 fi

@@ -1,7 +1,8 @@
 """Runs everything that pack.sh gathered, several programs at a time, each as its RUN lines say.
 
-usage: run_all.py PACK [--jobs N] [--only PART_OF_A_NAME]
-The last line is `N passed, N failed, N skipped`; what failed is shown in full, what was skipped with its reason.
+usage: run_all.py PACK [--jobs N] [--only PARTS_OF_NAMES] [--logs DIR]
+The last line is `N passed, N failed, N skipped`; what failed is shown in full, what was skipped with its reason. With
+--logs, all output goes to a file for each program in DIR, and only the end of what failed is shown.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import tarfile
 import time
 
 SECONDS = 480  # for one program
+SHOWN = 12  # last lines of a program that failed, where the others are in a file
 # The longest first: the sanitizer's tools slow kernels down.
 FIRST = ("sanitizer_test", "golden_test")
 
@@ -52,7 +54,7 @@ def collect(folder):
     return programs
 
 
-def run(program):
+def run(program, logs):
     """The counts (passed, failed, skipped) of one program and what is to be printed of it."""
     name, command = program
     begin = time.monotonic()
@@ -68,10 +70,15 @@ def run(program):
     counts = tuple(int(group) for group in last.groups()) if last else (int(code == 0), int(code != 0), 0)
     if code and not counts[1]:
         counts = (counts[0], 1, counts[2])
+    if logs:
+        with open(os.path.join(logs, re.sub(r"[^\w.-]+", "-", name) + ".log"), "w", encoding="utf-8") as file:
+            file.write(output)
     seconds = f"{time.monotonic() - begin:.0f} s"
     if counts[1]:
+        if logs:
+            output = "".join(line[:300] + "\n" for line in output.splitlines()[-SHOWN:])
         return counts, f"FAILED: {name} ({seconds}, exit code {code})\n{output}"
-    reasons = "".join(line + "\n" for line in output.splitlines() if line.startswith("SKIPPED: "))
+    reasons = "" if logs else "".join(line + "\n" for line in output.splitlines() if line.startswith("SKIPPED: "))
     return counts, f"{reasons}ok: {name}: {counts[0]} passed, {counts[2]} skipped ({seconds})\n"
 
 
@@ -86,6 +93,7 @@ def main():
     parser.add_argument("pack")
     parser.add_argument("--jobs", type=int, default=min(8, os.cpu_count() or 1))
     parser.add_argument("--only", default="")
+    parser.add_argument("--logs")
     options = parser.parse_args()
     folder = os.path.abspath(options.pack)
     os.environ.update(BAMBAC_PACK=folder, BAMBAC_BUILD=folder, PYTHONDONTWRITEBYTECODE="1")
@@ -93,7 +101,9 @@ def main():
         filter(None, [os.environ.get("LD_LIBRARY_PATH"), os.path.join(folder, "lib")])
     )
     unpack(folder)
-    programs = [program for program in collect(folder) if options.only in program[0]]
+    if options.logs:
+        os.makedirs(options.logs, exist_ok=True)
+    programs = [program for program in collect(folder) if any(part in program[0] for part in options.only.split(","))]
     if not has_gpu():
         for name, _ in programs:
             print(f"SKIPPED: {name}: no GPU")
@@ -101,7 +111,8 @@ def main():
         return
     total = [0, 0, 0]
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as executor:
-        for future in concurrent.futures.as_completed([executor.submit(run, program) for program in programs]):
+        futures = [executor.submit(run, program, options.logs) for program in programs]
+        for future in concurrent.futures.as_completed(futures):
             counts, text = future.result()
             total = [a + b for a, b in zip(total, counts)]
             print(text, end="", flush=True)

@@ -2,7 +2,12 @@
 # RUN: %python %s memcheck
 # RUN: %python %s racecheck
 # RUN: %python %s initcheck
-"""Small fixtures under compute-sanitizer: a prompt of two chunks and a few steps. usage: sanitizer_test.py TOOL"""
+# RUN: %python %s memcheck fp8
+# RUN: %python %s racecheck fp8
+# RUN: %python %s initcheck fp8
+"""Small fixtures under compute-sanitizer: a prompt of two chunks and a few steps. usage: sanitizer_test.py TOOL [fp8]
+
+With fp8, those of fp8 checkpoints: a program of their own, with a time limit of its own."""
 
 import shutil
 import sys
@@ -12,15 +17,15 @@ import gpu
 import harness
 
 TOOL = sys.argv.pop(1) if len(sys.argv) > 1 else "memcheck"
+KIND = sys.argv.pop(1) if len(sys.argv) > 1 else ""
 SANITIZER = shutil.which("compute-sanitizer") or shutil.which("/usr/local/cuda/bin/compute-sanitizer")
 SECONDS = 75  # for one model
 
 
-@gpu.for_each_target
-@unittest.skipUnless(SANITIZER, "no compute-sanitizer")
-class SanitizerTest(gpu.Case):
+class Sanitized(gpu.Case):
     def check(self, name):
-        tokens = harness.expected(name)[0]["input_ids.150"][:40]
+        data, lengths = harness.expected(name)
+        tokens = data[f"input_ids.{max(lengths)}"][:40]
         model, weights = gpu.fixture_path(name, self.target, chunk=32), harness.fixture(name)
         # `timeout` ends what the sanitizer started, too. An error is told by an exit code that bamba-run does not use.
         command = [
@@ -34,14 +39,31 @@ class SanitizerTest(gpu.Case):
             self.skipTest("compute-sanitizer: Device not supported")
         self.assertEqual(done.returncode, 0, f"{' '.join(map(str, command))}\n{done.stdout}\n{done.stderr}")
 
-    def test_tiny(self):
-        self.check("tiny")
 
-    def test_odd(self):
-        self.check("odd")
+if KIND == "fp8":
 
-    def test_groups(self):
-        self.check("groups")
+    @gpu.for_each_target
+    @unittest.skipUnless(SANITIZER, "no compute-sanitizer")
+    class SanitizeFp8Test(Sanitized):
+        def test_dynamic(self):
+            self.check("fp8_dynamic")
+
+        def test_kv(self):
+            self.check("fp8_kv")
+
+else:
+
+    @gpu.for_each_target
+    @unittest.skipUnless(SANITIZER, "no compute-sanitizer")
+    class SanitizerTest(Sanitized):
+        def test_tiny(self):
+            self.check("tiny")
+
+        def test_odd(self):
+            self.check("odd")
+
+        def test_groups(self):
+            self.check("groups")
 
 
 if __name__ == "__main__":
