@@ -22,6 +22,7 @@ inline constexpr char kActivationBytes[] = "activation_bytes";
 inline constexpr char kFlops[] = "flops";
 inline constexpr char kContextBytes[] = "context_bytes";
 inline constexpr char kContextFlops[] = "context_flops";
+inline constexpr char kCodeFlops[] = "code_flops";
 inline constexpr char kShape[] = "shape";
 inline constexpr char kRows[] = "rows";
 inline constexpr char kDtype[] = "dtype";

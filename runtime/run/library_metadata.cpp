@@ -15,6 +15,7 @@ static void from_json(const Json &json, Cost &cost) {
   json.at(key::kFlops).get_to(cost.flops);
   json.at(key::kContextBytes).get_to(cost.contextBytes);
   json.at(key::kContextFlops).get_to(cost.contextFlops);
+  cost.codeFlops = json.value(key::kCodeFlops, uint64_t{0}); // older compilers do not write it
 }
 
 static void from_json(const Json &json, EntryPoint &entry) {

@@ -22,6 +22,7 @@ struct Cost {
   uint64_t flops = 0;
   uint64_t contextBytes = 0;
   uint64_t contextFlops = 0;
+  uint64_t codeFlops = 0; ///< of `flops`, those of products of codes
 };
 
 /// One program of the library.

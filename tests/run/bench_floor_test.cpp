@@ -111,6 +111,24 @@ TEST(BenchFloor, TakesTheLongerOfWeightsAndArithmeticAndAddsTheRest) {
   EXPECT_STREQ(run.floor(machine).mostly(), "states");
 }
 
+TEST(BenchFloor, ProductsOfCodesCountAtTheirOwnRate) {
+  Metadata metadata = makePlan();
+  metadata.entryPoints[2].cost.codeFlops = 60; // of 80, of 8 tokens
+  PlannedRun run = planPrefill(metadata, 4)[0];
+  EXPECT_EQ(run.flops, 40 + 4 * 3 * 1.5);
+  EXPECT_EQ(run.codeFlops, 30);
+  Machine machine = makeMachine();
+  machine.matrixRate = 0.5;
+  EXPECT_DOUBLE_EQ(run.floor(machine).arithmetic, 2 * run.flops); // theirs is not known
+  machine.codeRate = 2;
+  EXPECT_DOUBLE_EQ(run.floor(machine).arithmetic, 2 * (run.flops - 30) + 15);
+  KernelWork work = workOf(metadata.entryPoints[2].cost, run);
+  machine.memory = {1, 1e6};
+  EXPECT_DOUBLE_EQ(work.floorSeconds(machine), 2 * (work.flops - 30) + 15);
+  machine.matrixRate = 0; // nothing is said without that of bf16
+  EXPECT_EQ(run.floor(machine).arithmetic, 0);
+}
+
 TEST(BenchFloor, RunsThatFollowEachOtherAddUp) {
   Floor sum;
   sum += {10, 1, 2, 3};
@@ -158,13 +176,18 @@ TEST(BenchFloor, MatrixProductsAreThoseOfThePackedWeights) {
   add({32, 16}, 8);
   add({32, 16}, 8);
   add({16}, 0);
+  add({64, 16}, 8);
+  metadata.weights.back().scales = "scales"; // of codes
   std::vector<bambac::measure::Gemm> gemms = listGemms(metadata, planPrefill(metadata, 24)[0]);
-  ASSERT_EQ(gemms.size(), 2u);
+  ASSERT_EQ(gemms.size(), 3u);
   EXPECT_EQ(gemms[0].rows, 24u);
   EXPECT_EQ(gemms[0].columns, 32u);
   EXPECT_EQ(gemms[0].depth, 16u);
   EXPECT_EQ(gemms[0].count, 2u);
-  EXPECT_EQ(gemms[1].rows, 1u); // of the last token alone
-  EXPECT_EQ(gemms[1].columns, 100u);
+  EXPECT_FALSE(gemms[0].isCodes);
+  EXPECT_EQ(gemms[1].columns, 64u);
+  EXPECT_TRUE(gemms[1].isCodes);
+  EXPECT_EQ(gemms[2].rows, 1u); // of the last token alone
+  EXPECT_EQ(gemms[2].columns, 100u);
   EXPECT_EQ(gemms[0].flops(), 2.0 * 24 * 32 * 16 * 2);
 }

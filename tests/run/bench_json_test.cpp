@@ -37,6 +37,7 @@ static BenchResults makeCudaResults() {
   results.machine.copy = {1024, 2e12};
   results.machine.matrixRate = 1e15;
   results.machine.blas = "cuBLAS";
+  results.machine.noCodeRate = "no fp8";
   for (const char *part : {key::kWeightBytes, key::kSlotBytes, key::kPageBytes, key::kArenaBytes, key::kScratchBytes})
     results.metadata.json[key::kMemory][part] = 1024;
   Measurement row;
@@ -55,6 +56,12 @@ static BenchResults makeCudaResults() {
 TEST(BenchJson, EveryFieldOfACudaDeviceIsDocumented) {
   std::set<std::string> paths;
   collectPaths(makeBenchJson(makeCudaResults()), "", paths);
+  EXPECT_FALSE(paths.contains("machine.fp8_matrix_gflops_per_second"));
+  EXPECT_TRUE(paths.contains("machine.no_fp8_matrix_rate"));
+  BenchResults withRate = makeCudaResults();
+  withRate.machine.codeRate = 2e15;
+  collectPaths(makeBenchJson(withRate), "", paths);
+  EXPECT_TRUE(paths.contains("machine.fp8_matrix_gflops_per_second"));
   EXPECT_TRUE(paths.contains("decode[].device_ms.p90"));
   EXPECT_TRUE(paths.contains("decode[].times_cublas"));
   EXPECT_TRUE(paths.contains("prefill[].failure"));
@@ -65,6 +72,16 @@ TEST(BenchJson, EveryFieldOfACudaDeviceIsDocumented) {
         path.replace(0, list.size(), "X.");
     EXPECT_NE(page.find("| `" + path + "` |"), std::string::npos) << path;
   }
+}
+
+TEST(BenchText, TheRateOfFp8IsNextToThatOfBf16) {
+  BenchResults results = makeCudaResults();
+  results.decode.clear(), results.prefill.clear();
+  EXPECT_NE(makeBenchText(results).find("as bf16"), std::string::npos);
+  EXPECT_NE(makeBenchText(results).find("no fp8"), std::string::npos);
+  results.machine.codeRate = 1.5e15;
+  EXPECT_NE(makeBenchText(results).find("1500.0 TFLOP/s"), std::string::npos);
+  EXPECT_EQ(makeBenchText(results).find("no fp8"), std::string::npos);
 }
 
 TEST(BenchJson, SpreadsAreOfTheSamplesThemselves) {

@@ -6,6 +6,17 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
+#if __has_include(<cublasLt.h>)
+#include "runtime/run/measure/cublas_codes.h"
+#include <cublasLt.h>
+static_assert(sizeof(cublasLtMatmulHeuristicResult_t) == sizeof(bambac::measure::CodeProduct::Algorithm));
+static_assert(offsetof(cublasLtMatmulHeuristicResult_t, state) ==
+              offsetof(bambac::measure::CodeProduct::Algorithm, status));
+static_assert(CUBLASLT_MATMUL_DESC_TRANSA == 3 && CUBLASLT_MATMUL_DESC_A_SCALE_POINTER == 17 &&
+              CUBLASLT_MATMUL_DESC_B_SCALE_POINTER == 18 && CUBLASLT_MATMUL_DESC_FAST_ACCUM == 25 &&
+              CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES == 1);
+static_assert(CUBLAS_COMPUTE_32F == 68 && CUDA_R_32F == 0 && CUDA_R_16BF == 14 && CUDA_R_8F_E4M3 == 28);
+#endif
 #if __has_include(<cuda.h>)
 #include <cuda.h>
 static_assert(sizeof(CUlaunchConfig) == sizeof(bambac::measure::CudaDriver::LaunchConfig));
@@ -79,6 +90,24 @@ TEST_F(GpuTest, RandomMemoryIsFullOfNumbers) {
     zeros += number == 0;
   }
   EXPECT_LT(zeros, 10u);
+}
+
+TEST_F(GpuTest, RandomCodesAreNumbers) {
+  measure::Gpu gpu("cuda:0", BAMBA_FAKE_CUDA);
+  constexpr size_t bytes = (9 << 20) + 3;
+  measure::Gpu::Buffer memory = gpu.makeRandomCodes(bytes, "codes");
+  std::vector<uint8_t> codes(bytes);
+  {
+    measure::Gpu::Current current(gpu);
+    ASSERT_EQ(download(codes.data(), memory.address(), bytes, static_cast<rt::cuda::StreamHandle>(gpu.stream())), 0);
+  }
+  gpu.finish();
+  size_t zeros = 0;
+  for (uint8_t code : codes) {
+    ASSERT_LE(code & 0x7f, 0x38); // at most 1
+    zeros += code == 0;
+  }
+  EXPECT_LT(zeros, bytes / 100);
 }
 
 TEST_F(GpuTest, BandwidthsComeFromBytesAndTheDevicesClock) {

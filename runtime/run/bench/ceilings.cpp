@@ -35,6 +35,7 @@ void measureArithmetic(Machine &machine, const measure::Gpu *gpu, const measure:
   if (cublas) {
     machine.blas = cublas->name();
     machine.matrixRate = measure::measureCublasRate(*cublas);
+    machine.codeRate = measure::measureCublasCodeRate(*cublas, machine.noCodeRate).value_or(0);
   }
   if (gpu)
     return;
@@ -49,14 +50,15 @@ std::vector<measure::Gemm> listGemms(const Metadata &metadata, const PlannedRun 
     return {};
   auto tokens = static_cast<uint64_t>(
       std::max(1LL, std::llround(run.tokenShare * static_cast<double>(entry->chunk) * run.sequences)));
-  std::map<std::vector<uint64_t>, uint64_t> counts;
+  std::map<std::pair<std::vector<uint64_t>, bool>, uint64_t> counts; // by shape, of numbers and of codes
   for (const WeightInfo &weight : metadata.weights)
     if (weight.panel && weight.shape.size() == 2)
-      ++counts[weight.shape];
+      ++counts[{weight.shape, !weight.scales.empty()}];
   std::vector<measure::Gemm> gemms;
-  for (const auto &[shape, count] : counts) {
+  for (const auto &[kind, count] : counts) {
+    const auto &[shape, isCodes] = kind;
     bool isHead = shape[0] == metadata.vocabSize;
-    gemms.push_back({isHead ? static_cast<uint64_t>(run.sequences) : tokens, shape[0], shape[1], count});
+    gemms.push_back({isHead ? static_cast<uint64_t>(run.sequences) : tokens, shape[0], shape[1], count, isCodes});
   }
   return gemms;
 }

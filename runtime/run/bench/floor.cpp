@@ -30,14 +30,15 @@ Floor &Floor::operator+=(const Floor &other) {
   return *this;
 }
 
-/// Nothing can be said of operations where the matrix rate is not known.
-static double arithmeticSeconds(double flops, const Machine &machine) {
-  return machine.matrixRate > 0 ? flops / machine.matrixRate : 0;
+double Machine::arithmeticSeconds(double flops, double codeFlops) const {
+  if (matrixRate <= 0)
+    return 0;
+  return (flops - codeFlops) / matrixRate + codeFlops / (codeRate > 0 ? codeRate : matrixRate);
 }
 
 Floor PlannedRun::floor(const Machine &machine) const {
-  return {weightBytes / machine.readRate(), arithmeticSeconds(flops, machine), stateBytes / machine.copyRate(),
-          contextBytes / machine.readRate()};
+  return {weightBytes / machine.readRate(), machine.arithmeticSeconds(flops, codeFlops),
+          stateBytes / machine.copyRate(), contextBytes / machine.readRate()};
 }
 
 /// The entry point of a kind that the runtime takes for `size` sequences or tokens: the smallest that holds them all,
@@ -71,6 +72,11 @@ static double flopsOf(const Cost &cost, const PlannedRun &run) {
   return (own + number(cost.contextFlops) * run.sequences * run.context) * run.tokenShare;
 }
 
+/// Linears know no context.
+static double codeFlopsOf(const Cost &cost, const PlannedRun &run) {
+  return number(cost.codeFlops) * run.sequenceShare * run.tokenShare;
+}
+
 /// Of an entry point, `sequences` take part with `tokens` each.
 static PlannedRun makeRun(const EntryPoint &entry, uint64_t sequences, uint64_t tokens, double context) {
   PlannedRun run;
@@ -83,6 +89,7 @@ static PlannedRun makeRun(const EntryPoint &entry, uint64_t sequences, uint64_t 
   run.stateBytes = number(entry.cost.stateBytes) * run.sequenceShare;
   run.contextBytes = number(entry.cost.contextBytes) * run.sequences * context;
   run.flops = flopsOf(entry.cost, run);
+  run.codeFlops = codeFlopsOf(entry.cost, run);
   return run;
 }
 
@@ -117,7 +124,7 @@ uint64_t getStreamedWeightBytes(const Metadata &metadata) { return chooseDecode(
 
 double KernelWork::floorSeconds(const Machine &machine) const {
   double memory = streamBytes / machine.readRate() + stateBytes / machine.copyRate();
-  return std::max(memory, arithmeticSeconds(flops, machine));
+  return std::max(memory, machine.arithmeticSeconds(flops, codeFlops));
 }
 
 KernelWork workOf(const Cost &cost, const PlannedRun &run) {
@@ -126,6 +133,7 @@ KernelWork workOf(const Cost &cost, const PlannedRun &run) {
                      number(cost.contextBytes) * run.sequences * run.context;
   work.stateBytes = number(cost.stateBytes) * run.sequenceShare;
   work.flops = flopsOf(cost, run);
+  work.codeFlops = codeFlopsOf(cost, run);
   return work;
 }
 

@@ -22,12 +22,18 @@ struct Machine {
   std::optional<measure::Bandwidth> copy; ///< bytes read and written, of a CUDA device
   double matrixRate = 0;                  ///< operations a second; 0: not measured
   std::string blas;                       ///< whose rate that is on a CUDA device, or why there is none
+  double codeRate = 0;                    ///< of products of codes on a CUDA device; 0: not measured
+  std::string noCodeRate;                 ///< why it was not
   std::optional<double> blasRate;         ///< of a processor
 
   bool isCuda() const { return threads == 0; }
 
   /// The better of both: no excuse for weights that stay in a cache.
   double readRate() const;
+
+  /// Seconds of `flops`, of which `codeFlops` are of products of codes. Where their rate is not known, that of others
+  /// counts; 0 where none is.
+  double arithmeticSeconds(double flops, double codeFlops) const;
 
   /// Of bytes of which half are written.
   double copyRate() const { return copy ? copy->bytesPerSecond : readRate(); }
@@ -55,6 +61,7 @@ struct PlannedRun {
   double tokenShare = 1;    ///< of the tokens of a sequence that are no padding
   double context = 0;       ///< tokens that each sequence holds, on average over its new tokens
   double weightBytes = 0, stateBytes = 0, contextBytes = 0, flops = 0;
+  double codeFlops = 0; ///< of `flops`
 
   double bytes() const { return weightBytes + stateBytes + contextBytes; }
   Floor floor(const Machine &machine) const;
@@ -75,6 +82,7 @@ struct KernelWork {
   double streamBytes = 0; ///< weights, KV cache and intermediates
   double stateBytes = 0;
   double flops = 0;
+  double codeFlops = 0; ///< of `flops`
 
   double bytes() const { return streamBytes + stateBytes; }
   double floorSeconds(const Machine &machine) const;

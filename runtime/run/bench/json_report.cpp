@@ -23,6 +23,10 @@ static Json describeMachine(const Machine &machine) {
     json["memory_copy"] = describeBandwidth(*machine.copy);
   if (machine.matrixRate > 0)
     json["matrix_gflops_per_second"] = machine.matrixRate * 1e-9;
+  if (machine.codeRate > 0)
+    json["fp8_matrix_gflops_per_second"] = machine.codeRate * 1e-9;
+  else if (!machine.noCodeRate.empty())
+    json["no_fp8_matrix_rate"] = machine.noCodeRate;
   if (machine.isCuda())
     json["blas"] = machine.blas;
   if (machine.blasRate)
@@ -81,7 +85,7 @@ static Json describeMeasurement(const Measurement &measurement, const BenchResul
   json["fraction_of_floor"] = figures.fraction;
   json["fraction_of_read_bandwidth"] = figures.bytes / timing.busy() / machine.readRate();
   if (machine.matrixRate > 0)
-    json["fraction_of_matrix_rate"] = figures.flops / timing.busy() / machine.matrixRate;
+    json["fraction_of_matrix_rate"] = machine.arithmeticSeconds(figures.flops, figures.codeFlops) / timing.busy();
   if (machine.blasRate)
     json["fraction_of_blas_rate"] = figures.flops / timing.busy() / *machine.blasRate;
   if (measurement.blasSeconds) {

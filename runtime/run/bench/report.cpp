@@ -24,6 +24,7 @@ Figures::Figures(const Measurement &measurement, const Machine &machine) : entri
   for (const PlannedRun &run : measurement.plan) {
     bytes += run.bytes();
     flops += run.flops;
+    codeFlops += run.codeFlops;
     floor += run.floor(machine);
   }
   if (!measurement.failure.empty())
@@ -72,6 +73,11 @@ static std::string describeGpu(const Machine &machine) {
                machine.blas + ", 8192 x 8192 x 8192"});
   else
     table.add({"bf16 matrix rate", "not measured", machine.blas + "; --cublas names its folder"});
+  if (machine.codeRate > 0)
+    table.add({"fp8 matrix rate", fmt::format("{:.1f} TFLOP/s", machine.codeRate * 1e-12),
+               machine.blas + ", 8192 x 8192 x 8192, sums promoted to f32"});
+  else if (machine.matrixRate > 0)
+    table.add({"fp8 matrix rate", "as bf16", machine.noCodeRate});
   return fmt::format("machine ({} multiprocessors)\n", machine.multiprocessors) + table.str();
 }
 

@@ -46,6 +46,7 @@ struct Figures {
   std::string entries; ///< "2 x prefill_t256 + prefill_t64"
   double bytes = 0;
   double flops = 0;
+  double codeFlops = 0; ///< of `flops`
   Floor floor;
   double fraction = 0; ///< of the floor that was reached, 1 at best
   double tokensPerSecond = 0;

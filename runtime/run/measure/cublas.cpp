@@ -73,7 +73,7 @@ std::unique_ptr<Cublas> Cublas::open(const Gpu &gpu, const std::string &path, st
   }
 }
 
-Cublas::Cublas(const Gpu &gpu, void *library) : gpu(gpu), functions(std::make_unique<Functions>()) {
+Cublas::Cublas(const Gpu &gpu, void *library) : gpu(gpu), library(library), functions(std::make_unique<Functions>()) {
   find(library, "cublasCreate_v2", functions->create);
   find(library, "cublasDestroy_v2", functions->destroy);
   find(library, "cublasSetStream_v2", functions->setStream);
@@ -112,21 +112,24 @@ void Cublas::multiply(const Gemm &gemm, uint64_t weights, uint64_t input, uint64
         "multiplying");
 }
 
-double Cublas::time(const Gemm &gemm) const {
-  constexpr size_t elementBytes = 2;
+/// Seconds of one product that `multiply(weights, input, result)` enqueues, of elements of `elementBytes`.
+template <typename Multiply>
+static double timeOne(const Gpu &gpu, const Gemm &gemm, size_t elementBytes, const Multiply &multiply) {
   constexpr uint64_t beyondCache = uint64_t{512} << 20; // weights in turn, so that no cache holds them
   uint64_t weightBytes = gemm.columns * gemm.depth * elementBytes;
   uint64_t copies = std::max<uint64_t>(2, (beyondCache + weightBytes - 1) / weightBytes);
   const char *what = "matrices to measure cuBLAS";
-  Gpu::Buffer weights = gpu.makeRandom(copies * weightBytes, what);
-  Gpu::Buffer input = gpu.makeRandom(gemm.rows * gemm.depth * elementBytes, what);
-  Gpu::Buffer result = gpu.makeRandom(gemm.rows * gemm.columns * elementBytes, what);
+  auto makeRandom = [&](size_t bytes) {
+    return gemm.isCodes ? gpu.makeRandomCodes(bytes, what) : gpu.makeRandom(bytes, what);
+  };
+  Gpu::Buffer weights = makeRandom(copies * weightBytes), input = makeRandom(gemm.rows * gemm.depth * elementBytes);
+  Gpu::Buffer result = gpu.makeRandom(gemm.rows * gemm.columns * sizeof(uint16_t), what);
   uint64_t turn = 0;
   auto timeOf = [&](uint64_t times) {
     return gpu.time([&] {
       Gpu::Current current(gpu);
       for (uint64_t i = 0; i < times; ++i, ++turn)
-        multiply(gemm, weights.address() + turn % copies * weightBytes, input.address(), result.address());
+        multiply(weights.address() + turn % copies * weightBytes, input.address(), result.address());
     });
   };
   constexpr uint64_t warmUp = 3, most = 200;
@@ -136,7 +139,20 @@ double Cublas::time(const Gemm &gemm) const {
   std::vector<double> passes(3);
   for (double &seconds : passes)
     seconds = timeOf(times) / static_cast<double>(times);
-  return rt::medianOf(std::move(passes)) * static_cast<double>(gemm.count);
+  return rt::medianOf(std::move(passes));
+}
+
+double Cublas::time(const Gemm &gemm) const {
+  auto count = static_cast<double>(gemm.count);
+  if (!gemm.isCodes)
+    return count * timeOne(gpu, gemm, 2, [&](uint64_t weights, uint64_t input, uint64_t result) {
+             multiply(gemm, weights, input, result);
+           });
+  CodeProduct::Functions codes(library);
+  CodeProduct product(gpu, codes, handle, gemm.rows, gemm.columns, gemm.depth);
+  return count * timeOne(gpu, gemm, 1, [&](uint64_t weights, uint64_t input, uint64_t result) {
+           product.multiply(weights, input, result);
+         });
 }
 
 double measureCublasRate(const Cublas &cublas) {
@@ -145,10 +161,32 @@ double measureCublasRate(const Cublas &cublas) {
   return gemm.flops() / cublas.time(gemm);
 }
 
+std::optional<double> measureCublasCodeRate(const Cublas &cublas, std::string &reason) {
+  constexpr uint64_t size = 8192;
+  Gemm gemm = {size, size, size, 1, true};
+  try {
+    return gemm.flops() / cublas.time(gemm);
+  } catch (const std::runtime_error &error) {
+    reason = error.what();
+    return std::nullopt;
+  }
+}
+
+static double timeGemm(const Cublas &cublas, Gemm gemm) {
+  if (gemm.isCodes) {
+    try {
+      return cublas.time(gemm);
+    } catch (const std::runtime_error &) {
+      gemm.isCodes = false;
+    }
+  }
+  return cublas.time(gemm);
+}
+
 double timeGemms(const Cublas &cublas, const std::vector<Gemm> &gemms) {
   double seconds = 0;
   for (const Gemm &gemm : gemms)
-    seconds += cublas.time(gemm);
+    seconds += timeGemm(cublas, gemm);
   return seconds;
 }
 

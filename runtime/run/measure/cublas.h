@@ -2,9 +2,9 @@
 #ifndef BAMBAC_RUNTIME_RUN_MEASURE_CUBLAS_H
 #define BAMBAC_RUNTIME_RUN_MEASURE_CUBLAS_H
 
-#include "runtime/run/measure/gpu.h"
+#include "runtime/run/measure/cublas_codes.h"
 
-#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +14,7 @@ namespace bambac::measure {
 struct Gemm {
   uint64_t rows, columns, depth;
   uint64_t count = 1;
+  bool isCodes = false; ///< e4m3 in place of bf16
 
   double flops() const {
     return 2.0 * static_cast<double>(rows) * static_cast<double>(columns) * static_cast<double>(depth) *
@@ -21,7 +22,7 @@ struct Gemm {
   }
 };
 
-/// bf16 matrices, f32 sums. The library is opened at run time and stays loaded.
+/// bf16 matrices, or codes; f32 sums. The library is opened at run time and stays loaded.
 class Cublas {
 public:
   /// Looks for the library where `path` says, a file or a folder (also that of Python packages, with nvidia/cu13/lib or
@@ -35,7 +36,8 @@ public:
   /// "cuBLAS 13.1".
   const std::string &name() const { return fullName; }
 
-  /// Seconds of all `count` together, each W read from memory.
+  /// Seconds of all `count` together, each W read from memory. Throws std::runtime_error where there is no product of
+  /// such codes.
   double time(const Gemm &gemm) const;
 
 private:
@@ -45,6 +47,7 @@ private:
   void multiply(const Gemm &gemm, uint64_t weights, uint64_t input, uint64_t result) const;
 
   const Gpu &gpu;
+  void *library;
   std::unique_ptr<Functions> functions;
   void *handle = nullptr;
   std::string fullName;
@@ -53,7 +56,10 @@ private:
 /// Operations a second on square matrices of 8192.
 double measureCublasRate(const Cublas &cublas);
 
-/// Seconds of all of them.
+/// The same of codes; nothing and a `reason` where there are no such products.
+std::optional<double> measureCublasCodeRate(const Cublas &cublas, std::string &reason);
+
+/// Seconds of all of them. Those of codes that cuBLAS does not have are timed as bf16.
 double timeGemms(const Cublas &cublas, const std::vector<Gemm> &gemms);
 
 } // namespace bambac::measure

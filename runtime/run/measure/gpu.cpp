@@ -107,20 +107,31 @@ Gpu::Buffer::~Buffer() {
     gpu.release([&] { gpu.functions.cuMemFree(start); });
 }
 
-static std::vector<uint16_t> makeRandomBf16(size_t count) {
+/// Numbers from -1 to 1 that fill a piece of memory, or `bytes` if they are fewer.
+template <typename T> static std::vector<T> makeRandomNumbers(size_t bytes) {
+  constexpr size_t pieceBytes = 8 << 20;
   std::mt19937 random(1); // NOLINT(bugprone-random-generator-seed): the same numbers in every measurement
   std::uniform_real_distribution<float> distribution(-1, 1);
-  std::vector<uint16_t> numbers(count);
-  for (uint16_t &number : numbers)
-    number = rt::fromF32<rt::Bf16>(distribution(random)).bits;
+  std::vector<T> numbers(std::min(pieceBytes, bytes) / sizeof(T));
+  for (T &number : numbers)
+    number = rt::fromF32<T>(distribution(random));
   return numbers;
 }
 
 Gpu::Buffer Gpu::makeRandom(size_t bytes, const char *what) const {
+  std::vector<rt::Bf16> numbers = makeRandomNumbers<rt::Bf16>(bytes);
+  return makeFilled(std::as_bytes(std::span(numbers)), bytes, what);
+}
+
+Gpu::Buffer Gpu::makeRandomCodes(size_t bytes, const char *what) const {
+  std::vector<rt::E4m3> numbers = makeRandomNumbers<rt::E4m3>(bytes);
+  return makeFilled(std::as_bytes(std::span(numbers)), bytes, what);
+}
+
+/// `piece` again and again.
+Gpu::Buffer Gpu::makeFilled(std::span<const std::byte> piece, size_t bytes, const char *what) const {
   Buffer buffer(*this, bytes, what);
-  constexpr size_t pieceBytes = 8 << 20;
-  std::vector<uint16_t> piece = makeRandomBf16(std::min(pieceBytes, bytes) / sizeof(uint16_t));
-  size_t filled = piece.size() * sizeof(uint16_t);
+  size_t filled = piece.size();
   Current current(*this);
   functions.check(functions.cuMemcpyHtoDAsync(buffer.address(), piece.data(), filled, ownStream), what);
   while (filled < bytes) {

@@ -5,6 +5,7 @@
 #include "runtime/run/measure/cuda_driver.h"
 
 #include <memory>
+#include <span>
 #include <string>
 
 namespace bambac::measure {
@@ -79,8 +80,11 @@ public:
 
   /// A buffer full of bf16 numbers from -1 to 1: zeros would be faster than any data.
   Buffer makeRandom(size_t bytes, const char *what) const;
+  /// The same of e4m3.
+  Buffer makeRandomCodes(size_t bytes, const char *what) const;
 
 private:
+  Buffer makeFilled(std::span<const std::byte> piece, size_t bytes, const char *what) const;
   template <typename Free> void release(const Free &free) const noexcept;
 
   CudaDriver functions;
