@@ -11,11 +11,17 @@ namespace bambac::rt {
 
 CpuDeviceBackend::CpuDeviceBackend(const bamba_rt_model &model) : model(model) {
   std::string missing;
-  for (const char *feature : std::span(model.features, model.num_features))
+  bool needsTiles = false;
+  for (const char *feature : std::span(model.features, model.num_features)) {
     if (!cpuHasFeature(feature))
       missing += (missing.empty() ? "" : ", ") + std::string(feature);
+    needsTiles |= cpuFeatureNeedsTiles(feature);
+  }
   if (!missing.empty())
     fail(BAMBA_UNSUPPORTED, "this processor lacks {}, which the library was compiled for", missing);
+  if (needsTiles && !allowTiles())
+    fail(BAMBA_UNSUPPORTED, "the system does not let this process use tile registers (AMX), which the library was "
+                            "compiled for; compile it with --cpu=x86-64-v4 or run it on Linux 5.16 or later");
 }
 
 DeviceMemory CpuDeviceBackend::allocateWeights(size_t bytes) const {

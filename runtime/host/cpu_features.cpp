@@ -3,6 +3,8 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 namespace bambac::rt {
@@ -58,13 +60,33 @@ bool present(const Feature &) { return false; }
 
 #endif
 
+const Feature *find(std::string_view name) {
+  for (const Feature &feature : features)
+    if (feature.name == name)
+      return &feature;
+  return nullptr;
+}
+
 } // namespace
 
 bool cpuHasFeature(std::string_view name) {
-  for (const Feature &feature : features)
-    if (feature.name == name)
-      return present(feature);
+  const Feature *feature = find(name);
+  return feature && present(*feature);
+}
+
+bool cpuFeatureNeedsTiles(std::string_view name) {
+  const Feature *feature = find(name);
+  return feature && feature->state == Amx;
+}
+
+bool allowTiles() {
+#if defined(__x86_64__) && defined(__linux__)
+  constexpr long request = 0x1023; // ARCH_REQ_XCOMP_PERM of <asm/prctl.h>, which older systems lack
+  constexpr long tileData = 18;    // the bit of XCR0
+  return syscall(SYS_arch_prctl, request, tileData) == 0;
+#else
   return false;
+#endif
 }
 
 } // namespace bambac::rt

@@ -10,5 +10,12 @@ namespace bambac::rt {
 /// name that is not in cpu_features.def. Thread-safe; asks cpuid each time.
 bool cpuHasFeature(std::string_view name);
 
+/// True where a kernel with that feature computes in tile registers (AMX), which the system grants a process that asks.
+bool cpuFeatureNeedsTiles(std::string_view name);
+
+/// Asks the system to let this process, and those that it forks, use tile registers. False where it refuses. Asking
+/// again does no harm. Thread-safe.
+bool allowTiles();
+
 } // namespace bambac::rt
 #endif // BAMBA_RUNTIME_HOST_CPU_FEATURES_H

@@ -51,6 +51,22 @@ TEST(Model, CpuFeaturesAgreeWithTheCompilers) {
 #undef AGREE
 }
 
+TEST(Model, KernelsWithTilesNeedThePermissionOfTheSystem) {
+  for (const char *name : {"amx-tile", "amx-bf16", "amx-int8"})
+    EXPECT_TRUE(cpuFeatureNeedsTiles(name));
+  for (const char *name : {"avx512f", "avx512bf16", "amx", ""})
+    EXPECT_FALSE(cpuFeatureNeedsTiles(name));
+  if (!cpuHasFeature("amx-tile"))
+    GTEST_SKIP() << "this processor has no AMX";
+  EXPECT_TRUE(allowTiles());
+  EXPECT_TRUE(allowTiles()) << "asking again does no harm";
+  bamba_rt_model table = toyTable;
+  const char *features[] = {"amx-tile"};
+  table.features = features;
+  table.num_features = 1;
+  EXPECT_EQ(openFailure(table).status, BAMBA_OK);
+}
+
 TEST(Model, WeightsAreLoadedOnce) {
   Model model = openToy();
   expectFailure(failureOf([&] { Session session(model, {}); }), BAMBA_NOT_READY, {"not loaded"});
