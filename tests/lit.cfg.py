@@ -1,10 +1,11 @@
 """The lit suites: every folder of tests/ that holds .mlir, .test or *_test.py files, each with its RUN lines.
 
 Parameters: --param property_cases=N sets how many random models the property test draws.
-Features:   avx2, avx512f (of this processor), sanitize (a build with sanitizers), nvrtc (CUDA targets can be compiled
+Features:   avx2, avx512f, amx (of this processor; amx is all that linears of pairs need), sanitize (a build with sanitizers), nvrtc (CUDA targets can be compiled
             for), gpu (a CUDA device).
 """
 
+import ctypes
 import glob
 import os
 import shutil
@@ -26,13 +27,21 @@ config.environment["BAMBAC_BUILD"] = config.bambac_build
 config.environment["PYTHONDONTWRITEBYTECODE"] = "1"
 
 
+def grants_tiles():
+    """Whether the system lets a process use tile registers: ARCH_GET_XCOMP_SUPP has the bit of XTILEDATA."""
+    supported = ctypes.c_uint64()
+    return ctypes.CDLL(None).syscall(158, 0x1021, ctypes.byref(supported)) == 0 and bool(supported.value >> 18 & 1)
+
+
 def processor_features():
     try:
         with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
             flags = next((line for line in file if line.startswith("flags")), "")
     except OSError:
         return set()
-    return set(flags.split()) & {"avx2", "avx512f"}
+    found = set(flags.split())
+    amx = {"amx"} if found >= {"amx_tile", "amx_bf16", "avx512_bf16", "avx512vbmi"} and grants_tiles() else set()
+    return found & {"avx2", "avx512f"} | amx
 
 
 def sanitizer_runtime():

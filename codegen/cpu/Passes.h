@@ -3,6 +3,7 @@
 #define BAMBAC_CODEGEN_CPU_PASSES_H
 
 #include "dialects/bamba/Bamba.h"
+#include "mlir/Dialect/AMX/AMXDialect.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"

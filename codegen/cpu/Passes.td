@@ -9,8 +9,8 @@ def ResolvePanels : Pass<"bamba-cpu-resolve-panels", "mlir::func::FuncOp"> {
   let description = [{
     An encoding says how a matrix is laid out in memory, but upstream tiling and bufferization do not read it: a slice of
     rows of the encoded matrix would become wrong addresses. So the argument `tensor<NxKxT, #bamba.panel<p>>` of a
-    kernel becomes `tensor<ceil(N/p)xKxpxT>`, which is row-major, and its linears read that. From here on a tile of
-    columns is a slice of panels.
+    kernel becomes `tensor<ceil(N/p)xKxpxT>`, or with groups of `g` columns `tensor<ceil(N/p)xceil(K/g)xpxgxT>`,
+    which is row-major, and its linears read that. From here on a tile of columns is a slice of panels.
   }];
   let dependentDialects = ["bambac::BambaDialect", "mlir::func::FuncDialect"];
 }
@@ -38,7 +38,7 @@ def Bufferize : Pass<"bamba-cpu-bufferize", "mlir::ModuleOp"> {
   let dependentDialects = ["bambac::BambaDialect", "mlir::func::FuncDialect", "mlir::bufferization::BufferizationDialect",
       "mlir::memref::MemRefDialect", "mlir::scf::SCFDialect", "mlir::vector::VectorDialect",
       "mlir::math::MathDialect", "mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect",
-      "mlir::LLVM::LLVMDialect"];
+      "mlir::amx::AMXDialect", "mlir::x86vector::X86VectorDialect", "mlir::LLVM::LLVMDialect"];
 }
 
 def AllocToScratch : Pass<"bamba-cpu-alloc-to-scratch", "mlir::func::FuncOp"> {
@@ -82,6 +82,16 @@ def LowerMath : Pass<"bamba-cpu-lower-math", "mlir::func::FuncOp"> {
   }];
   let dependentDialects = ["mlir::math::MathDialect", "mlir::vector::VectorDialect", "mlir::arith::ArithDialect",
       "mlir::x86vector::X86VectorDialect", "mlir::LLVM::LLVMDialect"];
+}
+
+def LowerTiles : Pass<"bamba-cpu-lower-tiles", "mlir::func::FuncOp"> {
+  let summary = "Lower tile registers and the branches that carry them";
+  let description = [{
+    Sums in tile registers are carried by loops, and after `--convert-scf-to-cf` by branches. Upstream lowers the ops of
+    amx with those of vector, but branches on their own, where a tile has no type of LLVM. So this pass lowers both
+    together. It does nothing in a kernel without tiles.
+  }];
+  let dependentDialects = ["mlir::amx::AMXDialect", "mlir::LLVM::LLVMDialect"];
 }
 
 #endif

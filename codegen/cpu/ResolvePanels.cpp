@@ -13,9 +13,12 @@ RankedTensorType getPanelsType(Type type) {
   auto panel = tensor ? dyn_cast_or_null<PanelAttr>(tensor.getEncoding()) : PanelAttr();
   if (!panel)
     return {};
-  int64_t width = panel.getSize();
-  int64_t panels = (tensor.getDimSize(0) + width - 1) / width;
-  return RankedTensorType::get({panels, tensor.getDimSize(1), width}, tensor.getElementType());
+  int64_t size = panel.getSize(), group = panel.getGroup();
+  SmallVector<int64_t> shape{llvm::divideCeilSigned(tensor.getDimSize(0), size),
+                             panel.getWidth(tensor.getDimSize(1)) / group, size};
+  if (group > 1)
+    shape.push_back(group);
+  return RankedTensorType::get(shape, tensor.getElementType());
 }
 
 struct ResolvePanels : impl::ResolvePanelsBase<ResolvePanels> {

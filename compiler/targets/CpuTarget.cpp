@@ -3,6 +3,7 @@
 #include "llvm/ADT/StringMap.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/X86TargetParser.h"
+#include <sys/syscall.h>
 #include <unistd.h>
 
 using namespace mlir;
@@ -39,8 +40,21 @@ static int64_t hostCacheBytes() {
   return std::clamp<int64_t>(bytes, 256 << 10, 2 << 20);
 }
 
+/// Whether the system lets processes use tile registers. The runtime asks for them.
+static bool systemGrantsTiles() {
+  constexpr long kGetSupported = 0x1021; // ARCH_GET_XCOMP_SUPP
+  constexpr uint64_t kTileData = uint64_t{1} << 18;
+  uint64_t supported = 0;
+  return syscall(SYS_arch_prctl, kGetSupported, &supported) == 0 && (supported & kTileData);
+}
+
 static Processor describeHost() {
-  return {llvm::sys::getHostCPUName(), llvm::sys::getHostCPUFeatures(), hostCacheBytes()};
+  Processor processor{llvm::sys::getHostCPUName(), llvm::sys::getHostCPUFeatures(), hostCacheBytes()};
+  if (!systemGrantsTiles())
+    for (auto &feature : processor.features)
+      if (feature.first().starts_with("amx-"))
+        feature.second = false;
+  return processor;
 }
 
 static Processor describeLevel(StringRef level) {
@@ -58,9 +72,8 @@ static Processor describeLevel(StringRef level) {
 static std::string listFeatures(const Processor &processor, bool wide) {
   SmallVector<std::string> list;
   for (StringRef feature : kCheckedFeatures) {
-    // Tile registers need the system's permission at run time, and no kernel uses them.
-    bool usable = processor.has(feature) && !feature.starts_with("amx-");
-    if (usable)
+    // No kernel multiplies tiles of integers.
+    if (processor.has(feature) && feature != "amx-int8")
       list.push_back(("+" + feature).str());
     else if (processor.features.contains(feature))
       list.push_back(("-" + feature).str());
@@ -106,9 +119,12 @@ struct CpuTargetModel : TargetInterface::ExternalModel<CpuTargetModel, CpuTarget
   ComputeCapability getComputeCapability(Attribute) const { return {}; }
   ArrayRef<Fusion> getAllowedFusions(Attribute target) const { return cast<CpuTargetAttr>(target).getFusions(); }
 
-  /// Two vector registers of outputs, column by column: one stream for any number of input rows.
-  PanelAttr getWeightPanel(Attribute target, Type) const {
-    return PanelAttr::get(target.getContext(), 2 * cast<CpuTargetAttr>(target).getLanes(), /*group=*/1, /*align=*/1);
+  /// Two vector registers of outputs, column by column: one stream for any number of input rows. Two columns at a time
+  /// for dot products of pairs, and as many as a tile register has.
+  PanelAttr getWeightPanel(Attribute target, Type element) const {
+    auto cpu = cast<CpuTargetAttr>(target);
+    bool pairs = cpu.multipliesPairs() && (element.isBF16() || isa<Float8E4M3FNType>(element));
+    return PanelAttr::get(target.getContext(), 2 * cpu.getLanes(), /*group=*/pairs ? 2 : 1, /*align=*/pairs ? 32 : 1);
   }
   bool packsWeightsOnDevice(Attribute) const { return false; }
   /// A cache line.
@@ -117,13 +133,15 @@ struct CpuTargetModel : TargetInterface::ExternalModel<CpuTargetModel, CpuTarget
   /// Rows that fit a register tile.
   int64_t getLeastPrefillChunk(Attribute) const { return 8; }
 
-  /// Everything but the matrices is f32. So are the codes that they multiply, which widening would cost again for each
-  /// column of the result.
+  /// Everything but the matrices is f32. The codes that they multiply are stored as what the processor multiplies,
+  /// which widening would cost again for each column of the result.
   ElementTypes getElementTypes(Attribute target, Type matrix, Type) const {
     Type f32 = Float32Type::get(target.getContext());
     ElementTypes types;
     types.matrix = matrix;
     types.activation = types.cache = types.ssmState = types.wide = types.inputCodes = f32;
+    if (cast<CpuTargetAttr>(target).multipliesPairs())
+      types.inputCodes = BFloat16Type::get(target.getContext());
     types.codes = Float8E4M3FNType::get(target.getContext());
     return types;
   }

@@ -157,6 +157,16 @@ LogicalResult LimitsAttr::verify(EmitError emitError, int64_t maxBatch, int64_t 
   return success();
 }
 
+bool CpuTargetAttr::has(StringRef feature) const {
+  return llvm::any_of(llvm::split(getFeatures().getValue(), ','),
+                      [&](StringRef listed) { return listed.consume_front("+") && listed == feature; });
+}
+
+bool CpuTargetAttr::multipliesPairs() const {
+  return getVectorBits() == 512 && llvm::all_of(ArrayRef<StringRef>{"amx-tile", "amx-bf16", "avx512bf16", "avx512vbmi"},
+                                                [&](StringRef feature) { return has(feature); });
+}
+
 LogicalResult CpuTargetAttr::verify(EmitError emitError, StringAttr /*arch*/, StringAttr /*features*/,
                                     int64_t vectorBits, int64_t vectorRegisters, int64_t l2Bytes,
                                     ArrayRef<Fusion> /*fusions*/) {

@@ -112,7 +112,7 @@ def Bamba_Codes : TensorRankOf<[F32, BF16, F16, F8E4M3FN], [2]>;
 def Bamba_Scales : TensorRankOf<[F32], [2]>;
 def Bamba_Vector : TensorRankOf<[F32, BF16, F16], [1]>;
 def Bamba_Matrix : TensorRankOf<[F32, BF16, F16], [2]>;
-def Bamba_MatrixOrPanels : TensorRankOf<[F32, BF16, F16, F8E4M3FN], [2, 3]>;
+def Bamba_MatrixOrPanels : TensorRankOf<[F32, BF16, F16, F8E4M3FN], [2, 3, 4]>;
 def Bamba_Indices : TensorRankOf<[I32], [1]>;
 def Bamba_PageTable : TensorRankOf<[I32], [2]>;
 def Bamba_StatePool : TensorRankOf<[F32, BF16, F16, F8E4M3FN], [3, 4]>;

@@ -119,8 +119,15 @@ static LogicalResult verifyScales(LinearOp linear) {
 
 LogicalResult LinearOp::verify() {
   int64_t rows = dimOf(getInput(), 0), depth = dimOf(getInput(), 1), outputs = dimOf(getInit(), 1);
-  bool panels = getWeight().getType().getRank() == 3;
+  bool panels = getWeight().getType().getRank() > 2;
   SmallVector<int64_t> weight = panels ? SmallVector<int64_t>{kAny, depth, kAny} : SmallVector<int64_t>{kAny, depth};
+  if (getWeight().getType().getRank() == 4) {
+    int64_t group = dimOf(getWeight(), 3), groups = dimOf(getWeight(), 1);
+    if (group * groups < depth)
+      return emitOpError() << "expected groups of weights for " << depth << " columns, found " << groups << " of "
+                           << group;
+    weight = {kAny, groups, kAny, group};
+  }
   if (failed(checkShape(*this, "weight", getWeight().getType(), weight)) ||
       failed(checkShape(*this, "outs", getInit().getType(), {rows, panels ? kAny : dimOf(getWeight(), 0)})))
     return failure();

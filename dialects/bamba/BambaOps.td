@@ -115,7 +115,8 @@ def Bamba_LinearOp : Bamba_ResultTiledOp<"linear", 2, [AttrSizedOperandSegments,
 
     Shapes: input `[R, K]`, weight `[N, K]` (as checkpoints store it; the encoding `#bamba.panel` says how it lies in
     memory), bias `[N]`, result `[R, N]`, scales of the input `x` `[R, G]` and of the weight `w` `[G, N]`. Code
-    generation replaces an encoded weight by the panels themselves, `[ceil(N/p), K, p]`.
+    generation replaces an encoded weight by the panels themselves, `[ceil(N/p), K, p]`, or with groups of `g` columns
+    `[ceil(N/p), ceil(K/g), p, g]`.
 
     Example:
     ```mlir

@@ -88,15 +88,15 @@ FailureOr<TilingResult> LinearOp::getTiledImplementation(OpBuilder &builder, Arr
   Slicer slicer(builder, *this);
   Span rows{offsets[0], sizes[0]}, columns{offsets[1], sizes[1]}, depth = slicer.all(getInput(), 1);
   SmallVector<Span> weight{columns, depth};
-  if (getWeight().getType().getRank() == 3) { // whole panels: a tile starts at a multiple of their width
+  if (int64_t rank = getWeight().getType().getRank(); rank > 2) { // whole panels: a tile starts at one
     AffineExpr column = builder.getAffineDimExpr(0);
     int64_t width = getWeight().getType().getDimSize(2);
     auto apply = [&](AffineExpr expr, OpFoldResult value) {
       return affine::makeComposedFoldedAffineApply(builder, getLoc(), expr, {value});
     };
-    weight = {{apply(column.floorDiv(width), offsets[1]), apply(column.ceilDiv(width), sizes[1])},
-              depth,
-              slicer.all(getWeight(), 2)};
+    weight = {{apply(column.floorDiv(width), offsets[1]), apply(column.ceilDiv(width), sizes[1])}};
+    for (int64_t dim = 1; dim < rank; ++dim)
+      weight.push_back(slicer.all(getWeight(), dim));
   }
   SmallVector<Value> operands{slicer.slice(getInput(), {rows, depth}), slicer.slice(getWeight(), weight)};
   operands.push_back(slicer.slice(getInit(), {rows, columns}));

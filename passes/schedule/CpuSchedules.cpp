@@ -16,6 +16,12 @@ constexpr int64_t kLeastBytes = int64_t{64} * 1024;
 /// What one block of a panel may fill: a level-1 data cache of 32 KiB.
 constexpr int64_t kLevel1Bytes = int64_t{32} * 1024;
 
+/// Rows that vectors multiply as fast as tile registers or faster, measured with 8 and 4.
+constexpr int64_t kStreamedRows = 8, kStreamedRowsOfCodes = 4;
+/// Of linears in tile registers: rows and depth of the input that is written out at a time, up to 768 KiB; the least
+/// columns of a workgroup.
+constexpr int64_t kTileRows = 256, kTileDepth = 512, kTileColumns = 128;
+
 /// The largest divisor of `value` up to `limit`.
 int64_t largestDivisor(int64_t value, int64_t limit) {
   for (int64_t divisor = std::min(value, limit); divisor > 1; --divisor)
@@ -37,6 +43,23 @@ int64_t chooseRows(int64_t rows, CpuTargetAttr target) {
   return largestDivisor(rows, std::max<int64_t>((target.getVectorRegisters() - 4) / 2, 1));
 }
 
+bool multipliesPairs(LinearOp linear, CpuTargetAttr target) {
+  Type element = cast<ShapedType>(linear.getWeight().getType()).getElementType();
+  return cast<TargetInterface>(Attribute(target)).getWeightPanel(element).getGroup() > 1;
+}
+
+/// A linear in tile registers: a workgroup writes its input out as tiles, so that it should have as many columns as
+/// make that cheap.
+CpuScheduleAttr scheduleTiles(LinearOp linear, CpuTargetAttr target) {
+  auto weight = cast<RankedTensorType>(linear.getWeight().getType());
+  int64_t rows = cast<ShapedType>(linear.getInput().getType()).getDimSize(0), panel = 2 * target.getLanes();
+  int64_t columns =
+      chooseTile(weight.getDimSize(0), weight.getDimSize(1) * elementBytesOf(linear.getWeight().getType()), panel);
+  if (columns > 0 && columns < kTileColumns)
+    columns = weight.getDimSize(0) > kTileColumns ? kTileColumns : 0;
+  return CpuScheduleAttr::get(linear.getContext(), {0, columns}, std::min(rows, kTileRows), kTileDepth, 0);
+}
+
 /// A linear, alone or with an epilogue: all rows and some panels of columns. The weights of a tile stream through once;
 /// with more rows than one register tile, the depth is cut so that a block of a panel stays in the level-1 cache
 /// meanwhile.
@@ -44,6 +67,8 @@ CpuScheduleAttr scheduleLinear(LinearOp linear, CpuTargetAttr target) {
   auto weight = cast<RankedTensorType>(linear.getWeight().getType());
   int64_t panel = 2 * target.getLanes();
   int64_t rows = cast<ShapedType>(linear.getInput().getType()).getDimSize(0);
+  if (rows > (linear.isScaled() ? kStreamedRowsOfCodes : kStreamedRows) && multipliesPairs(linear, target))
+    return scheduleTiles(linear, target);
   int64_t registerRows = chooseRows(rows, target);
   int64_t columns =
       chooseTile(weight.getDimSize(0), weight.getDimSize(1) * elementBytesOf(linear.getWeight().getType()), panel);

@@ -3,7 +3,7 @@
 import numpy as np
 
 import kernel_harness as harness
-from kernel_harness import PANELS, Case, e4m3, pack, type_of
+from kernel_harness import Case, Panel, e4m3, pack, to_bf16, type_of
 from kernels import attention, kernel, kv_append, poison, schedule
 
 rng = np.random.default_rng(3)
@@ -37,10 +37,12 @@ def quantize(name, rows, columns, group=0, static=None, workgroup=(1,)):
     return Case(name, kernel(name, arguments, 2, body, schedule(workgroup)), arguments, wanted, tolerance=0)
 
 
-def scaled_linear(target, name, rows, depth, columns, group=0, bias=False, workgroup=(0, 64), tile=8, block=0):
-    panel = PANELS[target]
+def scaled_linear(target, name, rows, depth, columns, group=0, bias=False, workgroup=(0, 64), tile=8, block=0, spread=0):
+    panel = Panel(target, "f8E4M3FN")
     x, xs = e4m3.quantize(rng.standard_normal((rows, depth)), group)
-    w, ws = e4m3.quantize(rng.standard_normal((columns, depth)), group)
+    # Numbers that differ by powers of two, so that many of their codes are subnormal.
+    powers = 2.0 ** -rng.integers(0, spread + 1, (columns, depth))
+    w, ws = e4m3.quantize(rng.standard_normal((columns, depth)) * powers, group)
     b = rng.standard_normal(columns).astype(np.float32)
     size = group or depth
     wanted = np.zeros((rows, columns)) + (b if bias else 0)
@@ -48,10 +50,11 @@ def scaled_linear(target, name, rows, depth, columns, group=0, bias=False, workg
         part = slice(start, start + size)
         sums = e4m3.decode(x[:, part]) @ e4m3.decode(w[:, part]).T
         wanted += sums * xs[:, number, None].astype(np.float64) * ws[None, :, number]
-    arguments = [e4m3.decode(x).astype(np.float32), pack(w, panel)] + [b] * bias
+    numbers = e4m3.decode(x).astype(np.float32)
+    arguments = [to_bf16(numbers) if target == "amx" else numbers, pack(w, panel)] + [b] * bias
     arguments += [xs, np.ascontiguousarray(ws.T), poison(rows, columns)]
     types = [type_of(array) for array in arguments]
-    types[1] = f"tensor<{columns}x{depth}xf8E4M3FN, #bamba.panel<{panel}>>"
+    types[1] = f"tensor<{columns}x{depth}xf8E4M3FN, {panel}>"
     last, biased = len(types) - 1, f"bias(%a2 : {types[2]}) " if bias else ""
     body = (
         f"  %l = bamba.linear ins(%a0, %a1 : {types[0]}, {types[1]}) {biased}"
@@ -75,7 +78,15 @@ def make_cases(target):
         scaled_linear(target, "tall", 20, 130, 96, tile=4, block=64, bias=True),
         scaled_linear(target, "tall_groups", 19, 300, 70, tile=4, block=256, group=128),
         scaled_linear(target, "tall_small_groups", 18, 96, 70, tile=4, block=64, group=32, bias=True),
+        scaled_linear(target, "one_row_odd", 1, 97, 70, bias=True),
+        scaled_linear(target, "one_row_odd_groups", 1, 300, 70, group=33, bias=True),
+        scaled_linear(target, "few_rows_odd_groups", 3, 131, 40, group=3),
+        scaled_linear(target, "tall_odd_groups", 35, 300, 70, tile=4, block=64, group=33),
+        scaled_linear(target, "tall_wide", 33, 161, 1100, workgroup=(0, 0), tile=32, block=64),
         scaled_linear(target, "deep", 2, 14336, 64),
+        scaled_linear(target, "deep_tall", 20, 4096, 64, block=512),
+        scaled_linear(target, "subnormal_codes", 1, 64, 64, spread=12),
+        scaled_linear(target, "tall_subnormal_codes", 20, 64, 64, block=64, spread=12),
         kv_append("append_codes", 4, 1, 2, 24, 16, scales=(0.01, 0.5)),
         kv_append("append_codes_chunk", 2, 5, 3, 10, 4, (0,), scales=(1.0, 1.0)),
         attention("attention_to_codes", 3, 1, 8, 2, 32, 16, [40, 0, 15], [1, 1, 1], scales=(0.3, 0.02)),

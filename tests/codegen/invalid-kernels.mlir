@@ -55,3 +55,15 @@ func.func private @unknown(%x: tensor<4x8xf32>, %init: tensor<4x8xf32>) -> tenso
   %1 = linalg.add ins(%0, %x : tensor<4x8xf32>, tensor<4x8xf32>) outs(%init : tensor<4x8xf32>) -> tensor<4x8xf32>
   return %1 : tensor<4x8xf32>
 }
+
+// -----
+
+func.func private @pairs(%x: tensor<1x32xf32>, %w: tensor<32x32xbf16, #bamba.panel<32, group = 2, align = 32>>,
+                         %init: tensor<1x32xf32>) -> tensor<1x32xf32>
+    attributes {bamba.kernel, bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 0], rows = 1, depth = 0, chunk = 0>} {
+  // expected-error@+2 {{failed to bufferize op}}
+  // expected-error@+1 {{expected a target that multiplies pairs of bf16 (AMX) for a weight in groups of columns}}
+  %0 = bamba.linear ins(%x, %w : tensor<1x32xf32>, tensor<32x32xbf16, #bamba.panel<32, group = 2, align = 32>>)
+                    outs(%init : tensor<1x32xf32>) acc(f32)
+  return %0 : tensor<1x32xf32>
+}

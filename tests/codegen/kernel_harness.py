@@ -18,10 +18,30 @@ os.environ.pop("LD_PRELOAD", None)
 TARGETS = {
     "avx512": '#bamba.cpu_target<arch = "x86-64-v4", features = "", vector_bits = 512, vector_registers = 32, '
     "l2_bytes = 1048576, fusions = [siblings, epilogue]>",
+    "amx": '#bamba.cpu_target<arch = "sapphirerapids", '
+    'features = "+amx-tile,+amx-bf16,+avx512bf16,+avx512vbmi", vector_bits = 512, vector_registers = 32, '
+    "l2_bytes = 1048576, fusions = [siblings, epilogue]>",
     "avx2": '#bamba.cpu_target<arch = "x86-64-v3", features = "", vector_bits = 256, vector_registers = 16, '
     "l2_bytes = 1048576, fusions = [siblings, epilogue]>",
 }
-PANELS = {"avx512": 32, "avx2": 16}
+
+
+class Panel:
+    """How a weight lies in memory: panels of `size` rows, groups of `group` columns, columns padded to `align`."""
+
+    def __init__(self, target, dtype):
+        pairs = target == "amx" and dtype in ("bf16", "f8E4M3FN")
+        self.size, self.group, self.align = 16 if target == "avx2" else 32, 2 if pairs else 1, 32 if pairs else 1
+
+    def __str__(self):
+        grouped = f", group = {self.group}, align = {self.align}" if self.group > 1 else ""
+        return f"#bamba.panel<{self.size}{grouped}>"
+
+
+def allow_tiles():
+    """Asks the system for tile registers, as the runtime does: ARCH_REQ_XCOMP_PERM for XTILEDATA."""
+    if ctypes.CDLL(None).syscall(158, 0x1023, 18) != 0:
+        sys.exit("the system does not grant tile registers")
 
 
 def to_bf16(array):
@@ -45,11 +65,12 @@ def stored_values(stored):
 
 
 def pack(weight, panel):
-    """[N, K] to [ceil(N/panel), K, panel], zero where there is no row."""
+    """[N, K] to [N / size, K / group, size, group], zero where there is no row or column."""
     rows, depth = weight.shape
-    padded = np.zeros((-(-rows // panel) * panel, depth), weight.dtype)
-    padded[:rows] = weight
-    return np.ascontiguousarray(padded.reshape(-1, panel, depth).transpose(0, 2, 1))
+    width = -(-depth // panel.align) * panel.align
+    padded = np.zeros((-(-rows // panel.size) * panel.size, width), weight.dtype)
+    padded[:rows, :depth] = weight
+    return np.ascontiguousarray(padded.reshape(-1, panel.size, width // panel.group, panel.group).transpose(0, 2, 1, 3))
 
 
 def type_of(array):
@@ -120,6 +141,8 @@ def main(make_cases):
     """Runs the cases for each target named on the command line; exits with 1 if one is wrong."""
     failures = 0
     for target in sys.argv[1:]:
+        if target == "amx":
+            allow_tiles()
         cases = make_cases(target)
         with tempfile.TemporaryDirectory() as folder:
             library, kernels = compile_cases(cases, target, folder)

@@ -3,7 +3,7 @@
 import numpy as np
 
 import kernel_harness as harness
-from kernel_harness import PANELS, Case, e4m3, pack, store, stored_values, type_of
+from kernel_harness import Case, Panel, e4m3, pack, store, stored_values, type_of
 
 rng = np.random.default_rng(1)
 
@@ -35,14 +35,15 @@ def poison(*shape):
     return np.full(shape, np.nan, np.float32)
 
 
-def linear(target, name, rows, depth, columns, dtype="f32", bias=False, workgroup=(0, 64), tile=8, block=0, add=False):
-    panel = PANELS[target]
+def linear(target, name, rows, depth, columns, dtype="f32", bias=False, workgroup=(0, 64), tile=8, block=0, add=False, size=1):
+    panel = Panel(target, dtype)
     x, w, b, r = randn(rows, depth), randn(columns, depth), randn(columns), randn(rows, columns)
+    x *= np.float32(size)
     stored = store(w, dtype)
     exact = stored_values(stored)
     wanted = x.astype(np.float64) @ exact.T.astype(np.float64) + (b if bias else 0) + (r if add else 0)
     arguments = [x, pack(stored, panel)] + [b] * bias + [r] * add + [poison(rows, columns)]
-    out, wtype = f"tensor<{rows}x{columns}xf32>", f"tensor<{columns}x{depth}x{dtype}, #bamba.panel<{panel}>>"
+    out, wtype = f"tensor<{rows}x{columns}xf32>", f"tensor<{columns}x{depth}x{dtype}, {panel}>"
     types = [type_of(x), wtype] + [type_of(b)] * bias + [out] * add + [out]
     last = len(types) - 1
     biased = f"bias(%a2 : {type_of(b)})" if bias else ""
@@ -63,12 +64,12 @@ def linear(target, name, rows, depth, columns, dtype="f32", bias=False, workgrou
 
 
 def gate_up(target, name, rows, depth, columns, workgroup):
-    panel = PANELS[target]
+    panel = Panel(target, "f32")
     x, g, u = randn(rows, depth), randn(columns, depth) / 4, randn(columns, depth)
     xd = x.astype(np.float64)
     wanted = silu(xd @ g.T) * (xd @ u.T)
     arguments = [x, pack(g, panel), pack(u, panel), poison(rows, columns)]
-    out, w = f"tensor<{rows}x{columns}xf32>", f"tensor<{columns}x{depth}xf32, #bamba.panel<{panel}>>"
+    out, w = f"tensor<{rows}x{columns}xf32>", f"tensor<{columns}x{depth}xf32, {panel}>"
     types = [type_of(x), w, w, out]
     body = f"""  %e = tensor.empty() : {out}
   %g = bamba.linear ins(%a0, %a1 : {types[0]}, {w}) outs(%e : {out}) acc(f32)
@@ -317,6 +318,11 @@ def make_cases(target):
         linear(target, "linear_gemv", 1, 96, 128),
         linear(target, "linear_odd", 3, 37, 75, bias=True),
         linear(target, "linear_bf16", 1, 130, 200, "bf16", workgroup=(0, 96)),
+        linear(target, "linear_gemv_odd_bf16", 1, 37, 75, "bf16", bias=True),
+        linear(target, "linear_few_rows_odd_bf16", 5, 101, 40, "bf16"),
+        linear(target, "linear_tiny_bf16", 1, 96, 64, "bf16", size=1e-30),
+        linear(target, "linear_tall_tiny_bf16", 40, 96, 64, "bf16", block=32, size=1e-30),
+        linear(target, "linear_tall_wide_bf16", 49, 95, 1100, "bf16", workgroup=(0, 0), tile=32, block=64),
         linear(target, "linear_two_rows_bf16", 2, 64, 64, "bf16", bias=True, workgroup=(0, 0), tile=4),
         linear(target, "linear_tall", 37, 100, 75, bias=True, block=32),
         linear(target, "linear_tall_bf16", 64, 96, 96, "bf16", workgroup=(16, 32), block=48),

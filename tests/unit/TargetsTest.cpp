@@ -1,5 +1,6 @@
 // What each target answers: types, layouts and sizes, and what it refuses.
 #include "compiler/targets/Targets.h"
+#include "compiler/targets/CpuTarget.h"
 #include "mlir/AsmParser/AsmParser.h"
 #include "mlir/IR/MLIRContext.h"
 #include "gtest/gtest.h"
@@ -61,6 +62,36 @@ TEST_F(Targets, TensorCoresNeedNarrowTypes) {
   EXPECT_EQ(errorOf(*target, f16), "");
   EXPECT_EQ(errorOf(*target, bf16), "");
   EXPECT_EQ(errorOf(*target, f32), "expected bf16 or f16 for the target sm_80, found 'f32'");
+}
+
+TEST_F(Targets, PairsOfColumnsNeedTileRegisters) {
+  auto withTiles = [&](StringRef features, int64_t bits) {
+    return parse(("#bamba.cpu_target<arch = \"sapphirerapids\", features = \"" + features +
+                  "\", vector_bits = " + Twine(bits) + ", vector_registers = 32, l2_bytes = 1048576>")
+                     .str());
+  };
+  StringRef all = "+avx512bf16,+avx512vbmi,+amx-tile,+amx-bf16";
+  Type code = mlir::Float8E4M3FNType::get(&context);
+  TargetInterface target = withTiles(all, 512);
+  for (Type type : {bf16, code})
+    EXPECT_EQ(target.getWeightPanel(type), PanelAttr::get(&context, 32, 2, 32));
+  for (Type type : {f32, f16})
+    EXPECT_EQ(target.getWeightPanel(type), PanelAttr::get(&context, 32, 1, 1));
+  EXPECT_EQ(target.getElementTypes(bf16, f32).inputCodes, bf16);
+  for (TargetInterface other : {withTiles("+avx512vbmi,+amx-tile,+amx-bf16", 512),
+                                withTiles("+avx512bf16,+avx512vbmi,-amx-tile,+amx-bf16", 512), withTiles("", 512)}) {
+    EXPECT_EQ(other.getWeightPanel(bf16), PanelAttr::get(&context, 32, 1, 1));
+    EXPECT_EQ(other.getElementTypes(bf16, f32).inputCodes, f32);
+  }
+}
+
+TEST_F(Targets, LevelsOfX86HaveNoTileRegisters) {
+  for (StringRef level : {"x86-64-v3", "x86-64-v4"}) {
+    llvm::Expected<CpuTargetAttr> target = makeCpuTarget(&context, level);
+    ASSERT_TRUE(static_cast<bool>(target));
+    EXPECT_FALSE(target->multipliesPairs());
+    EXPECT_FALSE(target->has("amx-tile"));
+  }
 }
 
 TEST_F(Targets, AProcessorListsTheFeaturesThatAreOn) {

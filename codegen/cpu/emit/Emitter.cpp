@@ -132,8 +132,8 @@ void Emitter::rowTiles(Value begin, Value end, int64_t tile, RowBody body) {
 //===-- memory
 //-----------------------------------------------------------------------------------------------------===//
 
-Value Emitter::scratch(ArrayRef<int64_t> shape) {
-  return memref::AllocOp::create(builder, loc, MemRefType::get(shape, builder.getF32Type()));
+Value Emitter::scratch(ArrayRef<int64_t> shape, Type element) {
+  return memref::AllocOp::create(builder, loc, MemRefType::get(shape, element ? element : builder.getF32Type()));
 }
 
 Value Emitter::extend(Value value) {

@@ -71,8 +71,8 @@ public:
   void rowTiles(Value begin, Value end, int64_t tile, RowBody body);
 
   //===-- memory -------------------------------------------------------------------------------------------------===//
-  /// A scratch buffer that lives as long as the workgroup.
-  Value scratch(ArrayRef<int64_t> shape);
+  /// A scratch buffer of f32, or of another type, that lives as long as the workgroup.
+  Value scratch(ArrayRef<int64_t> shape, Type element = {});
   Value load(Value memref, ValueRange at);
   Value load(Value memref, ValueRange at, Lanes lanes);
   void store(Value value, Value memref, ValueRange at);

@@ -5,34 +5,27 @@
 // converted once a block; sums wait in the result between blocks. Codes with scales are sums of each group of columns,
 // multiplied by the scales of the group.
 #include "codegen/cpu/emit/Codes.h"
+#include "codegen/cpu/emit/LinearOperands.h"
 #include "codegen/cpu/emit/Ops.h"
+#include "codegen/cpu/emit/PairCodes.h"
 #include "codegen/cpu/emit/RegisterTile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 namespace bambac::codegen {
 namespace {
 
-constexpr int64_t kCacheLine = 64;
-/// How far ahead of its use a weight is asked for, in bytes.
-constexpr int64_t kAhead = 3072;
-
-class LinearEmitter {
+class LinearEmitter : LinearOperands {
 public:
   LinearEmitter(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers)
-      : e(emitter), input(buffers.getInput()), weight(buffers.getWeight()), bias(buffers.getBias()),
-        inputScales(buffers.getInputScales()), weightScales(buffers.getWeightScales()), out(buffers.getInit()),
-        group(op.getGroupSize()), panelWidth(cast<MemRefType>(weight.getType()).getDimSize(2)), rows(e.dim(out, 0)),
-        depth(cast<MemRefType>(input.getType()).getDimSize(1)), isBf16(getElementTypeOrSelf(weight.getType()).isBF16()),
-        isNarrow(getElementTypeOrSelf(weight.getType()).getIntOrFloatBitWidth() < 32) {
+      : LinearOperands(emitter, op, buffers), isBf16(weightType.isBF16()),
+        isNarrow(weightType.getIntOrFloatBitWidth() < 32) {
     rowTile = e.getSchedule() ? std::max<int64_t>(e.getSchedule().getRows(), 1) : 1;
     block = e.getSchedule() ? e.getSchedule().getDepth() : 0;
     if (block <= 0 || block > depth)
       block = depth;
-    if (isScaled() && group < depth)
+    if (hasGroups())
       block = group;
   }
 
@@ -49,16 +42,6 @@ public:
   }
 
 private:
-  Value getStart(Value column, Lanes lanes) { return bias ? e.load(bias, {column}, lanes) : e.splat(0.0, lanes.width); }
-
-  bool isScaled() const { return static_cast<bool>(weightScales); }
-
-  /// What the sums of codes of group `number` are to be multiplied with.
-  Value getScale(Value row, Value number, Value column, Lanes lanes) {
-    Value ofRow = e.mulf(e.load(inputScales, {row, number}), e.f32(kHalfOfCode));
-    return e.mulf(e.broadcast(ofRow, lanes.width), e.load(weightScales, {number, column}, lanes));
-  }
-
   /// Sums of the products from column `begin` to `end` of the input.
   SmallVector<Value> sumProducts(Value panel, Value row, ArrayRef<Value> start, Value begin, Value end) {
     return accumulate(e, start, begin, end,
@@ -85,7 +68,7 @@ private:
       SmallVector<Value> sums =
           sumProducts(panel, row, SmallVector<Value>(totals.size(), e.splat(0.0, lanes.width)), first, end);
       for (auto [r, sum] : llvm::enumerate(sums))
-        sum = e.fma(sum, getScale(e.add(row, r), number, column, lanes), totals[r]);
+        sum = e.fma(sum, getScale(e.add(row, r), number, column, lanes, kHalfOfCode), totals[r]);
       return sums;
     });
   }
@@ -95,7 +78,7 @@ private:
   Value loadSplit(Value panel, Value k) {
     OpBuilder &b = e.getBuilder();
     Location loc = e.getLoc();
-    prefetch(panel, k);
+    prefetch(e.add(e.add(e.mul(panel, depth), k), linesAhead(panelWidth)), panelWidth);
     if (isScaled())
       return loadCodes(panel, k);
     if (!isBf16)
@@ -138,24 +121,6 @@ private:
     return vector::ShuffleOp::create(e.getBuilder(), e.getLoc(), columns, columns, order);
   }
 
-  /// Asks for the weights that come some time later. They lie in one stream, but with several rows the processor does
-  /// not look far enough ahead by itself. Beyond the last panel the address is not one of the weight's: hence integers.
-  void prefetch(Value panel, Value k) {
-    OpBuilder &b = e.getBuilder();
-    Location loc = e.getLoc();
-    int64_t elementBytes = cast<MemRefType>(weight.getType()).getElementTypeBitWidth() / 8;
-    int64_t bytes = panelWidth * elementBytes;
-    Value base = memref::ExtractAlignedPointerAsIndexOp::create(b, loc, weight);
-    Value offset = memref::ExtractStridedMetadataOp::create(b, loc, weight).getOffset();
-    Value line = e.add(e.mul(panel, depth), k);
-    Value place = e.add(base, e.add(e.mul(offset, elementBytes), e.add(e.mul(line, bytes), kAhead)));
-    for (int64_t at = 0; at < bytes; at += kCacheLine) {
-      Value address = arith::IndexCastOp::create(b, loc, b.getI64Type(), e.add(place, at));
-      Value pointer = LLVM::IntToPtrOp::create(b, loc, LLVM::LLVMPointerType::get(b.getContext()), address);
-      LLVM::Prefetch::create(b, loc, pointer, /*rw=*/0, /*hint=*/3, /*cache=*/1);
-    }
-  }
-
   Value loadWide(Value panel, Value k) {
     return isScaled() ? loadCodes(panel, k) : e.load(weight, {panel, k, e.index(0)}, {panelWidth, Value()});
   }
@@ -163,7 +128,7 @@ private:
   /// Block by block of the depth, with the sums in the result. Where there are several groups of scales, a block is
   /// one.
   void emitTall(Value panel, Value column, Lanes lanes) {
-    bool scalesLast = isScaled() && group >= depth;
+    bool scalesLast = isScaled() && !hasGroups();
     Value start = scalesLast ? e.splat(0.0, lanes.width) : getStart(column, lanes);
     e.loop(rows, [&](Value row) { e.store(start, out, {row, column}, lanes); });
     Value converted = isNarrow ? e.scratch({block, panelWidth}) : Value();
@@ -185,14 +150,15 @@ private:
     Value none = getStart(column, lanes);
     e.loop(rows, [&](Value row) {
       Value sum = e.load(out, {row, column}, lanes);
-      e.store(e.fma(sum, getScale(row, e.index(0), column, lanes), none), out, {row, column}, lanes);
+      e.store(e.fma(sum, getScale(row, e.index(0), column, lanes, kHalfOfCode), none), out, {row, column}, lanes);
     });
   }
 
   /// Adds the products of a block to the result, which has the sums of those before it.
   void addBlock(Value row, int64_t count, Value first, Value size, Value column, Lanes lanes,
                 llvm::function_ref<Value(Value)> getWeights) {
-    bool scalesBlock = isScaled() && group < depth;
+    bool scalesBlock = hasGroups();
+    Value number = e.div(first, e.index(group));
     SmallVector<Value> before, sums;
     for (int64_t r = 0; r < count; ++r)
       before.push_back(e.load(out, {e.add(row, r), column}, lanes));
@@ -201,29 +167,49 @@ private:
                    {[&](int64_t r, Value k) { return e.load(input, {e.add(row, r), e.add(first, k)}); }, getWeights});
     for (auto [r, sum] : llvm::enumerate(sums)) {
       if (scalesBlock)
-        sum = e.fma(sum, getScale(e.add(row, r), e.div(first, e.index(group)), column, lanes), before[r]);
+        sum = e.fma(sum, getScale(e.add(row, r), number, column, lanes, kHalfOfCode), before[r]);
       e.store(sum, out, {e.add(row, r), column}, lanes);
     }
   }
 
-  Emitter &e;
-  Value input, weight, bias, inputScales, weightScales, out;
-  int64_t group; ///< columns that share scales
-  int64_t panelWidth;
-  Value rows;
-  int64_t depth;
   bool isBf16, isNarrow; ///< narrow: widened when it is loaded
   int64_t rowTile = 1, block = 0;
 };
 
+/// Rows whose sums are in vector registers at most.
+constexpr int64_t kMostRowsOfStream = 14;
+
+/// Panels of groups of columns.
+LogicalResult emitPairs(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers) {
+  auto target = op->getParentOfType<ModuleOp>()->getAttrOfType<CpuTargetAttr>(attr::kTarget);
+  if (!target || !target.multipliesPairs())
+    return op.emitOpError()
+           << "expected a target that multiplies pairs of bf16 (AMX) for a weight in groups of columns";
+  auto weight = op.getWeight().getType();
+  if (weight.getDimSize(2) != kCodePairs || weight.getDimSize(3) != 2)
+    return op.emitOpError() << "expected a weight in panels of " << kCodePairs << " with groups of 2 columns, found "
+                            << weight;
+  std::optional<int64_t> rows = getConstantIntValue(emitter.dim(buffers.getInit(), 0));
+  bool cutsDepth = emitter.getSchedule() && emitter.getSchedule().getDepth() > 0;
+  if (rows && *rows <= kMostRowsOfStream && !cutsDepth)
+    emitPairStream(emitter, op, buffers);
+  else
+    emitPairTiles(emitter, op, buffers);
+  return success();
+}
+
 } // namespace
 
 LogicalResult emitOp(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers) {
-  if (op.getWeight().getType().getRank() != 3)
+  int64_t rank = op.getWeight().getType().getRank();
+  if (rank < 3)
     return op.emitOpError() << "expected a weight in panels, found one without the encoding #bamba.panel";
   if (!getElementTypeOrSelf(op.getInit().getType()).isF32())
     return op.emitOpError() << "expected an f32 result, found " << op.getInit().getType();
-  LinearEmitter(emitter, op, buffers).emit();
+  if (rank == 3)
+    LinearEmitter(emitter, op, buffers).emit();
+  else
+    return emitPairs(emitter, op, buffers);
   return success();
 }
 

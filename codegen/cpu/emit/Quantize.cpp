@@ -53,8 +53,9 @@ private:
 } // namespace
 
 LogicalResult emitOp(Emitter &emitter, QuantizeOp op, QuantizeOp::Adaptor buffers) {
-  if (!getElementTypeOrSelf(op.getInit().getType()).isF32())
-    return op.emitOpError() << "expected codes in f32 on the processor, found " << op.getInit().getType();
+  Type codes = getElementTypeOrSelf(op.getInit().getType());
+  if (!codes.isF32() && !codes.isBF16()) // which both have every number of e4m3
+    return op.emitOpError() << "expected codes in f32 or bf16 on the processor, found " << op.getInit().getType();
   QuantizeEmitter(emitter, op, buffers).emit();
   return success();
 }

@@ -7,14 +7,6 @@ namespace bambac::codegen {
 /// Sums under way that hide the latency of a fused multiply-add: four cycles, two units.
 static constexpr int64_t kSumsUnderWay = 8;
 
-/// One step of every row at `depth`.
-static void step(Emitter &e, MutableArrayRef<Value> sums, Value depth, TileFactors factors) {
-  Value vector = factors.vector(depth);
-  int64_t width = cast<VectorType>(vector.getType()).getDimSize(0);
-  for (auto [row, sum] : llvm::enumerate(sums))
-    sum = e.fma(e.broadcast(factors.scalar(row, depth), width), vector, sum);
-}
-
 /// How many depths run side by side.
 static int64_t chooseSplits(Emitter &e, ArrayRef<Value> sums, Value begin, Value end) {
   std::optional<int64_t> first = getConstantIntValue(begin), last = getConstantIntValue(end);
@@ -25,7 +17,7 @@ static int64_t chooseSplits(Emitter &e, ArrayRef<Value> sums, Value begin, Value
   return *last - *first >= splits ? std::max<int64_t>(splits, 1) : 1;
 }
 
-SmallVector<Value> accumulate(Emitter &e, ArrayRef<Value> sums, Value begin, Value end, TileFactors factors) {
+SmallVector<Value> accumulate(Emitter &e, ArrayRef<Value> sums, Value begin, Value end, TileStep step) {
   int64_t rows = sums.size(), splits = chooseSplits(e, sums, begin, end);
   SmallVector<Value> carried(sums);
   for (int64_t split = 1; split < splits; ++split)
@@ -35,7 +27,7 @@ SmallVector<Value> accumulate(Emitter &e, ArrayRef<Value> sums, Value begin, Val
   carried = e.loop(begin, whole, splits, carried, [&](Value depth, ValueRange values) {
     SmallVector<Value> next(values);
     for (int64_t split = 0; split < splits; ++split)
-      step(e, MutableArrayRef(next).slice(split * rows, rows), e.add(depth, split), factors);
+      step(MutableArrayRef(next).slice(split * rows, rows), e.add(depth, split));
     return next;
   });
   for (int64_t split = 1; split < splits; ++split)
@@ -46,8 +38,17 @@ SmallVector<Value> accumulate(Emitter &e, ArrayRef<Value> sums, Value begin, Val
     return carried;
   return e.loop(whole, end, 1, carried, [&](Value depth, ValueRange values) {
     SmallVector<Value> next(values);
-    step(e, next, depth, factors);
+    step(next, depth);
     return next;
+  });
+}
+
+SmallVector<Value> accumulate(Emitter &e, ArrayRef<Value> sums, Value begin, Value end, TileFactors factors) {
+  return accumulate(e, sums, begin, end, [&](MutableArrayRef<Value> next, Value depth) {
+    Value vector = factors.vector(depth);
+    int64_t width = cast<VectorType>(vector.getType()).getDimSize(0);
+    for (auto [row, sum] : llvm::enumerate(next))
+      sum = e.fma(e.broadcast(factors.scalar(row, depth), width), vector, sum);
   });
 }
 

@@ -14,8 +14,15 @@ struct TileFactors {
   llvm::function_ref<Value(Value depth)> vector;
 };
 
+/// Adds what belongs to a depth to some sums.
+using TileStep = llvm::function_ref<void(MutableArrayRef<Value> sums, Value depth)>;
+
+/// Runs `step` on `sums` over the depths from `begin` to `end`. A few sums run over several depths side by side,
+/// because each waits for the one before it.
+SmallVector<Value> accumulate(Emitter &emitter, ArrayRef<Value> sums, Value begin, Value end, TileStep step);
+
 /// Adds to each of `sums`, a vector for each row, the products of its scalars and the vectors over the depths from
-/// `begin` to `end`. Short tiles run over several depths side by side, because each sum waits for the one before it.
+/// `begin` to `end`.
 SmallVector<Value> accumulate(Emitter &emitter, ArrayRef<Value> sums, Value begin, Value end, TileFactors factors);
 
 } // namespace bambac::codegen

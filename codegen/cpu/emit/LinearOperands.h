@@ -1,0 +1,46 @@
+// What each loop nest of a linear reads: its operands, where sums start, scales, and weights ahead of their use.
+#ifndef BAMBAC_CODEGEN_CPU_EMIT_LINEAROPERANDS_H
+#define BAMBAC_CODEGEN_CPU_EMIT_LINEAROPERANDS_H
+
+#include "codegen/cpu/emit/Emitter.h"
+
+namespace bambac::codegen {
+
+class LinearOperands {
+public:
+  /// How far ahead of its use a weight is asked for.
+  static constexpr int64_t kAheadBytes = 3072;
+
+  LinearOperands(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers);
+
+protected:
+  bool isScaled() const { return static_cast<bool>(weightScales); }
+  /// Whether there are several groups of columns, each with scales of its own.
+  bool hasGroups() const { return isScaled() && group < depth; }
+  /// The bias, or zeros.
+  Value getStart(Value column, Lanes lanes);
+  /// What the sums of codes of group `number` are to be multiplied with, times `factor`.
+  Value getScale(Value row, Value number, Value column, Lanes lanes, double factor = 1);
+  /// Asks for the weights of line `line`, of `elements`, which may lie beyond the last. Weights lie in one stream, but
+  /// the processor does not look far enough ahead by itself.
+  void prefetch(Value line, int64_t elements);
+  /// Lines of `elements` that are asked for ahead of their use.
+  int64_t linesAhead(int64_t elements, int64_t bytes = kAheadBytes) const;
+
+  Emitter &e;
+  Value input, weight, bias, inputScales, weightScales, out;
+  Type weightType;
+  int64_t group; ///< columns that share scales
+  int64_t depth, panelWidth;
+  Value rows;
+};
+
+/// Loops over panels of pairs of columns, for a processor that multiplies pairs of bf16. A few rows stream through
+/// vectors (PairStream.cpp) where the schedule does not cut the depth, others are multiplied in tile registers
+/// (PairTiles.cpp).
+void emitPairStream(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers);
+void emitPairTiles(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers);
+
+} // namespace bambac::codegen
+
+#endif // BAMBAC_CODEGEN_CPU_EMIT_LINEAROPERANDS_H

@@ -1,0 +1,258 @@
+// linear of several rows on panels of pairs of columns: products of tiles of 16 rows, 32 columns and 16 outputs.
+//
+// The depth is cut into blocks. Of each block the input is written out as tiles of bf16, once for all outputs of the
+// workgroup: codes as they are, f32 as the sum of three bf16. Weights in bf16 are tiles
+// already; codes are written out. Two by two tiles of sums are in registers over a block, then they are
+// added to the result, with the scales of their group.
+#include "codegen/cpu/emit/LinearOperands.h"
+#include "codegen/cpu/emit/PairCodes.h"
+#include "mlir/Dialect/AMX/AMXDialect.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+namespace bambac::codegen {
+namespace {
+
+/// Rows and pairs of columns of a tile register, and the columns of both its operands.
+constexpr int64_t kTileRows = 16, kTileColumns = 2 * kTileRows;
+/// Tiles of sums one below the other and side by side: with one of the input and a panel's two, seven registers.
+constexpr int64_t kHighTiles = 2, kWideTiles = 2;
+constexpr int64_t kHighRows = kHighTiles * kTileRows;
+/// Numbers of bf16, of 8 bits each, whose sum is an f32. Two would be off by up to 2^-17 of it.
+constexpr int64_t kTermsOfF32 = 3;
+/// Panels whose weights are multiplied with an input once it is written out.
+constexpr int64_t kMostPanels = 16;
+/// Columns that are summed one after the other, so that errors of rounding do not grow with the depth.
+constexpr int64_t kLongestSum = 2048;
+
+class PairTilesEmitter : LinearOperands {
+public:
+  PairTilesEmitter(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers)
+      : LinearOperands(emitter, op, buffers), b(e.getBuilder()), loc(e.getLoc()) {
+    CpuScheduleAttr schedule = e.getSchedule();
+    int64_t wantedRows = schedule ? schedule.getRows() : 0, wantedDepth = schedule ? schedule.getDepth() : 0;
+    rowBlock = llvm::alignTo(std::max<int64_t>(wantedRows, 1), kTileRows);
+    if (wantedDepth <= 0)
+      wantedDepth = kLongestSum;
+    block = hasGroups() ? group : llvm::alignTo(std::min({wantedDepth, kLongestSum, depth}), kTileColumns);
+    terms = isScaled() ? 1 : kTermsOfF32;
+    // A group that starts at an odd column shares a pair with the one before.
+    int64_t tilesDeep = llvm::divideCeil(startsOdd() ? block + 1 : block, kTileColumns);
+    Type bf16 = b.getBF16Type();
+    rowBlock = llvm::alignTo(rowBlock, kHighRows);
+    inputTiles = e.scratch({rowBlock / kTileRows, tilesDeep, terms, kTileRows, kTileColumns}, bf16);
+    sumTiles = e.scratch({kHighRows, panelWidth});
+    std::optional<int64_t> knownRows = getConstantIntValue(rows), knownColumns = getConstantIntValue(e.dim(out, 1));
+    isOneTileHigh = knownRows && *knownRows <= kHighRows;
+    panelsHeld = knownColumns ? std::min(llvm::divideCeilSigned(*knownColumns, panelWidth), kMostPanels) : kMostPanels;
+    if (isScaled())
+      weightTiles = e.scratch({isOneTileHigh ? 1 : panelsHeld, tilesDeep * kTileRows, 2 * panelWidth}, bf16);
+    lines = memref::CollapseShapeOp::create(b, loc, weight, ArrayRef<ReassociationIndices>{{0}, {1}, {2, 3}});
+    linesOfPanel = cast<MemRefType>(weight.getType()).getDimSize(1);
+  }
+
+  void emit() {
+    storeStart();
+    e.loop(e.index(0), e.dim(out, 1), panelsHeld * panelWidth, [&](Value firstColumn) {
+      Value width = e.partSize(e.dim(out, 1), firstColumn, panelsHeld * panelWidth);
+      e.loop(e.index(0), e.index(depth), block,
+             [&](Value first) { multiplyBlock(getBlock(first), firstColumn, width); });
+    });
+  }
+
+private:
+  /// Some columns of the input.
+  struct Block {
+    Value first, size;
+    Value skipped; ///< 1 where the first column is the second of a pair
+    Value line;    ///< the pair of the first column
+    Value tiles;
+  };
+
+  bool startsOdd() const { return hasGroups() && group % 2 != 0; }
+
+  Block getBlock(Value first) {
+    Block at;
+    at.first = first;
+    at.size = e.partSize(e.index(depth), first, block);
+    at.skipped = startsOdd() ? b.createOrFold<arith::RemUIOp>(loc, first, e.index(2)) : e.index(0);
+    at.line = e.div(first, e.index(2));
+    at.tiles = e.div(e.add(e.add(at.size, at.skipped), kTileColumns - 1), e.index(kTileColumns));
+    return at;
+  }
+
+  void storeStart() {
+    e.columns(e.dim(out, 1), panelWidth, [&](Value column, Lanes lanes) {
+      Value start = getStart(column, lanes);
+      e.loop(rows, [&](Value row) { e.store(start, out, {row, column}, lanes); });
+    });
+  }
+
+  //===-- input --------------------------------------------------------------------------------------------------===//
+
+  /// Numbers with the bits that bf16 has: a bf16, and what is left of a number is exact. Three of them have the 24 bits
+  /// of an f32. Of an infinity is left a NaN.
+  Value keepHighBits(Value numbers) {
+    auto floats = cast<VectorType>(numbers.getType()), words = floats.clone(b.getI32Type());
+    Value mask = arith::ConstantOp::create(
+        b, loc, DenseElementsAttr::get(words, b.getI32IntegerAttr(static_cast<int32_t>(0xFFFF0000))));
+    Value bits = vector::BitCastOp::create(b, loc, words, numbers);
+    return vector::BitCastOp::create(b, loc, floats, arith::AndIOp::create(b, loc, bits, mask).getResult());
+  }
+
+  /// The rows of a block as tiles, with zeros after its last column and before its first. Rows that there are not keep
+  /// what was in them: their sums are not read.
+  void fillInput(Block at, Value firstRow, Value count) {
+    e.loop(count, [&](Value row) {
+      Value tile = e.div(row, e.index(kTileRows)), inTile = e.sub(row, e.mul(tile, kTileRows));
+      e.columns(e.add(at.size, at.skipped), kTileColumns, [&](Value column, Lanes lanes) {
+        Value from = e.sub(e.add(at.first, column), at.skipped);
+        Value number = e.load(input, {e.add(firstRow, row), from}, lanes);
+        Value deep = e.div(column, e.index(kTileColumns));
+        for (int64_t term = 0; term < terms; ++term) {
+          bool isLast = term + 1 == terms;
+          Value part = isLast ? number : keepHighBits(number);
+          e.store(part, inputTiles, {tile, deep, e.index(term), inTile, e.index(0)}, {kTileColumns, Value()});
+          if (!isLast)
+            number = e.subf(number, part);
+        }
+      });
+      if (!startsOdd())
+        return;
+      Value isSkipped = e.less(e.index(0), at.skipped);
+      Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(b.getBF16Type()));
+      e.when(isSkipped, [&] {
+        memref::StoreOp::create(b, loc, zero, inputTiles, ValueRange{tile, e.index(0), e.index(0), inTile, e.index(0)});
+      });
+    });
+  }
+
+  //===-- weights ------------------------------------------------------------------------------------------------===//
+
+  /// The codes of a panel and a block as pairs, the panel that is held as number `held`. Beyond the block are other
+  /// codes: the input has zeros there.
+  void fillWeights(Block at, Value panel, Value held) {
+    Value half = e.mul(at.tiles, kTileRows / 2);
+    e.loop(half, [&](Value number) {
+      // From two places at a time, which gives more bandwidth than one.
+      for (Value line : {number, e.add(number, half)}) {
+        Value from = e.min(e.add(at.line, line), e.index(linesOfPanel - 1));
+        prefetch(e.add(e.add(e.mul(panel, linesOfPanel), from), linesAhead(2 * panelWidth)), 2 * panelWidth);
+        Value codes = vector::LoadOp::create(b, loc, VectorType::get(2 * panelWidth, weightType), lines,
+                                             ValueRange{panel, from, e.index(0)});
+        auto [first, second] = decodePairs(e, codes);
+        vector::StoreOp::create(b, loc, first, weightTiles, ValueRange{held, line, e.index(0)});
+        vector::StoreOp::create(b, loc, second, weightTiles, ValueRange{held, line, e.index(panelWidth)});
+      }
+    });
+  }
+
+  /// Weights in bf16 come from memory, whose speed is that of a few rows. Codes are asked for by fillWeights().
+  void prefetchWeights(Block at, Value panel, Value deep) {
+    if (isScaled())
+      return;
+    Value line = e.add(e.add(e.mul(panel, linesOfPanel), at.line), e.mul(deep, kTileRows));
+    for (int64_t number = 0; number < kTileRows; ++number)
+      prefetch(e.add(line, number + linesAhead(2 * panelWidth)), 2 * panelWidth);
+  }
+
+  /// A tile of the panel's weights, `number` of two, at a depth of so many tiles.
+  Value loadWeights(Block at, Value panel, Value held, Value deep, int64_t number) {
+    auto type = amx::TileType::get({kTileRows, kTileColumns}, b.getBF16Type());
+    Value line = e.mul(deep, kTileRows), column = e.index(number * kTileColumns);
+    if (isScaled())
+      return amx::TileLoadOp::create(b, loc, type, weightTiles, ValueRange{held, line, column});
+    return amx::TileLoadOp::create(b, loc, type, lines, ValueRange{panel, e.add(at.line, line), column});
+  }
+
+  //===-- products -----------------------------------------------------------------------------------------------===//
+
+  /// Adds the products of a block to `width` columns of the result. A tile of rows of the input stays in the level-1
+  /// cache for all of them.
+  void multiplyBlock(Block at, Value firstColumn, Value width) {
+    if (isScaled() && !isOneTileHigh)
+      e.loop(e.div(e.add(width, panelWidth - 1), e.index(panelWidth)),
+             [&](Value held) { fillWeights(at, e.add(e.div(firstColumn, e.index(panelWidth)), held), held); });
+    e.loop(e.index(0), rows, rowBlock, [&](Value firstRow) {
+      Value count = e.partSize(rows, firstRow, rowBlock);
+      fillInput(at, firstRow, count);
+      // What is left is at most one tile high where that is known.
+      std::optional<int64_t> known = getConstantIntValue(count);
+      int64_t left = known ? *known % kHighRows : 0;
+      Value whole = left > 0 && left <= kTileRows ? e.sub(count, e.index(left)) : count;
+      auto multiply = [&](Value row, int64_t high) {
+        Value there = e.min(e.sub(count, row), e.index(high * kTileRows));
+        e.columns(width, panelWidth, [&](Value column, Lanes lanes) {
+          multiplyTiles(at, e.add(firstColumn, column), column, row, high);
+          addSums(at, e.add(firstRow, row), there, e.add(firstColumn, column), lanes);
+        });
+      };
+      e.loop(e.index(0), whole, kHighRows, [&](Value row) { multiply(row, kHighTiles); });
+      if (whole != count)
+        multiply(whole, 1);
+    });
+  }
+
+  /// The sums of a block, of `high` by two tiles, to `sumTiles`.
+  void multiplyTiles(Block at, Value column, Value columnHeld, Value row, int64_t high) {
+    Value panel = e.div(column, e.index(panelWidth)), held = e.div(columnHeld, e.index(panelWidth));
+    if (isScaled() && isOneTileHigh)
+      fillWeights(at, panel, held = e.index(0));
+    auto sumType = amx::TileType::get({kTileRows, kTileRows}, b.getF32Type());
+    auto inputType = amx::TileType::get({kTileRows, kTileColumns}, b.getBF16Type());
+    SmallVector<Value> sums;
+    for (int64_t number = 0; number < high * kWideTiles; ++number)
+      sums.push_back(amx::TileZeroOp::create(b, loc, sumType));
+    Value firstTile = e.div(row, e.index(kTileRows));
+    sums = e.loop(e.index(0), at.tiles, 1, sums, [&](Value deep, ValueRange values) {
+      SmallVector<Value> next(values);
+      prefetchWeights(at, panel, deep);
+      Value weights[kWideTiles];
+      for (int64_t wide = 0; wide < kWideTiles; ++wide)
+        weights[wide] = loadWeights(at, panel, held, deep, wide);
+      for (int64_t term = 0; term < terms; ++term)
+        for (int64_t tile = 0; tile < high; ++tile) {
+          Value numbers =
+              amx::TileLoadOp::create(b, loc, inputType, inputTiles,
+                                      ValueRange{e.add(firstTile, tile), deep, e.index(term), e.index(0), e.index(0)});
+          for (int64_t wide = 0; wide < kWideTiles; ++wide) {
+            Value &sum = next[tile * kWideTiles + wide];
+            sum = amx::TileMulFOp::create(b, loc, sumType, numbers, weights[wide], sum);
+          }
+        }
+      return next;
+    });
+    for (auto [number, sum] : llvm::enumerate(sums))
+      amx::TileStoreOp::create(b, loc, sumTiles,
+                               ValueRange{e.index(static_cast<int64_t>(number) / kWideTiles * kTileRows),
+                                          e.index(static_cast<int64_t>(number) % kWideTiles * kTileRows)},
+                               sum);
+  }
+
+  void addSums(Block at, Value firstRow, Value count, Value column, Lanes lanes) {
+    Value number = e.div(at.first, e.index(group));
+    e.loop(count, [&](Value r) {
+      Value row = e.add(firstRow, r), before = e.load(out, {row, column}, lanes);
+      Value sum = e.load(sumTiles, {r, e.index(0)}, {panelWidth, Value()});
+      sum = isScaled() ? e.fma(orderPairs(e, sum), getScale(row, number, column, lanes), before) : e.addf(sum, before);
+      e.store(sum, out, {row, column}, lanes);
+    });
+  }
+
+  OpBuilder &b;
+  Location loc;
+  Value inputTiles, weightTiles, sumTiles, lines;
+  int64_t rowBlock, block, terms, linesOfPanel;
+  int64_t panelsHeld; ///< whose columns are multiplied together
+  bool isOneTileHigh; ///< so that a panel of codes is used once
+};
+
+} // namespace
+
+void emitPairTiles(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers) {
+  PairTilesEmitter(emitter, op, buffers).emit();
+}
+
+} // namespace bambac::codegen

@@ -1,0 +1,56 @@
+// Linears of a processor that multiplies pairs of bf16: dot products of codes, and tile registers for many rows.
+//
+// RUN: %bambac-opt %s --bamba-cpu-loops | FileCheck %s
+// RUN: %bambac-opt %s --bamba-cpu-loops --bamba-cpu-llvm | FileCheck %s --check-prefix=LLVM
+
+!numbers = tensor<64x96xbf16, #bamba.panel<32, group = 2, align = 32>>
+!codes = tensor<64x96xf8E4M3FN, #bamba.panel<32, group = 2, align = 32>>
+
+module attributes {bamba.target = #bamba.cpu_target<arch = "sapphirerapids",
+    features = "+avx512bf16,+avx512vbmi,+amx-tile,+amx-bf16", vector_bits = 512, vector_registers = 32,
+    l2_bytes = 1048576>} {
+  // A row of f32 is multiplied as it is.
+  // CHECK-LABEL: func.func private @row__body(
+  // CHECK: to memref<2x48x32x2xbf16>
+  // CHECK-NOT: {{amx|x86vector}}
+  // CHECK: math.fma
+  func.func private @row(%x: tensor<1x96xf32>, %w: !numbers, %init: tensor<1x64xf32>) -> tensor<1x64xf32>
+      attributes {bamba.kernel,
+                  bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 32], rows = 1, depth = 0, chunk = 0>} {
+    %l = bamba.linear ins(%x, %w : tensor<1x96xf32>, !numbers) outs(%init : tensor<1x64xf32>) acc(f32)
+    return %l : tensor<1x64xf32>
+  }
+
+  // CHECK-LABEL: func.func private @row_of_codes__body(
+  // CHECK: llvm.call_intrinsic "llvm.x86.avx512.vpermi2var.qi.512"
+  // CHECK: x86vector.avx512.dot {{.*}} : vector<32xbf16> -> vector<16xf32>
+  // LLVM-LABEL: llvm.func internal @row_of_codes__body
+  // LLVM: "llvm.x86.avx512bf16.dpbf16ps.512"
+  func.func private @row_of_codes(%x: tensor<1x96xbf16>, %w: !codes, %xs: tensor<1x1xf32>, %ws: tensor<1x64xf32>,
+                                  %init: tensor<1x64xf32>) -> tensor<1x64xf32>
+      attributes {bamba.kernel,
+                  bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 32], rows = 1, depth = 0, chunk = 0>} {
+    %l = bamba.linear ins(%x, %w : tensor<1x96xbf16>, !codes) scales(%xs, %ws : tensor<1x1xf32>, tensor<1x64xf32>)
+        group(0) outs(%init : tensor<1x64xf32>) acc(f32)
+    return %l : tensor<1x64xf32>
+  }
+
+  // Three terms of each of two tiles of the input, with two tiles of weights as they lie in memory.
+  // CHECK-LABEL: func.func private @tall__body(
+  // CHECK: memref.view {{.*}} : memref<?xi8> to memref<2x3x3x16x32xbf16>
+  // CHECK: scf.for {{.*}} -> (!amx.tile<16x16xf32>, !amx.tile<16x16xf32>, !amx.tile<16x16xf32>, !amx.tile<16x16xf32>)
+  // CHECK-COUNT-2: amx.tile_load {{.*}} memref<1x48x64xbf16, {{.*}} into !amx.tile<16x32xbf16>
+  // CHECK-COUNT-12: amx.tile_mulf
+  // CHECK-NOT: amx.tile_mulf
+  // CHECK: scf.yield
+  // CHECK-COUNT-4: amx.tile_store
+  // LLVM-LABEL: llvm.func internal @tall__body
+  // LLVM: llvm.call_intrinsic "llvm.x86.tdpbf16ps.internal"
+  // LLVM-NOT: unrealized_conversion_cast
+  func.func private @tall(%x: tensor<32x96xf32>, %w: !numbers, %init: tensor<32x64xf32>) -> tensor<32x64xf32>
+      attributes {bamba.kernel,
+                  bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 32], rows = 32, depth = 96, chunk = 0>} {
+    %l = bamba.linear ins(%x, %w : tensor<32x96xf32>, !numbers) outs(%init : tensor<32x64xf32>) acc(f32)
+    return %l : tensor<32x64xf32>
+  }
+}
