@@ -7,16 +7,7 @@
 
 namespace bambac {
 
-inline constexpr float kLog2E = 1.4426950408889634f;
-
 __device__ __forceinline__ float negativeInfinity() { return __uint_as_float(0xff800000u); }
-
-/// 2^value; denormal results are zero.
-__device__ __forceinline__ float exp2Fast(float value) {
-  float result;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(value));
-  return result;
-}
 
 /// The sizes of an attention as its geometry wants them.
 template <class Shape>

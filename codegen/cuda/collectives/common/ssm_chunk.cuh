@@ -11,13 +11,6 @@ template <class Shape, class State>
 inline constexpr geometry::SsmShape kSsmShape = {Shape::kSequences, Shape::kTokens,    Shape::kHeads,
                                                  Shape::kHeadDim,   Shape::kStateSize, int(sizeof(State))};
 
-/// 2^v with the hardware's precision (2 ulp); denormal results are 0.
-__device__ __forceinline__ float exp2Fast(float v) {
-  float result;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(v));
-  return result;
-}
-
 /// To an address of the shared window.
 __device__ __forceinline__ void storeShared(uint32 address, uint16 value) {
   asm volatile("st.shared.u16 [%0], %1;" ::"r"(address), "h"(value) : "memory");

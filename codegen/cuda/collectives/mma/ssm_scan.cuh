@@ -77,7 +77,7 @@ public:
       for (int i = threadIdx.x; i < kScores / 16; i += kThreads) // columns that no copy writes
         reinterpret_cast<uint4 *>(shared)[i] = make_uint4(0, 0, 0, 0);
     float skip = d[at.head], bias = dtBias[at.head];
-    float rate = -__expf(aLog[at.head]) * 1.44269504f;
+    float rate = -__expf(aLog[at.head]) * kLog2E;
     waitForPredecessors();
     at.readCount(counts);
     if (at.count == 0)

@@ -161,7 +161,7 @@ private:
     constexpr bool kWideC = kWideState && C::kStride % 8 == 0;
     constexpr bool kWideX = Shape::kAligned && X::kStride % 8 == 0 && kHeadDim % 8 == 0;
     int thread = at.warp * 32 + at.lane, chunks = at.chunks(), column = at.group * kStateSize;
-    float rate = -__expf(aLog) * 1.44269504f, raw[2];
+    float rate = -__expf(aLog) * kLog2E, raw[2];
     at.loadSteps(at.warp, dt, bias, raw);
     for (int i = 0; i < chunks; ++i) {
       int row = at.row + i * kChunk, present = at.present(i);
