@@ -6,11 +6,29 @@
 
 namespace bambac {
 
+/// In place of SkinnyCodes for an input that is not quantized.
+template <class Geometry, class Input, bool Quantizes = kQuantizes<Input>> struct SkinnyCodes {
+  static constexpr bool kKeepsWeights = false;
+  __device__ SkinnyCodes(const Input &, int, int) {}
+};
+
 /// One mma warp's part: in each chunk the 256 columns of its slice, eight a lane, of every row. `Geometry` is
 /// SkinnyGeometry (wgmma/linear_skinny.cuh).
-template <class Geometry, class Input> class SkinnyCodes {
+template <class Geometry, class Input> class SkinnyCodes<Geometry, Input, true> {
 public:
   __device__ SkinnyCodes(const Input &input, int warp, int lane) : input(input), warp(warp), lane(lane) {}
+
+  /// Whether the norm's weights are in registers before anything is known of the rows.
+  static constexpr bool kKeepsWeights = Input::kNormalizes && 8 * Geometry::kChunks * (Geometry::kRows + 1) <=
+                                                                  geometry::wgmma::LinearSkinny::kMostLaneNumbers;
+
+  /// Loads what depends on no kernel before this one, if there is room for it.
+  __device__ void loadEarly() {
+    if constexpr (kKeepsWeights)
+#pragma unroll
+      for (int chunk = 0; chunk < kChunks; ++chunk)
+        loadWeights(weights[chunk], chunk);
+  }
 
   /// The rows' scale among the numbers that the mma warps exchange.
   static constexpr int kScales = 2 * Geometry::kMmaWarps * geometry::kMmaRows;
@@ -90,24 +108,25 @@ private:
     }
 #pragma unroll
     for (int chunk = 0; chunk < kChunks; ++chunk) {
-      float weights[8];
-      loadWeights(weights, chunk);
+      float (&factors)[8] = weights[kKeepsWeights ? chunk : 0];
+      if constexpr (!kKeepsWeights)
+        loadWeights(factors, chunk);
 #pragma unroll
       for (int row = 0; row < kRows; ++row)
 #pragma unroll
         for (int i = 0; i < 8; ++i)
-          values[chunk][row][i] = values[chunk][row][i] * norms[row] * weights[i];
+          values[chunk][row][i] = values[chunk][row][i] * norms[row] * factors[i];
     }
   }
 
-  __device__ void loadWeights(float (&weights)[8], int chunk) const {
+  __device__ void loadWeights(float (&to)[8], int chunk) const {
     const int k = columnOf(chunk);
     if (k + 8 <= Geometry::kDepth)
-      loadVector(input.weight + k, weights);
+      loadVector(input.weight + k, to);
     else
 #pragma unroll
       for (int i = 0; i < 8; ++i)
-        weights[i] = k + i < Geometry::kDepth ? input.weight[k + i] : 0.0f;
+        to[i] = k + i < Geometry::kDepth ? input.weight[k + i] : 0.0f;
   }
 
   /// Every lane gets the scales of all rows; they are also left at `shared`.
@@ -144,6 +163,7 @@ private:
   const Input &input;
   int warp, lane;
   float values[kChunks][kRows][8];
+  float weights[kKeepsWeights ? kChunks : 1][8]; ///< of the norm
 };
 
 } // namespace bambac

@@ -18,12 +18,15 @@ public:
   using Fragments = StepOperands<typename Geometry::Operand>[kSteps];
 
   __device__ SkinnyInput(const Input &input, uint8 *slots, int warp, int lane)
-      : input(input), warp(warp), lane(lane),
+      : input(input), codes(input, warp, lane), warp(warp), lane(lane),
         slices(sharedAddress(slots) + warp * (Geometry::kSlots * Geometry::kSliceBytes)) {}
 
-  /// Brings the norm's weight near: the one thing of the input that does not depend on the kernels before.
-  __device__ void prefetchWeight() const {
-    if constexpr (Input::kNormalizes)
+  /// Brings the norm's weight near, or into registers: the one thing of the input that does not depend on the kernels
+  /// before.
+  __device__ void prefetchWeight() {
+    if constexpr (SkinnyCodes<Geometry, Input>::kKeepsWeights)
+      codes.loadEarly();
+    else if constexpr (Input::kNormalizes)
       for (int chunk = lane / 4; chunk < Geometry::kChunks; chunk += 8)
         for (int i = 0; i < kWordElements; ++i) {
           int k = firstColumn(chunk) + (lane % 4 + i * 4) * 32; // 128 bytes each
@@ -39,7 +42,7 @@ public:
       for (int number = 0; number < Geometry::kSlots; ++number)
         copySlice(number, chunks);
     } else if constexpr (kQuantizes<Input>) {
-      SkinnyCodes<Geometry, Input>(input, warp, lane).begin(slices, squares);
+      codes.begin(slices, squares);
     } else if constexpr (Input::kNormalizes) {
       beginNormalized(squares);
     } else if constexpr (Geometry::kResident) {
@@ -264,6 +267,7 @@ private:
   }
 
   const Input &input;
+  SkinnyCodes<Geometry, Input> codes;
   int warp, lane;
   uint32 slices;                                  ///< of this warp, [slot][row][kSliceRowBytes]
   float scales[Input::kNormalizes ? kPieces : 1]; ///< of the rows row(piece)
