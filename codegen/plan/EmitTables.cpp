@@ -112,18 +112,18 @@ Constant *Tables::cudaKernel(const PlanKernel &kernel) {
     params.push_back(param(item));
   using L = bamba_rt_cuda_launch;
   const L &launch = code.launch;
-  Constant *shape = build.record<L>({BAMBAC_FIELD(L, grid, build.numbers(launch.grid)),
-                                     BAMBAC_FIELD(L, threads, build.i32(launch.threads)),
-                                     BAMBAC_FIELD(L, cluster, build.i32(launch.cluster)),
-                                     BAMBAC_FIELD(L, shared_bytes, build.i32(launch.shared_bytes)),
-                                     BAMBAC_FIELD(L, dependent, build.i32(launch.dependent)),
-                                     BAMBAC_FIELD(L, workspace, build.i32(launch.workspace))});
+  Constant *shape = build.record<L>(
+      {BAMBAC_FIELD(L, grid, build.numbers(launch.grid)), BAMBAC_FIELD(L, threads, build.i32(launch.threads)),
+       BAMBAC_FIELD(L, cluster, build.i32(launch.cluster)),
+       BAMBAC_FIELD(L, shared_bytes, build.i32(launch.shared_bytes)),
+       BAMBAC_FIELD(L, dependent, build.i32(launch.dependent)), BAMBAC_FIELD(L, workspace, build.i32(launch.workspace)),
+       BAMBAC_FIELD(L, multiprocessors, build.i32(launch.multiprocessors))});
   using T = bamba_rt_cuda_kernel;
   return build.array(
       "cuda",
       build.record<T>({BAMBAC_FIELD(T, cubin, build.blob("cubin", code.cubin)),
                        BAMBAC_FIELD(T, cubin_bytes, build.i64(code.cubin.size())), BAMBAC_FIELD(T, launch, shape),
-                       BAMBAC_FIELD(T, num_params, build.i32(params.size())), BAMBAC_FIELD(T, reserved, build.i32(0)),
+                       BAMBAC_FIELD(T, num_params, build.i32(params.size())),
                        BAMBAC_FIELD(T, params, build.array("params", params))}));
 }
 

@@ -80,6 +80,10 @@ struct LinearSource {
 };
 LinearSource getSource(LinearOp linear);
 
+/// The quantization at the end of the element-wise ops that follow in the kernel of `produced`, its main op's result;
+/// null where there is none.
+QuantizeOp findTailQuantize(Value produced);
+
 /// The fields of a config.json that give an op its sizes: "a, b or c". For errors about sizes that fit nowhere.
 StringRef getConfigFields(Operation *op);
 

@@ -24,7 +24,8 @@ def Bamba_Fusion : I32EnumAttr<"Fusion", "a kind of fusion that pays on a target
     I32EnumAttrCase<"Siblings", 0, "siblings">, I32EnumAttrCase<"Epilogue", 1, "epilogue">,
     I32EnumAttrCase<"NormPrologue", 2, "norm_prologue">, I32EnumAttrCase<"Interleave", 3, "interleave">,
     I32EnumAttrCase<"Gate", 4, "gate">, I32EnumAttrCase<"Conv", 5, "conv">, I32EnumAttrCase<"Rope", 6, "rope">,
-    I32EnumAttrCase<"Argmax", 7, "argmax">, I32EnumAttrCase<"Quantize", 8, "quantize">]> {
+    I32EnumAttrCase<"Argmax", 7, "argmax">, I32EnumAttrCase<"Quantize", 8, "quantize">,
+    I32EnumAttrCase<"QuantizeEpilogue", 9, "quantize_epilogue">]> {
   let cppNamespace = "::bambac";
 }
 

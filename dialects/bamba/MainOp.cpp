@@ -37,4 +37,15 @@ LinearSource getSource(LinearOp linear) {
   return source;
 }
 
+QuantizeOp findTailQuantize(Value produced) {
+  for (Operation *user : produced.getUsers()) {
+    if (auto quantize = dyn_cast<QuantizeOp>(user))
+      return quantize;
+    if (isa<tensor::ExtractSliceOp>(user) || rankOf(user) == 1)
+      if (QuantizeOp quantize = findTailQuantize(user->getResult(0)))
+        return quantize;
+  }
+  return {};
+}
+
 } // namespace bambac

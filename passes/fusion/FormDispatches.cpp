@@ -103,8 +103,11 @@ FusionDecision tryToJoin(Operation *producer, OpOperand &use, SetVector<Operatio
   // Where rows are interleaved, a kernel has one product: its epilogue sees the sums of one.
   if (isa<LinearOp>(producer) && target.allows(Fusion::Interleave) && llvm::any_of(group, llvm::IsaPred<LinearOp>))
     return FusionDecision::no("the kernel has a product already, and its epilogue sees the sums of one");
-  if (isa<LinearOp>(producer) && llvm::any_of(group, llvm::IsaPred<QuantizeOp>))
+  if (isa<LinearOp>(producer) && llvm::any_of(group, llvm::IsaPred<QuantizeOp>) &&
+      !target.allows(Fusion::QuantizeEpilogue))
     return FusionDecision::no("a quantization needs the whole row, and a block has some columns of it");
+  if (isa<QuantizeOp>(use.getOwner()) && use.getOwner() != group.front() && endsInPieces(producer))
+    return FusionDecision::no("the kernel after the quantization has it, and needs it in every block");
   FusionCandidate candidate(producer, group, target);
   FusionDecision decision = candidate.decide();
   if (decision)
@@ -148,8 +151,9 @@ public:
   explicit DispatchBuilder(ArrayRef<Operation *> group) : group(group), root(group.back()) {
     llvm::append_range(outputs, root->getResults());
     for (Operation *op : group.drop_back())
-      llvm::copy_if(op->getResults(), std::back_inserter(outputs),
-                    [&](OpResult result) { return isStateResult(result) || isReadOutside(result); });
+      llvm::copy_if(op->getResults(), std::back_inserter(outputs), [&](OpResult result) {
+        return isStateResult(result) || isReadOutside(result) || waitsInMemory(result, group);
+      });
   }
 
   void build() {

@@ -1,6 +1,6 @@
 // The rules of fusion, one function for each kind of producer. Passes.td says under FormDispatches why each pays.
 #include "passes/fusion/FusionRules.h"
-#include "codegen/cuda/collectives/geometry/geometry.h"
+#include "codegen/cuda/collectives/geometry/row_codes.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
 
@@ -8,6 +8,8 @@ namespace bambac {
 
 /// Rows of one tensor core instruction: with more, blocks multiply for longer than they wait for weights.
 static constexpr int64_t kMaxPrologueRows = geometry::kMmaRows;
+/// Rows that few blocks quantize in the time that a kernel takes to start.
+static constexpr int64_t kMaxTailRows = 256;
 /// Elements that each block of a linear may normalize again for itself, while its first weights are on their way;
 /// beyond that the norm's own kernel costs less (measured in codegen/cuda/NOTEBOOK.md).
 static constexpr int64_t kMaxPrologueElements = 16384;
@@ -101,12 +103,47 @@ static FusionDecision fusesIntoLinear(QuantizeOp quantize, LinearOp linear, Targ
   return fusesIntoLinear(quantize, target);
 }
 
+bool endsInPieces(Operation *op) {
+  if (isa_and_nonnull<LinearOp, AttentionOp>(op))
+    return true;
+  return op && isElementwise(op) &&
+         llvm::any_of(op->getOperands(), [](Value operand) { return isa_and_nonnull<LinearOp>(getProducer(operand)); });
+}
+
+/// A quantization after an op that has a row in many blocks: the last of them to end find the codes.
+static FusionDecision followsPieces(Operation *producer, QuantizeOp quantize, TargetInterface target) {
+  if (FusionDecision listed = isListed(Fusion::QuantizeEpilogue, target); !listed)
+    return listed;
+  if (auto attention = dyn_cast<AttentionOp>(producer); attention && attention.getNumTokens() > 1)
+    return FusionDecision::no("expected one token of each sequence, found " + Twine(attention.getNumTokens()));
+  int64_t rows = quantize.getInput().getType().getDimSize(0), columns = quantize.getInput().getType().getDimSize(1);
+  if (rows > kMaxTailRows)
+    return FusionDecision::no("expected at most " + Twine(kMaxTailRows) +
+                              " rows for the last blocks to quantize, found " + Twine(rows));
+  int64_t group = quantize.getGroupSize();
+  if (group < columns && (columns % group != 0 || group != geometry::kTailGroup))
+    return FusionDecision::no("expected one scale a row or one for each " + Twine(geometry::kTailGroup) +
+                              " columns, found one for each " + Twine(group) + " of " + Twine(columns));
+  return FusionDecision::yes();
+}
+
 /// What a quantization takes from the op before it without a way through memory.
-static FusionDecision fusesIntoQuantize(Operation *producer, TargetInterface target) {
+static FusionDecision fusesIntoQuantize(Operation *producer, QuantizeOp quantize, TargetInterface target) {
   auto swiglu = dyn_cast<SwigluOp>(producer);
-  if (swiglu && target.allows(Fusion::Interleave) && isa_and_nonnull<LinearOp>(getProducer(swiglu.getGate())))
-    return FusionDecision::no("the linear before it computes it");
+  if (swiglu && target.allows(Fusion::Interleave) && endsInPieces(swiglu))
+    return followsPieces(swiglu, quantize, target);
   return isListed(Fusion::Quantize, target);
+}
+
+bool waitsInMemory(OpResult result, ArrayRef<Operation *> group) {
+  auto isInside = [&](Value value) { return llvm::is_contained(group, getProducer(value)); };
+  Operation *owner = result.getOwner();
+  if (!endsInPieces(owner) || (isElementwise(owner) && llvm::none_of(owner->getOperands(), isInside)))
+    return false;
+  return llvm::any_of(result.getUsers(), [&](Operation *user) {
+    auto quantize = dyn_cast<QuantizeOp>(user);
+    return quantize && !quantize.getStaticScales() && llvm::is_contained(group, user);
+  });
 }
 
 /// Whole heads of a projection, as neighbouring columns. Pairs of dimensions are neighbours, so that one call of an
@@ -179,7 +216,9 @@ FusionDecision fuses(Operation *producer, OpOperand &use, TargetInterface target
   if (isa<RmsNormOp, GatedRmsNormOp>(producer) && isa<LinearOp>(consumer) && readsWhole)
     return fusesIntoLinear(producer, target);
   if (isa<RmsNormOp, GatedRmsNormOp, SwigluOp>(producer) && isa<QuantizeOp>(consumer) && readsWhole)
-    return fusesIntoQuantize(producer, target);
+    return fusesIntoQuantize(producer, cast<QuantizeOp>(consumer), target);
+  if (isa<AttentionOp>(producer) && isa<QuantizeOp>(consumer) && readsWhole)
+    return followsPieces(producer, cast<QuantizeOp>(consumer), target);
   if (isa<QuantizeOp>(producer) && isa<LinearOp>(consumer))
     return fusesIntoLinear(cast<QuantizeOp>(producer), cast<LinearOp>(consumer), target);
   if (auto swiglu = dyn_cast<SwigluOp>(consumer); swiglu && isa<SsmStepOp, SsmScanOp>(producer) && readsWhole)

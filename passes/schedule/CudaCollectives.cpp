@@ -1,6 +1,7 @@
 // A table of the collectives, made from the geometry headers: each row reads a schedule's fields into its geometry and
 // asks that whether it is legal.
 #include "passes/schedule/CudaCollectives.h"
+#include "codegen/cuda/collectives/geometry/row_codes.h"
 #include "passes/memory/TensorBytes.h"
 #include "runtime/contract/launch.h"
 #include "llvm/ADT/StringExtras.h"
@@ -21,10 +22,19 @@ int strideOf(Value value) {
   return sizeOf(value, 1);
 }
 
-/// Static shared memory of the epilogue: a key for each row where the largest result of each is found.
+/// Whether the kernel finds the scales of what it computes.
+bool findsScales(Value produced) {
+  QuantizeOp quantize = findTailQuantize(produced);
+  return quantize && !quantize.getStaticScales();
+}
+
+/// Static shared memory of the epilogue: a key for each row where the largest result of each is found, and what the
+/// last blocks need that make codes of the rows.
 int epilogueBytes(LinearOp linear) {
-  bool findsMaxima = llvm::any_of(linear->getUsers(), llvm::IsaPred<ArgmaxOp>);
-  return findsMaxima ? geometry::alignedEpilogueBytes(geometry::maximaBytes(sizeOf(linear.getInput(), 0))) : 0;
+  int rows = sizeOf(linear.getInput(), 0);
+  if (llvm::any_of(linear->getUsers(), llvm::IsaPred<ArgmaxOp>))
+    return geometry::alignedEpilogueBytes(geometry::maximaBytes(rows));
+  return findsScales(linear.getResult()) ? geometry::alignedEpilogueBytes(geometry::rowCodesBytes(rows)) : 0;
 }
 
 template <typename Op> geometry::SsmShape ssmShapeOf(Op op, int64_t tokens) {
@@ -124,12 +134,16 @@ geometry::LinearShape shapeOf(LinearOp linear) {
 }
 
 geometry::AttentionShape shapeOf(AttentionOp attention) {
+  bool quantizes = findsScales(attention.getResult());
+  int rows = sizeOf(attention.getResult(), 0);
   return {sizeOf(attention.getPages(), 0),
           static_cast<int>(attention.getNumTokens()),
           static_cast<int>(attention.getNumKvHeads() * attention.getGroupSize()),
           static_cast<int>(attention.getNumKvHeads()),
           static_cast<int>(attention.getHeadDim()),
-          static_cast<int>(attention.getPageTokens())};
+          static_cast<int>(attention.getPageTokens()),
+          quantizes ? geometry::rowCodesBytes(rows) : 0,
+          quantizes ? geometry::rowCodesCounters(rows) : 0};
 }
 
 geometry::SsmShape shapeOf(SsmScanOp scan) { return ssmShapeOf(scan, scan.getNumTokens()); }

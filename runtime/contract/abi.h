@@ -56,7 +56,6 @@ typedef struct bamba_rt_cuda_kernel {
   uint64_t cubin_bytes;
   bamba_rt_cuda_launch launch;
   uint32_t num_params;
-  uint32_t reserved;
   const bamba_rt_param *params;
 } bamba_rt_cuda_kernel;
 

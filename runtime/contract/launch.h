@@ -22,6 +22,7 @@ typedef struct bamba_rt_cuda_launch {
   uint32_t dependent;    /* 1: may be launched before its predecessor has ended (programmatic dependent launch); the
                             kernel itself waits (griddepcontrol.wait) */
   uint32_t workspace;    /* bytes of device memory, after the workspace's counters, that the kernel uses for itself */
+  uint32_t multiprocessors; /* the fewest that the device must have, since blocks wait for others; 0: any */
 } bamba_rt_cuda_launch;
 
 /* A tiled CUtensorMap over one argument. Dimensions from the innermost; sizes in elements, strides in bytes. A size of
@@ -37,7 +38,7 @@ typedef struct bamba_rt_tensor_map {
 } bamba_rt_tensor_map;
 
 #ifdef __cplusplus
-static_assert(sizeof(bamba_rt_cuda_launch) == 32, "constants of cubins have this layout");
+static_assert(sizeof(bamba_rt_cuda_launch) == 36, "constants of cubins have this layout");
 static_assert(sizeof(bamba_rt_tensor_map) == 88, "constants of cubins have this layout");
 #endif
 

@@ -23,6 +23,7 @@ using GraphExecHandle = struct GraphExecTag *;
 inline constexpr Result success = 0, errorOutOfMemory = 2, errorInvalidContext = 201;
 
 inline constexpr int attributeMajor = 75, attributeMinor = 76; ///< CUdevice_attribute: compute capability
+inline constexpr int attributeMultiprocessors = 16;
 inline constexpr int attributeSharedBytesOptin = 97; ///< CUdevice_attribute: shared memory that a block can ask for
 inline constexpr int functionMaxDynamicShared = 8, functionNonPortableCluster = 14; ///< CUfunction_attribute
 inline constexpr unsigned streamNonBlocking = 1, eventDisableTiming = 2;

@@ -26,18 +26,27 @@ bool takes(const CudaDeviceInfo &device, const bamba_rt_model &model) {
          (model.exact ? device.minor == minor : device.minor >= minor);
 }
 
-/// The kernel of a CUDA model that uses the most shared memory; null where there is none. The table is not checked yet.
-const bamba_rt_kernel *largestKernel(const bamba_rt_model &model) {
-  const bamba_rt_kernel *largest = nullptr;
+/// The kernel of a CUDA model that asks for the most; null where there is none. The table is not checked yet.
+const bamba_rt_kernel *neediest(const bamba_rt_model &model, uint32_t bamba_rt_cuda_launch::*need) {
+  const bamba_rt_kernel *most = nullptr;
   for (const bamba_rt_kernel &kernel : std::span(model.kernels, model.num_kernels))
-    if (kernel.cuda && (!largest || kernel.cuda->launch.shared_bytes > largest->cuda->launch.shared_bytes))
-      largest = &kernel;
-  return largest;
+    if (kernel.cuda && (!most || kernel.cuda->launch.*need > most->cuda->launch.*need))
+      most = &kernel;
+  return most;
 }
 
-bool fitsOn(const CudaDeviceInfo &device, const bamba_rt_model &model) {
-  const bamba_rt_kernel *largest = largestKernel(model);
-  return !largest || largest->cuda->launch.shared_bytes <= static_cast<uint64_t>(device.sharedBytes);
+/// Why code for a device's architecture does not run there; empty where it does.
+std::string findFault(const CudaDeviceInfo &device, const bamba_rt_model &model) {
+  const bamba_rt_kernel *kernel = neediest(model, &bamba_rt_cuda_launch::shared_bytes);
+  if (kernel && kernel->cuda->launch.shared_bytes > static_cast<uint64_t>(device.sharedBytes))
+    return fmt::format("kernel {} needs {} bytes of shared memory in a block, the device has {}; compile for sm_{}{}",
+                       kernel->name, kernel->cuda->launch.shared_bytes, device.sharedBytes, device.major, device.minor);
+  kernel = neediest(model, &bamba_rt_cuda_launch::multiprocessors);
+  if (kernel && kernel->cuda->launch.multiprocessors > static_cast<uint64_t>(device.multiprocessors))
+    return fmt::format("kernel {} needs {} multiprocessors, the device has {}; compile with --multiprocessors={}",
+                       kernel->name, kernel->cuda->launch.multiprocessors, device.multiprocessors,
+                       device.multiprocessors);
+  return {};
 }
 
 /// "compute capability 9.0 or 8.0 to 8.9": what the library's CUDA code runs on.
@@ -57,13 +66,10 @@ std::string describeNeeds(const bamba_rt_library &library) {
 std::string describeDevice(const bamba_rt_library &library, size_t index, const CudaDeviceInfo &device) {
   std::string text = fmt::format("cuda:{} ({}) of {}.{}", index, device.name, device.major, device.minor);
   for (const bamba_rt_model *model : modelsOf(library)) {
-    if (!takes(device, *model) || fitsOn(device, *model))
+    if (!takes(device, *model))
       continue;
-    const bamba_rt_kernel &kernel = *largestKernel(*model);
-    text += fmt::format(
-        ", where the code for {} does not fit: kernel {} needs {} bytes of shared memory in a block, the "
-        "device has {}; compile for sm_{}{}",
-        model->target, kernel.name, kernel.cuda->launch.shared_bytes, device.sharedBytes, device.major, device.minor);
+    if (std::string fault = findFault(device, *model); !fault.empty())
+      text += fmt::format(", where the code for {} does not fit: {}", model->target, fault);
   }
   return text;
 }
@@ -122,7 +128,7 @@ bool needsCuda(const bamba_rt_library &library, const DeviceRequest &request) {
 const bamba_rt_model *modelFor(const bamba_rt_library &library, const CudaDeviceInfo &device) {
   const bamba_rt_model *best = nullptr;
   for (const bamba_rt_model *model : modelsOf(library))
-    if (takes(device, *model) && fitsOn(device, *model) &&
+    if (takes(device, *model) && findFault(device, *model).empty() &&
         (!best || model->exact > best->exact || (model->exact == best->exact && model->compute > best->compute)))
       best = model;
   return best;

@@ -68,3 +68,100 @@ module attributes {bamba.target = #cpu} {
     return %c, %cs : tensor<4x64xf32>, tensor<4x1xf32>
   }
 }
+
+// -----
+
+// Where the last blocks of a kernel make codes of its rows: what they read again is a result of the kernel.
+#gpu = #bamba.cuda_target<arch = "sm_90a", shared_bytes = 232448, multiprocessors = 132,
+                          fusions = [siblings, interleave, epilogue, norm_prologue, quantize, quantize_epilogue]>
+module attributes {bamba.target = #gpu} {
+  // CHECK-LABEL: func.func @gate_at_the_end
+  // CHECK: bamba.dispatch {{.*}}outs({{.*}}tensor<32x64xf8E4M3FN>, tensor<32x1xf32>, tensor<32x64xbf16>)
+  // CHECK: bamba.linear
+  // CHECK: bamba.swiglu
+  // CHECK: bamba.quantize
+  // CHECK: bamba.yield
+  // CHECK-NOT: bamba.dispatch
+  // CHECK: return
+  func.func @gate_at_the_end(%x: tensor<32x64xbf16>, %w: tensor<128x64xbf16>) -> (tensor<32x64xf8E4M3FN>, tensor<32x1xf32>)
+      attributes {bamba.entry = #bamba.entry<decode, batch = 32, chunk = 1>} {
+    %e = tensor.empty() : tensor<32x128xf32>
+    %eh = tensor.empty() : tensor<32x64xbf16>
+    %ec = tensor.empty() : tensor<32x64xf8E4M3FN>
+    %s = tensor.empty() : tensor<32x1xf32>
+    %l = bamba.linear ins(%x, %w : tensor<32x64xbf16>, tensor<128x64xbf16>) outs(%e : tensor<32x128xf32>) acc(f32)
+    %g = tensor.extract_slice %l[0, 0] [32, 64] [1, 2] : tensor<32x128xf32> to tensor<32x64xf32>
+    %u = tensor.extract_slice %l[0, 1] [32, 64] [1, 2] : tensor<32x128xf32> to tensor<32x64xf32>
+    %h = bamba.swiglu ins(%g, %u : tensor<32x64xf32>, tensor<32x64xf32>) outs(%eh : tensor<32x64xbf16>)
+    %c, %cs = bamba.quantize ins(%h : tensor<32x64xbf16>) outs(%ec, %s : tensor<32x64xf8E4M3FN>, tensor<32x1xf32>) group(0)
+    return %c, %cs : tensor<32x64xf8E4M3FN>, tensor<32x1xf32>
+  }
+
+  // A known scale needs no second look.
+  // CHECK-LABEL: func.func @known_scale
+  // CHECK: bamba.dispatch {{.*}}outs({{.*}}tensor<32x64xf8E4M3FN>, tensor<32x1xf32>) ->
+  // CHECK: bamba.quantize
+  // CHECK: return
+  func.func @known_scale(%x: tensor<32x64xbf16>, %w: tensor<128x64xbf16>, %f: tensor<1xf32>) -> (tensor<32x64xf8E4M3FN>, tensor<32x1xf32>)
+      attributes {bamba.entry = #bamba.entry<decode, batch = 32, chunk = 1>} {
+    %e = tensor.empty() : tensor<32x128xf32>
+    %eh = tensor.empty() : tensor<32x64xbf16>
+    %ec = tensor.empty() : tensor<32x64xf8E4M3FN>
+    %s = tensor.empty() : tensor<32x1xf32>
+    %l = bamba.linear ins(%x, %w : tensor<32x64xbf16>, tensor<128x64xbf16>) outs(%e : tensor<32x128xf32>) acc(f32)
+    %g = tensor.extract_slice %l[0, 0] [32, 64] [1, 2] : tensor<32x128xf32> to tensor<32x64xf32>
+    %u = tensor.extract_slice %l[0, 1] [32, 64] [1, 2] : tensor<32x128xf32> to tensor<32x64xf32>
+    %h = bamba.swiglu ins(%g, %u : tensor<32x64xf32>, tensor<32x64xf32>) outs(%eh : tensor<32x64xbf16>)
+    %c, %cs = bamba.quantize ins(%h : tensor<32x64xbf16>) static(%f : tensor<1xf32>)
+                             outs(%ec, %s : tensor<32x64xf8E4M3FN>, tensor<32x1xf32>) group(0)
+    return %c, %cs : tensor<32x64xf8E4M3FN>, tensor<32x1xf32>
+  }
+
+  // Many rows take longer than a kernel of their own.
+  // CHECK-LABEL: func.func @many_rows
+  // CHECK: bamba.dispatch
+  // CHECK: bamba.swiglu
+  // CHECK: bamba.dispatch
+  // CHECK: bamba.quantize
+  // CHECK: return
+  func.func @many_rows(%x: tensor<257x64xbf16>, %w: tensor<128x64xbf16>) -> (tensor<257x64xf8E4M3FN>, tensor<257x1xf32>)
+      attributes {bamba.entry = #bamba.entry<prefill, batch = 1, chunk = 257>} {
+    %e = tensor.empty() : tensor<257x128xf32>
+    %eh = tensor.empty() : tensor<257x64xbf16>
+    %ec = tensor.empty() : tensor<257x64xf8E4M3FN>
+    %s = tensor.empty() : tensor<257x1xf32>
+    %l = bamba.linear ins(%x, %w : tensor<257x64xbf16>, tensor<128x64xbf16>) outs(%e : tensor<257x128xf32>) acc(f32)
+    %g = tensor.extract_slice %l[0, 0] [257, 64] [1, 2] : tensor<257x128xf32> to tensor<257x64xf32>
+    %u = tensor.extract_slice %l[0, 1] [257, 64] [1, 2] : tensor<257x128xf32> to tensor<257x64xf32>
+    %h = bamba.swiglu ins(%g, %u : tensor<257x64xf32>, tensor<257x64xf32>) outs(%eh : tensor<257x64xbf16>)
+    %c, %cs = bamba.quantize ins(%h : tensor<257x64xbf16>) outs(%ec, %s : tensor<257x64xf8E4M3FN>, tensor<257x1xf32>) group(0)
+    return %c, %cs : tensor<257x64xf8E4M3FN>, tensor<257x1xf32>
+  }
+
+  // A linear that quantizes its input itself takes nothing of the kernel before it.
+  // CHECK-LABEL: func.func @in_the_next_kernel
+  // CHECK: bamba.dispatch
+  // CHECK: bamba.linear
+  // CHECK: bamba.swiglu
+  // CHECK: bamba.yield
+  // CHECK: bamba.dispatch
+  // CHECK: bamba.quantize
+  // CHECK-NEXT: bamba.linear
+  // CHECK: return
+  func.func @in_the_next_kernel(%x: tensor<1x64xbf16>, %w: tensor<128x64xbf16>, %d: tensor<64x64xf8E4M3FN>, %ds: tensor<1x64xf32>) -> tensor<1x64xf32>
+      attributes {bamba.entry = #bamba.entry<decode, batch = 1, chunk = 1>} {
+    %e = tensor.empty() : tensor<1x128xf32>
+    %eh = tensor.empty() : tensor<1x64xbf16>
+    %ec = tensor.empty() : tensor<1x64xf8E4M3FN>
+    %ey = tensor.empty() : tensor<1x64xf32>
+    %s = tensor.empty() : tensor<1x1xf32>
+    %l = bamba.linear ins(%x, %w : tensor<1x64xbf16>, tensor<128x64xbf16>) outs(%e : tensor<1x128xf32>) acc(f32)
+    %g = tensor.extract_slice %l[0, 0] [1, 64] [1, 2] : tensor<1x128xf32> to tensor<1x64xf32>
+    %u = tensor.extract_slice %l[0, 1] [1, 64] [1, 2] : tensor<1x128xf32> to tensor<1x64xf32>
+    %h = bamba.swiglu ins(%g, %u : tensor<1x64xf32>, tensor<1x64xf32>) outs(%eh : tensor<1x64xbf16>)
+    %c, %cs = bamba.quantize ins(%h : tensor<1x64xbf16>) outs(%ec, %s : tensor<1x64xf8E4M3FN>, tensor<1x1xf32>) group(0)
+    %y = bamba.linear ins(%c, %d : tensor<1x64xf8E4M3FN>, tensor<64x64xf8E4M3FN>)
+                      scales(%cs, %ds : tensor<1x1xf32>, tensor<1x64xf32>) group(0) outs(%ey : tensor<1x64xf32>) acc(f32)
+    return %y : tensor<1x64xf32>
+  }
+}

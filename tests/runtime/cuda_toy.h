@@ -63,6 +63,7 @@ protected:
     fake = {};
     fake.major = 9;
     fake.sharedBytes = 232448;
+    fake.multiprocessors = 132;
     fake.deviceBytes = int64_t{1} << 30;
   }
   ~CudaTest() override {

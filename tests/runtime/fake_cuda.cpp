@@ -39,7 +39,7 @@ Result cuDeviceGetAttribute(int *value, int attribute, DeviceNumber) {
   *value = attribute == attributeMajor              ? fake.major
            : attribute == attributeMinor            ? fake.minor
            : attribute == attributeSharedBytesOptin ? fake.sharedBytes
-                                                    : multiprocessors;
+                                                    : fake.multiprocessors;
   return success;
 }
 Result cuDevicePrimaryCtxRetain(ContextHandle *context, DeviceNumber) {

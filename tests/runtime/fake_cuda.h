@@ -27,14 +27,15 @@ struct FakeCuda {
   int liveObjects;         // streams, events, modules, graphs, contexts
   int major, minor;        // compute capability
   int sharedBytes;         // that a block can ask for
-  int64_t deviceBytes;     // memory that the device has
-  int failLaunch;          // the result of graph launches; 0: they work
-  int failCopy;            // the result of copies on the device
-  int failClear;           // the result of clearing memory
-  int failUpload;          // the result of copies to the device
-  int failLoad;            // the result of loading a module
-  int failPack;            // the result of launches that pack weights
-  int packLaunches;        // not among the kernelLaunches
+  int multiprocessors;
+  int64_t deviceBytes; // memory that the device has
+  int failLaunch;      // the result of graph launches; 0: they work
+  int failCopy;        // the result of copies on the device
+  int failClear;       // the result of clearing memory
+  int failUpload;      // the result of copies to the device
+  int failLoad;        // the result of loading a module
+  int failPack;        // the result of launches that pack weights
+  int packLaunches;    // not among the kernelLaunches
   int64_t uploadedBytes;
 };
 }

@@ -20,7 +20,6 @@ using namespace rt::cuda;
 /// Device addresses are no host addresses: whoever mixes them up crashes.
 inline constexpr Address tag = Address{1} << 62;
 
-inline constexpr int multiprocessors = 2;
 inline constexpr Result invalidValue = 1, invalidContext = 201, notReady = 600;
 
 using Work = std::function<void()>;

@@ -1,7 +1,8 @@
-// Finds the chain of element-wise ops after the main op, and an argmax at its end, and wraps their code (ElementCode.h)
-// in the interface that common/epilogue.cuh describes.
+// Finds the chain of element-wise ops after the main op, and an argmax or a quantization at its end, and wraps their
+// code (ElementCode.h) in the interface that common/epilogue.cuh describes.
 #include "codegen/cuda/emit/Epilogue.h"
 #include "codegen/cuda/emit/ElementCode.h"
+#include "codegen/cuda/emit/ResultCodes.h"
 #include "llvm/ADT/StringExtras.h"
 
 namespace bambac::codegen {
@@ -10,10 +11,11 @@ namespace {
 class EpiloguePrinter {
 public:
   EpiloguePrinter(KernelWriter &writer, Value produced, Value bias)
-      : writer(writer), produced(produced), code(writer, produced, bias), last(findLast()) {}
+      : writer(writer), produced(produced), code(writer, produced, bias), last(findLast()),
+        codes(writer, quantize, last) {}
 
   FailureOr<std::string> print() {
-    FailureOr<View> result = writer.resultView(last);
+    FailureOr<View> result = codes.replaceResult() ? codes.view() : writer.resultView(last);
     if (failed(result))
       return failure();
     out = *result;
@@ -27,7 +29,7 @@ public:
   }
 
 private:
-  /// The end of the chain of element-wise ops after the main op, and the argmax of it.
+  /// The end of the chain of element-wise ops after the main op, and the argmax or the quantization of it.
   OpResult findLast() {
     OpResult end = cast<OpResult>(produced);
     while (true) {
@@ -37,6 +39,8 @@ private:
           user = *user->user_begin();
         if (auto found = dyn_cast<ArgmaxOp>(user))
           argmax = found;
+        else if (auto found = dyn_cast<QuantizeOp>(user))
+          quantize = found;
         else if (isa<DestinationStyleOpInterface>(user))
           next = user;
       }
@@ -62,10 +66,10 @@ private:
     stream << "/// Stores the sums of " << produced.getDefiningOp()->getName();
     if (!ops.empty())
       stream << " after " << ops;
-    stream << (argmax ? ", and finds the largest of each row.\n" : ".\n");
+    stream << (argmax ? ", and finds the largest of each row.\n" : quantize ? ", as codes.\n" : ".\n");
   }
 
-  std::string printStruct(StringRef value) const {
+  std::string printStruct(StringRef value) {
     std::string text;
     llvm::raw_string_ostream stream(text);
     printComment(stream);
@@ -76,6 +80,7 @@ private:
     stream << "  " << cudaType(out.element) << " *result;\n";
     if (argmax)
       printMaxima(stream);
+    codes.printMembers(stream);
     stream << "\n";
     code.printLoad(stream);
     printStore(stream, value);
@@ -94,13 +99,16 @@ private:
            << "    Maxima::finish(lane, static_cast<uint32 *>(workspace), largest);\n  }\n";
   }
 
-  void printStore(raw_ostream &stream, StringRef value) const {
+  void printStore(raw_ostream &stream, StringRef value) {
     stream << "  template <int V>\n"
            << "  __device__ __forceinline__ void store(int row, int column, const float (&sums)[V * kInputs],\n"
            << "                                        const Extra<V> &extra) const {\n";
     code.printLoop(stream, value);
+    codes.printBeforeStore(stream);
     stream << "    storeVector<V>(" << elementAddress(out, "result") << ", values);\n"
-           << (argmax ? "    Maxima::offer(row, column, values);\n" : "") << "  }\n";
+           << (argmax ? "    Maxima::offer(row, column, values);\n" : "");
+    codes.printAfterStore(stream);
+    stream << "  }\n";
   }
 
   std::string printInitializer() {
@@ -110,14 +118,17 @@ private:
       members.push_back(writer.address(maxima, "largest"));
       members.push_back(writer.workspace());
     }
+    codes.addInitializers(members, out);
     return "Epilogue{" + llvm::join(members, ", ") + "}";
   }
 
   KernelWriter &writer;
   Value produced;
-  ArgmaxOp argmax; ///< of the last op's result; may be null. Found with the last op.
+  ArgmaxOp argmax;     ///< of the last op's result; may be null. Found with the last op, as the next.
+  QuantizeOp quantize; ///< of the same, which may be null too
   ElementCode code;
   OpResult last;
+  ResultCodes codes;
   View out, maxima;
 };
 

@@ -154,7 +154,9 @@ std::string KernelWriter::tensorMap(const View &view, StringRef map, StringRef n
 }
 
 std::string KernelWriter::workspace() {
-  params.push_back({KernelParam::Kind::Workspace, 0, {}});
+  auto isWorkspace = [](const KernelParam &param) { return param.kind == KernelParam::Kind::Workspace; };
+  if (llvm::none_of(params, isWorkspace))
+    params.push_back({KernelParam::Kind::Workspace, 0, {}});
   return "workspace";
 }
 

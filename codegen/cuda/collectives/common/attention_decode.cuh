@@ -7,6 +7,7 @@
 // that the loop has no barrier. The block that finishes a head's last split adds up the splits, in their order.
 #pragma once
 #include "common/attention_tile.cuh"
+#include "common/epilogue.cuh"
 #include "common/limits.cuh"
 
 namespace bambac {
@@ -109,7 +110,8 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
   static constexpr int kSums = kGroup * kHeadDim, kPartFloats = alignTo(kSums + 2 * kGroup, 32);
   static constexpr int kWorkspaceBytes = kSplits > 1 ? kMaxItems * kPartFloats * 4 : 0;
 
-  static constexpr Launch kLaunch = {kGrid, 1, 1, kThreads, 1, sizeof(Shared), 1, kWorkspaceBytes};
+  static constexpr Launch kLaunch = {
+      kGrid, 1, 1, kThreads, 1, sizeof(Shared), 1, kWorkspaceBytes, kEpilogueMultiprocessors<Shape, Epilogue>};
 
   // --- the kernel -------------------------------------------------------------------------------------------------
 
@@ -138,11 +140,13 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
                     reinterpret_cast<float *>(counters + kWorkspaceCounters),
                     *reinterpret_cast<Shared *>(sharedMemory)}
         .runItems();
+    finishBlock<kThreads>(epilogue);
   }
 
   /// Works through the items: the first by the block's number, further ones as blocks become free.
   __device__ __forceinline__ void runItems() {
     launchDependents();
+    beginEpilogue(epilogue);
     waitForPredecessors();
     if (threadIdx.x < 32)
       numberSplits(positions, shared.firstSplit, threadIdx.x);

@@ -8,6 +8,7 @@ namespace bambac::geometry {
 struct AttentionShape {
   int sequences, tokens; ///< tokens of a sequence
   int heads, kvHeads, headDim, pageTokens;
+  int epilogueBytes = 0, epilogueCounters = 0; ///< static shared memory and counters that the epilogue takes
   BAMBAC_HOST_DEVICE constexpr int group() const { return heads / kvHeads; } ///< query heads that share a KV head
 };
 
@@ -93,8 +94,8 @@ struct AttentionDecode {
       return check.result();
     // A warp leaves its sums where its keys were.
     check.atMost("bytes of a tile's sums where a warp's keys were", warpBytes(shape), tileHeads * shape.headDim * 4)
-        .atMost(kCountersText, limits.counters, counters(shape))
-        .atMost(kSharedBytesText, limits.sharedBytes, sharedBytes(shape));
+        .atMost(kCountersText, limits.counters, counters(shape) + shape.epilogueCounters)
+        .atMost(kSharedBytesText, limits.sharedBytes, sharedBytes(shape) + shape.epilogueBytes);
     checkTileRegisters(check, threads(), minBlocks, attentionTileRegisters(rowTiles(), shape.headDim, kTileKeys));
     return check.result();
   }

@@ -16,15 +16,6 @@ __host__ __device__ constexpr long long groupBytes(int words) { return alignTo(w
 /// What 16 bytes of operands are.
 template <class Operand> inline constexpr int kPiece = 16 / int(sizeof(Operand));
 
-/// The end of a block: what all its threads have stored is complete.
-template <class Epilogue> __device__ __forceinline__ void finishBlock(const Epilogue &epilogue) {
-  if constexpr (kReduces<Epilogue>) {
-    __syncthreads();
-    if (threadIdx.x < 32)
-      finishEpilogue(epilogue);
-  }
-}
-
 /// The widest V, at most `limit`, to call Epilogue::store<V> with.
 template <class Epilogue> __host__ __device__ constexpr int storeVector(int limit) {
   int vector = 1;

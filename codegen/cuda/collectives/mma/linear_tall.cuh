@@ -62,8 +62,15 @@ private:
                 "all threads copy equally much");
 
 public:
-  static constexpr Launch kLaunch = {kRowTiles * kColumnTiles,    1, 1, kThreads, 1, kSharedBytes, /*dependent=*/1,
-                                     kEpilogueWorkspace<Epilogue>};
+  static constexpr Launch kLaunch = {kRowTiles * kColumnTiles,
+                                     1,
+                                     1,
+                                     kThreads,
+                                     1,
+                                     kSharedBytes,
+                                     /*dependent=*/1,
+                                     kEpilogueWorkspace<Epilogue>,
+                                     kEpilogueMultiprocessors<Shape, Epilogue>};
 
   static __device__ __forceinline__ void run(const Input &input, const Operand *weights, const Epilogue &epilogue) {
     extern __shared__ __align__(1024) uint8 shared[];
@@ -74,7 +81,7 @@ public:
     float sums[kFragments][kGroups][4] = {};
     tile.multiply(sums, epilogue);
     tile.storeTile(sums, epilogue);
-    finishBlock(epilogue);
+    finishBlock<kThreads>(epilogue);
   }
 
 private:

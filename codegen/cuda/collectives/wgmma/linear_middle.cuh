@@ -46,7 +46,15 @@ template <class Shape, class Input, class Epilogue> class LinearMiddle {
 
 public:
   static constexpr int kThreads = kGeometry.threads(), kMinBlocks = 1;
-  static constexpr Launch kLaunch = {kBlocks, 1, 1, kThreads, kSplit, kSharedBytes, 1, kEpilogueWorkspace<Epilogue>};
+  static constexpr Launch kLaunch = {kBlocks,
+                                     1,
+                                     1,
+                                     kThreads,
+                                     kSplit,
+                                     kSharedBytes,
+                                     1,
+                                     kEpilogueWorkspace<Epilogue>,
+                                     kEpilogueMultiprocessors<Shape, Epilogue>};
   static constexpr TensorMap kInputMap =
       inputTensorMap<typename Shape::Operand, Input>(Shape::kRows, Shape::kDepth, kTileRows);
   static constexpr TensorMap kWeightMap = weightTensorMap(Shape::kColumns, kShape.words(), kTileColumns, kTileDepth);

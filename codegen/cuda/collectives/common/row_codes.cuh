@@ -1,0 +1,150 @@
+// Rows that become codes at the end of the kernel that computes them, although each of its blocks has some columns
+// only: blocks store what they compute and raise the largest magnitude of each row, and the last blocks to arrive read
+// the rows again as codes.
+//
+// The last blocks wait for all others. They are half of the multiprocessors at most, so that there is always room for a
+// block that is yet to start; the launch asks for as many (geometry/row_codes.h).
+#pragma once
+#include "common/e4m3.cuh"
+#include "common/launch.cuh"
+#include "geometry/row_codes.h"
+
+namespace bambac {
+
+/// `kGroup` columns share a scale; 0: all of a row. The kernel's epilogue (common/epilogue.cuh) has begin(), offer(),
+/// finish() and tail() of this.
+template <class Element, int kRows, int kColumns, int kGroup, int kMultiprocessors> struct RowCodes {
+  static constexpr bool kHasGroups = kGroup > 0 && kGroup < kColumns;
+  static constexpr int kVector = dividingVector(8, kColumns); ///< columns that a thread takes at a time
+  static constexpr int kSharedBytes = geometry::rowCodesBytes(kRows);
+  static_assert(!kHasGroups || (kGroup == geometry::kTailGroup && kColumns % kGroup == 0),
+                "neighbouring lanes have a group");
+
+  const Element *values; ///< what the kernel stores, [kRows, kColumns]
+  e4m3 *codes;           ///< [kRows, kColumns]
+  float *scales;         ///< [kRows, groups]
+  uint32 *counters;      ///< geometry::rowCodesCounters(kRows): blocks arrived and left, then the rows' largest
+
+  /// `workspace` is the kernel's, whose last counters these are.
+  __device__ __forceinline__ RowCodes(const Element *values, e4m3 *codes, float *scales, void *workspace)
+      : values(values), codes(codes), scales(scales),
+        counters(static_cast<uint32 *>(workspace) + kWorkspaceCounters - geometry::rowCodesCounters(kRows)) {}
+
+  /// By all threads, before a barrier of the block.
+  __device__ __forceinline__ void begin() const {
+    for (int row = threadIdx.x; row < kRows; row += blockDim.x)
+      shared().largest[row] = 0;
+  }
+
+  /// Neighbouring columns of a row, as they are stored.
+  template <int V> __device__ __forceinline__ void offer(int row, const float (&stored)[V]) const {
+    if constexpr (!kHasGroups) {
+      // The largest of rounded numbers is the rounded largest.
+      const float rounded = toFloat(fromFloat<Element>(__uint_as_float(largestBits(stored))));
+      const uint32 bits = __float_as_uint(rounded) & 0x7fffffffu;
+      if (bits > *const_cast<volatile uint32 *>(shared().largest + row))
+        atomicMax(shared().largest + row, bits);
+    }
+  }
+
+  /// By one warp, when all that the block stores has been stored, before a barrier and tail(). In the last blocks it
+  /// waits for all others and leaves the rows' scales in shared memory.
+  __device__ __forceinline__ void finish(int lane) const {
+    uint32 *const largest = counters + 2;
+    if constexpr (!kHasGroups)
+      for (int row = lane; row < kRows; row += 32)
+        if (const uint32 bits = shared().largest[row])
+          atomicMax(largest + row, bits);
+    __threadfence();
+    __syncwarp();
+    const int blocks = gridDim.x * gridDim.y * gridDim.z, last = lastBlocks();
+    int place = 0;
+    if (lane == 0)
+      shared().place = place = int(atomicAdd(counters, 1u)) - (blocks - last);
+    place = __shfl_sync(0xffffffffu, place, 0);
+    if (place < 0)
+      return;
+    if (lane == 0)
+      while (*const_cast<volatile uint32 *>(counters) != uint32(blocks)) {
+      }
+    __syncwarp();
+    __threadfence();
+    if constexpr (!kHasGroups)
+      for (int row = lane; row < kRows; row += 32) {
+        const float scale = scaleOfLargest(__uint_as_float(__ldcg(largest + row)));
+        shared().largest[row] = __float_as_uint(scale);
+        if (place == 0)
+          scales[row] = scale;
+      }
+    leave(lane, last);
+  }
+
+  /// By the threads of the block from number 0 to `Threads`.
+  template <int Threads> __device__ __forceinline__ void tail(int thread) const {
+    static_assert(Threads % 32 == 0, "whole warps");
+    if (shared().place < 0)
+      return;
+    constexpr int kAtOnce = 8, kRowVectors = kColumns / kVector; // loads under way
+    const int step = lastBlocks() * Threads;
+    for (int first = shared().place * Threads + thread; first - thread % 32 < kRows * kRowVectors;
+         first += kAtOnce * step) {
+      float vectors[kAtOnce][kVector];
+#pragma unroll
+      for (int i = 0; i < kAtOnce; ++i)
+        if (const int number = first + i * step; number < kRows * kRowVectors)
+          loadVector(values + number * kVector, vectors[i]);
+#pragma unroll
+      for (int i = 0; i < kAtOnce; ++i)
+        convert(first + i * step, vectors[i]);
+    }
+  }
+
+private:
+  struct Shared {
+    uint32 largest[kRows]; ///< bits of the magnitudes of the block's columns, then those of the rows' scales
+    int place;             ///< among the last blocks; negative: none of them
+  };
+  static_assert(sizeof(Shared) == kSharedBytes);
+
+  static __device__ __forceinline__ Shared &shared() {
+    __shared__ Shared memory;
+    return memory;
+  }
+  static __device__ __forceinline__ int lastBlocks() {
+    return minOf(int(gridDim.x * gridDim.y * gridDim.z), geometry::tailBlocks(kMultiprocessors));
+  }
+
+  /// The last of the last blocks leaves everything zero.
+  __device__ __forceinline__ void leave(int lane, int last) const {
+    __syncwarp();
+    const uint32 left = lane == 0 ? atomicAdd(counters + 1, 1u) : 0;
+    if (__shfl_sync(0xffffffffu, left, 0) != uint32(last - 1))
+      return;
+    for (int i = lane; i < geometry::rowCodesCounters(kRows); i += 32)
+      counters[i] = 0;
+  }
+
+  /// Vector `number` of all rows. By whole warps where there are groups.
+  __device__ __forceinline__ void convert(int number, float (&vector)[kVector]) const {
+    const bool inside = number < kRows * (kColumns / kVector);
+    float scale;
+    if constexpr (kHasGroups) {
+      constexpr int kLanes = kGroup / kVector;
+      uint32 most = inside ? largestBits(vector) : 0;
+#pragma unroll
+      for (int mask = kLanes / 2; mask; mask >>= 1)
+        most = max(most, __shfl_xor_sync(0xffffffffu, most, mask));
+      scale = scaleOfLargest(__uint_as_float(most));
+      if (inside && number % kLanes == 0)
+        scales[number / kLanes] = scale;
+    } else if (inside) {
+      scale = __uint_as_float(shared().largest[number / (kColumns / kVector)]);
+    }
+    if (!inside)
+      return;
+    CodeDivider(scale).divide(vector);
+    storeVector(codes + number * kVector, vector);
+  }
+};
+
+} // namespace bambac

@@ -1,0 +1,20 @@
+// What a kernel needs whose last blocks make codes of its results (common/row_codes.cuh).
+#pragma once
+#include "geometry/geometry.h"
+
+namespace bambac::geometry {
+
+/// Blocks that wait for all others, of a device with so many multiprocessors: as many are left for blocks that are yet
+/// to start, also for those of a cluster, which start together. More than a few make the rest no faster.
+BAMBAC_HOST_DEVICE constexpr int tailBlocks(int multiprocessors) { return maxOf(1, minOf(24, multiprocessors / 2)); }
+/// What a launch asks of the device for them.
+BAMBAC_HOST_DEVICE constexpr int tailMultiprocessors(int multiprocessors) { return 2 * tailBlocks(multiprocessors); }
+/// Columns that may share a scale, where those of a whole row do not.
+inline constexpr int kTailGroup = 128;
+
+/// Static shared memory: a number for each row, and the block's place among the last.
+BAMBAC_HOST_DEVICE constexpr int rowCodesBytes(int rows) { return (rows + 1) * 4; }
+/// Counters of the workspace: the blocks that have arrived, those that have left, and the largest of each row.
+BAMBAC_HOST_DEVICE constexpr int rowCodesCounters(int rows) { return rows + 2; }
+
+} // namespace bambac::geometry

@@ -1,0 +1,162 @@
+// Every linear whose rows become codes at its end: the bits that a kernel of its own makes of the same rows, run after
+// run on the same workspace, with a NaN in one run.
+#include "common/quantize.cuh"
+#include "common/row_codes.cuh"
+#include "mma/linear.cuh"
+#include "tests/cuda/harness.cuh"
+#include "wgmma/linear_large.cuh"
+#include "wgmma/linear_middle.cuh"
+#include "wgmma/linear_skinny.cuh"
+
+#include <cstring>
+
+using namespace bambac;
+using harness::DeviceBuffer;
+using harness::Operand;
+using harness::Runner;
+
+namespace {
+
+template <int Rows, int Columns, int Depth, int Group> struct Sizes : CoreMatrices {
+  using Operand = harness::Operand;
+  static constexpr int kRows = Rows, kColumns = Columns, kDepth = Depth, kMultiprocessors = 132;
+  static constexpr int kSharedLimit = 232448, kTileDepth = geometry::kTileDepth;
+  // Of the kernel that quantizes alone.
+  static constexpr int kGroup = Group, kGroups = Group ? ceilDiv(Columns, Group) : 1, kFixedScales = 0;
+  static constexpr int kVector = dividingVector(8, Columns);
+};
+
+template <class Shape> struct PlainInput {
+  using Element = Operand;
+  static constexpr bool kNormalizes = false;
+  static constexpr int kStride = Shape::kDepth;
+  const Operand *data;
+};
+
+template <class Shape> struct CodesEpilogue {
+  static constexpr int kInputs = 1, kColumns = Shape::kColumns, kVector = kColumns % 4 ? 1 : 4;
+  static constexpr bool kReduces = true, kHasTail = true;
+  Operand *result;
+  RowCodes<Operand, Shape::kRows, kColumns, Shape::kGroup, Shape::kMultiprocessors> codes;
+  static constexpr int kSharedBytes = decltype(codes)::kSharedBytes;
+
+  __device__ void begin() const { codes.begin(); }
+  __device__ void finish(int lane) const { codes.finish(lane); }
+  template <int Threads> __device__ void tail(int thread) const { codes.template tail<Threads>(thread); }
+  template <int V> struct Extra {};
+  template <int V> __device__ Extra<V> load(int, int) const { return {}; }
+  template <int V> __device__ void store(int row, int column, const float (&sums)[V], const Extra<V> &) const {
+    storeVector(result + static_cast<long long>(row) * kColumns + column, sums);
+    codes.offer(row, sums);
+  }
+};
+
+/// What a kernel is given: the constructor of RowCodes is the device's.
+struct Buffers {
+  Operand *result;
+  e4m3 *codes;
+  float *scales;
+  void *workspace;
+};
+
+template <class Kernel, class Input, class Epilogue>
+__global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
+    linear(Input input, const Operand *weights, Buffers to) {
+  Kernel::run(input, weights, Epilogue{to.result, {to.result, to.codes, to.scales, to.workspace}});
+}
+
+template <class Kernel, class Epilogue>
+__global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
+    mappedLinear(const __grid_constant__ TensorMapParam input, const __grid_constant__ TensorMapParam weights,
+                 Buffers to) {
+  Kernel::run(input, weights, Epilogue{to.result, {to.result, to.codes, to.scales, to.workspace}});
+}
+
+template <class Kernel, class Source, class Codes>
+__global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
+    quantizeKernel(Source source, Codes codes, float *scales) {
+  Kernel::run(source, nullptr, codes, scales);
+}
+
+template <class T> bool isSame(const std::vector<T> &a, const std::vector<T> &b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
+}
+
+template <template <class, class, class> class Collective, bool Mapped, class Shape>
+void testCase(Runner &runner, const std::string &name) {
+  if (!runner.wants(name))
+    return;
+  using Input = PlainInput<Shape>;
+  using Epilogue = CodesEpilogue<Shape>;
+  using Kernel = Collective<Shape, Input, Epilogue>;
+  using Alone = Quantize<Shape>;
+  constexpr size_t kResults = size_t(Shape::kRows) * Shape::kColumns, kScales = size_t(Shape::kRows) * Shape::kGroups;
+  DeviceBuffer<Operand> x(size_t(Shape::kRows) * Shape::kDepth), result(kResults);
+  DeviceBuffer<Operand> weights(harness::packCoreMatrices(
+      harness::randomOperands(size_t(Shape::kColumns) * Shape::kDepth, 7), Shape::kColumns, Shape::kDepth));
+  DeviceBuffer<e4m3> codes(kResults), expectedCodes(kResults);
+  DeviceBuffer<float> scales(kScales), expectedScales(kScales);
+  DeviceBuffer<unsigned> counters(kWorkspaceCounters);
+  counters.zero();
+  for (int run = 0; run < 4; ++run) {
+    x.randomize(run + 1); // no scale of the run before may be left
+    if (run == 1) {
+      std::vector<Operand> rows = x.download();
+      std::memset(&rows[size_t(Shape::kRows / 2) * Shape::kDepth + 3], 0xff, sizeof(Operand)); // NaN in every type
+      x.upload(rows);
+    }
+    result.poison(), codes.poison(), scales.poison(), expectedCodes.poison(), expectedScales.poison();
+    Buffers to{result.data(), codes.data(), scales.data(), counters.data()};
+    if constexpr (Mapped)
+      harness::launch(mappedLinear<Kernel, Epilogue>, Kernel::kLaunch, nullptr,
+                      harness::encodeTensorMap(Kernel::kInputMap, x.data()),
+                      harness::encodeTensorMap(Kernel::kWeightMap, weights.data()), to);
+    else
+      harness::launch(linear<Kernel, Input, Epilogue>, Kernel::kLaunch, nullptr, Input{x.data()},
+                      static_cast<const Operand *>(weights.data()), to);
+    using Source = bambac::Rows<const Operand, Shape::kColumns>;
+    using Codes = bambac::Rows<e4m3, Shape::kColumns>;
+    harness::launch(quantizeKernel<Alone, Source, Codes>, Alone::kLaunch, nullptr, Source{result.data()},
+                    Codes{expectedCodes.data()}, expectedScales.data());
+    runner.expect(name + ", run " + std::to_string(run) + ", codes", isSame(codes.download(), expectedCodes.download()));
+    runner.expect(name + ", run " + std::to_string(run) + ", scales",
+                  isSame(scales.download(), expectedScales.download()));
+  }
+  std::vector<unsigned> left = counters.download();
+  runner.expect(name + ", counters",
+                std::all_of(left.begin(), left.end(), [](unsigned counter) { return counter == 0; }));
+}
+
+template <int Rows, int Columns, int Depth, int Group, int TileRows, int Split = 1>
+struct Middle : Sizes<Rows, Columns, Depth, Group> {
+  static constexpr int kTileRows = TileRows, kTileColumns = Split > 1 ? 64 : 128, kStages = 4, kSplit = Split;
+};
+template <int Rows, int Columns, int Depth, int Group> struct Large : Sizes<Rows, Columns, Depth, Group> {
+  static constexpr int kTileRows = 128, kTileColumns = 128, kStages = 4;
+};
+template <int Rows, int Columns, int Depth, int Group> struct Skinny : Sizes<Rows, Columns, Depth, Group> {
+  static constexpr int kStages = 12;
+};
+template <int Rows, int Columns, int Depth, int Group, int TileRows, int TileColumns>
+struct Mma : Sizes<Rows, Columns, Depth, Group> {
+  static constexpr int kTileRows = TileRows, kTileColumns = TileColumns, kStages = 4;
+};
+
+} // namespace
+
+int main(int argc, char **argv) {
+  Runner runner(argc, argv);
+  testCase<LinearSkinny, false, Skinny<1, 28672, 512, 0>>(runner, "skinny 1x28672");
+  testCase<LinearSkinny, false, Skinny<16, 4099, 320, 0>>(runner, "skinny 16x4099");
+  testCase<LinearSkinny, false, Skinny<8, 14336, 256, 128>>(runner, "skinny 8x14336, groups");
+  testCase<LinearSkinny, false, Skinny<3, 7, 64, 0>>(runner, "skinny 3x7");
+  testCase<LinearMiddle, true, Middle<40, 14336, 256, 0, 40>>(runner, "middle 40x14336");
+  testCase<LinearMiddle, true, Middle<256, 8192, 256, 0, 256>>(runner, "middle 256x8192");
+  testCase<LinearMiddle, true, Middle<64, 14336, 256, 128, 64>>(runner, "middle 64x14336, groups");
+  testCase<LinearMiddle, true, Middle<17, 1000, 1024, 0, 24, 2>>(runner, "middle 17x1000, clusters");
+  testCase<LinearLarge, true, Large<300, 259, 128, 0>>(runner, "large 300x259");
+  testCase<Linear, false, Mma<5, 4099, 96, 0, 16, 32>>(runner, "sm_80 skinny 5x4099");
+  testCase<Linear, false, Mma<32, 14336, 256, 128, 32, 32>>(runner, "sm_80 skinny 32x14336, groups");
+  testCase<Linear, false, Mma<200, 8192, 200, 0, 128, 128>>(runner, "sm_80 tall 200x8192");
+  return runner.exitCode();
+}
