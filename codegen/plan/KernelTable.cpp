@@ -45,8 +45,9 @@ static std::string describe(Attribute schedule) {
 
 static PlanCost costOf(CostAttr cost) {
   auto number = [](int64_t value) { return static_cast<uint64_t>(value); };
-  return {number(cost.getWeights()), number(cost.getStates()),       number(cost.getActivations()),
-          number(cost.getFlops()),   number(cost.getContextBytes()), number(cost.getContextFlops())};
+  return {number(cost.getWeights()),  number(cost.getStates()),       number(cost.getActivations()),
+          number(cost.getFlops()),    number(cost.getContextBytes()), number(cost.getContextFlops()),
+          number(cost.getCodeFlops())};
 }
 
 FailureOr<uint32_t> KernelTable::add(LaunchOp launch) {

@@ -35,7 +35,8 @@ static Object describe(const PlanEntry &entry) {
                 {key::kActivationBytes, entry.cost.activations},
                 {key::kFlops, entry.cost.flops},
                 {key::kContextBytes, entry.cost.contextBytes},
-                {key::kContextFlops, entry.cost.contextFlops}};
+                {key::kContextFlops, entry.cost.contextFlops},
+                {key::kCodeFlops, entry.cost.codeFlops}};
 }
 
 static Object describe(const PlanSource &source) {
@@ -79,7 +80,8 @@ static Object describe(const PlanState &state) {
 static Object describe(const PlanCost &cost) {
   return Object{{key::kWeightBytes, cost.weights},         {key::kStateBytes, cost.states},
                 {key::kActivationBytes, cost.activations}, {key::kFlops, cost.flops},
-                {key::kContextBytes, cost.contextBytes},   {key::kContextFlops, cost.contextFlops}};
+                {key::kContextBytes, cost.contextBytes},   {key::kContextFlops, cost.contextFlops},
+                {key::kCodeFlops, cost.codeFlops}};
 }
 
 /// What a kernel needs in addition to its arguments: scratch of a thread, or on CUDA workspace.

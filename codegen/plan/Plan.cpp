@@ -20,6 +20,7 @@ PlanCost &PlanCost::operator+=(const PlanCost &other) {
   flops += other.flops;
   contextBytes += other.contextBytes;
   contextFlops += other.contextFlops;
+  codeFlops += other.codeFlops;
   return *this;
 }
 

@@ -32,7 +32,7 @@ struct KernelCode {
 
 /// Bytes and operations of one launch, or of all launches of an entry point: the numbers of #bamba.cost.
 struct PlanCost {
-  uint64_t weights = 0, states = 0, activations = 0, flops = 0, contextBytes = 0, contextFlops = 0;
+  uint64_t weights = 0, states = 0, activations = 0, flops = 0, contextBytes = 0, contextFlops = 0, codeFlops = 0;
   PlanCost &operator+=(const PlanCost &other);
 };
 

@@ -247,13 +247,15 @@ def Bamba_CostAttr : Bamba_Attr<"Cost", "cost"> {
   let summary = "bytes that a kernel must move and operations that it must do";
   let description = [{
     The floor of one launch: `weights`, `states` and `activations` in bytes read and written, `flops`, and what each
-    token of context already held adds for each sequence (`context_bytes`, `context_flops`).
+    token of context already held adds for each sequence (`context_bytes`, `context_flops`). Of the `flops`, those of
+    products of codes, which a device may do faster, are `code_flops`; none are not printed.
   }];
   let parameters = (ins "int64_t":$weights, "int64_t":$states, "int64_t":$activations, "int64_t":$flops,
-      "int64_t":$contextBytes, "int64_t":$contextFlops);
+      "int64_t":$contextBytes, "int64_t":$contextFlops, DefaultValuedParameter<"int64_t", "0">:$codeFlops);
   let assemblyFormat = [{
     `<` `weights` `=` $weights `,` `states` `=` $states `,` `activations` `=` $activations `,` `flops` `=` $flops `,`
-        `context_bytes` `=` $contextBytes `,` `context_flops` `=` $contextFlops `>`
+        `context_bytes` `=` $contextBytes `,` `context_flops` `=` $contextFlops
+        (`,` `code_flops` `=` $codeFlops^)? `>`
   }];
 }
 

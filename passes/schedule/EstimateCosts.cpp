@@ -14,7 +14,7 @@ namespace {
 int64_t sizeOf(Value value, unsigned dim) { return cast<ShapedType>(value.getType()).getDimSize(dim); }
 
 struct KernelCost {
-  int64_t weights = 0, states = 0, activations = 0, flops = 0, contextBytes = 0, contextFlops = 0;
+  int64_t weights = 0, states = 0, activations = 0, flops = 0, contextBytes = 0, contextFlops = 0, codeFlops = 0;
 };
 
 /// Without positions all of the state moves. A ring is read where the inputs before the step lie and written where
@@ -44,7 +44,10 @@ LogicalResult addOp(Operation *op, KernelCost &cost) {
     return success();
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case<LinearOp>([&](LinearOp linear) {
-        cost.flops += 2 * sizeOf(linear.getInput(), 0) * sizeOf(linear.getWeight(), 0) * sizeOf(linear.getWeight(), 1);
+        int64_t flops =
+            2 * sizeOf(linear.getInput(), 0) * sizeOf(linear.getWeight(), 0) * sizeOf(linear.getWeight(), 1);
+        cost.flops += flops;
+        cost.codeFlops += linear.isScaled() ? flops : 0;
         return success();
       })
       .Case<CausalConv1dOp>([&](CausalConv1dOp conv) {
@@ -115,7 +118,7 @@ struct EstimateCosts : impl::EstimateCostsBase<EstimateCosts> {
     if (known.wasInterrupted())
       return {};
     return CostAttr::get(&getContext(), cost.weights, cost.states, cost.activations, cost.flops, cost.contextBytes,
-                         cost.contextFlops);
+                         cost.contextFlops, cost.codeFlops);
   }
 
   /// Weights and activations are counted where a launch takes them; states where ops touch them.

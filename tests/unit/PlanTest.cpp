@@ -431,12 +431,12 @@ TEST(Metadata, SaysWhatTheLibraryHolds) {
   EXPECT_EQ(all.getArray("entry_points")->front(), llvm::cantFail(llvm::json::parse(R"(
       {"name": "decode_b2", "kind": "decode", "batch": 2, "chunk": 1, "launches": 3, "arena_bytes": 1024,
        "weight_bytes": 700, "state_bytes": 50, "activation_bytes": 60, "flops": 6, "context_bytes": 7,
-       "context_flops": 9})")));
+       "context_flops": 9, "code_flops": 1})")));
   EXPECT_EQ((*all.getArray("kernels"))[1], llvm::cantFail(llvm::json::parse(R"(
       {"name": "mix_2", "target": "cpu", "count": 1, "schedule": "workgroup 1",
        "scratch_bytes": 64, "workgroups": 2,
        "cost": {"weight_bytes": 200, "state_bytes": 50, "activation_bytes": 20, "flops": 2, "context_bytes": 7,
-                "context_flops": 9}})")));
+                "context_flops": 9, "code_flops": 1}})")));
   EXPECT_EQ((*all.getArray("weights"))[2], llvm::cantFail(llvm::json::parse(R"(
       {"name": "head", "dtype": "bf16", "shape": [30, 8], "panel": 16, "panel_group": 1, "panel_align": 1,
        "interleaved": false, "bytes": 512,

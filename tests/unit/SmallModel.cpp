@@ -42,7 +42,7 @@ static constexpr const char *kEntry = R"mlir(
       -> (tensor<Rx8xf32>, tensor<?x2x4x8xf32>, tensor<?x1x16x8xf32>)
       attributes {bamba.kernel, bamba.schedule = #bamba.cpu_schedule<workgroup = [1], rows = 1, depth = 0, chunk = 0>,
                   bamba.cost = #bamba.cost<weights = 200, states = 50, activations = 20, flops = 2, context_bytes = 7,
-                                           context_flops = 9>}
+                                           context_flops = 9, code_flops = 1>}
   func.func private @head_R(tensor<Rx8xf32>, tensor<30x8xbf16, #bamba.panel<16>>, tensor<Lx30xf32>, tensor<Lxi32>)
       -> (tensor<Lx30xf32>, tensor<Lxi32>)
       attributes {bamba.kernel, bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 16], rows = 8, depth = 64, chunk = 0>,
