@@ -154,16 +154,18 @@ std::pair<Value, Value> EntryBuilder::buildQuantized(Value input, const Quantiza
 
 Value EntryBuilder::buildLinear(Value input, const Linear &linear, Type element) {
   int64_t rows = cast<RankedTensorType>(input.getType()).getDimSize(0), group = 0;
+  bool accumulatesFast = false;
   Value inputScales, weightScales;
   if (linear.quantization) {
     std::tie(input, inputScales) = buildQuantized(input, *linear.quantization);
     weightScales = loadWeight(linear.quantization->scales);
     group = linear.quantization->group;
+    accumulatesFast = limits.accumulatesFast && linear.quantization->hasScalesOfRows();
   }
   Value matrix = loadWeight(linear.matrix), bias = loadWeight(linear.bias);
   Value init = empty({rows, linear.outputs()}, element ? element : types.activation);
   return LinearOp::create(builder, loc, init.getType(), input, matrix, init, bias, inputScales, weightScales,
-                          builder.getF32Type(), group)
+                          builder.getF32Type(), group, accumulatesFast)
       .getResult();
 }
 

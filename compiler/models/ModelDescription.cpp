@@ -80,6 +80,18 @@ int64_t ModelDescription::widestRow() const {
   return widest;
 }
 
+bool ModelDescription::hasCodesOfRows() const {
+  StringSet<> scales;
+  bool found = false;
+  forEachWeight([&](const Weight &weight) { // a linear's scales come after its matrix
+    if (weight.precision == Precision::Codes)
+      scales.insert(weight.scales);
+    else if (scales.contains(weight.name))
+      found |= weight.shape.front() == 1;
+  });
+  return found;
+}
+
 const Rotary *ModelDescription::findLongRotary(int64_t maxContext) const {
   for (const Layer &layer : layers)
     for (const ResidualBlock &block : layer.blocks)

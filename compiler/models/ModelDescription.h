@@ -56,6 +56,9 @@ struct Quantization {
   int64_t group = 0; ///< columns that share a scale, in the matrix and in what it multiplies; 0: all
   /// Static scales of what is multiplied, of which the largest counts; none: each row, or group of it, has its own.
   std::optional<Weight> inputScales;
+
+  /// Whether a row, of the matrix and of what it multiplies, has one scale for all of its columns.
+  bool hasScalesOfRows() const { return scales.shape.front() == 1; }
 };
 
 struct Linear {
@@ -175,6 +178,8 @@ struct ModelDescription {
   uint64_t countParameters() const;
   /// Columns of the widest intermediate, projections of the same input counted as one.
   int64_t widestRow() const;
+  /// Whether a linear multiplies codes whose rows have one scale each.
+  bool hasCodesOfRows() const;
   /// The first rotation with other frequencies in such a context than in a short one; null where there is none.
   const Rotary *findLongRotary(int64_t maxContext) const;
 };

@@ -45,6 +45,10 @@ Expected<CompileLimits> resolveLimits(CompileLimits limits, const ModelDescripti
     return error;
   if (Error error = checkRange("--prefill-chunk", limits.prefillChunk, kLargestChunk))
     return error;
+  if (limits.accumulatesFast && !model.hasCodesOfRows())
+    return createStringError(
+        "option '--fp8-accumulate': expected exact for a model without linears of fp8 that have one "
+        "scale a row, found fast");
   if (*limits.maxContext > model.maxPositions)
     warn(("--max-context=" + Twine(*limits.maxContext) +
           " is beyond the model's max_position_embeddings = " + Twine(model.maxPositions))

@@ -24,6 +24,8 @@ struct CompileLimits {
   /// The type of the SSM state, which a step reads and writes whole. A target may keep it in f32 all the same.
   bamba_rt_dtype stateType = BAMBA_RT_F32;
   bool cachesCodes = false; ///< keys and values are kept in e4m3, also where the model does not say so
+  /// Products of codes with one scale a row may be summed with as few bits as the device's fastest instructions do.
+  bool accumulatesFast = false;
 };
 
 /// Fills in the defaults and fails where a limit is out of range or a step would need more memory than can be

@@ -47,6 +47,10 @@ struct CommandLine {
   cl::opt<std::string> lmHead{"lm-head", cl::value_desc("bf16|fp8"), cl::cat(category),
                               cl::desc("The type of lm_head (default as the config says, else bf16); fp8 quantizes it "
                                        "while it is loaded")};
+  cl::opt<std::string> fp8Accumulate{
+      "fp8-accumulate", cl::init("exact"), cl::value_desc("exact|fast"), cl::cat(category),
+      cl::desc("How sm_90a sums products of fp8 (default exact): fast leaves sums of more than 16 rows to the tensor "
+               "cores, which keep 14 bits, where a row has one scale; other targets sum in f32 all the same")};
   cl::opt<std::string> stateDtype{"state-dtype", cl::init("f32"), cl::value_desc("f32|bf16"), cl::cat(category),
                                   cl::desc("The type of the SSM state on CUDA (default f32)")};
   cl::opt<std::string> kvDtype{"kv-dtype", cl::value_desc("fp8"), cl::cat(category),
@@ -150,6 +154,9 @@ static Error readLimits(const CommandLine &line, CompileLimits &result) {
   if (line.kvDtype.getNumOccurrences() && StringRef(line.kvDtype) != "fp8")
     return wrongOption("--kv-dtype", "fp8", line.kvDtype);
   result.cachesCodes = line.kvDtype.getNumOccurrences() > 0;
+  if (!is_contained({"exact", "fast"}, StringRef(line.fp8Accumulate)))
+    return wrongOption("--fp8-accumulate", "exact or fast", line.fp8Accumulate);
+  result.accumulatesFast = StringRef(line.fp8Accumulate) == "fast";
   return Error::success();
 }
 

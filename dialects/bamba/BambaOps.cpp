@@ -106,10 +106,14 @@ static LogicalResult verifyScales(LinearOp linear) {
   if (!linear.isScaled()) {
     if (isa<Float8E4M3FNType>(weight) || isa<Float8E4M3FNType>(linear.getInput().getType().getElementType()))
       return linear.emitOpError() << "expected scales for operands of f8E4M3FN, found none";
+    if (linear.getFastAccumulate())
+      return linear.emitOpError() << "expected no fast_accumulate without scales, found it";
     return success();
   }
   if (!isa<Float8E4M3FNType>(weight))
     return linear.emitOpError() << "expected a weight of f8E4M3FN with scales, found " << weight;
+  if (linear.getFastAccumulate() && groups != 1)
+    return linear.emitOpError() << "expected one scale a row with fast_accumulate, found " << groups;
   return success(
       succeeded(checkGroup(linear, linear.getGroup())) &&
       succeeded(checkShape(linear, "scales of the input", linear.getInputScales().getType(),

@@ -113,6 +113,10 @@ def Bamba_LinearOp : Bamba_ResultTiledOp<"linear", 2, [AttrSizedOperandSegments,
     bias[n]`, where the inner sum runs over the columns of group `g`. Groups have `group` columns, the last may have
     fewer; `group` 0 is all columns.
 
+    With `fast_accumulate`, the sum over all columns may be left to instructions that add products of codes with fewer
+    bits than `acc` has; without it, code generation takes such sums over into `acc` often enough. It says what may be
+    lost, so it is part of the op, as fast-math flags are in `arith`: every target decides what it gains.
+
     Shapes: input `[R, K]`, weight `[N, K]` (as checkpoints store it; the encoding `#bamba.panel` says how it lies in
     memory), bias `[N]`, result `[R, N]`, scales of the input `x` `[R, G]` and of the weight `w` `[G, N]`. Code
     generation replaces an encoded weight by the panels themselves, `[ceil(N/p), K, p]`, or with groups of `g` columns
@@ -129,17 +133,18 @@ def Bamba_LinearOp : Bamba_ResultTiledOp<"linear", 2, [AttrSizedOperandSegments,
   }];
   let arguments = (ins Bamba_Codes:$input, Bamba_MatrixOrPanels:$weight, Bamba_Activation:$init,
       Optional<Bamba_Vector>:$bias, Optional<Bamba_Scales>:$input_scales, Optional<Bamba_Scales>:$weight_scales,
-      TypeAttr:$acc, DefaultValuedAttr<I64Attr, "0">:$group);
+      TypeAttr:$acc, DefaultValuedAttr<I64Attr, "0">:$group, UnitAttr:$fast_accumulate);
   let results = (outs Bamba_Activation:$result);
   let assemblyFormat = [{
     `ins` `(` $input `,` $weight `:` type($input) `,` type($weight) `)` (`bias` `(` $bias^ `:` type($bias) `)`)?
     (`scales` `(` $input_scales^ `,` $weight_scales `:` type($input_scales) `,` type($weight_scales) `)`
      `group` `(` custom<Int>($group) `)`)?
-    `outs` `(` $init `:` type($init) `)` `acc` `(` $acc `)` attr-dict
+    `outs` `(` $init `:` type($init) `)` `acc` `(` $acc `)` (`fast_accumulate` $fast_accumulate^)? attr-dict
   }];
   let builders = [OpBuilder<(ins "mlir::Value":$input, "mlir::Value":$weight, "mlir::Value":$init, "mlir::Value":$bias,
                                  "mlir::Type":$acc), [{
-    build($_builder, $_state, init.getType(), input, weight, init, bias, mlir::Value(), mlir::Value(), acc, 0);
+    build($_builder, $_state, init.getType(), input, weight, init, bias, mlir::Value(), mlir::Value(), acc, 0,
+          /*fast_accumulate=*/false);
   }]>];
   let extraClassDeclaration = [{
     mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }

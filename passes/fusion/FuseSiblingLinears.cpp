@@ -24,6 +24,7 @@ bool areSiblings(LinearOp first, LinearOp second, SymbolTable &symbols) {
   if (first.getBias() && (!getWeightGlobal(first.getBias(), symbols) || !getWeightGlobal(second.getBias(), symbols)))
     return false;
   if (first.getInputScales() != second.getInputScales() || first.getGroup() != second.getGroup() ||
+      first.getFastAccumulate() != second.getFastAccumulate() ||
       !getWeightGlobal(first.getWeightScales(), symbols) != !getWeightGlobal(second.getWeightScales(), symbols))
     return false;
   return first.getAcc() == second.getAcc() &&
@@ -114,7 +115,7 @@ LinearOp mergeLinears(OpBuilder &builder, ArrayRef<LinearOp> linears, RowOrder o
   int64_t rows = firstType.getDimSize(0), columns = cast<RankedTensorType>(weight.getType()).getDimSize(0);
   Value init = tensor::EmptyOp::create(builder, loc, ArrayRef<int64_t>{rows, columns}, firstType.getElementType());
   return LinearOp::create(builder, loc, init.getType(), first.getInput(), weight, init, bias, first.getInputScales(),
-                          scales, first.getAcc(), first.getGroup());
+                          scales, first.getAcc(), first.getGroup(), first.getFastAccumulate());
 }
 
 /// Replaces the linears by one and slices of its result.

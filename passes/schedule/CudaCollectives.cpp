@@ -130,7 +130,8 @@ geometry::LinearShape shapeOf(LinearOp linear) {
           sizeOf(linear.getWeight(), 1), epilogueBytes(linear),
           source.norm != nullptr,        cast<ShapedType>(source.input.getType()).getElementType() == operand,
           strideOf(source.input),        static_cast<int>(operand.getIntOrFloatBitWidth() / 8),
-          source.quantize != nullptr,    static_cast<int>(linear.getGroup())};
+          source.quantize != nullptr,    static_cast<int>(linear.getGroup()),
+          linear.getFastAccumulate()};
 }
 
 geometry::AttentionShape shapeOf(AttentionOp attention) {

@@ -93,7 +93,7 @@ void addMiddleLinears(Candidates &candidates, const geometry::LinearShape &shape
   const geometry::Limits &limits = candidates.getLimits();
   LinearMiddle tile{alignTo(shape.rows, 8), 128, geometry::kTileDepth, 2, 1};
   // Half of many rows at a time: see promotedRows().
-  if (shape.operandBytes == 1 && shape.rows > LinearMiddle::kMaxRows / 2)
+  if (shape.promotes() && shape.rows > LinearMiddle::kMaxRows / 2)
     tile.tileRows = alignTo(shape.rows, 16);
   // Room for the staging of two warpgroups is left whatever the tile: what was measured.
   int stagingBytes = LinearMiddle{32, 128, geometry::kTileDepth, 2, 1}.stagingBytes();
@@ -119,8 +119,8 @@ void addMiddleLinears(Candidates &candidates, const geometry::LinearShape &shape
 ///
 ///   cost = tiles of a block * area of a tile * price
 ///
-/// where the price is the measured slowdown of tiles that reuse less of what they load. Of codes the widest tile has no
-/// registers for the sums that are yet to be taken over into f32; one of 192 columns has.
+/// where the price is the measured slowdown of tiles that reuse less of what they load. Where sums of codes
+/// are taken over into f32 the widest tile has no registers for those that are yet to be; one of 192 columns has.
 void addLargeLinears(Candidates &candidates, const geometry::LinearShape &shape) {
   using geometry::wgmma::LinearLarge;
   constexpr int kWantedStages = 6;
@@ -131,7 +131,7 @@ void addLargeLinears(Candidates &candidates, const geometry::LinearShape &shape)
   const geometry::Limits &limits = candidates.getLimits();
   const Tile tiles[] = {{128, 256, 1.0}, {256, 128, 1.03}, {128, 128, 1.15}};
   const Tile tilesOfCodes[] = {{128, 192, 1.0}, {256, 128, 1.07}, {128, 128, 1.15}};
-  for (Tile tile : shape.operandBytes == 1 ? ArrayRef(tilesOfCodes) : ArrayRef(tiles)) {
+  for (Tile tile : shape.promotes() ? ArrayRef(tilesOfCodes) : ArrayRef(tiles)) {
     LinearLarge linear{tile.rows, tile.columns, 2};
     linear.stages =
         chooseStages(kWantedStages, tile.rows, tile.columns, LinearLarge::kSlicesBytes + shape.epilogueBytes, limits);

@@ -71,7 +71,7 @@ template <int Rows, int Columns, int Depth> struct Sizes : CodeMatrices {
 };
 
 template <int TileRows, int TileColumns, int Stages> struct Mma {
-  static constexpr bool kMaps = false, kIsExact = true;
+  static constexpr bool kMaps = false, kIsExact = true, kIsFast = false;
   template <int R, int N, int K> struct Shape : Sizes<R, N, K> {
     static constexpr int kTileRows = TileRows, kTileColumns = TileColumns, kStages = Stages;
     static constexpr int kSharedLimit = kSharedOfSm80;
@@ -80,7 +80,7 @@ template <int TileRows, int TileColumns, int Stages> struct Mma {
   static std::string name() { return "mma " + std::to_string(TileRows) + "x" + std::to_string(TileColumns); }
 };
 struct Skinny {
-  static constexpr bool kMaps = false, kIsExact = true;
+  static constexpr bool kMaps = false, kIsExact = true, kIsFast = false;
   template <int R, int N, int K> struct Shape : Sizes<R, N, K> {
     static constexpr int kStages = 12, kSharedLimit = kShared;
   };
@@ -93,24 +93,29 @@ constexpr int middleStages(int tileRows, int tileColumns, int split) {
     --stages;
   return stages;
 }
-template <int TileColumns, int Split> struct Middle {
-  static constexpr bool kMaps = true, kIsExact = false;
+template <int TileColumns, int Split, bool Fast = false> struct Middle {
+  static constexpr bool kMaps = true, kIsExact = false, kIsFast = Fast;
   template <int R, int N, int K> struct Shape : Sizes<R, N, K> {
     static constexpr int kTileRows = alignTo(R, R > 128 ? 16 : 8), kTileColumns = TileColumns, kTileDepth = 64;
     static constexpr int kSplit = Split, kStages = middleStages(kTileRows, TileColumns, Split), kSharedLimit = kShared;
+    static constexpr bool kSumsFast = Fast;
   };
   template <class S, class I, class E> using Kernel = bambac::LinearMiddle<S, I, E>;
-  static std::string name() { return "middle " + std::to_string(TileColumns) + " split " + std::to_string(Split); }
+  static std::string name() {
+    return std::string(Fast ? "fast " : "") + "middle " + std::to_string(TileColumns) + " split " +
+           std::to_string(Split);
+  }
 };
-template <int TileRows, int TileColumns, int Stages> struct Large {
-  static constexpr bool kMaps = true, kIsExact = false;
+template <int TileRows, int TileColumns, int Stages, bool Fast = false> struct Large {
+  static constexpr bool kMaps = true, kIsExact = false, kIsFast = Fast;
   template <int R, int N, int K> struct Shape : Sizes<R, N, K> {
     static constexpr int kTileRows = TileRows, kTileColumns = TileColumns, kStages = Stages, kSharedLimit = kShared;
+    static constexpr bool kSumsFast = Fast;
   };
   template <class S, class I, class E> using Kernel = bambac::LinearLarge<S, I, E>;
   static std::string name() {
-    return "large " + std::to_string(TileRows) + "x" + std::to_string(TileColumns) + " stages " +
-           std::to_string(Stages);
+    return std::string(Fast ? "fast " : "") + "large " + std::to_string(TileRows) + "x" + std::to_string(TileColumns) +
+           " stages " + std::to_string(Stages);
   }
 };
 

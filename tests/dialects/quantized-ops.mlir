@@ -24,6 +24,16 @@ func.func @linear(%x: tensor<4x300xf8E4M3FN>, %w: tensor<96x300xf8E4M3FN>, %b: t
   return %y : tensor<4x96xf32>
 }
 
+// CHECK-LABEL: @linear_fast
+func.func @linear_fast(%x: tensor<4x300xf8E4M3FN>, %w: tensor<96x300xf8E4M3FN>, %xs: tensor<4x1xf32>,
+                       %ws: tensor<1x96xf32>, %init: tensor<4x96xf32>) -> tensor<4x96xf32> {
+  // CHECK: bamba.linear {{.*}} group(0) outs(%{{.*}} : tensor<4x96xf32>) acc(f32) fast_accumulate{{$}}
+  %y = bamba.linear ins(%x, %w : tensor<4x300xf8E4M3FN>, tensor<96x300xf8E4M3FN>)
+                    scales(%xs, %ws : tensor<4x1xf32>, tensor<1x96xf32>) group(0)
+                    outs(%init : tensor<4x96xf32>) acc(f32) fast_accumulate
+  return %y : tensor<4x96xf32>
+}
+
 // CHECK: ml_program.global private @scales
 // CHECK-SAME: bamba.positive
 // CHECK-SAME: #bamba.source<"w_scale_inv", [2, 3], rows = [0, 200], repeat = 128>
@@ -92,3 +102,22 @@ func.func @scales_of_columns(%x: tensor<4x8xf32>, %w: tensor<6x8xf8E4M3FN>, %xs:
 // expected-error@+2 {{expected rows of the 256 that the tensor has, found 300 from row 0 on}}
 ml_program.global private @too_many(#ml_program.extern : tensor<3x300xf32>) : tensor<3x300xf32>
     {bamba.sources = [#bamba.source<"w_scale_inv", [2, 3], rows = [0, 300], repeat = 128>]}
+
+// -----
+
+func.func @fast_numbers(%x: tensor<4x300xf32>, %w: tensor<96x300xbf16>, %init: tensor<4x96xf32>) {
+  // expected-error@+1 {{expected no fast_accumulate without scales, found it}}
+  %y = bamba.linear ins(%x, %w : tensor<4x300xf32>, tensor<96x300xbf16>) outs(%init : tensor<4x96xf32>) acc(f32) fast_accumulate
+  return
+}
+
+// -----
+
+func.func @fast_groups(%x: tensor<4x300xf8E4M3FN>, %w: tensor<96x300xf8E4M3FN>, %xs: tensor<4x3xf32>,
+                       %ws: tensor<3x96xf32>, %init: tensor<4x96xf32>) {
+  // expected-error@+1 {{expected one scale a row with fast_accumulate, found 3}}
+  %y = bamba.linear ins(%x, %w : tensor<4x300xf8E4M3FN>, tensor<96x300xf8E4M3FN>)
+                    scales(%xs, %ws : tensor<4x3xf32>, tensor<3x96xf32>) group(128)
+                    outs(%init : tensor<4x96xf32>) acc(f32) fast_accumulate
+  return
+}

@@ -98,6 +98,17 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_byt
     %s = linalg.add ins(%y, %r : tensor<512x512xf32>, tensor<512x512xf32>) outs(%e : tensor<512x512xf32>) -> tensor<512x512xf32>
     return %s : tensor<512x512xf32>
   }
+  // Many rows of codes: sums that are taken over into f32 need registers that the widest tile has not.
+  // CHECK: @linear_codes({{.*}}bamba.schedule = #bamba.cuda_schedule<collective = "wgmma/linear_large", fields = {{.*}}tile_columns = 192 : i64, tile_rows = 128 : i64
+  func.func private @linear_codes(%x: tensor<4096x4096xf8E4M3FN>, %w: tensor<16768x4096xf8E4M3FN>, %xs: tensor<4096x1xf32>, %ws: tensor<1x16768xf32>, %e: tensor<4096x16768xf32>) -> tensor<4096x16768xf32> attributes {bamba.kernel} {
+    %r = bamba.linear ins(%x, %w : tensor<4096x4096xf8E4M3FN>, tensor<16768x4096xf8E4M3FN>) scales(%xs, %ws : tensor<4096x1xf32>, tensor<1x16768xf32>) group(0) outs(%e : tensor<4096x16768xf32>) acc(f32)
+    return %r : tensor<4096x16768xf32>
+  }
+  // CHECK: @linear_fast({{.*}}bamba.schedule = #bamba.cuda_schedule<collective = "wgmma/linear_large", fields = {{.*}}tile_columns = 256 : i64, tile_rows = 128 : i64
+  func.func private @linear_fast(%x: tensor<4096x4096xf8E4M3FN>, %w: tensor<16768x4096xf8E4M3FN>, %xs: tensor<4096x1xf32>, %ws: tensor<1x16768xf32>, %e: tensor<4096x16768xf32>) -> tensor<4096x16768xf32> attributes {bamba.kernel} {
+    %r = bamba.linear ins(%x, %w : tensor<4096x4096xf8E4M3FN>, tensor<16768x4096xf8E4M3FN>) scales(%xs, %ws : tensor<4096x1xf32>, tensor<1x16768xf32>) group(0) outs(%e : tensor<4096x16768xf32>) acc(f32) fast_accumulate
+    return %r : tensor<4096x16768xf32>
+  }
   // CHECK: @norm({{.*}}collective = "common/rms_norm"
   // SM86: @norm({{.*}}collective = "common/rms_norm"
   func.func private @norm(%x: tensor<64x128xf32>, %w: tensor<128xf32>, %e: tensor<64x128xbf16>) -> tensor<64x128xbf16> attributes {bamba.kernel} {

@@ -75,6 +75,8 @@ FailureOr<std::string> emitLinear(KernelWriter &writer, LinearOp linear) {
   writer.constant("depth", weight.getDimSize(1));
   if (failed(describePanels(writer, linear)))
     return failure();
+  if (linear.getFastAccumulate())
+    writer.constant("sums_fast", true);
   FailureOr<std::string> in = emitInput(writer, linear);
   FailureOr<std::string> epilogue = isReadAsHeads(linear) ? emitHeadsEpilogue(writer, linear)
                                                           : emitEpilogue(writer, linear.getResult(), linear.getBias());

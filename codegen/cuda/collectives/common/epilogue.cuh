@@ -49,6 +49,12 @@ template <class Input> __host__ __device__ constexpr auto quantizes(int) -> decl
 template <class Input> __host__ __device__ constexpr bool quantizes(...) { return false; }
 template <class Input> inline constexpr bool kQuantizes = quantizes<Input>(0);
 
+/// Whether sums of codes may have the few bits of the tensor cores: Shape says so.
+template <class Shape> __host__ __device__ constexpr auto sumsFast(int) -> decltype(Shape::kSumsFast) {
+  return Shape::kSumsFast;
+}
+template <class Shape> __host__ __device__ constexpr bool sumsFast(...) { return false; }
+
 template <class Epilogue> __host__ __device__ constexpr int epilogueSharedBytes() {
   if constexpr (kReduces<Epilogue>)
     return geometry::alignedEpilogueBytes(Epilogue::kSharedBytes);
@@ -63,7 +69,8 @@ inline constexpr geometry::LinearShape kLinearShape = {
     Shape::kDepth,      epilogueSharedBytes<Epilogue>(),
     Input::kNormalizes, kIsSame<typename Input::Element, typename Shape::Operand>,
     Input::kStride,     int(sizeof(typename Shape::Operand)),
-    kQuantizes<Input>,  kGroupOf<Epilogue>};
+    kQuantizes<Input>,  kGroupOf<Epilogue>,
+    sumsFast<Shape>(0)};
 
 /// Bytes of workspace that a launch asks for: the counters, and nothing after them.
 template <class Epilogue> inline constexpr uint32 kEpilogueWorkspace = kReduces<Epilogue> ? 256 : 0;

@@ -82,7 +82,7 @@ struct LinearMiddle {
     check.atMost("split", maxOf(steps(shape), 1), split)
         .atMost("sums a thread", kThreadSums, sums())
         .atMost(kSharedBytesText, limits.sharedBytes, sharedBytes() + shape.epilogueBytes);
-    if (shape.operandBytes == 1)
+    if (shape.promotes())
       check.multipleOf("rows summed at a time", 8, promotedRows())
           .atMost("sums of codes a thread", kThreadSumsOfCodes, sums() + promotedRows() / 2);
     if (split > 1)
@@ -135,7 +135,7 @@ struct LinearLarge {
         .atLeast("stages", 2, stages)
         .atMost("sums a thread", kThreadSums, sums())
         .atMost(kSharedBytesText, limits.sharedBytes, sharedBytes() + shape.epilogueBytes);
-    if (shape.operandBytes == 1)
+    if (shape.promotes())
       check.atMost("sums of codes a thread", kThreadSumsOfCodes, sums() + tileColumns / 2);
     return check.result();
   }

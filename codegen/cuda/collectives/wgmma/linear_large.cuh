@@ -20,7 +20,7 @@ template <class Shape, class Input, class Epilogue> class LinearLarge {
   static constexpr int kRowTiles = kGeometry.rowTiles(kShape), kColumnTiles = kGeometry.columnTiles(kShape);
   static constexpr int kTiles = kGeometry.tiles(kShape), kBlocks = kGeometry.blocks(kShape, kLimits<Shape>);
   static constexpr int kSteps = ceilDiv(kShape.words(), kTileDepth);
-  static constexpr bool kHasCodes = kIsSame<typename Shape::Operand, e4m3>;
+  static constexpr bool kPromotes = kShape.promotes();
 
   using Ring = StageRing<Shape::kStages, kGeometry.inputBytes(), kGeometry.weightBytes(), 4 * kConsumers>;
 
@@ -120,15 +120,15 @@ private:
       Tile tile = tileAt(index);
       tile.row += consumer * kRowBlocks * 64 + threadIdx.x / 32 % 4 * 16;
       typename Slice::Extra extra[kAhead][Slice::kItems];
-      if constexpr (!kHasCodes)
+      if constexpr (!kPromotes)
         loadFirstExtras(epilogue, tile, extra);
       clearSums(sums);
-      if constexpr (kHasCodes)
+      if constexpr (kPromotes)
         consumeCodes(ring, kSteps, at,
                      [&](int step, int slot) { multiplyCodes(ring, step, slot, consumer, tile, epilogue, sums); });
       else
         ring.consume(sums, kSteps, at, [&](int slot) { multiplyStage(ring, slot, consumer, sums); });
-      if constexpr (kHasCodes) { // parts of sums had the registers
+      if constexpr (kPromotes) { // parts of sums had the registers
 #pragma unroll
         for (int i = 0; i < kAhead * Slice::kItems; ++i)
           extra[i / Slice::kItems][i % Slice::kItems] = {}; // else those that are not loaded are live in the loop
@@ -150,7 +150,7 @@ private:
                                                           advance(weights, k * 256));
   }
 
-  /// The same of codes: 64 rows at a time, whose sums of one stage are then added in f32.
+  /// The same of codes, but exact: 64 rows at a time, whose sums of one stage are then added in f32.
   static __device__ __forceinline__ void multiplyCodes(const Ring &ring, int step, int slot, int consumer,
                                                        const Tile &tile, const Epilogue &epilogue,
                                                        float (&sums)[kRowBlocks][kTileColumns / 2]) {

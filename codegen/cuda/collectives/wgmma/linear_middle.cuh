@@ -23,7 +23,7 @@ template <class Shape, class Input, class Epilogue> class LinearMiddle {
 
   static constexpr int kTiles = kGeometry.tiles(kShape), kBlocks = kGeometry.blocks(kShape, kLimits<Shape>);
   static constexpr int kSteps = kGeometry.steps(kShape);
-  static constexpr bool kHasCodes = kIsSame<typename Shape::Operand, e4m3>;
+  static constexpr bool kPromotes = kShape.promotes();
 
   using Ring = StageRing<Shape::kStages, kGeometry.inputBytes(), kGeometry.weightBytes(), 4 * kConsumers>;
 
@@ -122,8 +122,8 @@ private:
                                                        advance(input, k / 4 * kTileRows * 128 + k % 4 * 32));
   }
 
-  /// The same of codes: some rows and 64 words of the depth at a time, whose sums are then added in f32. `column` is
-  /// the first of the warpgroup.
+  /// The same of codes, but exact: some rows and 64 words of the depth at a time, whose sums are then added in f32.
+  /// `column` is the first of the warpgroup.
   static __device__ __forceinline__ void multiplyCodes(const Ring &ring, int step, int slot, int consumer, int column,
                                                        const Epilogue &epilogue, Sums &sums) {
     constexpr int kGroupBytes = kTileDepth * 16, kParts = kTileDepth / 64; // of 8 weight rows; of the depth
@@ -185,7 +185,7 @@ private:
   static __device__ __forceinline__ void consume(const Ring &ring, int first, int steps, int consumer, int column,
                                                  const Epilogue &epilogue, Sums &sums,
                                                  RingPosition<Shape::kStages> &at) {
-    if constexpr (kHasCodes)
+    if constexpr (kPromotes)
       consumeCodes(ring, steps, at, [&](int step, int slot) {
         multiplyCodes(ring, first + step, slot, consumer, column + consumer * kColumnBlocks * 64, epilogue, sums);
       });

@@ -174,7 +174,7 @@ template <int N, class Element> struct Wgmma;
 /// Codes lie in shared memory, both K-major. Without `accumulate` the sums are overwritten.
 #define BAMBAC_WGMMA_CODES(n)                                                                                          \
   template <> struct Wgmma<n, e4m3> {                                                                                  \
-    static __device__ __forceinline__ void run(float (&sums)[n / 2], uint64 a, uint64 b, int accumulate) {             \
+    static __device__ __forceinline__ void run(float (&sums)[n / 2], uint64 a, uint64 b, int accumulate = 1) {         \
       asm volatile("{\n\t.reg .pred p;\n\tsetp.ne.b32 p, %2, 0;\n\t"                                                   \
                    "wgmma.mma_async.sync.aligned.m64n" #n "k32.f32.e4m3.e4m3 {" BAMBAC_NAMES_##n                       \
                    "}, %0, %1, p, 1, 1;\n\t}"                                                                          \
