@@ -118,7 +118,8 @@ void testCase(Runner &runner, const std::string &name) {
     using Codes = bambac::Rows<e4m3, Shape::kColumns>;
     harness::launch(quantizeKernel<Alone, Source, Codes>, Alone::kLaunch, nullptr, Source{result.data()},
                     Codes{expectedCodes.data()}, expectedScales.data());
-    runner.expect(name + ", run " + std::to_string(run) + ", codes", isSame(codes.download(), expectedCodes.download()));
+    runner.expect(name + ", run " + std::to_string(run) + ", codes",
+                  isSame(codes.download(), expectedCodes.download()));
     runner.expect(name + ", run " + std::to_string(run) + ", scales",
                   isSame(scales.download(), expectedScales.download()));
   }

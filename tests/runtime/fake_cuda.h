@@ -27,7 +27,7 @@ struct FakeCuda {
   int liveObjects;         // streams, events, modules, graphs, contexts
   int major, minor;        // compute capability
   int sharedBytes;         // that a block can ask for
-  int multiprocessors;
+  int multiprocessors = 2;
   int64_t deviceBytes; // memory that the device has
   int failLaunch;      // the result of graph launches; 0: they work
   int failCopy;        // the result of copies on the device
