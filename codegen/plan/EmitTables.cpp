@@ -120,11 +120,10 @@ Constant *Tables::cudaKernel(const PlanKernel &kernel) {
        BAMBAC_FIELD(L, multiprocessors, build.i32(launch.multiprocessors))});
   using T = bamba_rt_cuda_kernel;
   return build.array(
-      "cuda",
-      build.record<T>({BAMBAC_FIELD(T, cubin, build.blob("cubin", code.cubin)),
-                       BAMBAC_FIELD(T, cubin_bytes, build.i64(code.cubin.size())), BAMBAC_FIELD(T, launch, shape),
-                       BAMBAC_FIELD(T, num_params, build.i32(params.size())),
-                       BAMBAC_FIELD(T, params, build.array("params", params))}));
+      "cuda", build.record<T>({BAMBAC_FIELD(T, cubin, build.blob("cubin", code.cubin)),
+                               BAMBAC_FIELD(T, cubin_bytes, build.i64(code.cubin.size())),
+                               BAMBAC_FIELD(T, launch, shape), BAMBAC_FIELD(T, num_params, build.i32(params.size())),
+                               BAMBAC_FIELD(T, params, build.array("params", params))}));
 }
 
 void Tables::addKernels() {
