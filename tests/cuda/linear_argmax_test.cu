@@ -3,6 +3,7 @@
 #include "common/row_maxima.cuh"
 #include "mma/linear.cuh"
 #include "tests/cuda/linear_kernels.cuh"
+#include "tests/cuda/linear_shapes.cuh"
 #include "wgmma/linear_large.cuh"
 #include "wgmma/linear_middle.cuh"
 #include "wgmma/linear_skinny.cuh"
@@ -14,20 +15,9 @@ using harness::DeviceBuffer;
 using harness::Operand;
 using harness::Runner;
 
+using namespace linear_shapes;
+
 namespace {
-
-template <int Rows, int Columns, int Depth> struct Sizes : CoreMatrices {
-  using Operand = harness::Operand;
-  static constexpr int kRows = Rows, kColumns = Columns, kDepth = Depth, kMultiprocessors = 132;
-  static constexpr int kSharedLimit = 232448, kTileDepth = geometry::kTileDepth;
-};
-
-template <class Shape> struct PlainInput {
-  using Element = Operand;
-  static constexpr bool kNormalizes = false;
-  static constexpr int kStride = Shape::kDepth;
-  const Operand *data;
-};
 
 template <class Shape> struct GreedyEpilogue {
   static constexpr int kInputs = 1, kColumns = Shape::kColumns, kVector = kColumns % 4 ? 1 : 4;
@@ -99,19 +89,6 @@ void testCase(Runner &runner, const std::string &name) {
   runner.expect(name + ", counters",
                 std::all_of(left.begin(), left.end(), [](unsigned counter) { return counter == 0; }));
 }
-
-template <int Rows, int Columns, int Depth, int TileRows, int Split = 1> struct Middle : Sizes<Rows, Columns, Depth> {
-  static constexpr int kTileRows = TileRows, kTileColumns = Split > 1 ? 64 : 128, kStages = 4, kSplit = Split;
-};
-template <int Rows, int Columns, int Depth> struct Large : Sizes<Rows, Columns, Depth> {
-  static constexpr int kTileRows = 128, kTileColumns = 128, kStages = 4;
-};
-template <int Rows, int Columns, int Depth> struct Skinny : Sizes<Rows, Columns, Depth> {
-  static constexpr int kStages = 12;
-};
-template <int Rows, int Columns, int Depth, int TileRows, int TileColumns> struct Mma : Sizes<Rows, Columns, Depth> {
-  static constexpr int kTileRows = TileRows, kTileColumns = TileColumns, kStages = 4;
-};
 
 } // namespace
 

@@ -3,7 +3,8 @@
 #include "common/quantize.cuh"
 #include "common/row_codes.cuh"
 #include "mma/linear.cuh"
-#include "tests/cuda/harness.cuh"
+#include "tests/cuda/linear_kernels.cuh"
+#include "tests/cuda/linear_shapes.cuh"
 #include "wgmma/linear_large.cuh"
 #include "wgmma/linear_middle.cuh"
 #include "wgmma/linear_skinny.cuh"
@@ -14,23 +15,14 @@ using namespace bambac;
 using harness::DeviceBuffer;
 using harness::Operand;
 using harness::Runner;
+using namespace linear_shapes;
 
 namespace {
 
-template <int Rows, int Columns, int Depth, int Group> struct Sizes : CoreMatrices {
-  using Operand = harness::Operand;
-  static constexpr int kRows = Rows, kColumns = Columns, kDepth = Depth, kMultiprocessors = 132;
-  static constexpr int kSharedLimit = 232448, kTileDepth = geometry::kTileDepth;
-  // Of the kernel that quantizes alone.
-  static constexpr int kGroup = Group, kGroups = Group ? ceilDiv(Columns, Group) : 1, kFixedScales = 0;
-  static constexpr int kVector = dividingVector(8, Columns);
-};
-
-template <class Shape> struct PlainInput {
-  using Element = Operand;
-  static constexpr bool kNormalizes = false;
-  static constexpr int kStride = Shape::kDepth;
-  const Operand *data;
+/// A linear's shape, and that of the kernel that quantizes its results alone.
+template <class Linear, int Group = 0> struct Quantized : Linear {
+  static constexpr int kGroup = Group, kGroups = Group ? ceilDiv(Linear::kColumns, Group) : 1, kFixedScales = 0;
+  static constexpr int kVector = dividingVector(8, Linear::kColumns);
 };
 
 template <class Shape> struct CodesEpilogue {
@@ -50,27 +42,6 @@ template <class Shape> struct CodesEpilogue {
     codes.offer(row, sums);
   }
 };
-
-/// What a kernel is given: the constructor of RowCodes is the device's.
-struct Buffers {
-  Operand *result;
-  e4m3 *codes;
-  float *scales;
-  void *workspace;
-};
-
-template <class Kernel, class Input, class Epilogue>
-__global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
-    linear(Input input, const Operand *weights, Buffers to) {
-  Kernel::run(input, weights, Epilogue{to.result, {to.result, to.codes, to.scales, to.workspace}});
-}
-
-template <class Kernel, class Epilogue>
-__global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
-    mappedLinear(const __grid_constant__ TensorMapParam input, const __grid_constant__ TensorMapParam weights,
-                 Buffers to) {
-  Kernel::run(input, weights, Epilogue{to.result, {to.result, to.codes, to.scales, to.workspace}});
-}
 
 template <class Kernel, class Source, class Codes>
 __global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
@@ -106,14 +77,14 @@ void testCase(Runner &runner, const std::string &name) {
       x.upload(rows);
     }
     result.poison(), codes.poison(), scales.poison(), expectedCodes.poison(), expectedScales.poison();
-    Buffers to{result.data(), codes.data(), scales.data(), counters.data()};
+    Epilogue epilogue{result.data(), {result.data(), codes.data(), scales.data(), counters.data()}};
     if constexpr (Mapped)
-      harness::launch(mappedLinear<Kernel, Epilogue>, Kernel::kLaunch, nullptr,
+      harness::launch(harness::mappedKernel<Kernel, Epilogue>, Kernel::kLaunch, nullptr,
                       harness::encodeTensorMap(Kernel::kInputMap, x.data()),
-                      harness::encodeTensorMap(Kernel::kWeightMap, weights.data()), to);
+                      harness::encodeTensorMap(Kernel::kWeightMap, weights.data()), epilogue);
     else
-      harness::launch(linear<Kernel, Input, Epilogue>, Kernel::kLaunch, nullptr, Input{x.data()},
-                      static_cast<const Operand *>(weights.data()), to);
+      harness::launch(harness::linearKernel<Kernel, Input, Epilogue>, Kernel::kLaunch, nullptr, Input{x.data()},
+                      static_cast<const Operand *>(weights.data()), epilogue);
     using Source = bambac::Rows<const Operand, Shape::kColumns>;
     using Codes = bambac::Rows<e4m3, Shape::kColumns>;
     harness::launch(quantizeKernel<Alone, Source, Codes>, Alone::kLaunch, nullptr, Source{result.data()},
@@ -128,36 +99,21 @@ void testCase(Runner &runner, const std::string &name) {
                 std::all_of(left.begin(), left.end(), [](unsigned counter) { return counter == 0; }));
 }
 
-template <int Rows, int Columns, int Depth, int Group, int TileRows, int Split = 1>
-struct Middle : Sizes<Rows, Columns, Depth, Group> {
-  static constexpr int kTileRows = TileRows, kTileColumns = Split > 1 ? 64 : 128, kStages = 4, kSplit = Split;
-};
-template <int Rows, int Columns, int Depth, int Group> struct Large : Sizes<Rows, Columns, Depth, Group> {
-  static constexpr int kTileRows = 128, kTileColumns = 128, kStages = 4;
-};
-template <int Rows, int Columns, int Depth, int Group> struct Skinny : Sizes<Rows, Columns, Depth, Group> {
-  static constexpr int kStages = 12;
-};
-template <int Rows, int Columns, int Depth, int Group, int TileRows, int TileColumns>
-struct Mma : Sizes<Rows, Columns, Depth, Group> {
-  static constexpr int kTileRows = TileRows, kTileColumns = TileColumns, kStages = 4;
-};
-
 } // namespace
 
 int main(int argc, char **argv) {
   Runner runner(argc, argv);
-  testCase<LinearSkinny, false, Skinny<1, 28672, 512, 0>>(runner, "skinny 1x28672");
-  testCase<LinearSkinny, false, Skinny<16, 4099, 320, 0>>(runner, "skinny 16x4099");
-  testCase<LinearSkinny, false, Skinny<8, 14336, 256, 128>>(runner, "skinny 8x14336, groups");
-  testCase<LinearSkinny, false, Skinny<3, 7, 64, 0>>(runner, "skinny 3x7");
-  testCase<LinearMiddle, true, Middle<40, 14336, 256, 0, 40>>(runner, "middle 40x14336");
-  testCase<LinearMiddle, true, Middle<256, 8192, 256, 0, 256>>(runner, "middle 256x8192");
-  testCase<LinearMiddle, true, Middle<64, 14336, 256, 128, 64>>(runner, "middle 64x14336, groups");
-  testCase<LinearMiddle, true, Middle<17, 1000, 1024, 0, 24, 2>>(runner, "middle 17x1000, clusters");
-  testCase<LinearLarge, true, Large<300, 259, 128, 0>>(runner, "large 300x259");
-  testCase<Linear, false, Mma<5, 4099, 96, 0, 16, 32>>(runner, "sm_80 skinny 5x4099");
-  testCase<Linear, false, Mma<32, 14336, 256, 128, 32, 32>>(runner, "sm_80 skinny 32x14336, groups");
-  testCase<Linear, false, Mma<200, 8192, 200, 0, 128, 128>>(runner, "sm_80 tall 200x8192");
+  testCase<LinearSkinny, false, Quantized<Skinny<1, 28672, 512>>>(runner, "skinny 1x28672");
+  testCase<LinearSkinny, false, Quantized<Skinny<16, 4099, 320>>>(runner, "skinny 16x4099");
+  testCase<LinearSkinny, false, Quantized<Skinny<8, 14336, 256>, 128>>(runner, "skinny 8x14336, groups");
+  testCase<LinearSkinny, false, Quantized<Skinny<3, 7, 64>>>(runner, "skinny 3x7");
+  testCase<LinearMiddle, true, Quantized<Middle<40, 14336, 256, 40>>>(runner, "middle 40x14336");
+  testCase<LinearMiddle, true, Quantized<Middle<256, 8192, 256, 256>>>(runner, "middle 256x8192");
+  testCase<LinearMiddle, true, Quantized<Middle<64, 14336, 256, 64>, 128>>(runner, "middle 64x14336, groups");
+  testCase<LinearMiddle, true, Quantized<Middle<17, 1000, 1024, 24, 2>>>(runner, "middle 17x1000, clusters");
+  testCase<LinearLarge, true, Quantized<Large<300, 259, 128>>>(runner, "large 300x259");
+  testCase<Linear, false, Quantized<Mma<5, 4099, 96, 16, 32>>>(runner, "sm_80 skinny 5x4099");
+  testCase<Linear, false, Quantized<Mma<32, 14336, 256, 32, 32>, 128>>(runner, "sm_80 skinny 32x14336, groups");
+  testCase<Linear, false, Quantized<Mma<200, 8192, 200, 128, 128>>>(runner, "sm_80 tall 200x8192");
   return runner.exitCode();
 }

@@ -12,7 +12,7 @@ class EpiloguePrinter {
 public:
   EpiloguePrinter(KernelWriter &writer, Value produced, Value bias)
       : writer(writer), produced(produced), code(writer, produced, bias), last(findLast()),
-        codes(writer, quantize, last) {}
+        codes(writer, findTailQuantize(produced), last) {}
 
   FailureOr<std::string> print() {
     FailureOr<View> result = codes.replaceResult() ? codes.view() : writer.resultView(last);
@@ -29,7 +29,7 @@ public:
   }
 
 private:
-  /// The end of the chain of element-wise ops after the main op, and the argmax or the quantization of it.
+  /// The end of the chain of element-wise ops after the main op, and the argmax of it.
   OpResult findLast() {
     OpResult end = cast<OpResult>(produced);
     while (true) {
@@ -39,9 +39,7 @@ private:
           user = *user->user_begin();
         if (auto found = dyn_cast<ArgmaxOp>(user))
           argmax = found;
-        else if (auto found = dyn_cast<QuantizeOp>(user))
-          quantize = found;
-        else if (isa<DestinationStyleOpInterface>(user))
+        else if (isa<DestinationStyleOpInterface>(user) && !isa<QuantizeOp>(user))
           next = user;
       }
       if (!next)
@@ -66,7 +64,7 @@ private:
     stream << "/// Stores the sums of " << produced.getDefiningOp()->getName();
     if (!ops.empty())
       stream << " after " << ops;
-    stream << (argmax ? ", and finds the largest of each row.\n" : quantize ? ", as codes.\n" : ".\n");
+    stream << (argmax ? ", and finds the largest of each row.\n" : codes.isEmpty() ? ".\n" : ", as codes.\n");
   }
 
   std::string printStruct(StringRef value) {
@@ -124,8 +122,7 @@ private:
 
   KernelWriter &writer;
   Value produced;
-  ArgmaxOp argmax;     ///< of the last op's result; may be null. Found with the last op, as the next.
-  QuantizeOp quantize; ///< of the same, which may be null too
+  ArgmaxOp argmax; ///< of the last op's result; may be null. Found with the last op.
   ElementCode code;
   OpResult last;
   ResultCodes codes;

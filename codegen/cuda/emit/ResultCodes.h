@@ -14,6 +14,7 @@ public:
   ResultCodes(KernelWriter &writer, QuantizeOp quantize, OpResult result)
       : writer(writer), quantize(quantize), result(result) {}
 
+  bool isEmpty() const { return !quantize; }
   /// True where nothing but codes is stored: view() is where.
   bool replaceResult() { return quantize && quantize.getStaticScales(); }
   FailureOr<View> view() { return writer.resultView(cast<OpResult>(quantize.getResult())); }

@@ -23,12 +23,7 @@ template <class Element, int kRows, int kColumns, int kGroup, int kMultiprocesso
   const Element *values; ///< what the kernel stores, [kRows, kColumns]
   e4m3 *codes;           ///< [kRows, kColumns]
   float *scales;         ///< [kRows, groups]
-  uint32 *counters;      ///< geometry::rowCodesCounters(kRows): blocks arrived and left, then the rows' largest
-
-  /// `workspace` is the kernel's, whose last counters these are.
-  __device__ __forceinline__ RowCodes(const Element *values, e4m3 *codes, float *scales, void *workspace)
-      : values(values), codes(codes), scales(scales),
-        counters(static_cast<uint32 *>(workspace) + kWorkspaceCounters - geometry::rowCodesCounters(kRows)) {}
+  void *workspace;       ///< the kernel's, whose last counters are taken
 
   /// By all threads, before a barrier of the block.
   __device__ __forceinline__ void begin() const {
@@ -50,7 +45,7 @@ template <class Element, int kRows, int kColumns, int kGroup, int kMultiprocesso
   /// By one warp, when all that the block stores has been stored, before a barrier and tail(). In the last blocks it
   /// waits for all others and leaves the rows' scales in shared memory.
   __device__ __forceinline__ void finish(int lane) const {
-    uint32 *const largest = counters + 2;
+    uint32 *const arrived = counters(), *const largest = arrived + 2;
     if constexpr (!kHasGroups)
       for (int row = lane; row < kRows; row += 32)
         if (const uint32 bits = shared().largest[row])
@@ -60,12 +55,12 @@ template <class Element, int kRows, int kColumns, int kGroup, int kMultiprocesso
     const int blocks = gridDim.x * gridDim.y * gridDim.z, last = lastBlocks();
     int place = 0;
     if (lane == 0)
-      shared().place = place = int(atomicAdd(counters, 1u)) - (blocks - last);
+      shared().place = place = int(atomicAdd(arrived, 1u)) - (blocks - last);
     place = __shfl_sync(0xffffffffu, place, 0);
     if (place < 0)
       return;
     if (lane == 0)
-      while (*const_cast<volatile uint32 *>(counters) != uint32(blocks)) {
+      while (*const_cast<volatile uint32 *>(arrived) != uint32(blocks)) {
       }
     __syncwarp();
     __threadfence();
@@ -110,6 +105,10 @@ private:
     __shared__ Shared memory;
     return memory;
   }
+  /// Blocks that have arrived, those that have left, and the largest of each row.
+  __device__ __forceinline__ uint32 *counters() const {
+    return static_cast<uint32 *>(workspace) + kWorkspaceCounters - geometry::rowCodesCounters(kRows);
+  }
   static __device__ __forceinline__ int lastBlocks() {
     return minOf(int(gridDim.x * gridDim.y * gridDim.z), geometry::tailBlocks(kMultiprocessors));
   }
@@ -117,11 +116,11 @@ private:
   /// The last of the last blocks leaves everything zero.
   __device__ __forceinline__ void leave(int lane, int last) const {
     __syncwarp();
-    const uint32 left = lane == 0 ? atomicAdd(counters + 1, 1u) : 0;
+    const uint32 left = lane == 0 ? atomicAdd(counters() + 1, 1u) : 0;
     if (__shfl_sync(0xffffffffu, left, 0) != uint32(last - 1))
       return;
     for (int i = lane; i < geometry::rowCodesCounters(kRows); i += 32)
-      counters[i] = 0;
+      counters()[i] = 0;
   }
 
   /// Vector `number` of all rows. By whole warps where there are groups.
