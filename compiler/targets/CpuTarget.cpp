@@ -147,7 +147,7 @@ struct CpuTargetModel : TargetInterface::ExternalModel<CpuTargetModel, CpuTarget
   }
   LogicalResult verifyMatrixType(Attribute target, Type matrix, EmitError emitError) const {
     auto cpu = cast<CpuTargetAttr>(target);
-    if (matrix.isF16() && !llvm::is_contained(enabledFeatures(cpu), "f16c"))
+    if (matrix.isF16() && !cpu.has("f16c"))
       return emitError() << "expected bf16 or f32 for a processor without F16C like " << cpu.getArch().getValue()
                          << ", found " << matrix;
     return success();

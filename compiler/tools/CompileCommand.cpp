@@ -102,15 +102,6 @@ static Expected<int64_t> parseCount(const cl::opt<std::string> &option, int64_t 
                      "an integer of at least " + Twine(min), option);
 }
 
-/// The types that weights can have without scales, by their names.
-static std::string listTypes() {
-  std::string text;
-  for (const contract::ElementType &type : contract::kElementTypes)
-    if (type.isWeight && !type.isScaled)
-      text += (text.empty() ? "" : ", ") + std::string(type.name);
-  return text;
-}
-
 /// Reads the types of weights: fp8 is a recipe, whose rest is bf16.
 static Error readTypes(const CommandLine &line, CompileOptions &result) {
   QuantizationOptions &quantization = result.quantization;
@@ -119,7 +110,7 @@ static Error readTypes(const CommandLine &line, CompileOptions &result) {
   if (quantization.fp8)
     weights = &contract::describe(BAMBA_RT_BF16);
   if (!weights || !weights->isWeight || weights->isScaled)
-    return wrongOption("--dtype", listTypes() + " or fp8", line.dtype);
+    return wrongOption("--dtype", contract::listChosenTypes(&contract::ElementType::name, "fp8"), line.dtype);
   result.limits.weightType = weights->type;
   quantization.fp8Layers.assign(line.fp8Layers.begin(), line.fp8Layers.end());
   quantization.bf16Layers.assign(line.bf16Layers.begin(), line.bf16Layers.end());

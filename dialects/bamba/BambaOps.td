@@ -141,11 +141,6 @@ def Bamba_LinearOp : Bamba_ResultTiledOp<"linear", 2, [AttrSizedOperandSegments,
      `group` `(` custom<Int>($group) `)`)?
     `outs` `(` $init `:` type($init) `)` `acc` `(` $acc `)` (`fast_accumulate` $fast_accumulate^)? attr-dict
   }];
-  let builders = [OpBuilder<(ins "mlir::Value":$input, "mlir::Value":$weight, "mlir::Value":$init, "mlir::Value":$bias,
-                                 "mlir::Type":$acc), [{
-    build($_builder, $_state, init.getType(), input, weight, init, bias, mlir::Value(), mlir::Value(), acc, 0,
-          /*fast_accumulate=*/false);
-  }]>];
   let extraClassDeclaration = [{
     mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
     /// True where the operands are codes with scales.

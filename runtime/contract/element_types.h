@@ -67,10 +67,11 @@ constexpr const ElementType *findElementType(std::string_view name) {
   return nullptr;
 }
 
-/// The types for which `which` is true, by one of their names, for error messages: "f32, bf16 or f16".
-template <typename Predicate> std::string listTypes(const Predicate &which, std::string_view ElementType::*name) {
+/// The types for which `which` is true, by one of their names, and one more, for error messages: "f32, bf16 or f16".
+template <typename Predicate>
+std::string listTypes(const Predicate &which, std::string_view ElementType::*name, std::string_view more = {}) {
   std::string text;
-  size_t left = 0;
+  size_t left = more.empty() ? 0 : 1;
   for (const ElementType &type : kElementTypes)
     left += which(type);
   for (const ElementType &type : kElementTypes)
@@ -78,6 +79,7 @@ template <typename Predicate> std::string listTypes(const Predicate &which, std:
       text += type.*name;
       text += --left > 1 ? ", " : left == 1 ? " or " : "";
     }
+  text += more;
   return text;
 }
 
@@ -91,9 +93,9 @@ inline std::string listNumberTypes(std::string_view ElementType::*name) {
   return listTypes([](const ElementType &type) { return type.isStored && !type.isScaled; }, name);
 }
 
-/// The types that a user can choose for weights and states.
-inline std::string listChosenTypes(std::string_view ElementType::*name) {
-  return listTypes([](const ElementType &type) { return type.isWeight && !type.isScaled; }, name);
+/// The types that a user can choose for weights and states, and another choice.
+inline std::string listChosenTypes(std::string_view ElementType::*name, std::string_view more = {}) {
+  return listTypes([](const ElementType &type) { return type.isWeight && !type.isScaled; }, name, more);
 }
 
 /// What is known of a type.

@@ -1,9 +1,9 @@
 // linear of several rows on panels of pairs of columns: products of tiles of 16 rows, 32 columns and 16 outputs.
 //
 // The depth is cut into blocks. Of each block the input is written out as tiles of bf16, once for all outputs of the
-// workgroup: codes as they are, f32 as the sum of three bf16. Weights in bf16 are tiles
-// already; codes are written out. Two by two tiles of sums are in registers over a block, then they are
-// added to the result, with the scales of their group.
+// workgroup: codes as they are, f32 as the sum of three bf16. Weights in bf16 are tiles already; codes are written out.
+// Two by two tiles of sums are in registers over a block, then they are added to the result, with the scales of their
+// group.
 #include "codegen/cpu/emit/LinearOperands.h"
 #include "codegen/cpu/emit/PairCodes.h"
 #include "mlir/Dialect/AMX/AMXDialect.h"
@@ -33,7 +33,7 @@ public:
       : LinearOperands(emitter, op, buffers), b(e.getBuilder()), loc(e.getLoc()) {
     CpuScheduleAttr schedule = e.getSchedule();
     int64_t wantedRows = schedule ? schedule.getRows() : 0, wantedDepth = schedule ? schedule.getDepth() : 0;
-    rowBlock = llvm::alignTo(std::max<int64_t>(wantedRows, 1), kTileRows);
+    rowBlock = llvm::alignTo(std::max<int64_t>(wantedRows, 1), kHighRows);
     if (wantedDepth <= 0)
       wantedDepth = kLongestSum;
     block = hasGroups() ? group : llvm::alignTo(std::min({wantedDepth, kLongestSum, depth}), kTileColumns);
@@ -41,7 +41,6 @@ public:
     // A group that starts at an odd column shares a pair with the one before.
     int64_t tilesDeep = llvm::divideCeil(startsOdd() ? block + 1 : block, kTileColumns);
     Type bf16 = b.getBF16Type();
-    rowBlock = llvm::alignTo(rowBlock, kHighRows);
     inputTiles = e.scratch({rowBlock / kTileRows, tilesDeep, terms, kTileRows, kTileColumns}, bf16);
     sumTiles = e.scratch({kHighRows, panelWidth});
     std::optional<int64_t> knownRows = getConstantIntValue(rows), knownColumns = getConstantIntValue(e.dim(out, 1));
