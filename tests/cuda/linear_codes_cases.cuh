@@ -72,6 +72,7 @@ template <int Rows, int Columns, int Depth> struct Sizes : CodeMatrices {
 
 template <int TileRows, int TileColumns, int Stages> struct Mma {
   static constexpr bool kMaps = false, kIsExact = true, kIsFast = false;
+  static constexpr int kSplits = 1; ///< of the depth
   template <int R, int N, int K> struct Shape : Sizes<R, N, K> {
     static constexpr int kTileRows = TileRows, kTileColumns = TileColumns, kStages = Stages;
     static constexpr int kSharedLimit = kSharedOfSm80;
@@ -81,6 +82,7 @@ template <int TileRows, int TileColumns, int Stages> struct Mma {
 };
 struct Skinny {
   static constexpr bool kMaps = false, kIsExact = true, kIsFast = false;
+  static constexpr int kSplits = 1; ///< of the depth
   template <int R, int N, int K> struct Shape : Sizes<R, N, K> {
     static constexpr int kStages = 12, kSharedLimit = kShared;
   };
@@ -95,6 +97,7 @@ constexpr int middleStages(int tileRows, int tileColumns, int split) {
 }
 template <int TileColumns, int Split, bool Fast = false> struct Middle {
   static constexpr bool kMaps = true, kIsExact = false, kIsFast = Fast;
+  static constexpr int kSplits = Split;
   template <int R, int N, int K> struct Shape : Sizes<R, N, K> {
     static constexpr int kTileRows = alignTo(R, R > 128 ? 16 : 8), kTileColumns = TileColumns, kTileDepth = 64;
     static constexpr int kSplit = Split, kStages = middleStages(kTileRows, TileColumns, Split), kSharedLimit = kShared;
@@ -108,6 +111,7 @@ template <int TileColumns, int Split, bool Fast = false> struct Middle {
 };
 template <int TileRows, int TileColumns, int Stages, bool Fast = false> struct Large {
   static constexpr bool kMaps = true, kIsExact = false, kIsFast = Fast;
+  static constexpr int kSplits = 1;
   template <int R, int N, int K> struct Shape : Sizes<R, N, K> {
     static constexpr int kTileRows = TileRows, kTileColumns = TileColumns, kStages = Stages, kSharedLimit = kShared;
     static constexpr bool kSumsFast = Fast;

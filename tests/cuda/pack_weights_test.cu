@@ -3,6 +3,7 @@
 #include "runtime/contract/abi.h"
 #include "tests/cuda/harness.cuh"
 #include <cuda_fp16.h>
+#include <cuda_fp8.h>
 
 using namespace bambac;
 using namespace harness;
@@ -201,6 +202,64 @@ void testBits(Runner &runner) {
   runner.expect("pack_weights keeps bits", sameBits(to.download(), all));
 }
 
+// --- numbers that become codes -----------------------------------------------------------------------------------
+
+float scaleOfRow(const std::vector<float> &row) {
+  float largest = 0;
+  for (float value : row)
+    largest = std::max(largest, std::fabs(value));
+  return largest > 0 ? largest / 448.0f : 1.0f;
+}
+
+/// Rows of numbers, one of them of zeros, in pieces: codes and scales bit for bit. `Groups` of scales repeat.
+template <class Shape, class From> void testCodes(Runner &runner, const Case &c, int pieceRows, int groups) {
+  std::string name = std::string("pack_weights ") + TypeOf<From>::name + " to codes " + std::to_string(Shape::kPanel) +
+                     "x" + std::to_string(Shape::kGroup) + ", " + std::to_string(c.rows) + "x" +
+                     std::to_string(c.cols) + " in pieces of " + std::to_string(pieceRows);
+  if (!runner.wants(name))
+    return;
+  std::vector<float> numbers = randomFloats(size_t(c.rows) * c.cols, 5, 3.0f);
+  std::fill_n(numbers.begin() + 2 * c.cols, c.cols, 0.0f);
+  std::vector<From> from(numbers.size());
+  for (size_t i = 0; i < from.size(); ++i)
+    from[i] = hostElement<From>(numbers[i]);
+  std::vector<uint8> expected(storedSize<Shape>(c));
+  std::vector<float> scales(size_t(groups) * c.rows);
+  for (int row = 0; row < c.rows; ++row) {
+    std::vector<float> values;
+    for (int col = 0; col < c.cols; ++col)
+      values.push_back(hostFloat(from[size_t(row) * c.cols + col]));
+    float scale = scaleOfRow(values);
+    for (int group = 0; group < groups; ++group)
+      scales[size_t(group) * c.rows + row] = scale;
+    for (int col = 0; col < c.cols; ++col)
+      expected[contract::panelOffset(row, col, Shape::kPanel, Shape::kGroup, storedWidth(c))] =
+          __nv_cvt_float_to_fp8(values[col] / scale, __NV_SATFINITE, __NV_E4M3);
+  }
+  DeviceBuffer<uint8> packed(expected);
+  CHECK(cudaMemset(packed.data(), 0, expected.size()));
+  DeviceBuffer<float> scaled(scales);
+  scaled.poison();
+  DeviceBuffer<From> stage(from);
+  for (int first = 0; first < c.rows; first += pieceRows) {
+    WeightPiece piece = pieceOf(c, 0, TypeOf<From>::number);
+    piece.first_row = first, piece.rows = minOf(pieceRows, c.rows - first);
+    piece.from = stage.data() + size_t(first) * c.cols;
+    piece.to = packed.data();
+    piece.scales = scaled.data(), piece.scale_rows = c.rows, piece.scale_groups = groups;
+    packOnDevice<Shape>(piece);
+  }
+  runner.expect(name, sameBits(packed.download(), expected) && sameBits(scaled.download(), scales));
+}
+
+template <class From> void testCodesFrom(Runner &runner) {
+  for (int cols : {1, 96, 100, 131, 4096, 5008}) {
+    testCodes<Layout<e4m3, 1, 1>, From>(runner, {1, 37, cols}, 37, 1);
+    testCodes<Layout<e4m3, 8, 16>, From>(runner, {1, 37, cols, false, false, 0, 0, 128}, 16, 1);
+    testCodes<Layout<e4m3, 16, 4>, From>(runner, {1, 37, cols, false, false, 0, 0, 4}, 11, 3);
+  }
+}
+
 // --- speed -------------------------------------------------------------------------------------------------------
 
 /// A large matrix in pieces as the runtime stages them; bytes read and written.
@@ -245,6 +304,9 @@ int main(int argc, char **argv) {
   testLayouts<bf16>(runner);
   testLayouts<f16>(runner);
   testBits(runner);
+  testCodesFrom<float>(runner);
+  testCodesFrom<bf16>(runner);
+  testCodesFrom<f16>(runner);
   benchAll(runner);
   return runner.exitCode();
 }

@@ -33,27 +33,20 @@ struct Case {
   using State = StateElement;
 };
 
-/// V neighbouring elements as they lie in memory: converting them is left until they are needed, and with it the wait
-/// for the load.
-template <int V> struct alignas(2 * V) RawVector {
-  Operand values[V];
-};
-
 template <class C> struct Gate {
+  using Element = Operand;
   static constexpr int kVector = C::kAlignedGate ? 8 : 1;
   Rows<const Operand, C::kProjected> z;
   Rows<Operand, C::kInner> result;
   template <int V> struct Extra {
-    RawVector<V> gate;
+    RawVector<Operand, V> gate;
   };
-  template <int V> __device__ Extra<V> load(int row, int column) const {
-    return {*reinterpret_cast<const RawVector<V> *>(z[row] + column)};
-  }
+  template <int V> __device__ Extra<V> load(int row, int column) const { return {loadRaw<V>(z[row] + column)}; }
   template <int V> __device__ void store(int row, int column, const float (&y)[V], const Extra<V> &extra) const {
     float gated[V];
 #pragma unroll
     for (int i = 0; i < V; ++i)
-      gated[i] = y[i] * silu(toFloat(extra.gate.values[i]));
+      gated[i] = y[i] * silu(extra.gate[i]);
     storeVector<V>(result[row] + column, gated);
   }
 };

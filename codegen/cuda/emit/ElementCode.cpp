@@ -121,7 +121,7 @@ void ElementCode::printLoad(raw_ostream &stream) const {
   }
   stream << "  template <int V> struct Extra {\n";
   for (const Load &load : loads)
-    stream << "    float " << load.name << "[V];\n";
+    stream << "    RawVector<" << cudaType(load.view.element) << ", V> " << load.name << ";\n";
   if (bias)
     stream << "    float bias[V * kInputs];\n";
   scales.printExtra(stream, "V * kInputs");
@@ -129,7 +129,7 @@ void ElementCode::printLoad(raw_ostream &stream) const {
          << "  template <int V> __device__ __forceinline__ Extra<V> load(int row, int column) const {\n"
          << "    Extra<V> extra;\n";
   for (const Load &load : loads)
-    stream << "    loadVector<V>(" << elementAddress(load.view, load.name) << ", extra." << load.name << ");\n";
+    stream << "    extra." << load.name << " = loadRaw<V>(" << elementAddress(load.view, load.name) << ");\n";
   if (bias)
     stream << "    loadVector<V * kInputs>(bias + column * kInputs, extra.bias);\n";
   scales.printLoad(stream, "V * kInputs", "column * kInputs");

@@ -72,10 +72,11 @@ private:
     llvm::raw_string_ostream stream(text);
     printComment(stream);
     stream << "struct Epilogue {\n"
+           << "  using Element = " << cudaType(out.element) << ";\n"
            << "  static constexpr int kInputs = " << code.getInputs() << ", kColumns = " << out.columns
            << ", kVector = " << code.vectorWidth(out) << ";\n";
     code.printMembers(stream);
-    stream << "  " << cudaType(out.element) << " *result;\n";
+    stream << "  Element *result;\n";
     if (argmax)
       printMaxima(stream);
     codes.printMembers(stream);

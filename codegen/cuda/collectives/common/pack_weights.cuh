@@ -157,29 +157,56 @@ private:
 
   /// Numbers that become codes with a scale for each row, which is left among the scales: a block has a row at a time.
   template <class From> static __device__ __forceinline__ void quantizeRows(const WeightPiece &piece) {
+    for (uint32 row = blockIdx.x; row < uint32(piece.rows); row += kBlocks)
+      if (kVector * sizeof(From) >= 4 && piece.cols % kVector == 0 && piece.width % kVector == 0)
+        quantizeRow<From, kVector>(piece, row);
+      else
+        quantizeRow<From, 1>(piece, row);
+  }
+
+  template <class From, int V>
+  static __device__ __forceinline__ void quantizeRow(const WeightPiece &piece, uint32 row) {
     __shared__ uint32 largest;
     const uint32 cols = uint32(piece.cols);
-    for (uint32 row = blockIdx.x; row < uint32(piece.rows); row += kBlocks) {
-      const From *from = static_cast<const From *>(piece.from) + uint64(row) * cols;
-      uint32 most = 0;
-      for (uint32 col = threadIdx.x; col < cols; col += kThreads)
-        most = max(most, __float_as_uint(toFloat(from[col])) & 0x7fffffffu);
-      __syncthreads(); // the row before has its scale
-      if (threadIdx.x == 0)
-        largest = 0;
-      __syncthreads();
-      most = __reduce_max_sync(0xffffffffu, most);
-      if (threadIdx.x % 32 == 0)
-        atomicMax(&largest, most);
-      __syncthreads();
-      float scale = __fdiv_rn(__uint_as_float(largest), contract::kLargestE4m3);
-      scale = scale > 0.0f ? scale : 1.0f;
-      const uint64 r = rowOf(piece, row);
-      for (uint64 group = threadIdx.x; group < piece.scale_groups; group += kThreads)
-        piece.scales[group * piece.scale_rows + r] = scale;
-      const CodeDivider divider(scale);
-      for (uint32 col = threadIdx.x; col < cols; col += kThreads)
-        static_cast<Element *>(piece.to)[offsetOf(piece, r, col)] = fromFloat<e4m3>(divider(toFloat(from[col])));
+    const From *from = static_cast<const From *>(piece.from) + uint64(row) * cols;
+    uint32 most = 0;
+    float values[V];
+    for (uint32 col = threadIdx.x * V; col < cols; col += kThreads * V) {
+      loadNumbers(from + col, values);
+      most = max(most, largestBits(values));
+    }
+    __syncthreads(); // the row before has its scale
+    if (threadIdx.x == 0)
+      largest = 0;
+    __syncthreads();
+    most = __reduce_max_sync(0xffffffffu, most);
+    if (threadIdx.x % 32 == 0)
+      atomicMax(&largest, most);
+    __syncthreads();
+    float scale = __fdiv_rn(__uint_as_float(largest), contract::kLargestE4m3);
+    scale = scale > 0.0f ? scale : 1.0f;
+    const uint64 r = rowOf(piece, row);
+    for (uint64 group = threadIdx.x; group < piece.scale_groups; group += kThreads)
+      piece.scales[group * piece.scale_rows + r] = scale;
+    const CodeDivider divider(scale);
+    for (uint32 col = threadIdx.x * V; col < cols; col += kThreads * V) {
+      loadNumbers(from + col, values);
+      divider.divide(values);
+      storeVector(static_cast<e4m3 *>(piece.to) + offsetOf(piece, r, col), values);
+    }
+  }
+
+  /// `V` neighbouring numbers of a row as f32.
+  template <class From, int V>
+  static __device__ __forceinline__ void loadNumbers(const From *from, float (&values)[V]) {
+    if constexpr (V == 1) {
+      values[0] = toFloat(*from);
+    } else {
+      uint32 words[V * sizeof(From) / 4];
+      loadWords(from, words);
+#pragma unroll
+      for (int i = 0; i < V; ++i)
+        values[i] = toFloat(elementOf<From>(words, i));
     }
   }
 

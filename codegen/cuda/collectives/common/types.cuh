@@ -159,6 +159,16 @@ __device__ __forceinline__ void storeVector(Element *to, const float (&from)[Cou
   }
 }
 
+/// `Count` neighbouring elements, a power of two, as they lie in memory: the wait for their load is left until one is
+/// read.
+template <class Element, int Count> struct alignas(minOf(16, Count *int(sizeof(Element)))) RawVector {
+  Element elements[Count];
+  __device__ __forceinline__ float operator[](int i) const { return toFloat(elements[i]); }
+};
+template <int Count, class Element> __device__ __forceinline__ RawVector<Element, Count> loadRaw(const Element *from) {
+  return *reinterpret_cast<const RawVector<Element, Count> *>(from);
+}
+
 /// Neighbouring elements of which every `Piece` are aligned.
 template <int Piece, int Count, class T> __device__ __forceinline__ void loadPieces(const T *from, float (&to)[Count]) {
 #pragma unroll

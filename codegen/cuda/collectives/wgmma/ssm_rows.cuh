@@ -7,9 +7,9 @@ namespace bambac {
 /// One warp's results of a chunk: 16 tokens, up to 64 channels of a head. They pass through shared memory eight tokens
 /// at a time. The warp calls load early (it hides the latency of what the epilogue reads) and finish later.
 template <class Epilogue, int HeadDim> class ScanRows {
-  /// At most four: of eight f32, neighbouring lanes would access every other 16 bytes, twice.
+  /// At most 16 bytes: of eight f32, neighbouring lanes would access every other 16 bytes, twice.
   static __host__ __device__ constexpr int chooseVector() {
-    int vector = minOf(4, Epilogue::kVector);
+    int vector = minOf(16 / int(sizeof(typename Epilogue::Element)), Epilogue::kVector);
     while (HeadDim % vector != 0)
       vector /= 2;
     return vector;
