@@ -26,7 +26,7 @@ std::string describeSize(DispatchOp dispatch) {
     return text;
   auto shaped = cast<RankedTensorType>(dispatch.getResultTypes().front());
   if (!shaped.hasStaticShape())
-    shaped = cast<RankedTensorType>(dispatch.getOperandTypes().front());
+    shaped = cast<RankedTensorType>(dispatch.getInputs().front().getType());
   llvm::interleave(shaped.getShape(), stream, "x");
   return text;
 }
@@ -52,10 +52,19 @@ struct OutlineKernels : impl::OutlineKernelsBase<OutlineKernels> {
       func::FuncOp kernel = getKernel(dispatch, symbols);
       OpBuilder builder(dispatch);
       auto launch = LaunchOp::create(builder, dispatch.getLoc(), dispatch.getResultTypes(), kernel.getSymName(),
-                                     dispatch.getInputs(), dispatch.getInits(), /*buffers=*/ArrayAttr());
+                                     getInputs(dispatch), dispatch.getInits(), /*buffers=*/ArrayAttr());
       dispatch->replaceAllUsesWith(launch);
       dispatch.erase();
     }
+  }
+
+  /// The number of rows is an input of the kernel like others.
+  static SmallVector<Value> getInputs(DispatchOp dispatch) {
+    SmallVector<Value> inputs;
+    if (dispatch.getRows())
+      inputs.push_back(dispatch.getRows());
+    llvm::append_range(inputs, dispatch.getInputs());
+    return inputs;
   }
 
   /// The kernel with the same region as `dispatch`, made where there is none.
@@ -64,6 +73,8 @@ struct OutlineKernels : impl::OutlineKernelsBase<OutlineKernels> {
     // The text of a region without locations is its identity; kernels are few and small.
     std::string key;
     llvm::raw_string_ostream stream(key);
+    if (dispatch.getRows())
+      stream << "rows ";
     OpPrintingFlags flags = OpPrintingFlags().useLocalScope();
     for (BlockArgument argument : dispatch.getBody().getArguments())
       stream << argument.getType() << ",";
@@ -84,6 +95,8 @@ struct OutlineKernels : impl::OutlineKernelsBase<OutlineKernels> {
     auto kernel = func::FuncOp::create(builder, dispatch.getLoc(), name, type);
     kernel.setPrivate();
     kernel->setAttr(attr::kKernel, builder.getUnitAttr());
+    if (dispatch.getRows())
+      kernel.setArgAttr(0, attr::kRows, builder.getUnitAttr());
     symbols.insert(kernel);
     // Other dispatches with this region are still to be compared, so it is copied, not moved.
     IRMapping mapping;

@@ -72,6 +72,17 @@ def FormDispatches : Pass<"bamba-form-dispatches", "mlir::func::FuncOp"> {
                     Statistic<"numFused", "fused", "producers fused into a dispatch">];
 }
 
+def BoundRows : Pass<"bamba-bound-rows", "mlir::func::FuncOp"> {
+  let summary = "Let dispatches leave out the rows that a step does not have";
+  let description = [{
+    An entry point has room for as many rows as its largest step. The input `rows` says how many are there; it becomes
+    `rows` of each dispatch that computes row by row, whose kernel then costs what they cost. Entry points of one row
+    stay as they are.
+  }];
+  let dependentDialects = ["bambac::BambaDialect"];
+  let statistics = [Statistic<"numBound", "bound", "dispatches that may have fewer rows">];
+}
+
 def OutlineKernels : Pass<"bamba-outline-kernels", "mlir::ModuleOp"> {
   let summary = "Turn dispatches into kernel functions, equal ones into the same";
   let description = [{

@@ -1,6 +1,7 @@
 // Tensors to memory, bamba ops to loops: see Bufferize in Passes.td.
 #include "codegen/cpu/Passes.h"
 #include "codegen/cpu/emit/Ops.h"
+#include "dialects/bamba/Kernel.h"
 #include "mlir/Dialect/Bufferization/IR/DstBufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
 #include "mlir/Dialect/Bufferization/Transforms/OneShotModuleBufferize.h"
@@ -34,7 +35,14 @@ template <typename Op> struct EmitLoops : bufferization::DstBufferizableOpInterf
         return failure();
       buffers.push_back(*buffer);
     }
-    Emitter emitter(rewriter, op);
+    Value rows = findRows(op->getParentOfType<func::FuncOp>());
+    if (rows && isa<TensorType>(rows.getType())) {
+      FailureOr<Value> buffer = bufferization::getBuffer(rewriter, rows, options, state);
+      if (failed(buffer))
+        return failure();
+      rows = *buffer;
+    }
+    Emitter emitter(rewriter, op, rows);
     if (failed(emitOp(emitter, cast<Op>(op), typename Op::Adaptor(buffers, cast<Op>(op)))))
       return failure();
     SmallVector<Value> results;

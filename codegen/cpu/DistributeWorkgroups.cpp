@@ -1,5 +1,6 @@
 // One workgroup by its number: see DistributeWorkgroups in Passes.td.
 #include "codegen/cpu/Passes.h"
+#include "dialects/bamba/Kernel.h"
 #include "mlir/IR/PatternMatch.h"
 
 namespace bambac::codegen {
@@ -21,8 +22,18 @@ FailureOr<SmallVector<int64_t>> getCounts(scf::ForallOp loop) {
   return counts;
 }
 
-/// Moves the loop's body to where the loop is, at the place of workgroup number `workgroup`.
-void inlineAt(RewriterBase &rewriter, scf::ForallOp loop, ArrayRef<int64_t> counts, Value workgroup) {
+/// The place of a workgroup whose first row is `row`: inside of a condition that the row is there.
+void enterIfThere(RewriterBase &rewriter, Location loc, Value row, Value rows) {
+  Value number = memref::LoadOp::create(rewriter, loc, rows, {arith::ConstantIndexOp::create(rewriter, loc, 0)});
+  number = arith::IndexCastOp::create(rewriter, loc, rewriter.getIndexType(), number);
+  Value isThere = arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::slt, row, number);
+  auto branch = scf::IfOp::create(rewriter, loc, isThere, /*withElseRegion=*/false);
+  rewriter.setInsertionPoint(branch.thenYield());
+}
+
+/// Moves the loop's body to where the loop is, at the place of workgroup number `workgroup`. A workgroup of rows of
+/// which `rows` are there (null: all) is left out where it has none of them.
+void inlineAt(RewriterBase &rewriter, scf::ForallOp loop, ArrayRef<int64_t> counts, Value workgroup, Value rows) {
   Location loc = loop.getLoc();
   rewriter.setInsertionPoint(loop);
   SmallVector<OpFoldResult> basis;
@@ -36,7 +47,9 @@ void inlineAt(RewriterBase &rewriter, scf::ForallOp loop, ArrayRef<int64_t> coun
     arguments.push_back(affine::AffineApplyOp::create(rewriter, loc, at, ValueRange{index}));
   }
   rewriter.eraseOp(loop.getTerminator());
-  rewriter.inlineBlockBefore(loop.getBody(), loop, arguments);
+  if (rows && loop->hasAttr(attr::kRows))
+    enterIfThere(rewriter, loc, arguments.front(), rows);
+  rewriter.inlineBlockBefore(loop.getBody(), rewriter.getInsertionBlock(), rewriter.getInsertionPoint(), arguments);
   rewriter.eraseOp(loop);
 }
 
@@ -59,7 +72,7 @@ struct DistributeWorkgroups : impl::DistributeWorkgroupsBase<DistributeWorkgroup
       if (failed(counts))
         return signalPassFailure();
       workgroups = llvm::product_of(*counts);
-      inlineAt(rewriter, loops[0], *counts, kernel.getArguments().back());
+      inlineAt(rewriter, loops[0], *counts, kernel.getArguments().back(), findRows(kernel));
     }
     kernel->setAttr(attr::kWorkgroups, rewriter.getI64IntegerAttr(workgroups));
   }

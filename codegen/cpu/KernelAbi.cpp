@@ -85,6 +85,7 @@ struct KernelAbi : impl::KernelAbiBase<KernelAbi> {
     for (BlockArgument argument : kernel.getArguments().drop_back()) {
       auto type = cast<MemRefType>(argument.getType());
       argument.setType(LLVM::LLVMPointerType::get(context));
+      kernel.removeArgAttr(argument.getArgNumber(), attr::kRows);
       Value memref = makeMemRef(builder, kernel.getLoc(), converter, type, argument);
       argument.replaceUsesWithIf(memref, [&](OpOperand &use) { return !isDescriptor(use.getOwner()); });
       kernel.setArgAttr(argument.getArgNumber(), LLVM::LLVMDialect::getNoAliasAttrName(), UnitAttr::get(context));

@@ -58,9 +58,11 @@ def DistributeWorkgroups : Pass<"bamba-cpu-distribute-workgroups", "mlir::func::
   let description = [{
     Replaces the kernel's `scf.forall` by its body at the index that a new last argument stands for, the innermost
     dimension fastest; the runtime's thread pool is the loop. `bamba.workgroups` on the function says how many there
-    are.
+    are. Where the first dimension of the loop is that of rows (`bamba.rows` on the loop) and the kernel is told how many
+    of its rows are there, a workgroup that has none of them does nothing.
   }];
-  let dependentDialects = ["mlir::affine::AffineDialect", "mlir::scf::SCFDialect", "mlir::arith::ArithDialect"];
+  let dependentDialects = ["mlir::affine::AffineDialect", "mlir::scf::SCFDialect", "mlir::arith::ArithDialect",
+                           "mlir::memref::MemRefDialect"];
 }
 
 def KernelAbi : Pass<"bamba-cpu-kernel-abi", "mlir::ModuleOp"> {

@@ -18,10 +18,23 @@ bool returnsOnlyRoot(func::FuncOp kernel, Operation *root) {
   return llvm::all_of(terminator->getOperands(), [&](Value value) { return value.getDefiningOp() == root; });
 }
 
+/// True where the first dimension that the root is cut along is that of the rows of what it computes.
+bool cutsRows(OpBuilder &builder, TilingInterface root) {
+  SmallVector<OpFoldResult> offsets, sizes, resultOffsets, resultSizes;
+  for (Range range : root.getIterationDomain(builder)) {
+    offsets.push_back(builder.getIndexAttr(0));
+    sizes.push_back(range.size);
+  }
+  offsets[0] = sizes[0] = builder.getIndexAttr(1); // the second item
+  return succeeded(root.getResultTilePosition(builder, 0, offsets, sizes, resultOffsets, resultSizes)) &&
+         isConstantIntValue(resultOffsets[0], 1) && isConstantIntValue(resultSizes[0], 1);
+}
+
 LogicalResult tile(RewriterBase &rewriter, func::FuncOp kernel, TilingInterface root, ArrayRef<int64_t> workgroup) {
   if (!returnsOnlyRoot(kernel, root))
     return kernel.emitError() << "expected a kernel with several roots to be one workgroup";
   rewriter.setInsertionPoint(root);
+  bool hasRows = workgroup[0] != 0 && cutsRows(rewriter, root);
   scf::SCFTileAndFuseOptions options;
   options.tilingOptions.setLoopType(scf::SCFTilingOptions::LoopType::ForallOp);
   options.tilingOptions.setTileSizes(getAsIndexOpFoldResult(kernel.getContext(), workgroup));
@@ -32,6 +45,8 @@ LogicalResult tile(RewriterBase &rewriter, func::FuncOp kernel, TilingInterface 
   FailureOr<scf::SCFTileAndFuseResult> tiled = scf::tileConsumerAndFuseProducersUsingSCF(rewriter, root, options);
   if (failed(tiled))
     return kernel.emitError() << "cannot be cut into workgroups of " << workgroup << " of '" << root->getName() << "'";
+  if (hasRows)
+    tiled->loops.front()->setAttr(attr::kRows, rewriter.getUnitAttr());
   SmallVector<Value> results;
   for (Value result : root->getResults())
     results.push_back(tiled->replacements.lookup(result));

@@ -18,6 +18,7 @@ void buildFusionPipeline(OpPassManager &pm) {
   // Siblings first: once a linear is inside a dispatch, its neighbours no longer see it.
   pm.addPass(createFuseSiblingLinears());
   pm.addNestedPass<func::FuncOp>(createFormDispatches());
+  pm.addNestedPass<func::FuncOp>(createBoundRows());
   // Equal slices inside dispatches must be one for equal kernels to look equal.
   pm.addNestedPass<func::FuncOp>(createCSEPass());
   pm.addPass(createOutlineKernels());

@@ -54,6 +54,9 @@ inline constexpr StringLiteral kState = "bamba.state";
 /// On a kernel: UnitAttr that marks it, a schedule attribute, CostAttr; once its code is made, the number of its
 /// workgroups and the bytes of scratch that one needs.
 inline constexpr StringLiteral kKernel = "bamba.kernel";
+/// On an argument of a kernel: the number of its rows that are there (UnitAttr). On the loop over its workgroups: the
+/// first dimension is that of rows.
+inline constexpr StringLiteral kRows = "bamba.rows";
 inline constexpr StringLiteral kSchedule = "bamba.schedule";
 /// On a kernel between its schedule and its code: an array of CudaScheduleAttr, to be tried in turn where the schedule
 /// makes the assembler spill registers.

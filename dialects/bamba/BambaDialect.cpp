@@ -68,6 +68,7 @@ static constexpr AttributeRule kRules[] = {
     {attr::kOptional, isOp<ml_program::GlobalOp>, "a global", isAttr<UnitAttr>, "a unit"},
     {attr::kState, isOp<ml_program::GlobalOp>, "a global", isAttr<StateAttr>, "#bamba.state"},
     {attr::kKernel, isOp<FunctionOpInterface>, "a function", isAttr<UnitAttr>, "a unit"},
+    {attr::kRows, isOp<LoopLikeOpInterface>, "a loop", isAttr<UnitAttr>, "a unit"},
     {attr::kSchedule, isOp<FunctionOpInterface>, "a function", isAttr<CpuScheduleAttr, CudaScheduleAttr>,
      "#bamba.cpu_schedule or #bamba.cuda_schedule"},
     {attr::kFallbacks, isOp<FunctionOpInterface>, "a function", isScheduleList, "a list of #bamba.cuda_schedule"},
@@ -118,6 +119,12 @@ static LogicalResult verifyPlace(Operation *op, StringRef what, unsigned index, 
 
 LogicalResult BambaDialect::verifyRegionArgAttribute(Operation *op, unsigned, unsigned index,
                                                      NamedAttribute attribute) {
+  if (attribute.getName() == attr::kRows && op->hasAttr(attr::kKernel)) {
+    if (isa<UnitAttr>(attribute.getValue()))
+      return success();
+    return op->emitError() << "expected '" << attr::kRows << "' on argument " << index << " to be a unit, found "
+                           << attribute.getValue();
+  }
   return verifyPlace(op, "argument", index, attribute, attr::kInput);
 }
 

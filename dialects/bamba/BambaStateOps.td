@@ -11,6 +11,8 @@ def Bamba_CausalConv1dOp : Bamba_TiledOp<"causal_conv1d",
     For each sequence, with `u[t]` the input at token `t` and `u[-K+1..-1]` the inputs before, from the state:
     `result[t, c] = silu(bias[c] + sum_j weight[j, c] * u[t - K + 1 + j, c])`.
 
+    Results of tokens from `counts[b]` on may be anything, and so may their inputs.
+
     Without `positions` the state holds the last `K-1` inputs, oldest first:
     `new_state[slot, i, c] = u[count - K + 1 + i, c]`.
 
@@ -106,7 +108,8 @@ def Bamba_SsmScanOp : Bamba_SsmOp<"ssm_scan"> {
         Y = (C B^T masked to s <= t, times exp(a[t] - a[s]) delta[s]) X + exp(a[t]) C S^T + D X
         S = exp(a[last]) S + sum_s exp(a[last] - a[s]) delta[s] x[s] B[s]^T
 
-    Only differences <= 0 are exponentiated. Tokens from `counts[b]` on have delta = 0: they leave the state as it is.
+    Only differences <= 0 are exponentiated. Tokens from `counts[b]` on have delta = 0: they leave the state as it
+    is. Their inputs may be anything, and so may their results.
 
     Shapes: x and result `[B*T, heads*P]`, dt `[B*T, heads]`, b and c `[B*T, G*N]`, a_log, d and dt_bias `[heads]`, slots
     and counts `[B]`, state `[?, heads, P, N]`. Source: Dao and Gu, "Transformers are SSMs", the block decomposition.

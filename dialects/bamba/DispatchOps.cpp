@@ -19,6 +19,8 @@ static LogicalResult checkTypes(Operation *op, StringRef what, TypeRange expecte
 LogicalResult DispatchOp::verify() {
   if (failed(checkTypes(*this, "result", getInits().getTypes(), getResultTypes())))
     return failure();
+  if (getRows() && getRows().getType().getShape() != ArrayRef<int64_t>{1})
+    return emitOpError() << "expected one number of rows, found " << getRows().getType();
   if (failed(checkTypes(*this, "block argument", getOperandTypes(), getBody().getArgumentTypes())))
     return failure();
   auto yield = dyn_cast<YieldOp>(getBody().front().getTerminator());

@@ -14,6 +14,8 @@ static SmallVector<int64_t> shapeOf(bamba_rt_shape shape, const EntrySizes &size
     return {sizes.rows};
   case BAMBA_RT_SHAPE_SEQUENCES:
     return {sizes.sequences};
+  case BAMBA_RT_SHAPE_ONE:
+    return {1};
   case BAMBA_RT_SHAPE_PAGES:
     return {sizes.sequences, sizes.maxPages};
   case BAMBA_RT_SHAPE_KEPT:

@@ -36,6 +36,13 @@ LogicalResult checkTensors(mlir::func::FuncOp kernel) {
   return failure(walked.wasInterrupted());
 }
 
+mlir::BlockArgument findRows(mlir::func::FuncOp kernel) {
+  for (mlir::BlockArgument argument : kernel.getArguments())
+    if (kernel.getArgAttr(argument.getArgNumber(), attr::kRows))
+      return argument;
+  return {};
+}
+
 mlir::TilingInterface getTiledOp(mlir::func::FuncOp kernel) {
   for (Operation &op : llvm::reverse(kernel.getBody().front()))
     if (isa<mlir::TilingInterface>(op) && isa<DestinationStyleOpInterface>(op))

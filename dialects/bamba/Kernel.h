@@ -12,6 +12,9 @@ namespace bambac {
 /// state pool), or an element type that is not in the contract.
 LogicalResult checkTensors(mlir::func::FuncOp kernel);
 
+/// The argument that says how many of a kernel's rows are there; null where all are.
+mlir::BlockArgument findRows(mlir::func::FuncOp kernel);
+
 /// The op that the schedule of a CPU cuts into workgroups: the last one that can be tiled. Null where there is none.
 /// (The op that decides how a kernel is computed is getMainOp; element-wise ops may come after it.)
 mlir::TilingInterface getTiledOp(mlir::func::FuncOp kernel);

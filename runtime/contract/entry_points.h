@@ -11,6 +11,7 @@
 enum bamba_rt_shape {
   BAMBA_RT_SHAPE_ROWS,      /* [R] */
   BAMBA_RT_SHAPE_SEQUENCES, /* [B] */
+  BAMBA_RT_SHAPE_ONE,       /* [1] */
   BAMBA_RT_SHAPE_PAGES,     /* [B, max_pages] */
   BAMBA_RT_SHAPE_KEPT,      /* [L] */
   BAMBA_RT_SHAPE_LOGITS     /* [L, vocab_size] */
@@ -22,13 +23,15 @@ enum bamba_rt_shape {
  * positions  position of the token in its sequence, -1 in padding rows
  * slots      state slot; the spare slot `slots` for padding sequences
  * counts     how many of the T tokens are there, 0 for padding sequences
+ * rows       how many of the R rows are there; those that are not come last
  * pages      KV pages of the sequence in order, -1 beyond the last */
 #define BAMBA_RT_INPUTS(X)                                                                                             \
   X(TOKENS, 0, "tokens", I32, ROWS)                                                                                    \
   X(POSITIONS, 1, "positions", I32, ROWS)                                                                              \
   X(SLOTS, 2, "slots", I32, SEQUENCES)                                                                                 \
   X(COUNTS, 3, "counts", I32, SEQUENCES)                                                                               \
-  X(PAGES, 4, "pages", I32, PAGES)
+  X(ROWS, 4, "rows", I32, ONE)                                                                                         \
+  X(PAGES, 5, "pages", I32, PAGES)
 
 /* logits     of each kept row
  * greedy     the most likely token of each kept row */

@@ -10,11 +10,10 @@ static_assert(std::ranges::all_of(contract::kInputs,
               "the arrays are of int32_t");
 static_assert(std::ranges::all_of(contract::kInputs,
                                   [](const contract::EntryArray &input) {
-                                    return input.shape == BAMBA_RT_SHAPE_PAGES
-                                               ? input.number == BAMBA_RT_INPUT_PAGES
-                                               : input.shape <= BAMBA_RT_SHAPE_SEQUENCES;
+                                    return input.shape == BAMBA_RT_SHAPE_PAGES ? input.number == BAMBA_RT_INPUT_PAGES
+                                                                               : input.shape <= BAMBA_RT_SHAPE_ONE;
                                   }),
-              "an array has a number for each row or sequence, other than the page table");
+              "an array has a number for each row or sequence, or one, other than the page table");
 
 StepInputs::StepInputs(const bamba_rt_model &model, uint32_t sequences, uint64_t pages, Device &device)
     : device(device), maxPages(model.max_pages), pageRows(sequences) {
@@ -53,6 +52,9 @@ void StepInputs::fill(const Step &step, std::span<const bamba_batch_item> items,
     listed = 0;
   }
   uint32_t chunk = step.entry->chunk;
+  // Sequences that are there come first, so that only the last of them may leave rows between: it is the only one then.
+  array(BAMBA_RT_INPUT_ROWS)[0] =
+      static_cast<int32_t>(step.lanes.empty() ? 0 : (step.lanes.size() - 1) * chunk + step.lanes.back().count);
   for (uint32_t i = 0; i < step.entry->batch; ++i) {
     if (i < step.lanes.size()) {
       const Lane &lane = step.lanes[i];

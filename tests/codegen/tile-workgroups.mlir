@@ -20,6 +20,34 @@ func.func private @linear_add(%x: tensor<4x64xf32>, %w: tensor<128x64xbf16, #bam
 
 // -----
 
+// A loop over rows says so; one over heads, which are as many here, does not.
+// CHECK-LABEL: func.func private @rows
+// CHECK: scf.forall
+// CHECK: {bamba.rows}
+func.func private @rows(%x: tensor<4x64xf32>, %w: tensor<64xf32>, %init: tensor<4x64xf32>) -> tensor<4x64xf32>
+    attributes {bamba.kernel, bamba.schedule = #bamba.cpu_schedule<workgroup = [2], rows = 1, depth = 0, chunk = 0>} {
+  %r = bamba.rms_norm ins(%x, %w : tensor<4x64xf32>, tensor<64xf32>) outs(%init : tensor<4x64xf32>) eps(1.0e-05)
+  return %r : tensor<4x64xf32>
+}
+
+// CHECK-LABEL: func.func private @heads
+// CHECK: scf.forall
+// CHECK-NOT: {bamba.rows}
+// CHECK: return
+func.func private @heads(%x: tensor<4x64xf32>, %dt: tensor<4x4xf32>, %b: tensor<4x32xf32>, %c: tensor<4x32xf32>,
+                         %a: tensor<4xf32>, %d: tensor<4xf32>, %bias: tensor<4xf32>, %slots: tensor<1xi32>,
+                         %counts: tensor<1xi32>, %y0: tensor<4x64xf32>, %s: tensor<?x4x16x32xf32>)
+    -> (tensor<4x64xf32>, tensor<?x4x16x32xf32>)
+    attributes {bamba.kernel, bamba.schedule = #bamba.cpu_schedule<workgroup = [1], rows = 1, depth = 0, chunk = 4>} {
+  %y, %s1 = bamba.ssm_scan
+      ins(%x, %dt, %b, %c, %a, %d, %bias, %slots, %counts : tensor<4x64xf32>, tensor<4x4xf32>, tensor<4x32xf32>,
+          tensor<4x32xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<1xi32>, tensor<1xi32>)
+      outs(%y0, %s : tensor<4x64xf32>, tensor<?x4x16x32xf32>) dt_limit(0.0, 0x7FF0000000000000) chunk(4) acc(f32)
+  return %y, %s1 : tensor<4x64xf32>, tensor<?x4x16x32xf32>
+}
+
+// -----
+
 // A workgroup as large as the kernel needs no loop.
 // CHECK-LABEL: func.func private @whole
 // CHECK-NOT: scf.forall

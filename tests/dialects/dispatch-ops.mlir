@@ -30,6 +30,20 @@ func.func @dispatch_without_inputs(%a: tensor<2xf32>, %b: tensor<3xf32>) -> (ten
   return %y#0, %y#1 : tensor<2xf32>, tensor<3xf32>
 }
 
+// CHECK-LABEL: @dispatch_of_some_rows
+func.func @dispatch_of_some_rows(%n: tensor<1xi32>, %x: tensor<4x8xf32>, %w: tensor<8xf32>) -> tensor<4x8xf32> {
+  %init = tensor.empty() : tensor<4x8xf32>
+  // CHECK: bamba.dispatch rows(%{{.*}} : tensor<1xi32>) ins(%{{.*}}, %{{.*}} : tensor<4x8xf32>, tensor<8xf32>) outs(%{{.*}} : tensor<4x8xf32>) -> tensor<4x8xf32> {
+  // CHECK-NEXT: ^bb0(%{{.*}}: tensor<1xi32>, %{{.*}}: tensor<4x8xf32>,
+  %y = bamba.dispatch rows(%n : tensor<1xi32>) ins(%x, %w : tensor<4x8xf32>, tensor<8xf32>)
+                      outs(%init : tensor<4x8xf32>) -> tensor<4x8xf32> {
+  ^bb0(%n0: tensor<1xi32>, %x0: tensor<4x8xf32>, %w0: tensor<8xf32>, %init0: tensor<4x8xf32>):
+    %r = bamba.rms_norm ins(%x0, %w0 : tensor<4x8xf32>, tensor<8xf32>) outs(%init0 : tensor<4x8xf32>) eps(1.0e-05)
+    bamba.yield %r : tensor<4x8xf32>
+  }
+  return %y : tensor<4x8xf32>
+}
+
 func.func private @scale(tensor<4x8xf32>, tensor<4x8xf32>, tensor<?x8xf32>) -> (tensor<4x8xf32>, tensor<?x8xf32>)
 func.func private @zero(tensor<4x8xf32>) -> tensor<4x8xf32>
 

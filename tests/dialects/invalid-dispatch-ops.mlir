@@ -5,7 +5,7 @@
 
 func.func @f(%x: tensor<4xf32>, %init: tensor<8xf32>) {
   // expected-error @+1 {{expected 1 results, found 0}}
-  "bamba.dispatch"(%x, %init) <{operandSegmentSizes = array<i32: 1, 1>}> ({
+  "bamba.dispatch"(%x, %init) <{operandSegmentSizes = array<i32: 0, 1, 1>}> ({
   ^bb0(%x0: tensor<4xf32>, %init0: tensor<8xf32>):
     bamba.yield %init0 : tensor<8xf32>
   }) : (tensor<4xf32>, tensor<8xf32>) -> ()
@@ -16,7 +16,7 @@ func.func @f(%x: tensor<4xf32>, %init: tensor<8xf32>) {
 
 func.func @f(%x: tensor<4xf32>, %init: tensor<8xf32>) {
   // expected-error @+1 {{expected result 0 of type 'tensor<8xf32>', found 'tensor<4xf32>'}}
-  "bamba.dispatch"(%x, %init) <{operandSegmentSizes = array<i32: 1, 1>}> ({
+  "bamba.dispatch"(%x, %init) <{operandSegmentSizes = array<i32: 0, 1, 1>}> ({
   ^bb0(%x0: tensor<4xf32>, %init0: tensor<8xf32>):
     bamba.yield %init0 : tensor<8xf32>
   }) : (tensor<4xf32>, tensor<8xf32>) -> tensor<4xf32>
@@ -27,7 +27,7 @@ func.func @f(%x: tensor<4xf32>, %init: tensor<8xf32>) {
 
 func.func @f(%x: tensor<4xf32>, %init: tensor<8xf32>) {
   // expected-error @+1 {{expected 2 block arguments, found 1}}
-  "bamba.dispatch"(%x, %init) <{operandSegmentSizes = array<i32: 1, 1>}> ({
+  "bamba.dispatch"(%x, %init) <{operandSegmentSizes = array<i32: 0, 1, 1>}> ({
   ^bb0(%init0: tensor<8xf32>):
     bamba.yield %init0 : tensor<8xf32>
   }) : (tensor<4xf32>, tensor<8xf32>) -> tensor<8xf32>
@@ -38,7 +38,7 @@ func.func @f(%x: tensor<4xf32>, %init: tensor<8xf32>) {
 
 func.func @f(%x: tensor<4xf32>, %init: tensor<8xf32>) {
   // expected-error @+1 {{expected block argument 0 of type 'tensor<4xf32>', found 'tensor<5xf32>'}}
-  "bamba.dispatch"(%x, %init) <{operandSegmentSizes = array<i32: 1, 1>}> ({
+  "bamba.dispatch"(%x, %init) <{operandSegmentSizes = array<i32: 0, 1, 1>}> ({
   ^bb0(%x0: tensor<5xf32>, %init0: tensor<8xf32>):
     bamba.yield %init0 : tensor<8xf32>
   }) : (tensor<4xf32>, tensor<8xf32>) -> tensor<8xf32>
@@ -49,7 +49,7 @@ func.func @f(%x: tensor<4xf32>, %init: tensor<8xf32>) {
 
 func.func @f(%x: tensor<4xf32>, %init: tensor<8xf32>) {
   // expected-error @+1 {{expected 1 yielded values, found 0}}
-  "bamba.dispatch"(%x, %init) <{operandSegmentSizes = array<i32: 1, 1>}> ({
+  "bamba.dispatch"(%x, %init) <{operandSegmentSizes = array<i32: 0, 1, 1>}> ({
   ^bb0(%x0: tensor<4xf32>, %init0: tensor<8xf32>):
     bamba.yield
   }) : (tensor<4xf32>, tensor<8xf32>) -> tensor<8xf32>
@@ -60,7 +60,7 @@ func.func @f(%x: tensor<4xf32>, %init: tensor<8xf32>) {
 
 func.func @f(%x: tensor<4xf32>, %init: tensor<8xf32>) {
   // expected-error @+1 {{expected yielded value 0 of type 'tensor<8xf32>', found 'tensor<4xf32>'}}
-  "bamba.dispatch"(%x, %init) <{operandSegmentSizes = array<i32: 1, 1>}> ({
+  "bamba.dispatch"(%x, %init) <{operandSegmentSizes = array<i32: 0, 1, 1>}> ({
   ^bb0(%x0: tensor<4xf32>, %init0: tensor<8xf32>):
     bamba.yield %x0 : tensor<4xf32>
   }) : (tensor<4xf32>, tensor<8xf32>) -> tensor<8xf32>
@@ -69,9 +69,20 @@ func.func @f(%x: tensor<4xf32>, %init: tensor<8xf32>) {
 
 // -----
 
+func.func @f(%n: tensor<2xi32>, %init: tensor<8xf32>) {
+  // expected-error @+1 {{expected one number of rows, found 'tensor<2xi32>'}}
+  %y = bamba.dispatch rows(%n : tensor<2xi32>) outs(%init : tensor<8xf32>) -> tensor<8xf32> {
+  ^bb0(%n0: tensor<2xi32>, %init0: tensor<8xf32>):
+    bamba.yield %init0 : tensor<8xf32>
+  }
+  return
+}
+
+// -----
+
 func.func @f(%init: tensor<8xf32>) {
   // expected-error @+1 {{expected a region that ends in bamba.yield}}
-  "bamba.dispatch"(%init) <{operandSegmentSizes = array<i32: 0, 1>}> ({
+  "bamba.dispatch"(%init) <{operandSegmentSizes = array<i32: 0, 0, 1>}> ({
   ^bb0(%init0: tensor<8xf32>):
     func.return
   }) : (tensor<8xf32>) -> tensor<8xf32>

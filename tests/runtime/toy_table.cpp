@@ -1,4 +1,5 @@
 #include "tests/runtime/toy_table.h"
+#include <algorithm>
 #include <cmath>
 
 namespace bambac::rt::toy {
@@ -8,7 +9,24 @@ Observer observer = nullptr;
 namespace {
 
 /// The arguments of every launch.
-enum Arg { Tokens, Positions, Slots, Counts, Pages, Embed, Head, Norm, Conv, State, Cache, X, H, Logits, Greedy };
+enum Arg {
+  Tokens,
+  Positions,
+  Slots,
+  Counts,
+  NumRows,
+  Pages,
+  Embed,
+  Head,
+  Norm,
+  Conv,
+  State,
+  Cache,
+  X,
+  H,
+  Logits,
+  Greedy
+};
 
 template <typename T> T *arg(void *const *args, Arg index) { return static_cast<T *>(args[index]); }
 
@@ -84,6 +102,12 @@ template <uint32_t Kind, int B, int T> struct Kernels {
     return true;
   }
 
+  /// The runtime says how many rows have a token.
+  static bool countsRows(void *const *args) {
+    return std::count_if(arg<int32_t>(args, Positions), arg<int32_t>(args, Positions) + B * T,
+                         [](int32_t position) { return position >= 0; }) == *arg<int32_t>(args, NumRows);
+  }
+
   static void project(void *const *args, void *, uint64_t workgroup) {
     constexpr int panel = 4;
     int logitsRow = static_cast<int>(workgroup) / vocab, v = static_cast<int>(workgroup) % vocab;
@@ -91,7 +115,7 @@ template <uint32_t Kind, int B, int T> struct Kernels {
     float sum = 0;
     for (int d = 0; d < dim && row >= 0; ++d)
       sum += arg<float>(args, Head)[(v / panel * dim + d) * panel + v % panel] * arg<float>(args, H)[row * dim + d];
-    arg<float>(args, Logits)[workgroup] = row < 0 || !aligned(args) ? paddingLogit : sum;
+    arg<float>(args, Logits)[workgroup] = row < 0 || !aligned(args) || !countsRows(args) ? paddingLogit : sum;
   }
 
   static void pickGreedy(void *const *args, void *, uint64_t logitsRow) {
@@ -118,9 +142,9 @@ constexpr int launchesPerEntry = 6;
       {"greedy", "", Kernels<kind, b, t>::pickGreedy, nullptr, 0}
 
 #define LAUNCHES(entry, kind, b, t)                                                                                    \
-  {(entry) * 6 + 0, (b) * (t), 0, 15}, {(entry) * 6 + 1, (b) * (t), 0, 15}, {(entry) * 6 + 2, b, 0, 15},               \
-      {(entry) * 6 + 3, (b) * (t), 0, 15}, {(entry) * 6 + 4, Kernels<kind, b, t>::logitsRows * vocab, 0, 15},          \
-      {(entry) * 6 + 5, Kernels<kind, b, t>::logitsRows, 0, 15}
+  {(entry) * 6 + 0, (b) * (t), 0, 16}, {(entry) * 6 + 1, (b) * (t), 0, 16}, {(entry) * 6 + 2, b, 0, 16},               \
+      {(entry) * 6 + 3, (b) * (t), 0, 16}, {(entry) * 6 + 4, Kernels<kind, b, t>::logitsRows * vocab, 0, 16},          \
+      {(entry) * 6 + 5, Kernels<kind, b, t>::logitsRows, 0, 16}
 
 #define ENTRY(name, entry, kind, b, t)                                                                                 \
   {name, kind, b, t, (entry) * launchesPerEntry, launchesPerEntry, 0, sizeof(float) * 2 * maxRows * dim}
@@ -149,6 +173,7 @@ constexpr bamba_rt_arg args[] = {
     {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_POSITIONS, 0},
     {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_SLOTS, 0},
     {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_COUNTS, 0},
+    {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_ROWS, 0},
     {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_PAGES, 0},
     {BAMBA_RT_SPACE_WEIGHT, 0, 0},
     {BAMBA_RT_SPACE_WEIGHT, 1, 0},

@@ -18,7 +18,7 @@ public:
       Value slot = e.loadIndex(slots, {sequence}), count = e.loadIndex(counts, {sequence});
       Value firstRow = e.mul(sequence, tokens);
       e.columns(e.dim(out, 1), 2 * e.getLanes(), [&](Value channel, Lanes lanes) {
-        convolve(slot, firstRow, tokens, channel, lanes);
+        convolve(slot, firstRow, e.min(tokens, count), channel, lanes);
         updateState(slot, firstRow, count, channel, lanes);
       });
     });

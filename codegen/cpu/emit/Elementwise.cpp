@@ -14,7 +14,7 @@ static constexpr int64_t kRegisters = 2;
 
 LogicalResult emitOp(Emitter &e, SwigluOp, SwigluOp::Adaptor buffers) {
   Value gate = buffers.getGate();
-  e.loop(e.dim(gate, 0), [&](Value row) {
+  e.loop(e.rowsThere(gate), [&](Value row) {
     e.columns(e.dim(gate, 1), kRegisters * e.getLanes(), [&](Value column, Lanes lanes) {
       Value value = e.mulf(e.silu(e.load(gate, {row, column}, lanes)), e.load(buffers.getUp(), {row, column}, lanes));
       e.store(value, buffers.getInit(), {row, column}, lanes);

@@ -18,11 +18,11 @@ static constexpr int64_t kDefaultTileRows = 4;
 /// Products and sums may contract to one instruction; nothing else about rounding is left open.
 static constexpr arith::FastMathFlags kContract = arith::FastMathFlags::contract;
 
-Emitter::Emitter(OpBuilder &builder, Operation *op) : builder(builder), loc(op->getLoc()) {
+Emitter::Emitter(OpBuilder &builder, Operation *op, Value rows) : builder(builder), loc(op->getLoc()), rows(rows) {
   auto target = op->getParentOfType<ModuleOp>()->getAttrOfType<CpuTargetAttr>(attr::kTarget);
   lanes = target ? target.getLanes() : kDefaultLanes;
-  uint64_t rows = target ? std::max<int64_t>(target.getVectorRegisters() / 4, 1) : kDefaultTileRows;
-  tileRows = std::min<int64_t>(llvm::bit_floor(rows), lanes);
+  uint64_t registers = target ? std::max<int64_t>(target.getVectorRegisters() / 4, 1) : kDefaultTileRows;
+  tileRows = std::min<int64_t>(llvm::bit_floor(registers), lanes);
   schedule = op->getParentOfType<func::FuncOp>()->getAttrOfType<CpuScheduleAttr>(attr::kSchedule);
 }
 
@@ -51,6 +51,14 @@ Value Emitter::dim(Value memref, unsigned dimension) {
   if (!type.isDynamicDim(dimension))
     return index(type.getDimSize(dimension));
   return builder.createOrFold<memref::DimOp>(loc, memref, dimension);
+}
+
+Value Emitter::rowsThere(Value memref) {
+  constexpr int64_t kFewRows = 32;
+  Value all = dim(memref, 0);
+  std::optional<int64_t> known = getConstantIntValue(all);
+  bool hasAll = schedule && !schedule.getWorkgroup().empty() && schedule.getWorkgroup().front() == 0;
+  return rows && hasAll && known && *known > kFewRows ? min(all, loadIndex(rows, {index(0)})) : all;
 }
 
 Value Emitter::loadIndex(Value memref, ValueRange at) {

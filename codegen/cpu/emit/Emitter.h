@@ -20,7 +20,8 @@ struct Lanes {
 class Emitter {
 public:
   /// Code goes to the insertion point of `builder`; target and schedule are those of the kernel around `op`.
-  Emitter(OpBuilder &builder, Operation *op);
+  /// `rows`: the memref that says how many rows of the kernel are there; null where all are.
+  Emitter(OpBuilder &builder, Operation *op, Value rows = {});
 
   OpBuilder &getBuilder() { return builder; }
   Location getLoc() const { return loc; }
@@ -47,6 +48,9 @@ public:
   Value mul(Value left, int64_t right) { return mul(left, index(right)); }
   /// Size of a dimension of a memref.
   Value dim(Value memref, unsigned dimension);
+  /// Rows of an operand or result that are there, where the workgroup has all of the kernel's and they are not so few
+  /// that all take no longer; else the rows of the memref.
+  Value rowsThere(Value memref);
   /// An i32 in memory as a signed index.
   Value loadIndex(Value memref, ValueRange at);
 
@@ -116,6 +120,7 @@ private:
   Location loc;
   int64_t lanes, tileRows;
   CpuScheduleAttr schedule;
+  Value rows;
 };
 
 } // namespace bambac::codegen

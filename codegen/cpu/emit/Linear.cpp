@@ -27,13 +27,15 @@ public:
       block = depth;
     if (hasGroups())
       block = group;
+    // Whole tiles of rows: a row of the last alone would read all weights.
+    rows = e.min(e.dim(out, 0), e.mul(e.div(e.add(rows, rowTile - 1), e.index(rowTile)), rowTile));
   }
 
   void emit() {
     Value columns = e.dim(out, 1);
     e.columns(columns, panelWidth, [&](Value column, Lanes lanes) {
       Value panel = e.div(column, e.index(panelWidth));
-      std::optional<int64_t> rowCount = getConstantIntValue(rows);
+      std::optional<int64_t> rowCount = getConstantIntValue(e.dim(out, 0));
       if (rowCount && *rowCount <= rowTile)
         emitShort(panel, column, lanes);
       else

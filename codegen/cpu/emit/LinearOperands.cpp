@@ -13,7 +13,7 @@ LinearOperands::LinearOperands(Emitter &emitter, LinearOp op, LinearOp::Adaptor 
       inputScales(buffers.getInputScales()), weightScales(buffers.getWeightScales()), out(buffers.getInit()),
       weightType(getElementTypeOrSelf(weight.getType())), group(op.getGroupSize()),
       depth(cast<MemRefType>(input.getType()).getDimSize(1)),
-      panelWidth(cast<MemRefType>(weight.getType()).getDimSize(2)), rows(e.dim(out, 0)) {}
+      panelWidth(cast<MemRefType>(weight.getType()).getDimSize(2)), rows(e.rowsThere(out)) {}
 
 Value LinearOperands::getStart(Value column, Lanes lanes) {
   return bias ? e.load(bias, {column}, lanes) : e.splat(0.0, lanes.width);

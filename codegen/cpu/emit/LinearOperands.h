@@ -32,7 +32,7 @@ protected:
   Type weightType;
   int64_t group; ///< columns that share scales
   int64_t depth, panelWidth;
-  Value rows;
+  Value rows; ///< of the result that are there
 };
 
 /// Loops over panels of pairs of columns, for a processor that multiplies pairs of bf16. A few rows stream through

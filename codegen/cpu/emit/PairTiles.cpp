@@ -43,7 +43,8 @@ public:
     Type bf16 = b.getBF16Type();
     inputTiles = e.scratch({rowBlock / kTileRows, tilesDeep, terms, kTileRows, kTileColumns}, bf16);
     sumTiles = e.scratch({kHighRows, panelWidth});
-    std::optional<int64_t> knownRows = getConstantIntValue(rows), knownColumns = getConstantIntValue(e.dim(out, 1));
+    std::optional<int64_t> knownRows = getConstantIntValue(e.dim(out, 0)),
+                           knownColumns = getConstantIntValue(e.dim(out, 1));
     isOneTileHigh = knownRows && *knownRows <= kHighRows;
     panelsHeld = knownColumns ? std::min(llvm::divideCeilSigned(*knownColumns, panelWidth), kMostPanels) : kMostPanels;
     if (isScaled())

@@ -35,7 +35,7 @@ public:
     e.loop(batch, [&](Value sequence) {
       slot = e.loadIndex(buffers.getSlots(), {sequence});
       Value count = e.loadIndex(buffers.getCounts(), {sequence});
-      e.loop(zero, tokens, chunk, [&](Value first) {
+      e.loop(zero, e.min(tokens, count), chunk, [&](Value first) {
         firstRow = e.add(e.mul(sequence, tokens), first);
         length = e.partSize(tokens, first, chunk);
         valid = e.sub(count, first);
@@ -164,7 +164,8 @@ private:
           Value x = e.load(buffers.getX(), {e.add(firstRow, t), channel}, lanes);
           value = e.fma(value, e.broadcast(e.exp(e.load(sums, {t})), width), e.mulf(e.broadcast(skip, width), x));
         }
-        tile = accumulate(e, tile, zero, e.add(row, count),
+        // Not of what stands where there is no token: zero times that may be no number.
+        tile = accumulate(e, tile, zero, e.min(e.add(row, count), valid),
                           {[&](int64_t r, Value s) { return e.load(masked, {e.add(row, r), s}); },
                            [&](Value s) { return e.load(buffers.getX(), {e.add(firstRow, s), channel}, lanes); }});
         for (auto [r, value] : llvm::enumerate(tile))
@@ -189,7 +190,7 @@ private:
         for (int64_t r = 0; r < count; ++r)
           tile.push_back(e.mulf(e.load(state, {slot, head, e.add(p, r), n}, lanes), e.broadcast(decay, width)));
         tile = accumulate(
-            e, tile, zero, length,
+            e, tile, zero, e.min(length, valid),
             {[&](int64_t r, Value t) { return e.load(inputs, {t, e.add(p, r)}); },
              [&](Value t) { return e.load(buffers.getB(), {e.add(firstRow, t), e.add(groupColumn, n)}, lanes); }});
         for (auto [r, value] : llvm::enumerate(tile))

@@ -34,6 +34,8 @@ FailureOr<std::string> emitAttention(KernelWriter &writer, AttentionOp attention
       *epilogue};
   if (tokens == 1)
     call.push_back(writer.workspace());
+  else
+    writer.addRows(call);
   return writer.finish({writer.rowsType(*query), "Epilogue"}, call);
 }
 

@@ -33,7 +33,9 @@ FailureOr<std::string> emitElementwise(KernelWriter &writer, Operation *last) {
   writer.constant("columns", dimOf(result, 1));
   SmallVector<std::string> members = code.initializers();
   members.push_back(writer.address(*out, "result"));
-  return writer.finish({"Body"}, {"Body{" + llvm::join(members, ", ") + "}"});
+  SmallVector<std::string> call{"Body{" + llvm::join(members, ", ") + "}"};
+  writer.addRows(call);
+  return writer.finish({"Body"}, call);
 }
 
 } // namespace bambac::codegen

@@ -1,6 +1,7 @@
 // Puts the parts of a kernel's source together and names its parameters.
 #include "codegen/cuda/emit/KernelWriter.h"
 #include "dialects/bamba/ElementType.h"
+#include "dialects/bamba/Kernel.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/ErrorHandling.h"
@@ -158,6 +159,16 @@ std::string KernelWriter::workspace() {
   if (llvm::none_of(params, isWorkspace))
     params.push_back({KernelParam::Kind::Workspace, 0, {}});
   return "workspace";
+}
+
+void KernelWriter::addRows(SmallVectorImpl<std::string> &call) {
+  BlockArgument rows = findRows(kernel);
+  if (!rows)
+    return;
+  // No op reads it, so that the other arguments come before it among the parameters.
+  auto isPointer = [](const KernelParam &param) { return param.kind == KernelParam::Kind::Pointer; };
+  params.insert(llvm::find_if_not(params, isPointer), {KernelParam::Kind::Pointer, rows.getArgNumber(), {}});
+  call.push_back(nameOf(rows.getArgNumber(), "rows").str());
 }
 
 std::string KernelWriter::declarationOf(const KernelParam &param) const {

@@ -91,6 +91,8 @@ public:
   std::string tensorMap(const View &view, StringRef map, StringRef name);
   /// The workspace: the parameter's name.
   std::string workspace();
+  /// Appends the number of rows that are there to a call of a collective, where the kernel has one. Last of all.
+  void addRows(SmallVectorImpl<std::string> &call);
 
   /// Prints the translation unit: `collective` is the arguments of the collective's template after `Shape`, `call`
   /// those of its run().
@@ -101,6 +103,8 @@ public:
   func::FuncOp getKernel() const { return kernel; }
   int64_t getMultiprocessors() const { return target.getMultiprocessors(); }
   StringRef getCollective() const { return schedule.getCollective().getValue(); }
+  /// A field of the schedule that the collective has.
+  int64_t getField(StringRef name) const { return schedule.getFields().getAs<IntegerAttr>(name).getInt(); }
 
 private:
   /// The name of an argument: `wanted`, with a number where that is taken, if it has none yet.

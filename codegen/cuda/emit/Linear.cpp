@@ -1,6 +1,7 @@
 // linear: its input, plain, or normalized or quantized on the way, its weight in panels, and the epilogue after it.
 #include "codegen/cuda/emit/Epilogue.h"
 #include "codegen/cuda/emit/Ops.h"
+#include "geometry/mma_linear.h"
 
 namespace bambac::codegen {
 
@@ -59,6 +60,14 @@ static bool usesTensorMaps(StringRef collective) {
   return collective == "wgmma/linear_large" || collective == "wgmma/linear_middle";
 }
 
+/// True for collectives whose blocks have some of the rows; where a block has all, those that are not there cost
+/// nothing.
+static bool cutsRows(KernelWriter &writer) {
+  return writer.getCollective() == "wgmma/linear_large" ||
+         (writer.getCollective() == "mma/linear" &&
+          writer.getField("tile_rows") > geometry::mma::Linear::kSkinnyTileRows);
+}
+
 /// True where the result is read as heads.
 static bool isReadAsHeads(LinearOp linear) {
   return llvm::any_of(linear.getResult().getUsers(), [](Operation *user) {
@@ -83,14 +92,21 @@ FailureOr<std::string> emitLinear(KernelWriter &writer, LinearOp linear) {
   FailureOr<View> matrix = writer.view(linear, linear.getWeight());
   if (failed(in) || failed(epilogue) || failed(matrix))
     return failure();
-  if (!usesTensorMaps(writer.getCollective()))
-    return writer.finish({"Input", "Epilogue"}, {*in, writer.address(*matrix, "weight"), *epilogue});
+  if (!usesTensorMaps(writer.getCollective())) {
+    SmallVector<std::string> call{*in, writer.address(*matrix, "weight"), *epilogue};
+    if (cutsRows(writer))
+      writer.addRows(call);
+    return writer.finish({"Input", "Epilogue"}, call);
+  }
   FailureOr<View> whole = writer.view(linear, linear.getInput());
   if (failed(whole))
     return failure();
   std::string inputMap = writer.tensorMap(*whole, "kInputMap", "input");
   std::string weightMap = writer.tensorMap(*matrix, "kWeightMap", "weight");
-  return writer.finish({"Input", "Epilogue"}, {inputMap, weightMap, *epilogue});
+  SmallVector<std::string> call{inputMap, weightMap, *epilogue};
+  if (cutsRows(writer))
+    writer.addRows(call);
+  return writer.finish({"Input", "Epilogue"}, call);
 }
 
 } // namespace bambac::codegen

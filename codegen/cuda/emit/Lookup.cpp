@@ -12,8 +12,10 @@ FailureOr<std::string> emitEmbedding(KernelWriter &writer, EmbeddingOp embedding
   if (failed(table) || failed(result))
     return failure();
   writer.constant("vector", std::min(table->alignment(kWidest), result->alignment(kWidest)));
-  return writer.finish({}, {writer.address(embedding, embedding.getTokens(), "tokens"), writer.rows(*table, "table"),
-                            writer.rows(*result, "result")});
+  SmallVector<std::string> call{writer.address(embedding, embedding.getTokens(), "tokens"),
+                                writer.rows(*table, "table"), writer.rows(*result, "result")};
+  writer.addRows(call);
+  return writer.finish({}, call);
 }
 
 FailureOr<std::string> emitLastToken(KernelWriter &writer, LastTokenOp lastToken) {

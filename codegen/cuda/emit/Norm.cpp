@@ -12,8 +12,10 @@ FailureOr<std::string> emitNorm(KernelWriter &writer, RmsNormOp norm) {
   if (failed(input) || failed(result))
     return failure();
   writer.constant("vector", std::min(input->alignment(kWidest), result->alignment(kWidest)));
-  return writer.finish({}, {writer.rows(*input, "input"), writer.address(norm, norm.getWeight(), "weight"),
-                            writer.rows(*result, "result")});
+  SmallVector<std::string> call{writer.rows(*input, "input"), writer.address(norm, norm.getWeight(), "weight"),
+                                writer.rows(*result, "result")};
+  writer.addRows(call);
+  return writer.finish({}, call);
 }
 
 } // namespace bambac::codegen

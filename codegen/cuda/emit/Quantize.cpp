@@ -63,7 +63,9 @@ FailureOr<std::string> emitQuantize(KernelWriter &writer, QuantizeOp quantize) {
     return failure();
   writer.constant("vector", codes->alignment(rows->vector));
   std::string fixed = fixedScales ? writer.address(quantize, fixedScales, "fixedScales") : "nullptr";
-  return writer.finish({}, {rows->argument, fixed, writer.rows(*codes, "codes"), writer.address(*scales, "scales")});
+  SmallVector<std::string> call{rows->argument, fixed, writer.rows(*codes, "codes"), writer.address(*scales, "scales")};
+  writer.addRows(call);
+  return writer.finish({}, call);
 }
 
 } // namespace bambac::codegen

@@ -68,11 +68,12 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_byte
 // CHECK-NEXT:  static constexpr int kPanelAlign = 128;
 // CHECK:       using Element = e4m3;
 // CHECK:       struct Epilogue {
+// CHECK-NEXT:    using Element = float;
 // CHECK-NEXT:    static constexpr int kInputs = 1, kColumns = 64, kVector = 8;
 // CHECK-NEXT:    const float *bias;
 // CHECK-NEXT:    const float *inputScales;
 // CHECK-NEXT:    const float *weightScales;
-// CHECK-NEXT:    float *result;
+// CHECK-NEXT:    Element *result;
 // CHECK:           float inputScale;
 // CHECK-NEXT:      float weightScales[V * kInputs];
 // CHECK:           extra.inputScale = inputScales[row];
@@ -173,7 +174,7 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_byte
 // CHECK-LABEL: //--- argmax.cu
 // CHECK:         const float *inputScales;
 // CHECK-NEXT:    const float *weightScales;
-// CHECK-NEXT:    float *result;
+// CHECK-NEXT:    Element *result;
 // CHECK-NEXT:    int *largest;
 // CHECK:           values[i] = (sums[i] * extra.inputScale * extra.weightScales[i]);
 // CHECK:         Maxima::offer(row, column, values);
@@ -190,7 +191,7 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_byte
 // CHECK-LABEL: //--- linear_tail.cu
 // CHECK:       #include "common/row_codes.cuh"
 // CHECK:       /// Stores the sums of bamba.linear, as codes.
-// CHECK:         bf16 *result;
+// CHECK:         Element *result;
 // CHECK-NEXT:    RowCodes<bf16, 2, 64, 0, Shape::kMultiprocessors> codes;
 // CHECK:         static constexpr bool kReduces = true, kHasTail = true;
 // CHECK:           storeVector<V>(result
@@ -207,7 +208,7 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_byte
 
 // With known scales nothing else is stored.
 // CHECK-LABEL: //--- linear_tail_fixed.cu
-// CHECK:         e4m3 *result;
+// CHECK:         Element *result;
 // CHECK-NEXT:    float *scales;
 // CHECK-NEXT:    const float *fixedScales;
 // CHECK-NOT:     kHasTail

@@ -62,7 +62,9 @@ template <class Shape> struct CausalConv1d {
     waitForPredecessors();
     if (!isWorking)
       return;
-    const int firstRow = sequence * Shape::kTokens;
+    const int firstRow = sequence * Shape::kTokens, count = min(counts[sequence], Shape::kTokens);
+    if (tile * kTile >= count)
+      return;
     float *state = ring + static_cast<long long>(slots[sequence]) * Shape::kTaps * Shape::kChannels + channel;
     const int position = max(positions[firstRow], 0);
     Window window;
@@ -73,9 +75,9 @@ template <class Shape> struct CausalConv1d {
       else
         loadHistory(input, firstRow, tile * kTile - kHistory + i, channel, window.inputs[i]);
     }
-    convolve(input, result, firstRow, tile * kTile, channel, weights, window);
+    convolve(input, result, firstRow, tile * kTile, count, channel, weights, window);
     if (tile == 0)
-      keepLast(input, firstRow, min(counts[sequence], Shape::kTokens), position, channel, state);
+      keepLast(input, firstRow, count, position, channel, state);
   }
 
 private:
@@ -98,19 +100,19 @@ private:
   }
 
   template <class Input, class Result>
-  static __device__ __forceinline__ void convolve(Input input, Result result, int firstRow, int firstToken, int channel,
-                                                  const Weights &weights, Window &window) {
-    const int end = min(firstToken + kTile, Shape::kTokens);
+  static __device__ __forceinline__ void convolve(Input input, Result result, int firstRow, int firstToken, int count,
+                                                  int channel, const Weights &weights, Window &window) {
+    const int end = min(firstToken + kTile, count);
 #pragma unroll 1
     for (int token = firstToken; token < end; token += kStep) {
       float inputs[kStep][kVector];
 #pragma unroll
       for (int i = 0; i < kStep; ++i)
-        if (Shape::kTokens % kStep == 0 || token + i < end)
+        if (token + i < end)
           loadFrom<kVector>(input, firstRow + token + i, channel, inputs[i]);
 #pragma unroll
       for (int i = 0; i < kStep; ++i)
-        if (Shape::kTokens % kStep == 0 || token + i < end)
+        if (token + i < end)
           storeVector(result[firstRow + token + i] + channel, slide(inputs[i], weights, window).values);
     }
   }

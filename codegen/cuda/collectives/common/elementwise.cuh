@@ -5,18 +5,19 @@
 
 namespace bambac {
 
-/// Calls `apply(row, column)` once for each vector of V columns of a matrix; V divides Columns.
-template <int RowCount, int Columns, int V, int Multiprocessors> struct VectorMap {
+/// Calls `apply(row, column)` once for each vector of V columns of a matrix; V divides Columns. `rows`: see rowCount.
+template <int MostRows, int Columns, int V, int Multiprocessors> struct VectorMap {
   static constexpr int kThreads = 256, kMinBlocks = 4;
   static constexpr int kVector = V, kRowVectors = Columns / V;
   static_assert(Columns % V == 0, "vectors end within a row");
-  static constexpr int kBlocks = minOf(ceilDiv(RowCount * kRowVectors, kThreads), Multiprocessors * 8);
+  static constexpr int kBlocks = minOf(ceilDiv(MostRows * kRowVectors, kThreads), Multiprocessors * 8);
   static constexpr Launch kLaunch = {kBlocks, 1, 1, kThreads, 1, 0, 1, 0};
 
-  template <class Function> static __device__ __forceinline__ void run(Function apply) {
+  template <class Function> static __device__ __forceinline__ void run(Function apply, const int *rows = nullptr) {
     launchDependents();
+    const int vectors = rowCount<MostRows>(rows) * kRowVectors;
     waitForPredecessors();
-    for (int i = blockIdx.x * kThreads + threadIdx.x; i < RowCount * kRowVectors; i += kBlocks * kThreads)
+    for (int i = blockIdx.x * kThreads + threadIdx.x; i < vectors; i += kBlocks * kThreads)
       apply(i / kRowVectors, i % kRowVectors * V);
   }
 };
@@ -28,8 +29,8 @@ struct Elementwise : VectorMap<Shape::kRows, Shape::kColumns, dividingVector(Sha
   using Map = VectorMap<Shape::kRows, Shape::kColumns, dividingVector(Shape::kVector, Shape::kColumns),
                         Shape::kMultiprocessors>;
 
-  static __device__ __forceinline__ void run(const Body &body) {
-    Map::run([&](int row, int column) { body.template apply<Map::kVector>(row, column); });
+  static __device__ __forceinline__ void run(const Body &body, const int *rows = nullptr) {
+    Map::run([&](int row, int column) { body.template apply<Map::kVector>(row, column); }, rows);
   }
 };
 

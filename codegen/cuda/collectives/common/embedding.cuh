@@ -13,13 +13,15 @@ struct Embedding : VectorMap<Shape::kRows, Shape::kColumns, dividingVector(Shape
 
   /// result[r, :] = table[tokens[r], :]. Tokens of padding rows may be anything: they are clamped into the table.
   template <class Table, class Result>
-  static __device__ __forceinline__ void run(const int *tokens, Table table, Result result) {
-    Map::run([&](int row, int column) {
-      int token = min(max(tokens[row], 0), Shape::kVocabulary - 1);
-      float values[Map::kVector];
-      loadFrom<Map::kVector>(table, token, column, values);
-      storeVector(result[row] + column, values);
-    });
+  static __device__ __forceinline__ void run(const int *tokens, Table table, Result result, const int *rows = nullptr) {
+    Map::run(
+        [&](int row, int column) {
+          int token = min(max(tokens[row], 0), Shape::kVocabulary - 1);
+          float values[Map::kVector];
+          loadFrom<Map::kVector>(table, token, column, values);
+          storeVector(result[row] + column, values);
+        },
+        rows);
   }
 };
 

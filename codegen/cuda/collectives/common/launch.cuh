@@ -32,4 +32,10 @@ __device__ __forceinline__ void waitForPredecessors() {
 #endif
 }
 
+/// How many of a kernel's `Most` rows are there: as many as the step says in memory, or all where it says nothing. May
+/// be asked before waitForPredecessors(): no kernel writes it.
+template <int Most> __device__ __forceinline__ int rowCount(const int *rows) {
+  return rows ? minOf(*rows, Most) : Most;
+}
+
 } // namespace bambac

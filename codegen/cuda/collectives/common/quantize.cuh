@@ -55,15 +55,17 @@ private:
 
 public:
   template <class Source, class Codes>
-  static __device__ __forceinline__ void run(const Source &source, const float *fixedScales, Codes codes,
-                                             float *scales) {
+  static __device__ __forceinline__ void run(const Source &source, const float *fixedScales, Codes codes, float *scales,
+                                             const int *rows = nullptr) {
     __shared__ uint32 largest[kGroups == 1 ? kWarps : kGroups]; // of the warps' parts of the row, or of the groups
     launchDependents();
     if constexpr (kGroups > 1)
       for (int group = threadIdx.x; group < kGroups; group += kThreads)
         largest[group] = 0;
+    const int row = blockIdx.x, count = rowCount<Shape::kRows>(rows);
     waitForPredecessors();
-    const int row = blockIdx.x;
+    if (row >= count)
+      return;
     float values[kKept ? kThreadVectors : 1][kVector];
     float norm = 1.0f;
     if constexpr (kIsNormalized<Source>) {

@@ -20,13 +20,15 @@ template <class Shape> struct RmsNorm {
 
   /// result[r, :] = input[r, :] * rsqrt(mean(input[r, :]^2) + kEpsilon) * weight.
   template <class Input, class Result>
-  static __device__ __forceinline__ void run(Input input, const float *weight, Result result) {
+  static __device__ __forceinline__ void run(Input input, const float *weight, Result result,
+                                             const int *rows = nullptr) {
     launchDependents();
     const int row = blockIdx.x * kBlockRows + threadIdx.x / kRowThreads;
+    const bool isThere = row < rowCount<Shape::kRows>(rows);
     if constexpr (kKept)
-      runKept(row, input, weight, result);
+      runKept(row, isThere, input, weight, result);
     else
-      runTwice(row, input, weight, result);
+      runTwice(row, isThere, input, weight, result);
   }
 
 private:
@@ -40,7 +42,8 @@ private:
   }
 
   template <class Input, class Result>
-  static __device__ __forceinline__ void runKept(int row, Input input, const float *weight, Result result) {
+  static __device__ __forceinline__ void runKept(int row, bool isThere, Input input, const float *weight,
+                                                 Result result) {
     float values[kThreadVectors][kVector], weights[kThreadVectors][kVector];
     float squares = 0.0f;
 #pragma unroll
@@ -48,7 +51,7 @@ private:
       if (isInRow(i))
         loadVector(weight + columnOf(i), weights[i]);
     waitForPredecessors();
-    if (kWarpRow && row >= Shape::kRows)
+    if (!isThere)
       return;
 #pragma unroll
     for (int i = 0; i < kThreadVectors; ++i)
@@ -66,10 +69,13 @@ private:
   }
 
   template <class Input, class Result>
-  static __device__ __forceinline__ void runTwice(int row, Input input, const float *weight, Result result) {
+  static __device__ __forceinline__ void runTwice(int row, bool isThere, Input input, const float *weight,
+                                                  Result result) {
     float values[kVector], weights[kVector];
     float squares = 0.0f;
     waitForPredecessors();
+    if (!isThere)
+      return;
     for (int i = 0; i < kThreadVectors; ++i)
       if (isInRow(i)) {
         loadFrom<kVector>(input, row, columnOf(i), values);

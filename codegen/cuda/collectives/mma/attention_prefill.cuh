@@ -98,7 +98,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
 
   static __device__ __forceinline__ void run(const Query &query, const Cached *keys, const Cached *values,
                                              const int *positions, const int *pages, const float *cacheScales,
-                                             const Epilogue &epilogue) {
+                                             const Epilogue &epilogue, const int *rowsThere = nullptr) {
     extern __shared__ __align__(1024) uint8 shared[];
     Operand *queryTile = reinterpret_cast<Operand *>(shared);
     Operand *stages = reinterpret_cast<Operand *>(shared + kQueryBytes);
@@ -113,7 +113,10 @@ template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
         stages[i] = Operand{0};
 
     launchDependents();
+    const int count = rowCount<Shape::kSequences * Shape::kTokens>(rowsThere);
     waitForPredecessors();
+    if (firstRow >= count)
+      return;
     const AttentionScales<Shape> scales(cacheScales);
     Positions rows(rowPositions, positions + sequence * Shape::kTokens, firstToken);
     KeyStream stream{keys, values, pages + sequence * Shape::kMaxPages, kvHead, rows.last + 1};

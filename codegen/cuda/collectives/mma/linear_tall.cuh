@@ -72,15 +72,19 @@ public:
                                      kEpilogueWorkspace<Epilogue>,
                                      kEpilogueMultiprocessors<Shape, Epilogue>};
 
-  static __device__ __forceinline__ void run(const Input &input, const Operand *weights, const Epilogue &epilogue) {
+  static __device__ __forceinline__ void run(const Input &input, const Operand *weights, const Epilogue &epilogue,
+                                             const int *rows = nullptr) {
     extern __shared__ __align__(1024) uint8 shared[];
     launchDependents();
     beginEpilogue(epilogue); // there are barriers before the first result
+    const int count = rowCount<Shape::kRows>(rows);
     waitForPredecessors();
     LinearTall tile(shared, input, weights);
-    float sums[kFragments][kGroups][4] = {};
-    tile.multiply(sums, epilogue);
-    tile.storeTile(sums, epilogue);
+    if (tile.firstRow < count) {
+      float sums[kFragments][kGroups][4] = {};
+      tile.multiply(sums, epilogue);
+      tile.storeTile(sums, epilogue);
+    }
     finishBlock<kThreads>(epilogue);
   }
 

@@ -1,5 +1,6 @@
 // y[r, n] = sum_k x[r, k] W[n, k] for many rows (prefill): tokens are the 64 rows of wgmma, weights its columns.
 // Persistent blocks of one loading and two multiplying warpgroups; the loads of the next tile run under the epilogue.
+// Tiles of rows that are not there do not exist.
 #pragma once
 #include "geometry/wgmma_linear.h"
 #include "wgmma/wgmma_pipeline.cuh"
@@ -17,8 +18,8 @@ template <class Shape, class Input, class Epilogue> class LinearLarge {
   static constexpr int kRowBlocks = kGeometry.rowBlocks(); // of 64 rows, of a warpgroup
   static_assert(kHasCoreMatrices<Shape>, "the weight is read in panels of 8 rows, groups of 8 columns, padded to 64");
 
-  static constexpr int kRowTiles = kGeometry.rowTiles(kShape), kColumnTiles = kGeometry.columnTiles(kShape);
-  static constexpr int kTiles = kGeometry.tiles(kShape), kBlocks = kGeometry.blocks(kShape, kLimits<Shape>);
+  static constexpr int kColumnTiles = kGeometry.columnTiles(kShape);
+  static constexpr int kBlocks = kGeometry.blocks(kShape, kLimits<Shape>);
   static constexpr int kSteps = ceilDiv(kShape.words(), kTileDepth);
   static constexpr bool kPromotes = kShape.promotes();
 
@@ -52,52 +53,62 @@ public:
   static constexpr TensorMap kWeightMap = weightTensorMap(Shape::kColumns, kShape.words(), kTileColumns, kTileDepth);
 
   static __device__ __forceinline__ void run(const TensorMapParam &inputMap, const TensorMapParam &weightMap,
-                                             const Epilogue &epilogue) {
+                                             const Epilogue &epilogue, const int *rows = nullptr) {
     extern __shared__ __align__(1024) uint8 shared[];
     float *slices = reinterpret_cast<float *>(shared + Ring::kBytes);
+    const Tiles tiles(rowCount<Shape::kRows>(rows));
     runRoles<Ring, kSharedBytes, kConsumers>(
-        shared, epilogue, [&](const Ring &ring) { load(ring, inputMap, weightMap); }, [] {},
+        shared, epilogue, [&](const Ring &ring) { load(ring, tiles, inputMap, weightMap); }, [] {},
         [&](const Ring &ring, int consumer) {
-          multiply(ring, consumer, slices + (threadIdx.x / 32 - 4) * 2 * kSliceFloats, epilogue);
+          multiply(ring, consumer, tiles, slices + (threadIdx.x / 32 - 4) * 2 * kSliceFloats, epilogue);
         });
   }
 
 private:
   struct Tile {
     int row, column;
+    int rowEnd; ///< of all rows that are there
   };
 
-  /// The index-th tile. Blocks at work at the same time share rows of x and columns of W in L2: column after column
-  /// within a group of up to 16 tiles of rows.
-  static __device__ __forceinline__ Tile tileAt(int index) {
-    constexpr int kGroup = minOf(kRowTiles, 16);
-    int group = index / (kGroup * kColumnTiles), inGroup = index % (kGroup * kColumnTiles);
-    int height = minOf(kGroup, kRowTiles - group * kGroup);
-    int rowTile = group * kGroup + inGroup % height;
-    return {rowTile * kTileRows, inGroup / height * kTileColumns};
-  }
+  /// The tiles that cover the rows that are there.
+  struct Tiles {
+    int rows, rowTiles;
+
+    __device__ __forceinline__ explicit Tiles(int rows) : rows(rows), rowTiles(ceilDiv(rows, kTileRows)) {}
+    __device__ __forceinline__ int count() const { return rowTiles * kColumnTiles; }
+    /// The index-th tile. Blocks at work at the same time share rows of x and columns of W in L2: column after column
+    /// within a group of up to 16 tiles of rows.
+    __device__ __forceinline__ Tile operator[](int index) const {
+      constexpr int kGroup = minOf(kGeometry.rowTiles(kShape), 16);
+      int group = index / (kGroup * kColumnTiles), inGroup = index % (kGroup * kColumnTiles);
+      int height = minOf(kGroup, rowTiles - group * kGroup);
+      int rowTile = group * kGroup + inGroup % height;
+      return {rowTile * kTileRows, inGroup / height * kTileColumns, rows};
+    }
+  };
 
   /// Where the loading thread is: a step of a tile.
   struct Cursor {
+    const Tiles &tiles;
     int index = blockIdx.x, step = 0;
-    Tile tile = tileAt(index);
+    Tile tile = tiles[index];
     __device__ __forceinline__ void advance() {
       if (++step == kSteps) {
         step = 0;
         index += kBlocks;
-        if (index < kTiles)
-          tile = tileAt(index);
+        if (index < tiles.count())
+          tile = tiles[index];
       }
     }
   };
 
   /// The loading thread.
-  static __device__ __forceinline__ void load(const Ring &ring, const TensorMapParam &inputMap,
+  static __device__ __forceinline__ void load(const Ring &ring, const Tiles &tiles, const TensorMapParam &inputMap,
                                               const TensorMapParam &weightMap) {
     prefetchMap(inputMap);
     prefetchMap(weightMap);
-    int tiles = (kTiles - int(blockIdx.x) + kBlocks - 1) / kBlocks;
-    Cursor inputAt, weightsAt;
+    int own = (tiles.count() - int(blockIdx.x) + kBlocks - 1) / kBlocks;
+    Cursor inputAt{tiles}, weightsAt{tiles};
     auto loadInput = [&](int, int slot) {
       copyTensor(ring.input(slot), inputMap, ring.full(slot), inputAt.step * kTileDepth, inputAt.tile.row);
       inputAt.advance();
@@ -107,17 +118,17 @@ private:
                  weightsAt.tile.column / 8);
       weightsAt.advance();
     };
-    ring.fill(tiles * kSteps, loadWeights, loadInput);
+    ring.fill(own * kSteps, loadWeights, loadInput);
   }
 
   /// A multiplying warpgroup.
-  static __device__ __forceinline__ void multiply(const Ring &ring, int consumer, float *slices,
+  static __device__ __forceinline__ void multiply(const Ring &ring, int consumer, const Tiles &tiles, float *slices,
                                                   const Epilogue &epilogue) {
     waitForPredecessors();
     float sums[kRowBlocks][kTileColumns / 2];
     RingPosition<Shape::kStages> at;
-    for (int index = blockIdx.x; index < kTiles; index += kBlocks) {
-      Tile tile = tileAt(index);
+    for (int index = blockIdx.x; index < tiles.count(); index += kBlocks) {
+      Tile tile = tiles[index];
       tile.row += consumer * kRowBlocks * 64 + threadIdx.x / 32 % 4 * 16;
       typename Slice::Extra extra[kAhead][Slice::kItems];
       if constexpr (!kPromotes)
@@ -195,7 +206,7 @@ private:
 
   static __device__ __forceinline__ void loadExtra(const Epilogue &epilogue, const Tile &tile, int slice,
                                                    typename Slice::Extra (&extra)[Slice::kItems]) {
-    Slice::load(epilogue, threadIdx.x % 32, tile.row + slice / kSlicesOfRow * 64, Shape::kRows,
+    Slice::load(epilogue, threadIdx.x % 32, tile.row + slice / kSlicesOfRow * 64, tile.rowEnd,
                 tile.column + slice % kSlicesOfRow * kSliceColumns, extra);
   }
 
@@ -230,7 +241,7 @@ private:
       __syncwarp();
       if (i + 1 < kSlices)
         fillSlice(sums, i + 1, slices + (i + 1) % 2 * kSliceFloats);
-      Slice::store(epilogue, threadIdx.x % 32, tile.row + i / kSlicesOfRow * 64, Shape::kRows,
+      Slice::store(epilogue, threadIdx.x % 32, tile.row + i / kSlicesOfRow * 64, tile.rowEnd,
                    tile.column + i % kSlicesOfRow * kSliceColumns, extra[i % kAhead],
                    [slice](int row, int column, float (&values)[Slice::kSums]) {
                      constexpr int kChunk = minOf(Slice::kSums, 4);
