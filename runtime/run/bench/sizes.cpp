@@ -24,7 +24,9 @@ static uint32_t fitSteps(uint64_t maxContext, bool onCuda, uint64_t context, uin
 BenchSizes chooseSizes(BenchSizes asked, const LoadedModel &model, bool onCuda) {
   constexpr uint32_t steps = 32, context = 256, prompt = 512;
   const bamba_model_info &info = model.getInfo();
-  if (asked.batches.empty())
+  if (asked.fit && !onCuda)
+    fail("--fit: expected a CUDA device, which gives memory only while it has some, found the device {}", info.device);
+  if (asked.batches.empty() && !asked.fit)
     asked.batches = {1};
   for (uint32_t batch : asked.batches)
     if (batch > info.max_batch)

@@ -13,6 +13,7 @@ struct BenchSizes {
   std::vector<uint32_t> contexts; ///< tokens that each of them holds before
   std::vector<uint32_t> prompts;  ///< tokens of a prompt
   uint32_t steps = 0;             ///< decode steps that are timed
+  bool fit = false;               ///< in place of batches, for each context as many sequences as fit into memory
 };
 
 /// Steps that are run before those that count: they touch the session's memory and wake its threads.

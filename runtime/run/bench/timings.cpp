@@ -35,12 +35,17 @@ struct TimedSession {
   SessionCost cost;
 };
 
+/// Room for `context` tokens and `more`, or for as many as the library allows.
+TimedSession makeSession(const Bench &bench, uint32_t batch, uint64_t context, uint64_t more) {
+  return {bench, batch, std::min<uint64_t>(context + more, bench.model.getInfo().max_context)};
+}
+
 /// Sequences that hold the same tokens, and what a step is to append to them.
 class Decoding {
 public:
   Decoding(const Bench &bench, uint32_t batch, uint32_t context, uint64_t room)
-      : timed(bench, batch, std::min<uint64_t>(context + room, bench.model.getInfo().max_context)), model(bench.model),
-        sequences(1, timed.session.create()), held(context) {
+      : timed(makeSession(bench, batch, context, room)), model(bench.model), sequences(1, timed.session.create()),
+        held(context) {
     // What the tokens are does not matter, but that the states are no zeros does: one is computed, the others copied.
     if (context)
       timed.session.run(sequences[0], makeTokens(model, context));
@@ -118,6 +123,10 @@ Timing timeDecode(const Bench &bench, uint32_t batch, uint32_t context, uint32_t
   if (bench.gpu)
     timing.device = timeOnDevice(decoding, *bench.gpu, steps);
   return timing;
+}
+
+void makeDecodeSession(const Bench &bench, uint32_t batch, uint32_t context, uint32_t steps) {
+  makeSession(bench, batch, context, countDecoded(bench.gpu, steps));
 }
 
 Timing timePrefill(const Bench &bench, uint32_t tokens, SessionCost &cost) {

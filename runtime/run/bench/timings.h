@@ -40,6 +40,9 @@ struct Bench {
 /// no room for all of these, they are emptied in between.
 Timing timeDecode(const Bench &bench, uint32_t batch, uint32_t context, uint32_t steps, SessionCost &cost);
 
+/// Makes the session that timeDecode would, and closes it. Throws OutOfMemory.
+void makeDecodeSession(const Bench &bench, uint32_t batch, uint32_t context, uint32_t steps);
+
 /// A prompt of `tokens` in an empty sequence, as often as a few seconds allow.
 Timing timePrefill(const Bench &bench, uint32_t tokens, SessionCost &cost);
 

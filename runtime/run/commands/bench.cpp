@@ -1,6 +1,7 @@
 // bamba-run bench: how fast a model decodes and reads prompts, and what this machine could do at best.
 
 #include "runtime/run/bench/ceilings.h"
+#include "runtime/run/bench/fit.h"
 #include "runtime/run/bench/report.h"
 #include "runtime/run/commands/commands.h"
 #include "runtime/run/failure.h"
@@ -44,24 +45,29 @@ static void measureModel(const Bench &bench, const BenchSizes &sizes, bool profi
     if (std::pair(cost.slots, cost.pages) > std::pair(largest.slots, largest.pages))
       largest = cost;
   };
+  auto measureDecode = [&](uint32_t batch, uint32_t context) {
+    // Half the steps found fewer tokens in the cache, half of them more.
+    uint64_t held = averageContext(bench.model.getInfo().max_context, bench.gpu, context, sizes.steps);
+    Measurement &row = results.decode.emplace_back();
+    row.sequences = batch;
+    row.context = context;
+    row.plan = planDecode(results.metadata, batch, held);
+    measureRow(row, [&](Measurement &row) {
+      SessionCost cost;
+      row.timing = timeDecode(bench, batch, context, sizes.steps, cost);
+      keepLargest(cost);
+      if (!profile)
+        return;
+      row.launches = profileDecode(bench, batch, context);
+      row.profiled = planDecode(results.metadata, batch, context);
+    });
+  };
   for (uint32_t batch : sizes.batches)
-    for (uint32_t context : sizes.contexts) {
-      // Half the steps found fewer tokens in the cache, half of them more.
-      uint64_t held = averageContext(bench.model.getInfo().max_context, bench.gpu, context, sizes.steps);
-      Measurement &row = results.decode.emplace_back();
-      row.sequences = batch;
-      row.context = context;
-      row.plan = planDecode(results.metadata, batch, held);
-      measureRow(row, [&](Measurement &row) {
-        SessionCost cost;
-        row.timing = timeDecode(bench, batch, context, sizes.steps, cost);
-        keepLargest(cost);
-        if (!profile)
-          return;
-        row.launches = profileDecode(bench, batch, context);
-        row.profiled = planDecode(results.metadata, batch, context);
-      });
-    }
+    for (uint32_t context : sizes.contexts)
+      measureDecode(batch, context);
+  for (uint32_t context : sizes.contexts)
+    if (sizes.fit)
+      measureDecode(findLargestBatch(bench, context, sizes.steps), context);
   for (uint32_t prompt : sizes.prompts) {
     Measurement &row = results.prefill.emplace_back();
     row.tokens = prompt;
@@ -147,6 +153,8 @@ void addBench(CLI::App &program) {
   command->add_flag("--random-weights", options->randomWeights, "Random weights, made in memory")->excludes(weights);
   BenchSizes &sizes = options->sizes;
   addListOption(*command, "--batch", sizes.batches, 1, "Sequences that are decoded together (default: 1)");
+  command->add_flag("--fit", sizes.fit, "As many sequences of each context as fit into the memory of the CUDA device")
+      ->excludes("--batch");
   addListOption(*command, "--context", sizes.contexts, 0,
                 "Tokens that each sequence holds before (default: 256, or what the library has room for)");
   addListOption(*command, "--prefill", sizes.prompts, 1, "Lengths of a prompt (default: 512, or the longest)");

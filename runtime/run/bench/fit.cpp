@@ -1,0 +1,35 @@
+// A search by halves. A session takes its memory when it is made, so that making it is the question.
+
+#include "runtime/run/bench/fit.h"
+#include "runtime/run/failure.h"
+
+namespace bambac::run {
+
+uint32_t findLargest(uint32_t most, const std::function<bool(uint32_t)> &fits) {
+  if (fits(most))
+    return most;
+  uint32_t largest = 0, tooMany = most;
+  while (tooMany - largest > 1) {
+    uint32_t middle = largest + (tooMany - largest) / 2;
+    (fits(middle) ? largest : tooMany) = middle;
+  }
+  return largest;
+}
+
+uint32_t findLargestBatch(const Bench &bench, uint32_t context, uint32_t steps) {
+  std::string refusal;
+  uint32_t largest = findLargest(bench.model.getInfo().max_batch, [&](uint32_t batch) {
+    try {
+      makeDecodeSession(bench, batch, context, steps);
+      return true;
+    } catch (const OutOfMemory &error) {
+      refusal = error.what();
+      return false;
+    }
+  });
+  if (largest == 0)
+    throw OutOfMemory(refusal);
+  return largest;
+}
+
+} // namespace bambac::run
