@@ -1,5 +1,6 @@
 // Defaults and bounds of the limits, and the sizes of entry points that follow from them.
 #include "compiler/targets/CompileLimits.h"
+#include "dialects/bamba/EntryPoint.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/MathExtras.h"
@@ -69,7 +70,7 @@ SmallVector<int64_t> decodeBatches(const CompileLimits &limits) {
 
 SmallVector<int64_t> prefillChunks(const CompileLimits &limits, int64_t least) {
   SmallVector<int64_t> chunks;
-  for (int64_t chunk = limits.prefillChunk; chunks.empty() || chunk >= least; chunk /= 4) {
+  for (int64_t chunk = limits.prefillChunk; chunks.empty() || chunk >= least; chunk /= kChunkRatio) {
     int64_t rounded = static_cast<int64_t>(alignTo(chunk, kRowGroup));
     if (chunks.empty() || rounded < chunks.back())
       chunks.push_back(rounded);

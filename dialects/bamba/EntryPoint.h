@@ -7,6 +7,9 @@
 
 namespace bambac {
 
+/// How many times as long as the next shorter one a prefill entry point is.
+inline constexpr int64_t kChunkRatio = 4;
+
 /// The sizes that the shapes of an entry point's arrays are made of.
 struct EntrySizes {
   EntrySizes(EntryAttr entry, int64_t maxPages, int64_t vocabulary);

@@ -3,6 +3,8 @@
 // A cost is compared with the costs of the same kernel only. Where a formula is not better than an order of preference,
 // the cost of a candidate is its place in that order.
 #include "passes/schedule/CudaSchedules.h"
+#include "dialects/bamba/EntryPoint.h"
+#include "dialects/bamba/Kernel.h"
 #include "passes/schedule/CudaCollectives.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -115,13 +117,26 @@ void addMiddleLinears(Candidates &candidates, const geometry::LinearShape &shape
   }
 }
 
-/// Many rows on wgmma. The time is that of the block with the most tiles:
+/// The numbers of rows that a linear of `rows` is likely to have. Long prompts are cut into the longest chunks, which
+/// have all their rows; a shorter chunk has any number that the next shorter one has no room for.
+SmallVector<int> likelyRows(LinearOp linear, int rows) {
+  constexpr int kSamples = 8;
+  auto limits = linear->getParentOfType<ModuleOp>()->getAttrOfType<LimitsAttr>(attr::kLimits);
+  if (!findRows(linear->getParentOfType<func::FuncOp>()) || !limits || rows >= limits.getPrefillChunk())
+    return {rows};
+  SmallVector<int> likely;
+  for (int sample = kSamples / kChunkRatio + 1; sample <= kSamples; ++sample)
+    likely.push_back(ceilDiv(rows * sample, kSamples));
+  return likely;
+}
+
+/// Many rows on wgmma. The time is that of the block with the most tiles, for all numbers of rows that are likely:
 ///
-///   cost = tiles of a block * area of a tile * price
+///   cost = sum of the tiles of a block * area of a tile * price
 ///
 /// where the price is the measured slowdown of tiles that reuse less of what they load. Where sums of codes
 /// are taken over into f32 the widest tile has no registers for those that are yet to be; one of 192 columns has.
-void addLargeLinears(Candidates &candidates, const geometry::LinearShape &shape) {
+void addLargeLinears(Candidates &candidates, const geometry::LinearShape &shape, ArrayRef<int> likelyRows) {
   using geometry::wgmma::LinearLarge;
   constexpr int kWantedStages = 6;
   struct Tile {
@@ -135,7 +150,12 @@ void addLargeLinears(Candidates &candidates, const geometry::LinearShape &shape)
     LinearLarge linear{tile.rows, tile.columns, 2};
     linear.stages =
         chooseStages(kWantedStages, tile.rows, tile.columns, LinearLarge::kSlicesBytes + shape.epilogueBytes, limits);
-    double rounds = ceilDiv(linear.tiles(shape), std::max(limits.multiprocessors, 1));
+    double rounds = 0;
+    geometry::LinearShape likely = shape;
+    for (int rows : likelyRows) {
+      likely.rows = rows;
+      rounds += ceilDiv(linear.tiles(likely), std::max(limits.multiprocessors, 1));
+    }
     candidates.add(linear, shape, tile.price * rounds * tile.rows * tile.columns);
   }
 }
@@ -212,7 +232,7 @@ void addLinears(Candidates &candidates, LinearOp linear) {
     else if (shape.rows <= geometry::wgmma::LinearMiddle::kMaxRows)
       addMiddleLinears(candidates, shape);
     else
-      addLargeLinears(candidates, shape);
+      addLargeLinears(candidates, shape, likelyRows(linear, shape.rows));
   }
   if (shape.rows <= geometry::mma::Linear::kSkinnyTileRows)
     addFewRowLinears(candidates, shape, family);

@@ -104,7 +104,7 @@ template <uint32_t Kind, int B, int T> struct Kernels {
 
   /// The runtime says how many rows have a token.
   static bool countsRows(void *const *args) {
-    return std::count_if(arg<int32_t>(args, Positions), arg<int32_t>(args, Positions) + B * T,
+    return std::count_if(arg<int32_t>(args, Positions), arg<int32_t>(args, Positions) + int64_t{B} * T,
                          [](int32_t position) { return position >= 0; }) == *arg<int32_t>(args, NumRows);
   }
 
