@@ -51,7 +51,7 @@ struct CommandLine {
       "fp8-accumulate", cl::init("exact"), cl::value_desc("exact|fast"), cl::cat(category),
       cl::desc("How sm_90a sums products of fp8 (default exact): fast leaves sums of more than 16 rows to the tensor "
                "cores, which keep 14 bits, where a row has one scale; other targets sum in f32 all the same")};
-  cl::opt<std::string> stateDtype{"state-dtype", cl::init("f32"), cl::value_desc("f32|bf16"), cl::cat(category),
+  cl::opt<std::string> stateDtype{"state-dtype", cl::init("f32"), cl::value_desc("f32|bf16|f16"), cl::cat(category),
                                   cl::desc("The type of the SSM state on CUDA (default f32)")};
   cl::opt<std::string> kvDtype{"kv-dtype", cl::value_desc("fp8"), cl::cat(category),
                                cl::desc("The type of keys and values in the cache (default as the config says, else "
@@ -139,8 +139,8 @@ static Error readLimits(const CommandLine &line, CompileLimits &result) {
   result.maxBatch = *batch;
   result.prefillChunk = *chunk;
   const contract::ElementType *states = contract::findElementType(std::string_view(line.stateDtype));
-  if (!states || (states->type != BAMBA_RT_F32 && states->type != BAMBA_RT_BF16))
-    return wrongOption("--state-dtype", "f32 or bf16", line.stateDtype);
+  if (!states || !is_contained({BAMBA_RT_F32, BAMBA_RT_BF16, BAMBA_RT_F16}, states->type))
+    return wrongOption("--state-dtype", "f32, bf16 or f16", line.stateDtype);
   result.stateType = states->type;
   if (line.kvDtype.getNumOccurrences() && StringRef(line.kvDtype) != "fp8")
     return wrongOption("--kv-dtype", "fp8", line.kvDtype);

@@ -275,6 +275,8 @@ int main(int argc, char **argv) {
   check<Case<1, 16, 8, 32, 32, 1, bf16, 0>>(runner, "tiny, 16 tokens, bf16 state", {16}, {5});
   check<Case<1, 64, 8, 32, 32, 1, float, 0>>(runner, "tiny, empty", {0}, {1});
   check<Case<1, 100, 6, 20, 24, 2, float, 1>>(runner, "odd sizes, unaligned", {100}, {65});
+  check<Case<1, 16, 8, 32, 32, 1, f16, 0>>(runner, "tiny, 16 tokens, f16 state", {16}, {5});
+  check<Case<1, 330, 4, 80, 128, 2, f16, 0>>(runner, "80 channels, two groups, f16 state", {330}, {257});
   check<Case<1, 33, 3, 7, 17, 1, bf16, 1>>(runner, "odder sizes, bf16 state", {33}, {33});
   check<Case<2, 200, 8, 64, 64, 2, float, 0>>(runner, "two sequences, two groups", {200, 131}, {0, 64});
   check<Case<1, 96, 4, 80, 256, 1, float, 0>>(runner, "state size 256, 80 channels", {96}, {70});

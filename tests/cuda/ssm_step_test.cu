@@ -250,6 +250,8 @@ int main(int argc, char **argv) {
   testSteps<StepShape<3, 8, 48, 256, 2, 4, 32>, bf16>(runner, "wide state bf16");
   testSteps<StepShape<2, 128, 64, 128, 1, 4, 64>, float>(runner, "Bamba-9B f32", 6);
   testSteps<StepShape<2, 128, 64, 128, 1, 4, 64>, bf16>(runner, "Bamba-9B bf16", 6);
+  testSteps<StepShape<5, 6, 20, 24, 2, 3, 20>, f16>(runner, "odd 3 taps f16");
+  testSteps<StepShape<2, 128, 64, 128, 1, 4, 64>, f16>(runner, "Bamba-9B f16", 6);
   testSteps<StepShape<2, 128, 64, 128, 1, 1, 64>, float, false>(runner, "Bamba-9B not convolved f32", 3);
   testIsolation<StepShape<6, 6, 20, 24, 2, 4, 20>, float>(runner, "isolation odd f32");
   testIsolation<StepShape<4, 16, 64, 128, 1, 4, 64>, bf16>(runner, "isolation bf16");
@@ -260,5 +262,6 @@ int main(int argc, char **argv) {
   bench<1, bf16>(runner, "ssm_step bf16 batch 1");
   bench<64, bf16>(runner, "ssm_step bf16 batch 64");
   bench<256, bf16>(runner, "ssm_step bf16 batch 256");
+  bench<256, f16>(runner, "ssm_step f16 batch 256");
   return runner.exitCode();
 }

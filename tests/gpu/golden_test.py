@@ -49,9 +49,11 @@ class GoldenTest(gpu.Case):
     def test_logits_of_small_chunks(self):
         self.check_logits(("prefill", "chunk:20"), chunk=32)
 
-    @unittest.skipUnless(FIXTURE in libraries.STATE_FIXTURES, "not compiled with a state of bf16")
-    def test_logits_with_bf16_state(self):
-        self.check_logits(("prefill", "decode"), state="bf16")
+    @unittest.skipUnless(FIXTURE in libraries.STATE_FIXTURES, "not compiled with a state of 16 bits")
+    def test_logits_with_narrow_state(self):
+        for state in libraries.STATE_TYPES:
+            with self.subTest(state=state):
+                self.check_logits(("prefill", "decode"), state=state)
 
     def test_logits_with_f16(self):
         if FIXTURE in libraries.ROPE_FIXTURES or FIXTURE not in libraries.f16_fixtures(self.target):

@@ -19,9 +19,10 @@ RANDOM_SEED = 31
 # Of the property test's models: those with sizes that kernels might not divide, and some that are drawn.
 # Without 18, of hidden size 8: in float64 with bf16 rounding where tensor cores need it, it is off by 8e-2 already.
 RANDOM_CASES = {"sm_90a": (1, 4, 5, 6, 7, 8, 13, 14, 16, 17, 19, 20), "sm_90": (5, 7, 13, 14, 16, 17)}
-# The fixtures that are also compiled with f16, by target; and those with a state of bf16.
+# The fixtures that are also compiled with f16, by target; and those with states of 16 bits.
 F16_FIXTURES = {"sm_90a": FIXTURES, "sm_90": ("odd", "tiny")}
 STATE_FIXTURES = ("hub", "odd")
+STATE_TYPES = ("bf16", "f16")
 
 
 class Library(NamedTuple):
@@ -93,7 +94,7 @@ def every(random_folder):
         yield from (fixture(name, target, chunk=32) for name in SANITIZED_FP8_FIXTURES)
         yield from (fixture(name, target, batch=4, chunk=64) for name in ("tiny", "groups"))
         yield fixture("tiny", target, batch=256, chunk=128)
-        yield from (fixture(name, target, state="bf16") for name in STATE_FIXTURES)
+        yield from (fixture(name, target, state=state) for name in STATE_FIXTURES for state in STATE_TYPES)
         yield from (fixture(name, target, dtype="f16") for name in f16_fixtures(target))
         for name, contexts in ROPE_FIXTURES.items():
             yield from (fixture(name, target, context=context) for context in contexts)
