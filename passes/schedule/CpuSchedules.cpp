@@ -13,8 +13,9 @@ namespace {
 constexpr int64_t kWantedWorkgroups = 64;
 /// The least work of a workgroup, in bytes moved, that makes the cost of taking it small.
 constexpr int64_t kLeastBytes = int64_t{64} * 1024;
-/// What one block of a panel may fill: a level-1 data cache of 32 KiB.
-constexpr int64_t kLevel1Bytes = int64_t{32} * 1024;
+/// What one block of a panel may fill. It streams from the level-2 cache for a tile of rows, which takes less time than
+/// their products; with shorter blocks there would be more sums to add up, and more rounding.
+constexpr int64_t kBlockBytes = int64_t{64} * 1024;
 
 /// Rows that vectors multiply as fast as tile registers or faster, measured with 8 and 4.
 constexpr int64_t kStreamedRows = 8, kStreamedRowsOfCodes = 4;
@@ -61,8 +62,7 @@ CpuScheduleAttr scheduleTiles(LinearOp linear, CpuTargetAttr target) {
 }
 
 /// A linear, alone or with an epilogue: all rows and some panels of columns. The weights of a tile stream through once;
-/// with more rows than one register tile, the depth is cut so that a block of a panel stays in the level-1 cache
-/// meanwhile.
+/// with more rows than one register tile, the depth is cut so that a block of a panel stays in cache meanwhile.
 CpuScheduleAttr scheduleLinear(LinearOp linear, CpuTargetAttr target) {
   auto weight = cast<RankedTensorType>(linear.getWeight().getType());
   int64_t panel = 2 * target.getLanes();
@@ -72,7 +72,7 @@ CpuScheduleAttr scheduleLinear(LinearOp linear, CpuTargetAttr target) {
   int64_t registerRows = chooseRows(rows, target);
   int64_t columns =
       chooseTile(weight.getDimSize(0), weight.getDimSize(1) * elementBytesOf(linear.getWeight().getType()), panel);
-  int64_t depth = rows > registerRows ? kLevel1Bytes / (panel * int64_t(sizeof(float))) : 0;
+  int64_t depth = rows > registerRows ? kBlockBytes / (panel * int64_t(sizeof(float))) : 0;
   return CpuScheduleAttr::get(linear.getContext(), {0, columns}, registerRows, depth, 0);
 }
 

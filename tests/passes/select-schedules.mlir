@@ -58,8 +58,8 @@ module attributes {bamba.target = #bamba.cpu_target<arch = "x86-64-v4", features
     %r = bamba.linear ins(%x, %w : tensor<1x1024xf32>, tensor<4096x1024xbf16, #bamba.panel<32>>) outs(%e : tensor<1x4096xf32>) acc(f32)
     return %r : tensor<1x4096xf32>
   }
-  // Register tiles of 8 rows, which divide 64, and a depth that keeps a block of a panel in the level-1 cache.
-  // CHECK: @linear_prefill{{.*}}bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 64], rows = 8, depth = 256, chunk = 0>
+  // Register tiles of 8 rows, which divide 64, and a depth that keeps a block of a panel in cache.
+  // CHECK: @linear_prefill{{.*}}bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 64], rows = 8, depth = 512, chunk = 0>
   // OVERRIDE: @linear_prefill{{.*}}bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 64], rows = 2, depth = 128, chunk = 0>
   func.func private @linear_prefill(%x: tensor<64x1024xf32>, %w: tensor<4096x1024xbf16, #bamba.panel<32>>, %e: tensor<64x4096xf32>) -> tensor<64x4096xf32> attributes {bamba.kernel} {
     %r = bamba.linear ins(%x, %w : tensor<64x1024xf32>, tensor<4096x1024xbf16, #bamba.panel<32>>) outs(%e : tensor<64x4096xf32>) acc(f32)

@@ -156,21 +156,19 @@ private:
     });
   }
 
-  /// Adds the products of a block to the result, which has the sums of those before it.
+  /// Adds the products of a block to the result, which has the sums of those before it. A block is summed by itself:
+  /// errors of rounding would grow with the depth.
   void addBlock(Value row, int64_t count, Value first, Value size, Value column, Lanes lanes,
                 llvm::function_ref<Value(Value)> getWeights) {
     bool scalesBlock = hasGroups();
     Value number = e.div(first, e.index(group));
-    SmallVector<Value> before, sums;
-    for (int64_t r = 0; r < count; ++r)
-      before.push_back(e.load(out, {e.add(row, r), column}, lanes));
-    sums =
-        accumulate(e, scalesBlock ? SmallVector<Value>(count, e.splat(0.0, lanes.width)) : before, e.index(0), size,
+    SmallVector<Value> sums =
+        accumulate(e, SmallVector<Value>(count, e.splat(0.0, lanes.width)), e.index(0), size,
                    {[&](int64_t r, Value k) { return e.load(input, {e.add(row, r), e.add(first, k)}); }, getWeights});
     for (auto [r, sum] : llvm::enumerate(sums)) {
-      if (scalesBlock)
-        sum = e.fma(sum, getScale(e.add(row, r), number, column, lanes, kHalfOfCode), before[r]);
-      e.store(sum, out, {e.add(row, r), column}, lanes);
+      Value before = e.load(out, {e.add(row, r), column}, lanes);
+      Value scale = scalesBlock ? getScale(e.add(row, r), number, column, lanes, kHalfOfCode) : Value();
+      e.store(scale ? e.fma(sum, scale, before) : e.addf(sum, before), out, {e.add(row, r), column}, lanes);
     }
   }
 
