@@ -43,7 +43,7 @@ if [ -x "$nvcc" ]; then
   for test in "$source_dir"/tests/cuda/*_test.cu; do
     [ -z "$parts" ] || grep -qE "${parts//,/|}" <<<"$(basename "$test")" || continue
     printf '%s\0' "$test" bf16 '' "$test" f16 _f16
-  done | xargs -0 -n 3 -P "$jobs" bash -c 'build_test "$@"' _
+  done | xargs -0 -r -n 3 -P "$jobs" bash -c 'build_test "$@"' _
 fi
 
 du -sh "$out"
