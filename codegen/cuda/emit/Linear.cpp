@@ -92,18 +92,17 @@ FailureOr<std::string> emitLinear(KernelWriter &writer, LinearOp linear) {
   FailureOr<View> matrix = writer.view(linear, linear.getWeight());
   if (failed(in) || failed(epilogue) || failed(matrix))
     return failure();
-  if (!usesTensorMaps(writer.getCollective())) {
-    SmallVector<std::string> call{*in, writer.address(*matrix, "weight"), *epilogue};
-    if (cutsRows(writer))
-      writer.addRows(call);
-    return writer.finish({"Input", "Epilogue"}, call);
+  SmallVector<std::string> call;
+  if (usesTensorMaps(writer.getCollective())) {
+    FailureOr<View> whole = writer.view(linear, linear.getInput());
+    if (failed(whole))
+      return failure();
+    call.push_back(writer.tensorMap(*whole, "kInputMap", "input"));
+    call.push_back(writer.tensorMap(*matrix, "kWeightMap", "weight"));
+  } else {
+    call = {*in, writer.address(*matrix, "weight")};
   }
-  FailureOr<View> whole = writer.view(linear, linear.getInput());
-  if (failed(whole))
-    return failure();
-  std::string inputMap = writer.tensorMap(*whole, "kInputMap", "input");
-  std::string weightMap = writer.tensorMap(*matrix, "kWeightMap", "weight");
-  SmallVector<std::string> call{inputMap, weightMap, *epilogue};
+  call.push_back(*epilogue);
   if (cutsRows(writer))
     writer.addRows(call);
   return writer.finish({"Input", "Epilogue"}, call);
