@@ -52,19 +52,10 @@ struct OutlineKernels : impl::OutlineKernelsBase<OutlineKernels> {
       func::FuncOp kernel = getKernel(dispatch, symbols);
       OpBuilder builder(dispatch);
       auto launch = LaunchOp::create(builder, dispatch.getLoc(), dispatch.getResultTypes(), kernel.getSymName(),
-                                     getInputs(dispatch), dispatch.getInits(), /*buffers=*/ArrayAttr());
+                                     dispatch.getDpsInputs(), dispatch.getInits(), /*buffers=*/ArrayAttr());
       dispatch->replaceAllUsesWith(launch);
       dispatch.erase();
     }
-  }
-
-  /// The number of rows is an input of the kernel like others.
-  static SmallVector<Value> getInputs(DispatchOp dispatch) {
-    SmallVector<Value> inputs;
-    if (dispatch.getRows())
-      inputs.push_back(dispatch.getRows());
-    llvm::append_range(inputs, dispatch.getInputs());
-    return inputs;
   }
 
   /// The kernel with the same region as `dispatch`, made where there is none.
