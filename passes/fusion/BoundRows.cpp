@@ -9,7 +9,7 @@ namespace bambac {
 namespace {
 
 /// The argument of an entry point that says how many of its rows are there; null for none.
-BlockArgument findRows(func::FuncOp function) {
+BlockArgument findRowsInput(func::FuncOp function) {
   for (BlockArgument argument : function.getArguments()) {
     auto name = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), attr::kInput);
     if (name && name.getValue() == StringRef(contract::kInputs[BAMBA_RT_INPUT_ROWS].name))
@@ -45,7 +45,7 @@ struct BoundRows : impl::BoundRowsBase<BoundRows> {
     if (!entry)
       return;
     int64_t rows = entry.getBatch() * entry.getChunk();
-    BlockArgument count = findRows(getOperation());
+    BlockArgument count = findRowsInput(getOperation());
     if (!count || rows == 1) // a step has a row at least
       return;
     getOperation().walk([&](DispatchOp dispatch) {
