@@ -12,7 +12,7 @@ namespace bambac::run {
 uint32_t findLargest(uint32_t most, const std::function<bool(uint32_t)> &fits);
 
 /// Sequences that can hold `context` tokens each and be continued as timeDecode does: as many as a session has memory
-/// for, up to what the library was compiled for. Throws OutOfMemory where it has none for one.
+/// for, up to what the library was compiled for. 1 where there is no memory for one: timing it says why.
 uint32_t findLargestBatch(const Bench &bench, uint32_t context, uint32_t steps);
 
 } // namespace bambac::run
