@@ -8,8 +8,8 @@ using namespace elementwise_test;
 
 namespace {
 
-template <int Sequences, int Tokens, int Channels, int Taps, int Width, int Offset> struct ConvShape {
-  static constexpr int kSequences = Sequences, kTokens = Tokens, kChannels = Channels, kTaps = Taps;
+template <int Sequences, int Tokens, int Channels, int Taps, int Width, int Offset, int Ring = Taps> struct ConvShape {
+  static constexpr int kSequences = Sequences, kTokens = Tokens, kChannels = Channels, kTaps = Taps, kConvRing = Ring;
   static constexpr int kWidth = Width, kOffset = Offset; // of the buffer whose columns are convolved
   static constexpr int kVector = dividingVector(8, Width | Offset | Channels), kMultiprocessors = kDevice;
 };
@@ -20,8 +20,9 @@ template <class Shape> void testConvolution(Runner &runner, const std::string &n
     return;
   constexpr int kTokens = Shape::kTokens, kChannels = Shape::kChannels, kTaps = Shape::kTaps,
                 kSlots = Shape::kSequences + 1;
-  constexpr size_t kRing = size_t(kTaps) * kChannels;
-  std::vector<float> weight = randomFloats(kRing, 1), bias = randomFloats(kChannels, 2);
+  constexpr int kRows = Shape::kConvRing;
+  constexpr size_t kRing = size_t(kRows) * kChannels;
+  std::vector<float> weight = randomFloats(size_t(kTaps) * kChannels, 1), bias = randomFloats(kChannels, 2);
   std::vector<double> ringReference(kSlots * kRing, 0.0);
   DeviceBuffer<float> weightDevice(weight), biasDevice(bias), ring(kSlots * kRing);
   DeviceBuffer<Operand> result(size_t(Shape::kSequences) * kTokens * kChannels);
@@ -49,10 +50,10 @@ template <class Shape> void testConvolution(Runner &runner, const std::string &n
         const Operand *row = input.data() + size_t(b * kTokens + t) * Shape::kWidth + Shape::kOffset;
         double *rows = ringReference.data() + slots[b] * kRing;
         for (int c = 0; c < kChannels; ++c) {
-          rows[(start + t) % kTaps * kChannels + c] = toDouble(row[c]);
+          rows[(start + t) % kRows * kChannels + c] = toDouble(row[c]);
           double sum = bias[c];
           for (int j = 0; j < kTaps; ++j)
-            sum += weight[j * kChannels + c] * rows[(start + t + 1 + j) % kTaps * kChannels + c];
+            sum += weight[j * kChannels + c] * rows[(start + t + kRows - kTaps + 1 + j) % kRows * kChannels + c];
           reference.push_back(siluOf(sum));
           checked.push_back(all[size_t(b * kTokens + t) * kChannels + c]);
         }
@@ -93,6 +94,7 @@ int main(int argc, char **argv) {
   testConvolution<ConvShape<2, 16, 168, 4, 420, 120>>(runner, "conv 2x16x168", 5);
   testConvolution<ConvShape<1, 7, 33, 3, 101, 13>>(runner, "conv 1x7x33", 1);
   testConvolution<ConvShape<1, 2, 40, 4, 40, 0>>(runner, "conv 1x2x40", 1);
+  testConvolution<ConvShape<2, 3, 40, 4, 40, 0, 9>>(runner, "conv 2x3x40, ring of 9", 2);
   testConvolution<ConvShape<2, 3, 9, 1, 20, 2>>(runner, "conv 1 tap", 2);
   testConvolution<ConvShape<1, 20, 24, 7, 24, 0>>(runner, "conv 7 taps", 6);
   testConvolution<ConvShape<1, 300, 8448, 4, 16768, 8192>>(runner, "conv 1x300x8448", 131);

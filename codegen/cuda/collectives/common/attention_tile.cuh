@@ -25,19 +25,6 @@ template <int HeadDim> struct HeadRows {
   static __host__ __device__ constexpr int bytes(int rows) { return rows * geometry::headBytes(HeadDim); }
 };
 
-/// `Elements` 16-bit elements from global to shared memory, or zeros where not `valid`.
-template <int Elements, class Operand>
-__device__ __forceinline__ void copyElementsAsync(Operand *to, const Operand *from, bool valid) {
-  if constexpr (Elements == 8)
-    copyAsync16(sharedAddress(to), from, valid);
-  else if constexpr (Elements > 1)
-    asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(sharedAddress(to)), "l"(from), "n"(Elements * 2),
-                 "r"(valid ? Elements * 2 : 0)
-                 : "memory");
-  else
-    *to = valid ? *from : Operand{0};
-}
-
 /// Codes of global memory, and their f16 in shared memory: `Elements`, a power of two up to 8.
 template <int Elements> struct CodePiece {
   uint32 words[ceilDiv(Elements, 4)];

@@ -5,7 +5,8 @@
 
 namespace bambac {
 
-/// Shape: kSequences, kTokens (of a sequence), kChannels, kTaps, kVector, kMultiprocessors.
+/// Shape: kSequences, kTokens (of a sequence), kChannels, kTaps, kConvRing (rows of the ring), kVector,
+/// kMultiprocessors.
 ///
 /// A thread owns a vector of channels and a tile of tokens, over which it slides a window of the last inputs. The
 /// thread of the first tile reads its channels of the ring and afterwards writes the chunk's last inputs there, which
@@ -21,7 +22,7 @@ template <class Shape> struct CausalConv1d {
   }
   static constexpr int kVector = chooseVector();
   static constexpr int kRowVectors = Shape::kChannels / kVector;
-  static constexpr int kHistory = Shape::kTaps - 1;
+  static constexpr int kHistory = Shape::kTaps - 1, kRing = Shape::kConvRing;
   static constexpr int kStep = 4; ///< tokens whose inputs a thread has under way at a time
 
   /// Tokens of a thread: long enough that few inputs are read twice, short enough that the device is full.
@@ -47,7 +48,7 @@ template <class Shape> struct CausalConv1d {
     float inputs[kHistory + 1][kVector];
   };
 
-  /// ring: [slots, kTaps, kChannels], the input at position p in row p % kTaps. counts: tokens present in each
+  /// ring: [slots, kConvRing, kChannels], the input at position p in row p % kConvRing. counts: tokens present in each
   /// sequence's chunk; positions: of all tokens, the first of each sequence is used. bias: may be null.
   template <class Input, class Result>
   static __device__ __forceinline__ void run(Input input, const float *weight, const float *bias, float *ring,
@@ -65,13 +66,13 @@ template <class Shape> struct CausalConv1d {
     const int firstRow = sequence * Shape::kTokens, count = min(counts[sequence], Shape::kTokens);
     if (tile * kTile >= count)
       return;
-    float *state = ring + static_cast<long long>(slots[sequence]) * Shape::kTaps * Shape::kChannels + channel;
+    float *state = ring + static_cast<long long>(slots[sequence]) * kRing * Shape::kChannels + channel;
     const int position = max(positions[firstRow], 0);
     Window window;
 #pragma unroll
     for (int i = 0; i < kHistory; ++i) {
       if (tile == 0)
-        loadVector(state + (position + 1 + i) % Shape::kTaps * Shape::kChannels, window.inputs[i]);
+        loadVector(state + (position + kRing - kHistory + i) % kRing * Shape::kChannels, window.inputs[i]);
       else
         loadHistory(input, firstRow, tile * kTile - kHistory + i, channel, window.inputs[i]);
     }
@@ -140,7 +141,7 @@ private:
     return outputs;
   }
 
-  /// Writes the last inputs of the `count` present ones to the ring.
+  /// Writes the last inputs of the `count` present ones to the ring: as many as a convolution reaches back.
   template <class Input>
   static __device__ __forceinline__ void keepLast(Input input, int firstRow, int count, int position, int channel,
                                                   float *state) {
@@ -148,7 +149,7 @@ private:
     for (int token = max(count - Shape::kTaps, 0); token < count; ++token) {
       float values[kVector];
       loadFrom<kVector>(input, firstRow + token, channel, values);
-      storeVector(state + (position + token) % Shape::kTaps * Shape::kChannels, values);
+      storeVector(state + (position + token) % kRing * Shape::kChannels, values);
     }
   }
 };

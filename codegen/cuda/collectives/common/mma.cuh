@@ -107,6 +107,19 @@ __device__ __forceinline__ void copyAsync16(uint32 shared, const void *global, b
                : "memory");
 }
 
+/// `Elements` 16-bit elements from global to shared memory, or zeros where not `valid`.
+template <int Elements, class Operand>
+__device__ __forceinline__ void copyElementsAsync(Operand *to, const Operand *from, bool valid) {
+  if constexpr (Elements == 8)
+    copyAsync16(sharedAddress(to), from, valid);
+  else if constexpr (Elements > 1)
+    asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(sharedAddress(to)), "l"(from), "n"(Elements * 2),
+                 "r"(valid ? Elements * 2 : 0)
+                 : "memory");
+  else
+    *to = valid ? *from : Operand{0};
+}
+
 /// Closes the group of this thread's copies since the last call; an empty group is complete at once.
 __device__ __forceinline__ void commitCopies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 

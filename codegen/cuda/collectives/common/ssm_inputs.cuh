@@ -37,13 +37,14 @@ template <class X, class B, class C> struct SsmInput {
   }
 };
 
-/// silu(convolution) of the rows `xBC`, whose columns are x | B | C, continuing from a ring [slots, kTaps, channels]
-/// with the input at position p in row p % kTaps. A step reads the rows of the kTaps - 1 positions before it and writes
-/// another one, so that blocks may read channels that a different block writes. Results are rounded to Shape::Operand,
-/// as those of a convolution kernel are.
+/// silu(convolution) of the rows `xBC`, whose columns are x | B | C, continuing from a ring [slots, kConvRing,
+/// channels] with the input at position p in row p % kConvRing. A step reads the rows of the kTaps - 1 positions before
+/// it and writes another one, so that blocks may read channels that a different block writes. Results are rounded to
+/// Shape::Operand, as those of a convolution kernel are.
 template <class Shape, class XBC> struct ConvolvedInput {
   static constexpr int kX = Shape::kHeads * Shape::kHeadDim, kBC = Shape::kGroups * Shape::kStateSize;
-  static constexpr int kChannels = kX + 2 * kBC, kTaps = Shape::kTaps;
+  static constexpr int kChannels = kX + 2 * kBC, kTaps = Shape::kTaps, kRing = Shape::kConvRing;
+  static_assert(kRing >= kTaps, "a step writes a row that none of its blocks reads");
 
   XBC xBC;
   const float *weight; ///< [kTaps, channels]
@@ -69,12 +70,12 @@ template <class Shape, class XBC> struct ConvolvedInput {
   template <int V> __device__ __forceinline__ void load(const SsmChannels &channels, Piece<V> &piece) const {
     const int channel = channelOf(channels);
     const int position = max(positions[channels.sequence], 0);
-    float *state = ring + static_cast<long long>(slots[channels.sequence]) * kTaps * kChannels + channel;
+    float *state = ring + static_cast<long long>(slots[channels.sequence]) * kRing * kChannels + channel;
 #pragma unroll
     for (int j = 0; j < kTaps - 1; ++j)
-      loadVector(state + (position + 1 + j) % kTaps * kChannels, piece.inputs[j]);
+      loadVector(state + (position + kRing - (kTaps - 1) + j) % kRing * kChannels, piece.inputs[j]);
     loadFrom<V>(xBC, channels.sequence, channel, piece.inputs[kTaps - 1]);
-    piece.kept = state + position % kTaps * kChannels;
+    piece.kept = state + position % kRing * kChannels;
   }
 
   template <int V>

@@ -4,69 +4,20 @@
 // A block owns a tile of channels of one head of one sequence. Its part of the state, [channels, kStateSize], is one
 // run of memory: all of it is under way in registers while the convolution of the inputs and delta are computed, and is
 // written back in place. The lanes of a warp lie along the state index; the sums over it are exchanged so that each
-// step halves the number of rows a lane still sums.
+// step halves the number of rows a lane still sums. With a ring (common/ssm_ring.cuh) the state is written back only
+// when the ring is full.
 #pragma once
 #include "common/launch.cuh"
+#include "common/row_sums.cuh"
 #include "common/ssm_inputs.cuh"
+#include "common/ssm_ring.cuh"
 #include "geometry/ssm.h"
 
 namespace bambac {
 
-/// Neighbouring elements that are read or written once a step: the first to leave the caches.
-template <int V, class T> __device__ __forceinline__ void loadStreaming(const T *from, float (&to)[V]) {
-  if constexpr (V * sizeof(T) == 16) {
-    uint4 words = __ldcs(reinterpret_cast<const uint4 *>(from));
-    loadVector<V>(reinterpret_cast<const T *>(&words), to);
-  } else {
-    loadVector<V>(from, to);
-  }
-}
-
-template <int V, class T> __device__ __forceinline__ void storeStreaming(T *to, const float (&from)[V]) {
-  if constexpr (V * sizeof(T) == 16) {
-    uint4 words;
-    storeVector<V>(reinterpret_cast<T *>(&words), from);
-    __stcs(reinterpret_cast<uint4 *>(to), words);
-  } else {
-    storeVector<V>(to, from);
-  }
-}
-
-/// Sums each of `Count` rows over groups of `Lanes` neighbouring lanes. Lanes exchange halves of the rows while their
-/// number is even, so that a lane ends with some of the sums: kSums of them from the row returned, at the front of
-/// `rows`.
-template <int Count, int Lanes> struct RowSums {
-  static constexpr bool kHalves = Lanes > 1 && Count % 2 == 0;
-  using Next = RowSums<kHalves ? Count / 2 : Count, (Lanes > 1 ? Lanes / 2 : 1)>;
-  static constexpr int kSums = Next::kSums;
-
-  static __device__ __forceinline__ int run(float *rows, int lane) {
-    constexpr int kMask = Lanes / 2;
-    if constexpr (kHalves) {
-      const bool isUpper = lane & kMask;
-#pragma unroll
-      for (int i = 0; i < Count / 2; ++i) {
-        float kept = isUpper ? rows[i + Count / 2] : rows[i], given = isUpper ? rows[i] : rows[i + Count / 2];
-        rows[i] = kept + __shfl_xor_sync(0xffffffffu, given, kMask);
-      }
-      return Next::run(rows, lane) + (isUpper ? Count / 2 : 0);
-    } else {
-#pragma unroll
-      for (int i = 0; i < Count; ++i)
-        rows[i] += __shfl_xor_sync(0xffffffffu, rows[i], kMask);
-      return Next::run(rows, lane);
-    }
-  }
-};
-
-template <int Count> struct RowSums<Count, 1> {
-  static constexpr int kSums = Count;
-  static __device__ __forceinline__ int run(float *, int) { return 0; }
-};
-
-/// Shape: kBatch, kHeads, kHeadDim, kStateSize, kGroups, kTaps (for ConvolvedInput), kDtMin, kDtMax, kInputVector (the
-/// widest vector for which the input's views are aligned); the fields of geometry::SsmStep.
-template <class Shape, class State> struct SsmStep {
+/// Shape: kBatch, kHeads, kHeadDim, kStateSize, kGroups, kTaps and kConvRing (for ConvolvedInput), kDtMin, kDtMax,
+/// kInputVector (the widest vector for which the input's views are aligned); the fields of geometry::SsmStep.
+template <class Shape, class State, class Ring = NoRing> struct SsmStep {
   static constexpr geometry::SsmShape kShape = {Shape::kBatch,     1, Shape::kHeads, Shape::kHeadDim, Shape::kStateSize,
                                                 int(sizeof(State))};
   static constexpr geometry::SsmStep kGeometry = {Shape::kThreads, Shape::kChannelTile};
@@ -94,6 +45,7 @@ template <class Shape, class State> struct SsmStep {
   static constexpr int kRounds = ceilDiv(kStaged / kInputVector, kThreads);
 
   // What is held in registers until the state arrives decides how many blocks fit on a multiprocessor.
+  static constexpr bool kHasRing = Ring::kLength > 0;
   static constexpr int kHeldRegisters = kGeometry.elements(kShape) + kRounds * kInputVector * (2 * Shape::kTaps + 1);
   static constexpr int kMinBlocks =
       maxOf(1, (kHeldRegisters <= kGeometry.kFewRegisters ? kGeometry.kManyThreads : kGeometry.kFewThreads) / kThreads);
@@ -104,7 +56,7 @@ template <class Shape, class State> struct SsmStep {
   template <class Input, class Dt, class Epilogue>
   static __device__ __forceinline__ void run(const Input &input, Dt dt, const float *aLog, const float *d,
                                              const float *dtBias, const int *slots, State *state,
-                                             const Epilogue &epilogue) {
+                                             const Epilogue &epilogue, const Ring &ring = {}) {
     __shared__ alignas(16) float staged[kStaged];
     __shared__ float sums[kTile];
     launchDependents();
@@ -116,26 +68,63 @@ template <class Shape, class State> struct SsmStep {
     const float rate = -expf(aLog[block.head]), skip = d[block.head], timeBias = dtBias[block.head];
     waitForPredecessors();
 
-    State *tile = state +
-                  (static_cast<long long>(slots[block.sequence]) * Shape::kHeads + block.head) * kHeadDim * kStateSize +
-                  block.firstChannel * kStateSize;
+    State *tile = tileOf(block, state, slots);
     const EpilogueTile<Epilogue> results(block, epilogue);
     forEachPiece(block, [&](int round, const SsmChannels &channels, int) {
       input.template load<kInputVector>(channels, pieces[round]);
     });
     float values[kThreadRows][kLaneVectors][kVector];
     loadState(block, tile, values);
+    [[maybe_unused]] const auto waiting = loadRing(block, ring);
     const float delta = clampDelta(softplus(toFloat(dt[block.sequence][block.head]) + timeBias));
     forEachPiece(block, [&](int round, const SsmChannels &channels, int offset) {
       input.template stage<kInputVector>(channels, pieces[round], staged + offset);
     });
-    __syncthreads();
-
     float rowSums[kThreadRows];
-    update(block, staged, expf(delta * rate), delta, tile, values, rowSums);
-    finishSums(block, rowSums, staged + 2 * kStateSize, skip, sums);
+    if constexpr (kHasRing) {
+      typename RingOf::Shared &entries = sharedEntries();
+      waiting.stage(entries, rate, delta);
+      __syncthreads();
+      if (waiting.isFull()) {
+        foldEntries(block, waiting, entries, values);
+        update(block, staged, 1.0f, delta, tile, values, rowSums);
+      } else {
+        readState(block, staged, waiting, entries, delta, ring, values, rowSums);
+      }
+      finishSums(block, rowSums, staged + 2 * kStateSize, skip, sums);
+      __syncthreads();
+      if (!waiting.isFull())
+        addEntries(block, waiting, entries, sums);
+    } else {
+      __syncthreads();
+      update(block, staged, expf(delta * rate), delta, tile, values, rowSums);
+      finishSums(block, rowSums, staged + 2 * kStateSize, skip, sums);
+    }
     __syncthreads();
     results.store(block, epilogue, sums);
+  }
+
+  /// Takes the state of each sequence over the entries that wait, so that what follows may begin with it.
+  static __device__ __forceinline__ void fold(const float *aLog, const int *slots, State *state, const Ring &ring) {
+    launchDependents();
+    const Block block;
+    const float rate = -expf(aLog[block.head]);
+    waitForPredecessors();
+    const auto waiting = loadRing(block, ring);
+    if (waiting.count() == 0)
+      return;
+    State *tile = tileOf(block, state, slots);
+    float values[kThreadRows][kLaneVectors][kVector];
+    loadState(block, tile, values);
+    waiting.stage(sharedEntries(), rate, 0.0f);
+    __syncthreads();
+    foldEntries(block, waiting, sharedEntries(), values);
+#pragma unroll
+    for (int i = 0; i < kThreadRows; ++i)
+#pragma unroll
+      for (int v = 0; v < kLaneVectors; ++v)
+        if (block.hasRow(i) && block.hasVector(v))
+          storeStreaming<kVector>(tile + block.offsetOf(i, v), values[i][v]);
   }
 
 private:
@@ -184,6 +173,13 @@ private:
     return delta > Shape::kDtMax ? Shape::kDtMax : delta;
   }
 
+  /// The block's part of the state.
+  static __device__ __forceinline__ State *tileOf(const Block &block, State *state, const int *slots) {
+    return state +
+           (static_cast<long long>(slots[block.sequence]) * Shape::kHeads + block.head) * kHeadDim * kStateSize +
+           block.firstChannel * kStateSize;
+  }
+
   static __device__ __forceinline__ void loadState(const Block &block, const State *tile,
                                                    float (&values)[kThreadRows][kLaneVectors][kVector]) {
 #pragma unroll
@@ -221,6 +217,104 @@ private:
         storeStreaming<kVector>(tile + block.offsetOf(i, v), values[i][v]);
       }
     }
+  }
+
+  // --- with a ring ------------------------------------------------------------------------------------------------
+
+  using RingOf = RingTile<Shape, Ring, kTile, kThreads>;
+
+  static __device__ __forceinline__ auto &sharedEntries() {
+    __shared__ typename RingOf::Shared entries;
+    return entries;
+  }
+
+  static __device__ __forceinline__ auto loadRing(const Block &block, const Ring &ring) {
+    if constexpr (kHasRing)
+      return RingOf(ring, sharedEntries(), block.sequence, block.group, block.head, block.firstChannel, block.channels);
+    else
+      return ring;
+  }
+
+  /// exp(a) S C: the entries' part comes later. The new token becomes an entry.
+  static __device__ __forceinline__ void readState(const Block &block, const float *staged, const RingOf &waiting,
+                                                   typename RingOf::Shared &entries, float delta, const Ring &ring,
+                                                   const float (&values)[kThreadRows][kLaneVectors][kVector],
+                                                   float (&rowSums)[kThreadRows]) {
+    waiting.multiply(entries, staged + kStateSize);
+    keepEntry(block, staged, delta, ring);
+#pragma unroll
+    for (int i = 0; i < kThreadRows; ++i)
+      rowSums[i] = 0.0f;
+#pragma unroll
+    for (int v = 0; v < kLaneVectors; ++v) {
+      if (!block.hasVector(v))
+        continue;
+      float b[kVector], c[kVector];
+      loadVector(staged + (block.lane + v * kLanes) * kVector, b);
+      loadVector(staged + kStateSize + (block.lane + v * kLanes) * kVector, c);
+#pragma unroll
+      for (int i = 0; i < kThreadRows; ++i) {
+        if (!block.hasRow(i))
+          continue;
+        const float scaled = delta * staged[2 * kStateSize + block.rowGroup + i * kRowGroups];
+#pragma unroll
+        for (int k = 0; k < kVector; ++k)
+          rowSums[i] += (values[i][v][k] * entries.decay + scaled * b[k]) * c[k];
+      }
+    }
+  }
+
+  /// The state after the waiting entries.
+  static __device__ __forceinline__ void foldEntries(const Block &block, const RingOf &waiting,
+                                                     const typename RingOf::Shared &entries,
+                                                     float (&values)[kThreadRows][kLaneVectors][kVector]) {
+#pragma unroll
+    for (int i = 0; i < kThreadRows; ++i)
+#pragma unroll
+      for (int v = 0; v < kLaneVectors; ++v)
+#pragma unroll
+        for (int k = 0; k < kVector; ++k)
+          values[i][v][k] *= entries.decay;
+#pragma unroll 1
+    for (int entry = 0; entry < waiting.count(); ++entry) {
+#pragma unroll
+      for (int v = 0; v < kLaneVectors; ++v) {
+        if (!block.hasVector(v))
+          continue;
+        float b[kVector];
+        RingOf::loadB(entries, entry, (block.lane + v * kLanes) * kVector, b);
+#pragma unroll
+        for (int i = 0; i < kThreadRows; ++i) {
+          if (!block.hasRow(i))
+            continue;
+          const float scaled =
+              entries.weights[entry] * RingOf::inputOf(entries, entry, block.rowGroup + i * kRowGroups);
+#pragma unroll
+          for (int k = 0; k < kVector; ++k)
+            values[i][v][k] += scaled * b[k];
+        }
+      }
+    }
+  }
+
+  /// The new token as an entry of the ring.
+  static __device__ __forceinline__ void keepEntry(const Block &block, const float *staged, float delta,
+                                                   const Ring &ring) {
+    const long long row = ring.rowOf(block.sequence, ring.waitingOf(block.sequence));
+    auto *entry = ring.inputs + row * Ring::kColumns;
+    using Operand = typename Shape::Operand;
+    for (int i = threadIdx.x; i < block.channels; i += kThreads)
+      entry[block.head * kHeadDim + block.firstChannel + i] = fromFloat<Operand>(staged[2 * kStateSize + i]);
+    for (int n = threadIdx.x; block.isFirstOfGroup && n < kStateSize; n += kThreads)
+      entry[Ring::kX + block.group * kStateSize + n] = fromFloat<Operand>(staged[n]);
+    if (block.firstChannel == 0 && threadIdx.x == 0)
+      ring.deltas[row * Shape::kHeads + block.head] = delta;
+  }
+
+  static __device__ __forceinline__ void addEntries(const Block &block, const RingOf &waiting,
+                                                    const typename RingOf::Shared &entries, float *sums) {
+    for (int channel = threadIdx.x; channel < block.channels; channel += kThreads)
+      sums[channel] += waiting.resultOf(entries, channel);
   }
 
   /// y of each channel of the tile, in shared memory.

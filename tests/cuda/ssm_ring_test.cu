@@ -1,0 +1,140 @@
+// Tests and times the decode step with a state ring: results at every number of waiting entries, the state when the
+// ring is full, and that nothing else is written.
+#include "ssm_step_cases.cuh"
+
+using namespace ssm_step_test;
+
+namespace {
+
+/// Steps in a row, the sequences at different places of their rings. A result is that of the recurrence; a state is
+/// that of the recurrence when it is written, and the same bits as before when it is not.
+template <class Shape, class State, int Length, bool Convolved = true>
+void testRing(Runner &runner, const std::string &name, int steps = 2 * Length + 3) {
+  if (!runner.wants(name))
+    return;
+  using P = Problem<Shape, State, Convolved, true, Length>;
+  P problem;
+  double worst = 0, worstState = 0;
+  bool isKept = true;
+  const int numLive = Shape::kBatch - problem.numPadding;
+  std::vector<State> before = problem.initialState;
+  for (int i = 0; i < steps; ++i) {
+    std::vector<Operand> zxBCdt = randomOperands(size_t(Shape::kBatch) * Shape::kWidth, 100 + i);
+    std::vector<Operand> y = problem.run(zxBCdt);
+    worst = std::max(worst, relativeError(slice(y, 0, size_t(numLive) * Shape::kX), problem.reference(zxBCdt)));
+    std::vector<State> after = problem.state.download();
+    for (int b = 0; b < numLive; ++b) {
+      const size_t from = problem.slots[b] * P::kStateElements;
+      if (problem.pending[b] == Length - 1)
+        worstState = std::max(worstState, relativeError(slice(after, from, P::kStateElements),
+                                                        slice(problem.stateReference, from, P::kStateElements)));
+      else
+        isKept &= sameBits(slice(after, from, P::kStateElements), slice(before, from, P::kStateElements));
+      // A ring that was begun in the middle is emptied earlier, as a prompt in between does.
+      problem.pending[b] = (problem.pending[b] + 1) % Length;
+      ++problem.positions[b];
+    }
+    before = after;
+  }
+  runner.report(name + " results", worst, sizeof(State) == 2 ? 1e-2 : tolerance(1e-2));
+  runner.report(name + " state", worstState, sizeof(State) == 2 ? 1e-2 : 5e-4);
+  runner.expect(name + " state is kept between", isKept);
+}
+
+/// However many entries wait, the state after them is that of the recurrence, and steps go on from it.
+template <class Shape, class State, int Length> void testFold(Runner &runner, const std::string &name) {
+  if (!runner.wants(name))
+    return;
+  using P = Problem<Shape, State, true, true, Length>;
+  for (int waiting : {0, 1, Length / 2, Length - 1}) {
+    P problem;
+    const int numLive = Shape::kBatch - problem.numPadding;
+    auto takeSteps = [&](int count, int seed) {
+      double worst = 0;
+      for (int i = 0; i < count; ++i) {
+        std::vector<Operand> zxBCdt = randomOperands(size_t(Shape::kBatch) * Shape::kWidth, seed + i);
+        std::vector<Operand> y = problem.run(zxBCdt);
+        worst = std::max(worst, relativeError(slice(y, 0, size_t(numLive) * Shape::kX), problem.reference(zxBCdt)));
+        for (int b = 0; b < numLive; ++b) {
+          problem.pending[b] = (problem.pending[b] + 1) % Length;
+          ++problem.positions[b];
+        }
+      }
+      return worst;
+    };
+    takeSteps(waiting, 100);
+    problem.foldEntries();
+    double worstState = 0;
+    std::vector<State> state = problem.state.download();
+    for (int b = 0; b < numLive; ++b) {
+      const size_t from = problem.slots[b] * P::kStateElements;
+      worstState = std::max(worstState, relativeError(slice(state, from, P::kStateElements),
+                                                      slice(problem.stateReference, from, P::kStateElements)));
+      problem.pending[b] = 0;
+    }
+    const std::string label = name + ", " + std::to_string(waiting) + " of " + std::to_string(Length);
+    runner.report(label + " state", worstState, sizeof(State) == 2 ? 1e-2 : 5e-4);
+    runner.report(label + " then", takeSteps(Length + 1, 200), sizeof(State) == 2 ? 1e-2 : tolerance(1e-2));
+  }
+}
+
+template <int Batch, class State, int Length> void bench(Runner &runner, const std::string &name) {
+  if (!runner.benches(name))
+    return;
+  using Shape = StepShape<Batch, 128, 64, 128, 1, 4, 64, 4 + Length>;
+  using Ring = RingFor<Shape, Length>;
+  constexpr int kLayers = 4;
+  const size_t stateElements = size_t(Batch) * Shape::kX * Shape::kStateSize;
+  const size_t ringElements = size_t(Batch) * Shape::kConvRing * Shape::kChannels;
+  const size_t entryElements = size_t(Batch) * maxOf(Length - 1, 1) * (Shape::kX + Shape::kBC);
+  const size_t deltaElements = size_t(Batch) * maxOf(Length - 1, 1) * Shape::kHeads;
+  DeviceBuffer<State> states(kLayers * stateElements);
+  DeviceBuffer<float> rings(kLayers * ringElements), weights(kLayers * 5 * size_t(Shape::kChannels)),
+      heads(Shape::kHeads), deltas(kLayers * deltaElements);
+  DeviceBuffer<Operand> input(size_t(Batch) * Shape::kWidth), y(size_t(Batch) * Shape::kX),
+      entries(kLayers * entryElements);
+  states.randomize(1), rings.randomize(2), weights.randomize(3), heads.randomize(4), input.randomize(5);
+  entries.randomize(6), deltas.randomize(7);
+  std::vector<int> slots(Batch), pending(Batch);
+  for (int b = 0; b < Batch; ++b)
+    slots[b] = (b * 37 + 11) % Batch, pending[b] = Length ? b % Length : 0; // each place of the ring as often
+  DeviceBuffer<int> slotsDevice(slots), positions(std::vector<int>(Batch, 1001)), pendingDevice(pending);
+  double time = medianMicroseconds([&](cudaStream_t stream, int i) {
+    const int layer = i % kLayers;
+    const float *weight = weights.data() + layer * 5 * size_t(Shape::kChannels);
+    Parameters parameters{weight, weight + 4 * Shape::kChannels, heads.data(), heads.data(), heads.data()};
+    launch(
+        step<Shape, State, true, Length>, SsmStep<Shape, State, Ring>::kLaunch, stream, input.data(), parameters,
+        rings.data() + layer * ringElements, slotsDevice.data(), positions.data(),
+        states.data() + layer * stateElements, y.data(),
+        Entries{entries.data() + layer * entryElements, deltas.data() + layer * deltaElements, pendingDevice.data()});
+  });
+  runner.benched(name, time, (1.0 + 1.0 / maxOf(Length, 1)) * sizeof(State) * stateElements, "GB/s");
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  Runner runner(argc, argv);
+  testRing<StepShape<1, 4, 8, 16, 1, 4, 8>, float, 4>(runner, "ring tiny of 4");
+  testRing<StepShape<5, 6, 20, 24, 2, 4, 20, 19>, float, 16>(runner, "ring odd of 16");
+  testRing<StepShape<5, 6, 20, 24, 2, 3, 8>, bf16, 5>(runner, "ring odd tiled of 5 bf16");
+  testRing<StepShape<4, 6, 7, 9, 3, 2, 7>, float, 32>(runner, "ring scalar of 32");
+  testRing<StepShape<4, 6, 7, 9, 3, 2, 7>, float, 2>(runner, "ring of 2");
+  testRing<StepShape<5, 6, 20, 24, 2, 1, 20>, float, 3, false>(runner, "ring odd not convolved of 3");
+  testRing<StepShape<3, 8, 48, 256, 2, 4, 32>, f16, 8>(runner, "ring wide state of 8 f16");
+  testRing<StepShape<2, 128, 64, 128, 1, 4, 64, 19>, float, 16>(runner, "ring Bamba-9B of 16");
+  testFold<StepShape<5, 6, 20, 24, 2, 4, 20>, float, 16>(runner, "ring fold odd");
+  testFold<StepShape<4, 6, 7, 9, 3, 2, 7>, float, 6>(runner, "ring fold scalar");
+  testFold<StepShape<3, 8, 48, 256, 2, 4, 32>, f16, 8>(runner, "ring fold wide f16");
+  testFold<StepShape<2, 128, 64, 128, 1, 4, 64>, float, 16>(runner, "ring fold Bamba-9B");
+  bench<64, float, 0>(runner, "ring ssm_step f32 batch 64, none");
+  bench<64, float, 16>(runner, "ring ssm_step f32 batch 64, 16");
+  bench<256, float, 0>(runner, "ring ssm_step f32 batch 256, none");
+  bench<256, float, 8>(runner, "ring ssm_step f32 batch 256, 8");
+  bench<256, float, 16>(runner, "ring ssm_step f32 batch 256, 16");
+  bench<256, float, 32>(runner, "ring ssm_step f32 batch 256, 32");
+  bench<256, f16, 0>(runner, "ring ssm_step f16 batch 256, none");
+  bench<256, f16, 16>(runner, "ring ssm_step f16 batch 256, 16");
+  return runner.exitCode();
+}
