@@ -221,7 +221,7 @@ Constant *Tables::emit(StringRef metadata) {
                                      BAMBAC_FIELD(T, states, build.array("states", states)),
                                      BAMBAC_FIELD(T, eos_tokens, build.array("eos_tokens", eosTokens)),
                                      BAMBAC_FIELD(T, bos_token, build.i32(static_cast<uint32_t>(plan.bosToken))),
-                                     BAMBAC_FIELD(T, reserved, build.i32(0))});
+                                     BAMBAC_FIELD(T, state_ring, build.i32(plan.stateRing))});
   return build.array("model", model);
 }
 

@@ -122,7 +122,8 @@ static Object describeLimits(const Plan &plan) {
   return Object{{key::kMaxBatch, plan.maxBatch},
                 {key::kMaxContext, plan.maxContext},
                 {key::kPrefillChunk, plan.prefillChunk},
-                {key::kPageTokens, plan.pageTokens}};
+                {key::kPageTokens, plan.pageTokens},
+                {key::kStateRing, plan.stateRing}};
 }
 
 /// Bytes that a model, a session, a thread, a sequence and a KV page take.

@@ -43,7 +43,8 @@ static LogicalResult readModule(ModuleOp module, Plan &plan) {
   auto config = requireAttr<StringAttr>(module, attr::kConfig);
   if (!target || !limits || !config)
     return failure();
-  for (int64_t limit : {limits.getMaxContext(), limits.getPrefillChunk(), limits.getPageTokens()})
+  for (int64_t limit :
+       {limits.getMaxContext(), limits.getPrefillChunk(), limits.getPageTokens(), limits.getStateRing()})
     if (limit > INT32_MAX)
       return module.emitError() << "expected limits of at most " << INT32_MAX << ", found " << limits;
   auto rules = module->getAttrOfType<StringAttr>(attr::kCheckpoint);
@@ -60,6 +61,7 @@ static LogicalResult readModule(ModuleOp module, Plan &plan) {
   llvm::append_range(plan.features, target.getRequiredFeatures());
   plan.maxContext = static_cast<uint32_t>(limits.getMaxContext());
   plan.prefillChunk = static_cast<uint32_t>(limits.getPrefillChunk());
+  plan.stateRing = static_cast<uint32_t>(limits.getStateRing());
   if (auto tokens = module->getAttrOfType<DenseI32ArrayAttr>(attr::kEosTokens))
     llvm::append_range(plan.eosTokens, tokens.asArrayRef());
   if (auto token = module->getAttrOfType<IntegerAttr>(attr::kBosToken))
@@ -119,7 +121,9 @@ bamba_rt_dtype codegen::weightType(const Plan &plan) {
 /// that keeps states of other meaning out.
 static constexpr StringLiteral kStateMeaning =
     "pages: token t of a sequence is row t % page_tokens of its page t / page_tokens, keys after their rotation; "
-    "slots: a convolution's last inputs from the oldest on, a state space's sums after the last token";
+    "slots: a convolution's last inputs from the oldest on, a state space's sums after the last token that does not "
+    "wait "
+    "in a ring, the tokens of a ring from the oldest on";
 
 /// The rotations of keys as their ops say it: which pairs are turned, and how far.
 static std::set<std::string> describeRotations(ModuleOp module) {

@@ -103,6 +103,7 @@ struct Plan {
   uint32_t maxContext = 0, prefillChunk = 0;
   uint32_t pageTokens = 0; ///< 0 without attention
   uint32_t maxPages = 1;   ///< of one sequence
+  uint32_t stateRing = 1;  ///< decode steps from one write of SSM states to the next
   uint64_t fingerprint = 0;
   std::vector<PlanEntry> entries; ///< by kind, then batch, then chunk
   std::vector<PlanKernel> kernels;

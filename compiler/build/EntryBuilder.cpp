@@ -51,6 +51,7 @@ func::FuncOp EntryBuilder::build() {
             .positions = body->getArgument(BAMBA_RT_INPUT_POSITIONS),
             .slots = body->getArgument(BAMBA_RT_INPUT_SLOTS),
             .counts = body->getArgument(BAMBA_RT_INPUT_COUNTS),
+            .pending = body->getArgument(BAMBA_RT_INPUT_PENDING),
             .pages = body->getArgument(BAMBA_RT_INPUT_PAGES)};
   SmallVector<Value> results = buildModel();
   func::ReturnOp::create(builder, loc, results);

@@ -10,7 +10,12 @@ namespace bambac {
 
 /// What the runtime passes to an entry point, in the order of its arguments.
 struct EntryInputs {
-  Value tokens, positions, slots, counts, pages;
+  Value tokens, positions, slots, counts, pending, pages;
+};
+
+/// What a step and a scan of the state space recurrence have in common.
+struct SsmOperands {
+  Value x, dt, b, c, aLog, d, dtBias, init, state;
 };
 
 /// Builds one entry point. Each kind of block is an overload of buildBody(), the mixers in files of their own
@@ -32,6 +37,13 @@ private:
   Value buildBody(const SwigluMlp &mlp, Value input);
   /// The state space op on the convolved x|B|C and the raw dt.
   Value buildSsm(const Mamba2 &mamba, Value convolved, Value dt);
+  SsmStepOp buildSsmStep(const Mamba2 &mamba, const SsmOperands &operands);
+  SsmScanOp buildSsmScan(const Mamba2 &mamba, const SsmOperands &operands);
+  /// The state with what waits in the ring.
+  Value foldRing(const Mamba2 &mamba, Value aLog, Value state);
+  /// The pools of a layer's ring: what the tokens that wait brought.
+  std::pair<ml_program::GlobalOp, ml_program::GlobalOp> getRing(const Mamba2 &mamba);
+  bool hasRing() const { return *limits.stateRing > 1; }
 
   Value loadWeight(const Weight &weight);
   /// Null where there is none.

@@ -18,8 +18,9 @@ Value EntryBuilder::buildBody(const Mamba2 &mamba, Value input) {
 
   // Operands get names first: the order in which C++ evaluates arguments, and so that of the ops, is not fixed.
   Value tapWeights = loadWeight(mamba.convTaps), bias = loadWeight(mamba.convBias);
-  ml_program::GlobalOp state =
-      getState("conv_state", StateKind::Slot, {types.convRing ? taps : taps - 1, channels}, types.wide);
+  // A ring keeps the inputs of tokens that wait for the SSM state too, so that they can be dropped again.
+  int64_t kept = types.convRing ? taps + *limits.stateRing - 1 : taps - 1;
+  ml_program::GlobalOp state = getState("conv_state", StateKind::Slot, {kept, channels}, types.wide);
   Value convInit = activations(convInput, channels), convState = loadState(state);
   Value positions = types.convRing ? inputs.positions : Value();
   auto conv = CausalConv1dOp::create(builder, loc, convInput, tapWeights, inputs.slots, inputs.counts, convInit,
@@ -39,26 +40,66 @@ Value EntryBuilder::buildSsm(const Mamba2 &mamba, Value convolved, Value dt) {
   auto slice = [&](Columns columns) {
     return sliceColumns(convolved, {columns.first - parts.convolved().first, columns.count});
   };
-  Value x = slice(parts.x), b = slice(parts.b), c = slice(parts.c);
-  Value aLog = loadWeight(mamba.aLog), d = loadWeight(mamba.d), dtBias = loadWeight(mamba.dtBias);
+  SsmOperands operands;
+  operands.x = slice(parts.x);
+  operands.dt = dt;
+  operands.b = slice(parts.b);
+  operands.c = slice(parts.c);
+  operands.aLog = loadWeight(mamba.aLog);
+  operands.d = loadWeight(mamba.d);
+  operands.dtBias = loadWeight(mamba.dtBias);
   ml_program::GlobalOp stateGlobal =
       getState("ssm_state", StateKind::Slot, {mamba.heads, mamba.headDim, mamba.stateSize}, types.ssmState);
-  Value init = emptyLike(dt, parts.x.count), state = loadState(stateGlobal);
-  auto dtMin = builder.getF64FloatAttr(mamba.dtMin), dtMax = builder.getF64FloatAttr(mamba.dtMax);
-  auto acc = TypeAttr::get(builder.getF32Type());
+  operands.init = emptyLike(dt, parts.x.count);
+  operands.state = loadState(stateGlobal);
   ValueRange results;
-  if (entry.getKind() == EntryKind::Decode) {
-    results =
-        SsmStepOp::create(builder, loc, x, dt, b, c, aLog, d, dtBias, inputs.slots, init, state, dtMin, dtMax, acc)
-            ->getResults();
-  } else {
-    int64_t chunk = std::min(mamba.chunkSize, entry.getChunk());
-    results = SsmScanOp::create(builder, loc, x, dt, b, c, aLog, d, dtBias, inputs.slots, inputs.counts, init, state,
-                                dtMin, dtMax, builder.getI64IntegerAttr(chunk), acc)
-                  ->getResults();
-  }
+  if (entry.getKind() == EntryKind::Decode)
+    results = buildSsmStep(mamba, operands)->getResults();
+  else
+    results = buildSsmScan(mamba, operands)->getResults();
   storeState(stateGlobal, results[1]);
   return results[0];
+}
+
+SsmStepOp EntryBuilder::buildSsmStep(const Mamba2 &mamba, const SsmOperands &o) {
+  Value pending, entries, deltas;
+  ml_program::GlobalOp entryPool, deltaPool;
+  if (hasRing()) {
+    std::tie(entryPool, deltaPool) = getRing(mamba);
+    pending = inputs.pending;
+    entries = loadState(entryPool);
+    deltas = loadState(deltaPool);
+  }
+  auto step =
+      SsmStepOp::create(builder, loc, o.x, o.dt, o.b, o.c, o.aLog, o.d, o.dtBias, inputs.slots, pending, o.init,
+                        o.state, entries, deltas, APFloat(mamba.dtMin), APFloat(mamba.dtMax), builder.getF32Type());
+  if (hasRing()) {
+    storeState(entryPool, step.getNewRing()[0]);
+    storeState(deltaPool, step.getNewRing()[1]);
+  }
+  return step;
+}
+
+SsmScanOp EntryBuilder::buildSsmScan(const Mamba2 &mamba, const SsmOperands &o) {
+  Value state = hasRing() ? foldRing(mamba, o.aLog, o.state) : o.state;
+  int64_t chunk = std::min(mamba.chunkSize, entry.getChunk());
+  return SsmScanOp::create(builder, loc, o.x, o.dt, o.b, o.c, o.aLog, o.d, o.dtBias, inputs.slots, inputs.counts,
+                           o.init, state, APFloat(mamba.dtMin), APFloat(mamba.dtMax), chunk, builder.getF32Type());
+}
+
+Value EntryBuilder::foldRing(const Mamba2 &mamba, Value aLog, Value state) {
+  auto [entryPool, deltaPool] = getRing(mamba);
+  Value entries = loadState(entryPool), deltas = loadState(deltaPool);
+  return SsmFoldOp::create(builder, loc, aLog, inputs.slots, inputs.pending, entries, deltas, state,
+                           builder.getF32Type())
+      .getResult();
+}
+
+std::pair<ml_program::GlobalOp, ml_program::GlobalOp> EntryBuilder::getRing(const Mamba2 &mamba) {
+  Mamba2Columns parts = mamba.columns();
+  int64_t waiting = *limits.stateRing - 1;
+  return {getState("ssm_entries", StateKind::Slot, {waiting, parts.x.count + parts.b.count}, types.activation),
+          getState("ssm_deltas", StateKind::Slot, {waiting, mamba.heads}, types.wide)};
 }
 
 } // namespace bambac

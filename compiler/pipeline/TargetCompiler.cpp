@@ -60,6 +60,10 @@ llvm::Error TargetCompiler::checkTypes(TargetInterface target) {
   if (kept != state)
     emitWarning(UnknownLoc::get(&context))
         << "option '--state-dtype': the target " << name << " keeps states in " << kept << ", not in " << state;
+  if (options.limits.stateRing.value_or(1) > target.getLongestStateRing())
+    emitWarning(UnknownLoc::get(&context))
+        << "option '--state-ring': the target " << name << " writes states at least every "
+        << target.getLongestStateRing() << " steps, not every " << *options.limits.stateRing;
   return llvm::Error::success();
 }
 

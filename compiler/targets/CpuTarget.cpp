@@ -133,6 +133,9 @@ struct CpuTargetModel : TargetInterface::ExternalModel<CpuTargetModel, CpuTarget
   /// Rows that fit a register tile.
   int64_t getLeastPrefillChunk(Attribute) const { return 8; }
 
+  int64_t getLongestStateRing(Attribute) const { return 1; }
+  int64_t chooseStateRing(Attribute, int64_t, int64_t, int64_t) const { return 1; }
+
   /// Everything but the matrices is f32. The codes that they multiply are stored as what the processor multiplies,
   /// which widening would cost again for each column of the result.
   ElementTypes getElementTypes(Attribute target, Type matrix, Type) const {

@@ -71,6 +71,26 @@ struct CudaTargetModel : TargetInterface::ExternalModel<CudaTargetModel, CudaTar
   /// The rows of one tensor core instruction.
   int64_t getLeastPrefillChunk(Attribute) const { return geometry::kMmaRows; }
 
+  /// Entries are weighed by the lanes of one warp.
+  int64_t getLongestStateRing(Attribute) const { return 32; }
+  /// The fewest bytes: with a ring of L a token reads the state and (L - 1) / 2 entries on average, writes the state
+  /// every L-th time and else an entry. What the ring costs whatever the sizes counts as bytes too, so that small
+  /// states are written at once.
+  int64_t chooseStateRing(Attribute, int64_t batch, int64_t stateBytes, int64_t entryBytes) const {
+    constexpr double kRingBytes = 1 << 20; // a step of one sequence of Bamba-9B gains with a ring
+    int64_t best = 1;
+    double fewest = 2.0 * static_cast<double>(batch * stateBytes);
+    for (int64_t length : {4, 8, 16, 32}) {
+      double written = 1.0 / static_cast<double>(length);
+      double entries = static_cast<double>(length - 1) * (0.5 + written);
+      double bytes = static_cast<double>(stateBytes) * (1.0 + written) + static_cast<double>(entryBytes) * entries;
+      bytes = static_cast<double>(batch) * bytes + kRingBytes;
+      if (bytes < fewest)
+        fewest = bytes, best = length;
+    }
+    return best;
+  }
+
   /// What the tensor cores multiply has the type of the matrices and is rounded once, when it is written for them.
   /// Everything else stays f32.
   ElementTypes getElementTypes(Attribute target, Type matrix, Type state) const {

@@ -53,6 +53,11 @@ struct CommandLine {
                "cores, which keep 14 bits, where a row has one scale; other targets sum in f32 all the same")};
   cl::opt<std::string> stateDtype{"state-dtype", cl::init("f32"), cl::value_desc("f32|bf16|f16"), cl::cat(category),
                                   cl::desc("The type of the SSM state on CUDA (default f32)")};
+  cl::opt<std::string> stateRing{
+      "state-ring", cl::init("auto"), cl::value_desc("auto|off|n"), cl::cat(category),
+      cl::desc(
+          "Decode steps after which a sequence's SSM state is written on CUDA, while the tokens in between wait in "
+          "a ring (default auto, by batch and state; off: each step writes it)")};
   cl::opt<std::string> kvDtype{"kv-dtype", cl::value_desc("fp8"), cl::cat(category),
                                cl::desc("The type of keys and values in the cache (default as the config says, else "
                                         "that of what attention multiplies)")};
@@ -122,6 +127,17 @@ static Error readTypes(const CommandLine &line, CompileOptions &result) {
   return Error::success();
 }
 
+static Error readStateRing(const CommandLine &line, CompileLimits &result) {
+  StringRef text = line.stateRing;
+  if (text == "auto")
+    return Error::success();
+  int64_t length = 1;
+  if (text != "off" && (!to_integer(text, length, 10) || length < 2))
+    return wrongOption("--state-ring", "auto, off or an integer of at least 2", text);
+  result.stateRing = length;
+  return Error::success();
+}
+
 /// Reads limits into `result`.
 static Error readLimits(const CommandLine &line, CompileLimits &result) {
   Expected<int64_t> batch = parseCount(line.maxBatch, 1);
@@ -142,6 +158,8 @@ static Error readLimits(const CommandLine &line, CompileLimits &result) {
   if (!states || !is_contained({BAMBA_RT_F32, BAMBA_RT_BF16, BAMBA_RT_F16}, states->type))
     return wrongOption("--state-dtype", "f32, bf16 or f16", line.stateDtype);
   result.stateType = states->type;
+  if (Error error = readStateRing(line, result))
+    return error;
   if (line.kvDtype.getNumOccurrences() && StringRef(line.kvDtype) != "fp8")
     return wrongOption("--kv-dtype", "fp8", line.kvDtype);
   result.cachesCodes = line.kvDtype.getNumOccurrences() > 0;

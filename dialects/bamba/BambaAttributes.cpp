@@ -150,10 +150,10 @@ LogicalResult EntryAttr::verify(EmitError emitError, EntryKind kind, int64_t bat
 }
 
 LogicalResult LimitsAttr::verify(EmitError emitError, int64_t maxBatch, int64_t maxContext, int64_t prefillChunk,
-                                 int64_t pageTokens) {
-  if (maxBatch <= 0 || maxContext <= 0 || prefillChunk <= 0 || pageTokens <= 0)
+                                 int64_t pageTokens, int64_t stateRing) {
+  if (maxBatch <= 0 || maxContext <= 0 || prefillChunk <= 0 || pageTokens <= 0 || stateRing <= 0)
     return emitError() << "expected positive limits, found " << maxBatch << ", " << maxContext << ", " << prefillChunk
-                       << " and " << pageTokens;
+                       << ", " << pageTokens << " and " << stateRing;
   return success();
 }
 

@@ -143,10 +143,17 @@ def Bamba_EntryAttr : Bamba_Attr<"Entry", "entry"> {
 
 def Bamba_LimitsAttr : Bamba_Attr<"Limits", "limits"> {
   let summary = "what a library can hold: sequences a step, tokens a sequence, tokens a prefill step and a KV page";
-  let parameters = (ins "int64_t":$maxBatch, "int64_t":$maxContext, "int64_t":$prefillChunk, "int64_t":$pageTokens);
+  let description = [{
+    `state_ring` is the number of decode steps after which SSM states are written: the tokens in between wait in rings.
+    The default is 1, each step writes them.
+
+    Example: `#bamba.limits<max_batch = 64, max_context = 4096, prefill_chunk = 128, page_tokens = 64, state_ring = 16>`
+  }];
+  let parameters = (ins "int64_t":$maxBatch, "int64_t":$maxContext, "int64_t":$prefillChunk, "int64_t":$pageTokens,
+      DefaultValuedParameter<"int64_t", "1">:$stateRing);
   let assemblyFormat = [{
     `<` `max_batch` `=` $maxBatch `,` `max_context` `=` $maxContext `,` `prefill_chunk` `=` $prefillChunk `,`
-        `page_tokens` `=` $pageTokens `>`
+        `page_tokens` `=` $pageTokens (`,` `state_ring` `=` $stateRing^)? `>`
   }];
   let genVerifyDecl = 1;
 }

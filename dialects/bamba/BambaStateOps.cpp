@@ -72,10 +72,51 @@ template <typename Op> static LogicalResult verifySsm(Op op) {
   return success();
 }
 
-LogicalResult SsmStepOp::verify() {
-  if (failed(verifySsm(*this)))
+LogicalResult SsmStepOp::inferReturnTypes(MLIRContext *, std::optional<Location>, ValueRange operands,
+                                          DictionaryAttr attributes, OpaqueProperties properties, RegionRange regions,
+                                          SmallVectorImpl<Type> &types) {
+  Adaptor adaptor(operands, attributes, properties, regions);
+  types.assign({adaptor.getInit().getType(), adaptor.getState().getType()});
+  for (Value pool : {adaptor.getEntries(), adaptor.getDeltas()})
+    if (pool)
+      types.push_back(pool.getType());
+  return success();
+}
+
+/// The pools of a ring in addition to the state of `op`, with x | B of `columns` columns.
+template <typename Op> static LogicalResult verifyRing(Op op, int64_t columns) {
+  if (failed(checkPoolRank(op, "entries", op.getEntries(), 3)) ||
+      failed(checkPoolRank(op, "deltas", op.getDeltas(), 3)) ||
+      failed(checkShape(op, "pending", op.getPending().getType(), {dimOf(op.getSlots(), 0)})) ||
+      failed(checkShape(op, "entries", op.getEntries().getType(), {kAny, kAny, columns})))
     return failure();
-  return checkShape(*this, "slots", getSlots().getType(), {dimOf(getX(), 0)});
+  return checkShape(op, "deltas", op.getDeltas().getType(), {kAny, dimOf(op.getEntries(), 1), op.getNumHeads()});
+}
+
+LogicalResult SsmStepOp::verify() {
+  if (failed(verifySsm(*this)) || failed(checkShape(*this, "slots", getSlots().getType(), {dimOf(getX(), 0)})))
+    return failure();
+  if (!getPending() && !getEntries() && !getDeltas())
+    return success();
+  if (!getPending() || !getEntries() || !getDeltas())
+    return emitOpError() << "expected pending, entries and deltas of a ring, found some of them";
+  Type kept = getEntries().getType().getElementType(), given = getX().getType().getElementType();
+  if (kept != given)
+    return emitOpError() << "expected entries of the type of 'x', " << given << ", found " << kept;
+  return verifyRing(*this, dimOf(getX(), 1) + dimOf(getB(), 1));
+}
+
+LogicalResult SsmFoldOp::verify() {
+  if (failed(checkPoolRank(*this, "state", getState(), 4)) ||
+      failed(checkShape(*this, "a_log", getALog().getType(), {getNumHeads()})) || failed(checkAcc(*this, getAcc())) ||
+      failed(verifyRing(*this, kAny)))
+    return failure();
+  int64_t groupColumns = dimOf(getEntries(), 2) - getNumHeads() * getHeadDim();
+  if (groupColumns <= 0)
+    return emitOpError() << "expected entries of more than " << getNumHeads() * getHeadDim() << " columns, found "
+                         << dimOf(getEntries(), 2);
+  return success(succeeded(checkMultiple(*this, "the width of B in 'entries'", groupColumns, getStateSize())) &&
+                 succeeded(checkMultiple(*this, "the number of heads", getNumHeads(), getNumGroups())));
 }
 
 LogicalResult SsmScanOp::verify() {

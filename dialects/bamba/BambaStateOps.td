@@ -50,8 +50,7 @@ def Bamba_CausalConv1dOp : Bamba_TiledOp<"causal_conv1d",
   }];
 }
 
-class Bamba_SsmOp<string mnemonic> : Bamba_RootTiledOp<mnemonic,
-    [Bamba_ResultLike<"init", "result">, Bamba_ResultLike<"state", "new_state">]> {
+class Bamba_SsmOp<string mnemonic, list<Trait> traits = []> : Bamba_RootTiledOp<mnemonic, traits> {
   let results = (outs Bamba_Activation:$result, Bamba_StatePool:$new_state);
   let extraClassDeclaration = dpsDeclaration # [{
     /// Heads, channels a head and state size, from the state pool's type [?, heads, P, N].
@@ -65,8 +64,10 @@ class Bamba_SsmOp<string mnemonic> : Bamba_RootTiledOp<mnemonic,
   }];
 }
 
-def Bamba_SsmStepOp : Bamba_SsmOp<"ssm_step"> {
-  let summary = "one token of the selective state space recurrence";
+// Its results are tied to their destinations by hand, since those of the ring are optional.
+def Bamba_SsmStepOp : Bamba_SsmOp<"ssm_step",
+    [AttrSizedOperandSegments, DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+  let summary = "one token of the selective state space recurrence, which writes the state now or later";
   let description = [{
     For head `h` of group `g = h / (heads/G)`, channel `p` and state index `n`, with
     `delta = clamp(softplus(dt[h] + dt_bias[h]), dt_min, dt_max)` and `A = -exp(a_log[h])`:
@@ -77,29 +78,93 @@ def Bamba_SsmStepOp : Bamba_SsmOp<"ssm_step"> {
     computed in `acc`. `softplus` does not overflow. The row `b` of the batch updates slot `slots[b]`; rows with the same
     slot (padding) may leave it with the update of either.
 
-    Shapes: x and result `[B, heads*P]`, dt `[B, heads]`, b and c `[B, G*N]`, a_log, d and dt_bias `[heads]`, slots `[B]`,
-    state `[?, heads, P, N]`. Source: Dao and Gu, "Transformers are SSMs" (Mamba2), the recurrent form.
+    With a `ring` of `E` entries the state is written at each `E+1`-th token only. `pending[b]` tokens of the sequence
+    are not in the state yet: of the token `j` of them, the oldest first, `entries[slot, j]` holds `x | B` and
+    `deltas[slot, j]` holds delta. With `a[j]` the sum of `delta*A` over the tokens after `j`, the new one included, and
+    `a` that over all of them,
 
-    Example:
+        result[h,p] = exp(a) sum_n S[h,p,n] * C[g,n] + sum_j exp(a[j]) delta[j,h] (B[j,g] . C[g]) x[j,h,p]
+                      + delta * (B[g] . C[g]) * x[h,p] + d[h] * x[h,p]
+
+    which is what the recurrence gives. Where fewer than `E` tokens are pending, the new one becomes the entry
+    `pending[b]` and the state stays; else the state is written with the pending tokens and the new one in it, and none is
+    pending after the step.
+
+    Shapes: x and result `[B, heads*P]`, dt `[B, heads]`, b and c `[B, G*N]`, a_log, d and dt_bias `[heads]`, slots and
+    pending `[B]`, state `[?, heads, P, N]`, entries `[?, E, heads*P + G*N]` of the type of x, deltas `[?, E, heads]`.
+    Source: Dao and Gu, "Transformers are SSMs" (Mamba2), the recurrent form; the ring: "ReplaySSM".
+
+    Examples:
     ```mlir
     %y, %s1 = bamba.ssm_step
         ins(%x, %dt, %B, %C, %A_log, %D, %dt_bias, %slots : tensor<4x256xf32>, tensor<4x8xf32>, tensor<4x32xf32>,
             tensor<4x32xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<4xi32>)
         outs(%init, %s : tensor<4x256xf32>, tensor<?x8x32x32xf32>) dt_limit(0.0, 0x7FF0000000000000) acc(f32)
+    %y, %s1, %e1, %d1 = bamba.ssm_step
+        ins(%x, %dt, %B, %C, %A_log, %D, %dt_bias, %slots : tensor<4x256xf32>, tensor<4x8xf32>, tensor<4x32xf32>,
+            tensor<4x32xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<4xi32>)
+        outs(%init, %s : tensor<4x256xf32>, tensor<?x8x32x32xf32>)
+        ring(%pending, %e, %d : tensor<4xi32>, tensor<?x15x288xf32>, tensor<?x15x8xf32>)
+        dt_limit(0.0, 0x7FF0000000000000) acc(f32)
     ```
   }];
   let arguments = (ins Bamba_Activation:$x, Bamba_Activation:$dt, Bamba_Activation:$b, Bamba_Activation:$c,
-      Bamba_Vector:$a_log, Bamba_Vector:$d, Bamba_Vector:$dt_bias, Bamba_Indices:$slots, Bamba_Activation:$init,
-      Bamba_StatePool:$state, F64Attr:$dt_min, F64Attr:$dt_max, TypeAttr:$acc);
+      Bamba_Vector:$a_log, Bamba_Vector:$d, Bamba_Vector:$dt_bias, Bamba_Indices:$slots,
+      Optional<Bamba_Indices>:$pending, Bamba_Activation:$init, Bamba_StatePool:$state,
+      Optional<Bamba_StatePool>:$entries, Optional<Bamba_StatePool>:$deltas, F64Attr:$dt_min, F64Attr:$dt_max,
+      TypeAttr:$acc);
+  let results = (outs Bamba_Activation:$result, Bamba_StatePool:$new_state, Variadic<Bamba_StatePool>:$new_ring);
   let assemblyFormat = [{
     `ins` `(` $x `,` $dt `,` $b `,` $c `,` $a_log `,` $d `,` $dt_bias `,` $slots `:` type($x) `,` type($dt) `,` type($b)
     `,` type($c) `,` type($a_log) `,` type($d) `,` type($dt_bias) `,` type($slots) `)`
     `outs` `(` $init `,` $state `:` type($init) `,` type($state) `)`
+    (`ring` `(` $pending^ `,` $entries `,` $deltas `:` type($pending) `,` type($entries) `,` type($deltas) `)`)?
     `dt_limit` `(` custom<Float>($dt_min) `,` custom<Float>($dt_max) `)` `acc` `(` $acc `)` attr-dict
   }];
 }
 
-def Bamba_SsmScanOp : Bamba_SsmOp<"ssm_scan"> {
+def Bamba_SsmFoldOp : Bamba_RootTiledOp<"ssm_fold", [Bamba_ResultLike<"state", "new_state">]> {
+  let summary = "takes states over the tokens that wait in their rings";
+  let description = [{
+    For each sequence whose ring (see `bamba.ssm_step`) has `pending[b] > 0` entries, with `a[j]` the sum of `delta*A` over
+    the entries after `j` and `a` that over all of them:
+
+        new_state[slot,h,p,n] = exp(a) S[slot,h,p,n] + sum_j exp(a[j]) delta[j,h] x[j,h,p] B[j,g,n]
+
+    After it none is pending: a scan of the tokens that follow begins with this state.
+
+    Shapes: a_log `[heads]`, slots and pending `[B]`, entries `[?, E, heads*P + G*N]`, deltas `[?, E, heads]`, state
+    `[?, heads, P, N]`.
+
+    Example:
+    ```mlir
+    %s1 = bamba.ssm_fold ins(%A_log, %slots, %pending, %e, %d : tensor<8xf32>, tensor<1xi32>, tensor<1xi32>,
+                             tensor<?x15x288xf32>, tensor<?x15x8xf32>)
+                         outs(%s : tensor<?x8x32x32xf32>) acc(f32)
+    ```
+  }];
+  let arguments = (ins Bamba_Vector:$a_log, Bamba_Indices:$slots, Bamba_Indices:$pending, Bamba_StatePool:$entries,
+      Bamba_StatePool:$deltas, Bamba_StatePool:$state, TypeAttr:$acc);
+  let results = (outs Bamba_StatePool:$new_state);
+  let assemblyFormat = [{
+    `ins` `(` $a_log `,` $slots `,` $pending `,` $entries `,` $deltas `:` type($a_log) `,` type($slots) `,`
+    type($pending) `,` type($entries) `,` type($deltas) `)` `outs` `(` $state `:` type($state) `)`
+    `acc` `(` $acc `)` attr-dict
+  }];
+  let extraClassDeclaration = dpsDeclaration # [{
+    /// Heads, channels a head and state size, as the state pool has them.
+    int64_t getNumHeads() { return getState().getType().getDimSize(1); }
+    int64_t getHeadDim() { return getState().getType().getDimSize(2); }
+    int64_t getStateSize() { return getState().getType().getDimSize(3); }
+    /// Columns of B for each head group.
+    int64_t getNumGroups() {
+      return (getEntries().getType().getDimSize(2) - getNumHeads() * getHeadDim()) / getStateSize();
+    }
+  }];
+}
+
+def Bamba_SsmScanOp : Bamba_SsmOp<"ssm_scan",
+    [Bamba_ResultLike<"init", "result">, Bamba_ResultLike<"state", "new_state">]> {
   let summary = "a run of tokens of the selective state space recurrence, in its chunked matrix form";
   let description = [{
     The same function as `counts[b]` steps of `bamba.ssm_step` in order for each sequence. Computed in chunks of `chunk`

@@ -65,6 +65,9 @@ FailureOr<TilingResult> CausalConv1dOp::generateResultTileValue(OpBuilder &build
 
 //===-- ssm_step and ssm_scan: heads -----------------------------------------------------------------------------===//
 
+/// x and B of an entry of a ring are columns of one row: a tile of heads would be two slices of it.
+static LogicalResult refuseRing(Operation *op) { return op->emitOpError() << "is not tiled with a ring"; }
+
 /// A tile of heads lies inside one group, so that its B and C are those of that group.
 template <typename Op>
 static FailureOr<TilingResult> tileHeads(Op op, OpBuilder &builder, OpFoldResult offset, OpFoldResult size) {
@@ -109,13 +112,32 @@ SmallVector<Range> SsmStepOp::getIterationDomain(OpBuilder &builder) {
 
 FailureOr<TilingResult> SsmStepOp::getTiledImplementation(OpBuilder &builder, ArrayRef<OpFoldResult> offsets,
                                                           ArrayRef<OpFoldResult> sizes) {
+  if (getPending())
+    return refuseRing(*this);
   return tileHeads(*this, builder, offsets[0], sizes[0]);
 }
 
 LogicalResult SsmStepOp::getResultTilePosition(OpBuilder &builder, unsigned number, ArrayRef<OpFoldResult> offsets,
                                                ArrayRef<OpFoldResult> sizes, SmallVector<OpFoldResult> &resultOffsets,
                                                SmallVector<OpFoldResult> &resultSizes) {
+  if (getPending())
+    return refuseRing(*this);
   return headsPosition(*this, builder, number, {offsets[0], sizes[0]}, resultOffsets, resultSizes);
+}
+
+SmallVector<utils::IteratorType> SsmFoldOp::getLoopIteratorTypes() { return allParallel(1); }
+
+SmallVector<Range> SsmFoldOp::getIterationDomain(OpBuilder &builder) {
+  return makeDomain(builder, {builder.getIndexAttr(getNumHeads())});
+}
+
+FailureOr<TilingResult> SsmFoldOp::getTiledImplementation(OpBuilder &, ArrayRef<OpFoldResult>, ArrayRef<OpFoldResult>) {
+  return refuseRing(*this);
+}
+
+LogicalResult SsmFoldOp::getResultTilePosition(OpBuilder &, unsigned, ArrayRef<OpFoldResult>, ArrayRef<OpFoldResult>,
+                                               SmallVector<OpFoldResult> &, SmallVector<OpFoldResult> &) {
+  return refuseRing(*this);
 }
 
 SmallVector<utils::IteratorType> SsmScanOp::getLoopIteratorTypes() { return allParallel(1); }

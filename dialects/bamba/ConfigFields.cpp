@@ -10,7 +10,8 @@ StringRef getConfigFields(Operation *op) {
       .Case<AttentionOp, KvAppendOp, RopeOp>([](auto) {
         return "head_dim (hidden_size / num_attention_heads), num_attention_heads or num_key_value_heads";
       })
-      .Case<SsmScanOp, SsmStepOp>([](auto) { return "mamba_d_head, mamba_d_state, mamba_n_heads or mamba_n_groups"; })
+      .Case<SsmScanOp, SsmStepOp, SsmFoldOp>(
+          [](auto) { return "mamba_d_head, mamba_d_state, mamba_n_heads or mamba_n_groups"; })
       .Case<CausalConv1dOp>([](auto) { return "mamba_d_conv, mamba_d_state or mamba_n_groups"; })
       .Case<EmbeddingOp, ArgmaxOp>([](auto) { return "hidden_size or vocab_size"; })
       .Default([](auto) { return "hidden_size or intermediate_size"; });

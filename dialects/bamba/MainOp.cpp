@@ -7,7 +7,7 @@ namespace bambac {
 /// How much of a kernel an op stands for.
 static unsigned rankOf(Operation *op) {
   return llvm::TypeSwitch<Operation *, unsigned>(op)
-      .Case<LinearOp, SsmStepOp, SsmScanOp, AttentionOp>([](Operation *) { return 4; })
+      .Case<LinearOp, SsmStepOp, SsmFoldOp, SsmScanOp, AttentionOp>([](Operation *) { return 4; })
       .Case<KvAppendOp>([](Operation *) { return 3; })
       .Case<CausalConv1dOp, RmsNormOp, EmbeddingOp, LastTokenOp, ArgmaxOp, QuantizeOp>([](Operation *) { return 2; })
       .Case<DestinationStyleOpInterface>([](Operation *) { return 1; })

@@ -32,6 +32,12 @@ def Bamba_TargetInterface : AttrInterface<"TargetInterface"> {
     InterfaceMethod<"Tokens of a page of the KV cache.", "int64_t", "getPageTokens">,
     InterfaceMethod<"Tokens of the shortest prefill step worth an entry point; shorter ones would take as long.",
         "int64_t", "getLeastPrefillChunk">,
+    InterfaceMethod<"The most decode steps after which SSM states may be written; 1 where each step writes them.", "int64_t",
+        "getLongestStateRing">,
+    InterfaceMethod<[{
+        After how many decode steps of `batch` sequences SSM states are best written, when a sequence's state has
+        `stateBytes` and each step in between adds an entry of `entryBytes` to its ring.}], "int64_t", "chooseStateRing",
+        (ins "int64_t":$batch, "int64_t":$stateBytes, "int64_t":$entryBytes)>,
     InterfaceMethod<"The types of a model's tensors, for matrices of this type and, where the device has the choice, SSM states of that.",
         "::bambac::ElementTypes", "getElementTypes", (ins "mlir::Type":$matrix, "mlir::Type":$state)>,
     InterfaceMethod<[{

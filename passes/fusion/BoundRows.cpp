@@ -24,6 +24,11 @@ bool hasRows(Value value, int64_t rows) {
   return type.getRank() > 0 && type.getDimSize(0) == rows;
 }
 
+/// Neither an input of the entry point nor a weight, whose sizes may be the same by chance.
+bool isActivation(Value value) {
+  return !isa<BlockArgument>(value) && !value.getDefiningOp<ml_program::GlobalLoadConstOp>();
+}
+
 /// True where the dispatch computes row by row: each result is a state or has all rows, and if all are states, an input
 /// has them.
 bool isOfRows(DispatchOp dispatch, int64_t rows) {
@@ -35,8 +40,8 @@ bool isOfRows(DispatchOp dispatch, int64_t rows) {
       return false;
     anyFresh = true;
   }
-  return anyFresh || llvm::any_of(dispatch.getInputs(),
-                                  [&](Value input) { return !isa<BlockArgument>(input) && hasRows(input, rows); });
+  return anyFresh ||
+         llvm::any_of(dispatch.getInputs(), [&](Value input) { return isActivation(input) && hasRows(input, rows); });
 }
 
 struct BoundRows : impl::BoundRowsBase<BoundRows> {

@@ -80,7 +80,8 @@ ArrayRef<Collective> getCollectives() {
                                            describe<geometry::AttentionPrefill, AttentionOp>(),
                                            describe<geometry::wgmma::Scan, SsmScanOp>(),
                                            describe<geometry::mma::Scan, SsmScanOp>(),
-                                           describe<geometry::SsmStep, SsmStepOp>()};
+                                           describe<geometry::SsmStep, SsmStepOp>(),
+                                           describe<geometry::SsmFold, SsmFoldOp>()};
   return collectives;
 }
 
@@ -149,6 +150,7 @@ geometry::AttentionShape shapeOf(AttentionOp attention) {
 
 geometry::SsmShape shapeOf(SsmScanOp scan) { return ssmShapeOf(scan, scan.getNumTokens()); }
 geometry::SsmShape shapeOf(SsmStepOp step) { return ssmShapeOf(step, 1); }
+geometry::SsmShape shapeOf(SsmFoldOp fold) { return ssmShapeOf(fold, 1); }
 
 geometry::Limits limitsOf(CudaTargetAttr target) {
   return {static_cast<int>(target.getSharedBytes()), static_cast<int>(target.getMultiprocessors()),

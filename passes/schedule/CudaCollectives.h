@@ -17,6 +17,7 @@ geometry::LinearShape shapeOf(LinearOp linear);
 geometry::AttentionShape shapeOf(AttentionOp attention);
 geometry::SsmShape shapeOf(SsmScanOp scan);
 geometry::SsmShape shapeOf(SsmStepOp step);
+geometry::SsmShape shapeOf(SsmFoldOp fold);
 
 /// What the target gives a block.
 geometry::Limits limitsOf(CudaTargetAttr target);

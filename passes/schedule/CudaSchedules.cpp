@@ -277,15 +277,20 @@ void addPrefillAttentions(Candidates &candidates, AttentionOp attention) {
 // --- the state space recurrence
 // ---------------------------------------------------------------------------------------
 
-/// One token: a block keeps its rows of the state in registers, 32 elements a thread, or fewer.
-void addSteps(Candidates &candidates, SsmStepOp step) {
+/// One token, or a state and what waits in its ring: a block keeps its rows of the state in registers, 32 elements a
+/// thread, or fewer.
+template <typename Geometry, typename Op> void addSteps(Candidates &candidates, Op op) {
   constexpr int kThreads = 256;
-  geometry::SsmShape shape = shapeOf(step);
+  geometry::SsmShape shape = shapeOf(op);
   int rows = std::max(kThreads * geometry::SsmStep::kWantedElements / shape.stateSize, 1);
   if (rows > 8)
     rows = rows / 8 * 8;
-  for (rows = std::min(rows, shape.headDim); rows >= 1; rows /= 2)
-    candidates.addNext(geometry::SsmStep{kThreads, rows}, shape);
+  Geometry geometry;
+  geometry.threads = kThreads;
+  for (rows = std::min(rows, shape.headDim); rows >= 1; rows /= 2) {
+    geometry.channelTile = rows;
+    candidates.addNext(geometry, shape);
+  }
 }
 
 /// A run of tokens, in an order of preference: wgmma, which pays from 32 channels on; then chunks of 64 tokens or
@@ -329,7 +334,8 @@ FailureOr<SmallVector<CudaScheduleAttr>> enumerateCudaSchedules(func::FuncOp ker
         else
           addPrefillAttentions(candidates, op);
       })
-      .Case<SsmStepOp>([&](SsmStepOp op) { addSteps(candidates, op); })
+      .Case<SsmStepOp>([&](SsmStepOp op) { addSteps<geometry::SsmStep>(candidates, op); })
+      .Case<SsmFoldOp>([&](SsmFoldOp op) { addSteps<geometry::SsmFold>(candidates, op); })
       .Case<SsmScanOp>([&](SsmScanOp op) { addScans(candidates, op); })
       .Default([&](Operation *op) { candidates.addPlain(getPlainCollective(op)); });
   return candidates.take(kernel);

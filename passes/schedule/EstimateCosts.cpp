@@ -18,13 +18,13 @@ struct KernelCost {
 };
 
 /// Without positions all of the state moves. A ring is read where the inputs before the step lie and written where
-/// those of the step go.
+/// the last of the step go.
 int64_t convolutionStateBytes(CausalConv1dOp conv) {
   Type state = conv.getState().getType();
   int64_t sequences = sizeOf(conv.getSlots(), 0);
   if (!conv.getPositions())
     return 2 * bytesOf(state, sequences);
-  int64_t written = std::min(sizeOf(conv.getInput(), 0) / sequences, sizeOf(conv.getState(), 1));
+  int64_t written = std::min(sizeOf(conv.getInput(), 0) / sequences, conv.getTaps());
   return sequences * (conv.getTaps() - 1 + written) * sizeOf(conv.getState(), 2) * elementBytesOf(state);
 }
 
@@ -36,6 +36,14 @@ int64_t chunkOf(SsmScanOp scan) {
   if (auto cuda = dyn_cast_or_null<CudaScheduleAttr>(schedule))
     return getScanChunk(cuda);
   return scan.getChunk();
+}
+
+/// What a decode step with a ring moves on average: it reads the state and half the entries, and writes an entry, or
+/// the state where the ring is full.
+int64_t ringBytes(SsmStepOp step, int64_t batch) {
+  int64_t entries = sizeOf(step.getEntries(), 1), state = bytesOf(step.getState().getType(), batch);
+  int64_t all = bytesOf(step.getEntries().getType(), batch) + bytesOf(step.getDeltas().getType(), batch);
+  return state + all / 2 + (state + all) / (entries + 1);
 }
 
 /// States read and written, and operations; a multiply-add counts as two. Fails for an op of which neither is known.
@@ -57,11 +65,13 @@ LogicalResult addOp(Operation *op, KernelCost &cost) {
       })
       .Case<SsmStepOp>([&](SsmStepOp step) {
         int64_t batch = sizeOf(step.getSlots(), 0);
-        cost.states += 2 * bytesOf(step.getState().getType(), batch);
+        cost.states += step.getPending() ? ringBytes(step, batch) : 2 * bytesOf(step.getState().getType(), batch);
         // decay, outer product with B, product with C: 5 operations for each element of the state
         cost.flops += 5 * batch * step.getNumHeads() * step.getHeadDim() * step.getStateSize();
         return success();
       })
+      // Nothing waits when a prompt goes on.
+      .Case<SsmFoldOp>([](Operation *) { return success(); })
       .Case<SsmScanOp>([&](SsmScanOp scan) {
         int64_t tokens = sizeOf(scan.getX(), 0), chunk = chunkOf(scan);
         int64_t channels = scan.getHeadDim(), state = scan.getStateSize();

@@ -211,6 +211,23 @@ bamba_status bamba_sequence_get_length(const bamba_session *session, bamba_seque
   });
 }
 
+bamba_status bamba_sequence_get_rollback(const bamba_session *session, bamba_sequence sequence, uint32_t *tokens,
+                                         bamba_error *error) {
+  return guard(error, [&] {
+    expectPointer(session, "session");
+    expectPointer(tokens, "tokens");
+    *tokens = session->impl.mostDropped(sequence);
+  });
+}
+
+bamba_status bamba_sequence_truncate(bamba_session *session, bamba_sequence sequence, uint32_t tokens,
+                                     bamba_error *error) {
+  return guard(error, [&] {
+    expectPointer(session, "session");
+    session->impl.truncate(sequence, tokens);
+  });
+}
+
 bamba_status bamba_sequence_save(const bamba_session *session, bamba_sequence sequence, void *buffer, size_t *size,
                                  bamba_error *error) {
   return guard(error, [&] {
@@ -260,6 +277,8 @@ const bamba_api *bamba_get_api(uint32_t abi_version) {
       .sequence_save = bamba_sequence_save,
       .sequence_restore = bamba_sequence_restore,
       .session_profile = bamba_session_profile,
+      .sequence_get_rollback = bamba_sequence_get_rollback,
+      .sequence_truncate = bamba_sequence_truncate,
   };
   return abi_version == BAMBA_ABI_VERSION ? &api : nullptr;
 }

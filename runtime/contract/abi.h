@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define BAMBA_RT_ABI_VERSION 9
+#define BAMBA_RT_ABI_VERSION 10
 
 /* Where an argument of a kernel lives. */
 enum bamba_rt_space {
@@ -190,7 +190,8 @@ typedef struct bamba_rt_model {
   const bamba_rt_state *states;
   const int32_t *eos_tokens; /* tokens that end a text; null where there are none */
   int32_t bos_token;         /* the token that begins a text, or -1 */
-  uint32_t reserved;
+  uint32_t state_ring;       /* every so many decode steps a sequence's SSM states are written, the tokens in between
+                                wait in rings; at least 1 */
 } bamba_rt_model;
 
 typedef struct bamba_rt_library {

@@ -24,6 +24,8 @@ enum bamba_rt_shape {
  * slots      state slot; the spare slot `slots` for padding sequences
  * counts     how many of the T tokens are there, 0 for padding sequences
  * rows       how many of the R rows are there; those that are not come last
+ * pending    tokens of the sequence that its SSM states do not hold yet, since they wait in rings (state_ring of
+ *            bamba_rt_model); 0 for padding sequences
  * pages      KV pages of the sequence in order, -1 beyond the last */
 #define BAMBA_RT_INPUTS(X)                                                                                             \
   X(TOKENS, 0, "tokens", I32, ROWS)                                                                                    \
@@ -31,7 +33,8 @@ enum bamba_rt_shape {
   X(SLOTS, 2, "slots", I32, SEQUENCES)                                                                                 \
   X(COUNTS, 3, "counts", I32, SEQUENCES)                                                                               \
   X(ROWS, 4, "rows", I32, ONE)                                                                                         \
-  X(PAGES, 5, "pages", I32, PAGES)
+  X(PENDING, 5, "pending", I32, SEQUENCES)                                                                             \
+  X(PAGES, 6, "pages", I32, PAGES)
 
 /* logits     of each kept row
  * greedy     the most likely token of each kept row */

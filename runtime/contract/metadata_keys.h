@@ -44,6 +44,7 @@ inline constexpr char kMaxBatch[] = "max_batch";
 inline constexpr char kMaxContext[] = "max_context";
 inline constexpr char kPrefillChunk[] = "prefill_chunk";
 inline constexpr char kPageTokens[] = "page_tokens";
+inline constexpr char kStateRing[] = "state_ring";
 inline constexpr char kSlotBytes[] = "slot_bytes";
 inline constexpr char kPageBytes[] = "page_bytes";
 inline constexpr char kCompiler[] = "compiler";

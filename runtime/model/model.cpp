@@ -46,6 +46,7 @@ void Model::describe(bamba_model_info &info) const {
   info.eos_tokens = tables.eos_tokens;
   info.num_eos_tokens = tables.num_eos_tokens;
   info.bos_token = tables.bos_token;
+  info.state_ring = tables.state_ring;
 }
 
 uint64_t stateBytes(const bamba_rt_model &model, bamba_rt_state_kind kind) {

@@ -21,6 +21,7 @@ void checkHeader(const bamba_rt_model &model) {
   expect(model.max_batch > 0 && model.max_batch <= INT32_MAX, "max_batch is out of range", "model");
   uint64_t pages = model.page_tokens ? (uint64_t{model.max_context} + model.page_tokens - 1) / model.page_tokens : 1;
   expect(model.max_pages == pages, "max_pages does not fit max_context", "model");
+  expect(model.state_ring > 0, "an empty state ring", "model");
 }
 
 void checkRows(const bamba_rt_source &source) {

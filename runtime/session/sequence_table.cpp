@@ -1,10 +1,12 @@
 #include "runtime/session/sequence_table.h"
+#include "runtime/model/model.h"
 #include "runtime/support/error.h"
 
 namespace bambac::rt {
 
-SequenceTable::SequenceTable(uint32_t slots, uint64_t pages, uint32_t pageTokens, uint32_t maxPages)
-    : numSlots(slots), pageTokens(pageTokens), maxPages(maxPages), numPages(pages), freeSlots(slots, "the slot list"),
+SequenceTable::SequenceTable(const bamba_rt_model &model, uint32_t slots, uint64_t pages)
+    : numSlots(slots), pageTokens(model.page_tokens), maxPages(model.max_pages), stateRing(model.state_ring),
+      hasSlotStates(stateBytes(model, BAMBA_RT_STATE_SLOT) > 0), numPages(pages), freeSlots(slots, "the slot list"),
       freePageNumbers(pages, "the page list"), entries(slots, "the sequence table"),
       pageNumbers(checkedMul(slots, maxPages, "the page table"), "the page table") {}
 
@@ -13,7 +15,8 @@ bamba_sequence SequenceTable::create() {
     fail(BAMBA_EXHAUSTED, "expected a free slot for a sequence, found all {} in use", numSlots);
   bamba_sequence sequence = freeSlots.take().number;
   Entry &entry = entries[sequence];
-  entry.length = entry.numPages = 0;
+  entry.tokens = {};
+  entry.numPages = 0;
   entry.pagesVersion = ++lastVersion;
   entry.alive = true;
   return sequence;
@@ -42,6 +45,28 @@ void SequenceTable::dropPages(bamba_sequence sequence, uint64_t count) {
   entry.pagesVersion = ++lastVersion;
   while (entry.numPages > count)
     freePageNumbers.give(static_cast<uint32_t>(pageNumbers[size_t{sequence} * maxPages + --entry.numPages]));
+}
+
+void SequenceTable::appendDecoded(bamba_sequence sequence) {
+  Tokens &tokens = entries[sequence].tokens;
+  ++tokens.count;
+  tokens.pending = (tokens.pending + 1) % stateRing;
+}
+
+void SequenceTable::appendRun(bamba_sequence sequence, uint32_t count) {
+  Tokens &tokens = entries[sequence].tokens;
+  tokens = {tokens.count + count, 0};
+}
+
+uint32_t SequenceTable::mostDropped(bamba_sequence sequence) const {
+  const Tokens &tokens = entries[sequence].tokens;
+  return hasSlotStates ? tokens.pending : tokens.count;
+}
+
+void SequenceTable::drop(bamba_sequence sequence, uint32_t count) {
+  Tokens &tokens = entries[sequence].tokens;
+  tokens = {tokens.count - count, hasSlotStates ? tokens.pending - count : 0};
+  dropPages(sequence, pagesFor(tokens.count));
 }
 
 void SequenceTable::expectFreePages(uint64_t count) const {

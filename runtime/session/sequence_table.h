@@ -2,6 +2,7 @@
 #ifndef BAMBA_RUNTIME_SESSION_SEQUENCE_TABLE_H
 #define BAMBA_RUNTIME_SESSION_SEQUENCE_TABLE_H
 
+#include "runtime/contract/abi.h"
 #include "runtime/include/bamba/bamba.h"
 #include "runtime/support/memory.h"
 #include <cstdint>
@@ -39,13 +40,13 @@ private:
 /// time. Nothing here allocates after the constructor.
 class SequenceTable {
 public:
-  /// `pageTokens` is 0 for a model without attention, whose sequences have no pages. Throws Error BAMBA_OUT_OF_MEMORY.
-  SequenceTable(uint32_t slots, uint64_t pages, uint32_t pageTokens, uint32_t maxPages);
+  /// For sequences of `model`. Throws Error BAMBA_OUT_OF_MEMORY.
+  SequenceTable(const bamba_rt_model &model, uint32_t slots, uint64_t pages);
 
   uint32_t slots() const { return numSlots; }
   uint64_t freePages() const { return freePageNumbers.available(); }
 
-  /// Pages that `tokens` tokens take.
+  /// Pages that `tokens` tokens take; none in a model without attention.
   uint64_t pagesFor(uint64_t tokens) const { return pageTokens ? (tokens + pageTokens - 1) / pageTokens : 0; }
 
   /// A new sequence of length 0. Throws Error BAMBA_EXHAUSTED.
@@ -58,8 +59,24 @@ public:
   /// Throws Error BAMBA_NOT_FOUND where there is no such sequence.
   void expectAlive(bamba_sequence sequence) const;
 
-  uint32_t length(bamba_sequence sequence) const { return entries[sequence].length; }
-  void setLength(bamba_sequence sequence, uint32_t length) { entries[sequence].length = length; }
+  /// Tokens that a sequence holds.
+  struct Tokens {
+    uint32_t count;
+    uint32_t pending; ///< of them, that wait in rings and not in the SSM states yet
+  };
+  Tokens tokens(bamba_sequence sequence) const { return entries[sequence].tokens; }
+  uint32_t length(bamba_sequence sequence) const { return entries[sequence].tokens.count; }
+  void setTokens(bamba_sequence sequence, Tokens tokens) { entries[sequence].tokens = tokens; }
+
+  /// After a step with one token of the sequence (a decode step), or with a run of them.
+  void appendDecoded(bamba_sequence sequence);
+  void appendRun(bamba_sequence sequence, uint32_t count);
+
+  /// How many of the last tokens can be dropped: those that wait, or all where there is no state that could hold them.
+  uint32_t mostDropped(bamba_sequence sequence) const;
+
+  /// Drops the last tokens, at most mostDropped(), and the pages that only they have.
+  void drop(bamba_sequence sequence, uint32_t count);
 
   /// True where kernels or a copy may have written the slot's memory since it was last zeroed.
   bool isDirty(bamba_sequence sequence) const { return entries[sequence].dirty; }
@@ -84,12 +101,14 @@ public:
 
 private:
   struct Entry {
-    uint32_t length, numPages;
+    Tokens tokens;
+    uint32_t numPages;
     uint64_t pagesVersion;
     bool alive, dirty;
   };
 
-  uint32_t numSlots, pageTokens, maxPages;
+  uint32_t numSlots, pageTokens, maxPages, stateRing;
+  bool hasSlotStates;
   uint64_t numPages, lastVersion = 0;
   NumberPool freeSlots, freePageNumbers;
   LazyArray<Entry> entries;

@@ -18,6 +18,7 @@ StateShape shapeOf(const bamba_rt_model &model, const Weights &weights) {
           weights.fingerprint(),
           model.max_context,
           model.page_tokens,
+          model.state_ring,
           stateBytes(model, BAMBA_RT_STATE_SLOT),
           stateBytes(model, BAMBA_RT_STATE_PAGE)};
 }
@@ -71,9 +72,9 @@ SessionSize SessionSize::resolved(const bamba_rt_model &model) const {
 Session::Session(const Model &model, SessionSize wanted)
     : weights(model.weights()), table(model.table()), size(wanted.resolved(table)),
       shape(shapeOf(table, model.weights())), device(model.makeDevice(size.threads, size.stream)),
-      sequences(size.slots, size.pages, table.page_tokens, table.max_pages),
-      states(table, size.slots, size.pages, *device), arena(device->allocate(arenaBytes(table), "the arena")),
-      scheduler(table, size.slots), inputs(table, scheduler.decodeEntry(size.slots)->batch, size.pages, *device),
+      sequences(table, size.slots, size.pages), states(table, size.slots, size.pages, *device),
+      arena(device->allocate(arenaBytes(table), "the arena")), scheduler(table, size.slots),
+      inputs(table, scheduler.decodeEntry(size.slots)->batch, size.pages, *device),
       results(table, size.slots, scheduler.decodeEntry(size.slots)->batch, *device),
       executor(device->makeExecutor(table, buffers(results.stepBuffers()))), lastBatchSeen(size.slots, "the batch") {
   device->finish();
@@ -189,7 +190,10 @@ template <typename Execute> void Session::walkSteps(std::span<const bamba_batch_
     results.collect(step);
     for (const Lane &lane : step.lanes) {
       bamba_sequence sequence = items[lane.item].sequence;
-      sequences.setLength(sequence, sequences.length(sequence) + lane.count);
+      if (step.entry->kind == BAMBA_RT_DECODE)
+        sequences.appendDecoded(sequence);
+      else
+        sequences.appendRun(sequence, lane.count);
     }
   }
   if (!device->isAsynchronous())
@@ -287,20 +291,33 @@ bamba_sequence Session::fork(bamba_sequence source) {
   states.copySlot(fork.number(), source);
   for (int32_t page : from)
     states.copyPage(sequences.addPage(fork.number()).number, static_cast<uint32_t>(page));
-  sequences.setLength(fork.number(), sequences.length(source));
+  sequences.setTokens(fork.number(), sequences.tokens(source));
   return fork.keep();
 }
 
 void Session::reset(bamba_sequence sequence) {
   expectSequence(sequence);
   sequences.dropPages(sequence, 0);
-  sequences.setLength(sequence, 0);
+  sequences.setTokens(sequence, {});
   clearIfDirty(sequence);
 }
 
 uint32_t Session::length(bamba_sequence sequence) const {
   expectSequence(sequence);
   return sequences.length(sequence);
+}
+
+uint32_t Session::mostDropped(bamba_sequence sequence) const {
+  expectSequence(sequence);
+  return sequences.mostDropped(sequence);
+}
+
+void Session::truncate(bamba_sequence sequence, uint32_t tokens) {
+  expectSequence(sequence);
+  if (uint32_t most = sequences.mostDropped(sequence); tokens > most)
+    fail(BAMBA_OUT_OF_RANGE, "expected at most {} tokens to drop from sequence {} that holds {}, found {}", most,
+         sequence, sequences.length(sequence), tokens);
+  sequences.drop(sequence, tokens);
 }
 
 size_t Session::savedBytes(bamba_sequence sequence) const {
@@ -313,18 +330,18 @@ void Session::save(bamba_sequence sequence, std::span<std::byte> blob) const {
   for (int32_t page : sequences.pages(sequence))
     out = states.save(BAMBA_RT_STATE_PAGE, static_cast<uint32_t>(page), out);
   device->finish();
-  sealStateBlob(shape, sequences.length(sequence), blob);
+  sealStateBlob(shape, sequences.tokens(sequence), blob);
 }
 
 void Session::restore(bamba_sequence sequence, std::span<const std::byte> bytes) {
   expectSequence(sequence);
   StateBlob blob = openStateBlob(shape, bytes);
-  uint64_t pages = sequences.pagesFor(blob.tokens), held = sequences.pages(sequence).size();
+  uint64_t pages = sequences.pagesFor(blob.tokens.count), held = sequences.pages(sequence).size();
   sequences.expectFreePages(pages > held ? pages - held : 0);
   sequences.dropPages(sequence, pages);
   while (sequences.pages(sequence).size() < pages)
     sequences.addPage(sequence);
-  sequences.setLength(sequence, blob.tokens);
+  sequences.setTokens(sequence, blob.tokens);
   sequences.setDirty(sequence, true);
   const std::byte *in = states.restore(BAMBA_RT_STATE_SLOT, sequence, blob.payload.data());
   for (int32_t page : sequences.pages(sequence))

@@ -61,6 +61,9 @@ public:
   bamba_sequence fork(bamba_sequence source);
   void reset(bamba_sequence sequence);
   uint32_t length(bamba_sequence sequence) const;
+  /// As bamba_sequence_get_rollback and bamba_sequence_truncate. The latter throws Error BAMBA_OUT_OF_RANGE too.
+  uint32_t mostDropped(bamba_sequence sequence) const;
+  void truncate(bamba_sequence sequence, uint32_t tokens);
 
   /// Bytes that save() writes now.
   size_t savedBytes(bamba_sequence sequence) const;

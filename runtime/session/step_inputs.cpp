@@ -65,6 +65,7 @@ void StepInputs::fill(const Step &step, std::span<const bamba_batch_item> items,
     std::fill_n(array(BAMBA_RT_INPUT_POSITIONS) + size_t{i} * chunk, chunk, -1);
     array(BAMBA_RT_INPUT_SLOTS)[i] = static_cast<int32_t>(sequences.slots());
     array(BAMBA_RT_INPUT_COUNTS)[i] = 0;
+    array(BAMBA_RT_INPUT_PENDING)[i] = 0;
     fillPages(i, {}, 0);
   }
   if (!device.isHost()) {
@@ -86,6 +87,7 @@ void StepInputs::fillLane(uint32_t lane, uint32_t chunk, const Lane &tokens, con
   }
   array(BAMBA_RT_INPUT_SLOTS)[lane] = static_cast<int32_t>(item.sequence);
   array(BAMBA_RT_INPUT_COUNTS)[lane] = static_cast<int32_t>(tokens.count);
+  array(BAMBA_RT_INPUT_PENDING)[lane] = static_cast<int32_t>(sequences.tokens(item.sequence).pending);
   fillPages(lane, sequences.pages(item.sequence), sequences.pagesVersion(item.sequence));
 }
 

@@ -1,4 +1,4 @@
-// The arrays that the runtime writes for each step: tokens, positions, slots, counts and page tables.
+// The arrays that the runtime writes for each step: tokens, positions, slots, counts, places in rings and page tables.
 #ifndef BAMBA_RUNTIME_SESSION_STEP_INPUTS_H
 #define BAMBA_RUNTIME_SESSION_STEP_INPUTS_H
 

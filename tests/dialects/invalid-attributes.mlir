@@ -53,23 +53,28 @@ func.func private @f() attributes {bamba.entry = #bamba.entry<score, batch = 2, 
 
 // -----
 
-// expected-error @+1 {{expected positive limits, found 0, 4, 4 and 4}}
+// expected-error @+1 {{expected positive limits, found 0, 4, 4, 4 and 1}}
 module attributes {bamba.limits = #bamba.limits<max_batch = 0, max_context = 4, prefill_chunk = 4, page_tokens = 4>} {}
 
 // -----
 
-// expected-error @+1 {{expected positive limits, found 4, 0, 4 and 4}}
+// expected-error @+1 {{expected positive limits, found 4, 0, 4, 4 and 1}}
 module attributes {bamba.limits = #bamba.limits<max_batch = 4, max_context = 0, prefill_chunk = 4, page_tokens = 4>} {}
 
 // -----
 
-// expected-error @+1 {{expected positive limits, found 4, 4, 0 and 4}}
+// expected-error @+1 {{expected positive limits, found 4, 4, 0, 4 and 1}}
 module attributes {bamba.limits = #bamba.limits<max_batch = 4, max_context = 4, prefill_chunk = 0, page_tokens = 4>} {}
 
 // -----
 
-// expected-error @+1 {{expected positive limits, found 4, 4, 4 and 0}}
+// expected-error @+1 {{expected positive limits, found 4, 4, 4, 0 and 1}}
 module attributes {bamba.limits = #bamba.limits<max_batch = 4, max_context = 4, prefill_chunk = 4, page_tokens = 0>} {}
+
+// -----
+
+// expected-error @+1 {{expected positive limits, found 4, 4, 4, 4 and 0}}
+module attributes {bamba.limits = #bamba.limits<max_batch = 4, max_context = 4, prefill_chunk = 4, page_tokens = 4, state_ring = 0>} {}
 
 // -----
 

@@ -45,6 +45,25 @@ func.func @ssm_step(%x: tensor<4x256xf32>, %dt: tensor<4x8xf32>, %b: tensor<4x64
   return %y, %s1 : tensor<4x256xf32>, tensor<?x8x32x32xf32>
 }
 
+// CHECK-LABEL: @ssm_ring
+func.func @ssm_ring(%x: tensor<4x256xbf16>, %dt: tensor<4x8xf32>, %b: tensor<4x64xbf16>, %head: tensor<8xf32>,
+                    %slots: tensor<4xi32>, %pending: tensor<4xi32>, %init: tensor<4x256xbf16>,
+                    %s: tensor<?x8x32x32xf32>, %e: tensor<?x15x320xbf16>, %d: tensor<?x15x8xf32>)
+    -> (tensor<4x256xbf16>, tensor<?x8x32x32xf32>, tensor<?x15x320xbf16>, tensor<?x15x8xf32>) {
+  // CHECK: %{{.*}}, %{{.*}}, %[[RING:.*]]:2 = bamba.ssm_step ins({{.*}}) outs(%{{.*}}, %{{.*}} : tensor<4x256xbf16>, tensor<?x8x32x32xf32>) ring(%{{.*}}, %{{.*}}, %{{.*}} : tensor<4xi32>, tensor<?x15x320xbf16>, tensor<?x15x8xf32>) dt_limit
+  %y, %s1, %e1, %d1 = bamba.ssm_step
+      ins(%x, %dt, %b, %b, %head, %head, %head, %slots : tensor<4x256xbf16>, tensor<4x8xf32>, tensor<4x64xbf16>,
+          tensor<4x64xbf16>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<4xi32>)
+      outs(%init, %s : tensor<4x256xbf16>, tensor<?x8x32x32xf32>)
+      ring(%pending, %e, %d : tensor<4xi32>, tensor<?x15x320xbf16>, tensor<?x15x8xf32>)
+      dt_limit(0.0, 0x7FF0000000000000) acc(f32)
+  // CHECK: bamba.ssm_fold ins(%{{.*}}, %{{.*}}, %{{.*}}, %[[RING]]#0, %[[RING]]#1 : tensor<8xf32>, tensor<4xi32>, tensor<4xi32>, tensor<?x15x320xbf16>, tensor<?x15x8xf32>) outs(%{{.*}} : tensor<?x8x32x32xf32>) acc(f32)
+  %s2 = bamba.ssm_fold ins(%head, %slots, %pending, %e1, %d1 : tensor<8xf32>, tensor<4xi32>, tensor<4xi32>,
+                           tensor<?x15x320xbf16>, tensor<?x15x8xf32>)
+                       outs(%s1 : tensor<?x8x32x32xf32>) acc(f32)
+  return %y, %s2, %e1, %d1 : tensor<4x256xbf16>, tensor<?x8x32x32xf32>, tensor<?x15x320xbf16>, tensor<?x15x8xf32>
+}
+
 // CHECK-LABEL: @ssm_scan
 func.func @ssm_scan(%x: tensor<64x256xf32>, %dt: tensor<64x8xf32>, %b: tensor<64x32xf32>, %c: tensor<64x32xf32>,
                     %head: tensor<8xf32>, %slots: tensor<1xi32>, %counts: tensor<1xi32>, %init: tensor<64x256xf32>,

@@ -8,7 +8,7 @@ from ctypes import POINTER, byref, c_char, c_char_p, c_float, c_int, c_int32, c_
 
 import numpy as np
 
-ABI_VERSION, VERSION = 2, 2 << 16
+ABI_VERSION, VERSION = 2, 2 << 16 | 1
 
 STATUSES = [
     "BAMBA_OK", "BAMBA_INVALID_ARGUMENT", "BAMBA_NOT_FOUND", "BAMBA_IO_ERROR", "BAMBA_BAD_CHECKPOINT",
@@ -33,7 +33,7 @@ class ModelInfo(ctypes.Structure):
         ("prefill_chunk", c_uint32), ("page_tokens", c_uint32), ("reserved", c_uint32), ("weight_bytes", c_uint64),
         ("slot_bytes", c_uint64), ("page_bytes", c_uint64), ("target", c_char_p), ("device", c_char_p),
         ("device_name", c_char_p), ("eos_tokens", POINTER(c_int32)), ("num_eos_tokens", c_uint32),
-        ("bos_token", c_int32),
+        ("bos_token", c_int32), ("state_ring", c_uint32), ("reserved2", c_uint32),
     ]
 
 
@@ -89,13 +89,15 @@ _STATUS_FUNCTIONS = {
     "sequence_get_length": [c_void_p, c_uint32, POINTER(c_uint32)],
     "sequence_save": [c_void_p, c_uint32, c_void_p, POINTER(c_size_t)],
     "sequence_restore": [c_void_p, c_uint32, c_void_p, c_size_t],
+    "sequence_get_rollback": [c_void_p, c_uint32, POINTER(c_uint32)],
+    "sequence_truncate": [c_void_p, c_uint32, c_uint32],
 }
 # The order of bamba_api's members.
 API_MEMBERS = [
     "status_name", "metadata", "model_open", "model_close", "model_load", "model_load_random", "model_get_info",
     "session_create", "session_destroy", "session_run", "session_get_logits", "session_get_greedy", "sequence_create",
     "sequence_free", "sequence_fork", "sequence_reset", "sequence_get_length", "sequence_save", "sequence_restore",
-    "session_profile",
+    "session_profile", "sequence_get_rollback", "sequence_truncate",
 ]
 
 
@@ -220,6 +222,14 @@ class Session:
         length = c_uint32()
         self.library.call("sequence_get_length", self.handle, sequence, byref(length))
         return length.value
+
+    def rollback(self, sequence):
+        tokens = c_uint32()
+        self.library.call("sequence_get_rollback", self.handle, sequence, byref(tokens))
+        return tokens.value
+
+    def truncate(self, sequence, tokens):
+        self.library.call("sequence_truncate", self.handle, sequence, tokens)
 
     def save(self, sequence):
         size = c_size_t()

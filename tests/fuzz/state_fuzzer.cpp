@@ -38,7 +38,8 @@ std::vector<std::byte> blobOf(Kind kind, std::span<const uint8_t> data, uint64_t
   std::vector<std::byte> blob(bytes.begin(), bytes.end());
   if (kind == Raw)
     return blob;
-  StateShape shape = {toyTable.fingerprint, weights, toyTable.max_context, toyTable.page_tokens, 16, 64};
+  StateShape shape = {
+      toyTable.fingerprint, weights, toyTable.max_context, toyTable.page_tokens, toyTable.state_ring, 48, 64};
   uint64_t change = 1 + data[0];
   if (kind == OfAnotherModel)
     shape.fingerprint += change;
@@ -46,7 +47,8 @@ std::vector<std::byte> blobOf(Kind kind, std::span<const uint8_t> data, uint64_t
     shape.weights += change;
   uint32_t tokens = data[0] / 4 % (shape.maxContext + 2);
   blob.resize(stateHeaderBytes + shape.payloadBytes(tokens));
-  sealStateBlob(shape, tokens, blob);
+  uint32_t pending = data[0] % (shape.stateRing + 1);
+  sealStateBlob(shape, {tokens, pending}, blob);
   return blob;
 }
 

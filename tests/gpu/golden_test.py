@@ -55,6 +55,14 @@ class GoldenTest(gpu.Case):
             with self.subTest(state=state):
                 self.check_logits(("prefill", "decode"), state=state)
 
+    @unittest.skipUnless(FIXTURE in libraries.RING_FIXTURES, "not compiled with a state ring")
+    def test_logits_with_state_ring(self):
+        self.check_logits(("prefill", "decode", "chunk:5"), ring=libraries.RING_FIXTURES[FIXTURE])
+
+    @unittest.skipUnless(FIXTURE == "hub", "not compiled with a state ring of f16")
+    def test_logits_with_narrow_state_and_ring(self):
+        self.check_logits(("prefill", "decode", "chunk:3"), state="f16", ring=4)
+
     def test_logits_with_f16(self):
         if FIXTURE in libraries.ROPE_FIXTURES or FIXTURE not in libraries.f16_fixtures(self.target):
             self.skipTest(f"not compiled with f16 for {self.target}")

@@ -23,6 +23,8 @@ RANDOM_CASES = {"sm_90a": (1, 4, 5, 6, 7, 8, 13, 14, 16, 17, 19, 20), "sm_90": (
 F16_FIXTURES = {"sm_90a": FIXTURES, "sm_90": ("odd", "tiny")}
 STATE_FIXTURES = ("hub", "odd")
 STATE_TYPES = ("bf16", "f16")
+# Those with a state ring, and its length: one that prompts and single tokens fill, a long one and the shortest.
+RING_FIXTURES = {"tiny": 5, "odd": 16, "hub": 2}
 
 
 class Library(NamedTuple):
@@ -31,18 +33,21 @@ class Library(NamedTuple):
     options: tuple
 
 
-def _library(name, config, targets, batch, context, chunk, state="f32", dtype="bf16"):
+def _library(name, config, targets, batch, context, chunk, state="f32", dtype="bf16", ring=None):
     options = (
         f"--target={targets}", "--cpu=x86-64-v3", f"--max-batch={batch}", f"--max-context={context}",
         f"--prefill-chunk={chunk}", f"--state-dtype={state}", f"--dtype={dtype}",
     )
     kind = f"{targets.replace(',', '+')}-b{batch}-c{chunk}-{state}" + ("" if dtype == "bf16" else f"-{dtype}")
+    if ring:
+        options += (f"--state-ring={ring}",)
+        kind += f"-ring{ring}"
     return Library(f"{name}-{kind}", config, options)
 
 
-def fixture(name, target, batch=8, chunk=512, state="f32", dtype="bf16", context=512):
+def fixture(name, target, batch=8, chunk=512, state="f32", dtype="bf16", context=512, ring=None):
     file = name if context == 512 else f"{name}-{context}"
-    return _library(file, harness.fixture(name), f"cpu,{target}", batch, context, chunk, state, dtype)
+    return _library(file, harness.fixture(name), f"cpu,{target}", batch, context, chunk, state, dtype, ring)
 
 
 def many_targets():
@@ -95,6 +100,8 @@ def every(random_folder):
         yield from (fixture(name, target, batch=4, chunk=64) for name in ("tiny", "groups"))
         yield fixture("tiny", target, batch=256, chunk=128)
         yield from (fixture(name, target, state=state) for name in STATE_FIXTURES for state in STATE_TYPES)
+        yield from (fixture(name, target, ring=ring) for name, ring in RING_FIXTURES.items())
+        yield fixture("hub", target, state="f16", ring=4)
         yield from (fixture(name, target, dtype="f16") for name in f16_fixtures(target))
         for name, contexts in ROPE_FIXTURES.items():
             yield from (fixture(name, target, context=context) for context in contexts)

@@ -15,6 +15,7 @@ import unittest
 
 import gpu
 import harness
+import libraries
 
 TOOL = sys.argv.pop(1) if len(sys.argv) > 1 else "memcheck"
 KIND = sys.argv.pop(1) if len(sys.argv) > 1 else ""
@@ -23,10 +24,10 @@ SECONDS = 75  # for one model
 
 
 class Sanitized(gpu.Case):
-    def check(self, name):
+    def check(self, name, **options):
         data, lengths = harness.expected(name)
         tokens = data[f"input_ids.{max(lengths)}"][:40]
-        model, weights = gpu.fixture_path(name, self.target, chunk=32), harness.fixture(name)
+        model, weights = gpu.fixture_path(name, self.target, **(options or {"chunk": 32})), harness.fixture(name)
         # `timeout` ends what the sanitizer started, too. An error is told by an exit code that bamba-run does not use.
         command = [
             "timeout", SECONDS, SANITIZER, f"--tool={TOOL}", "--error-exitcode=9", "--print-limit=20", harness.BAMBA_RUN,
@@ -56,6 +57,9 @@ else:
     @gpu.for_each_target
     @unittest.skipUnless(SANITIZER, "no compute-sanitizer")
     class SanitizerTest(Sanitized):
+        def test_state_ring(self):
+            self.check("hub", ring=libraries.RING_FIXTURES["hub"])
+
         def test_tiny(self):
             self.check("tiny")
 

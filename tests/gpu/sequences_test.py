@@ -8,7 +8,7 @@ import ctypes
 import gpu
 import harness
 import invariance_test
-from bamba_ctypes import LOGITS_ALL
+from bamba_ctypes import LOGITS_ALL, BambaError
 from invariance_test import PROMPT, STEPS
 
 
@@ -50,6 +50,69 @@ class GroupsTest(SequencesTest):
 @gpu.for_each_target
 class Bf16StateTest(SequencesTest):
     NAME, LIMITS = "hub", {"state": "bf16"}
+
+
+@gpu.for_each_target
+class RingTest(SequencesTest):
+    """Also wherever the ring stands."""
+
+    NAME, LIMITS, RING = "tiny", {"ring": 5}, 5
+
+    def test_tokens_that_wait_are_dropped(self):
+        want = self.alone()
+        with self.model.session(slots=1) as session:
+            for waiting in range(self.RING):
+                for dropped in range(waiting + 1):
+                    sequence = session.create()
+                    session.run([(sequence, PROMPT)])
+                    for token in STEPS[: waiting - dropped] + [7] * dropped:
+                        session.run([(sequence, [token])])
+                    self.assertEqual(session.rollback(sequence), waiting)
+                    session.truncate(sequence, dropped)
+                    self.assertEqual(session.length(sequence), len(PROMPT) + waiting - dropped)
+                    rows = [session.run([(sequence, [token])])[0] for token in STEPS[waiting - dropped :]]
+                    self.assert_same_bits(
+                        gpu.np.concatenate(rows), want[1 + waiting - dropped :], f"{dropped} of {waiting}")
+                    session.free(sequence)
+
+    def test_more_than_waits_is_refused(self):
+        with self.model.session(slots=1) as session:
+            sequence = session.create()
+            session.run([(sequence, PROMPT)])
+            with self.assertRaisesRegex(BambaError, "at most 0 tokens to drop"):
+                session.truncate(sequence, 1)
+
+    def test_forks_and_saves_wherever_the_ring_stands(self):
+        want = self.alone()
+        with self.model.session(slots=3) as session:
+            for waiting in range(self.RING):
+                sequence = session.create()
+                session.run([(sequence, PROMPT)])
+                for token in STEPS[:waiting]:
+                    session.run([(sequence, [token])])
+                fork, restored = session.fork(sequence), session.create()
+                session.restore(restored, session.save(sequence))
+                session.run([(sequence, [3])])  # must not reach the others
+                for other in (fork, restored):
+                    rows = [session.run([(other, [token])])[0] for token in STEPS[waiting:]]
+                    self.assert_same_bits(gpu.np.concatenate(rows), want[1 + waiting :], f"{waiting} tokens wait")
+                for other in (sequence, fork, restored):
+                    session.free(other)
+
+    def test_prompts_wherever_the_ring_stands(self):
+        rest = PROMPT[:11]
+        with self.model.session(slots=1) as session:
+            for waiting in range(self.RING):
+                want = self.alone(PROMPT + STEPS[:waiting] + rest, STEPS[:2])
+                sequence = session.create()
+                session.run([(sequence, PROMPT)])
+                for token in STEPS[:waiting]:
+                    session.run([(sequence, [token])])
+                rows = session.run([(sequence, rest)])
+                for token in STEPS[:2]:
+                    rows += session.run([(sequence, [token])])
+                self.assert_close(gpu.np.concatenate(rows), want, f"{waiting} tokens wait")
+                session.free(sequence)
 
 
 @gpu.for_each_target

@@ -37,6 +37,25 @@ func.func @prefill(%x: tensor<4x8xf32>, %rows: tensor<1xi32> {bamba.input = "row
   return %0, %2#0, %2#1, %3 : tensor<4x8xf32>, tensor<?x2x16x8xbf16>, tensor<?x2x16x8xbf16>, tensor<1x8xf32>
 }
 
+// Weights and states may have as many rows by chance: a fold has none of the step's.
+// CHECK-LABEL: func.func @fold
+// CHECK: bamba.launch @ssm_fold_4 ins(%{{.*}}, %arg1, %arg1, %{{.*}}, %{{.*}} : tensor<4xf32>, tensor<1xi32>
+ml_program.global private @a_log(#ml_program.extern<tensor<4xf32>>) : tensor<4xf32>
+func.func @fold(%rows: tensor<1xi32> {bamba.input = "rows"}, %slots: tensor<1xi32>, %e: tensor<?x3x8xf32>,
+                %d: tensor<?x3x4xf32>, %s: tensor<?x4x1x4xf32>) -> tensor<?x4x1x4xf32>
+    attributes {bamba.entry = #bamba.entry<prefill, batch = 1, chunk = 4>} {
+  %a = ml_program.global_load_const @a_log : tensor<4xf32>
+  %0 = bamba.dispatch ins(%a, %slots, %slots, %e, %d : tensor<4xf32>, tensor<1xi32>, tensor<1xi32>, tensor<?x3x8xf32>,
+                          tensor<?x3x4xf32>) outs(%s : tensor<?x4x1x4xf32>) -> tensor<?x4x1x4xf32> {
+  ^bb0(%h: tensor<4xf32>, %i: tensor<1xi32>, %p: tensor<1xi32>, %de: tensor<?x3x8xf32>, %dd: tensor<?x3x4xf32>,
+       %ds: tensor<?x4x1x4xf32>):
+    %r = bamba.ssm_fold ins(%h, %i, %p, %de, %dd : tensor<4xf32>, tensor<1xi32>, tensor<1xi32>, tensor<?x3x8xf32>,
+                            tensor<?x3x4xf32>) outs(%ds : tensor<?x4x1x4xf32>) acc(f32)
+    bamba.yield %r : tensor<?x4x1x4xf32>
+  }
+  return %0 : tensor<?x4x1x4xf32>
+}
+
 // An entry point of one row has it.
 // CHECK-LABEL: func.func @decode
 // CHECK: bamba.launch @{{.*}} ins(%arg0, %arg2 :

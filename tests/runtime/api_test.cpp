@@ -72,7 +72,8 @@ TEST_F(ApiTest, AModelsNumbers) {
   EXPECT_EQ(info.prefill_chunk, 8u);
   EXPECT_EQ(info.page_tokens, uint32_t{pageTokens});
   EXPECT_EQ(info.weight_bytes, 88u + 192 + 16 + 48);
-  EXPECT_EQ(info.slot_bytes, 16u);
+  EXPECT_EQ(info.slot_bytes, 48u);
+  EXPECT_EQ(info.state_ring, uint32_t{stateRing});
   EXPECT_EQ(info.page_bytes, 64u);
   EXPECT_STREQ(info.target, "cpu");
   EXPECT_STREQ(info.device, "cpu");
@@ -96,10 +97,10 @@ TEST_F(ApiTest, RunsAndSaves) {
 
   size_t size = 0;
   ASSERT_EQ(api->sequence_save(session, sequence, nullptr, &size, &error), BAMBA_OK);
-  EXPECT_EQ(size, 48u + 16 + 64);
+  EXPECT_EQ(size, 56u + 48 + 64);
   std::vector<char> blob(size);
   size_t tooSmall = size - 1;
-  expectRefused(api->sequence_save(session, sequence, blob.data(), &tooSmall, &error), "expected at least 128");
+  expectRefused(api->sequence_save(session, sequence, blob.data(), &tooSmall, &error), "expected at least 168");
   EXPECT_EQ(tooSmall, size);
   ASSERT_EQ(api->sequence_save(session, sequence, blob.data(), &size, &error), BAMBA_OK);
   bamba_sequence fork = 0;

@@ -188,7 +188,7 @@ TEST_F(CudaTest, FailuresAreTold) {
     fake.failLaunch = 0;
     fake.deviceBytes = fake.liveBytes + 1000;
     expectFailure(failureOf([&] { Session another(*model, {.slots = 1000}); }), BAMBA_OUT_OF_MEMORY,
-                  {"out of memory: state of 16016 bytes on cuda:0 (Fake Card), which has 1000 of"});
+                  {"out of memory: state of 48048 bytes on cuda:0 (Fake Card), which has 1000 of"});
   }
   fake.deviceBytes = 100;
   expectFailure(failureOf([&] { toy.load(); }), BAMBA_OUT_OF_MEMORY, {"the weights of", "bytes on cuda:0"});

@@ -98,6 +98,33 @@ TEST_F(HppTest, StatesAreRestored) {
   EXPECT_EQ(errorOf([&] { copy.restore(state); }).status(), BAMBA_BAD_STATE);
 }
 
+TEST_F(HppTest, TheLastTokensAreDropped) {
+  bamba::Session session(model);
+  bamba::Sequence kept(session), cut(session);
+  session.run(kept, {1, 2, 3});
+  session.run(cut, {1, 2, 3});
+  EXPECT_EQ(cut.rollback(), 0u);
+  session.run(cut, {5});
+  EXPECT_EQ(cut.rollback(), 1u);
+  EXPECT_EQ(errorOf([&] { cut.truncate(2); }).status(), BAMBA_OUT_OF_RANGE);
+  cut.truncate(1);
+  EXPECT_EQ(cut.length(), 3u);
+  session.run(kept, {7});
+  int32_t next = session.greedy();
+  session.run(cut, {7});
+  EXPECT_EQ(session.greedy(), next);
+}
+
+TEST_F(HppTest, AnOlderLibraryLacksFunctions) {
+  bamba_api old = *bamba_get_api(BAMBA_ABI_VERSION);
+  old.struct_size = offsetof(bamba_api, sequence_truncate);
+  old.version = BAMBA_VERSION_MAJOR << 16;
+  EXPECT_TRUE(bamba::detail::laterFunction(old, &bamba_api::sequence_get_rollback));
+  bamba::Error error = errorOf([&] { bamba::detail::laterFunction(old, &bamba_api::sequence_truncate); });
+  EXPECT_EQ(error.status(), BAMBA_UNSUPPORTED);
+  EXPECT_NE(std::string(error.what()).find("found 2.0"), std::string::npos) << error.what();
+}
+
 TEST_F(HppTest, ErrorsCarryTheStatusAndTheText) {
   bamba::Session session(model);
   bamba::Sequence sequence(session);

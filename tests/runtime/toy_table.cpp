@@ -15,6 +15,7 @@ enum Arg {
   Slots,
   Counts,
   NumRows,
+  Pending,
   Pages,
   Embed,
   Head,
@@ -65,14 +66,25 @@ template <uint32_t Kind, int B, int T> struct Kernels {
       cached(args, row, position)[d] = arg<float>(args, X)[row * dim + d];
   }
 
+  /// A slot's state: the sums, then the x of each token that waits.
   static void scan(void *const *args, void *, uint64_t sequence) {
-    float *state = arg<float>(args, State) + int64_t{arg<int32_t>(args, Slots)[sequence]} * dim;
-    for (int t = 0; t < arg<int32_t>(args, Counts)[sequence]; ++t)
-      for (int d = 0; d < dim; ++d) {
+    float *state = arg<float>(args, State) + int64_t{arg<int32_t>(args, Slots)[sequence]} * stateRing * dim;
+    int waiting = arg<int32_t>(args, Pending)[sequence], count = arg<int32_t>(args, Counts)[sequence];
+    bool waits = Kind == BAMBA_RT_DECODE && waiting < stateRing - 1;
+    for (int d = 0; d < dim; ++d) {
+      float sum = state[d];
+      for (int entry = 1; entry <= waiting; ++entry)
+        sum = sum * 0.5f + state[entry * dim + d];
+      for (int t = 0; t < count; ++t) {
         uint64_t element = (sequence * T + t) * dim + d;
-        state[d] = state[d] * 0.5f + arg<float>(args, X)[element];
-        arg<float>(args, H)[element] = state[d];
+        sum = sum * 0.5f + arg<float>(args, X)[element];
+        arg<float>(args, H)[element] = sum;
       }
+      if (waits)
+        state[(waiting + 1) * dim + d] = arg<float>(args, X)[sequence * dim + d];
+      else
+        state[d] = sum;
+    }
   }
 
   static void attend(void *const *args, void *scratch, uint64_t row) {
@@ -142,9 +154,9 @@ constexpr int launchesPerEntry = 6;
       {"greedy", "", Kernels<kind, b, t>::pickGreedy, nullptr, 0}
 
 #define LAUNCHES(entry, kind, b, t)                                                                                    \
-  {(entry) * 6 + 0, (b) * (t), 0, 16}, {(entry) * 6 + 1, (b) * (t), 0, 16}, {(entry) * 6 + 2, b, 0, 16},               \
-      {(entry) * 6 + 3, (b) * (t), 0, 16}, {(entry) * 6 + 4, Kernels<kind, b, t>::logitsRows * vocab, 0, 16},          \
-      {(entry) * 6 + 5, Kernels<kind, b, t>::logitsRows, 0, 16}
+  {(entry) * 6 + 0, (b) * (t), 0, 17}, {(entry) * 6 + 1, (b) * (t), 0, 17}, {(entry) * 6 + 2, b, 0, 17},               \
+      {(entry) * 6 + 3, (b) * (t), 0, 17}, {(entry) * 6 + 4, Kernels<kind, b, t>::logitsRows * vocab, 0, 17},          \
+      {(entry) * 6 + 5, Kernels<kind, b, t>::logitsRows, 0, 17}
 
 #define ENTRY(name, entry, kind, b, t)                                                                                 \
   {name, kind, b, t, (entry) * launchesPerEntry, launchesPerEntry, 0, sizeof(float) * 2 * maxRows * dim}
@@ -174,6 +186,7 @@ constexpr bamba_rt_arg args[] = {
     {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_SLOTS, 0},
     {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_COUNTS, 0},
     {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_ROWS, 0},
+    {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_PENDING, 0},
     {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_PAGES, 0},
     {BAMBA_RT_SPACE_WEIGHT, 0, 0},
     {BAMBA_RT_SPACE_WEIGHT, 1, 0},
@@ -201,7 +214,7 @@ constexpr bamba_rt_weight weights[] = {
 };
 
 constexpr bamba_rt_state states[] = {
-    {"state", BAMBA_RT_STATE_SLOT, BAMBA_RT_F32, uint64_t{4} * dim},
+    {"state", BAMBA_RT_STATE_SLOT, BAMBA_RT_F32, uint64_t{4} * stateRing * dim},
     {"cache", BAMBA_RT_STATE_PAGE, BAMBA_RT_F32, uint64_t{4} * pageTokens * dim},
 };
 
@@ -237,6 +250,7 @@ constexpr bamba_rt_model makeModel() {
   model.eos_tokens = eosTokens;
   model.num_eos_tokens = count(eosTokens);
   model.bos_token = bosToken;
+  model.state_ring = stateRing;
   return model;
 }
 

@@ -10,9 +10,11 @@ namespace bambac::rt::toy {
 inline constexpr int vocab = 11, dim = 4, pageTokens = 4, maxContext = 40, maxPages = 10;
 inline constexpr int bosToken = 1, eosTokens[] = {2, 9};
 inline constexpr int maxBatch = 4, maxRows = 8;
+/// Every third token that is decoded writes the sums of its sequence.
+inline constexpr int stateRing = 3;
 
 // x[t] = embed[token] * norm + conv[1]
-// s[t] = s[t-1] / 2 + x[t]                      the slot state
+// s[t] = s[t-1] / 2 + x[t]                      the slot state, with the x of tokens that wait in its ring
 // h[t] = s[t] + sum of x[p] / 4 over p <= t     x[p] read from the KV pages
 // logits[t] = head h[t]; rows of padding get paddingLogit
 

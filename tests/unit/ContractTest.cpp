@@ -74,10 +74,12 @@ TEST(EntryPoint, HasTheArraysOfTheContract) {
     return text;
   };
   EXPECT_EQ(typesOf(EntryKind::Decode, 4, 1), "tokens tensor<4xi32>\npositions tensor<4xi32>\nslots tensor<4xi32>\n"
-                                              "counts tensor<4xi32>\nrows tensor<1xi32>\npages tensor<4x3xi32>\n"
+                                              "counts tensor<4xi32>\nrows tensor<1xi32>\npending tensor<4xi32>\n"
+                                              "pages tensor<4x3xi32>\n"
                                               "logits tensor<4x30xf32>\ngreedy tensor<4xi32>\n");
   EXPECT_EQ(typesOf(EntryKind::Prefill, 1, 8), "tokens tensor<8xi32>\npositions tensor<8xi32>\nslots tensor<1xi32>\n"
-                                               "counts tensor<1xi32>\nrows tensor<1xi32>\npages tensor<1x3xi32>\n"
+                                               "counts tensor<1xi32>\nrows tensor<1xi32>\npending tensor<1xi32>\n"
+                                               "pages tensor<1x3xi32>\n"
                                                "logits tensor<1x30xf32>\ngreedy tensor<1xi32>\n");
   EXPECT_EQ(findArray(contract::kInputs, "slots")->number, static_cast<uint32_t>(BAMBA_RT_INPUT_SLOTS));
   EXPECT_EQ(findArray(contract::kInputs, "logits"), nullptr);

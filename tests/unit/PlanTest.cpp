@@ -43,7 +43,7 @@ TEST(Plan, FindsThePlaceOfEveryArgument) {
   ASSERT_EQ(plan.entries.at(0).launches.size(), 3u);
   EXPECT_EQ(describe(plan, plan.entries[0].launches[0]), "embed_2: input 0+0 weight 0+0 arena 0+64");
   EXPECT_EQ(describe(plan, plan.entries[0].launches[1]),
-            "mix_2: arena 0+64 weight 1+0 input 2+0 input 3+0 input 1+0 input 5+0 arena 0+320 state 0+0 state 1+0");
+            "mix_2: arena 0+64 weight 1+0 input 2+0 input 3+0 input 1+0 input 6+0 arena 0+320 state 0+0 state 1+0");
   EXPECT_EQ(describe(plan, plan.entries[0].launches[2]), "head_2: arena 0+320 weight 2+0 output 0+0 output 1+0");
 }
 
@@ -301,10 +301,12 @@ static const BadModule kBadEntries[] = {
      "expected an entry point of one block, found 2",
      {{"    return %logits", "    cf.br ^end\n  ^end:\n    return %logits"}}},
     {"UnknownInput",
-     "expected 'bamba.input' on argument 0 to be one of tokens, positions, slots, counts, rows, pages, found token",
+     "expected 'bamba.input' on argument 0 to be one of tokens, positions, slots, counts, rows, pending, pages, found "
+     "token",
      {{"{bamba.input = \"tokens\"}", "{bamba.input = \"token\"}"}}},
     {"NoInput",
-     "expected 'bamba.input' on argument 4 to be one of tokens, positions, slots, counts, rows, pages, found none",
+     "expected 'bamba.input' on argument 4 to be one of tokens, positions, slots, counts, rows, pending, pages, found "
+     "none",
      {{"{bamba.input = \"pages\"}", ""}}},
     {"SwappedInputs",
      "expected \"slots\" of type 'tensor<1xi32>', found 'tensor<8xi32>'",
@@ -422,7 +424,7 @@ TEST(Metadata, SaysWhatTheLibraryHolds) {
   expect("vocab_size", "30");
   expect("dtype", R"("bf16")");
   expect("target", R"({"name": "cpu", "device": "cpu", "arch": "x86-64", "features": ["sse2", "cmov"]})");
-  expect("limits", R"({"max_batch": 2, "max_context": 40, "prefill_chunk": 8, "page_tokens": 16})");
+  expect("limits", R"({"max_batch": 2, "max_context": 40, "prefill_chunk": 8, "page_tokens": 16, "state_ring": 1})");
   expect("memory", R"({"weight_bytes": 1120, "arena_bytes": 1024, "scratch_bytes": 320, "slot_bytes": 256,
                        "page_bytes": 512})");
   expect("states", R"([{"name": "ssm", "kind": "slot", "dtype": "f32", "shape": [2, 4, 8], "bytes": 256},

@@ -9,6 +9,7 @@ namespace bambac::codegen {
 /// Each gives the text of the translation unit, or fails with an error at the op.
 FailureOr<std::string> emitLinear(KernelWriter &writer, LinearOp linear);
 FailureOr<std::string> emitSsmStep(KernelWriter &writer, SsmStepOp step);
+FailureOr<std::string> emitSsmFold(KernelWriter &writer, SsmFoldOp fold);
 FailureOr<std::string> emitSsmScan(KernelWriter &writer, SsmScanOp scan);
 FailureOr<std::string> emitConvolution(KernelWriter &writer, CausalConv1dOp conv);
 FailureOr<std::string> emitAttention(KernelWriter &writer, AttentionOp attention);

@@ -6,14 +6,16 @@
 
 namespace bambac::codegen {
 
-/// The constants of both, and `State`, the type of the state's elements.
+/// The constants of such an op, and `State`, the type of the state's elements.
 template <typename SsmOp> void describeSsm(KernelWriter &writer, SsmOp op) {
   writer.constant("heads", op.getNumHeads());
   writer.constant("head_dim", op.getHeadDim());
   writer.constant("state_size", op.getStateSize());
   writer.constant("groups", op.getNumGroups());
-  writer.constant("dt_min", op.getDtMin().convertToDouble());
-  writer.constant("dt_max", op.getDtMax().convertToDouble());
+  if constexpr (requires { op.getDtMin(); }) {
+    writer.constant("dt_min", op.getDtMin().convertToDouble());
+    writer.constant("dt_max", op.getDtMax().convertToDouble());
+  }
   Type element = cast<RankedTensorType>(op.getState().getType()).getElementType();
   writer.declare(("/// One element of the SSM state.\nusing State = " + cudaType(element) + ";\n").str());
 }

@@ -1,5 +1,5 @@
 // The state space recurrence for one token of each sequence, with the convolution that its inputs come from where that
-// joined the kernel.
+// joined the kernel, and what takes a state over the tokens of a ring.
 #include "codegen/cuda/emit/Convolution.h"
 #include "codegen/cuda/emit/Epilogue.h"
 #include "codegen/cuda/emit/Ops.h"
@@ -78,7 +78,30 @@ FailureOr<std::string> emitPlainInput(KernelWriter &writer, SsmStepOp step) {
   return "Input{" + llvm::join(values, ", ") + "}";
 }
 
+/// Declares the ring of an op, whose entries it may only read, as `Ring`; the value of its call.
+template <typename Op> std::string emitRing(KernelWriter &writer, Op op, bool isRead) {
+  writer.declare("/// The tokens that wait for the state.\nusing Ring = SsmRing<Shape, " +
+                 Twine(dimOf(op.getEntries(), 1) + 1) + (isRead ? ", const Shape::Operand, const float" : "") + ">;\n");
+  return "Ring{" +
+         llvm::join(SmallVector<std::string>{writer.address(op, op.getEntries(), "entries"),
+                                             writer.address(op, op.getDeltas(), "deltas"),
+                                             writer.address(op, op.getSlots(), "slots"),
+                                             writer.address(op, op.getPending(), "pending")},
+                    ", ") +
+         "}";
+}
+
 } // namespace
+
+FailureOr<std::string> emitSsmFold(KernelWriter &writer, SsmFoldOp fold) {
+  writer.constant("batch", dimOf(fold.getSlots(), 0));
+  describeSsm(writer, fold);
+  writer.operand(fold.getEntries().getType().getElementType());
+  std::string ring = emitRing(writer, fold, /*isRead=*/true);
+  return writer.finish({"State", "Ring"},
+                       {writer.address(fold, fold.getALog(), "aLog"), writer.address(fold, fold.getSlots(), "slots"),
+                        writer.address(fold, fold.getState(), "state"), ring});
+}
 
 FailureOr<std::string> emitSsmStep(KernelWriter &writer, SsmStepOp step) {
   writer.constant("batch", cast<RankedTensorType>(step.getSlots().getType()).getDimSize(0));
@@ -95,7 +118,11 @@ FailureOr<std::string> emitSsmStep(KernelWriter &writer, SsmStepOp step) {
   llvm::append_range(call, headArguments(writer, step));
   call.push_back(writer.address(step, step.getState(), "state"));
   call.push_back(*epilogue);
-  return writer.finish({"State"}, call);
+  if (!step.getPending())
+    return writer.finish({"State"}, call);
+  writer.operand(step.getEntries().getType().getElementType());
+  call.push_back(emitRing(writer, step, /*isRead=*/false));
+  return writer.finish({"State", "Ring"}, call);
 }
 
 } // namespace bambac::codegen

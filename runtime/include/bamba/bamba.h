@@ -51,7 +51,7 @@ extern "C" {
  * or field changes its meaning: a program and a library of different majors do not work together, and bamba_get_api()
  * says so. MINOR grows with each function, field, status or enumerator that is added at an end. */
 #define BAMBA_VERSION_MAJOR 2
-#define BAMBA_VERSION_MINOR 0
+#define BAMBA_VERSION_MINOR 1
 #define BAMBA_VERSION (BAMBA_VERSION_MAJOR << 16 | BAMBA_VERSION_MINOR)
 #define BAMBA_ABI_VERSION BAMBA_VERSION_MAJOR
 
@@ -112,6 +112,9 @@ typedef struct bamba_model_info {
   const int32_t *eos_tokens; /* tokens that end a text; NULL where there are none */
   uint32_t num_eos_tokens;
   int32_t bos_token; /* the token that begins a text, or -1 */
+  /* since 2.1 */
+  uint32_t state_ring; /* decode steps from one write of a sequence's SSM states to the next; 1: each writes them */
+  uint32_t reserved2;
 } bamba_model_info;
 
 typedef struct bamba_session_options {
@@ -272,6 +275,18 @@ BAMBA_API bamba_status bamba_sequence_reset(bamba_session *session, bamba_sequen
 BAMBA_API bamba_status bamba_sequence_get_length(const bamba_session *session, bamba_sequence sequence,
                                                  uint32_t *length, bamba_error *error);
 
+/* How many of the sequence's last tokens bamba_sequence_truncate can drop now. In a library with a state ring
+ * (`bambac compile --state-ring`, on a GPU the default for large states) those are the tokens that were decoded one at
+ * a time since its SSM state was last written: up to state_ring - 1 of bamba_model_info, none right after a prompt. In
+ * a model without Mamba2 layers all can be dropped; in other libraries none. */
+BAMBA_API bamba_status bamba_sequence_get_rollback(const bamba_session *session, bamba_sequence sequence,
+                                                   uint32_t *tokens, bamba_error *error);
+
+/* Drops the sequence's last `tokens` tokens: it continues as if it had never seen them. BAMBA_OUT_OF_RANGE where that
+ * is more than bamba_sequence_get_rollback says; the sequence is then unchanged. */
+BAMBA_API bamba_status bamba_sequence_truncate(bamba_session *session, bamba_sequence sequence, uint32_t tokens,
+                                               bamba_error *error);
+
 /* Writes the sequence's state to `buffer`. `*size` is the buffer's size on entry and the state's on return; with a NULL
  * buffer only the size is returned. The bytes can be restored in any session of the same compiled model with the same
  * weights, also one that another process has loaded, or a library that was compiled again: they carry fingerprints of
@@ -314,6 +329,9 @@ typedef struct bamba_api {
   bamba_status (*sequence_restore)(bamba_session *, bamba_sequence, const void *, size_t, bamba_error *);
   bamba_status (*session_profile)(bamba_session *, const bamba_batch_item *, size_t, size_t, uint32_t, bamba_profile,
                                   void *, bamba_error *);
+  /* since 2.1 */
+  bamba_status (*sequence_get_rollback)(const bamba_session *, bamba_sequence, uint32_t *, bamba_error *);
+  bamba_status (*sequence_truncate)(bamba_session *, bamba_sequence, uint32_t, bamba_error *);
 } bamba_api;
 
 /* The table of functions, static; NULL where the library does not speak `abi_version`. */

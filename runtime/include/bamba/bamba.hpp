@@ -101,6 +101,16 @@ void call(const bamba_api &api, bamba_status (*function)(Parameters...), Argumen
     throw Error(status, error.message[0] ? std::string(error.message) : std::string(api.status_name(status)));
 }
 
+/// A function that later minor versions of the interface have. BAMBA_UNSUPPORTED where the library is older.
+template <typename Function> Function laterFunction(const bamba_api &api, Function bamba_api::*member) {
+  auto *end = reinterpret_cast<const unsigned char *>(&(api.*member) + 1);
+  if (static_cast<size_t>(end - reinterpret_cast<const unsigned char *>(&api)) > api.struct_size)
+    throw Error(BAMBA_UNSUPPORTED, "expected a library of at least version " + std::to_string(BAMBA_VERSION_MAJOR) + "." +
+                                       std::to_string(BAMBA_VERSION_MINOR) + " of the interface, found " +
+                                       std::to_string(api.version >> 16) + "." + std::to_string(api.version & 0xffff));
+  return api.*member;
+}
+
 /// A handle with the function that closes it.
 template <typename T> using Handle = std::unique_ptr<T, void (*)(T *)>;
 
@@ -309,6 +319,19 @@ public:
     detail::call(*functions, functions->sequence_get_length, static_cast<const bamba_session *>(session), number,
                  &tokens);
     return tokens;
+  }
+
+  /// How many of its last tokens truncate() can drop now.
+  uint32_t rollback() const {
+    uint32_t tokens = 0;
+    detail::call(*functions, detail::laterFunction(*functions, &bamba_api::sequence_get_rollback),
+                 static_cast<const bamba_session *>(session), number, &tokens);
+    return tokens;
+  }
+
+  /// Drops its last tokens, at most rollback().
+  void truncate(uint32_t tokens) {
+    detail::call(*functions, detail::laterFunction(*functions, &bamba_api::sequence_truncate), session, number, tokens);
   }
 
   /// Its state, which restore() takes back in any session of the same model.

@@ -156,4 +156,10 @@ struct SsmStep {
   }
 };
 
+/// The same tiles for what waits in a ring.
+struct SsmFold : SsmStep {
+  static constexpr const char *kCollective = "common/ssm_fold";
+  static constexpr Field<SsmFold> kFields[] = {{"threads", &SsmFold::threads}, {"channel_tile", &SsmFold::channelTile}};
+};
+
 } // namespace bambac::geometry

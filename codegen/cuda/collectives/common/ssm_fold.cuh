@@ -1,0 +1,23 @@
+// Takes the states of sequences over the tokens that wait in their rings, before a prompt goes on from them.
+#pragma once
+#include "common/ssm_step.cuh"
+
+namespace bambac {
+
+/// Shape: kBatch, kHeads, kHeadDim, kStateSize, kGroups, Operand; the fields of geometry::SsmFold. A block has the tile
+/// of the state that one of a step has, and nothing to do where no token waits.
+template <class Shape, class State, class Ring> struct SsmFold {
+  struct StepShape : Shape {
+    static constexpr int kTaps = 1, kInputVector = 1; // no input is read
+  };
+  using Step = SsmStep<StepShape, State, Ring>;
+  static constexpr int kThreads = Step::kThreads, kMinBlocks = Step::kMinBlocks;
+  static constexpr Launch kLaunch = Step::kLaunch;
+
+  /// aLog: [kHeads]; state: [slots, kHeads, kHeadDim, kStateSize].
+  static __device__ __forceinline__ void run(const float *aLog, const int *slots, State *state, const Ring &ring) {
+    Step::fold(aLog, slots, state, ring);
+  }
+};
+
+} // namespace bambac
