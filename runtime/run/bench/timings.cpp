@@ -40,17 +40,13 @@ TimedSession makeSession(const Bench &bench, uint32_t batch, uint64_t context, u
   return {bench, batch, std::min<uint64_t>(context + more, bench.model.getInfo().max_context)};
 }
 
-/// Sequences that hold the same tokens, and what a step is to append to them.
+/// Sequences that hold about the same tokens, and what a step is to append to them.
 class Decoding {
 public:
   Decoding(const Bench &bench, uint32_t batch, uint32_t context, uint64_t room)
       : timed(makeSession(bench, batch, context, room)), model(bench.model), sequences(1, timed.session.create()),
         held(context) {
-    // What the tokens are does not matter, but that the states are no zeros does: one is computed, the others copied.
-    if (context)
-      timed.session.run(sequences[0], makeTokens(model, context));
-    while (sequences.size() < batch)
-      sequences.push_back(timed.session.fork(sequences[0]));
+    fill(batch, context);
   }
 
   ModelSession &session() { return timed.session; }
@@ -77,6 +73,21 @@ public:
   }
 
 private:
+  /// What the tokens are does not matter, but that the states are no zeros does: one is computed, the others copied.
+  /// They are copied at all places of the state ring, as the sequences of a service stand: then each step writes as
+  /// many states as another.
+  void fill(uint32_t batch, uint32_t context) {
+    uint32_t places = std::clamp(model.getInfo().state_ring, 1U, std::max(context, 1U));
+    if (context)
+      timed.session.run(sequences[0], makeTokens(model, context - (places - 1)));
+    for (uint32_t place = 0; place < places; ++place) {
+      if (place > 0)
+        timed.session.run(sequences[0], makeTokens(model, 1, place));
+      while (sequences.size() < 1 + uint64_t{batch - 1} * (place + 1) / places)
+        sequences.push_back(timed.session.fork(sequences[0]));
+    }
+  }
+
   TimedSession timed;
   const LoadedModel &model;
   std::vector<bamba_sequence> sequences;
