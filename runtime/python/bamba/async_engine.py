@@ -58,7 +58,7 @@ class AnswerStream:
             delta = self._assembler.push(events)
             last = events[-1]
             if delta.finish_reason is not None:
-                await self.aclose()
+                self.cancel()
             elif last.finish in (Finish.CANCELLED, Finish.ERROR):
                 self._ended = True
                 raise _failure(last.finish, last.status, last.message)
@@ -66,14 +66,18 @@ class AnswerStream:
                 return dataclasses.replace(delta, prompt_tokens=self._prompt_tokens)
         raise StopAsyncIteration
 
-    async def aclose(self) -> None:
+    def cancel(self) -> None:
         """Ends the answer; cancels the request if it still runs."""
         self._ended = True
         self._pump.cancel(self._key)
 
+    async def aclose(self) -> None:
+        """As `cancel`, for contextlib.aclosing."""
+        self.cancel()
+
     def __del__(self) -> None:
         if not self._ended:
-            self._pump.cancel(self._key)
+            self.cancel()
 
 
 class AsyncEngine:
@@ -95,6 +99,11 @@ class AsyncEngine:
     def features(self) -> frozenset[str]:
         """What of SamplingParams the engine can do beyond greedy tokens."""
         return self._engine.features
+
+    @property
+    def healthy(self) -> bool:
+        """Whether answers still come: not after `close`, nor after the engine itself has failed."""
+        return self._pump.alive
 
     @property
     def active(self) -> int:

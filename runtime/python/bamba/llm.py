@@ -94,7 +94,7 @@ class LLM:
                 except StopAsyncIteration:
                     return
         finally:
-            self._run(answer.aclose())
+            answer.cancel()
 
     def _run(self, task: Coroutine[Any, Any, _T]) -> _T:
         """Runs a task in the loop's thread and waits for it; an interrupt of the waiting cancels it."""

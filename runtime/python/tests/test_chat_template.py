@@ -26,7 +26,10 @@ CALL = {
     "tool_calls": [{"type": "function", "function": {"name": "weather", "arguments": {"city": "Köln"}}}],
 }
 RESULT = {"role": "tool", "content": '{"degrees": 21}'}
-PARTS = {"role": "user", "content": [{"type": "text", "text": "one "}, {"type": "image"}, {"type": "text", "text": "two"}]}
+PARTS = {
+    "role": "user",
+    "content": [{"type": "text", "text": "one "}, {"type": "image"}, {"type": "text", "text": "two"}],
+}
 
 CHATS: dict[str, list[dict[str, Any]]] = {
     "user": [USER],
@@ -76,9 +79,7 @@ def test_parts_render_as_transformers(reference: Any) -> None:
 
 @pytest.mark.parametrize("style", [LLAMA_3_STYLE, GRANITE_4_STYLE], ids=["llama-3", "granite-4"])
 def test_continues_as_transformers(reference: Any, style: str) -> None:
-    ours = ChatTemplate(style, SPECIAL).render(
-        [USER, ANSWER], add_generation_prompt=False, continue_final_message=True
-    )
+    ours = ChatTemplate(style, SPECIAL).render([USER, ANSWER], add_generation_prompt=False, continue_final_message=True)
     theirs = reference.apply_chat_template(
         [USER, ANSWER], chat_template=style, continue_final_message=True, tokenize=False
     )

@@ -88,7 +88,8 @@ LLAMA_3_STYLE = """\
 {%- if tools is not none %}
     {{- "Environment: ipython\\n" }}
 {%- endif %}
-{{- "Cutting Knowledge Date: December 2023\\nToday Date: " ~ (date_string if date_string is defined else "26 Jul 2024") }}
+{{- "Cutting Knowledge Date: December 2023\\nToday Date: " }}
+{{- date_string if date_string is defined else "26 Jul 2024" }}
 {{- "\\n\\n" ~ system ~ "<|eot_id|>" }}
 {%- for message in rest %}
     {%- if message.role not in ["user", "assistant", "tool"] %}

@@ -47,6 +47,11 @@ class EventPump:
         self._thread.start()
 
     @property
+    def alive(self) -> bool:
+        """Whether events still come."""
+        return self._thread.is_alive() and not self._stopping.is_set()
+
+    @property
     def active(self) -> int:
         """Requests whose last event has not come yet."""
         with self._lock:
@@ -63,7 +68,7 @@ class EventPump:
 
     def submit(self, request: EngineRequest) -> None:
         """Submits a request whose key `open` gave. Raises as Engine.submit; the mailbox is then gone."""
-        if self._stopping.is_set() or not self._thread.is_alive():
+        if not self.alive:
             self._forget(request.key)
             raise EngineClosedError("the engine is closed")
         try:

@@ -36,8 +36,8 @@ class IncrementalDetokenizer:
     def __init__(self, tokenizer: Tokenizer, prompt: Sequence[int] = (), *, skip_special_tokens: bool = True) -> None:
         self._tokenizer = tokenizer
         self._skip_special_tokens = skip_special_tokens
-        # What was decoded before: tokens from where a character begins, where the tokens since the last clean end begin,
-        # and the beginning of their text that was given out or belongs to the prompt.
+        # What was decoded before: tokens from where a character begins; where the tokens since the last clean end
+        # begin; and the beginning of their text that was given out or belongs to the prompt.
         self._window, self._chunk_start, self._given = self._context(prompt)
 
     def _decode(self, tokens: Sequence[int]) -> str:

@@ -56,7 +56,8 @@ class JsonTokenizer:
 
     def decode(self, tokens: Sequence[int], *, skip_special_tokens: bool = True) -> str:
         """The text of tokens."""
-        text: str = self._tokenizer.decode(tokens, skip_special_tokens=skip_special_tokens)
+        known = [token for token in tokens if 0 <= token < self._vocab_size]
+        text: str = self._tokenizer.decode(known, skip_special_tokens=skip_special_tokens)
         return text
 
     def token_text(self, token: int) -> str | None:
