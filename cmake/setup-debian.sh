@@ -3,17 +3,18 @@
 # Everything comes from Debian itself (LLVM 22 from its security archive). python3-numpy is for the tests' oracle,
 # libopenblas0 for what `bamba-run bench` compares with.
 bambac_packages=(
-  build-essential cmake ninja-build ccache git python3 python3-numpy
+  build-essential cmake ninja-build ccache git python3 python3-numpy python3-venv
   libmlir-22-dev mlir-22-tools llvm-22-dev llvm-22-tools liblld-22-dev lld-22 clang-22 libclang-rt-22-dev
   clang-format-22 clang-tidy-22
   libfmt-dev nlohmann-json3-dev libgtest-dev libcli11-dev libopenblas0
   libzstd-dev libedit-dev libcurl4-openssl-dev zlib1g-dev libxml2-dev
 )
 
-# Installs the packages that are not there yet; needs no network and no rights when all are.
+# bambac_install_packages [PACKAGE...]: installs the packages, and these in addition, that are not there yet; needs no
+# network and no rights when all are.
 bambac_install_packages() {
   local missing=() package
-  for package in "${bambac_packages[@]}"; do
+  for package in "${bambac_packages[@]}" "$@"; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
   done
   [ ${#missing[@]} -eq 0 ] && return

@@ -28,7 +28,13 @@ results=$build_dir/test-results
 
 . "$source_dir/cmake/setup-debian.sh"
 trap 'echo "0 passed, 1 failed, 0 skipped"' EXIT # until there are results, what fails is the set-up itself
-bambac_install_packages
+bambac_install_packages chromium-headless-shell
+# The sanitizers do not see through Python. Downloading takes long and no processor: it is done meanwhile.
+python_environment=
+if [ "$preset" = release ]; then
+  "$source_dir/tests/python.sh" --build-dir "$build_dir" --environment-only >"$build_dir/python-env.log" 2>&1 &
+  python_environment=$!
+fi
 bambac_build "$source_dir" "$build_dir" "$preset"
 bambac_fetch_nvrtc "$source_dir" "$build_dir"
 [ "$fuzz_seconds" -eq 0 ] || bambac_build "$source_dir" "$build_dir/fuzz" fuzz fuzzers
@@ -55,6 +61,13 @@ ctest --test-dir "$build_dir" --output-on-failure --output-junit "$results/unit.
 echo "== lit and end-to-end tests"
 lit=$(sed -n 's/^LLVM_DIR:PATH=\(.*\)\/lib\/cmake\/llvm$/\1/p' "$build_dir/CMakeCache.txt")/bin/lit
 "$lit" -v --no-progress-bar --xunit-xml-output "$results/lit.xml" "$build_dir/tests" || true
+
+if [ -n "$python_environment" ]; then
+  echo "== Python package"
+  suites+=("$results/python-format.xml" "$results/python-ruff.xml" "$results/python-mypy.xml" "$results/python.xml")
+  wait "$python_environment" || cat "$build_dir/python-env.log"
+  "$source_dir/tests/python.sh" --build-dir "$build_dir" --results "$results" || true
+fi
 
 if [ "$fuzz_seconds" -gt 0 ]; then
   echo "== fuzz targets, $fuzz_seconds s each"

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 import pytest
 import uvicorn
 from fake_engine import FakeEngine
+from native import BUILD, Checkpoint, make_checkpoint, skip_without_engine
 from tokenizers_for_tests import LLAMA_3_STYLE, byte_level_bpe
 
-from bamba import AsyncEngine
+from bamba import LLM, AsyncEngine
 from bamba.server import ServerOptions, create_app
 from bamba.server.run import bind, make_server, url_of
 from bamba.text import ChatTemplate
@@ -80,3 +81,16 @@ def serve(bpe: JsonTokenizer) -> Iterator[Callable[..., Served]]:
             return Served(url, fake, engine, server)
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    # The build keeps the library, whose name says what it was compiled from and by which compiler.
+    return make_checkpoint(tmp_path_factory.mktemp("native") / "tiny", BUILD / "python-libraries")
+
+
+@pytest.fixture(scope="session")
+def llm(checkpoint: Checkpoint) -> Iterator[LLM]:
+    skip_without_engine(checkpoint)
+    with LLM(checkpoint.folder, checkpoint.options) as llm:
+        yield llm

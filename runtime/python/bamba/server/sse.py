@@ -10,13 +10,18 @@ from typing import Any
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from bamba.server.errors import as_api_error
+from bamba.server.errors import ApiError, as_api_error
 
 _DONE = "data: [DONE]\n\n"
 
 
 def _event(body: dict[str, Any]) -> str:
     return f"data: {json.dumps(body, ensure_ascii=False, separators=(',', ':'))}\n\n"
+
+
+def error_event(error: ApiError) -> str:
+    """The event with which a stream ends that has failed."""
+    return _event(error.body())
 
 
 async def _events(chunks: AsyncGenerator[dict[str, Any], None]) -> AsyncGenerator[str, None]:
@@ -26,7 +31,7 @@ async def _events(chunks: AsyncGenerator[dict[str, Any], None]) -> AsyncGenerato
             async for chunk in closing:
                 yield _event(chunk)
         except Exception as error:
-            yield _event(as_api_error(error).body())
+            yield error_event(as_api_error(error))
             return
     yield _DONE
 
