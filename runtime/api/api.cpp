@@ -1,5 +1,7 @@
 // The C interface: checks handles, reads structs of any version, and turns exceptions into statuses.
 
+#include "runtime/api/engine_api.h"
+#include "runtime/api/handles.h"
 #include "runtime/api/linked_models.h"
 #include "runtime/api/structs.h"
 #include "runtime/model/open_model.h"
@@ -11,21 +13,12 @@
 
 using namespace bambac::rt;
 
-struct bamba_model {
-  Model impl;
-};
-
 struct bamba_session {
   Session impl;
   std::vector<bamba_batch_item> items; ///< a batch of another version's items
 };
 
 namespace {
-
-template <typename Pointee> void expectPointer(Pointee *pointer, const char *name) {
-  if (!pointer)
-    fail(BAMBA_INVALID_ARGUMENT, "{}: expected an address, found NULL", name);
-}
 
 /// The items as this library knows them: the caller's own where they have that size, else copies.
 std::span<const bamba_batch_item> readItems(bamba_session &session, const bamba_batch_item *items, size_t count,
@@ -279,6 +272,7 @@ const bamba_api *bamba_get_api(uint32_t abi_version) {
       .session_profile = bamba_session_profile,
       .sequence_get_rollback = bamba_sequence_get_rollback,
       .sequence_truncate = bamba_sequence_truncate,
+      .engine = engineApi(),
   };
   return abi_version == BAMBA_ABI_VERSION ? &api : nullptr;
 }

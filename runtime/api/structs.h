@@ -3,6 +3,7 @@
 #ifndef BAMBA_RUNTIME_API_STRUCTS_H
 #define BAMBA_RUNTIME_API_STRUCTS_H
 
+#include "runtime/include/bamba/engine.h"
 #include "runtime/support/error.h"
 #include <algorithm>
 #include <cstddef>
@@ -12,12 +13,17 @@ namespace bambac::rt {
 
 // The sizes of the first version of each struct. They stay when fields are added: a caller's struct is never smaller.
 inline constexpr size_t firstModelOptions = 16, firstModelInfo = 56, firstSessionOptions = 24, firstBatchItem = 24,
-                        firstLoadOptions = 40;
+                        firstLoadOptions = 40, firstEngineOptions = 56, firstRequestOptions = 96,
+                        firstEngineEvent = 352, firstEngineCounters = 1448;
 static_assert(firstModelOptions == offsetof(bamba_model_options, device) + sizeof(const char *));
 static_assert(firstModelInfo == offsetof(bamba_model_info, page_bytes) + sizeof(uint64_t));
 static_assert(firstSessionOptions == offsetof(bamba_session_options, pages) + sizeof(uint64_t));
 static_assert(firstLoadOptions == offsetof(bamba_load_options, reserved) + sizeof(uint32_t));
 static_assert(firstBatchItem == offsetof(bamba_batch_item, reserved) + sizeof(uint32_t));
+static_assert(firstEngineOptions == offsetof(bamba_engine_options, cache_host_bytes) + sizeof(uint64_t));
+static_assert(firstRequestOptions == offsetof(bamba_request_options, no_prefix_cache) + sizeof(uint32_t));
+static_assert(firstEngineEvent == offsetof(bamba_engine_event, message) + BAMBA_EVENT_MESSAGE);
+static_assert(firstEngineCounters == offsetof(bamba_engine_counters, host_time) + sizeof(bamba_histogram));
 
 /// No version will have a struct as large as this: a larger size was never set.
 inline constexpr size_t largestStruct = 4096;

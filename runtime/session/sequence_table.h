@@ -87,6 +87,11 @@ public:
     return {pageNumbers.data() + size_t{sequence} * maxPages, entries[sequence].numPages};
   }
 
+  /// Pages that the sequence takes for `tokens` more tokens.
+  uint64_t newPages(bamba_sequence sequence, uint64_t tokens) const {
+    return pagesFor(length(sequence) + tokens) - pages(sequence).size();
+  }
+
   /// A number above 0 that changes whenever the sequence's pages do, and that no other sequence ever has.
   uint64_t pagesVersion(bamba_sequence sequence) const { return entries[sequence].pagesVersion; }
 

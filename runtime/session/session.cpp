@@ -144,8 +144,7 @@ void Session::checkBatch(std::span<const bamba_batch_item> items) {
   uint64_t newPages = 0;
   for (size_t i = 0; i < items.size(); ++i) {
     checkItem(i, items[i]);
-    uint64_t tokens = uint64_t{sequences.length(items[i].sequence)} + items[i].num_tokens;
-    newPages += sequences.pagesFor(tokens) - sequences.pages(items[i].sequence).size();
+    newPages += sequences.newPages(items[i].sequence, items[i].num_tokens);
   }
   sequences.expectFreePages(newPages);
 }
@@ -318,6 +317,18 @@ void Session::truncate(bamba_sequence sequence, uint32_t tokens) {
     fail(BAMBA_OUT_OF_RANGE, "expected at most {} tokens to drop from sequence {} that holds {}, found {}", most,
          sequence, sequences.length(sequence), tokens);
   sequences.drop(sequence, tokens);
+}
+
+uint64_t Session::newPages(bamba_sequence sequence, uint32_t tokens) const {
+  return sequences.newPages(sequence, tokens);
+}
+
+uint32_t Session::tokensFor(bamba_sequence sequence, uint64_t pages) const {
+  uint32_t room = table.max_context - sequences.length(sequence);
+  if (table.page_tokens == 0)
+    return room;
+  uint64_t end = (sequences.pages(sequence).size() + pages) * table.page_tokens;
+  return static_cast<uint32_t>(std::min<uint64_t>(room, end - sequences.length(sequence)));
 }
 
 size_t Session::savedBytes(bamba_sequence sequence) const {

@@ -97,7 +97,7 @@ API_MEMBERS = [
     "status_name", "metadata", "model_open", "model_close", "model_load", "model_load_random", "model_get_info",
     "session_create", "session_destroy", "session_run", "session_get_logits", "session_get_greedy", "sequence_create",
     "sequence_free", "sequence_fork", "sequence_reset", "sequence_get_length", "sequence_save", "sequence_restore",
-    "session_profile", "sequence_get_rollback", "sequence_truncate",
+    "session_profile", "sequence_get_rollback", "sequence_truncate", "engine",
 ]
 
 

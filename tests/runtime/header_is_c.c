@@ -1,7 +1,8 @@
-// The public header in a translation unit of strict C11.
+// The public headers in a translation unit of strict C11.
 
 #include "runtime/contract/abi.h"
 #include "runtime/include/bamba/bamba.h"
+#include "runtime/include/bamba/engine.h"
 
 int bambaHeaderIsC(void);
 const char *nameOfStatus(int status);

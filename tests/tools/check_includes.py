@@ -19,6 +19,7 @@ RUNTIME = [
     ["runtime/host", "runtime/cuda"],
     ["runtime/model"],
     ["runtime/session"],
+    ["runtime/engine"],
     ["runtime/api"],
 ]
 COMPILER = [
@@ -86,8 +87,8 @@ def folder_of(path):
 
 def resolve(root, path):
     """The path of an included file from the root; none where it is not one of ours."""
-    if path == "bamba/bamba.h":
-        return "runtime/include/bamba/bamba.h"
+    if path.startswith("bamba/"):
+        return "runtime/include/" + path
     if path.split("/")[0] in TOP:
         return path
     inside = COLLECTIVES + "/" + path

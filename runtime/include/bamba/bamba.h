@@ -1,4 +1,5 @@
-/* The C interface of a compiled model: every library that `bambac compile` produces exports exactly these functions.
+/* The C interface of a compiled model: every library that `bambac compile` produces exports exactly these functions and
+ * those of bamba/engine.h.
  *
  * Objects and their owners
  *   model     immutable once its weights are loaded; may be shared by any number of threads and sessions.
@@ -302,6 +303,8 @@ BAMBA_API bamba_status bamba_sequence_restore(bamba_session *session, bamba_sequ
 
 /* ---- one symbol for those who dlopen ---- */
 
+struct bamba_engine_api;
+
 /* Every function above, by name. Later minor versions append to the end: one that `struct_size` does not reach is not
  * there. */
 typedef struct bamba_api {
@@ -332,6 +335,7 @@ typedef struct bamba_api {
   /* since 2.1 */
   bamba_status (*sequence_get_rollback)(const bamba_session *, bamba_sequence, uint32_t *, bamba_error *);
   bamba_status (*sequence_truncate)(bamba_session *, bamba_sequence, uint32_t, bamba_error *);
+  const struct bamba_engine_api *engine; /* the functions of bamba/engine.h */
 } bamba_api;
 
 /* The table of functions, static; NULL where the library does not speak `abi_version`. */

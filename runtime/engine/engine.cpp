@@ -1,0 +1,83 @@
+// Checks on the caller's thread, and leaves the rest to the mailbox and the runner.
+
+#include "runtime/engine/engine.h"
+#include "runtime/support/error.h"
+#include <csignal>
+#include <unistd.h>
+
+namespace bambac::rt {
+namespace {
+
+std::optional<Clock::time_point> deadlineAfter(uint32_t timeoutMs) {
+  if (timeoutMs == UINT32_MAX)
+    return std::nullopt;
+  return Clock::now() + std::chrono::milliseconds(timeoutMs);
+}
+
+/// Signals are the program's business: its own threads take them.
+class BlockedSignals {
+public:
+  BlockedSignals() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+  }
+  ~BlockedSignals() { pthread_sigmask(SIG_SETMASK, &before, nullptr); }
+  BlockedSignals(const BlockedSignals &) = delete;
+  BlockedSignals &operator=(const BlockedSignals &) = delete;
+
+private:
+  sigset_t before;
+};
+
+} // namespace
+
+Engine::Engine(const Model &model, const bamba_engine_options &options)
+    : Engine(model, EngineSize(options, model.table())) {}
+
+Engine::Engine(const Model &model, const EngineSize &size)
+    : table(model.table()), owner(getpid()), mailbox(size.queueLimit), runner(model, size, mailbox) {
+  BlockedSignals blocked;
+  thread = std::thread([this] { runner.loop(); });
+}
+
+Engine::~Engine() {
+  mailbox.stop();
+  thread.join();
+}
+
+bool Engine::isOwner() const { return getpid() == owner; }
+
+void Engine::expectOwner() const {
+  if (!isOwner())
+    fail(BAMBA_UNSUPPORTED, "expected the process that created the engine, found a child that it forked");
+}
+
+void Engine::submit(const bamba_request_options &options, bamba_request &id) {
+  expectOwner();
+  mailbox.submit(makeRequest(options, table), {options.callback, options.user}, id);
+}
+
+void Engine::cancel(bamba_request id) {
+  expectOwner();
+  mailbox.cancel(id);
+}
+
+std::vector<bamba_engine_event> Engine::poll(bamba_request id, size_t most, uint32_t timeoutMs) {
+  expectOwner();
+  std::vector<bamba_engine_event> events;
+  mailbox.poll(id, most, deadlineAfter(timeoutMs), events);
+  return events;
+}
+
+size_t Engine::drain(uint32_t timeoutMs) {
+  expectOwner();
+  return mailbox.drain(deadlineAfter(timeoutMs));
+}
+
+bamba_engine_counters Engine::counters() const {
+  expectOwner();
+  return mailbox.counters();
+}
+
+} // namespace bambac::rt

@@ -1,0 +1,128 @@
+// A step: tokens of all that decode, then pieces of prompts up to the limit of rows, in one batch of the session.
+
+#include "runtime/engine/runner.h"
+#include "runtime/support/error.h"
+#include <algorithm>
+#include <utility>
+
+namespace bambac::rt {
+
+void Runner::step() {
+  if (running.empty())
+    return;
+  plan();
+  execute();
+  removeEnded();
+}
+
+void Runner::plan() {
+  do {
+    pieces.clear();
+    plannedPages = plannedRows = 0;
+    planDecodes();
+    planPrompts();
+    // Several prompts may hold all pages, and none has room to go on.
+  } while (pieces.empty() && preemptLast());
+  if (pieces.empty())
+    fail(*running.back(), BAMBA_EXHAUSTED, "expected pages for one request, found too few");
+}
+
+void Runner::add(Request &request, uint32_t count) {
+  pieces.push_back({&request, count});
+  plannedRows += count;
+  plannedPages += session.newPages(*request.sequence, count);
+}
+
+/// Those that decode never wait for others: the least important make way where pages run out.
+void Runner::planDecodes() {
+  for (size_t i = 0; i < running.size(); ++i) {
+    Request &request = *running[i];
+    if (!request.decodes())
+      continue;
+    uint64_t pages = session.newPages(*request.sequence, 1);
+    bool hasRoom = makeRoom(pages);
+    while (!hasRoom && preemptLast() && i < running.size())
+      hasRoom = makeRoom(pages);
+    if (hasRoom)
+      add(request, 1);
+  }
+}
+
+/// Prompts take the rows that are left, the most important first, as far as there are pages.
+void Runner::planPrompts() {
+  for (std::unique_ptr<Request> &request : running) {
+    if (request->decodes())
+      continue;
+    uint32_t wanted = std::min(request->pending(), maxStepRows - plannedRows);
+    makeRoom(session.newPages(*request->sequence, wanted));
+    uint32_t count = std::min(wanted, session.tokensFor(*request->sequence, freePages()));
+    if (count > 0)
+      add(*request, count);
+    if (count < request->pending())
+      return; // what is left is not for those after it
+  }
+}
+
+void Runner::execute() {
+  if (pieces.empty())
+    return;
+  items.clear();
+  for (const Piece &piece : pieces) {
+    const Request &request = *piece.request;
+    bool isLast = piece.count == request.pending();
+    items.push_back({*request.sequence, piece.count, request.tokens.data() + request.done,
+                     isLast ? BAMBA_LOGITS_LAST : BAMBA_LOGITS_NONE, 0});
+  }
+  Clock::time_point begin = Clock::now();
+  plannedPages = 0; // the session takes them now
+  session.run(items);
+  now = Clock::now();
+  runTime = std::chrono::duration<double>(now - begin).count();
+  ++counters.steps;
+  counters.step_rows += plannedRows;
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    Request &request = *pieces[i].request;
+    request.done += pieces[i].count;
+    if (request.pending() == 0)
+      takeToken(request, i);
+  }
+}
+
+/// The token after all of what the request has.
+void Runner::takeToken(Request &request, size_t item) {
+  int32_t token = 0;
+  try {
+    token = session.greedy(item);
+  } catch (const Error &error) {
+    if (error.status() != BAMBA_NOT_A_NUMBER)
+      throw;
+    return fail(request, error.status(), error.what());
+  }
+  Event &event = addEvent(request);
+  event.token = token;
+  request.tokens.push_back(token);
+  event.stop = request.stops.check(request.answer());
+  if (event.stop.reason == BAMBA_FINISH_NONE && request.answer().size() == request.maxTokens)
+    event.stop.reason = BAMBA_FINISH_LENGTH;
+  count(request);
+  if (event.stop.reason != BAMBA_FINISH_NONE)
+    finish(request);
+}
+
+/// A token that was added to an answer.
+void Runner::count(Request &request) {
+  bool isFirst = request.answer().size() == 1;
+  observe(isFirst ? counters.time_to_first_token : counters.time_between_tokens,
+          secondsSince(isFirst ? request.submitted : request.lastToken));
+  request.lastToken = now;
+  ++counters.generated_tokens;
+  rate.add(secondsSince(created), 1);
+}
+
+void Runner::finish(Request &request) {
+  ++counters.finished;
+  observe(counters.request_time, secondsSince(request.submitted));
+  retire(request);
+}
+
+} // namespace bambac::rt
