@@ -5,12 +5,12 @@
 namespace bambac {
 
 /// Neighbouring elements that are read or written once a step: the first to leave the caches.
-template <int V, class T> __device__ __forceinline__ void loadStreaming(const T *from, float (&to)[V]) {
+template <int V, class T> __device__ __forceinline__ RawVector<T, V> loadRawStreaming(const T *from) {
   if constexpr (V * sizeof(T) == 16) {
-    uint4 words = __ldcs(reinterpret_cast<const uint4 *>(from));
-    loadVector<V>(reinterpret_cast<const T *>(&words), to);
+    const uint4 words = __ldcs(reinterpret_cast<const uint4 *>(from));
+    return *reinterpret_cast<const RawVector<T, V> *>(&words);
   } else {
-    loadVector<V>(from, to);
+    return loadRaw<V>(from);
   }
 }
 

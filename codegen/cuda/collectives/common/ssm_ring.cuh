@@ -54,7 +54,7 @@ public:
   struct Shared {
     alignas(16) Operand entries[Ring::kEntries * kEntry];
     float weights[Ring::kLength]; ///< exp(a[j]) d[j]
-    float factors[Ring::kLength]; ///< the same times B[j] . C
+    float factors[Ring::kLength]; ///< the same times B[j] . C, and that of the new token
     float decay;                  ///< exp(a)
   };
 
@@ -101,21 +101,23 @@ public:
       shared.decay = expf((after + newDelta) * rate);
   }
 
-  /// B[j] . C of each entry, times its weight, after a barrier and before another. `c` is in shared memory.
-  __device__ __forceinline__ void multiply(Shared &shared, const float *c) const {
-    for (int entry = threadIdx.x / 32; entry < waiting; entry += Threads / 32) {
+  /// B[j] . C of each entry and of the new token, which counts as the last, times its weight; after a barrier and
+  /// before another. `b` and `c` are the new token's, in shared memory.
+  __device__ __forceinline__ void multiply(Shared &shared, const float *b, const float *c, float newDelta) const {
+    for (int entry = threadIdx.x / 32; entry <= waiting; entry += Threads / 32) {
+      const bool isNew = entry == waiting;
       float sum = 0.0f;
       for (int n = threadIdx.x % 32; n < kStateSize; n += 32)
-        sum += toFloat(shared.entries[entry * kEntry + n]) * c[n];
+        sum += (isNew ? b[n] : toFloat(shared.entries[entry * kEntry + n])) * c[n];
       sum = warpSum(sum);
       if (threadIdx.x % 32 == 0)
-        shared.factors[entry] = sum * shared.weights[entry];
+        shared.factors[entry] = sum * (isNew ? newDelta : shared.weights[entry]);
     }
   }
 
-  /// What the entries add to the result of a channel of the tile.
-  __device__ __forceinline__ float resultOf(const Shared &shared, int channel) const {
-    float sum = 0.0f;
+  /// What the entries and the new token, whose input is `x`, add to the result of a channel of the tile.
+  __device__ __forceinline__ float resultOf(const Shared &shared, int channel, float x) const {
+    float sum = shared.factors[waiting] * x;
     for (int entry = 0; entry < waiting; ++entry)
       sum += shared.factors[entry] * toFloat(shared.entries[entry * kEntry + kStateSize + channel]);
     return sum;

@@ -47,8 +47,13 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
   // What is held in registers until the state arrives decides how many blocks fit on a multiprocessor.
   static constexpr bool kHasRing = Ring::kLength > 0;
   static constexpr int kHeldRegisters = kGeometry.elements(kShape) + kRounds * kInputVector * (2 * Shape::kTaps + 1);
-  static constexpr int kMinBlocks =
-      maxOf(1, (kHeldRegisters <= kGeometry.kFewRegisters ? kGeometry.kManyThreads : kGeometry.kFewThreads) / kThreads);
+  static constexpr int kMinBlocks = maxOf(1, (kHasRing                                    ? kGeometry.kRingThreads
+                                              : kHeldRegisters <= kGeometry.kFewRegisters ? kGeometry.kManyThreads
+                                                                                          : kGeometry.kFewThreads) /
+                                                 kThreads);
+  /// Rows that are under way while the inputs are convolved. With a ring the others come after it, so that the
+  /// registers of both are for more blocks.
+  static constexpr int kEarlyRows = kHasRing ? ceilDiv(kThreadRows, 2) : kThreadRows;
   static constexpr Launch kLaunch = {Shape::kHeads * kTiles, Shape::kBatch, 1, kThreads, 1, 0, 1, 0};
 
   /// dt: rows [kBatch, kHeads]; aLog, d, dtBias: [kHeads]; state: [slots, kHeads, kHeadDim, kStateSize].
@@ -73,31 +78,33 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
     forEachPiece(block, [&](int round, const SsmChannels &channels, int) {
       input.template load<kInputVector>(channels, pieces[round]);
     });
-    float values[kThreadRows][kLaneVectors][kVector];
-    loadState(block, tile, values);
+    LoadedState loaded;
+    loadState<0, kEarlyRows>(block, tile, loaded);
     [[maybe_unused]] const auto waiting = loadRing(block, ring);
     const float delta = clampDelta(softplus(toFloat(dt[block.sequence][block.head]) + timeBias));
     forEachPiece(block, [&](int round, const SsmChannels &channels, int offset) {
       input.template stage<kInputVector>(channels, pieces[round], staged + offset);
     });
+    loadState<kEarlyRows, kThreadRows>(block, tile, loaded);
     float rowSums[kThreadRows];
     if constexpr (kHasRing) {
       typename RingOf::Shared &entries = sharedEntries();
       waiting.stage(entries, rate, delta);
       __syncthreads();
       if (waiting.isFull()) {
-        foldEntries(block, waiting, entries, values);
-        update(block, staged, 1.0f, delta, tile, values, rowSums);
+        writeFolded(block, waiting, entries, loaded, tile, delta, staged, rowSums);
       } else {
-        readState(block, staged, waiting, entries, delta, ring, values, rowSums);
+        waiting.multiply(entries, staged, staged + kStateSize, delta);
+        keepEntry(block, staged, delta, ring);
+        sumState(block, staged + kStateSize, entries.decay, loaded, rowSums);
       }
       finishSums(block, rowSums, staged + 2 * kStateSize, skip, sums);
       __syncthreads();
       if (!waiting.isFull())
-        addEntries(block, waiting, entries, sums);
+        addEntries(block, waiting, entries, staged + 2 * kStateSize, sums);
     } else {
       __syncthreads();
-      update(block, staged, expf(delta * rate), delta, tile, values, rowSums);
+      update(block, staged, expf(delta * rate), delta, tile, loaded, rowSums);
       finishSums(block, rowSums, staged + 2 * kStateSize, skip, sums);
     }
     __syncthreads();
@@ -114,17 +121,15 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
     if (waiting.count() == 0)
       return;
     State *tile = tileOf(block, state, slots);
-    float values[kThreadRows][kLaneVectors][kVector];
-    loadState(block, tile, values);
+    LoadedState loaded;
+    loadState<0, kThreadRows>(block, tile, loaded);
     waiting.stage(sharedEntries(), rate, 0.0f);
     __syncthreads();
-    foldEntries(block, waiting, sharedEntries(), values);
-#pragma unroll
-    for (int i = 0; i < kThreadRows; ++i)
-#pragma unroll
-      for (int v = 0; v < kLaneVectors; ++v)
-        if (block.hasRow(i) && block.hasVector(v))
-          storeStreaming<kVector>(tile + block.offsetOf(i, v), values[i][v]);
+    forEachVector(block, [&](int i, int v) {
+      float values[kVector];
+      foldVector(block, waiting, sharedEntries(), loaded.vectors[i][v], i, v, values);
+      storeStreaming<kVector>(tile + block.offsetOf(i, v), values);
+    });
   }
 
 private:
@@ -180,20 +185,34 @@ private:
            block.firstChannel * kStateSize;
   }
 
-  static __device__ __forceinline__ void loadState(const Block &block, const State *tile,
-                                                   float (&values)[kThreadRows][kLaneVectors][kVector]) {
+  /// What a thread has of the state, as it lies in memory.
+  struct LoadedState {
+    RawVector<State, kVector> vectors[kThreadRows][kLaneVectors];
+  };
+  /// The rows from `First` to `Last`.
+  template <int First, int Last>
+  static __device__ __forceinline__ void loadState(const Block &block, const State *tile, LoadedState &loaded) {
+    forEachVector(block, [&](int i, int v) {
+      if (i >= First && i < Last)
+        loaded.vectors[i][v] = loadRawStreaming<kVector>(tile + block.offsetOf(i, v));
+    });
+  }
+
+  /// Calls `function(i, v)` for the thread's vectors of the state, those of a row of the state's lanes one after
+  /// another.
+  template <class Function>
+  static __device__ __forceinline__ void forEachVector(const Block &block, const Function &function) {
 #pragma unroll
-    for (int i = 0; i < kThreadRows; ++i)
+    for (int v = 0; v < kLaneVectors; ++v)
 #pragma unroll
-      for (int v = 0; v < kLaneVectors; ++v)
+      for (int i = 0; i < kThreadRows; ++i)
         if (block.hasRow(i) && block.hasVector(v))
-          loadStreaming<kVector>(tile + block.offsetOf(i, v), values[i][v]);
+          function(i, v);
   }
 
   /// Updates the state and leaves each row's sum over this lane's part of it in `rowSums`.
   static __device__ __forceinline__ void update(const Block &block, const float *staged, float decay, float delta,
-                                                State *tile, float (&values)[kThreadRows][kLaneVectors][kVector],
-                                                float (&rowSums)[kThreadRows]) {
+                                                State *tile, const LoadedState &loaded, float (&rowSums)[kThreadRows]) {
 #pragma unroll
     for (int i = 0; i < kThreadRows; ++i)
       rowSums[i] = 0.0f;
@@ -209,12 +228,13 @@ private:
         if (!block.hasRow(i))
           continue;
         const float scaled = delta * staged[2 * kStateSize + block.rowGroup + i * kRowGroups];
+        float values[kVector];
 #pragma unroll
         for (int k = 0; k < kVector; ++k) {
-          values[i][v][k] = values[i][v][k] * decay + scaled * b[k];
-          rowSums[i] += values[i][v][k] * c[k];
+          values[k] = loaded.vectors[i][v][k] * decay + scaled * b[k];
+          rowSums[i] += values[k] * c[k];
         }
-        storeStreaming<kVector>(tile + block.offsetOf(i, v), values[i][v]);
+        storeStreaming<kVector>(tile + block.offsetOf(i, v), values);
       }
     }
   }
@@ -235,13 +255,9 @@ private:
       return ring;
   }
 
-  /// exp(a) S C: the entries' part comes later. The new token becomes an entry.
-  static __device__ __forceinline__ void readState(const Block &block, const float *staged, const RingOf &waiting,
-                                                   typename RingOf::Shared &entries, float delta, const Ring &ring,
-                                                   const float (&values)[kThreadRows][kLaneVectors][kVector],
-                                                   float (&rowSums)[kThreadRows]) {
-    waiting.multiply(entries, staged + kStateSize);
-    keepEntry(block, staged, delta, ring);
+  /// exp(a) S C: what the entries and the new token add comes later.
+  static __device__ __forceinline__ void sumState(const Block &block, const float *shared, float decay,
+                                                  const LoadedState &loaded, float (&rowSums)[kThreadRows]) {
 #pragma unroll
     for (int i = 0; i < kThreadRows; ++i)
       rowSums[i] = 0.0f;
@@ -249,52 +265,59 @@ private:
     for (int v = 0; v < kLaneVectors; ++v) {
       if (!block.hasVector(v))
         continue;
-      float b[kVector], c[kVector];
-      loadVector(staged + (block.lane + v * kLanes) * kVector, b);
-      loadVector(staged + kStateSize + (block.lane + v * kLanes) * kVector, c);
+      float c[kVector];
+      loadVector(shared + (block.lane + v * kLanes) * kVector, c);
 #pragma unroll
-      for (int i = 0; i < kThreadRows; ++i) {
-        if (!block.hasRow(i))
-          continue;
-        const float scaled = delta * staged[2 * kStateSize + block.rowGroup + i * kRowGroups];
+      for (int i = 0; i < kThreadRows; ++i)
+        if (block.hasRow(i))
 #pragma unroll
-        for (int k = 0; k < kVector; ++k)
-          rowSums[i] += (values[i][v][k] * entries.decay + scaled * b[k]) * c[k];
-      }
+          for (int k = 0; k < kVector; ++k)
+            rowSums[i] += loaded.vectors[i][v][k] * c[k];
+    }
+#pragma unroll
+    for (int i = 0; i < kThreadRows; ++i)
+      rowSums[i] *= decay;
+  }
+
+  /// A vector of the state after the waiting entries.
+  static __device__ __forceinline__ void foldVector(const Block &block, const RingOf &waiting,
+                                                    const typename RingOf::Shared &entries,
+                                                    const RawVector<State, kVector> &loaded, int i, int v,
+                                                    float (&values)[kVector]) {
+#pragma unroll
+    for (int k = 0; k < kVector; ++k)
+      values[k] = loaded[k] * entries.decay;
+#pragma unroll 1
+    for (int entry = 0; entry < waiting.count(); ++entry) {
+      float b[kVector];
+      RingOf::loadB(entries, entry, (block.lane + v * kLanes) * kVector, b);
+      const float scaled = entries.weights[entry] * RingOf::inputOf(entries, entry, block.rowGroup + i * kRowGroups);
+#pragma unroll
+      for (int k = 0; k < kVector; ++k)
+        values[k] += scaled * b[k];
     }
   }
 
-  /// The state after the waiting entries.
-  static __device__ __forceinline__ void foldEntries(const Block &block, const RingOf &waiting,
-                                                     const typename RingOf::Shared &entries,
-                                                     float (&values)[kThreadRows][kLaneVectors][kVector]) {
+  /// Writes the state after the waiting entries and the new token, and leaves the sums with C in `rowSums`.
+  static __device__ __forceinline__ void writeFolded(const Block &block, const RingOf &waiting,
+                                                     const typename RingOf::Shared &entries, const LoadedState &loaded,
+                                                     State *tile, float delta, const float *staged,
+                                                     float (&rowSums)[kThreadRows]) {
 #pragma unroll
     for (int i = 0; i < kThreadRows; ++i)
+      rowSums[i] = 0.0f;
+    forEachVector(block, [&](int i, int v) {
+      float values[kVector];
+      foldVector(block, waiting, entries, loaded.vectors[i][v], i, v, values);
+      const float scaled = delta * staged[2 * kStateSize + block.rowGroup + i * kRowGroups];
+      const float *b = staged + (block.lane + v * kLanes) * kVector;
 #pragma unroll
-      for (int v = 0; v < kLaneVectors; ++v)
-#pragma unroll
-        for (int k = 0; k < kVector; ++k)
-          values[i][v][k] *= entries.decay;
-#pragma unroll 1
-    for (int entry = 0; entry < waiting.count(); ++entry) {
-#pragma unroll
-      for (int v = 0; v < kLaneVectors; ++v) {
-        if (!block.hasVector(v))
-          continue;
-        float b[kVector];
-        RingOf::loadB(entries, entry, (block.lane + v * kLanes) * kVector, b);
-#pragma unroll
-        for (int i = 0; i < kThreadRows; ++i) {
-          if (!block.hasRow(i))
-            continue;
-          const float scaled =
-              entries.weights[entry] * RingOf::inputOf(entries, entry, block.rowGroup + i * kRowGroups);
-#pragma unroll
-          for (int k = 0; k < kVector; ++k)
-            values[i][v][k] += scaled * b[k];
-        }
+      for (int k = 0; k < kVector; ++k) {
+        values[k] += scaled * b[k];
+        rowSums[i] += values[k] * b[kStateSize + k];
       }
-    }
+      storeStreaming<kVector>(tile + block.offsetOf(i, v), values);
+    });
   }
 
   /// The new token as an entry of the ring.
@@ -312,9 +335,10 @@ private:
   }
 
   static __device__ __forceinline__ void addEntries(const Block &block, const RingOf &waiting,
-                                                    const typename RingOf::Shared &entries, float *sums) {
+                                                    const typename RingOf::Shared &entries, const float *x,
+                                                    float *sums) {
     for (int channel = threadIdx.x; channel < block.channels; channel += kThreads)
-      sums[channel] += waiting.resultOf(entries, channel);
+      sums[channel] += waiting.resultOf(entries, channel, x[channel]);
   }
 
   /// y of each channel of the tile, in shared memory.
@@ -333,7 +357,7 @@ private:
 
   /// The vector of results that a thread hands to the epilogue, and what the epilogue loaded for it early.
   template <class Epilogue> struct EpilogueTile {
-    static constexpr int kWidth = dividingVector(dividingVector(Epilogue::kVector, kHeadDim), kTile);
+    static constexpr int kWidth = kHasRing ? 1 : dividingVector(dividingVector(Epilogue::kVector, kHeadDim), kTile);
     typename Epilogue::template Extra<kWidth> extra;
 
     __device__ __forceinline__ EpilogueTile(const Block &block, const Epilogue &epilogue) {

@@ -115,8 +115,9 @@ struct SsmStep {
   static constexpr Field<SsmStep> kFields[] = {{"threads", &SsmStep::threads}, {"channel_tile", &SsmStep::channelTile}};
   /// Elements of the state that a thread should hold, and those that it can hold.
   static constexpr int kWantedElements = 32, kMaxElements = 64;
-  /// Up to this many held registers, the threads of a multiprocessor should be kManyThreads, else kFewThreads.
-  static constexpr int kFewRegisters = 56, kManyThreads = 768, kFewThreads = 512;
+  /// Up to this many held registers, the threads of a multiprocessor should be kManyThreads, else kFewThreads. With a
+  /// ring a block has more to wait for.
+  static constexpr int kFewRegisters = 56, kManyThreads = 768, kFewThreads = 512, kRingThreads = 1024;
 
   BAMBAC_HOST_DEVICE constexpr int tile(const SsmShape &shape) const { return minOf(channelTile, shape.headDim); }
   /// Neighbouring elements of the state that a lane reads at once.
