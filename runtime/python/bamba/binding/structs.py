@@ -48,6 +48,8 @@ class ModelInfo(ctypes.Structure):
         ("eos_tokens", POINTER(c_int32)),
         ("num_eos_tokens", c_uint32),
         ("bos_token", c_int32),
+        ("state_ring", c_uint32),
+        ("reserved2", c_uint32),
     ]
 
 
