@@ -13,6 +13,8 @@ import harness
 CONFIG = os.path.join(harness.SOURCE, "examples", "configs", "bamba-9b.json")
 TARGETS = ("sm_80", "sm_90a")
 DTYPES = ("bf16", "f16")
+# How Bamba-9B is compiled for each target: all types of weights, and narrower states and caches.
+FULL_SIZE = (("--dtype=bf16",), ("--dtype=f16", "--state-dtype=f16"), ("--dtype=fp8", "--kv-dtype=fp8"))
 
 
 class CudaKernelsTest(harness.Case):
@@ -34,15 +36,15 @@ class CudaKernelsTest(harness.Case):
                     self.assertGreater(len(model["kernels"]), 20)
 
     def test_bamba_9b(self):
-        for target, dtype in itertools.product(TARGETS, DTYPES):
-            with self.subTest(target=target, dtype=dtype):
+        for target, types in itertools.product(TARGETS, FULL_SIZE):
+            with self.subTest(target=target, types=types):
                 begin = time.monotonic()
                 models, out = self.compile(
-                    CONFIG, f"--target={target}", f"--dtype={dtype}", "--max-batch=64", "--prefill-chunk=4096"
+                    CONFIG, f"--target={target}", *types, "--max-batch=64", "--prefill-chunk=4096"
                 )
                 seconds, size = time.monotonic() - begin, os.path.getsize(out)
                 kernels = models[0]["kernels"]
-                print(f"{target}, {dtype}: {seconds:.1f} s, {len(kernels)} kernels, library {size / 1e6:.2f} MB")
+                print(f"{target}, {' '.join(types)}: {seconds:.1f} s, {len(kernels)} kernels, library {size / 1e6:.2f} MB")
                 if not harness.SANITIZED:
                     self.assertLessEqual(seconds, 90)
                 self.assertLessEqual(size, 40e6)

@@ -69,10 +69,11 @@ template <class Shape> struct CausalConv1d {
     float *state = ring + static_cast<long long>(slots[sequence]) * kRing * Shape::kChannels + channel;
     const int position = max(positions[firstRow], 0);
     Window window;
+    const int oldest = (position + kRing - kHistory) % kRing;
 #pragma unroll
     for (int i = 0; i < kHistory; ++i) {
       if (tile == 0)
-        loadVector(state + (position + kRing - kHistory + i) % kRing * Shape::kChannels, window.inputs[i]);
+        loadVector(state + wrapped(oldest + i) * Shape::kChannels, window.inputs[i]);
       else
         loadHistory(input, firstRow, tile * kTile - kHistory + i, channel, window.inputs[i]);
     }
@@ -82,6 +83,9 @@ template <class Shape> struct CausalConv1d {
   }
 
 private:
+  /// A row of the ring from one below 2 * kRing.
+  static __device__ __forceinline__ int wrapped(int row) { return row < kRing ? row : row - kRing; }
+
   static __device__ __forceinline__ Weights loadWeights(const float *weight, const float *bias, int channel) {
     Weights weights = {};
 #pragma unroll
@@ -145,11 +149,14 @@ private:
   template <class Input>
   static __device__ __forceinline__ void keepLast(Input input, int firstRow, int count, int position, int channel,
                                                   float *state) {
+    const int first = max(count - Shape::kTaps, 0);
+    int row = (position + first) % kRing;
 #pragma unroll 1
-    for (int token = max(count - Shape::kTaps, 0); token < count; ++token) {
+    for (int token = first; token < count; ++token) {
       float values[kVector];
       loadFrom<kVector>(input, firstRow + token, channel, values);
-      storeVector(state + (position + token) % kRing * Shape::kChannels, values);
+      storeVector(state + row * Shape::kChannels, values);
+      row = wrapped(row + 1);
     }
   }
 };

@@ -44,7 +44,7 @@ template <class Shape> class Quantize {
 
 public:
   static constexpr int kThreads = minOf(1024, alignTo(ceilDiv(kRowVectors, kWantedVectors), 32));
-  static constexpr int kMinBlocks = maxOf(1, 1024 / kThreads);
+  static constexpr int kMinBlocks = maxOf(1, 896 / kThreads); // more spill where chips do not convert to codes
   static constexpr Launch kLaunch = {Shape::kRows, 1, 1, kThreads, 1, 0, 1, 0};
 
 private:
