@@ -1,6 +1,7 @@
 #include "runtime/session/sequence_table.h"
 #include "runtime/model/model.h"
 #include "runtime/support/error.h"
+#include <algorithm>
 
 namespace bambac::rt {
 
@@ -8,7 +9,7 @@ SequenceTable::SequenceTable(const bamba_rt_model &model, uint32_t slots, uint64
     : numSlots(slots), pageTokens(model.page_tokens), maxPages(model.max_pages), stateRing(model.state_ring),
       hasSlotStates(stateBytes(model, BAMBA_RT_STATE_SLOT) > 0), numPages(pages), freeSlots(slots, "the slot list"),
       freePageNumbers(pages, "the page list"), entries(slots, "the sequence table"),
-      pageNumbers(checkedMul(slots, maxPages, "the page table"), "the page table") {}
+      pageNumbers(checkedMul(slots, maxPages, "the page table"), "the page table"), pageUsers(pages, "the page list") {}
 
 bamba_sequence SequenceTable::create() {
   if (!canCreate())
@@ -37,14 +38,39 @@ NumberPool::Taken SequenceTable::addPage(bamba_sequence sequence) {
   NumberPool::Taken page = freePageNumbers.take();
   entries[sequence].pagesVersion = ++lastVersion;
   pageNumbers[size_t{sequence} * maxPages + entries[sequence].numPages++] = static_cast<int32_t>(page.number);
+  pageUsers[page.number] = 1;
   return page;
+}
+
+void SequenceTable::sharePage(bamba_sequence sequence, uint32_t page) {
+  entries[sequence].pagesVersion = ++lastVersion;
+  pageNumbers[size_t{sequence} * maxPages + entries[sequence].numPages++] = static_cast<int32_t>(page);
+  ++pageUsers[page];
+}
+
+SequenceTable::Replaced SequenceTable::replaceSharedPage(bamba_sequence sequence) {
+  int32_t &page = pageNumbers[size_t{sequence} * maxPages + length(sequence) / pageTokens];
+  auto before = static_cast<uint32_t>(page);
+  uint32_t now = freePageNumbers.take().number;
+  entries[sequence].pagesVersion = ++lastVersion;
+  --pageUsers[before];
+  pageUsers[now] = 1;
+  page = static_cast<int32_t>(now);
+  return {before, now};
+}
+
+uint64_t SequenceTable::ownPages(bamba_sequence sequence) const {
+  return static_cast<uint64_t>(std::ranges::count_if(pages(sequence), [&](int32_t page) { return users(page) == 1; }));
 }
 
 void SequenceTable::dropPages(bamba_sequence sequence, uint64_t count) {
   Entry &entry = entries[sequence];
   entry.pagesVersion = ++lastVersion;
-  while (entry.numPages > count)
-    freePageNumbers.give(static_cast<uint32_t>(pageNumbers[size_t{sequence} * maxPages + --entry.numPages]));
+  while (entry.numPages > count) {
+    int32_t page = pageNumbers[size_t{sequence} * maxPages + --entry.numPages];
+    if (--users(page) == 0)
+      freePageNumbers.give(static_cast<uint32_t>(page));
+  }
 }
 
 void SequenceTable::appendDecoded(bamba_sequence sequence) {

@@ -36,8 +36,8 @@ private:
   LazyArray<uint32_t> returned;
 };
 
-/// The book-keeping of sequences; their memory is StatePool's. A sequence's number is its slot. Used by one thread at a
-/// time. Nothing here allocates after the constructor.
+/// The book-keeping of sequences; their memory is StatePool's. A sequence's number is its slot. Sequences with the same
+/// beginning can share pages. Used by one thread at a time. Nothing here allocates after the constructor.
 class SequenceTable {
 public:
   /// For sequences of `model`. Throws Error BAMBA_OUT_OF_MEMORY.
@@ -87,10 +87,19 @@ public:
     return {pageNumbers.data() + size_t{sequence} * maxPages, entries[sequence].numPages};
   }
 
-  /// Pages that the sequence takes for `tokens` more tokens.
+  /// Pages that the sequence takes for `tokens` more tokens, which are not none.
   uint64_t newPages(bamba_sequence sequence, uint64_t tokens) const {
-    return pagesFor(length(sequence) + tokens) - pages(sequence).size();
+    return pagesFor(length(sequence) + tokens) - pages(sequence).size() + writesToSharedPage(sequence);
   }
+
+  /// True where the next token belongs into a page that other sequences have too.
+  bool writesToSharedPage(bamba_sequence sequence) const {
+    uint32_t tokens = length(sequence);
+    return pageTokens > 0 && tokens % pageTokens != 0 && users(pages(sequence)[tokens / pageTokens]) > 1;
+  }
+
+  /// Pages that no other sequence has.
+  uint64_t ownPages(bamba_sequence sequence) const;
 
   /// A number above 0 that changes whenever the sequence's pages do, and that no other sequence ever has.
   uint64_t pagesVersion(bamba_sequence sequence) const { return entries[sequence].pagesVersion; }
@@ -98,13 +107,24 @@ public:
   /// Appends a page; only where one is free and the sequence has fewer than the most.
   NumberPool::Taken addPage(bamba_sequence sequence);
 
-  /// Gives back all pages but the first `count`.
+  /// Appends a page that another sequence has. Both may read it; who writes to it must take another in its place first.
+  void sharePage(bamba_sequence sequence, uint32_t page);
+
+  /// Takes a page in the place of the one that the next token belongs into; only where one is free.
+  struct Replaced {
+    uint32_t before, now;
+  };
+  Replaced replaceSharedPage(bamba_sequence sequence);
+
+  /// Gives up all pages but the first `count`; a page is free when nobody has it.
   void dropPages(bamba_sequence sequence, uint64_t count);
 
   /// Throws Error BAMBA_EXHAUSTED where fewer than `count` pages are free.
   void expectFreePages(uint64_t count) const;
 
 private:
+  uint32_t &users(int32_t page) const { return pageUsers[static_cast<size_t>(page)]; }
+
   struct Entry {
     Tokens tokens;
     uint32_t numPages;
@@ -118,6 +138,7 @@ private:
   NumberPool freeSlots, freePageNumbers;
   LazyArray<Entry> entries;
   LazyArray<int32_t> pageNumbers; ///< [slots, maxPages]
+  LazyArray<uint32_t> pageUsers;  ///< of each page, how many sequences have it
 };
 
 } // namespace bambac::rt

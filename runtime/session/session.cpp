@@ -223,6 +223,10 @@ void Session::profile(std::span<const bamba_batch_item> items, unsigned repeats,
 void Session::addPages(const bamba_batch_item &item) {
   uint64_t tokens = uint64_t{sequences.length(item.sequence)} + item.num_tokens;
   sequences.setDirty(item.sequence, true);
+  if (sequences.writesToSharedPage(item.sequence)) {
+    SequenceTable::Replaced page = sequences.replaceSharedPage(item.sequence);
+    states.copyPage(page.now, page.before);
+  }
   for (uint64_t page = sequences.pages(item.sequence).size(); page < sequences.pagesFor(tokens); ++page) {
     // What another sequence left in a page must not show in this one's saved state. Pages that the batch fills to the
     // end need no clearing.
@@ -283,12 +287,16 @@ void Session::free(bamba_sequence sequence) {
 
 bamba_sequence Session::fork(bamba_sequence source) {
   expectSequence(source);
+  // Full pages are never written again and are shared; the one that goes on is copied.
   std::span<const int32_t> from = sequences.pages(source);
-  sequences.expectFreePages(from.size());
+  size_t full = fullPages(sequences.length(source));
+  sequences.expectFreePages(from.size() - full);
   NewSequence fork(sequences);
   sequences.setDirty(fork.number(), true);
   states.copySlot(fork.number(), source);
-  for (int32_t page : from)
+  for (int32_t page : from.first(full))
+    sequences.sharePage(fork.number(), static_cast<uint32_t>(page));
+  for (int32_t page : from.subspan(full))
     states.copyPage(sequences.addPage(fork.number()).number, static_cast<uint32_t>(page));
   sequences.setTokens(fork.number(), sequences.tokens(source));
   return fork.keep();
@@ -319,14 +327,23 @@ void Session::truncate(bamba_sequence sequence, uint32_t tokens) {
   sequences.drop(sequence, tokens);
 }
 
+std::span<const int32_t> Session::pages(bamba_sequence sequence) const {
+  expectSequence(sequence);
+  return sequences.pages(sequence);
+}
+
 uint64_t Session::newPages(bamba_sequence sequence, uint32_t tokens) const {
+  expectSequence(sequence);
   return sequences.newPages(sequence, tokens);
 }
 
 uint32_t Session::tokensFor(bamba_sequence sequence, uint64_t pages) const {
+  expectSequence(sequence);
   uint32_t room = table.max_context - sequences.length(sequence);
   if (table.page_tokens == 0)
     return room;
+  if (sequences.writesToSharedPage(sequence) && pages-- == 0)
+    return 0;
   uint64_t end = (sequences.pages(sequence).size() + pages) * table.page_tokens;
   return static_cast<uint32_t>(std::min<uint64_t>(room, end - sequences.length(sequence)));
 }
@@ -347,9 +364,9 @@ void Session::save(bamba_sequence sequence, std::span<std::byte> blob) const {
 void Session::restore(bamba_sequence sequence, std::span<const std::byte> bytes) {
   expectSequence(sequence);
   StateBlob blob = openStateBlob(shape, bytes);
-  uint64_t pages = sequences.pagesFor(blob.tokens.count), held = sequences.pages(sequence).size();
-  sequences.expectFreePages(pages > held ? pages - held : 0);
-  sequences.dropPages(sequence, pages);
+  uint64_t pages = sequences.pagesFor(blob.tokens.count), own = sequences.ownPages(sequence);
+  sequences.expectFreePages(pages > own ? pages - own : 0);
+  sequences.dropPages(sequence, 0); // other sequences may have some of them
   while (sequences.pages(sequence).size() < pages)
     sequences.addPage(sequence);
   sequences.setTokens(sequence, blob.tokens);

@@ -65,10 +65,14 @@ public:
   uint32_t mostDropped(bamba_sequence sequence) const;
   void truncate(bamba_sequence sequence, uint32_t tokens);
 
-  /// Pages: those that nobody has, those that `tokens` tokens take, those that a sequence would take for more tokens,
-  /// and the most tokens that it can take with no more than some new pages.
+  /// Pages of the session; those of a sequence, in the order of its tokens; those that nobody has; those that `tokens`
+  /// tokens take and those that they fill; those that a sequence would take for more tokens; the most tokens that it
+  /// can take with no more than some new pages.
+  uint64_t numPages() const { return size.pages; }
+  std::span<const int32_t> pages(bamba_sequence sequence) const;
   uint64_t freePages() const { return sequences.freePages(); }
   uint64_t pagesFor(uint64_t tokens) const { return sequences.pagesFor(tokens); }
+  uint64_t fullPages(uint64_t tokens) const { return table.page_tokens ? tokens / table.page_tokens : 0; }
   uint64_t newPages(bamba_sequence sequence, uint32_t tokens) const;
   uint32_t tokensFor(bamba_sequence sequence, uint64_t pages) const;
 

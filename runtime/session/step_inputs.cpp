@@ -33,8 +33,7 @@ StepInputs::StepInputs(const bamba_rt_model &model, uint32_t sequences, uint64_t
     block = onDevice.get();
     return;
   }
-  // No page belongs to two sequences, so that a step brings no more of them than there are.
-  size_t listEntries = std::min<uint64_t>(pages, checkedMul(sequences, mostPages, what));
+  size_t listEntries = checkedMul(sequences, mostPages, what); // sequences may share pages, each lists its own
   blockBytes = checkedAdd(pitch * BAMBA_RT_INPUT_PAGES, checkedMul(listEntries, sizeof(int32_t), what), what);
   blockBytes = alignUp(blockBytes, deviceAlignment, what);
   size_t blocksBytes = checkedMul(blockBytes, Device::numMarks, what);

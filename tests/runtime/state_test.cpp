@@ -54,12 +54,52 @@ TEST_F(StateTest, ForksGoTheirOwnWays) {
 
 TEST_F(StateTest, AForkNeedsASlotAndPages) {
   bamba_sequence a = session.create();
-  append(session, a, someTokens(1, 30)); // 8 of 12 pages
-  expectFailure(failureOf([&] { session.fork(a); }), BAMBA_EXHAUSTED, {"8 free KV pages", "4 of 12"});
+  append(session, a, someTokens(1, 30)); // 8 of 12 pages, the last one not full
   bamba_sequence b = session.create();
-  session.create();
+  append(session, b, someTokens(2, 16));
+  expectFailure(failureOf([&] { session.fork(a); }), BAMBA_EXHAUSTED, {"1 free KV pages", "0 of 12"});
+  session.fork(b); // all of its pages are full, and shared
   expectFailure(failureOf([&] { session.fork(b); }), BAMBA_EXHAUSTED, {"slot"});
   expectFailure(failureOf([&] { session.fork(77); }), BAMBA_NOT_FOUND, {"77"});
+}
+
+TEST_F(StateTest, ForksShareFullPages) {
+  bamba_sequence a = session.create();
+  append(session, a, someTokens(1, 14));
+  bamba_sequence b = session.fork(a), c = session.fork(b);
+  EXPECT_EQ(session.freePages(), 12u - 4 - 1 - 1);
+  Bytes blob = save(session, a);
+  EXPECT_EQ(save(session, c), blob);
+  expectContinues(session, b, someTokens(1, 14), {4});
+  session.free(a);
+  EXPECT_EQ(session.freePages(), 12u - 3 - 2);
+  session.restore(b, blob); // pages that another sequence has stay as they are
+  EXPECT_EQ(session.freePages(), 12u - 4 - 4) << "neither has pages of the other any more";
+  expectContinues(session, c, someTokens(1, 14), {5});
+  expectContinues(session, b, someTokens(1, 14), {6});
+  session.free(b);
+  session.free(c);
+  EXPECT_EQ(session.freePages(), 12u);
+}
+
+TEST_F(StateTest, WhoGoesOnInASharedPageTakesACopy) {
+  Numbers start = someTokens(1, 6);
+  bamba_sequence a = session.create();
+  append(session, a, start);
+  append(session, a, {3}); // one at a time, so that they can be dropped
+  append(session, a, {4});
+  bamba_sequence b = session.fork(a); // at the end of a page
+  session.truncate(a, 1);
+  EXPECT_EQ(session.newPages(a, 1), 1u);
+  EXPECT_EQ(session.newPages(b, 1), 1u);
+  Numbers ofA = start, ofB = start;
+  ofA.push_back(3);
+  ofB.insert(ofB.end(), {3, 4});
+  expectContinues(session, a, ofA, {9, 8});
+  expectContinues(session, b, ofB, {7});
+  session.free(a);
+  session.free(b);
+  EXPECT_EQ(session.freePages(), 12u);
 }
 
 TEST_F(StateTest, SavedSequencesGoOnInAnotherSession) {
