@@ -5,8 +5,23 @@
 
 namespace bambac::rt {
 
-/// True where as many pages are free, besides those that the step will take.
-bool Runner::makeRoom(uint64_t pages) { return freePages() >= pages; }
+/// True where as many pages are free, besides those that the step will take: prefixes make way.
+bool Runner::makeRoom(uint64_t pages) {
+  if (freePages() + cache.pages() < pages)
+    return false; // what the cache has is worth more than nothing
+  while (freePages() < pages && cache.evict()) {
+  }
+  return freePages() >= pages;
+}
+
+/// Pages that a request takes with a slot and for all the tokens that it has.
+uint64_t Runner::pagesToStart(const Request &request) const {
+  uint64_t pages = session.pagesFor(request.tokens.size());
+  if (!request.usesCache || !request.saved.empty())
+    return pages;
+  uint32_t shared = cache.findOnDevice(std::span(request.tokens).first(request.tokens.size() - 1));
+  return pages - session.fullPages(shared);
+}
 
 /// Sends the least important of those that run back to the queue. False where there is no other.
 bool Runner::preemptLast() {
@@ -36,11 +51,28 @@ void Runner::save(Request &request) noexcept {
 
 /// Gives the request a slot, and what it had when it was preempted.
 void Runner::resume(Request &request) {
-  request.sequence = session.create();
+  if (request.saved.empty() && request.usesCache && cache.isOn())
+    takePrefix(request);
+  if (!request.sequence)
+    request.sequence = session.create();
   if (request.saved.empty())
     return;
   session.restore(*request.sequence, request.saved);
   request.saved = {};
+}
+
+/// The last token is always run, since its logits are wanted.
+void Runner::takePrefix(Request &request) {
+  PrefixCache::Start start = cache.take(std::span(request.tokens).first(request.tokens.size() - 1));
+  request.sequence = start.sequence;
+  request.done = start.length;
+  request.branch = start.branch;
+  if (request.started)
+    return;
+  request.cachedTokens = start.length;
+  ++counters.cache_lookups;
+  counters.cache_hits += start.length > 0;
+  counters.cached_tokens += start.length;
 }
 
 void Runner::release(Request &request) noexcept {

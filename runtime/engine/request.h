@@ -35,6 +35,7 @@ struct Request {
   bool started = false;         ///< it has had a slot
   bool ended = false;           ///< its last event was reported
   uint32_t cachedTokens = 0;
+  uint32_t branch = 0; ///< the length at which its prompt parts from others, or 0
   Clock::time_point lastToken;
 
   /// Tokens that its sequence has yet to take; never none.

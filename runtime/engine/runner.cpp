@@ -10,9 +10,9 @@ namespace bambac::rt {
 
 Runner::Runner(const Model &model, const EngineSize &size, Mailbox &mailbox)
     : slots(size.slots), maxStepRows(size.maxStepRows), mailbox(mailbox), session(model, size.session()),
-      created(Clock::now()), now(created) {
+      cache(session, size.cache), created(Clock::now()), now(created) {
   counters.slots = slots;
-  counters.pages = size.pages;
+  counters.pages = session.numPages();
   report();
 }
 
@@ -53,7 +53,7 @@ void Runner::receive(Mail &&mail) {
   for (bamba_request id : mail.cancelled)
     for (Requests *requests : {&waiting, &running})
       for (std::unique_ptr<Request> &request : *requests)
-        if (request->id == id)
+        if (request->id == id && !request->ended) // a caller may cancel twice
           cancel(*request);
   removeEnded();
 }
@@ -79,10 +79,10 @@ void Runner::admit() {
 
 /// Returns false where there is no room yet. A request that cannot be started ends.
 bool Runner::start(Request &request) {
-  uint64_t promised = 0; // pages that the others need for what they have to run
+  uint64_t needed = pagesToStart(request); // and the others, for what they have to run
   for (const std::unique_ptr<Request> &other : running)
-    promised += session.newPages(*other->sequence, other->pending());
-  if (!makeRoom(promised + session.pagesFor(request.tokens.size())) && !running.empty())
+    needed += session.newPages(*other->sequence, other->pending());
+  if (!makeRoom(needed) && !running.empty())
     return false;
   try {
     resume(request);
@@ -166,6 +166,12 @@ void Runner::report() {
   counters.preempted = static_cast<uint32_t>(
       std::ranges::count_if(waiting, [](const std::unique_ptr<Request> &request) { return request->started; }));
   counters.free_pages = session.freePages();
+  CacheCounts cached = cache.counts();
+  counters.cache_entries = cached.entries;
+  counters.cache_device_bytes = cached.deviceBytes;
+  counters.cache_host_bytes = cached.hostBytes;
+  counters.cache_evictions = cached.evictions;
+  counters.cache_moves_to_host = cached.movesToHost;
   news.counters = counters;
   mailbox.publish(std::exchange(news, {}));
 }

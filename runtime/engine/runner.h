@@ -5,6 +5,7 @@
 #include "runtime/engine/engine_size.h"
 #include "runtime/engine/histogram.h"
 #include "runtime/engine/mailbox.h"
+#include "runtime/engine/prefix_cache.h"
 #include "runtime/session/session.h"
 #include <memory>
 #include <span>
@@ -43,11 +44,15 @@ private:
   void planPrompts();
   void add(Request &request, uint32_t count);
   void execute();
+  bool keepsStates(const Request &request) const;
+  void keepState(const Request &request);
   void takeToken(Request &request, size_t item);
   void count(Request &request);
 
   // Memory.
   uint64_t freePages() const { return session.freePages() - plannedPages; }
+  uint64_t pagesToStart(const Request &request) const;
+  void takePrefix(Request &request);
   bool makeRoom(uint64_t pages);
   bool preemptLast();
   void save(Request &request) noexcept;
@@ -69,6 +74,7 @@ private:
   const uint32_t slots, maxStepRows;
   Mailbox &mailbox;
   Session session;
+  PrefixCache cache;
   Requests waiting, running; ///< the most important first
   std::vector<Piece> pieces; ///< of the step that is planned
   std::vector<bamba_batch_item> items;

@@ -1,5 +1,6 @@
 // A step: tokens of all that decode, then pieces of prompts up to the limit of rows, in one batch of the session.
 
+#include "runtime/engine/logprobs.h"
 #include "runtime/engine/runner.h"
 #include "runtime/support/error.h"
 #include <algorithm>
@@ -54,6 +55,8 @@ void Runner::planPrompts() {
     if (request->decodes())
       continue;
     uint32_t wanted = std::min(request->pending(), maxStepRows - plannedRows);
+    if (keepsStates(*request))
+      wanted = std::min(wanted, cache.nextSnapshot(request->done, request->branch) - request->done);
     makeRoom(session.newPages(*request->sequence, wanted));
     uint32_t count = std::min(wanted, session.tokensFor(*request->sequence, freePages()));
     if (count > 0)
@@ -83,9 +86,23 @@ void Runner::execute() {
   for (size_t i = 0; i < pieces.size(); ++i) {
     Request &request = *pieces[i].request;
     request.done += pieces[i].count;
+    keepState(request);
     if (request.pending() == 0)
       takeToken(request, i);
   }
+}
+
+/// While its prompt is run.
+bool Runner::keepsStates(const Request &request) const {
+  return request.usesCache && cache.isOn() && request.done < request.promptTokens;
+}
+
+/// After a piece of a prompt: keeps the state at the end of the prompt, where it parts from others, and at intervals.
+void Runner::keepState(const Request &request) {
+  if (!request.usesCache || !cache.isOn() || request.done > request.promptTokens)
+    return;
+  if (request.done == request.promptTokens || request.done == cache.nextSnapshot(request.done - 1, request.branch))
+    cache.keep(std::span(request.tokens).first(request.done), *request.sequence);
 }
 
 /// The token after all of what the request has.
@@ -100,6 +117,11 @@ void Runner::takeToken(Request &request, size_t item) {
   }
   Event &event = addEvent(request);
   event.token = token;
+  if (request.logprobs) {
+    Logprobs logprobs = logprobsOf(session.logits(item), token, request.topLogprobs);
+    event.logprob = logprobs.chosen;
+    event.top = std::move(logprobs.top);
+  }
   request.tokens.push_back(token);
   event.stop = request.stops.check(request.answer());
   if (event.stop.reason == BAMBA_FINISH_NONE && request.answer().size() == request.maxTokens)
@@ -122,6 +144,10 @@ void Runner::count(Request &request) {
 void Runner::finish(Request &request) {
   ++counters.finished;
   observe(counters.request_time, secondsSince(request.submitted));
+  // A next prompt may go on from this answer. Its last token was not run.
+  if (request.usesCache && cache.isOn() &&
+      cache.adopt(std::span(request.tokens).first(request.done), *request.sequence))
+    request.sequence.reset();
   retire(request);
 }
 

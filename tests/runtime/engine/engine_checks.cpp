@@ -28,6 +28,7 @@ bamba_engine_options engineOptions(uint32_t slots, uint64_t pages, uint32_t maxS
   options.threads = 1;
   options.pages = pages;
   options.max_step_rows = maxStepRows;
+  options.prefix_cache = BAMBA_PREFIX_CACHE_OFF;
   return options;
 }
 

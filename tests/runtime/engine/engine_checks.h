@@ -16,6 +16,7 @@ Numbers expectedAnswer(Numbers prompt, size_t count);
 /// A request for `count` tokens that only ends by their number.
 bamba_request_options request(const Numbers &prompt, uint32_t count);
 
+/// Without a cache of prefixes.
 bamba_engine_options engineOptions(uint32_t slots = 0, uint64_t pages = 0, uint32_t maxStepRows = 0);
 
 /// What came of a request.

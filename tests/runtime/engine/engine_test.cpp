@@ -181,6 +181,19 @@ TEST_F(EngineTest, CancelledRequestsEndOnce) {
   expectFailure(failureOf([&] { engine.cancel(1000); }), BAMBA_NOT_FOUND, {"1000"});
 }
 
+TEST_F(EngineTest, CancellingTwiceIsOneEnd) {
+  Engine engine(*model, engineOptions(1));
+  Numbers prompt = someTokens(1, 4);
+  for (int i = 0; i < 50; ++i) {
+    bamba_request id = submit(engine, request(prompt, 30));
+    for (int again = 0; again < 3; ++again)
+      engine.cancel(id);
+    wait(engine, id);
+  }
+  engine.drain(UINT32_MAX);
+  expectFailure(failureOf([&] { engine.poll(0, 1, 0); }), BAMBA_NOT_READY, {"drained"}); // no event is left
+}
+
 TEST_F(EngineTest, DestructionEndsWhatIsLeft) {
   std::atomic<int> ends = 0;
   {
