@@ -3,7 +3,7 @@
 # Everything comes from Debian itself (LLVM 22 from its security archive). python3-numpy is for the tests' oracle,
 # libopenblas0 for what `bamba-run bench` compares with.
 bambac_packages=(
-  build-essential cmake ninja-build ccache git python3 python3-numpy python3-venv
+  build-essential cmake ninja-build ccache curl git python3 python3-numpy python3-venv
   libmlir-22-dev mlir-22-tools llvm-22-dev llvm-22-tools liblld-22-dev lld-22 clang-22 libclang-rt-22-dev
   clang-format-22 clang-tidy-22
   libfmt-dev nlohmann-json3-dev libgtest-dev libcli11-dev libopenblas0

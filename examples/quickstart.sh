@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# From nothing to tokens on Debian 12: installs what is missing, builds bambac, compiles a small model, gives it random
-# weights and generates. Running it again only repeats what changed.
+# From nothing to tokens and text on Debian 12: installs what is missing, builds bambac, compiles a small model, gives it
+# random weights and generates; then serves it with OpenAI's interface. Running it again only repeats what changed.
 #
 # usage: examples/quickstart.sh [BUILD_DIR]    (default: build/ in the checkout)
 set -euo pipefail
@@ -35,3 +35,41 @@ fi
 
 say "Sixteen new tokens after three of a prompt"
 show "$build_dir/bin/bamba-run" generate "$work_dir/tiny.so" --weights "$work_dir/weights" --tokens=1,2,3 -n 16
+
+python=$work_dir/python/bin
+if [ ! -x "$python/bamba" ]; then
+  say "A virtual environment with the package bamba and OpenAI's client, from PyPI"
+  /usr/bin/python3 -m venv "$work_dir/python"
+  rm -rf "$work_dir/package" && cp -r "$source_dir/runtime/python" "$work_dir/package" # a build leaves files there
+  "$python/pip" install --quiet --disable-pip-version-check "$work_dir/package" openai
+fi
+
+say "A tokenizer for the model, trained on the spot"
+show "$python/python" "$source_dir/examples/train_tokenizer.py" "$work_dir/weights" 400
+
+say "A server with OpenAI's interface (random weights give random text)"
+log=$work_dir/server.log
+show "$python/bamba" serve "$work_dir/weights" --library "$work_dir/tiny.so" --device=cpu --port=0 \
+  --served-model-name=tiny >"$log" 2>&1 &
+server=$!
+trap 'kill "$server" 2>/dev/null || true' EXIT
+for _ in $(seq 600); do
+  url=$(sed -n 's/^serving \(.*\)\/v1 .*/\1/p' "$log")
+  [ -z "$url" ] || break
+  kill -0 "$server" 2>/dev/null || { cat "$log" >&2; exit 1; }
+  sleep 0.1
+done
+cat "$log"
+
+say "curl asks it to continue a text"
+show curl --silent --show-error --fail --retry 20 --retry-connrefused --retry-delay 1 "$url/v1/completions" \
+  -H 'Content-Type: application/json' -d '{"model": "tiny", "prompt": "Once upon a time", "max_tokens": 16}'
+
+printf '\n'
+say "OpenAI's client shows the answer to a chat as it comes"
+show "$python/python" "$source_dir/examples/stream.py" "$url" "Who are you?"
+
+say "It ends in order"
+kill -TERM "$server"
+wait "$server"
+trap - EXIT

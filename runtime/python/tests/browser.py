@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 import urllib.request
@@ -87,6 +88,7 @@ def browse(browser: str, folder: Path) -> Iterator[Page]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     assert process.stderr is not None
     try:
@@ -101,6 +103,6 @@ def browse(browser: str, folder: Path) -> Iterator[Page]:
         yield page
         page.close()
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGKILL)  # Its helpers too.
         process.wait(20)
         process.stderr.close()

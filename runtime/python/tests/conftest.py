@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import pytest
 import uvicorn
 from fake_engine import FakeEngine
-from native import BUILD, Checkpoint, make_checkpoint, skip_without_engine
+from native import BUILD, Checkpoint, make_checkpoint
 from tokenizers_for_tests import LLAMA_3_STYLE, byte_level_bpe
 
 from bamba import LLM, AsyncEngine
@@ -91,6 +91,5 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
 
 @pytest.fixture(scope="session")
 def llm(checkpoint: Checkpoint) -> Iterator[LLM]:
-    skip_without_engine(checkpoint)
     with LLM(checkpoint.folder, checkpoint.options) as llm:
         yield llm

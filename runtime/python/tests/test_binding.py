@@ -55,7 +55,7 @@ def test_structs_are_those_of_the_header(header: str, kinds: dict[str, Any], tmp
         pytest.skip(f"there is no {header}")
     expected = offsets_in_c(header, kinds, tmp_path)
     for name, kind in kinds.items():
-        assert ctypes.sizeof(kind) == expected[name], name
+        assert ctypes.sizeof(kind) <= expected[name], name  # Fields at the end may be missing here.
         for field in kind._fields_:
             assert getattr(kind, field[0]).offset == expected[f"{name}.{field[0]}"], f"{name}.{field[0]}"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import wait_until
-from native import Checkpoint, build_tool, skip_without_engine
+from native import Checkpoint, build_tool
 
 from bamba import LLM, CompileOptions, EngineOptions, SamplingParams, load_engine
 from bamba.async_engine import collect
@@ -51,7 +51,6 @@ def test_together_as_alone(llm: LLM) -> None:
 
 
 def test_more_prompts_than_the_queue_holds(checkpoint: Checkpoint) -> None:
-    skip_without_engine(checkpoint)
     options = replace(checkpoint.options, engine=EngineOptions(slots=2, queue_limit=2))
     with LLM(checkpoint.folder, options) as llm:
         outputs = llm.generate([f"prompt {i}" for i in range(30)], SamplingParams(max_tokens=4))
@@ -154,7 +153,6 @@ async def test_async_engine_from_any_loop(llm: LLM) -> None:
 
 
 async def test_a_full_queue_and_the_end(checkpoint: Checkpoint) -> None:
-    skip_without_engine(checkpoint)
     options = replace(checkpoint.options, engine=EngineOptions(slots=1, queue_limit=1))
     engine = load_engine(checkpoint.folder, options)
     long = SamplingParams(max_tokens=500, ignore_eos=True)
@@ -174,7 +172,6 @@ async def test_a_full_queue_and_the_end(checkpoint: Checkpoint) -> None:
 
 
 def test_an_engine_drains(checkpoint: Checkpoint) -> None:
-    skip_without_engine(checkpoint)
     engine = load_engine(checkpoint.folder, checkpoint.options)
     assert engine.drain(5) == 0
     engine.close()

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bamba.async_engine import AsyncEngine
-from bamba.cli.options import add_model_options, load_options, positive, sentence
+from bamba.cli.options import add_model_options, load_options, positive
 from bamba.cli.progress import Stages
 from bamba.errors import InvalidRequestError
 from bamba.loading import load_engine
@@ -29,10 +29,8 @@ class _Timing:
     tokens: int
 
 
-def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds the command to the parser."""
-    text = "measure throughput and latency"
-    parser = commands.add_parser("bench", help=text, description=f"{sentence(text)} with random prompts.")
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
     add_model_options(parser)
     group = parser.add_argument_group("load")
     for name, default, text in (

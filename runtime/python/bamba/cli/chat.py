@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from bamba.chat import chat_prompt
-from bamba.cli.options import add_model_options, add_sampling_options, load_options, sampling_params, sentence
+from bamba.cli.options import add_model_options, add_sampling_options, load_options, sampling_params
 from bamba.cli.progress import Stages
 from bamba.errors import InvalidRequestError
 from bamba.llm import LLM
@@ -20,10 +20,8 @@ _MAX_TOKENS = 1024
 _HELP = "/new starts again, /quit ends (or Ctrl-D); Ctrl-C stops an answer"
 
 
-def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds the command to the parser."""
-    text = "talk to a model in the terminal"
-    parser = commands.add_parser("chat", help=text, description=f"{sentence(text)}. {_HELP}.")
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
     add_model_options(parser)
     parser.add_argument("--system", metavar="TEXT", help="what the model is told before the chat")
     add_sampling_options(parser, _MAX_TOKENS)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bamba.cli.options import add_compile_options, compile_options, sentence
+from bamba.cli.options import add_compile_options, compile_options
 from bamba.cli.progress import Stages
 from bamba.compiling import compile_cached, compile_library, find_bambac
 
 
-def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds the command to the parser."""
-    text = "compile a checkpoint's configuration, and print where the library is"
-    parser = commands.add_parser("compile", help=text, description=sentence(text) + ".")
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
     parser.add_argument("config", metavar="CONFIG", help="config.json, or a folder that holds one")
     parser.add_argument("-o", "--output", metavar="FILE", help="where the library goes (default: the cache)")
     add_compile_options(parser)

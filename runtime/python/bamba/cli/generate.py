@@ -7,7 +7,7 @@ import json
 import sys
 from typing import TextIO
 
-from bamba.cli.options import add_model_options, add_sampling_options, load_options, sampling_params, sentence
+from bamba.cli.options import add_model_options, add_sampling_options, load_options, sampling_params
 from bamba.cli.progress import Stages
 from bamba.llm import LLM
 from bamba.outputs import RequestOutput
@@ -16,10 +16,8 @@ from bamba.sampling import SamplingParams
 _MAX_TOKENS = 128
 
 
-def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds the command to the parser."""
-    text = "continue one or more texts"
-    parser = commands.add_parser("generate", help=text, description=sentence(text) + ".")
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
     add_model_options(parser)
     group = parser.add_argument_group("prompts")
     group.add_argument(

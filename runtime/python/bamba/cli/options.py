@@ -29,11 +29,6 @@ def positive(text: str) -> int:
     return int(text)
 
 
-def sentence(text: str) -> str:
-    """The text with a large letter at the beginning."""
-    return text[:1].upper() + text[1:]
-
-
 def _add(
     group: argparse._ArgumentGroup, name: str, text: str, kind: Callable[[str], object] = str, *, metavar: str
 ) -> None:

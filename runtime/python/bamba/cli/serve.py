@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bamba.cli.options import add_model_options, byte_count, load_options, positive, sentence
+from bamba.cli.options import add_model_options, byte_count, load_options, positive
 from bamba.cli.progress import Stages
 from bamba.errors import BambaError
 from bamba.loading import load_engine
@@ -18,12 +18,8 @@ from bamba.server.run import bind, run, url_of
 _DEFAULT = ServerOptions()
 
 
-def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds the command to the parser."""
-    text = "serve a model with OpenAI's interface"
-    parser = commands.add_parser(
-        "serve", help=text, description=f"{sentence(text)}, and a page to try it by hand at /."
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
     add_model_options(parser)
     add_server_options(parser)
     parser.set_defaults(run=_run)

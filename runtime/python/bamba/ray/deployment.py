@@ -38,9 +38,13 @@ class Replica:
     async def handle(self, request: Forwarded) -> AsyncGenerator[Head | bytes, None]:
         """The answer to a request, piece by piece."""
         answer = respond(self._app, request)
+        name = serve.get_replica_context().replica_id.unique_id.encode()
         try:
             async for piece in answer:
-                yield piece
+                if isinstance(piece, Head):
+                    yield Head(piece.status, (*piece.headers, (b"x-bamba-replica", name)))
+                else:
+                    yield piece
         finally:
             await answer.aclose()
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
+import signal
 import socket
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import uvicorn
@@ -58,9 +62,26 @@ def _protocol(header_seconds: float) -> type[asyncio.Protocol]:
     return Protocol
 
 
+class _Server(uvicorn.Server):
+    """Ends with exit code 0 when it is told to: uvicorn would send itself the signal again."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Ends the server at SIGINT and SIGTERM, at once when they come again."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
 def make_server(app: FastAPI, options: ServerOptions, *, verbose: bool = False) -> uvicorn.Server:
     """A server for `asyncio` or for `run`, with the limits of the options."""
-    return uvicorn.Server(
+    return _Server(
         uvicorn.Config(
             app,
             host=options.host,

@@ -1,0 +1,211 @@
+"""Replicas on Ray Serve: where requests go, and that a replica which dies takes none with it."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from native import Checkpoint
+
+from bamba.errors import InvalidRequestError
+
+ray = pytest.importorskip("ray", reason="ray is not installed")
+
+from bamba.ray.forwarded import Forwarded, Head, respond  # noqa: E402
+from bamba.ray.prefix_index import BLOCK_CHARACTERS, PrefixIndex, prefix_blocks, rank  # noqa: E402
+from bamba.ray.settings import parse_settings  # noqa: E402
+
+
+def blocks_of(text: str) -> list[int]:
+    return prefix_blocks(b'{"prompt": "' + text.encode() + b'"}')
+
+
+def test_blocks_are_those_of_the_beginning() -> None:
+    shared = "x" * (2 * BLOCK_CHARACTERS)
+    first, second = blocks_of(shared + "a" * 300), blocks_of(shared + "b" * 300)
+    assert first[:2] == second[:2]
+    assert not set(first[2:]) & set(second[2:])
+    assert len(blocks_of("short")) == 1
+    chat = prefix_blocks(b'{"messages": [{"role": "user", "content": "hi"}], "prompt": "x"}')
+    assert len(chat) == 1
+    for body in (b"", b"{", b"[]", b"7", b"[" * 100_000):
+        assert prefix_blocks(body) == []
+
+
+def test_index_knows_who_has_seen_what() -> None:
+    index: PrefixIndex[str] = PrefixIndex(capacity=6)
+    index.record([1, 2, 3], "a")
+    index.record([1, 2, 9], "b")
+    assert index.matches([1, 2, 3, 4]) == {"a": 3, "b": 2}
+    assert index.matches([7]) == index.matches([]) == {}
+    index.forget("a")
+    assert index.matches([1, 2, 3]) == {"b": 2}
+    index.record([11, 12, 13, 14, 15, 16], "c")
+    assert index.matches([1]) == {}
+
+
+def test_rank_weighs_prefix_and_load() -> None:
+    replicas = ["a", "b", "c"]
+    assert rank(replicas, {"b": 3, "c": 1}, {}, slack=2) == ["b", "c", "a"]
+    assert rank(replicas, {"b": 3}, {"a": 1, "b": 3, "c": 2}, slack=2)[0] == "b"
+    assert rank(replicas, {"b": 3}, {"a": 1, "b": 4, "c": 2}, slack=2) == ["a", "c", "b"]
+    assert rank([], {}, {}, slack=2) == []
+
+
+def test_settings_are_those_of_the_server() -> None:
+    given = {"checkpoint": "/x", "replicas": "2", "max_batch": "16", "no_page": "true", "any_config": False,
+             "api_key": ["a", "b"], "gpus": 0.5, "stop": "x"}  # fmt: skip
+    with pytest.raises(InvalidRequestError, match="stop"):
+        parse_settings(given)
+    del given["stop"]
+    settings = parse_settings(given)
+    assert (settings.replicas, settings.gpus, settings.load.compile.max_batch) == (2, 0.5, 16)
+    assert settings.server.api_keys == ("a", "b")
+    assert not settings.server.page
+    assert settings.server.model_name == "x"
+    for wrong in ({}, {"checkpoint": "/x", "no_page": "maybe"}, {"checkpoint": "/x", "replicas": "two"}):
+        with pytest.raises(InvalidRequestError):
+            parse_settings(wrong)
+
+
+async def test_answers_come_piece_by_piece_and_end_with_the_client() -> None:
+    seen: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        body = await receive()
+        assert body["body"] == b"body"
+        await send({"type": "http.response.start", "status": 201, "headers": [(b"a", b"b")]})
+        await send({"type": "http.response.body", "body": b"one", "more_body": True})
+        if scope["path"] == "/waits":
+            try:
+                await receive()
+            except asyncio.CancelledError:
+                seen.append("gone")
+                raise
+        await send({"type": "http.response.body", "body": b"two"})
+
+    whole = [piece async for piece in respond(app, Forwarded("POST", "/x", b"", (), b"body"))]
+    assert whole == [Head(201, ((b"a", b"b"),)), b"one", b"two"]
+    answer = respond(app, Forwarded("POST", "/waits", b"", (), b"body"))
+    assert isinstance(await anext(answer), Head)
+    await answer.aclose()
+    await asyncio.sleep(0.01)
+    assert seen == ["gone"]
+
+
+def start_ray() -> None:
+    """Starts Ray here. Its processes wait for each other for a fixed time, which a busy machine may exceed."""
+    for attempt in range(4):
+        try:
+            ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, configure_logging=False)
+            return
+        except Exception as error:
+            ray.shutdown()
+            if attempt == 3:
+                pytest.skip(f"Ray does not start on this machine: {str(error)[:200]}")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def url(checkpoint: Checkpoint) -> Iterator[str]:
+    """Two replicas on this machine."""
+    from ray import serve
+
+    from bamba.ray import app
+
+    port = free_port()
+    start_ray()
+    try:
+        serve.start(http_options={"host": "127.0.0.1", "port": port})
+        settings = {"checkpoint": checkpoint.folder, "library": checkpoint.library, "device": "cpu", "threads": 1,
+                    "replicas": 2, "served_model_name": "tiny", "shutdown_seconds": 5}  # fmt: skip
+        serve.run(app(settings))
+        yield f"http://127.0.0.1:{port}"
+        serve.shutdown()
+    finally:
+        ray.shutdown()
+
+
+def body(prompt: str, **more: object) -> dict[str, object]:
+    return {"model": "tiny", "prompt": prompt, "max_tokens": 16, "temperature": 0, "ignore_eos": True, **more}
+
+
+def replica_processes() -> list[int]:
+    """The processes of the replicas, which Ray names so."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if path.read_bytes().startswith(b"ray::ServeReplica:default:Replica"):
+                found.append(int(path.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.timeout(300)
+def test_replicas_answer(url: str) -> None:
+    with httpx.Client(base_url=url, timeout=60) as client:
+        plain = client.post("/v1/completions", json=body("Once")).json()["choices"][0]["text"]
+        with client.stream("POST", "/v1/completions", json=body("Once", stream=True)) as answer:
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            lines = [line for line in answer.iter_lines() if line]
+        assert lines[-1] == "data: [DONE]"
+        refused = client.post("/v1/completions", json=body("Once", nonsense=1))
+        assert (refused.status_code, refused.json()["error"]["param"]) == (400, "nonsense")
+        assert client.get("/v1/models").json()["data"][0]["id"] == "tiny"
+        assert plain
+
+        # Requests go to the replica that has their beginning; others are spread.
+        for number in range(3):
+            long = f"{number} " + "long prompt " * 60
+            names = {
+                client.post("/v1/completions", json=body(f"{long} {i}")).headers["x-bamba-replica"] for i in range(6)
+            }
+            assert len(names) == 1
+        spread = collections.Counter(
+            client.post("/v1/completions", json=body(f"{i} short")).headers["x-bamba-replica"] for i in range(30)
+        )
+        assert len(spread) == 2
+
+
+@pytest.mark.timeout(300)
+def test_a_replica_that_dies_takes_no_request_with_it(url: str) -> None:
+    prompts = [f"prompt {i}" for i in range(8)]
+    with httpx.Client(base_url=url, timeout=120) as client:
+        alone = {p: client.post("/v1/completions", json=body(p)).json()["choices"][0]["text"] for p in prompts}
+    wrong: list[Any] = []
+    answered = threading.Semaphore(0)
+
+    def ask(worker: int) -> None:
+        with httpx.Client(base_url=url, timeout=120) as client:
+            for turn in range(20):
+                prompt = prompts[(worker + turn) % len(prompts)]
+                answer = client.post("/v1/completions", json=body(prompt))
+                if answer.status_code != 200 or answer.json()["choices"][0]["text"] != alone[prompt]:
+                    wrong.append((answer.status_code, answer.text))
+                answered.release()
+
+    workers = [threading.Thread(target=ask, args=(i,)) for i in range(8)]
+    for worker in workers:
+        worker.start()
+    for _ in range(40):
+        answered.acquire()
+    processes = replica_processes()
+    assert len(processes) == 2
+    os.kill(processes[0], signal.SIGKILL)
+    for worker in workers:
+        worker.join()
+    assert wrong == []
