@@ -41,7 +41,7 @@ if [ ! -x "$python/bamba" ]; then
   say "A virtual environment with the package bamba and OpenAI's client, from PyPI"
   /usr/bin/python3 -m venv "$work_dir/python"
   rm -rf "$work_dir/package" && cp -r "$source_dir/runtime/python" "$work_dir/package" # a build leaves files there
-  "$python/pip" install --quiet --disable-pip-version-check "$work_dir/package" openai
+  "$python/pip" install --quiet --disable-pip-version-check --no-compile "$work_dir/package" openai
 fi
 
 say "A tokenizer for the model, trained on the spot"

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import json
 import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from native import Checkpoint
+from starlette.requests import Request
 
 from bamba.errors import InvalidRequestError
+from bamba.server import ServerOptions
 
 ray = pytest.importorskip("ray", reason="ray is not installed")
 
+from bamba.ray import deployment  # noqa: E402
 from bamba.ray.forwarded import Forwarded, Head, respond  # noqa: E402
 from bamba.ray.prefix_index import BLOCK_CHARACTERS, PrefixIndex, prefix_blocks, rank  # noqa: E402
 from bamba.ray.settings import parse_settings  # noqa: E402
@@ -102,15 +106,98 @@ async def test_answers_come_piece_by_piece_and_end_with_the_client() -> None:
     assert seen == ["gone"]
 
 
+class FakeReplicas:
+    """A handle whose calls do what a script says: pieces of answers, or an error where a replica dies."""
+
+    def __init__(self, *scripts: list[Any]) -> None:
+        self._scripts = list(scripts)
+        self.requests: list[Forwarded] = []
+        self.handle = self
+
+    def options(self, **_options: Any) -> FakeReplicas:
+        return self
+
+    async def remote(self, request: Forwarded) -> AsyncGenerator[Any, None]:
+        self.requests.append(request)
+        for step in self._scripts.pop(0):
+            if isinstance(step, Exception):
+                raise step
+            yield step
+
+
+def http_request(content: bytes) -> Request:
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": content, "more_body": False}
+
+    scope = {"type": "http", "method": "POST", "path": "/v1/completions", "query_string": b"a=b", "scheme": "http",
+             "server": ("127.0.0.1", 80), "headers": [(b"content-type", b"application/json")]}  # fmt: skip
+    return Request(scope, receive)
+
+
+async def read(answer: Any) -> bytes:
+    if hasattr(answer, "body_iterator"):
+        return b"".join([piece async for piece in answer.body_iterator])
+    return bytes(answer.body)
+
+
+DEAD = ray.exceptions.RayActorError()
+HEAD = Head(200, ((b"content-type", b"text/event-stream"),))
+
+
+async def test_the_ingress_tries_again_until_something_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deployment, "_RETRY_SECONDS", 0)
+    replicas = FakeReplicas([DEAD], [HEAD, DEAD], [HEAD, b"one", b"two"])
+    answer = await deployment.Ingress(replicas, ServerOptions())(http_request(b'{"prompt": "x"}'))
+    assert await read(answer) == b"onetwo"
+    assert answer.raw_headers == list(HEAD.headers)
+    first, *others = replicas.requests
+    assert others == [first, first]
+    assert (first.path, first.query, first.body, len(first.blocks)) == (
+        "/v1/completions",
+        b"a=b",
+        b'{"prompt": "x"}',
+        1,
+    )
+
+    broken = FakeReplicas([HEAD, b"one", DEAD])
+    text = await read(await deployment.Ingress(broken, ServerOptions())(http_request(b"{}")))
+    assert text.startswith(b"one")
+    assert b"replica_died" in text
+
+    answer = await deployment.Ingress(FakeReplicas(*[[DEAD]] * 5), ServerOptions())(http_request(b"{}"))
+    assert answer.status_code == 503
+    answer = await deployment.Ingress(FakeReplicas(), ServerOptions(max_body_bytes=3))(http_request(b"long"))
+    assert answer.status_code == 413
+
+
+async def test_a_replica_answers(checkpoint: Checkpoint) -> None:
+    """The class that Ray Serve makes actors of, in this process."""
+    settings = {"checkpoint": checkpoint.folder, "library": checkpoint.library, "device": "cpu"}
+    replica = deployment.Replica(parse_settings({**settings, "served_model_name": "tiny"}))
+    content = json.dumps(body("Once")).encode()
+    headers = ((b"content-type", b"application/json"), (b"host", b"localhost"))
+    request = Forwarded("POST", "/v1/completions", b"", headers, content)
+    head, *pieces = [piece async for piece in replica.handle(request)]
+    assert isinstance(head, Head)
+    assert head.status == 200
+    assert dict(head.headers)[b"x-bamba-replica"].decode().endswith(f"-{os.getpid()}")
+    assert json.loads(b"".join(pieces))["usage"]["completion_tokens"] == 16  # type: ignore[arg-type]
+    replica.check_health()
+    replica._engine.close()
+    with pytest.raises(RuntimeError):
+        replica.check_health()
+
+
 def start_ray() -> None:
     """Starts Ray here. Its processes wait for each other for a fixed time, which a busy machine may exceed."""
-    for attempt in range(4):
+    os.environ.setdefault("RAY_agent_register_timeout_ms", "120000")
+    for attempt in range(2):
         try:
             ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, configure_logging=False)
             return
         except Exception as error:
             ray.shutdown()
-            if attempt == 3:
+            if attempt == 1:
                 pytest.skip(f"Ray does not start on this machine: {str(error)[:200]}")
 
 
@@ -185,7 +272,9 @@ def test_replicas_answer(url: str) -> None:
 def test_a_replica_that_dies_takes_no_request_with_it(url: str) -> None:
     prompts = [f"prompt {i}" for i in range(8)]
     with httpx.Client(base_url=url, timeout=120) as client:
-        alone = {p: client.post("/v1/completions", json=body(p)).json()["choices"][0]["text"] for p in prompts}
+        answers = {p: client.post("/v1/completions", json=body(p)) for p in prompts}
+    alone = {prompt: answer.json()["choices"][0]["text"] for prompt, answer in answers.items()}
+    names = {answer.headers["x-bamba-replica"] for answer in answers.values()}
     wrong: list[Any] = []
     answered = threading.Semaphore(0)
 
@@ -204,7 +293,9 @@ def test_a_replica_that_dies_takes_no_request_with_it(url: str) -> None:
     for _ in range(40):
         answered.acquire()
     processes = replica_processes()
+    assert names
     assert len(processes) == 2
+    assert {name.rpartition("-")[2] for name in names} <= {str(each) for each in processes}
     os.kill(processes[0], signal.SIGKILL)
     for worker in workers:
         worker.join()

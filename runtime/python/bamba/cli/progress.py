@@ -41,7 +41,7 @@ class Stages:
             disable=not self._console.is_terminal,
         )
         self._loading: Task | None = None
-        self._start = 0.0
+        self._start, self._loaded = 0.0, False
 
     @property
     def watcher(self) -> Watcher:
@@ -63,7 +63,8 @@ class Stages:
             self._start = time.monotonic()
             self._loading = self._progress.add_task("loading weights", total=total)
         self._progress.update(self._loading, completed=done)
-        if done == total:
+        if done == total and not self._loaded:
+            self._loaded = True
             seconds = time.monotonic() - self._start
             self._console.print(f"loaded {total / (1 << 20):.1f} MiB in {seconds:.1f} s")
 

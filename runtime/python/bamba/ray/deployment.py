@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import socket
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
@@ -34,15 +36,15 @@ class Replica:
     def __init__(self, settings: Settings) -> None:
         self._engine = load_engine(settings.checkpoint, settings.load)
         self._app = create_app(self._engine, settings.server)
+        self._name = f"{socket.gethostname()}-{os.getpid()}".encode()
 
     async def handle(self, request: Forwarded) -> AsyncGenerator[Head | bytes, None]:
         """The answer to a request, piece by piece."""
         answer = respond(self._app, request)
-        name = serve.get_replica_context().replica_id.unique_id.encode()
         try:
             async for piece in answer:
                 if isinstance(piece, Head):
-                    yield Head(piece.status, (*piece.headers, (b"x-bamba-replica", name)))
+                    yield Head(piece.status, (*piece.headers, (b"x-bamba-replica", self._name)))
                 else:
                     yield piece
         finally:
