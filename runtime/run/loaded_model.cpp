@@ -22,6 +22,12 @@ LoadedModel::LoadedModel(const Library &library, const std::string &device) : li
 
 LoadedModel::~LoadedModel() { library->model_close(handle); }
 
+const bamba_engine_api &LoadedModel::getEngineApi() const {
+  if (library->struct_size < offsetof(bamba_api, engine) + sizeof(void *))
+    fail("expected a library with an engine, found '{}' of an earlier version", library.path());
+  return *library->engine;
+}
+
 std::string LoadedModel::describeDevice() const {
   return fmt::format("{} ({}), code for {}", info.device, info.device_name, info.target);
 }

@@ -2,6 +2,7 @@
 #ifndef BAMBAC_RUNTIME_RUN_LOADED_MODEL_H
 #define BAMBAC_RUNTIME_RUN_LOADED_MODEL_H
 
+#include "bamba/engine.h"
 #include "runtime/run/library.h"
 
 #include <cstddef>
@@ -27,6 +28,10 @@ public:
 
   const Library &getLibrary() const { return library; }
   const bamba_model_info &getInfo() const { return info; }
+  const bamba_model *getHandle() const { return handle; }
+
+  /// The functions of the engine. Throws Failure where the library is older than they are.
+  const bamba_engine_api &getEngineApi() const;
 
   /// Whether `token` ends a text, as the config that the library was compiled from says.
   bool endsText(int32_t token) const;

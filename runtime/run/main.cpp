@@ -48,6 +48,7 @@ static int run(int argc, char **argv) {
   addInitWeights(program);
   addBench(program);
   addCompare(program);
+  addEngineBench(program);
   // To CLI11 an option without a text after '=' has no value, and takes the next argument for one.
   std::vector<std::string> arguments(argv + 1, argv + argc);
   if (std::ranges::find(arguments, "--tokens=") != arguments.end())

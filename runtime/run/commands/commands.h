@@ -12,6 +12,7 @@ void addInspect(CLI::App &program);
 void addInitWeights(CLI::App &program);
 void addBench(CLI::App &program);
 void addCompare(CLI::App &program);
+void addEngineBench(CLI::App &program);
 
 } // namespace bambac::run
 
