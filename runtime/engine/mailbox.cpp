@@ -63,7 +63,7 @@ bool Mailbox::hasEvents(bamba_request id) const {
   if (id == 0)
     return !ready.empty();
   auto found = known.find(id);
-  return found == known.end() || !found->second.events.empty();
+  return found == known.end() || found->second.sender.callback || !found->second.events.empty(); // or an error
 }
 
 /// Nothing is there, and nothing can come.

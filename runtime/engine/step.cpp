@@ -54,6 +54,8 @@ void Runner::planPrompts() {
   for (std::unique_ptr<Request> &request : running) {
     if (request->decodes())
       continue;
+    if (plannedRows == maxStepRows)
+      return;
     uint32_t wanted = std::min(request->pending(), maxStepRows - plannedRows);
     if (keepsStates(*request))
       wanted = std::min(wanted, cache.nextSnapshot(request->done, request->branch) - request->done);
@@ -61,8 +63,8 @@ void Runner::planPrompts() {
     uint32_t count = std::min(wanted, session.tokensFor(*request->sequence, freePages()));
     if (count > 0)
       add(*request, count);
-    if (count < request->pending())
-      return; // what is left is not for those after it
+    if (count < wanted)
+      return; // the pages that are left are not for those after it
   }
 }
 
