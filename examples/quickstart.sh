@@ -49,8 +49,10 @@ show "$python/python" "$source_dir/examples/train_tokenizer.py" "$work_dir/weigh
 
 say "A server with OpenAI's interface (random weights give random text)"
 log=$work_dir/server.log
-show "$python/bamba" serve "$work_dir/weights" --library "$work_dir/tiny.so" --device=cpu --port=0 \
-  --served-model-name=tiny >"$log" 2>&1 &
+serve=("$python/bamba" serve "$work_dir/weights" --library "$work_dir/tiny.so" --device=cpu --port=0
+  --served-model-name=tiny)
+printf '$ %s\n' "${serve[*]//$source_dir\//}"
+"${serve[@]}" >"$log" 2>&1 & # no function around it: $! is the server itself
 server=$!
 trap 'kill "$server" 2>/dev/null || true' EXIT
 for _ in $(seq 600); do
