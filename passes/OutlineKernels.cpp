@@ -65,7 +65,7 @@ struct OutlineKernels : impl::OutlineKernelsBase<OutlineKernels> {
     std::string key;
     llvm::raw_string_ostream stream(key);
     if (dispatch.getRows())
-      stream << "rows ";
+      stream << (dispatch.getMayBeEmpty() ? "rows or none " : "rows ");
     OpPrintingFlags flags = OpPrintingFlags().useLocalScope();
     for (BlockArgument argument : dispatch.getBody().getArguments())
       stream << argument.getType() << ",";
@@ -88,6 +88,8 @@ struct OutlineKernels : impl::OutlineKernelsBase<OutlineKernels> {
     kernel->setAttr(attr::kKernel, builder.getUnitAttr());
     if (dispatch.getRows())
       kernel.setArgAttr(0, attr::kRows, builder.getUnitAttr());
+    if (dispatch.getMayBeEmpty())
+      kernel->setAttr(attr::kMayBeEmpty, builder.getUnitAttr());
     symbols.insert(kernel);
     // Other dispatches with this region are still to be compared, so it is copied, not moved.
     IRMapping mapping;

@@ -76,8 +76,9 @@ def BoundRows : Pass<"bamba-bound-rows", "mlir::func::FuncOp"> {
   let summary = "Let dispatches leave out the rows that a step does not have";
   let description = [{
     An entry point has room for as many rows as its largest step. The input `rows` says how many are there; it becomes
-    `rows` of each dispatch that computes row by row, whose kernel then costs what they cost. Entry points of one row
-    stay as they are.
+    `rows` of each dispatch that computes row by row, whose kernel then costs what they cost. What follows the
+    `bamba.take_rows` that picks the rows whose logits are kept has another number of rows: there it is the input
+    `kept_count`, which may be zero (`may_be_empty`). Entry points of one row stay as they are.
   }];
   let dependentDialects = ["bambac::BambaDialect"];
   let statistics = [Statistic<"numBound", "bound", "dispatches that may have fewer rows">];

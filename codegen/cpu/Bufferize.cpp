@@ -104,7 +104,7 @@ void registerBufferization(DialectRegistry &registry) {
     LinearOp::attachInterface<EmitLoops<LinearOp>>(*context);
     RopeOp::attachInterface<EmitLoops<RopeOp>>(*context);
     SwigluOp::attachInterface<EmitLoops<SwigluOp>>(*context);
-    LastTokenOp::attachInterface<EmitLoops<LastTokenOp>>(*context);
+    TakeRowsOp::attachInterface<EmitLoops<TakeRowsOp>>(*context);
     ArgmaxOp::attachInterface<EmitLoops<ArgmaxOp>>(*context);
     CausalConv1dOp::attachInterface<EmitLoops<CausalConv1dOp>>(*context);
     SsmStepOp::attachInterface<EmitLoops<SsmStepOp>>(*context);

@@ -22,13 +22,25 @@ FailureOr<SmallVector<int64_t>> getCounts(scf::ForallOp loop) {
   return counts;
 }
 
-/// The place of a workgroup whose first row is `row`: inside of a condition that the row is there.
-void enterIfThere(RewriterBase &rewriter, Location loc, Value row, Value rows) {
+/// A condition that `row` is there; what is inserted next stands inside of it.
+scf::IfOp enterIfThere(RewriterBase &rewriter, Location loc, Value row, Value rows) {
   Value number = memref::LoadOp::create(rewriter, loc, rows, {arith::ConstantIndexOp::create(rewriter, loc, 0)});
   number = arith::IndexCastOp::create(rewriter, loc, rewriter.getIndexType(), number);
   Value isThere = arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::slt, row, number);
   auto branch = scf::IfOp::create(rewriter, loc, isThere, /*withElseRegion=*/false);
   rewriter.setInsertionPoint(branch.thenYield());
+  return branch;
+}
+
+/// Puts all that a kernel does under the condition that it has a row.
+void leaveIfEmpty(RewriterBase &rewriter, func::FuncOp kernel) {
+  Block &body = kernel.getBody().front();
+  SmallVector<Operation *> ops = llvm::map_to_vector(body.without_terminator(), [](Operation &op) { return &op; });
+  rewriter.setInsertionPointToStart(&body);
+  Value first = arith::ConstantIndexOp::create(rewriter, kernel.getLoc(), 0);
+  scf::IfOp branch = enterIfThere(rewriter, kernel.getLoc(), first, findRows(kernel));
+  for (Operation *op : ops)
+    op->moveBefore(branch.thenYield());
 }
 
 /// Moves the loop's body to where the loop is, at the place of workgroup number `workgroup`. A workgroup of rows of
@@ -74,6 +86,8 @@ struct DistributeWorkgroups : impl::DistributeWorkgroupsBase<DistributeWorkgroup
       workgroups = llvm::product_of(*counts);
       inlineAt(rewriter, loops[0], *counts, kernel.getArguments().back(), findRows(kernel));
     }
+    if (kernel->hasAttr(attr::kMayBeEmpty))
+      leaveIfEmpty(rewriter, kernel);
     kernel->setAttr(attr::kWorkgroups, rewriter.getI64IntegerAttr(workgroups));
   }
 };

@@ -59,7 +59,8 @@ def DistributeWorkgroups : Pass<"bamba-cpu-distribute-workgroups", "mlir::func::
     Replaces the kernel's `scf.forall` by its body at the index that a new last argument stands for, the innermost
     dimension fastest; the runtime's thread pool is the loop. `bamba.workgroups` on the function says how many there
     are. Where the first dimension of the loop is that of rows (`bamba.rows` on the loop) and the kernel is told how many
-    of its rows are there, a workgroup that has none of them does nothing.
+    of its rows are there, a workgroup that has none of them does nothing. Nor does any of a kernel that may have none
+    (`bamba.may_be_empty`) and has none.
   }];
   let dependentDialects = ["mlir::affine::AffineDialect", "mlir::scf::SCFDialect", "mlir::arith::ArithDialect",
                            "mlir::memref::MemRefDialect"];

@@ -24,7 +24,7 @@ static FailureOr<std::string> emitKernel(KernelWriter &writer, Operation *main) 
       .Case<RmsNormOp>([&](auto op) { return emitNorm(writer, op); })
       .Case<QuantizeOp>([&](auto op) { return emitQuantize(writer, op); })
       .Case<EmbeddingOp>([&](auto op) { return emitEmbedding(writer, op); })
-      .Case<LastTokenOp>([&](auto op) { return emitLastToken(writer, op); })
+      .Case<TakeRowsOp>([&](auto op) { return emitTakeRows(writer, op); })
       .Case<ArgmaxOp>([&](auto op) { return emitArgmax(writer, op); })
       .Case<RopeOp>([&](auto op) { return emitRope(writer, op); })
       .Default([&](Operation *op) { return emitElementwise(writer, op); });

@@ -16,7 +16,6 @@ using llvm::Constant;
 // The numbers in the tables are those of the dialect's enumerations.
 static_assert(static_cast<int>(EntryKind::Decode) == BAMBA_RT_DECODE);
 static_assert(static_cast<int>(EntryKind::Prefill) == BAMBA_RT_PREFILL);
-static_assert(static_cast<int>(EntryKind::Score) == BAMBA_RT_SCORE);
 static_assert(static_cast<int>(StateKind::Slot) == BAMBA_RT_STATE_SLOT);
 static_assert(static_cast<int>(StateKind::Page) == BAMBA_RT_STATE_PAGE);
 static_assert(static_cast<int>(Device::Cpu) == BAMBA_RT_CPU);
@@ -73,7 +72,7 @@ void Tables::addEntries() {
          BAMBAC_FIELD(T, kind, build.i32(static_cast<uint32_t>(entry.kind))),
          BAMBAC_FIELD(T, batch, build.i32(entry.batch)), BAMBAC_FIELD(T, chunk, build.i32(entry.chunk)),
          BAMBAC_FIELD(T, first_launch, build.i32(launches.size())),
-         BAMBAC_FIELD(T, num_launches, build.i32(entry.launches.size())), BAMBAC_FIELD(T, reserved, build.i32(0)),
+         BAMBAC_FIELD(T, num_launches, build.i32(entry.launches.size())), BAMBAC_FIELD(T, kept, build.i32(entry.kept)),
          BAMBAC_FIELD(T, arena_bytes, build.i64(entry.arenaBytes))}));
     for (const PlanLaunch &launch : entry.launches)
       addLaunch(launch);

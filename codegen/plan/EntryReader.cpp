@@ -39,6 +39,7 @@ LogicalResult EntryReader::read(func::FuncOp function) {
   entry.kind = kind.getKind();
   entry.batch = static_cast<uint32_t>(kind.getBatch());
   entry.chunk = static_cast<uint32_t>(kind.getChunk());
+  entry.kept = static_cast<uint32_t>(kind.getKeptRows());
   entry.arenaBytes = arena.getValue().getZExtValue();
   if (failed(readInputs(function)) || failed(readOutputs(function)))
     return failure();

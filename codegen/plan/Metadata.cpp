@@ -28,6 +28,7 @@ static Object describe(const PlanEntry &entry) {
                 {key::kKind, stringifyEntryKind(entry.kind)},
                 {key::kBatch, entry.batch},
                 {key::kChunk, entry.chunk},
+                {key::kKept, entry.kept},
                 {key::kLaunches, entry.launches.size()},
                 {key::kArenaBytes, entry.arenaBytes},
                 {key::kWeightBytes, entry.cost.weights},

@@ -52,6 +52,7 @@ struct PlanEntry {
   std::string name;
   EntryKind kind = EntryKind::Decode;
   uint32_t batch = 0, chunk = 0;
+  uint32_t kept = 0; ///< rows of logits at most
   uint64_t arenaBytes = 0;
   std::vector<PlanLaunch> launches;
   PlanCost cost;

@@ -52,6 +52,7 @@ func::FuncOp EntryBuilder::build() {
             .slots = body->getArgument(BAMBA_RT_INPUT_SLOTS),
             .counts = body->getArgument(BAMBA_RT_INPUT_COUNTS),
             .pending = body->getArgument(BAMBA_RT_INPUT_PENDING),
+            .kept = body->getArgument(BAMBA_RT_INPUT_KEPT),
             .pages = body->getArgument(BAMBA_RT_INPUT_PAGES)};
   SmallVector<Value> results = buildModel();
   func::ReturnOp::create(builder, loc, results);
@@ -72,8 +73,8 @@ SmallVector<Value> EntryBuilder::buildModel() {
     }
   }
   enter("model");
-  if (entry.getKind() == EntryKind::Prefill)
-    x = LastTokenOp::create(builder, loc, x, inputs.counts, empty({entry.getBatch(), model.hiddenSize}, types.wide))
+  if (entry.getKind() != EntryKind::Decode)
+    x = TakeRowsOp::create(builder, loc, x, inputs.kept, empty({entry.getKeptRows(), model.hiddenSize}, types.wide))
             .getResult();
   Value logits = buildLinear(buildNorm(x, model.finalNorm), model.head, types.wide);
   int64_t kept = cast<RankedTensorType>(logits.getType()).getDimSize(0);

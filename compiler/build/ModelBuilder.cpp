@@ -12,13 +12,10 @@ static SmallVector<EntryAttr> listEntries(const CompileLimits &limits, TargetInt
   MLIRContext *context = target.getContext();
   SmallVector<EntryAttr> entries;
   for (int64_t batch : decodeBatches(limits))
-    entries.push_back(EntryAttr::get(context, EntryKind::Decode, batch, 1));
+    entries.push_back(EntryAttr::get(context, EntryKind::Decode, batch, 1, /*kept=*/0));
   SmallVector<int64_t> prefill = prefillChunks(limits, target.getLeastPrefillChunk());
-  SmallVector<int64_t> score = scoreChunks(prefill);
   for (int64_t chunk : llvm::reverse(prefill))
-    entries.push_back(EntryAttr::get(context, EntryKind::Prefill, 1, chunk));
-  for (int64_t chunk : llvm::reverse(score))
-    entries.push_back(EntryAttr::get(context, EntryKind::Score, 1, chunk));
+    entries.push_back(EntryAttr::get(context, EntryKind::Prefill, 1, chunk, keptRows(chunk)));
   return entries;
 }
 

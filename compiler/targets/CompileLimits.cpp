@@ -15,8 +15,8 @@ static constexpr int64_t kLargestChunk = 16384;
 static constexpr int64_t kLargestContext = int64_t(1) << 24;
 /// Rows of a prefill step come in groups of this many, which fit a register tile.
 static constexpr int64_t kRowGroup = 8;
-/// Tokens of the longest score step.
-static constexpr int64_t kLongestScore = 512;
+/// Rows of logits that a step can keep at most: those of all tokens of a long chunk would fill gigabytes.
+static constexpr int64_t kMostKeptRows = 512;
 /// Bytes of the largest intermediate of a step.
 static constexpr uint64_t kLargestActivation = uint64_t(1) << 36;
 
@@ -78,12 +78,6 @@ SmallVector<int64_t> prefillChunks(const CompileLimits &limits, int64_t least) {
   return chunks;
 }
 
-SmallVector<int64_t> scoreChunks(ArrayRef<int64_t> prefillChunks) {
-  SmallVector<int64_t> chunks;
-  llvm::copy_if(prefillChunks, std::back_inserter(chunks), [](int64_t chunk) { return chunk <= kLongestScore; });
-  if (chunks.empty())
-    chunks.push_back(kLongestScore);
-  return chunks;
-}
+int64_t keptRows(int64_t rows) { return std::min(rows, kMostKeptRows); }
 
 } // namespace bambac

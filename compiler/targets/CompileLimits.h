@@ -42,9 +42,8 @@ llvm::SmallVector<int64_t> decodeBatches(const CompileLimits &limits);
 /// prompts and the ends of long ones.
 llvm::SmallVector<int64_t> prefillChunks(const CompileLimits &limits, int64_t least);
 
-/// Lengths of the score entry points: those of prefill up to 512 tokens, or 512. The logits of all tokens of a chunk
-/// would fill gigabytes otherwise.
-llvm::SmallVector<int64_t> scoreChunks(llvm::ArrayRef<int64_t> prefillChunks);
+/// Rows of logits that an entry point of `rows` rows can keep: all of them, or 512.
+int64_t keptRows(int64_t rows);
 
 } // namespace bambac
 

@@ -57,6 +57,8 @@ inline constexpr StringLiteral kKernel = "bamba.kernel";
 /// On an argument of a kernel: the number of its rows that are there (UnitAttr). On the loop over its workgroups: the
 /// first dimension is that of rows.
 inline constexpr StringLiteral kRows = "bamba.rows";
+/// On a kernel with a number of rows (UnitAttr): it may be zero, and the kernel then does nothing.
+inline constexpr StringLiteral kMayBeEmpty = "bamba.may_be_empty";
 inline constexpr StringLiteral kSchedule = "bamba.schedule";
 /// On a kernel between its schedule and its code: an array of CudaScheduleAttr, to be tried in turn where the schedule
 /// makes the assembler spill registers.

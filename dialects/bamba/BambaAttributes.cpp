@@ -139,13 +139,17 @@ LogicalResult PanelAttr::verifyEncoding(ArrayRef<int64_t> shape, Type /*elementT
   return success();
 }
 
-LogicalResult EntryAttr::verify(EmitError emitError, EntryKind kind, int64_t batch, int64_t chunk) {
+LogicalResult EntryAttr::verify(EmitError emitError, EntryKind kind, int64_t batch, int64_t chunk, int64_t kept) {
   if (batch <= 0 || chunk <= 0)
     return emitError() << "expected positive batch and chunk, found " << batch << " and " << chunk;
   if (kind == EntryKind::Decode && chunk != 1)
     return emitError() << "expected chunk 1 in a decode entry, found " << chunk;
   if (kind != EntryKind::Decode && batch != 1)
     return emitError() << "expected batch 1 in a " << stringifyEntryKind(kind) << " entry, found " << batch;
+  if (kept < 0 || kept > batch * chunk)
+    return emitError() << "expected kept of at most the " << batch * chunk << " rows, found " << kept;
+  if (kind == EntryKind::Decode && kept != 0)
+    return emitError() << "expected a decode entry, which keeps all rows, without kept, found " << kept;
   return success();
 }
 

@@ -5,8 +5,7 @@
 include "dialects/bamba/BambaDialect.td"
 
 def Bamba_EntryKind : I32EnumAttr<"EntryKind", "what an entry point computes", [
-    I32EnumAttrCase<"Decode", 0, "decode">, I32EnumAttrCase<"Prefill", 1, "prefill">,
-    I32EnumAttrCase<"Score", 2, "score">]> {
+    I32EnumAttrCase<"Decode", 0, "decode">, I32EnumAttrCase<"Prefill", 1, "prefill">]> {
   let cppNamespace = "::bambac";
 }
 
@@ -131,14 +130,21 @@ def Bamba_StateAttr : Bamba_Attr<"State", "state"> {
 def Bamba_EntryAttr : Bamba_Attr<"Entry", "entry"> {
   let summary = "marks a function as an entry point of the library";
   let description = [{
-    `decode` runs one token of each of `batch` sequences, `prefill` and `score` run `chunk` tokens of one sequence and
-    keep the logits of the last token or of all.
+    `decode` runs one token of each of `batch` sequences and keeps the logits of all, `prefill` runs `chunk` tokens of one
+    sequence and keeps the logits of the rows that its input `kept` lists: at most `kept` (0, which is not printed: as
+    many as it has rows).
 
-    Example: `#bamba.entry<decode, batch = 4, chunk = 1>`
+    Examples: `#bamba.entry<decode, batch = 4, chunk = 1>`, `#bamba.entry<prefill, batch = 1, chunk = 2048, kept = 512>`
   }];
-  let parameters = (ins EnumParameter<Bamba_EntryKind>:$kind, "int64_t":$batch, "int64_t":$chunk);
-  let assemblyFormat = "`<` $kind `,` `batch` `=` $batch `,` `chunk` `=` $chunk `>`";
+  let parameters = (ins EnumParameter<Bamba_EntryKind>:$kind, "int64_t":$batch, "int64_t":$chunk,
+      DefaultValuedParameter<"int64_t", "0">:$kept);
+  let assemblyFormat = "`<` $kind `,` `batch` `=` $batch `,` `chunk` `=` $chunk (`,` `kept` `=` $kept^)? `>`";
   let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    int64_t getRows() const { return getBatch() * getChunk(); }
+    /// Rows of logits at most.
+    int64_t getKeptRows() const { return getKept() ? getKept() : getRows(); }
+  }];
 }
 
 def Bamba_LimitsAttr : Bamba_Attr<"Limits", "limits"> {

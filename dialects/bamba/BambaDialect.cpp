@@ -69,6 +69,7 @@ static constexpr AttributeRule kRules[] = {
     {attr::kState, isOp<ml_program::GlobalOp>, "a global", isAttr<StateAttr>, "#bamba.state"},
     {attr::kKernel, isOp<FunctionOpInterface>, "a function", isAttr<UnitAttr>, "a unit"},
     {attr::kRows, isOp<LoopLikeOpInterface>, "a loop", isAttr<UnitAttr>, "a unit"},
+    {attr::kMayBeEmpty, isOp<FunctionOpInterface>, "a function", isAttr<UnitAttr>, "a unit"},
     {attr::kSchedule, isOp<FunctionOpInterface>, "a function", isAttr<CpuScheduleAttr, CudaScheduleAttr>,
      "#bamba.cpu_schedule or #bamba.cuda_schedule"},
     {attr::kFallbacks, isOp<FunctionOpInterface>, "a function", isScheduleList, "a list of #bamba.cuda_schedule"},

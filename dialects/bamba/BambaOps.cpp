@@ -168,17 +168,8 @@ LogicalResult SwigluOp::verify() {
                  succeeded(checkShape(*this, "outs", getInit().getType(), shape)));
 }
 
-LogicalResult LastTokenOp::verify() {
-  int64_t batch = dimOf(getCounts(), 0);
-  return success(succeeded(checkShape(*this, "outs", getInit().getType(), {batch, dimOf(getInput(), 1)})) &&
-                 succeeded(checkMultiple(*this, "the number of rows", dimOf(getInput(), 0), batch)));
-}
-
-/// One row a sequence: that row is the last.
-OpFoldResult LastTokenOp::fold(FoldAdaptor) {
-  if (getInput().getType() == getResult().getType() && getInput().getType().hasStaticShape())
-    return getInput();
-  return {};
+LogicalResult TakeRowsOp::verify() {
+  return checkShape(*this, "outs", getInit().getType(), {dimOf(getRows(), 0), dimOf(getInput(), 1)});
 }
 
 LogicalResult ArgmaxOp::verify() { return checkShape(*this, "outs", getInit().getType(), {dimOf(getInput(), 0)}); }

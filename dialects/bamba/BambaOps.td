@@ -202,24 +202,24 @@ def Bamba_SwigluOp : Bamba_ResultTiledOp<"swiglu", 2, [Bamba_ResultLike<"init", 
   }];
 }
 
-def Bamba_LastTokenOp : Bamba_TiledOp<"last_token", [Bamba_ResultLike<"init", "result">]> {
-  let summary = "the row of each sequence's last token";
+def Bamba_TakeRowsOp : Bamba_ResultTiledOp<"take_rows", 2, [Bamba_ResultLike<"init", "result">]> {
+  let summary = "the rows of a matrix that a list names";
   let description = [{
-    `result[b, :] = input[b*T + max(counts[b], 1) - 1, :]`.
+    `result[k, :] = input[rows[k], :]`, converted to the result's type. The numbers are in `[0, R)`, in any order; a
+    kernel that is told how many of them are there reads no others.
 
-    Shapes: input `[B*T, H]`, counts `[B]`, result `[B, H]`.
+    Shapes: input `[R, H]`, rows `[K]`, result `[K, H]`.
 
     Example:
     ```mlir
-    %x1 = bamba.last_token ins(%x, %counts : tensor<64x128xf32>, tensor<1xi32>) outs(%init : tensor<1x128xf32>)
+    %x1 = bamba.take_rows ins(%x, %kept : tensor<64x128xf32>, tensor<8xi32>) outs(%init : tensor<8x128xf32>)
     ```
   }];
-  let arguments = (ins Bamba_Activation:$input, Bamba_Indices:$counts, Bamba_Activation:$init);
+  let arguments = (ins Bamba_Activation:$input, Bamba_Indices:$rows, Bamba_Activation:$init);
   let results = (outs Bamba_Activation:$result);
   let assemblyFormat = [{
-    `ins` `(` $input `,` $counts `:` type($input) `,` type($counts) `)` `outs` `(` $init `:` type($init) `)` attr-dict
+    `ins` `(` $input `,` $rows `:` type($input) `,` type($rows) `)` `outs` `(` $init `:` type($init) `)` attr-dict
   }];
-  let hasFolder = 1;
 }
 
 def Bamba_ArgmaxOp : Bamba_ResultTiledOp<"argmax", 1, [Bamba_ResultLike<"init", "result">]> {

@@ -158,32 +158,10 @@ FailureOr<TilingResult> ArgmaxOp::getTiledImplementation(OpBuilder &builder, Arr
   return slicer.clone({slicer.slice(getInput(), {rows, slicer.all(getInput(), 1)}), slicer.slice(getInit(), {rows})});
 }
 
-// The rows of a sequence must stay together, so only columns are cut.
-SmallVector<utils::IteratorType> LastTokenOp::getLoopIteratorTypes() { return allParallel(1); }
-
-SmallVector<Range> LastTokenOp::getIterationDomain(OpBuilder &builder) {
-  return makeDomain(builder, {sizeOf(builder, getInit(), 1)});
-}
-
-FailureOr<TilingResult> LastTokenOp::getTiledImplementation(OpBuilder &builder, ArrayRef<OpFoldResult> offsets,
-                                                            ArrayRef<OpFoldResult> sizes) {
+FailureOr<TilingResult> TakeRowsOp::getTiledImplementation(OpBuilder &builder, ArrayRef<OpFoldResult> offsets,
+                                                          ArrayRef<OpFoldResult> sizes) {
   Slicer slicer(builder, *this);
-  Span columns{offsets[0], sizes[0]};
-  return slicer.clone({slicer.slice(getInput(), {slicer.all(getInput(), 0), columns}), getCounts(),
-                       slicer.slice(getInit(), {slicer.all(getInit(), 0), columns})});
-}
-
-LogicalResult LastTokenOp::getResultTilePosition(OpBuilder &builder, unsigned, ArrayRef<OpFoldResult> offsets,
-                                                 ArrayRef<OpFoldResult> sizes, SmallVector<OpFoldResult> &resultOffsets,
-                                                 SmallVector<OpFoldResult> &resultSizes) {
-  Tile tile({Span{builder.getIndexAttr(0), sizeOf(builder, getInit(), 0)}, Span{offsets[0], sizes[0]}});
-  resultOffsets = tile.offsets;
-  resultSizes = tile.sizes;
-  return success();
-}
-
-FailureOr<TilingResult> LastTokenOp::generateResultTileValue(OpBuilder &builder, unsigned,
-                                                             ArrayRef<OpFoldResult> offsets,
-                                                             ArrayRef<OpFoldResult> sizes) {
-  return getTiledImplementation(builder, offsets.drop_front(), sizes.drop_front());
+  Span rows{offsets[0], sizes[0]}, columns{offsets[1], sizes[1]};
+  return slicer.clone({slicer.slice(getInput(), {slicer.all(getInput(), 0), columns}), slicer.slice(getRows(), {rows}),
+                       slicer.slice(getInit(), {rows, columns})});
 }

@@ -21,6 +21,8 @@ LogicalResult DispatchOp::verify() {
     return failure();
   if (getRows() && getRows().getType().getShape() != ArrayRef<int64_t>{1})
     return emitOpError() << "expected one number of rows, found " << getRows().getType();
+  if (getMayBeEmpty() && !getRows())
+    return emitOpError() << "expected a number of rows with may_be_empty, found none";
   if (failed(checkTypes(*this, "block argument", getOperandTypes(), getBody().getArgumentTypes())))
     return failure();
   auto yield = dyn_cast<YieldOp>(getBody().front().getTerminator());

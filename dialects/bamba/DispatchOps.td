@@ -13,7 +13,8 @@ def Bamba_DispatchOp : Bamba_DpsOp<"dispatch",
 
     With `rows`, the first block argument, only as many rows are there as it says when the kernel runs: a row is an
     element of the leading dimension of what the kernel computes. Nothing reads the others, so that the kernel may leave
-    them as they are. What it writes to states never depends on them.
+    them as they are. What it writes to states never depends on them. With `may_be_empty` there may be none: the kernel
+    then does nothing.
 
     Example:
     ```mlir
@@ -35,11 +36,11 @@ def Bamba_DispatchOp : Bamba_DpsOp<"dispatch",
     ```
   }];
   let arguments = (ins Optional<RankedTensorOf<[I32]>>:$rows, Variadic<AnyRankedTensor>:$inputs,
-      Variadic<AnyRankedTensor>:$inits);
+      Variadic<AnyRankedTensor>:$inits, UnitAttr:$may_be_empty);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    (`rows` `(` $rows^ `:` type($rows) `)`)? (`ins` `(` $inputs^ `:` type($inputs) `)`)?
+    (`rows` `(` $rows^ `:` type($rows) `)` (`may_be_empty` $may_be_empty^)?)? (`ins` `(` $inputs^ `:` type($inputs) `)`)?
     `outs` `(` $inits `:` type($inits) `)` `->` type($results) attr-dict-with-keyword $body
   }];
   let hasRegionVerifier = 0;

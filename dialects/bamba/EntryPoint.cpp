@@ -5,8 +5,8 @@
 namespace bambac {
 
 EntrySizes::EntrySizes(EntryAttr entry, int64_t maxPages, int64_t vocabulary)
-    : rows(entry.getBatch() * entry.getChunk()), sequences(entry.getBatch()),
-      kept(entry.getKind() == EntryKind::Prefill ? sequences : rows), maxPages(maxPages), vocabulary(vocabulary) {}
+    : rows(entry.getRows()), sequences(entry.getBatch()), kept(entry.getKeptRows()), maxPages(maxPages),
+      vocabulary(vocabulary) {}
 
 static SmallVector<int64_t> shapeOf(bamba_rt_shape shape, const EntrySizes &sizes) {
   switch (shape) {

@@ -8,11 +8,18 @@ namespace bambac {
 
 namespace {
 
-/// The argument of an entry point that says how many of its rows are there; null for none.
-BlockArgument findRowsInput(func::FuncOp function) {
+/// How many rows a dispatch has room for, and the input that says how many of them are there.
+struct Bound {
+  int64_t rows;
+  BlockArgument count;
+  bool mayBeEmpty;
+};
+
+/// The argument of an entry point that is this input; null for none.
+BlockArgument findInput(func::FuncOp function, bamba_rt_input input) {
   for (BlockArgument argument : function.getArguments()) {
     auto name = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), attr::kInput);
-    if (name && name.getValue() == StringRef(contract::kInputs[BAMBA_RT_INPUT_ROWS].name))
+    if (name && name.getValue() == StringRef(contract::kInputs[input].name))
       return argument;
   }
   return {};
@@ -44,22 +51,44 @@ bool isOfRows(DispatchOp dispatch, int64_t rows) {
          llvm::any_of(dispatch.getInputs(), [&](Value input) { return isActivation(input) && hasRows(input, rows); });
 }
 
+/// Tells dispatches of all rows from those of the rows whose logits are kept.
+class KeptRows {
+public:
+  /// True for the dispatch that takes them, and for those that read what it or another of them gives. To be asked in
+  /// the order of the block.
+  bool contain(DispatchOp dispatch) {
+    bool takes = !dispatch.getBody().getOps<TakeRowsOp>().empty();
+    if (!takes && llvm::none_of(dispatch.getInputs(), [&](Value input) { return values.contains(input); }))
+      return false;
+    values.insert_range(dispatch.getResults());
+    return true;
+  }
+
+private:
+  DenseSet<Value> values;
+};
+
 struct BoundRows : impl::BoundRowsBase<BoundRows> {
   void runOnOperation() override {
     auto entry = getOperation()->getAttrOfType<EntryAttr>(attr::kEntry);
     if (!entry)
       return;
-    int64_t rows = entry.getBatch() * entry.getChunk();
-    BlockArgument count = findRowsInput(getOperation());
-    if (!count || rows == 1) // a step has a row at least
+    // A step has a row at least.
+    Bound all{entry.getRows(), findInput(getOperation(), BAMBA_RT_INPUT_ROWS), /*mayBeEmpty=*/false};
+    Bound kept{entry.getKeptRows(), findInput(getOperation(), BAMBA_RT_INPUT_KEPT_COUNT), /*mayBeEmpty=*/true};
+    if (all.rows == 1)
       return;
-    getOperation().walk([&](DispatchOp dispatch) {
-      if (!isOfRows(dispatch, rows))
-        return;
-      dispatch.getRowsMutable().assign(count);
-      dispatch.getBody().insertArgument(0u, count.getType(), dispatch.getLoc());
-      ++numBound;
-    });
+    KeptRows keptRows;
+    getOperation().walk([&](DispatchOp dispatch) { bind(dispatch, keptRows.contain(dispatch) ? kept : all); });
+  }
+
+  void bind(DispatchOp dispatch, const Bound &bound) {
+    if (!bound.count || !isOfRows(dispatch, bound.rows))
+      return;
+    dispatch.getRowsMutable().assign(bound.count);
+    dispatch.setMayBeEmpty(bound.mayBeEmpty);
+    dispatch.getBody().insertArgument(0u, bound.count.getType(), dispatch.getLoc());
+    ++numBound;
   }
 };
 

@@ -161,7 +161,8 @@ public:
     OpBuilder builder(root);
     SmallVector<Type> types = llvm::map_to_vector(outputs, [](OpResult output) { return output.getType(); });
     SmallVector<Value> inits = llvm::map_to_vector(outputs, [](OpResult output) { return getInit(output)->get(); });
-    auto dispatch = DispatchOp::create(builder, root->getLoc(), types, /*rows=*/Value(), inputs.getArrayRef(), inits);
+    auto dispatch = DispatchOp::create(builder, root->getLoc(), types, /*rows=*/Value(), inputs.getArrayRef(), inits,
+                                       /*may_be_empty=*/false);
     fillBody(dispatch);
     replaceOutputs(dispatch);
     for (Operation *op : llvm::reverse(group)) {

@@ -93,7 +93,7 @@ CpuScheduleAttr scheduleGeneric(TilingInterface op) {
   if (workgroup.size() == 2) { // rows and columns
     workgroup[0] = 1;
     workgroup[1] = chooseTile(result.getDimSize(1), bytes, 64);
-  } else if (isa<CausalConv1dOp, LastTokenOp>(op)) { // columns
+  } else if (isa<CausalConv1dOp>(op)) { // columns
     workgroup[0] = chooseTile(result.getDimSize(1), bytes * rows * 8, 64);
   } else { // rows
     int64_t width = result.getRank() > 1 ? result.getDimSize(1) : 1;

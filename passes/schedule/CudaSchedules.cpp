@@ -118,11 +118,15 @@ void addMiddleLinears(Candidates &candidates, const geometry::LinearShape &shape
 }
 
 /// The numbers of rows that a linear of `rows` is likely to have. Long prompts are cut into the longest chunks, which
-/// have all their rows; a shorter chunk has any number that the next shorter one has no room for.
+/// have all their rows; a shorter chunk has any number that the next shorter one has no room for. Of the rows whose
+/// logits are kept there are few, since most steps keep the last one of a prompt.
 SmallVector<int> likelyRows(LinearOp linear, int rows) {
   constexpr int kSamples = 8;
   auto limits = linear->getParentOfType<ModuleOp>()->getAttrOfType<LimitsAttr>(attr::kLimits);
-  if (!findRows(linear->getParentOfType<func::FuncOp>()) || !limits || rows >= limits.getPrefillChunk())
+  auto kernel = linear->getParentOfType<func::FuncOp>();
+  if (kernel->hasAttr(attr::kMayBeEmpty))
+    return {1};
+  if (!findRows(kernel) || !limits || rows >= limits.getPrefillChunk())
     return {rows};
   SmallVector<int> likely;
   for (int sample = kSamples / kChunkRatio + 1; sample <= kSamples; ++sample)
@@ -313,7 +317,7 @@ StringRef getPlainCollective(Operation *op) {
       .Case<RmsNormOp>([](auto) { return "common/rms_norm"; })
       .Case<QuantizeOp>([](auto) { return "common/quantize"; })
       .Case<EmbeddingOp>([](auto) { return "common/embedding"; })
-      .Case<LastTokenOp>([](auto) { return "common/last_token"; })
+      .Case<TakeRowsOp>([](auto) { return "common/take_rows"; })
       .Case<KvAppendOp>([](auto) { return "common/kv_append"; })
       .Case<CausalConv1dOp>([](auto) { return "common/causal_conv1d"; })
       .Case<ArgmaxOp>([](auto) { return "common/argmax"; })

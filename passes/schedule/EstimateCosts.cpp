@@ -97,7 +97,7 @@ LogicalResult addOp(Operation *op, KernelCost &cost) {
         return success();
       })
       // What moves rows or compares their elements has no operations to speak of.
-      .Case<EmbeddingOp, LastTokenOp, ArgmaxOp>([](Operation *) { return success(); })
+      .Case<EmbeddingOp, TakeRowsOp, ArgmaxOp>([](Operation *) { return success(); })
       .Default([](Operation *other) {
         return other->emitOpError() << "has no cost: expected a case of addOp in the pass bamba-estimate-costs";
       });
@@ -127,6 +127,12 @@ struct EstimateCosts : impl::EstimateCostsBase<EstimateCosts> {
         [&](Operation *op) { return failed(addOp(op, cost)) ? WalkResult::interrupt() : WalkResult::advance(); });
     if (known.wasInterrupted())
       return {};
+    if (kernel->hasAttr(attr::kMayBeEmpty)) { // a prompt keeps the logits of one row
+      int64_t rows = sizeOf(launch.getResult(0), 0);
+      cost.activations /= rows;
+      cost.flops /= rows;
+      cost.codeFlops /= rows;
+    }
     return CostAttr::get(&getContext(), cost.weights, cost.states, cost.activations, cost.flops, cost.contextBytes,
                          cost.contextFlops, cost.codeFlops);
   }

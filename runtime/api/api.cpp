@@ -28,7 +28,7 @@ std::span<const bamba_batch_item> readItems(bamba_session &session, const bamba_
   expectStructSize(itemSize, firstBatchItem, "item_size");
   if (itemSize == sizeof(bamba_batch_item))
     return {items, count};
-  session.items.resize(count);
+  session.items.assign(count, {});
   for (size_t i = 0; i < count; ++i)
     readStruct(reinterpret_cast<const std::byte *>(items) + i * itemSize, itemSize, session.items[i],
                [&] { return fmt::format("item {}", i); });

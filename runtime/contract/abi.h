@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define BAMBA_RT_ABI_VERSION 10
+#define BAMBA_RT_ABI_VERSION 11
 
 /* Where an argument of a kernel lives. */
 enum bamba_rt_space {
@@ -78,9 +78,8 @@ typedef struct bamba_rt_launch {
 } bamba_rt_launch;
 
 enum bamba_rt_entry_kind {
-  BAMBA_RT_DECODE = 0,  /* T = 1, logits of every row */
-  BAMBA_RT_PREFILL = 1, /* B = 1, logits of the last token */
-  BAMBA_RT_SCORE = 2    /* B = 1, logits of every token */
+  BAMBA_RT_DECODE = 0, /* T = 1, logits of every row */
+  BAMBA_RT_PREFILL = 1 /* B = 1, logits of the rows that the input `kept` lists */
 };
 
 typedef struct bamba_rt_entry {
@@ -90,7 +89,7 @@ typedef struct bamba_rt_entry {
   uint32_t chunk; /* T */
   uint32_t first_launch;
   uint32_t num_launches;
-  uint32_t reserved;
+  uint32_t kept; /* K: rows of logits at most; B * T for decode */
   uint64_t arena_bytes;
 } bamba_rt_entry;
 

@@ -6,15 +6,15 @@
 
 #include "runtime/contract/element_types.h"
 
-/* The shape of an input or output, of B sequences with T tokens each. R = B * T rows, row b*T+t. L = R for an entry
- * point that keeps all logits, else B. */
+/* The shape of an input or output, of B sequences with T tokens each. R = B * T rows, row b*T+t. K is the most rows of
+ * logits that the entry point can keep: R for decode, which keeps all of them, else as bamba_rt_entry says. */
 enum bamba_rt_shape {
   BAMBA_RT_SHAPE_ROWS,      /* [R] */
   BAMBA_RT_SHAPE_SEQUENCES, /* [B] */
   BAMBA_RT_SHAPE_ONE,       /* [1] */
   BAMBA_RT_SHAPE_PAGES,     /* [B, max_pages] */
-  BAMBA_RT_SHAPE_KEPT,      /* [L] */
-  BAMBA_RT_SHAPE_LOGITS     /* [L, vocab_size] */
+  BAMBA_RT_SHAPE_KEPT,      /* [K] */
+  BAMBA_RT_SHAPE_LOGITS     /* [K, vocab_size] */
 };
 
 /* X(enumerator, number, name, element type, shape), by number.
@@ -26,6 +26,8 @@ enum bamba_rt_shape {
  * rows       how many of the R rows are there; those that are not come last
  * pending    tokens of the sequence that its SSM states do not hold yet, since they wait in rings (state_ring of
  *            bamba_rt_model); 0 for padding sequences
+ * kept       numbers of the rows whose logits are kept, in the order of the logits; decode keeps all and does not read it
+ * kept_count how many of the K numbers are there, none as well
  * pages      KV pages of the sequence in order, -1 beyond the last */
 #define BAMBA_RT_INPUTS(X)                                                                                             \
   X(TOKENS, 0, "tokens", I32, ROWS)                                                                                    \
@@ -34,10 +36,16 @@ enum bamba_rt_shape {
   X(COUNTS, 3, "counts", I32, SEQUENCES)                                                                               \
   X(ROWS, 4, "rows", I32, ONE)                                                                                         \
   X(PENDING, 5, "pending", I32, SEQUENCES)                                                                             \
-  X(PAGES, 6, "pages", I32, PAGES)
+  X(KEPT, 6, "kept", I32, KEPT)                                                                                        \
+  X(KEPT_COUNT, 7, "kept_count", I32, ONE)                                                                             \
+  X(PAGES, 8, "pages", I32, PAGES)
 
 /* logits     of each kept row
- * greedy     the most likely token of each kept row */
+ * greedy     the most likely token of each kept row
+ *
+ * Of the logits, kernels write no row after the last kept one, rounded up to BAMBA_RT_KEPT_GRANULE rows or to K where
+ * that is less; where none is kept, they write none. */
+#define BAMBA_RT_KEPT_GRANULE 32
 #define BAMBA_RT_OUTPUTS(X)                                                                                            \
   X(LOGITS, 0, "logits", F32, LOGITS)                                                                                  \
   X(GREEDY, 1, "greedy", I32, KEPT)

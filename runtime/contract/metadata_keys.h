@@ -14,6 +14,7 @@ inline constexpr char kName[] = "name";
 inline constexpr char kKind[] = "kind";
 inline constexpr char kBatch[] = "batch";
 inline constexpr char kChunk[] = "chunk";
+inline constexpr char kKept[] = "kept";
 inline constexpr char kLaunches[] = "launches";
 inline constexpr char kArenaBytes[] = "arena_bytes";
 inline constexpr char kWeightBytes[] = "weight_bytes";

@@ -114,9 +114,12 @@ void checkPackKernel(const bamba_rt_model &model, const bamba_rt_weight &weight)
 }
 
 void checkEntry(const bamba_rt_model &model, const bamba_rt_entry &entry) {
-  expect(entry.kind <= BAMBA_RT_SCORE, "an unknown kind", entry.name);
+  expect(entry.kind <= BAMBA_RT_PREFILL, "an unknown kind", entry.name);
   expect(entry.batch > 0 && entry.chunk > 0, "an empty batch or chunk", entry.name);
   expect(entry.kind == BAMBA_RT_DECODE ? entry.chunk == 1 : entry.batch == 1, "a batch of chunks", entry.name);
+  uint64_t rows = uint64_t{entry.batch} * entry.chunk;
+  expect(entry.kind == BAMBA_RT_DECODE ? entry.kept == rows : entry.kept > 0 && entry.kept <= rows,
+         "rows of logits that it does not have", entry.name);
   expect(uint64_t{entry.first_launch} + entry.num_launches <= model.num_launches, "launches out of range", entry.name);
   for (const bamba_rt_launch &launch : std::span(model.launches + entry.first_launch, entry.num_launches)) {
     expect(launch.kernel < model.num_kernels, "a kernel out of range", entry.name);

@@ -28,7 +28,7 @@ struct Cost {
 /// One program of the library.
 struct EntryPoint {
   std::string name;
-  std::string kind; ///< "decode", "prefill" or "score"
+  std::string kind; ///< "decode" or "prefill"
   uint64_t batch = 0;
   uint64_t chunk = 0;
   uint64_t launches = 0;

@@ -86,7 +86,7 @@ private:
 /// Tokens to append to a sequence; they must live until they have been run.
 inline bamba_batch_item makeItem(bamba_sequence sequence, std::span<const int32_t> tokens,
                                  bamba_logits logits = BAMBA_LOGITS_LAST) {
-  return {sequence, static_cast<uint32_t>(tokens.size()), tokens.data(), logits, 0};
+  return {sequence, static_cast<uint32_t>(tokens.size()), tokens.data(), logits, 0, nullptr, 0, 0};
 }
 
 /// Pages of the KV cache that a sequence of `context` tokens needs.

@@ -5,14 +5,23 @@
 
 namespace bambac::rt {
 
+/// Greedy tokens that a step writes at most.
+static uint64_t mostGreedy(const bamba_rt_model &model) {
+  uint64_t most = 0;
+  for (const bamba_rt_entry &entry : std::span(model.entries, model.num_entries))
+    most = std::max<uint64_t>(most, entry.kept);
+  return most;
+}
+
 Results::Results(const bamba_rt_model &model, uint64_t rows, uint64_t stepRows, Device &device)
-    : device(device), rowBytes(uint64_t{model.vocab_size} * sizeof(float)), step(makeStepBuffers(stepRows)) {
+    : device(device), rowBytes(uint64_t{model.vocab_size} * sizeof(float)), greedyRows(mostGreedy(model)),
+      step(makeStepBuffers(stepRows)) {
   reserve(rows, stepRows);
 }
 
 StepBuffers Results::makeStepBuffers(uint64_t stepRows) const {
   return {stepRows, device.allocate(checkedMul(stepRows, rowBytes, "the logits"), "the logits"),
-          device.allocate(checkedMul(stepRows, sizeof(int32_t), "the greedy tokens"), "the greedy tokens")};
+          device.allocate(greedyRows * sizeof(int32_t), "the greedy tokens")};
 }
 
 void Results::use(StepBuffers larger) {
@@ -46,8 +55,9 @@ bool Results::inPlace(const Step &next) const {
 void Results::direct(const Step &next, Executor &executor) {
   if (device.isHost())
     return executor.setOutput(BAMBA_RT_OUTPUT_LOGITS, inPlace(next) ? logitsRow(next.logitsRow) : step.logits.get());
-  // The next chunk of a prompt leaves its row where the last one did; other rows make way.
-  if (unplaced.count > 0 && next.logitsRow != unplaced.first)
+  if (next.writesNoLogits())
+    return;
+  if (unplaced.count > 0)
     device.copy(logitsRow(unplaced.first), step.logits.get(), unplaced.count * rowBytes);
   unplaced = {next.logitsRow, next.logitsRows};
 }

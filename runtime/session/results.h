@@ -12,7 +12,7 @@ namespace bambac::rt {
 
 /// What kernels write the results of a step to, where not in place.
 struct StepBuffers {
-  uint64_t rows = 0;
+  uint64_t rows = 0; ///< of logits
   DeviceMemory logits, greedy;
 };
 
@@ -65,7 +65,7 @@ private:
   void fetch(uint64_t first, uint64_t count);
 
   Device &device;
-  uint64_t rowBytes, rows = 0;
+  uint64_t rowBytes, greedyRows, rows = 0;
   StepBuffers step;
   DeviceMemory rowLogits;
   DeviceMemory hostLogits; ///< copies of rows that were asked for; null until then, and on a host device

@@ -35,8 +35,22 @@ uint64_t keptRows(const bamba_batch_item &item) {
     return 1;
   case BAMBA_LOGITS_ALL:
     return item.num_tokens;
+  case BAMBA_LOGITS_CHOSEN:
+    return item.num_chosen;
   }
   __builtin_unreachable(); // checked before
+}
+
+/// The token after which the item's row of logits of this number is.
+uint32_t keptToken(const bamba_batch_item &item, uint64_t row) {
+  switch (item.logits) {
+  case BAMBA_LOGITS_LAST:
+    return item.num_tokens - 1;
+  case BAMBA_LOGITS_CHOSEN:
+    return item.chosen[row];
+  default:
+    return static_cast<uint32_t>(row);
+  }
 }
 
 /// Rows that an item takes among those of its batch: the rows of a decode step are neighbours, kept or not.
@@ -46,8 +60,11 @@ uint64_t placedRows(const bamba_batch_item &item) { return item.num_tokens == 1 
 
 Scheduler::Scheduler(const bamba_rt_model &model, uint32_t maxItems)
     : decodes(entriesOf(model, BAMBA_RT_DECODE)), prefills(entriesOf(model, BAMBA_RT_PREFILL)),
-      scores(entriesOf(model, BAMBA_RT_SCORE)), rows(maxItems, "the batch") {
+      rows(maxItems, "the batch") {
   lanes.reserve(decodes.back()->batch);
+  for (const bamba_rt_entry *entry : prefills)
+    mostKept = std::max<uint64_t>(mostKept, entry->kept);
+  kept.reserve(mostKept);
 }
 
 uint64_t Scheduler::countRows(std::span<const bamba_batch_item> items) {
@@ -57,14 +74,22 @@ uint64_t Scheduler::countRows(std::span<const bamba_batch_item> items) {
   return count;
 }
 
+uint64_t Scheduler::paddedRows(uint64_t kept) const {
+  return std::min<uint64_t>(alignUp(kept, BAMBA_RT_KEPT_GRANULE, "the logits"), mostKept);
+}
+
+uint64_t Scheduler::leastStepRows(uint64_t sequences) const {
+  return std::max<uint64_t>(decodeEntry(sequences)->batch, paddedRows(1));
+}
+
 uint64_t Scheduler::mostStepRows(std::span<const bamba_batch_item> items) const {
-  uint64_t count = 0, most = 1;
+  uint64_t singles = 0, most = 1;
   for (const bamba_batch_item &item : items) {
-    count += item.num_tokens == 1;
-    if (item.logits == BAMBA_LOGITS_ALL)
-      most = std::max<uint64_t>(most, logitsRowsOf(*chunkEntry(BAMBA_RT_SCORE, item.num_tokens)));
+    singles += item.num_tokens == 1;
+    if (item.num_tokens > 1)
+      most = std::max(most, paddedRows(std::min(keptRows(item), mostKept)));
   }
-  return std::max<uint64_t>(most, logitsRowsOf(*decodeEntry(count)));
+  return std::max<uint64_t>(most, decodeEntry(singles)->batch);
 }
 
 void Scheduler::begin(std::span<const bamba_batch_item> items) {
@@ -72,6 +97,7 @@ void Scheduler::begin(std::span<const bamba_batch_item> items) {
   singles = singlesDone = 0;
   item = 0;
   done = 0;
+  keptDone = 0;
   for (size_t i = 0; i < items.size(); ++i)
     if (items[i].num_tokens == 1)
       rows[i] = {singles++, keptRows(items[i])};
@@ -96,26 +122,37 @@ bool Scheduler::nextDecode(Step &step) {
   for (; item < batch.size() && lanes.size() < entry->batch; ++item)
     if (batch[item].num_tokens == 1)
       lanes.push_back({static_cast<uint32_t>(item), 0, 1});
-  step = {entry, lanes, singlesDone, static_cast<uint32_t>(lanes.size())};
+  step = {entry, lanes, {}, singlesDone, static_cast<uint32_t>(lanes.size())};
   singlesDone += lanes.size();
   if (singlesDone == singles)
     item = 0; // the longer items are looked for from the start
   return true;
 }
 
+/// Tokens from `done` on of which at most `most` keep their logits.
+uint32_t Scheduler::tokensThatKeep(uint64_t most) const {
+  const bamba_batch_item &current = batch[item];
+  uint64_t next = keptDone + most;
+  return (next < rows[item].count ? keptToken(current, next) : current.num_tokens) - done;
+}
+
 bool Scheduler::nextChunk(Step &step) {
   while (item < batch.size() && (batch[item].num_tokens == 1 || done == batch[item].num_tokens)) {
     ++item;
     done = 0;
+    keptDone = 0;
   }
   if (item == batch.size())
     return false;
-  bool all = batch[item].logits == BAMBA_LOGITS_ALL;
-  uint32_t rest = batch[item].num_tokens - done;
-  const bamba_rt_entry *entry = chunkEntry(all ? BAMBA_RT_SCORE : BAMBA_RT_PREFILL, rest);
-  uint32_t count = std::min(rest, entry->chunk);
+  const bamba_rt_entry *entry = chunkEntry(tokensThatKeep(std::max<uint64_t>(mostKept, 1)));
+  uint32_t count = std::min(tokensThatKeep(entry->kept), entry->chunk);
   lanes.assign(1, {static_cast<uint32_t>(item), done, count});
-  step = {entry, lanes, rows[item].first + (all ? done : 0), all ? count : static_cast<uint32_t>(rows[item].count)};
+  kept.clear();
+  uint64_t firstKept = keptDone;
+  for (; keptDone < rows[item].count && keptToken(batch[item], keptDone) < done + count; ++keptDone)
+    if (entry->kind != BAMBA_RT_DECODE)
+      kept.push_back(static_cast<int32_t>(keptToken(batch[item], keptDone) - done));
+  step = {entry, lanes, kept, rows[item].first + firstKept, static_cast<uint32_t>(keptDone - firstKept)};
   done += count;
   return true;
 }
@@ -124,9 +161,8 @@ const bamba_rt_entry *Scheduler::decodeEntry(uint64_t sequences) const {
   return pick(decodes, &bamba_rt_entry::batch, sequences);
 }
 
-const bamba_rt_entry *Scheduler::chunkEntry(bamba_rt_entry_kind kind, uint64_t tokens) const {
-  const bamba_rt_entry *entry =
-      tokens == 1 ? nullptr : pick(kind == BAMBA_RT_SCORE ? scores : prefills, &bamba_rt_entry::chunk, tokens);
+const bamba_rt_entry *Scheduler::chunkEntry(uint64_t tokens) const {
+  const bamba_rt_entry *entry = tokens == 1 ? nullptr : pick(prefills, &bamba_rt_entry::chunk, tokens);
   return entry ? entry : decodeEntry(1);
 }
 

@@ -22,18 +22,18 @@ struct Lane {
 struct Step {
   const bamba_rt_entry *entry;
   std::span<const Lane> lanes;
-  uint64_t logitsRow;  ///< where the step's first row of logits belongs among the rows of the batch
+  std::span<const int32_t> kept; ///< rows of the step whose logits are kept, as a chunk is told; none of a decode step
+  uint64_t logitsRow;            ///< where the step's first row of logits belongs among the rows of the batch
   uint32_t logitsRows; ///< rows that belong to the batch, none where no logits are kept; what follows is padding
-};
 
-/// Rows of logits that an entry point writes.
-inline uint32_t logitsRowsOf(const bamba_rt_entry &entry) {
-  return entry.kind == BAMBA_RT_PREFILL ? entry.batch : entry.batch * entry.chunk;
-}
+  /// True where the step leaves nothing among the step's logits, not even padding.
+  bool writesNoLogits() const { return entry->kind != BAMBA_RT_DECODE && kept.empty(); }
+};
 
 /// Walks a batch. Items of one token come first and are decoded together, in the smallest bucket that holds what is
 /// left of them, or else the largest. Longer items follow one by one in chunks: the smallest that holds the rest, or
-/// else the largest; a rest of one token is decoded. A model without chunk entries decodes token by token.
+/// else the largest; a rest of one token is decoded. A chunk ends before a token whose logits it has no room to keep. A
+/// model without chunk entries decodes token by token.
 ///
 /// Rows of logits are numbered in the order of the steps, so that a step's padding rows fall only on rows that are not
 /// yet computed. Nothing here allocates after the constructor.
@@ -47,6 +47,9 @@ public:
 
   /// The entry that decodes as many sequences at a time, or the largest.
   const bamba_rt_entry *decodeEntry(uint64_t sequences) const;
+
+  /// Rows of logits that steps write, padding included, in batches of as many sequences that keep a row each.
+  uint64_t leastStepRows(uint64_t sequences) const;
 
   /// Rows of logits that the largest step of a batch writes, padding included.
   uint64_t mostStepRows(std::span<const bamba_batch_item> items) const;
@@ -68,16 +71,21 @@ private:
 
   bool nextDecode(Step &step);
   bool nextChunk(Step &step);
-  const bamba_rt_entry *chunkEntry(bamba_rt_entry_kind kind, uint64_t tokens) const;
+  const bamba_rt_entry *chunkEntry(uint64_t tokens) const;
+  uint32_t tokensThatKeep(uint64_t most) const;
+  uint64_t paddedRows(uint64_t kept) const;
 
-  std::vector<const bamba_rt_entry *> decodes, prefills, scores; ///< each from small to large
+  std::vector<const bamba_rt_entry *> decodes, prefills; ///< each from small to large
+  uint64_t mostKept = 0;                                 ///< rows of logits that a chunk keeps at most
   std::vector<Lane> lanes;
+  std::vector<int32_t> kept;
   LazyArray<Rows> rows;
 
   std::span<const bamba_batch_item> batch;
   uint64_t singles = 0, singlesDone = 0; ///< items of one token
   size_t item = 0;                       ///< the next to look at
   uint32_t done = 0;                     ///< tokens of it that have had their step
+  uint64_t keptDone = 0;                 ///< of its rows of logits, those that have
 };
 
 } // namespace bambac::rt

@@ -75,7 +75,7 @@ Session::Session(const Model &model, SessionSize wanted)
       sequences(table, size.slots, size.pages), states(table, size.slots, size.pages, *device),
       arena(device->allocate(arenaBytes(table), "the arena")), scheduler(table, size.slots),
       inputs(table, scheduler.decodeEntry(size.slots)->batch, size.pages, *device),
-      results(table, size.slots, scheduler.decodeEntry(size.slots)->batch, *device),
+      results(table, size.slots, scheduler.leastStepRows(size.slots), *device),
       executor(device->makeExecutor(table, buffers(results.stepBuffers()))), lastBatchSeen(size.slots, "the batch") {
   device->finish();
 }
@@ -102,6 +102,31 @@ Buffers Session::buffers(const StepBuffers &step) const {
   return all;
 }
 
+/// Which rows of logits an item wants.
+static void checkLogits(size_t index, const bamba_batch_item &item) {
+  int logits = enumNumber(item.logits);
+  if (logits < BAMBA_LOGITS_LAST || logits > BAMBA_LOGITS_CHOSEN)
+    fail(BAMBA_INVALID_ARGUMENT,
+         "item {}: logits: expected BAMBA_LOGITS_LAST, BAMBA_LOGITS_ALL, BAMBA_LOGITS_NONE or BAMBA_LOGITS_CHOSEN, "
+         "found {}",
+         index, logits);
+  if (logits != BAMBA_LOGITS_CHOSEN) {
+    if (item.chosen || item.num_chosen != 0)
+      fail(BAMBA_INVALID_ARGUMENT, "item {}: chosen: expected NULL and 0 without BAMBA_LOGITS_CHOSEN, found {} tokens",
+           index, item.num_chosen);
+    return;
+  }
+  if (item.num_chosen == 0 || !item.chosen)
+    fail(BAMBA_INVALID_ARGUMENT, "item {}: chosen: expected at least one token, found {}", index,
+         item.num_chosen == 0 ? "none" : "a null pointer");
+  for (uint32_t i = 0; i < item.num_chosen; ++i) {
+    uint32_t least = i == 0 ? 0 : item.chosen[i - 1] + 1;
+    if (item.chosen[i] < least || item.chosen[i] >= item.num_tokens)
+      fail(BAMBA_INVALID_ARGUMENT, "item {}: chosen {}: expected a number from {} to {}, found {}", index, i, least,
+           item.num_tokens - 1, item.chosen[i]);
+  }
+}
+
 void Session::checkItem(size_t index, const bamba_batch_item &item) {
   sequences.expectAlive(item.sequence);
   if (lastBatchSeen[item.sequence] == batches)
@@ -111,14 +136,10 @@ void Session::checkItem(size_t index, const bamba_batch_item &item) {
   if (item.num_tokens == 0 || !item.tokens)
     fail(BAMBA_INVALID_ARGUMENT, "item {}: expected at least one token, found {}", index,
          item.num_tokens == 0 ? "none" : "a null pointer");
-  int logits = enumNumber(item.logits);
-  if (logits != BAMBA_LOGITS_LAST && logits != BAMBA_LOGITS_ALL && logits != BAMBA_LOGITS_NONE)
-    fail(BAMBA_INVALID_ARGUMENT,
-         "item {}: logits: expected BAMBA_LOGITS_LAST, BAMBA_LOGITS_ALL or BAMBA_LOGITS_NONE, "
-         "found {}",
-         index, logits);
-  if (item.reserved != 0)
-    fail(BAMBA_INVALID_ARGUMENT, "item {}: reserved: expected 0, found {}", index, item.reserved);
+  checkLogits(index, item);
+  if (item.reserved != 0 || item.reserved2 != 0)
+    fail(BAMBA_INVALID_ARGUMENT, "item {}: reserved: expected 0, found {}", index,
+         item.reserved != 0 ? item.reserved : item.reserved2);
   uint32_t held = sequences.length(item.sequence);
   if (item.num_tokens > table.max_context - held)
     fail(BAMBA_OUT_OF_RANGE, "item {}: expected at most {} more tokens for sequence {} that holds {} of {}, found {}",

@@ -11,9 +11,9 @@ static_assert(std::ranges::all_of(contract::kInputs,
 static_assert(std::ranges::all_of(contract::kInputs,
                                   [](const contract::EntryArray &input) {
                                     return input.shape == BAMBA_RT_SHAPE_PAGES ? input.number == BAMBA_RT_INPUT_PAGES
-                                                                               : input.shape <= BAMBA_RT_SHAPE_ONE;
+                                                                               : input.shape != BAMBA_RT_SHAPE_LOGITS;
                                   }),
-              "an array has a number for each row or sequence, or one, other than the page table");
+              "an array has at most a number for each row, other than the page table");
 
 StepInputs::StepInputs(const bamba_rt_model &model, uint32_t sequences, uint64_t pages, Device &device)
     : device(device), maxPages(model.max_pages), pageRows(sequences) {
@@ -54,6 +54,8 @@ void StepInputs::fill(const Step &step, std::span<const bamba_batch_item> items,
   // Sequences that are there come first, so that only the last of them may leave rows between: it is the only one then.
   array(BAMBA_RT_INPUT_ROWS)[0] =
       static_cast<int32_t>(step.lanes.empty() ? 0 : (step.lanes.size() - 1) * chunk + step.lanes.back().count);
+  std::ranges::copy(step.kept, array(BAMBA_RT_INPUT_KEPT));
+  array(BAMBA_RT_INPUT_KEPT_COUNT)[0] = static_cast<int32_t>(step.kept.size());
   for (uint32_t i = 0; i < step.entry->batch; ++i) {
     if (i < step.lanes.size()) {
       const Lane &lane = step.lanes[i];

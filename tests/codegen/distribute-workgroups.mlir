@@ -50,6 +50,28 @@ func.func private @columns(%rows: memref<1xi32> {bamba.rows}, %out: memref<8x75x
 
 // -----
 
+// Of a kernel that may have no row, all is under the condition that it has one.
+// CHECK-LABEL: func.func private @empty
+// CHECK-SAME: (%[[ROWS:.*]]: memref<1xi32> {bamba.rows}, %[[OUT:.*]]: memref<8x75xf32>, %[[WORKGROUP:.*]]: index)
+// CHECK: %[[ZERO:.*]] = arith.constant 0 : index
+// CHECK: memref.load %[[ROWS]][
+// CHECK: %[[THERE:.*]] = arith.cmpi slt, %[[ZERO]], %{{.*}} : index
+// CHECK-NEXT: scf.if %[[THERE]] {
+// CHECK: memref.store
+// CHECK: }
+// CHECK-NEXT: return
+func.func private @empty(%rows: memref<1xi32> {bamba.rows}, %out: memref<8x75xf32>)
+    attributes {bamba.kernel, bamba.may_be_empty} {
+  %f = arith.constant 1.0 : f32
+  %c = arith.constant 0 : index
+  scf.forall (%j) = (0) to (75) step (64) {
+    memref.store %f, %out[%c, %j] : memref<8x75xf32>
+  }
+  return
+}
+
+// -----
+
 // CHECK-LABEL: func.func private @one
 // CHECK-SAME: bamba.workgroups = 1 : i64
 func.func private @one(%out: memref<8xf32>) attributes {bamba.kernel} {

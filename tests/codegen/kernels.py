@@ -118,14 +118,13 @@ def embedding(name, rows, vocabulary, width, dtype="bf16", workgroup=(1, 0)):
     return Case(name, source, arguments, [stored_values(table)[tokens].astype(np.float64)], 0.0)
 
 
-def last_token(name, batch, tokens, width, counts):
-    x, counts = randn(batch * tokens, width), np.array(counts, np.int32)
-    arguments = [x, counts, poison(batch, width)]
-    t = f"tensor<{batch}x{width}xf32>"
-    body = f"""  %r = bamba.last_token ins(%a0, %a1 : {type_of(x)}, {type_of(counts)}) outs(%a2 : {t})
+def take_rows(name, rows, width, numbers):
+    x, numbers = randn(rows, width), np.array(numbers, np.int32)
+    arguments = [x, numbers, poison(len(numbers), width)]
+    t = f"tensor<{len(numbers)}x{width}xf32>"
+    body = f"""  %r = bamba.take_rows ins(%a0, %a1 : {type_of(x)}, {type_of(numbers)}) outs(%a2 : {t})
   return %r : {t}"""
-    wanted = x.reshape(batch, tokens, width)[np.arange(batch), np.maximum(counts, 1) - 1].astype(np.float64)
-    return Case(name, kernel(name, arguments, 1, body, schedule([16])), arguments, [wanted], 0.0)
+    return Case(name, kernel(name, arguments, 1, body, schedule([1, 16])), arguments, [x[numbers].astype(np.float64)], 0.0)
 
 
 def argmax(name, rows, width):
@@ -350,8 +349,8 @@ def make_cases(target):
         gated_rms_norm("gated_rms_norm", 3, 151, 5),
         embedding("embedding", 4, 50, 99),
         embedding("embedding_f16", 4, 50, 99, "f16"),
-        last_token("last_token", 1, 8, 50, [5]),
-        last_token("last_token_batch", 3, 4, 35, [4, 0, 2]),
+        take_rows("take_row", 8, 50, [5]),
+        take_rows("take_rows", 12, 35, [11, 0, 4, 4]),
         argmax("argmax", 8, 1003),
         rope("rope", 5, 3, 32, 16),
         rope("rope_odd", 4, 2, 22, 14),

@@ -1,12 +1,12 @@
-// Tests and times the collectives without matrix products: norm, embedding, last token, KV append, rope, argmax and
+// Tests and times the collectives without matrix products: norm, embedding, rows by number, KV append, rope, argmax and
 // element-wise maps.
 #include "common/argmax.cuh"
 #include "common/elementwise.cuh"
 #include "common/embedding.cuh"
 #include "common/kv_append.cuh"
-#include "common/last_token.cuh"
 #include "common/rms_norm.cuh"
 #include "common/rope_rows.cuh"
+#include "common/take_rows.cuh"
 #include "tests/cuda/elementwise_common.cuh"
 
 using namespace bambac;
@@ -65,11 +65,17 @@ template <int RowCount> void benchNorm(Runner &runner, const std::string &name) 
   runner.benched(name, time, elements * 6.0, "GB/s");
 }
 
-// --- embedding and last token ------------------------------------------------------------------------------------
+// --- embedding and rows by number --------------------------------------------------------------------------------
 
 template <int RowCount, int Columns, int Vocabulary> struct EmbeddingShape {
   static constexpr int kRows = RowCount, kColumns = Columns, kVocabulary = Vocabulary, kVector = 8;
-  static constexpr int kSequences = 3, kTokens = RowCount / 3, kMultiprocessors = kDevice;
+  static constexpr int kMultiprocessors = kDevice;
+};
+
+/// Three rows of as many as an embedding gives.
+template <class Embedded> struct TakeShape {
+  static constexpr int kRows = 3, kInputRows = Embedded::kRows, kColumns = Embedded::kColumns, kVector = 8;
+  static constexpr int kMultiprocessors = kDevice;
 };
 
 template <class Shape> void testEmbedding(Runner &runner, const std::string &name) {
@@ -91,15 +97,16 @@ template <class Shape> void testEmbedding(Runner &runner, const std::string &nam
   enqueue<Embedding<Shape>>(0, (const int *)tokensDevice.data(), Rows<const Operand, kColumns>{rows.data()}, output);
   runner.report(name, relativeError(result.download(), reference), 0.0);
 
-  DeviceBuffer<int> counts(std::vector<int>{1, 0, Shape::kTokens});
-  DeviceBuffer<float> last(size_t(3) * kColumns);
-  enqueue<LastToken<Shape>>(0, Rows<const float, kColumns>{result.data()}, (const int *)counts.data(),
-                            Rows<float, kColumns>{last.data()});
-  std::vector<double> lastReference;
-  for (int row : {0, Shape::kTokens, 3 * Shape::kTokens - 1})
-    lastReference.insert(lastReference.end(), reference.begin() + row * kColumns,
-                         reference.begin() + (row + 1) * kColumns);
-  runner.report(name + " last token", relativeError(last.download(), lastReference), 0.0);
+  const std::vector<int> list = {Shape::kRows - 1, 0, Shape::kRows - 1};
+  DeviceBuffer<int> numbers(list);
+  DeviceBuffer<float> taken(size_t(3) * kColumns);
+  enqueue<TakeRows<TakeShape<Shape>>>(0, Rows<const float, kColumns>{result.data()}, (const int *)numbers.data(),
+                                      Rows<float, kColumns>{taken.data()});
+  std::vector<double> takenReference;
+  for (int row : list)
+    takenReference.insert(takenReference.end(), reference.begin() + row * kColumns,
+                          reference.begin() + (row + 1) * kColumns);
+  runner.report(name + " rows by number", relativeError(taken.download(), takenReference), 0.0);
 }
 
 template <int RowCount> void benchEmbedding(Runner &runner, const std::string &name) {

@@ -1,10 +1,12 @@
 // Kernels that are told how many of their rows are there: those have the bits that they have when all are, and the
 // tiles of others are left as they were.
 #include "attention_cases.cuh"
+#include "common/argmax.cuh"
 #include "common/elementwise.cuh"
 #include "common/embedding.cuh"
 #include "common/quantize.cuh"
 #include "common/rms_norm.cuh"
+#include "common/take_rows.cuh"
 #include "linear_codes_cases.cuh"
 #include "tests/cuda/elementwise_common.cuh"
 
@@ -67,7 +69,7 @@ template <class S, int Rows, int Columns, int Depth, int Group = 0> void testLin
   codes_test::Operands<S, Rows, Columns, Depth, Group, Depth> memory(1, 8.0f, 0.0f);
   Epilogue epilogue{memory.inputScales.data(), memory.weightScales.data(), memory.result.data()};
   // A row of a tile is stored only where it is there.
-  check(runner, name, Rows, Columns, S::kMaps ? 1 : Shape::kTileRows, memory.result, [&](const int *rows) {
+  check(runner, name, Rows, Columns, 1, memory.result, [&](const int *rows) {
     if constexpr (S::kMaps)
       launch(countedMappedKernel<Kernel, Epilogue>, Kernel::kLaunch, nullptr,
              encodeTensorMap(Kernel::kInputMap, memory.x.data()),
@@ -82,7 +84,7 @@ template <class S, int Rows, int Columns, int Depth, int Group = 0> void testLin
 
 template <int RowCount, int Columns> struct RowShape {
   static constexpr int kRows = RowCount, kColumns = Columns, kVector = 4, kGroup = 0, kFixedScales = 0;
-  static constexpr int kVocabulary = 50, kMultiprocessors = 132;
+  static constexpr int kVocabulary = 50, kInputRows = 50, kSplits = 3, kMultiprocessors = 132;
   static constexpr float kEpsilon = 1e-5f;
 };
 
@@ -125,6 +127,16 @@ template <int RowCount, int Columns> void testRows(Runner &runner) {
     enqueue<Embedding<Shape>>(nullptr, (const int *)tokens.data(), Rows<const float, Columns>{table.data()}, output,
                               rows);
   });
+  check(runner, "row count rows by number " + size, RowCount, Columns, 1, result, [&](const int *rows) {
+    enqueue<TakeRows<Shape>>(nullptr, Rows<const float, Columns>{table.data()}, (const int *)tokens.data(), output,
+                             rows);
+  });
+  DeviceBuffer<int> columns(RowCount);
+  DeviceBuffer<uint8_t> workspace(kWorkspaceCounters * 4 + size_t(RowCount) * Shape::kSplits * 8);
+  CHECK(cudaMemset(workspace.data(), 0, workspace.size()));
+  check(runner, "row count argmax " + size, RowCount, 1, 1, columns, [&](const int *rows) {
+    enqueue<Argmax<Shape>>(nullptr, input, columns.data(), (void *)workspace.data(), rows);
+  });
 }
 
 // --- attention -------------------------------------------------------------------------------------------------------
@@ -161,6 +173,8 @@ int main(int argc, char **argv) {
   testLinear<codes_test::Large<128, 192, 4>, 700, 712, 640>(runner);
   testLinear<codes_test::Large<256, 128, 4>, 4100, 456, 256>(runner);
   testLinear<codes_test::Large<128, 128, 6>, 300, 200, 640, 128>(runner);
+  testLinear<codes_test::Middle<128, 1>, 200, 200, 640>(runner);
+  testLinear<codes_test::Middle<64, 2>, 37, 200, 640>(runner);
   testLinear<codes_test::Mma<128, 128, 3>, 700, 456, 640>(runner);
   testLinear<codes_test::Mma<64, 32, 8>, 300, 200, 640, 128>(runner);
   testRows<37, 64>(runner);

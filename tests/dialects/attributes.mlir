@@ -72,8 +72,8 @@ module attributes {
   }
   // CHECK: bamba.entry = #bamba.entry<prefill, batch = 1, chunk = 64>
   func.func private @prefill_t64() attributes {bamba.entry = #bamba.entry<prefill, batch = 1, chunk = 64>}
-  // CHECK: bamba.entry = #bamba.entry<score, batch = 1, chunk = 64>
-  func.func private @score_t64() attributes {bamba.entry = #bamba.entry<score, batch = 1, chunk = 64>}
+  // CHECK: bamba.entry = #bamba.entry<prefill, batch = 1, chunk = 64, kept = 16>
+  func.func private @few() attributes {bamba.entry = #bamba.entry<prefill, batch = 1, chunk = 64, kept = 16>}
 }
 
 // CHECK: module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_bytes = 232448, multiprocessors = 132>}

@@ -29,27 +29,3 @@ func.func @rope_that_converts(%q: tensor<4x128xbf16>, %positions: tensor<4xi32>,
                   head_dim(32) rotation(<[]>)
   return %r : tensor<4x128xf32>
 }
-
-// CHECK-LABEL: @last_of_one
-// CHECK-SAME: (%[[X:[a-z0-9]+]]: tensor<4x128xf32>
-// CHECK-NEXT: return %[[X]]
-func.func @last_of_one(%x: tensor<4x128xf32>, %counts: tensor<4xi32>, %init: tensor<4x128xf32>) -> tensor<4x128xf32> {
-  %l = bamba.last_token ins(%x, %counts : tensor<4x128xf32>, tensor<4xi32>) outs(%init : tensor<4x128xf32>)
-  return %l : tensor<4x128xf32>
-}
-
-// CHECK-LABEL: @last_of_two
-// CHECK: bamba.last_token
-func.func @last_of_two(%x: tensor<8x128xf32>, %counts: tensor<4xi32>, %init: tensor<4x128xf32>) -> tensor<4x128xf32> {
-  %l = bamba.last_token ins(%x, %counts : tensor<8x128xf32>, tensor<4xi32>) outs(%init : tensor<4x128xf32>)
-  return %l : tensor<4x128xf32>
-}
-
-// With sizes that are not known the rows may be more than the sequences.
-// CHECK-LABEL: @last_of_unknown
-// CHECK: bamba.last_token
-func.func @last_of_unknown(%x: tensor<?x128xf32>, %counts: tensor<?xi32>, %init: tensor<?x128xf32>)
-    -> tensor<?x128xf32> {
-  %l = bamba.last_token ins(%x, %counts : tensor<?x128xf32>, tensor<?xi32>) outs(%init : tensor<?x128xf32>)
-  return %l : tensor<?x128xf32>
-}

@@ -34,7 +34,7 @@ func.func private @f() attributes {bamba.entry = #bamba.entry<decode, batch = 0,
 // -----
 
 // expected-error @+1 {{expected positive batch and chunk, found 1 and -1}}
-func.func private @f() attributes {bamba.entry = #bamba.entry<score, batch = 1, chunk = -1>}
+func.func private @f() attributes {bamba.entry = #bamba.entry<prefill, batch = 1, chunk = -1>}
 
 // -----
 
@@ -48,8 +48,13 @@ func.func private @f() attributes {bamba.entry = #bamba.entry<prefill, batch = 2
 
 // -----
 
-// expected-error @+1 {{expected batch 1 in a score entry, found 2}}
-func.func private @f() attributes {bamba.entry = #bamba.entry<score, batch = 2, chunk = 8>}
+// expected-error @+1 {{expected kept of at most the 8 rows, found 9}}
+func.func private @f() attributes {bamba.entry = #bamba.entry<prefill, batch = 1, chunk = 8, kept = 9>}
+
+// -----
+
+// expected-error @+1 {{expected a decode entry, which keeps all rows, without kept, found 2}}
+func.func private @f() attributes {bamba.entry = #bamba.entry<decode, batch = 4, chunk = 1, kept = 2>}
 
 // -----
 

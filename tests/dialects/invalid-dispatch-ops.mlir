@@ -48,6 +48,17 @@ func.func @f(%x: tensor<4xf32>, %init: tensor<8xf32>) {
 // -----
 
 func.func @f(%x: tensor<4xf32>, %init: tensor<8xf32>) {
+  // expected-error @+1 {{expected a number of rows with may_be_empty, found none}}
+  "bamba.dispatch"(%x, %init) <{may_be_empty, operandSegmentSizes = array<i32: 0, 1, 1>}> ({
+  ^bb0(%x0: tensor<4xf32>, %init0: tensor<8xf32>):
+    bamba.yield %init0 : tensor<8xf32>
+  }) : (tensor<4xf32>, tensor<8xf32>) -> tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4xf32>, %init: tensor<8xf32>) {
   // expected-error @+1 {{expected 1 yielded values, found 0}}
   "bamba.dispatch"(%x, %init) <{operandSegmentSizes = array<i32: 0, 1, 1>}> ({
   ^bb0(%x0: tensor<4xf32>, %init0: tensor<8xf32>):

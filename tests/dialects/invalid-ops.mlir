@@ -198,19 +198,19 @@ func.func @f(%g: tensor<4x8xf32>, %u: tensor<4x8xf32>, %init: tensor<4x9xf32>) {
 
 // -----
 
-//===-- last_token --===//
+//===-- take_rows --===//
 
-func.func @f(%x: tensor<8x16xf32>, %c: tensor<2xi32>, %init: tensor<3x16xf32>) {
+func.func @f(%x: tensor<8x16xf32>, %k: tensor<2xi32>, %init: tensor<3x16xf32>) {
   // expected-error @+1 {{expected 'outs' of shape [2, 16], found [3, 16]}}
-  %y = bamba.last_token ins(%x, %c : tensor<8x16xf32>, tensor<2xi32>) outs(%init : tensor<3x16xf32>)
+  %y = bamba.take_rows ins(%x, %k : tensor<8x16xf32>, tensor<2xi32>) outs(%init : tensor<3x16xf32>)
   return
 }
 
 // -----
 
-func.func @f(%x: tensor<7x16xf32>, %c: tensor<2xi32>, %init: tensor<2x16xf32>) {
-  // expected-error @+1 {{expected the number of rows to be a multiple of 2, found 7}}
-  %y = bamba.last_token ins(%x, %c : tensor<7x16xf32>, tensor<2xi32>) outs(%init : tensor<2x16xf32>)
+func.func @f(%x: tensor<8x16xf32>, %k: tensor<2xi32>, %init: tensor<2x8xf32>) {
+  // expected-error @+1 {{expected 'outs' of shape [2, 16], found [2, 8]}}
+  %y = bamba.take_rows ins(%x, %k : tensor<8x16xf32>, tensor<2xi32>) outs(%init : tensor<2x8xf32>)
   return
 }
 

@@ -74,11 +74,11 @@ func.func @swiglu(%gate: tensor<4x256xf32>, %up: tensor<4x256xf32>, %init: tenso
   return %f : tensor<4x256xf32>
 }
 
-// CHECK-LABEL: @last_token
-func.func @last_token(%x: tensor<64x128xf32>, %counts: tensor<1xi32>, %init: tensor<1x128xf32>) -> tensor<1x128xf32> {
-  // CHECK: bamba.last_token ins(%{{.*}}, %{{.*}} : tensor<64x128xf32>, tensor<1xi32>) outs(%{{.*}} : tensor<1x128xf32>)
-  %l = bamba.last_token ins(%x, %counts : tensor<64x128xf32>, tensor<1xi32>) outs(%init : tensor<1x128xf32>)
-  return %l : tensor<1x128xf32>
+// CHECK-LABEL: @take_rows
+func.func @take_rows(%x: tensor<64x128xf32>, %kept: tensor<8xi32>, %init: tensor<8x128xf32>) -> tensor<8x128xf32> {
+  // CHECK: bamba.take_rows ins(%{{.*}}, %{{.*}} : tensor<64x128xf32>, tensor<8xi32>) outs(%{{.*}} : tensor<8x128xf32>)
+  %l = bamba.take_rows ins(%x, %kept : tensor<64x128xf32>, tensor<8xi32>) outs(%init : tensor<8x128xf32>)
+  return %l : tensor<8x128xf32>
 }
 
 // CHECK-LABEL: @argmax

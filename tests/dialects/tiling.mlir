@@ -23,8 +23,8 @@ transform.named_sequence @__transform_main(%root: !transform.any_op {transform.r
   %swiglu = transform.structured.match ops{["bamba.swiglu"]} in %root : (!transform.any_op) -> !transform.any_op
   transform.structured.tile_using_forall %swiglu tile_sizes [4, 3]
       : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
-  %last = transform.structured.match ops{["bamba.last_token"]} in %root : (!transform.any_op) -> !transform.any_op
-  transform.structured.tile_using_forall %last tile_sizes [3]
+  %taken = transform.structured.match ops{["bamba.take_rows"]} in %root : (!transform.any_op) -> !transform.any_op
+  transform.structured.tile_using_forall %taken tile_sizes [1, 3]
       : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
   %argmax = transform.structured.match ops{["bamba.argmax"]} in %root : (!transform.any_op) -> !transform.any_op
   transform.structured.tile_using_forall %argmax tile_sizes [2]
@@ -119,13 +119,14 @@ func.func @swiglu(%g: tensor<4x8xf32>, %u: tensor<4x8xf32>, %init: tensor<4x8xf3
   return %f : tensor<4x8xf32>
 }
 
-// CHECK-LABEL: @last_token
-// CHECK: scf.forall (%{{.*}}) in (2) shared_outs(%[[OUT:.*]] =
+// CHECK-LABEL: @take_rows
+// CHECK: scf.forall (%{{.*}}, %{{.*}}) in (2, 2) shared_outs(%[[OUT:.*]] =
 // CHECK: %[[X:.*]] = tensor.extract_slice %arg0[0, %[[COL:.*]]] [8, 3] [1, 1]
-// CHECK: %[[O:.*]] = tensor.extract_slice %[[OUT]][0, %[[COL]]] [2, 3] [1, 1]
-// CHECK: bamba.last_token ins(%[[X]], %arg1 : tensor<8x3xf32>, tensor<2xi32>) outs(%[[O]] : tensor<2x3xf32>)
-func.func @last_token(%x: tensor<8x6xf32>, %counts: tensor<2xi32>, %init: tensor<2x6xf32>) -> tensor<2x6xf32> {
-  %l = bamba.last_token ins(%x, %counts : tensor<8x6xf32>, tensor<2xi32>) outs(%init : tensor<2x6xf32>)
+// CHECK: %[[N:.*]] = tensor.extract_slice %arg1[%[[ROW:.*]]] [1] [1]
+// CHECK: %[[O:.*]] = tensor.extract_slice %[[OUT]][%[[ROW]], %[[COL]]] [1, 3] [1, 1]
+// CHECK: bamba.take_rows ins(%[[X]], %[[N]] : tensor<8x3xf32>, tensor<1xi32>) outs(%[[O]] : tensor<1x3xf32>)
+func.func @take_rows(%x: tensor<8x6xf32>, %kept: tensor<2xi32>, %init: tensor<2x6xf32>) -> tensor<2x6xf32> {
+  %l = bamba.take_rows ins(%x, %kept : tensor<8x6xf32>, tensor<2xi32>) outs(%init : tensor<2x6xf32>)
   return %l : tensor<2x6xf32>
 }
 

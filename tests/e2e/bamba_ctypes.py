@@ -16,7 +16,7 @@ STATUSES = [
     "BAMBA_NOT_READY", "BAMBA_INTERNAL", "BAMBA_DEVICE_ERROR", "BAMBA_NOT_A_NUMBER",
 ]
 
-LOGITS_LAST, LOGITS_ALL, LOGITS_NONE = 0, 1, 2
+LOGITS_LAST, LOGITS_ALL, LOGITS_NONE, LOGITS_CHOSEN = 0, 1, 2, 3
 
 
 class Error(ctypes.Structure):
@@ -46,7 +46,7 @@ class SessionOptions(ctypes.Structure):
 class BatchItem(ctypes.Structure):
     _fields_ = [
         ("sequence", c_uint32), ("num_tokens", c_uint32), ("tokens", POINTER(c_int32)), ("logits", c_int),
-        ("reserved", c_uint32),
+        ("reserved", c_uint32), ("chosen", POINTER(c_uint32)), ("num_chosen", c_uint32), ("reserved2", c_uint32),
     ]
 
 
@@ -242,8 +242,8 @@ class Session:
     def restore(self, sequence, state):
         self.library.call("sequence_restore", self.handle, sequence, state, len(state))
 
-    def run(self, batch, logits=LOGITS_LAST):
-        """Runs [(sequence, tokens), ...]; the logits of each item, [rows, vocab] copies."""
+    def run(self, batch, logits=LOGITS_LAST, chosen=None):
+        """Runs [(sequence, tokens), ...]; the logits of each item, [rows, vocab] copies. `chosen`: after these tokens."""
         items = (BatchItem * len(batch))()
         keep = []
         for item, (sequence, tokens) in zip(items, batch):
@@ -251,6 +251,11 @@ class Session:
             keep.append(array)
             item.sequence, item.num_tokens, item.logits = sequence, len(tokens), logits
             item.tokens = ctypes.cast(array, POINTER(c_int32))
+            if chosen is not None:
+                numbers = (c_uint32 * len(chosen))(*chosen)
+                keep.append(numbers)
+                item.logits, item.num_chosen = LOGITS_CHOSEN, len(chosen)
+                item.chosen = ctypes.cast(numbers, POINTER(c_uint32))
         self.library.call("session_run", self.handle, items, len(batch), ctypes.sizeof(BatchItem))
         return [self.logits(i) for i in range(len(batch))] if logits != LOGITS_NONE else []
 

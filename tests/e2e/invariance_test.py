@@ -200,6 +200,16 @@ class InvarianceTest(harness.Case):
             self.assertEqual(session.greedy(0), int(every[-1].argmax()))
             self.assert_close(session.run([(second, tokens)])[0], every[-1:])
 
+    def test_chosen_logits(self):
+        with self.model.session(slots=1) as session:
+            for prompt in (PROMPT, PROMPT[:33]):  # of the second, the last token is left alone
+                everything = session.run([(session.create(), prompt)], LOGITS_ALL)[0]
+                session.free(0)
+                for chosen in ([0], [3, 4, 31, 32], [len(prompt) - 1], list(range(len(prompt)))):
+                    rows = session.run([(session.create(), prompt)], chosen=chosen)[0]
+                    session.free(0)
+                    self.assert_close(rows, everything[chosen], f"{chosen}")
+
     def test_more_sequences_than_one_step_decodes(self):
         want = self.alone()
         with self.model.session(slots=7) as session:

@@ -32,6 +32,8 @@ func.func @entry(%hx: tensor<4x16xbf16>, %taps: tensor<4x16xf32>, %ring: tensor<
   %3 = bamba.launch @attention ins(%x, %k, %t, %pages : tensor<4x32xf32>, tensor<?x2x16x8xf32>, tensor<4xi32>, tensor<4x2xi32>) outs(%e : tensor<4x32xf32>) -> tensor<4x32xf32>
   %h = tensor.empty() : tensor<4x16xbf16>
   %4, %r1 = bamba.launch @ring ins(%hx, %taps, %t : tensor<4x16xbf16>, tensor<4x16xf32>, tensor<4xi32>) outs(%h, %ring : tensor<4x16xbf16>, tensor<?x4x16xf32>) -> tensor<4x16xbf16>, tensor<?x4x16xf32>
+  %n = tensor.empty() : tensor<1xi32>
+  %5 = bamba.launch @head ins(%n, %x, %w : tensor<1xi32>, tensor<4x32xf32>, tensor<48x32xbf16>) outs(%l : tensor<4x48xf32>) -> tensor<4x48xf32>
   %k1, %v1 = bamba.launch @append ins(%hx, %hx, %t, %pages : tensor<4x16xbf16>, tensor<4x16xbf16>, tensor<4xi32>, tensor<4x2xi32>) outs(%k, %k : tensor<?x2x16x8xf32>, tensor<?x2x16x8xf32>) -> tensor<?x2x16x8xf32>, tensor<?x2x16x8xf32>
   return
 }
@@ -96,4 +98,10 @@ func.func private @scan_with_a_field(%x: tensor<256x16xf32>, %dt: tensor<256x2xf
 func.func private @scan_of_wgmma(%x: tensor<256x16xf32>, %dt: tensor<256x2xf32>, %b: tensor<256x16xf32>, %h: tensor<2xf32>, %i: tensor<1xi32>, %e: tensor<256x16xf32>, %s: tensor<?x2x8x16xf32>) -> (tensor<256x16xf32>, tensor<?x2x8x16xf32>) attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "wgmma/ssm_scan", fields = {}>} {
   %y, %s1 = bamba.ssm_scan ins(%x, %dt, %b, %b, %h, %h, %h, %i, %i : tensor<256x16xf32>, tensor<256x2xf32>, tensor<256x16xf32>, tensor<256x16xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<1xi32>, tensor<1xi32>) outs(%e, %s : tensor<256x16xf32>, tensor<?x2x8x16xf32>) dt_limit(0.0, 1.0) chunk(128) acc(f32)
   return %y, %s1 : tensor<256x16xf32>, tensor<?x2x8x16xf32>
+}
+// Of the rows whose logits are kept, a prompt keeps one: activations of 32 in and 48 out, 2*48*32 operations.
+// CHECK: func.func private @head{{.*}}bamba.cost = #bamba.cost<weights = 3072, states = 0, activations = 321, flops = 3072,
+func.func private @head(%n: tensor<1xi32> {bamba.rows}, %x: tensor<4x32xf32>, %w: tensor<48x32xbf16>, %e: tensor<4x48xf32>) -> tensor<4x48xf32> attributes {bamba.kernel, bamba.may_be_empty} {
+  %r = bamba.linear ins(%x, %w : tensor<4x32xf32>, tensor<48x32xbf16>) outs(%e : tensor<4x48xf32>) acc(f32)
+  return %r : tensor<4x48xf32>
 }

@@ -10,6 +10,13 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_byt
     %r = bamba.linear ins(%x, %w : tensor<1024x8192xbf16>, tensor<4096x8192xbf16>) outs(%e : tensor<1024x4096xf32>) acc(f32)
     return %r : tensor<1024x4096xf32>
   }
+  // Of the rows whose logits are kept there are few: tiles of 128 rows, and of as many columns as they can have.
+  // CHECK: @kept_rows({{.*}}bamba.schedule = #bamba.cuda_schedule<collective = "wgmma/linear_large", fields = {{.*}}tile_columns = 256 : i64, tile_rows = 128 : i64
+  func.func private @kept_rows(%rows: tensor<1xi32> {bamba.rows}, %x: tensor<512x4096xbf16>, %w: tensor<128256x4096xbf16>,
+                               %e: tensor<512x128256xf32>) -> tensor<512x128256xf32> attributes {bamba.kernel, bamba.may_be_empty} {
+    %r = bamba.linear ins(%x, %w : tensor<512x4096xbf16>, tensor<128256x4096xbf16>) outs(%e : tensor<512x128256xf32>) acc(f32)
+    return %r : tensor<512x128256xf32>
+  }
   // CHECK: @all_rows({{.*}}bamba.schedule = #bamba.cuda_schedule<collective = "wgmma/linear_large", fields = {{.*}}tile_columns = 256 : i64, tile_rows = 128 : i64
   func.func private @all_rows(%x: tensor<1024x8192xbf16>, %w: tensor<4096x8192xbf16>, %e: tensor<1024x4096xf32>)
       -> tensor<1024x4096xf32> attributes {bamba.kernel} {

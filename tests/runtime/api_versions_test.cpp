@@ -69,7 +69,7 @@ protected:
   }
 
   bamba_batch_item itemOf(int sequence) const {
-    return {sequences[sequence], static_cast<uint32_t>(tokens.size()), tokens.data(), BAMBA_LOGITS_LAST, 0};
+    return {sequences[sequence], static_cast<uint32_t>(tokens.size()), tokens.data(), BAMBA_LOGITS_LAST, 0, nullptr, 0, 0};
   }
 
   bamba_error error = {sizeof(bamba_error), {}};
@@ -125,6 +125,21 @@ TEST_F(ApiVersions, AnOlderCallersItems) {
   ASSERT_EQ(bamba_session_run(session, bytes.as<bamba_batch_item>(), 3, oldItem, &error), BAMBA_OK) << error.message;
   int32_t token = -1;
   EXPECT_EQ(bamba_session_get_greedy(session, 2, &token, &error), BAMBA_OK);
+  // Nothing is left of what a newer caller's items said.
+  constexpr size_t more = 8;
+  const uint32_t chosen[] = {0};
+  ExactBytes newer(3 * (sizeof(bamba_batch_item) + more));
+  for (int i = 0; i < 3; ++i) {
+    bamba_batch_item item = itemOf(i);
+    item.logits = BAMBA_LOGITS_CHOSEN;
+    item.chosen = chosen;
+    item.num_chosen = 1;
+    std::memcpy(newer.data() + i * (sizeof(item) + more), &item, sizeof(item));
+  }
+  ASSERT_EQ(bamba_session_run(session, newer.as<bamba_batch_item>(), 3, sizeof(bamba_batch_item) + more, &error),
+            BAMBA_OK)
+      << error.message;
+  ASSERT_EQ(bamba_session_run(session, bytes.as<bamba_batch_item>(), 3, oldItem, &error), BAMBA_OK) << error.message;
 }
 
 TEST_F(ApiVersions, ANewerCallersStructsAreTakenWhereWhatIsNewIsZero) {
@@ -178,8 +193,8 @@ TEST_F(ApiVersions, WhatTheLibraryDoesNotKnowIsRefused) {
     uint32_t seed;
   } items[2] = {{itemOf(0), 0, 0}, {itemOf(1), 0, 7}};
   expectRefused(bamba_session_run(session, &items[0].known, 2, sizeof(Item), &error),
-                ("item 1: expected zeros after the 24 bytes that version " + version +
-                 " of the interface knows, found byte 28 set")
+                ("item 1: expected zeros after the 40 bytes that version " + version +
+                 " of the interface knows, found byte 44 set")
                     .c_str());
   uint32_t length = 9;
   EXPECT_EQ(bamba_sequence_get_length(session, sequences[0], &length, &error), BAMBA_OK);

@@ -89,7 +89,7 @@ TEST(Model, RefusesDamagedTables) {
   damaged([](auto &table) { table.vocab_size = 0; }, {"vocab_size"});
   damaged([](auto &table) { table.max_pages = 9; }, {"max_pages"});
   damaged([](auto &table) { table.max_batch = 3; }, {"max_batch"});
-  damaged([](auto &table) { table.num_launches = 41; }, {"score_t8", "launches"});
+  damaged([](auto &table) { table.num_launches = 29; }, {"prefill_t8", "launches"});
   damaged([](auto &table) { table.num_args = 14; }, {"decode_b1", "arguments"});
   damaged([](auto &table) { table.num_kernels = 5; }, {"decode_b1", "kernel"});
   damaged([](auto &table) { table.num_weights = 3; }, {"weight argument"});

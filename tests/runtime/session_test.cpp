@@ -162,7 +162,19 @@ TEST_F(SessionTest, ABatchThatIsRefusedChangesNothing) {
   refuse({item(a, {})}, BAMBA_INVALID_ARGUMENT, {"item 0", "at least one token", "none"});
   bamba_batch_item unknownLogits = item(a, next); // a C caller can pass any number
   std::memset(&unknownLogits.logits, 3, sizeof(unknownLogits.logits));
-  refuse({{a, 1, nullptr, BAMBA_LOGITS_LAST, 0}}, BAMBA_INVALID_ARGUMENT, {"item 0", "null"});
+  auto choose = [&](const std::vector<uint32_t> &chosen) {
+    bamba_batch_item some = item(a, start, BAMBA_LOGITS_CHOSEN);
+    some.chosen = chosen.data(), some.num_chosen = static_cast<uint32_t>(chosen.size());
+    return some;
+  };
+  const std::vector<uint32_t> descending = {1, 3, 3}, beyond = {0, 6}, none;
+  bamba_batch_item unasked = choose(beyond);
+  unasked.logits = BAMBA_LOGITS_ALL;
+  refuse({choose(descending)}, BAMBA_INVALID_ARGUMENT, {"chosen 2", "4 to 5", "found 3"});
+  refuse({choose(beyond)}, BAMBA_INVALID_ARGUMENT, {"chosen 1", "1 to 5", "found 6"});
+  refuse({choose(none)}, BAMBA_INVALID_ARGUMENT, {"chosen", "at least one token", "none"});
+  refuse({unasked}, BAMBA_INVALID_ARGUMENT, {"chosen", "without BAMBA_LOGITS_CHOSEN", "2 tokens"});
+  refuse({{a, 1, nullptr, BAMBA_LOGITS_LAST, 0, nullptr, 0, 0}}, BAMBA_INVALID_ARGUMENT, {"item 0", "null"});
   refuse({unknownLogits}, BAMBA_INVALID_ARGUMENT, {"item 0", "logits", "50529027"});
   refuse({item(b, next), item(a, tooLarge)}, BAMBA_OUT_OF_RANGE, {"item 1", "token 1", "0 to 10", "found 11"});
   refuse({item(a, negative)}, BAMBA_OUT_OF_RANGE, {"item 0", "token 2", "found -1"});

@@ -16,6 +16,8 @@ enum Arg {
   Counts,
   NumRows,
   Pending,
+  Kept,
+  KeptCount,
   Pages,
   Embed,
   Head,
@@ -41,7 +43,7 @@ float fromBf16(uint16_t bits) {
 
 /// Kernels of one entry: B sequences of T tokens.
 template <uint32_t Kind, int B, int T> struct Kernels {
-  static constexpr int logitsRows = Kind == BAMBA_RT_PREFILL ? B : B * T;
+  static constexpr int logitsRows = B * T;
 
   static void embed(void *const *args, void *, uint64_t row) {
     if (row == 0 && observer)
@@ -102,7 +104,7 @@ template <uint32_t Kind, int B, int T> struct Kernels {
   /// The row that a row of logits belongs to, -1 for padding.
   static int rowOf(void *const *args, int logitsRow) {
     if (Kind == BAMBA_RT_PREFILL)
-      return arg<int32_t>(args, Counts)[0] - 1;
+      return logitsRow < *arg<int32_t>(args, KeptCount) ? arg<int32_t>(args, Kept)[logitsRow] : -1;
     return arg<int32_t>(args, Positions)[logitsRow] < 0 ? -1 : logitsRow;
   }
 
@@ -120,8 +122,13 @@ template <uint32_t Kind, int B, int T> struct Kernels {
                          [](int32_t position) { return position >= 0; }) == *arg<int32_t>(args, NumRows);
   }
 
+  /// True where the step has no logits to compute, and must leave those of others.
+  static bool keepsNone(void *const *args) { return Kind == BAMBA_RT_PREFILL && *arg<int32_t>(args, KeptCount) == 0; }
+
   static void project(void *const *args, void *, uint64_t workgroup) {
     constexpr int panel = 4;
+    if (keepsNone(args))
+      return;
     int logitsRow = static_cast<int>(workgroup) / vocab, v = static_cast<int>(workgroup) % vocab;
     int row = rowOf(args, logitsRow);
     float sum = 0;
@@ -131,6 +138,8 @@ template <uint32_t Kind, int B, int T> struct Kernels {
   }
 
   static void pickGreedy(void *const *args, void *, uint64_t logitsRow) {
+    if (keepsNone(args))
+      return;
     const float *logits = arg<float>(args, Logits) + logitsRow * vocab;
     int best = 0;
     for (int v = 1; v < vocab; ++v)
@@ -154,30 +163,27 @@ constexpr int launchesPerEntry = 6;
       {"greedy", "", Kernels<kind, b, t>::pickGreedy, nullptr, 0}
 
 #define LAUNCHES(entry, kind, b, t)                                                                                    \
-  {(entry) * 6 + 0, (b) * (t), 0, 17}, {(entry) * 6 + 1, (b) * (t), 0, 17}, {(entry) * 6 + 2, b, 0, 17},               \
-      {(entry) * 6 + 3, (b) * (t), 0, 17}, {(entry) * 6 + 4, Kernels<kind, b, t>::logitsRows * vocab, 0, 17},          \
-      {(entry) * 6 + 5, Kernels<kind, b, t>::logitsRows, 0, 17}
+  {(entry) * 6 + 0, (b) * (t), 0, 19}, {(entry) * 6 + 1, (b) * (t), 0, 19}, {(entry) * 6 + 2, b, 0, 19},               \
+      {(entry) * 6 + 3, (b) * (t), 0, 19}, {(entry) * 6 + 4, Kernels<kind, b, t>::logitsRows * vocab, 0, 19},          \
+      {(entry) * 6 + 5, Kernels<kind, b, t>::logitsRows, 0, 19}
 
 #define ENTRY(name, entry, kind, b, t)                                                                                 \
-  {name, kind, b, t, (entry) * launchesPerEntry, launchesPerEntry, 0, sizeof(float) * 2 * maxRows * dim}
+  {name, kind, b, t, (entry) * launchesPerEntry, launchesPerEntry, (b) * (t), sizeof(float) * 2 * maxRows * dim}
 
 constexpr bamba_rt_entry entries[] = {
     ENTRY("decode_b1", 0, BAMBA_RT_DECODE, 1, 1),   ENTRY("decode_b2", 1, BAMBA_RT_DECODE, 2, 1),
     ENTRY("decode_b4", 2, BAMBA_RT_DECODE, 4, 1),   ENTRY("prefill_t4", 3, BAMBA_RT_PREFILL, 1, 4),
-    ENTRY("prefill_t8", 4, BAMBA_RT_PREFILL, 1, 8), ENTRY("score_t4", 5, BAMBA_RT_SCORE, 1, 4),
-    ENTRY("score_t8", 6, BAMBA_RT_SCORE, 1, 8),
+    ENTRY("prefill_t8", 4, BAMBA_RT_PREFILL, 1, 8),
 };
 
 constexpr bamba_rt_kernel kernels[] = {
     KERNELS(BAMBA_RT_DECODE, 1, 1),  KERNELS(BAMBA_RT_DECODE, 2, 1),  KERNELS(BAMBA_RT_DECODE, 4, 1),
-    KERNELS(BAMBA_RT_PREFILL, 1, 4), KERNELS(BAMBA_RT_PREFILL, 1, 8), KERNELS(BAMBA_RT_SCORE, 1, 4),
-    KERNELS(BAMBA_RT_SCORE, 1, 8),
+    KERNELS(BAMBA_RT_PREFILL, 1, 4), KERNELS(BAMBA_RT_PREFILL, 1, 8),
 };
 
 constexpr bamba_rt_launch launches[] = {
     LAUNCHES(0, BAMBA_RT_DECODE, 1, 1),  LAUNCHES(1, BAMBA_RT_DECODE, 2, 1),  LAUNCHES(2, BAMBA_RT_DECODE, 4, 1),
-    LAUNCHES(3, BAMBA_RT_PREFILL, 1, 4), LAUNCHES(4, BAMBA_RT_PREFILL, 1, 8), LAUNCHES(5, BAMBA_RT_SCORE, 1, 4),
-    LAUNCHES(6, BAMBA_RT_SCORE, 1, 8),
+    LAUNCHES(3, BAMBA_RT_PREFILL, 1, 4), LAUNCHES(4, BAMBA_RT_PREFILL, 1, 8),
 };
 
 constexpr bamba_rt_arg args[] = {
@@ -187,6 +193,8 @@ constexpr bamba_rt_arg args[] = {
     {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_COUNTS, 0},
     {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_ROWS, 0},
     {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_PENDING, 0},
+    {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_KEPT, 0},
+    {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_KEPT_COUNT, 0},
     {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_PAGES, 0},
     {BAMBA_RT_SPACE_WEIGHT, 0, 0},
     {BAMBA_RT_SPACE_WEIGHT, 1, 0},

@@ -65,22 +65,22 @@ TEST(ElementTypeOf, IsWhatTheDialectTakes) {
 TEST(EntryPoint, HasTheArraysOfTheContract) {
   MLIRContext context;
   context.loadDialect<BambaDialect>();
-  auto typesOf = [&](EntryKind kind, int64_t batch, int64_t chunk) {
-    EntrySizes sizes(EntryAttr::get(&context, kind, batch, chunk), /*maxPages=*/3, /*vocabulary=*/30);
+  auto typesOf = [&](EntryKind kind, int64_t batch, int64_t chunk, int64_t kept) {
+    EntrySizes sizes(EntryAttr::get(&context, kind, batch, chunk, kept), /*maxPages=*/3, /*vocabulary=*/30);
     std::string text;
     for (ArrayRef<contract::EntryArray> arrays : {ArrayRef(contract::kInputs), ArrayRef(contract::kOutputs)})
       for (const contract::EntryArray &array : arrays)
         text += std::string(array.name) + " " + print(typeOf(&context, array, sizes)) + "\n";
     return text;
   };
-  EXPECT_EQ(typesOf(EntryKind::Decode, 4, 1), "tokens tensor<4xi32>\npositions tensor<4xi32>\nslots tensor<4xi32>\n"
-                                              "counts tensor<4xi32>\nrows tensor<1xi32>\npending tensor<4xi32>\n"
-                                              "pages tensor<4x3xi32>\n"
-                                              "logits tensor<4x30xf32>\ngreedy tensor<4xi32>\n");
-  EXPECT_EQ(typesOf(EntryKind::Prefill, 1, 8), "tokens tensor<8xi32>\npositions tensor<8xi32>\nslots tensor<1xi32>\n"
-                                               "counts tensor<1xi32>\nrows tensor<1xi32>\npending tensor<1xi32>\n"
-                                               "pages tensor<1x3xi32>\n"
-                                               "logits tensor<1x30xf32>\ngreedy tensor<1xi32>\n");
+  EXPECT_EQ(typesOf(EntryKind::Decode, 4, 1, 0),
+            "tokens tensor<4xi32>\npositions tensor<4xi32>\nslots tensor<4xi32>\ncounts tensor<4xi32>\n"
+            "rows tensor<1xi32>\npending tensor<4xi32>\nkept tensor<4xi32>\nkept_count tensor<1xi32>\n"
+            "pages tensor<4x3xi32>\nlogits tensor<4x30xf32>\ngreedy tensor<4xi32>\n");
+  EXPECT_EQ(typesOf(EntryKind::Prefill, 1, 8, 3),
+            "tokens tensor<8xi32>\npositions tensor<8xi32>\nslots tensor<1xi32>\ncounts tensor<1xi32>\n"
+            "rows tensor<1xi32>\npending tensor<1xi32>\nkept tensor<3xi32>\nkept_count tensor<1xi32>\n"
+            "pages tensor<1x3xi32>\nlogits tensor<3x30xf32>\ngreedy tensor<3xi32>\n");
   EXPECT_EQ(findArray(contract::kInputs, "slots")->number, static_cast<uint32_t>(BAMBA_RT_INPUT_SLOTS));
   EXPECT_EQ(findArray(contract::kInputs, "logits"), nullptr);
 }

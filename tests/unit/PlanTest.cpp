@@ -404,7 +404,7 @@ TEST(Plan, StateThatIsOverwrittenCannotBeRead) {
 }
 
 TEST(Plan, TwoEntriesOfOneSizeAreAnError) {
-  ParsedModule module(replaced(smallModel(), "<prefill, batch = 1, chunk = 8>", "<decode, batch = 2, chunk = 1>"));
+  ParsedModule module(replaced(smallModel(), "<prefill, batch = 1, chunk = 8, kept = 1>", "<decode, batch = 2, chunk = 1>"));
   EXPECT_TRUE(failed(buildPlan(module.get(), smallModelCode())));
   EXPECT_EQ(module.errors(), "expected one entry point of each kind and size\n");
 }

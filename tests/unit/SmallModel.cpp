@@ -31,7 +31,7 @@ module attributes {
       {bamba.state = #bamba.state<page>}
 )mlir";
 
-/// The kernels and the function of one entry point: B sequences, R rows, L rows of logits.
+/// The kernels and the function of one entry point: B sequences, R rows, L rows of logits; T may go on with these.
 static constexpr const char *kEntry = R"mlir(
   func.func private @embed_R(tensor<Rxi32>, tensor<30x8xbf16>, tensor<Rx8xf32>) -> tensor<Rx8xf32>
       attributes {bamba.kernel, bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 8], rows = 1, depth = 0, chunk = 0>,
@@ -96,7 +96,7 @@ static std::string entry(StringRef name, StringRef kind, StringRef batch, String
 }
 
 std::string test::smallModel() {
-  return std::string(kHeader) + entry("prefill_t8", "prefill", "1", "8", "8", "1") +
+  return std::string(kHeader) + entry("prefill_t8", "prefill", "1", "8, kept = 1", "8", "1") +
          entry("decode_b2", "decode", "2", "1", "2", "2") + "}\n";
 }
 

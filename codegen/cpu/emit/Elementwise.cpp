@@ -1,4 +1,4 @@
-// Ops that move or combine elements one by one: swiglu, embedding, last_token, kv_append; and argmax.
+// Ops that move or combine elements one by one: swiglu, embedding, take_rows, kv_append; and argmax.
 #include "codegen/cpu/emit/Ops.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -44,13 +44,11 @@ LogicalResult emitOp(Emitter &e, EmbeddingOp, EmbeddingOp::Adaptor buffers) {
   return success();
 }
 
-LogicalResult emitOp(Emitter &e, LastTokenOp, LastTokenOp::Adaptor buffers) {
-  Value input = buffers.getInput(), out = buffers.getInit(), batch = e.dim(out, 0), zero = e.index(0);
-  Value tokens = e.div(e.dim(input, 0), batch);
-  e.loop(batch, [&](Value sequence) {
-    Value count = e.max(e.loadIndex(buffers.getCounts(), {sequence}), e.index(1));
-    Value row = e.add(e.mul(sequence, tokens), e.add(count, -1));
-    copyRow(e, input, {row, zero}, out, {sequence, zero}, e.dim(out, 1));
+LogicalResult emitOp(Emitter &e, TakeRowsOp, TakeRowsOp::Adaptor buffers) {
+  Value out = buffers.getInit(), zero = e.index(0);
+  e.loop(e.dim(out, 0), [&](Value row) {
+    Value number = e.loadIndex(buffers.getRows(), {row});
+    copyRow(e, buffers.getInput(), {number, zero}, out, {row, zero}, e.dim(out, 1));
   });
   return success();
 }

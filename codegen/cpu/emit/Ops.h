@@ -14,7 +14,7 @@ LogicalResult emitOp(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers);
 LogicalResult emitOp(Emitter &emitter, QuantizeOp op, QuantizeOp::Adaptor buffers);
 LogicalResult emitOp(Emitter &emitter, RopeOp op, RopeOp::Adaptor buffers);
 LogicalResult emitOp(Emitter &emitter, SwigluOp op, SwigluOp::Adaptor buffers);
-LogicalResult emitOp(Emitter &emitter, LastTokenOp op, LastTokenOp::Adaptor buffers);
+LogicalResult emitOp(Emitter &emitter, TakeRowsOp op, TakeRowsOp::Adaptor buffers);
 LogicalResult emitOp(Emitter &emitter, ArgmaxOp op, ArgmaxOp::Adaptor buffers);
 LogicalResult emitOp(Emitter &emitter, CausalConv1dOp op, CausalConv1dOp::Adaptor buffers);
 LogicalResult emitOp(Emitter &emitter, SsmStepOp op, SsmStepOp::Adaptor buffers);

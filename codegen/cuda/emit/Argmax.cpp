@@ -21,9 +21,9 @@ FailureOr<std::string> emitArgmax(KernelWriter &writer, ArgmaxOp argmax) {
   if (failed(logits) || failed(result))
     return failure();
   writer.constant("vector", logits->alignment(kWidestFloat));
-  SmallVector<std::string> call{writer.rows(*logits, "input"), writer.address(*result, "result")};
-  if (splits > 1)
-    call.push_back(writer.workspace());
+  SmallVector<std::string> call{writer.rows(*logits, "input"), writer.address(*result, "result"),
+                                splits > 1 ? writer.workspace() : "nullptr"};
+  writer.addRows(call);
   return writer.finish({}, call);
 }
 

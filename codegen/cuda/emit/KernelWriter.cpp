@@ -161,14 +161,18 @@ std::string KernelWriter::workspace() {
   return "workspace";
 }
 
-void KernelWriter::addRows(SmallVectorImpl<std::string> &call) {
-  BlockArgument rows = findRows(kernel);
-  if (!rows)
-    return;
+std::string KernelWriter::addRowsParam(BlockArgument rows) {
   // No op reads it, so that the other arguments come before it among the parameters.
   auto isPointer = [](const KernelParam &param) { return param.kind == KernelParam::Kind::Pointer; };
-  params.insert(llvm::find_if_not(params, isPointer), {KernelParam::Kind::Pointer, rows.getArgNumber(), {}});
-  call.push_back(nameOf(rows.getArgNumber(), "rows").str());
+  auto isRows = [&](const KernelParam &param) { return isPointer(param) && param.argument == rows.getArgNumber(); };
+  if (llvm::none_of(params, isRows))
+    params.insert(llvm::find_if_not(params, isPointer), {KernelParam::Kind::Pointer, rows.getArgNumber(), {}});
+  return nameOf(rows.getArgNumber(), "rows").str();
+}
+
+void KernelWriter::addRows(SmallVectorImpl<std::string> &call) {
+  if (BlockArgument rows = findRows(kernel))
+    call.push_back(addRowsParam(rows));
 }
 
 std::string KernelWriter::declarationOf(const KernelParam &param) const {
@@ -205,10 +209,14 @@ void KernelWriter::printEntry(raw_ostream &stream, ArrayRef<std::string> call) c
   }
   stream << "\nextern \"C\" __global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks) " << name
          << "(\n    " << llvm::join(parameters, ",\n    ") << ") {\n  ";
+  if (mayBeEmpty())
+    stream << "if (isEmpty(" << names[findRows(kernel).getArgNumber()] << "))\n    return;\n  ";
   printList(stream, /*column=*/2, "Kernel::run(", call, ");\n}\n");
 }
 
 std::string KernelWriter::finish(ArrayRef<std::string> collective, ArrayRef<std::string> call) {
+  if (mayBeEmpty())
+    addRowsParam(findRows(kernel));
   // A parameter of the kernel function that its collective has no use for, as the counts of a step's convolution.
   for (const KernelParam &param : params)
     if (param.kind == KernelParam::Kind::Pointer)

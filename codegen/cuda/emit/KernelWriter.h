@@ -109,6 +109,10 @@ public:
 private:
   /// The name of an argument: `wanted`, with a number where that is taken, if it has none yet.
   StringRef nameOf(unsigned argument, StringRef wanted);
+  /// The number of rows that are there among the parameters: the parameter's name.
+  std::string addRowsParam(BlockArgument rows);
+  /// True where the kernel does nothing for want of rows.
+  bool mayBeEmpty() const { return func::FuncOp(kernel)->hasAttr(attr::kMayBeEmpty); }
   /// `const bf16 *weight`.
   std::string declarationOf(const KernelParam &param) const;
   void printShape(raw_ostream &stream) const;

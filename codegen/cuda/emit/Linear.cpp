@@ -61,9 +61,10 @@ static bool usesTensorMaps(StringRef collective) {
 }
 
 /// True for collectives whose blocks have some of the rows; where a block has all, those that are not there cost
-/// nothing.
-static bool cutsRows(KernelWriter &writer) {
+/// nothing. Of kept logits there is memory for those that are there: more than few are not written for nothing.
+static bool takesRows(KernelWriter &writer) {
   return writer.getCollective() == "wgmma/linear_large" ||
+         (writer.getCollective() == "wgmma/linear_middle" && writer.getKernel()->hasAttr(attr::kMayBeEmpty)) ||
          (writer.getCollective() == "mma/linear" &&
           writer.getField("tile_rows") > geometry::mma::Linear::kSkinnyTileRows);
 }
@@ -103,7 +104,7 @@ FailureOr<std::string> emitLinear(KernelWriter &writer, LinearOp linear) {
     call = {*in, writer.address(*matrix, "weight")};
   }
   call.push_back(*epilogue);
-  if (cutsRows(writer))
+  if (takesRows(writer))
     writer.addRows(call);
   return writer.finish({"Input", "Epilogue"}, call);
 }

@@ -1,4 +1,4 @@
-// Rows that are looked up: of the embedding by token, and of each sequence's last token.
+// Rows that are looked up: of the embedding by token, and of a matrix by number.
 #include "codegen/cuda/emit/Ops.h"
 
 namespace bambac::codegen {
@@ -18,18 +18,19 @@ FailureOr<std::string> emitEmbedding(KernelWriter &writer, EmbeddingOp embedding
   return writer.finish({}, call);
 }
 
-FailureOr<std::string> emitLastToken(KernelWriter &writer, LastTokenOp lastToken) {
-  int64_t sequences = dimOf(lastToken.getCounts(), 0);
-  writer.constant("sequences", sequences);
-  writer.constant("tokens", dimOf(lastToken.getInput(), 0) / sequences);
-  writer.constant("columns", dimOf(lastToken.getInput(), 1));
-  FailureOr<View> input = writer.view(lastToken, lastToken.getInput());
-  FailureOr<View> result = writer.resultView(cast<OpResult>(lastToken.getResult()));
+FailureOr<std::string> emitTakeRows(KernelWriter &writer, TakeRowsOp takeRows) {
+  writer.constant("rows", dimOf(takeRows.getRows(), 0));
+  writer.constant("columns", dimOf(takeRows.getInput(), 1));
+  writer.constant("input_rows", dimOf(takeRows.getInput(), 0));
+  FailureOr<View> input = writer.view(takeRows, takeRows.getInput());
+  FailureOr<View> result = writer.resultView(cast<OpResult>(takeRows.getResult()));
   if (failed(input) || failed(result))
     return failure();
   writer.constant("vector", std::min(input->alignment(kWidest), result->alignment(kWidest)));
-  return writer.finish({}, {writer.rows(*input, "input"), writer.address(lastToken, lastToken.getCounts(), "counts"),
-                            writer.rows(*result, "result")});
+  SmallVector<std::string> call{writer.rows(*input, "input"), writer.address(takeRows, takeRows.getRows(), "numbers"),
+                                writer.rows(*result, "result")};
+  writer.addRows(call);
+  return writer.finish({}, call);
 }
 
 } // namespace bambac::codegen

@@ -17,7 +17,7 @@ FailureOr<std::string> emitKvAppend(KernelWriter &writer, KvAppendOp append);
 FailureOr<std::string> emitNorm(KernelWriter &writer, RmsNormOp norm);
 FailureOr<std::string> emitQuantize(KernelWriter &writer, QuantizeOp quantize);
 FailureOr<std::string> emitEmbedding(KernelWriter &writer, EmbeddingOp embedding);
-FailureOr<std::string> emitLastToken(KernelWriter &writer, LastTokenOp lastToken);
+FailureOr<std::string> emitTakeRows(KernelWriter &writer, TakeRowsOp takeRows);
 FailureOr<std::string> emitArgmax(KernelWriter &writer, ArgmaxOp argmax);
 /// Rotation and other element-wise ops that joined no other kernel.
 FailureOr<std::string> emitRope(KernelWriter &writer, RopeOp rope);

@@ -135,7 +135,8 @@ typedef struct bamba_session_options {
 typedef enum bamba_logits {
   BAMBA_LOGITS_LAST = 0, /* of the item's last token */
   BAMBA_LOGITS_ALL = 1,  /* of each of the item's tokens */
-  BAMBA_LOGITS_NONE = 2  /* none: to read the item's logits or greedy token is BAMBA_NOT_READY */
+  BAMBA_LOGITS_NONE = 2, /* none: to read the item's logits or greedy token is BAMBA_NOT_READY */
+  BAMBA_LOGITS_CHOSEN = 3 /* of the tokens that `chosen` names */
 } bamba_logits;
 
 /* Tokens to append to one sequence. Later versions append fields. */
@@ -145,6 +146,11 @@ typedef struct bamba_batch_item {
   const int32_t *tokens; /* num_tokens tokens, each in [0, vocab_size); only read during the call */
   bamba_logits logits;
   uint32_t reserved; /* 0 */
+  /* With BAMBA_LOGITS_CHOSEN, numbers of the item's tokens in ascending order, from 0 to num_tokens - 1: the logits after
+   * these are left, a row for each. At least one; only read during the call. Otherwise NULL and 0. */
+  const uint32_t *chosen;
+  uint32_t num_chosen;
+  uint32_t reserved2; /* 0 */
 } bamba_batch_item;
 
 /* Called from the loading thread with bytes done and in all; return nonzero to give up (status BAMBA_IO_ERROR). */
@@ -222,8 +228,8 @@ BAMBA_API bamba_status bamba_model_get_info(const bamba_model *model, bamba_mode
 /* ---- session: one thread at a time for each session; sessions of one model run in parallel ---- */
 
 /* Creates a session: the memory that it needs is allocated here, on a CUDA device in full. Only three things take more,
- * once each: the first batch with BAMBA_LOGITS_ALL for an item of several tokens, which needs room for the logits of a
- * whole step; a batch with more rows of logits than the session has slots; and the first logits fetched from a device.
+ * once each: a batch that leaves more rows of logits of one prompt than any before it; one that leaves more rows in all
+ * than the session has slots; and the first logits fetched from a device.
  * `options` may be NULL. */
 BAMBA_API bamba_status bamba_session_create(const bamba_model *model, const bamba_session_options *options,
                                             bamba_session **session, bamba_error *error);
@@ -243,7 +249,7 @@ BAMBA_API bamba_status bamba_session_run(bamba_session *session, const bamba_bat
 BAMBA_API bamba_status bamba_session_get_logits(const bamba_session *session, size_t item, const float **logits,
                                                 size_t *rows, bamba_error *error);
 
-/* The token with the largest logit (the first of several) after the last token of item `item` of the last run.
+/* The token with the largest logit (the first of several) in the last row of logits of item `item` of the last run.
  * BAMBA_NOT_A_NUMBER where a logit of that token is not a number (infinities are numbers): the weights or the type of
  * the library do not serve for these tokens. Other items and sequences are as good as ever. */
 BAMBA_API bamba_status bamba_session_get_greedy(const bamba_session *session, size_t item, int32_t *token,

@@ -359,6 +359,14 @@ public:
     return item;
   }
 
+  /// The same, which leaves the logits after the tokens of these numbers only; they must live as long.
+  bamba_batch_item item(const int32_t *tokens, size_t count, const std::vector<uint32_t> &chosen) const {
+    bamba_batch_item item = this->item(tokens, count, BAMBA_LOGITS_CHOSEN);
+    item.chosen = chosen.data();
+    item.num_chosen = static_cast<uint32_t>(chosen.size());
+    return item;
+  }
+
   bamba_sequence get() const noexcept { return number; }
 
 private:

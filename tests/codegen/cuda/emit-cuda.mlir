@@ -12,7 +12,7 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_byte
 // CHECK:       kVector = 1;
 // CHECK:         const float *input,
 // CHECK-NEXT:    int *result) {
-// CHECK-NEXT:    Kernel::run(Rows<const float, 259>{input}, result);
+// CHECK-NEXT:    Kernel::run(Rows<const float, 259>{input}, result, nullptr);
   func.func private @argmax(%x: tensor<2x259xf32>, %init: tensor<2xi32>) -> tensor<2xi32>
       attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "common/argmax", fields = {}>} {
     %0 = bamba.argmax ins(%x : tensor<2x259xf32>) outs(%init : tensor<2xi32>)

@@ -18,10 +18,13 @@ template <class Shape> struct Argmax {
       Shape::kSplits, Shape::kRows, 1, kThreads, 1, 0, 1, Shape::kSplits > 1 ? Shape::kRows *Shape::kSplits * 8u : 0u};
 
   template <class Logits>
-  static __device__ __forceinline__ void run(Logits logits, int *result, void *workspace = nullptr) {
+  static __device__ __forceinline__ void run(Logits logits, int *result, void *workspace = nullptr,
+                                             const int *rows = nullptr) {
     launchDependents();
     waitForPredecessors();
     const int split = blockIdx.x, row = blockIdx.y;
+    if (row >= rowCount<Shape::kRows>(rows))
+      return;
     uint64 best = blockMax(scan(logits[row], split * kSplitVectors));
     if constexpr (Shape::kSplits == 1) {
       if (threadIdx.x == 0)

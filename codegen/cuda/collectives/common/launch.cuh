@@ -38,4 +38,12 @@ template <int Most> __device__ __forceinline__ int rowCount(const int *rows) {
   return rows ? minOf(*rows, Most) : Most;
 }
 
+/// True for a kernel without any row to compute: all its blocks leave at once.
+__device__ __forceinline__ bool isEmpty(const int *rows) {
+  if (*rows > 0)
+    return false;
+  waitForPredecessors();
+  return true;
+}
+
 } // namespace bambac

@@ -79,7 +79,7 @@ public:
     beginEpilogue(epilogue); // there are barriers before the first result
     const int count = rowCount<Shape::kRows>(rows);
     waitForPredecessors();
-    LinearTall tile(shared, input, weights);
+    LinearTall tile(shared, input, weights, count);
     if (tile.firstRow < count) {
       float sums[kFragments][kGroups][4] = {};
       tile.multiply(sums, epilogue);
@@ -91,13 +91,15 @@ public:
 private:
   uint8 *const shared;
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  const int count;          // of rows that are there
   int firstRow, firstGroup; // of the block's tile
   // What this thread copies. Its chunks of a tile lie a constant number of rows or groups apart.
   int copyRow, copyGroup;
   const Element *inputFrom;
   const uint8 *weightsFrom;
 
-  __device__ __forceinline__ LinearTall(uint8 *shared, const Input &input, const Operand *weights) : shared(shared) {
+  __device__ __forceinline__ LinearTall(uint8 *shared, const Input &input, const Operand *weights, int count)
+      : shared(shared), count(count) {
     const int band = blockIdx.x / (kBand * kColumnTiles), place = blockIdx.x % (kBand * kColumnTiles);
     const int height = minOf(kBand, kRowTiles - band * kBand); // the last band may be lower
     firstRow = (band * kBand + place % height) * kTileRows;
@@ -287,7 +289,7 @@ private:
     row = firstRow + warp / kWarpsAcross * kWarpRows + fragment * 16 + item / kRowItems;
     column = (firstGroup * kGroupColumns + warp % kWarpsAcross * kWarpColumns) / Epilogue::kInputs +
              item % kRowItems * kVector;
-    return item < 16 * kRowItems && row < Shape::kRows && column < Epilogue::kColumns;
+    return item < 16 * kRowItems && row < count && column < Epilogue::kColumns;
   }
 };
 

@@ -81,7 +81,7 @@ private:
     __device__ __forceinline__ Tile operator[](int index) const {
       constexpr int kGroup = minOf(kGeometry.rowTiles(kShape), 16);
       int group = index / (kGroup * kColumnTiles), inGroup = index % (kGroup * kColumnTiles);
-      int height = minOf(kGroup, rowTiles - group * kGroup);
+      int height = maxOf(minOf(kGroup, rowTiles - group * kGroup), 1); // none for a block without tiles
       int rowTile = group * kGroup + inGroup % height;
       return {rowTile * kTileRows, inGroup / height * kTileColumns, rows};
     }

@@ -60,8 +60,9 @@ public:
   static constexpr TensorMap kWeightMap = weightTensorMap(Shape::kColumns, kShape.words(), kTileColumns, kTileDepth);
 
   static __device__ __forceinline__ void run(const TensorMapParam &inputMap, const TensorMapParam &weightMap,
-                                             const Epilogue &epilogue) {
+                                             const Epilogue &epilogue, const int *rows = nullptr) {
     extern __shared__ __align__(1024) uint8 shared[];
+    const int count = rowCount<Shape::kRows>(rows); // rows after them are not stored
     runRoles<Ring, kSharedBytes, kConsumers>(
         shared, epilogue, [&](const Ring &ring) { load(ring, inputMap, weightMap); },
         [] {
@@ -74,9 +75,9 @@ public:
         [&](const Ring &ring, int consumer) {
           waitForPredecessors();
           if constexpr (kSplit > 1)
-            multiplyShare(ring, consumer, shared, epilogue);
+            multiplyShare(ring, consumer, shared, epilogue, count);
           else
-            multiplyTiles(ring, consumer, shared, epilogue);
+            multiplyTiles(ring, consumer, shared, epilogue, count);
         });
   }
 
@@ -196,38 +197,38 @@ private:
   // --- one block a tile ---------------------------------------------------------------------------------------------
 
   static __device__ __forceinline__ void multiplyTiles(const Ring &ring, int consumer, uint8 *shared,
-                                                       const Epilogue &epilogue) {
+                                                       const Epilogue &epilogue, int count) {
     float *slice = reinterpret_cast<float *>(shared + Ring::kBytes) + consumer * kSliceFloats;
     Sums sums;
     RingPosition<Shape::kStages> at;
     for (int tile = firstTile(); tile < kTiles; tile += kBlocks) {
       clearSums(sums);
       consume(ring, 0, kSteps, consumer, tile * kTileColumns, epilogue, sums, at);
-      finish(sums, consumer, tile * kTileColumns + consumer * kColumnBlocks * 64, slice, epilogue);
+      finish(sums, consumer, tile * kTileColumns + consumer * kColumnBlocks * 64, slice, epilogue, count);
     }
   }
 
-  /// Hands the sums of a warpgroup's columns from `column` on to the epilogue.
+  /// Hands the sums of a warpgroup's columns from `column` on, of `count` rows, to the epilogue.
   static __device__ __forceinline__ void finish(const Sums &sums, int consumer, int column, float *slice,
-                                                const Epilogue &epilogue) {
+                                                const Epilogue &epilogue, int count) {
     constexpr int kSlices = ceilDiv(kTileRows, kSliceRows);
     int thread = threadIdx.x % 128;
 #pragma unroll
     for (int i = 0; i < kColumnBlocks * kSlices; ++i) {
       int row = i % kSlices * kSliceRows, from = column + i / kSlices * 64;
       typename Slice::Extra extra[Slice::kItems];
-      Slice::load(epilogue, thread, row, Shape::kRows, from, extra);
+      Slice::load(epilogue, thread, row, count, from, extra);
       syncNamed(1 + consumer, 128); // the slice before has been read
       transpose<kSliceStride, kSliceRows / 8>(sums[i / kSlices], row / 8, slice);
       syncNamed(1 + consumer, 128);
-      Slice::storePatch(epilogue, thread, row, Shape::kRows, from, extra, slice);
+      Slice::storePatch(epilogue, thread, row, count, from, extra, slice);
     }
   }
 
   // --- a cluster a tile ---------------------------------------------------------------------------------------------
 
   static __device__ __forceinline__ void multiplyShare(const Ring &ring, int consumer, uint8 *shared,
-                                                       const Epilogue &epilogue) {
+                                                       const Epilogue &epilogue, int count) {
     int rank = rankOfBlock();
     Sums sums;
     RingPosition<Shape::kStages> at;
@@ -239,13 +240,14 @@ private:
     for (int block = 0; block < kColumnBlocks; ++block)
       transpose<kTileStride, kTileRows / 8>(
           sums[block], 0, reinterpret_cast<float *>(shared) + (consumer * kColumnBlocks + block) * 64);
-    finishShare(ring.stages, rank * kShareRows, firstTile() * kTileColumns, epilogue);
+    finishShare(ring.stages, rank * kShareRows, firstTile() * kTileColumns, epilogue, count);
   }
 
   /// Hands the rows of this block's share, from `firstRow`, on to the epilogue. What it loads is on its way before the
   /// other blocks' sums are read.
-  static __device__ __forceinline__ void finishShare(uint32 tile, int firstRow, int column, const Epilogue &epilogue) {
-    int thread = threadIdx.x - 128, rowEnd = minOf(firstRow + kShareRows, Shape::kRows);
+  static __device__ __forceinline__ void finishShare(uint32 tile, int firstRow, int column, const Epilogue &epilogue,
+                                                     int count) {
+    int thread = threadIdx.x - 128, rowEnd = minOf(firstRow + kShareRows, count);
     typename Part::Extra extra[Part::kItems];
     Part::load(epilogue, thread, firstRow, rowEnd, column, extra);
     __syncwarp();
