@@ -106,6 +106,7 @@ void registerBufferization(DialectRegistry &registry) {
     SwigluOp::attachInterface<EmitLoops<SwigluOp>>(*context);
     TakeRowsOp::attachInterface<EmitLoops<TakeRowsOp>>(*context);
     ArgmaxOp::attachInterface<EmitLoops<ArgmaxOp>>(*context);
+    SampleOp::attachInterface<EmitLoops<SampleOp>>(*context);
     CausalConv1dOp::attachInterface<EmitLoops<CausalConv1dOp>>(*context);
     SsmStepOp::attachInterface<EmitLoops<SsmStepOp>>(*context);
     SsmScanOp::attachInterface<EmitLoops<SsmScanOp>>(*context);

@@ -26,6 +26,7 @@ static FailureOr<std::string> emitKernel(KernelWriter &writer, Operation *main) 
       .Case<EmbeddingOp>([&](auto op) { return emitEmbedding(writer, op); })
       .Case<TakeRowsOp>([&](auto op) { return emitTakeRows(writer, op); })
       .Case<ArgmaxOp>([&](auto op) { return emitArgmax(writer, op); })
+      .Case<SampleOp>([&](auto op) { return emitSample(writer, op); })
       .Case<RopeOp>([&](auto op) { return emitRope(writer, op); })
       .Default([&](Operation *op) { return emitElementwise(writer, op); });
 }

@@ -2,6 +2,7 @@
 #include "compiler/build/EntryBuilder.h"
 #include "dialects/bamba/EntryPoint.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "runtime/contract/sampling.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -53,6 +54,7 @@ func::FuncOp EntryBuilder::build() {
             .counts = body->getArgument(BAMBA_RT_INPUT_COUNTS),
             .pending = body->getArgument(BAMBA_RT_INPUT_PENDING),
             .kept = body->getArgument(BAMBA_RT_INPUT_KEPT),
+            .sampling = body->getArgument(BAMBA_RT_INPUT_SAMPLING),
             .pages = body->getArgument(BAMBA_RT_INPUT_PAGES)};
   SmallVector<Value> results = buildModel();
   func::ReturnOp::create(builder, loc, results);
@@ -79,9 +81,15 @@ SmallVector<Value> EntryBuilder::buildModel() {
   Value logits = buildLinear(buildNorm(x, model.finalNorm), model.head, types.wide);
   int64_t kept = cast<RankedTensorType>(logits.getType()).getDimSize(0);
   Value greedy = ArgmaxOp::create(builder, loc, logits, empty({kept}, builder.getI32Type())).getResult();
+  bool keepsAll = entry.getKind() == EntryKind::Decode;
+  Value samples = empty({kept, BAMBA_RT_SAMPLE_WORDS}, builder.getI32Type());
+  samples = SampleOp::create(builder, loc, logits, greedy, inputs.positions, inputs.sampling, samples,
+                             keepsAll ? Value() : inputs.kept)
+                .getResult();
   SmallVector<Value> results(BAMBA_RT_NUM_OUTPUTS);
   results[BAMBA_RT_OUTPUT_LOGITS] = logits;
   results[BAMBA_RT_OUTPUT_GREEDY] = greedy;
+  results[BAMBA_RT_OUTPUT_SAMPLES] = samples;
   return results;
 }
 

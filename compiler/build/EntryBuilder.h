@@ -10,7 +10,7 @@ namespace bambac {
 
 /// What the runtime passes to an entry point, in the order of its arguments.
 struct EntryInputs {
-  Value tokens, positions, slots, counts, pending, kept, pages;
+  Value tokens, positions, slots, counts, pending, kept, sampling, pages;
 };
 
 /// What a step and a scan of the state space recurrence have in common.
@@ -30,7 +30,7 @@ public:
 
 private:
   func::FuncOp createFunction();
-  /// Logits and greedy tokens of the step.
+  /// Logits, greedy tokens and drawn tokens of the step.
   SmallVector<Value> buildModel();
   Value buildBody(const Mamba2 &mamba, Value input);
   Value buildBody(const Attention &attention, Value input);

@@ -2,6 +2,7 @@
 #include "dialects/bamba/Bamba.h"
 #include "dialects/bamba/Tiling.h"
 #include "dialects/bamba/Verify.h"
+#include "runtime/contract/sampling.h"
 
 using namespace bambac;
 
@@ -173,3 +174,14 @@ LogicalResult TakeRowsOp::verify() {
 }
 
 LogicalResult ArgmaxOp::verify() { return checkShape(*this, "outs", getInit().getType(), {dimOf(getInput(), 0)}); }
+
+LogicalResult SampleOp::verify() {
+  int64_t rows = dimOf(getLogits(), 0);
+  if (failed(checkShape(*this, "greedy", getGreedy().getType(), {rows})) ||
+      failed(checkShape(*this, "sampling", getSampling().getType(), {rows, BAMBA_RT_SAMPLING_WORDS})) ||
+      failed(checkShape(*this, "outs", getInit().getType(), {rows, BAMBA_RT_SAMPLE_WORDS})))
+    return failure();
+  if (getKept())
+    return checkShape(*this, "kept", getKept().getType(), {rows});
+  return checkShape(*this, "positions", getPositions().getType(), {rows});
+}

@@ -239,4 +239,41 @@ def Bamba_ArgmaxOp : Bamba_ResultTiledOp<"argmax", 1, [Bamba_ResultLike<"init", 
   let assemblyFormat = "`ins` `(` $input `:` type($input) `)` `outs` `(` $init `:` type($init) `)` attr-dict";
 }
 
+def Bamba_SampleOp : Bamba_ResultTiledOp<"sample", 1, [Bamba_ResultLike<"init", "result">]> {
+  let summary = "a token drawn from each row of logits, and log-probabilities";
+  let description = [{
+    Row `r` of `sampling` holds the parameters of row `r` of the logits, the 16 words of a `bamba_rt_sampling`
+    (runtime/contract/sampling.h, which says what each means), row `r` of the result the 42 words of a
+    `bamba_rt_sample`. With `z` the logits after the edits that the parameters name, `T` the temperature, and `S` the
+    tokens that the mask, `top_k`, `top_p` and `min_p` leave: `token = argmax_{v in S} z[v] / T + g(v)`, a draw from
+    softmax of `z / T` over `S`; where `T` is 0, `argmax z[v]`. `g(v) = -log(-log(u))` is noise of the seed, of `v` and of
+    the position of the token, `positions[kept[r]] + 1`, alone: neither the other rows nor their number change a token.
+    Where all parameters are zero, the token is `greedy[r]`, and so it is where a logit is not a number (-1).
+
+    `logprob = logits[r, token] - log(sum_v exp(logits[r, v]))`, and the same for the most likely tokens.
+
+    Shapes: logits `[R, V]`, greedy `[R]`, positions `[P]`, sampling `[R, 16]`, kept `[R]`, result `[R, 42]`. Without
+    `kept`, row `r` belongs to position `r`. Sources: the Gumbel-max trick (Maddison, Tarlow and Minka, "A* Sampling");
+    nucleus sampling (Holtzman et al., "The Curious Case of Neural Text Degeneration"); min-p (Nguyen et al., "Turning Up
+    the Heat"); the repetition penalty (Keskar et al., "CTRL"); Philox (Salmon et al., "Parallel Random Numbers: As Easy
+    as 1, 2, 3").
+
+    Example:
+    ```mlir
+    %s = bamba.sample ins(%logits, %greedy, %positions, %sampling : tensor<4x256xf32>, tensor<4xi32>, tensor<4xi32>,
+                          tensor<4x16xi32>) outs(%init : tensor<4x42xi32>)
+    ```
+  }];
+  let arguments = (ins TensorRankOf<[F32], [2]>:$logits, Bamba_Indices:$greedy, Bamba_Indices:$positions,
+      Bamba_PageTable:$sampling, Bamba_PageTable:$init, Optional<Bamba_Indices>:$kept);
+  let results = (outs Bamba_PageTable:$result);
+  let assemblyFormat = [{
+    `ins` `(` $logits `,` $greedy `,` $positions `,` $sampling `:` type($logits) `,` type($greedy) `,` type($positions)
+    `,` type($sampling) `)` (`kept` `(` $kept^ `:` type($kept) `)`)? `outs` `(` $init `:` type($init) `)` attr-dict
+  }];
+  let extraClassDeclaration = [{
+    mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+  }];
+}
+
 #endif

@@ -159,9 +159,22 @@ FailureOr<TilingResult> ArgmaxOp::getTiledImplementation(OpBuilder &builder, Arr
 }
 
 FailureOr<TilingResult> TakeRowsOp::getTiledImplementation(OpBuilder &builder, ArrayRef<OpFoldResult> offsets,
-                                                          ArrayRef<OpFoldResult> sizes) {
+                                                           ArrayRef<OpFoldResult> sizes) {
   Slicer slicer(builder, *this);
   Span rows{offsets[0], sizes[0]}, columns{offsets[1], sizes[1]};
   return slicer.clone({slicer.slice(getInput(), {slicer.all(getInput(), 0), columns}), slicer.slice(getRows(), {rows}),
                        slicer.slice(getInit(), {rows, columns})});
+}
+
+FailureOr<TilingResult> SampleOp::getTiledImplementation(OpBuilder &builder, ArrayRef<OpFoldResult> offsets,
+                                                         ArrayRef<OpFoldResult> sizes) {
+  Slicer slicer(builder, *this);
+  Span rows{offsets[0], sizes[0]};
+  auto cut = [&](Value matrix) { return slicer.slice(matrix, {rows, slicer.all(matrix, 1)}); };
+  SmallVector<Value> operands{cut(getLogits()), slicer.slice(getGreedy(), {rows}),
+                              getKept() ? getPositions() : slicer.slice(getPositions(), {rows}), cut(getSampling()),
+                              cut(getInit())};
+  if (getKept())
+    operands.push_back(slicer.slice(getKept(), {rows}));
+  return slicer.clone(operands);
 }

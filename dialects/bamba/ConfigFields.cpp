@@ -13,7 +13,7 @@ StringRef getConfigFields(Operation *op) {
       .Case<SsmScanOp, SsmStepOp, SsmFoldOp>(
           [](auto) { return "mamba_d_head, mamba_d_state, mamba_n_heads or mamba_n_groups"; })
       .Case<CausalConv1dOp>([](auto) { return "mamba_d_conv, mamba_d_state or mamba_n_groups"; })
-      .Case<EmbeddingOp, ArgmaxOp>([](auto) { return "hidden_size or vocab_size"; })
+      .Case<EmbeddingOp, ArgmaxOp, SampleOp>([](auto) { return "hidden_size or vocab_size"; })
       .Default([](auto) { return "hidden_size or intermediate_size"; });
 }
 

@@ -1,6 +1,7 @@
 // One switch over the shapes that arrays can have.
 #include "dialects/bamba/EntryPoint.h"
 #include "dialects/bamba/ElementType.h"
+#include "runtime/contract/sampling.h"
 
 namespace bambac {
 
@@ -22,6 +23,10 @@ static SmallVector<int64_t> shapeOf(bamba_rt_shape shape, const EntrySizes &size
     return {sizes.kept};
   case BAMBA_RT_SHAPE_LOGITS:
     return {sizes.kept, sizes.vocabulary};
+  case BAMBA_RT_SHAPE_SAMPLING:
+    return {sizes.kept, BAMBA_RT_SAMPLING_WORDS};
+  case BAMBA_RT_SHAPE_SAMPLES:
+    return {sizes.kept, BAMBA_RT_SAMPLE_WORDS};
   }
   llvm_unreachable("the switch covers all shapes");
 }

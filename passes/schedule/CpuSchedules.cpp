@@ -151,7 +151,8 @@ CpuScheduleAttr chooseCpuSchedule(func::FuncOp kernel, CpuTargetAttr target) {
   Operation *root = getTiledOp(kernel);
   return llvm::TypeSwitch<Operation *, CpuScheduleAttr>(root)
       .Case<SsmScanOp>([](SsmScanOp op) { return scheduleScan(op); })
-      .Case<SsmStepOp, KvAppendOp>([](Operation *op) { return CpuScheduleAttr::get(op->getContext(), {1}, 1, 0, 0); })
+      .Case<SsmStepOp, KvAppendOp, SampleOp>(
+          [](Operation *op) { return CpuScheduleAttr::get(op->getContext(), {1}, 1, 0, 0); })
       .Case<AttentionOp>([](Operation *op) { return CpuScheduleAttr::get(op->getContext(), {1, 1}, 1, 0, 0); })
       .Default([](Operation *op) { return scheduleGeneric(cast<TilingInterface>(op)); });
 }

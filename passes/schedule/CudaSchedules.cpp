@@ -321,6 +321,7 @@ StringRef getPlainCollective(Operation *op) {
       .Case<KvAppendOp>([](auto) { return "common/kv_append"; })
       .Case<CausalConv1dOp>([](auto) { return "common/causal_conv1d"; })
       .Case<ArgmaxOp>([](auto) { return "common/argmax"; })
+      .Case<SampleOp>([](auto) { return "common/sample"; })
       .Case<RopeOp>([](auto) { return "common/rope_rows"; })
       .Default([](auto) { return "common/elementwise"; });
 }

@@ -96,8 +96,8 @@ LogicalResult addOp(Operation *op, KernelCost &cost) {
         cost.flops += 4 * cast<ShapedType>(other->getResult(0).getType()).getNumElements();
         return success();
       })
-      // What moves rows or compares their elements has no operations to speak of.
-      .Case<EmbeddingOp, TakeRowsOp, ArgmaxOp>([](Operation *) { return success(); })
+      // What moves rows or compares their elements has no operations to speak of; most rows are not sampled.
+      .Case<EmbeddingOp, TakeRowsOp, ArgmaxOp, SampleOp>([](Operation *) { return success(); })
       .Default([](Operation *other) {
         return other->emitOpError() << "has no cost: expected a case of addOp in the pass bamba-estimate-costs";
       });

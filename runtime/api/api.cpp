@@ -7,6 +7,7 @@
 #include "runtime/model/open_model.h"
 #include "runtime/session/session.h"
 #include "runtime/support/error.h"
+#include <algorithm>
 #include <span>
 #include <utility>
 #include <vector>
@@ -15,7 +16,8 @@ using namespace bambac::rt;
 
 struct bamba_session {
   Session impl;
-  std::vector<bamba_batch_item> items; ///< a batch of another version's items
+  std::vector<bamba_batch_item> items;   ///< a batch of another version's items
+  std::vector<bamba_sampling> samplings; ///< of such, and of those whose parameters are another version's
 };
 
 namespace {
@@ -26,12 +28,26 @@ std::span<const bamba_batch_item> readItems(bamba_session &session, const bamba_
   session.impl.expectBatchSize(count);
   expectPointer(items, "items");
   expectStructSize(itemSize, firstBatchItem, "item_size");
-  if (itemSize == sizeof(bamba_batch_item))
-    return {items, count};
+  std::span<const bamba_batch_item> known(items, itemSize == sizeof(bamba_batch_item) ? count : 0);
+  auto hasKnownSampling = [](const bamba_batch_item &item) {
+    return !item.sampling || item.sampling->struct_size == sizeof(bamba_sampling);
+  };
+  if (!known.empty() && std::ranges::all_of(known, hasKnownSampling))
+    return known;
   session.items.assign(count, {});
-  for (size_t i = 0; i < count; ++i)
-    readStruct(reinterpret_cast<const std::byte *>(items) + i * itemSize, itemSize, session.items[i],
+  session.samplings.assign(count, {});
+  for (size_t i = 0; i < count; ++i) {
+    bamba_batch_item &item = session.items[i];
+    readStruct(reinterpret_cast<const std::byte *>(items) + i * itemSize, itemSize, item,
                [&] { return fmt::format("item {}", i); });
+    if (!item.sampling)
+      continue;
+    expectStructSize(item.sampling->struct_size, firstSampling,
+                     fmt::format("item {}: sampling: struct_size", i).c_str());
+    readStruct(reinterpret_cast<const std::byte *>(item.sampling), item.sampling->struct_size, session.samplings[i],
+               [&] { return fmt::format("item {}: sampling", i); });
+    item.sampling = &session.samplings[i];
+  }
   return session.items;
 }
 
@@ -114,7 +130,7 @@ bamba_status bamba_session_create(const bamba_model *model, const bamba_session_
     expectPointer(session, "session");
     bamba_session_options known = readOptions(options, firstSessionOptions);
     SessionSize size = {known.slots, known.threads, known.pages, known.stream};
-    *session = new bamba_session{Session(model->impl, size), {}};
+    *session = new bamba_session{Session(model->impl, size), {}, {}};
   });
 }
 
@@ -145,6 +161,15 @@ bamba_status bamba_session_get_greedy(const bamba_session *session, size_t item,
     expectPointer(session, "session");
     expectPointer(token, "token");
     *token = session->impl.greedy(item);
+  });
+}
+
+bamba_status bamba_session_get_sample(const bamba_session *session, size_t item, size_t row, bamba_sample *sample,
+                                      bamba_error *error) {
+  return guard(error, [&] {
+    expectPointer(session, "session");
+    expectPointer(sample, "sample");
+    writeResult(session->impl.sample(item, row), sample, firstSample, "sample");
   });
 }
 
@@ -273,6 +298,7 @@ const bamba_api *bamba_get_api(uint32_t abi_version) {
       .sequence_get_rollback = bamba_sequence_get_rollback,
       .sequence_truncate = bamba_sequence_truncate,
       .engine = engineApi(),
+      .session_get_sample = bamba_session_get_sample,
   };
   return abi_version == BAMBA_ABI_VERSION ? &api : nullptr;
 }

@@ -14,11 +14,13 @@ namespace bambac::rt {
 // The sizes of the first version of each struct. They stay when fields are added: a caller's struct is never smaller.
 inline constexpr size_t firstModelOptions = 16, firstModelInfo = 56, firstSessionOptions = 24, firstBatchItem = 24,
                         firstLoadOptions = 40, firstEngineOptions = 56, firstRequestOptions = 96,
-                        firstEngineEvent = 352, firstEngineCounters = 1448;
+                        firstEngineEvent = 352, firstEngineCounters = 1448, firstSampling = 96, firstSample = 40;
 static_assert(firstModelOptions == offsetof(bamba_model_options, device) + sizeof(const char *));
 static_assert(firstModelInfo == offsetof(bamba_model_info, page_bytes) + sizeof(uint64_t));
 static_assert(firstSessionOptions == offsetof(bamba_session_options, pages) + sizeof(uint64_t));
 static_assert(firstLoadOptions == offsetof(bamba_load_options, reserved) + sizeof(uint32_t));
+static_assert(firstSampling == offsetof(bamba_sampling, num_generated) + sizeof(uint32_t));
+static_assert(firstSample == offsetof(bamba_sample, best_logprobs) + sizeof(const float *));
 static_assert(firstBatchItem == offsetof(bamba_batch_item, reserved) + sizeof(uint32_t));
 static_assert(firstEngineOptions == offsetof(bamba_engine_options, cache_host_bytes) + sizeof(uint64_t));
 static_assert(firstRequestOptions == offsetof(bamba_request_options, no_prefix_cache) + sizeof(uint32_t));

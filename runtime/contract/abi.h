@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define BAMBA_RT_ABI_VERSION 11
+#define BAMBA_RT_ABI_VERSION 12
 
 /* Where an argument of a kernel lives. */
 enum bamba_rt_space {

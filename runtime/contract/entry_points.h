@@ -14,7 +14,9 @@ enum bamba_rt_shape {
   BAMBA_RT_SHAPE_ONE,       /* [1] */
   BAMBA_RT_SHAPE_PAGES,     /* [B, max_pages] */
   BAMBA_RT_SHAPE_KEPT,      /* [K] */
-  BAMBA_RT_SHAPE_LOGITS     /* [K, vocab_size] */
+  BAMBA_RT_SHAPE_LOGITS,    /* [K, vocab_size] */
+  BAMBA_RT_SHAPE_SAMPLING,  /* [K, BAMBA_RT_SAMPLING_WORDS] */
+  BAMBA_RT_SHAPE_SAMPLES    /* [K, BAMBA_RT_SAMPLE_WORDS] */
 };
 
 /* X(enumerator, number, name, element type, shape), by number.
@@ -26,8 +28,14 @@ enum bamba_rt_shape {
  * rows       how many of the R rows are there; those that are not come last
  * pending    tokens of the sequence that its SSM states do not hold yet, since they wait in rings (state_ring of
  *            bamba_rt_model); 0 for padding sequences
- * kept       numbers of the rows whose logits are kept, in the order of the logits; decode keeps all and does not read it
+ *
+ * kept       numbers of the rows whose logits are kept, in the order of the logits; decode keeps all and does not read
+ *            it
+ *
  * kept_count how many of the K numbers are there, none as well
+ *
+ * sampling   a bamba_rt_sampling (sampling.h) for each kept row
+ *
  * pages      KV pages of the sequence in order, -1 beyond the last */
 #define BAMBA_RT_INPUTS(X)                                                                                             \
   X(TOKENS, 0, "tokens", I32, ROWS)                                                                                    \
@@ -38,17 +46,20 @@ enum bamba_rt_shape {
   X(PENDING, 5, "pending", I32, SEQUENCES)                                                                             \
   X(KEPT, 6, "kept", I32, KEPT)                                                                                        \
   X(KEPT_COUNT, 7, "kept_count", I32, ONE)                                                                             \
-  X(PAGES, 8, "pages", I32, PAGES)
+  X(SAMPLING, 8, "sampling", I32, SAMPLING)                                                                            \
+  X(PAGES, 9, "pages", I32, PAGES)
 
 /* logits     of each kept row
  * greedy     the most likely token of each kept row
+ * samples    a bamba_rt_sample (sampling.h) of each kept row, as far as its parameters ask for one
  *
  * Of the logits, kernels write no row after the last kept one, rounded up to BAMBA_RT_KEPT_GRANULE rows or to K where
  * that is less; where none is kept, they write none. */
 #define BAMBA_RT_KEPT_GRANULE 32
 #define BAMBA_RT_OUTPUTS(X)                                                                                            \
   X(LOGITS, 0, "logits", F32, LOGITS)                                                                                  \
-  X(GREEDY, 1, "greedy", I32, KEPT)
+  X(GREEDY, 1, "greedy", I32, KEPT)                                                                                    \
+  X(SAMPLES, 2, "samples", I32, SAMPLES)
 
 enum bamba_rt_input {
 #define BAMBA_RT_ENUMERATOR(enumerator, number, ...) BAMBA_RT_INPUT_##enumerator = number,

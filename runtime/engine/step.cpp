@@ -76,7 +76,7 @@ void Runner::execute() {
     const Request &request = *piece.request;
     bool isLast = piece.count == request.pending();
     items.push_back({*request.sequence, piece.count, request.tokens.data() + request.done,
-                     isLast ? BAMBA_LOGITS_LAST : BAMBA_LOGITS_NONE, 0, nullptr, 0, 0});
+                     isLast ? BAMBA_LOGITS_LAST : BAMBA_LOGITS_NONE, 0, nullptr, 0, 0, nullptr});
   }
   Clock::time_point begin = Clock::now();
   plannedPages = 0; // the session takes them now

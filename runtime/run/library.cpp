@@ -44,7 +44,7 @@ Library::Library(const std::string &path) : name(path) {
   if (!getApi)
     fail("'{}' is not a model compiled by bambac: it has no symbol 'bamba_get_api'", path);
   api = getApi(BAMBA_ABI_VERSION);
-  constexpr size_t firstVersionBytes = offsetof(bamba_api, session_profile) + sizeof(api->session_profile);
+  constexpr size_t firstVersionBytes = offsetof(bamba_api, session_get_sample) + sizeof(api->session_get_sample);
   if (api && api->abi_version == BAMBA_ABI_VERSION && api->struct_size >= firstVersionBytes)
     return;
   auto getVersion =

@@ -145,6 +145,14 @@ int32_t ModelSession::getGreedy(size_t item) const {
   return token;
 }
 
+bamba_sample ModelSession::getSample(size_t item) const {
+  bamba_sample sample = {};
+  sample.struct_size = sizeof(sample);
+  bamba_error error = makeError();
+  library.check(library->session_get_sample(handle, item, 0, &sample, &error), error);
+  return sample;
+}
+
 std::span<const float> ModelSession::getLogits(size_t item) const {
   const float *logits = nullptr;
   size_t rows = 0;

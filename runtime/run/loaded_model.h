@@ -74,6 +74,8 @@ public:
   std::vector<bamba_launch_time> profile(std::span<const bamba_batch_item> items, uint32_t repeats);
 
   int32_t getGreedy(size_t item) const;
+  /// The token drawn after the last row of `item`, of an item that keeps one row.
+  bamba_sample getSample(size_t item) const;
   /// The rows that the last run left for `item`; valid until the next run.
   std::span<const float> getLogits(size_t item) const;
 
@@ -86,7 +88,7 @@ private:
 /// Tokens to append to a sequence; they must live until they have been run.
 inline bamba_batch_item makeItem(bamba_sequence sequence, std::span<const int32_t> tokens,
                                  bamba_logits logits = BAMBA_LOGITS_LAST) {
-  return {sequence, static_cast<uint32_t>(tokens.size()), tokens.data(), logits, 0, nullptr, 0, 0};
+  return {sequence, static_cast<uint32_t>(tokens.size()), tokens.data(), logits, 0, nullptr, 0, 0, nullptr};
 }
 
 /// Pages of the KV cache that a sequence of `context` tokens needs.

@@ -21,7 +21,8 @@ Results::Results(const bamba_rt_model &model, uint64_t rows, uint64_t stepRows, 
 
 StepBuffers Results::makeStepBuffers(uint64_t stepRows) const {
   return {stepRows, device.allocate(checkedMul(stepRows, rowBytes, "the logits"), "the logits"),
-          device.allocate(greedyRows * sizeof(int32_t), "the greedy tokens")};
+          device.allocate(greedyRows * sizeof(int32_t), "the greedy tokens"),
+          device.allocate(greedyRows * sizeof(bamba_rt_sample), "the drawn tokens")};
 }
 
 void Results::use(StepBuffers larger) {
@@ -29,9 +30,12 @@ void Results::use(StepBuffers larger) {
   step = std::move(larger);
 }
 
-void Results::begin(uint64_t wanted) {
+void Results::begin(uint64_t wanted, bool sampled) {
   if (wanted > rows)
     reserve(wanted, step.rows);
+  if (sampled && !rowSamples)
+    rowSamples = device.allocateHost(checkedMul(rows, sizeof(bamba_rt_sample), "the drawn tokens"), "the drawn tokens");
+  isSampled = sampled;
   unplaced = {0, 0};
 }
 
@@ -45,6 +49,7 @@ void Results::reserve(uint64_t wanted, uint64_t stepRows) {
   rowLogits = std::move(newLogits);
   rowGreedy = std::move(newGreedy);
   hostLogits.reset();
+  rowSamples.reset();
   rows = wanted;
 }
 
@@ -68,6 +73,9 @@ void Results::collect(const Step &done) {
   if (done.logitsRows > 0)
     device.download(rowGreedy.get() + done.logitsRow * sizeof(int32_t), step.greedy.get(),
                     done.logitsRows * sizeof(int32_t));
+  if (done.logitsRows > 0 && isSampled)
+    device.download(rowSamples.get() + done.logitsRow * sizeof(bamba_rt_sample), step.samples.get(),
+                    done.logitsRows * sizeof(bamba_rt_sample));
   settled = false;
 }
 
@@ -95,6 +103,15 @@ const float *Results::logits(uint64_t first, uint64_t count) {
   fetch(first, count);
   device.finish();
   return reinterpret_cast<const float *>(hostLogits.get() + first * rowBytes);
+}
+
+const bamba_rt_sample &Results::sample(uint64_t row) {
+  if (!isSampled) {
+    greedySample.token = greedy(row);
+    return greedySample;
+  }
+  settle();
+  return reinterpret_cast<const bamba_rt_sample *>(rowSamples.get())[row];
 }
 
 int32_t Results::greedy(uint64_t row) {

@@ -3,6 +3,7 @@
 #define BAMBA_RUNTIME_SESSION_RESULTS_H
 
 #include "runtime/contract/abi.h"
+#include "runtime/contract/sampling.h"
 #include "runtime/device/device.h"
 #include "runtime/session/scheduler.h"
 #include <cstdint>
@@ -13,7 +14,7 @@ namespace bambac::rt {
 /// What kernels write the results of a step to, where not in place.
 struct StepBuffers {
   uint64_t rows = 0; ///< of logits
-  DeviceMemory logits, greedy;
+  DeviceMemory logits, greedy, samples;
 };
 
 /// Owns the rows of the last batch. On a host device kernels write a step's logits straight to their rows where those
@@ -35,8 +36,8 @@ public:
   const StepBuffers &stepBuffers() const { return step; }
 
   /// Starts a batch of `rows` rows: makes room for them; the old ones are gone. Throws Error BAMBA_OUT_OF_MEMORY and
-  /// leaves the rows as they were.
-  void begin(uint64_t rows);
+  /// leaves the rows as they were. `sampled`: tokens are drawn that may not be the greedy ones.
+  void begin(uint64_t rows, bool sampled = false);
 
   /// Before a step: where its outputs go.
   void direct(const Step &next, Executor &executor);
@@ -51,6 +52,8 @@ public:
   const float *logits(uint64_t first, uint64_t count);
   /// The column of the largest logit, or -1 where one is not a number.
   int32_t greedy(uint64_t row);
+  /// What was drawn after a row: the greedy token where the batch was not sampled.
+  const bamba_rt_sample &sample(uint64_t row);
 
 private:
   /// Some of the batch's rows.
@@ -70,7 +73,10 @@ private:
   DeviceMemory rowLogits;
   DeviceMemory hostLogits; ///< copies of rows that were asked for; null until then, and on a host device
   DeviceMemory rowGreedy;  ///< in host memory
-  Rows unplaced = {0, 0};  ///< those that are still in the step's buffer
+  DeviceMemory rowSamples; ///< in host memory; null until a batch is sampled
+  bool isSampled = false;
+  bamba_rt_sample greedySample = {}; ///< of the row that was asked for last
+  Rows unplaced = {0, 0};            ///< those that are still in the step's buffer
   bool settled = true;
 };
 

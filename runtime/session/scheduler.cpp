@@ -1,4 +1,5 @@
 #include "runtime/session/scheduler.h"
+#include "runtime/support/error.h"
 #include <algorithm>
 
 namespace bambac::rt {
@@ -57,6 +58,30 @@ uint32_t keptToken(const bamba_batch_item &item, uint64_t row) {
 uint64_t placedRows(const bamba_batch_item &item) { return item.num_tokens == 1 ? 1 : keptRows(item); }
 
 } // namespace
+
+void checkLogits(size_t index, const bamba_batch_item &item) {
+  int logits = enumNumber(item.logits);
+  if (logits < BAMBA_LOGITS_LAST || logits > BAMBA_LOGITS_CHOSEN)
+    fail(BAMBA_INVALID_ARGUMENT,
+         "item {}: logits: expected BAMBA_LOGITS_LAST, BAMBA_LOGITS_ALL, BAMBA_LOGITS_NONE or BAMBA_LOGITS_CHOSEN, "
+         "found {}",
+         index, logits);
+  if (logits != BAMBA_LOGITS_CHOSEN) {
+    if (item.chosen || item.num_chosen != 0)
+      fail(BAMBA_INVALID_ARGUMENT, "item {}: chosen: expected NULL and 0 without BAMBA_LOGITS_CHOSEN, found {} tokens",
+           index, item.num_chosen);
+    return;
+  }
+  if (item.num_chosen == 0 || !item.chosen)
+    fail(BAMBA_INVALID_ARGUMENT, "item {}: chosen: expected at least one token, found {}", index,
+         item.num_chosen == 0 ? "none" : "a null pointer");
+  for (uint32_t i = 0; i < item.num_chosen; ++i) {
+    uint32_t least = i == 0 ? 0 : item.chosen[i - 1] + 1;
+    if (item.chosen[i] < least || item.chosen[i] >= item.num_tokens)
+      fail(BAMBA_INVALID_ARGUMENT, "item {}: chosen {}: expected a number from {} to {}, found {}", index, i, least,
+           item.num_tokens - 1, item.chosen[i]);
+  }
+}
 
 Scheduler::Scheduler(const bamba_rt_model &model, uint32_t maxItems)
     : decodes(entriesOf(model, BAMBA_RT_DECODE)), prefills(entriesOf(model, BAMBA_RT_PREFILL)),

@@ -30,6 +30,9 @@ struct Step {
   bool writesNoLogits() const { return entry->kind != BAMBA_RT_DECODE && kept.empty(); }
 };
 
+/// Throws Error BAMBA_INVALID_ARGUMENT where item number `index` wants rows of logits that it does not have.
+void checkLogits(size_t index, const bamba_batch_item &item);
+
 /// Walks a batch. Items of one token come first and are decoded together, in the smallest bucket that holds what is
 /// left of them, or else the largest. Longer items follow one by one in chunks: the smallest that holds the rest, or
 /// else the largest; a rest of one token is decoded. A chunk ends before a token whose logits it has no room to keep. A

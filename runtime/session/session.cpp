@@ -74,9 +74,10 @@ Session::Session(const Model &model, SessionSize wanted)
       shape(shapeOf(table, model.weights())), device(model.makeDevice(size.threads, size.stream)),
       sequences(table, size.slots, size.pages), states(table, size.slots, size.pages, *device),
       arena(device->allocate(arenaBytes(table), "the arena")), scheduler(table, size.slots),
-      inputs(table, scheduler.decodeEntry(size.slots)->batch, size.pages, *device),
+      inputs(table, scheduler.decodeEntry(size.slots)->batch, size.slots, size.pages, *device),
       results(table, size.slots, scheduler.leastStepRows(size.slots), *device),
-      executor(device->makeExecutor(table, buffers(results.stepBuffers()))), lastBatchSeen(size.slots, "the batch") {
+      executor(device->makeExecutor(table, buffers(results.stepBuffers()))), bestWanted(size.slots),
+      lastBatchSeen(size.slots, "the batch") {
   device->finish();
 }
 
@@ -99,32 +100,8 @@ Buffers Session::buffers(const StepBuffers &step) const {
     all.inputs[i] = inputs.address(static_cast<bamba_rt_input>(i));
   all.outputs[BAMBA_RT_OUTPUT_LOGITS] = step.logits.get();
   all.outputs[BAMBA_RT_OUTPUT_GREEDY] = step.greedy.get();
+  all.outputs[BAMBA_RT_OUTPUT_SAMPLES] = step.samples.get();
   return all;
-}
-
-/// Which rows of logits an item wants.
-static void checkLogits(size_t index, const bamba_batch_item &item) {
-  int logits = enumNumber(item.logits);
-  if (logits < BAMBA_LOGITS_LAST || logits > BAMBA_LOGITS_CHOSEN)
-    fail(BAMBA_INVALID_ARGUMENT,
-         "item {}: logits: expected BAMBA_LOGITS_LAST, BAMBA_LOGITS_ALL, BAMBA_LOGITS_NONE or BAMBA_LOGITS_CHOSEN, "
-         "found {}",
-         index, logits);
-  if (logits != BAMBA_LOGITS_CHOSEN) {
-    if (item.chosen || item.num_chosen != 0)
-      fail(BAMBA_INVALID_ARGUMENT, "item {}: chosen: expected NULL and 0 without BAMBA_LOGITS_CHOSEN, found {} tokens",
-           index, item.num_chosen);
-    return;
-  }
-  if (item.num_chosen == 0 || !item.chosen)
-    fail(BAMBA_INVALID_ARGUMENT, "item {}: chosen: expected at least one token, found {}", index,
-         item.num_chosen == 0 ? "none" : "a null pointer");
-  for (uint32_t i = 0; i < item.num_chosen; ++i) {
-    uint32_t least = i == 0 ? 0 : item.chosen[i - 1] + 1;
-    if (item.chosen[i] < least || item.chosen[i] >= item.num_tokens)
-      fail(BAMBA_INVALID_ARGUMENT, "item {}: chosen {}: expected a number from {} to {}, found {}", index, i, least,
-           item.num_tokens - 1, item.chosen[i]);
-  }
 }
 
 void Session::checkItem(size_t index, const bamba_batch_item &item) {
@@ -137,6 +114,8 @@ void Session::checkItem(size_t index, const bamba_batch_item &item) {
     fail(BAMBA_INVALID_ARGUMENT, "item {}: expected at least one token, found {}", index,
          item.num_tokens == 0 ? "none" : "a null pointer");
   checkLogits(index, item);
+  if (item.sampling)
+    checkSampling(index, *item.sampling, table.vocab_size);
   if (item.reserved != 0 || item.reserved2 != 0)
     fail(BAMBA_INVALID_ARGUMENT, "item {}: reserved: expected 0, found {}", index,
          item.reserved != 0 ? item.reserved : item.reserved2);
@@ -180,7 +159,12 @@ void Session::reserveFor(std::span<const bamba_batch_item> items) {
     results.use(std::move(larger));
     executor = std::move(next);
   }
-  results.begin(Scheduler::countRows(items));
+  inputs.sampling().prepare(items);
+  results.begin(Scheduler::countRows(items), std::ranges::any_of(items, isSampled));
+  for (size_t i = 0; i < items.size(); ++i)
+    bestWanted[i] = items[i].sampling && items[i].sampling->wants_logprobs
+                        ? static_cast<uint8_t>(std::min(items[i].sampling->num_best, table.vocab_size) + 1)
+                        : uint8_t{0};
 }
 
 template <typename Execute> void Session::runSteps(std::span<const bamba_batch_item> items, const Execute &execute) {
@@ -282,6 +266,27 @@ int32_t Session::greedy(size_t item) const {
   return token;
 }
 
+bamba_sample Session::sample(size_t item, size_t row) const {
+  expectLogits(item);
+  if (row >= scheduler.numRows(item))
+    fail(BAMBA_INVALID_ARGUMENT, "row: expected one of the item's logits, from 0 to {}, found {}",
+         scheduler.numRows(item) - 1, row);
+  const bamba_rt_sample &drawn = results.sample(scheduler.firstRow(item) + row);
+  if (drawn.token < 0)
+    fail(BAMBA_NOT_A_NUMBER, "expected numbers as logits after {} of item {}, found one that is none",
+         row + 1 == scheduler.numRows(item) ? std::string("the last token") : fmt::format("row {}", row), item);
+  bamba_sample sample = {};
+  sample.token = drawn.token;
+  if (bestWanted[item] > 0)
+    sample.logprob = drawn.logprob;
+  if (bestWanted[item] > 1) {
+    sample.num_best = bestWanted[item] - 1U;
+    sample.best_tokens = drawn.best;
+    sample.best_logprobs = drawn.best_logprobs;
+  }
+  return sample;
+}
+
 void Session::clearIfDirty(bamba_sequence sequence) {
   if (!sequences.isDirty(sequence))
     return;
@@ -293,6 +298,7 @@ bamba_sequence Session::create() {
   device->expectUsable();
   NewSequence sequence(sequences);
   clearIfDirty(sequence.number());
+  inputs.sampling().forget(sequence.number());
   return sequence.keep();
 }
 
@@ -313,6 +319,7 @@ bamba_sequence Session::fork(bamba_sequence source) {
   size_t full = fullPages(sequences.length(source));
   sequences.expectFreePages(from.size() - full);
   NewSequence fork(sequences);
+  inputs.sampling().forget(fork.number());
   sequences.setDirty(fork.number(), true);
   states.copySlot(fork.number(), source);
   for (int32_t page : from.first(full))
@@ -327,6 +334,7 @@ void Session::reset(bamba_sequence sequence) {
   expectSequence(sequence);
   sequences.dropPages(sequence, 0);
   sequences.setTokens(sequence, {});
+  inputs.sampling().forget(sequence);
   clearIfDirty(sequence);
 }
 
@@ -346,6 +354,7 @@ void Session::truncate(bamba_sequence sequence, uint32_t tokens) {
     fail(BAMBA_OUT_OF_RANGE, "expected at most {} tokens to drop from sequence {} that holds {}, found {}", most,
          sequence, sequences.length(sequence), tokens);
   sequences.drop(sequence, tokens);
+  inputs.sampling().forget(sequence);
 }
 
 std::span<const int32_t> Session::pages(bamba_sequence sequence) const {
@@ -391,6 +400,7 @@ void Session::restore(bamba_sequence sequence, std::span<const std::byte> bytes)
   while (sequences.pages(sequence).size() < pages)
     sequences.addPage(sequence);
   sequences.setTokens(sequence, blob.tokens);
+  inputs.sampling().forget(sequence);
   sequences.setDirty(sequence, true);
   const std::byte *in = states.restore(BAMBA_RT_STATE_SLOT, sequence, blob.payload.data());
   for (int32_t page : sequences.pages(sequence))

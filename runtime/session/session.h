@@ -54,6 +54,9 @@ public:
   std::span<const float> logits(size_t item) const;
   /// Throws Error BAMBA_NOT_A_NUMBER too.
   int32_t greedy(size_t item) const;
+  /// The token after row `row` of an item's logits. Throws what greedy() throws, and BAMBA_INVALID_ARGUMENT for no such
+  /// row.
+  bamba_sample sample(size_t item, size_t row) const;
   uint32_t vocabSize() const { return table.vocab_size; }
 
   bamba_sequence create();
@@ -109,7 +112,8 @@ private:
   mutable Results results; ///< fetches logits when they are asked for
   std::unique_ptr<Executor> executor;
   size_t itemsRun = 0;
-  uint64_t batches = 0;              ///< batches that were checked
+  std::vector<uint8_t> bestWanted; ///< tokens of each item of the last batch, 1 more where log-probabilities are wanted
+  uint64_t batches = 0;            ///< batches that were checked
   LazyArray<uint64_t> lastBatchSeen; ///< of each sequence: finds one that a batch names twice
 };
 

@@ -4,19 +4,20 @@
 
 namespace bambac::rt {
 
-static_assert(BAMBA_RT_INPUT_PAGES == BAMBA_RT_NUM_INPUTS - 1, "the page table has the end of the block");
+static_assert(BAMBA_RT_INPUT_PAGES == BAMBA_RT_NUM_INPUTS - 1 && BAMBA_RT_INPUT_SAMPLING == BAMBA_RT_INPUT_PAGES - 1,
+              "the page table has the end of the block, and the table of samples has memory of its own");
 static_assert(std::ranges::all_of(contract::kInputs,
                                   [](const contract::EntryArray &input) { return input.type == BAMBA_RT_I32; }),
               "the arrays are of int32_t");
 static_assert(std::ranges::all_of(contract::kInputs,
                                   [](const contract::EntryArray &input) {
-                                    return input.shape == BAMBA_RT_SHAPE_PAGES ? input.number == BAMBA_RT_INPUT_PAGES
-                                                                               : input.shape != BAMBA_RT_SHAPE_LOGITS;
+                                    return input.number >= BAMBA_RT_INPUT_SAMPLING ||
+                                           input.shape <= BAMBA_RT_SHAPE_ONE || input.shape == BAMBA_RT_SHAPE_KEPT;
                                   }),
-              "an array has at most a number for each row, other than the page table");
+              "an array of the block has at most a number for each row, other than the page table");
 
-StepInputs::StepInputs(const bamba_rt_model &model, uint32_t sequences, uint64_t pages, Device &device)
-    : device(device), maxPages(model.max_pages), pageRows(sequences) {
+StepInputs::StepInputs(const bamba_rt_model &model, uint32_t sequences, uint32_t slots, uint64_t pages, Device &device)
+    : device(device), maxPages(model.max_pages), pageRows(sequences), parameters(model, slots, device) {
   size_t rows = sequences;
   for (const bamba_rt_entry &entry : std::span(model.entries, model.num_entries))
     if (entry.batch <= sequences)
@@ -26,7 +27,7 @@ StepInputs::StepInputs(const bamba_rt_model &model, uint32_t sequences, uint64_t
   pitch = alignUp(checkedMul(rows, sizeof(int32_t), what), deviceAlignment, what);
   size_t tableEntries = checkedMul(sequences, maxPages, what);
   size_t tableBytes = alignUp(checkedMul(tableEntries, sizeof(int32_t), what), deviceAlignment, what);
-  onDevice = device.allocate(checkedAdd(pitch * BAMBA_RT_INPUT_PAGES, tableBytes, what), what);
+  onDevice = device.allocate(checkedAdd(pitch * numArrays, tableBytes, what), what);
   for (PageRow &row : pageRows)
     row = {noVersion, mostPages}; // as if it had been full: its first use clears it
   if (device.isHost()) {
@@ -34,7 +35,7 @@ StepInputs::StepInputs(const bamba_rt_model &model, uint32_t sequences, uint64_t
     return;
   }
   size_t listEntries = checkedMul(sequences, mostPages, what); // sequences may share pages, each lists its own
-  blockBytes = checkedAdd(pitch * BAMBA_RT_INPUT_PAGES, checkedMul(listEntries, sizeof(int32_t), what), what);
+  blockBytes = checkedAdd(pitch * numArrays, checkedMul(listEntries, sizeof(int32_t), what), what);
   blockBytes = alignUp(blockBytes, deviceAlignment, what);
   size_t blocksBytes = checkedMul(blockBytes, Device::numMarks, what);
   staging = device.allocateHost(checkedAdd(blocksBytes, mostPages * sizeof(int32_t), what), what);
@@ -69,9 +70,10 @@ void StepInputs::fill(const Step &step, std::span<const bamba_batch_item> items,
     array(BAMBA_RT_INPUT_PENDING)[i] = 0;
     fillPages(i, {}, 0);
   }
+  parameters.fill(step, items, current);
   if (!device.isHost()) {
     size_t bytes = size_t{step.entry->batch} * chunk * sizeof(int32_t);
-    device.uploadRows(onDevice.get(), block, bytes, BAMBA_RT_INPUT_PAGES, pitch);
+    device.uploadRows(onDevice.get(), block, bytes, numArrays, pitch);
     device.mark(current);
   }
 }

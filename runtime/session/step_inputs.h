@@ -4,6 +4,7 @@
 
 #include "runtime/contract/abi.h"
 #include "runtime/device/device.h"
+#include "runtime/session/sampling_table.h"
 #include "runtime/session/scheduler.h"
 #include "runtime/session/sequence_table.h"
 #include <vector>
@@ -17,11 +18,17 @@ namespace bambac::rt {
 /// outlive it.
 class StepInputs {
 public:
-  /// For steps of at most `sequences` sequences, which have `pages` pages in all. Throws Error BAMBA_OUT_OF_MEMORY.
-  StepInputs(const bamba_rt_model &model, uint32_t sequences, uint64_t pages, Device &device);
+  /// For steps of at most `sequences` sequences of `slots`, which have `pages` pages in all. Throws Error
+  /// BAMBA_OUT_OF_MEMORY.
+  StepInputs(const bamba_rt_model &model, uint32_t sequences, uint32_t slots, uint64_t pages, Device &device);
 
   /// Where kernels find an array.
-  void *address(bamba_rt_input input) const { return onDevice.get() + offset(input); }
+  void *address(bamba_rt_input input) const {
+    return input == BAMBA_RT_INPUT_SAMPLING ? parameters.address() : onDevice.get() + offset(input);
+  }
+
+  /// What tokens are drawn by; a part of it is filled with the other inputs.
+  SamplingTable &sampling() { return parameters; }
 
   /// Writes what `step` of a batch reads; the pages for its tokens are there already. Rows and sequences that the step
   /// does not fill become padding.
@@ -35,7 +42,12 @@ private:
   };
   static constexpr uint64_t noVersion = UINT64_MAX;
 
-  size_t offset(bamba_rt_input input) const { return input * pitch; }
+  /// Arrays in the block before the page table.
+  static constexpr size_t numArrays = BAMBA_RT_INPUT_SAMPLING;
+
+  size_t offset(bamba_rt_input input) const {
+    return (input == BAMBA_RT_INPUT_PAGES ? numArrays : size_t{input}) * pitch;
+  }
   int32_t *array(bamba_rt_input input) const { return reinterpret_cast<int32_t *>(block + offset(input)); }
   void fillLane(uint32_t lane, uint32_t chunk, const Lane &tokens, const bamba_batch_item &item,
                 const SequenceTable &sequences);
@@ -52,6 +64,7 @@ private:
   size_t listed = 0;          ///< pages in it
   int32_t *noPages = nullptr; ///< as many -1 as a sequence can have pages
   std::vector<PageRow> pageRows;
+  SamplingTable parameters;
 };
 
 } // namespace bambac::rt

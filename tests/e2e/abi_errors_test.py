@@ -8,7 +8,7 @@ from ctypes import POINTER, byref, c_float, c_int32, c_size_t, c_uint32, c_void_
 import harness
 import safetensors_io
 from bamba_ctypes import (
-    ABI_VERSION, API_MEMBERS, LOGITS_ALL, LOGITS_NONE, STATUSES, VERSION, Api, BambaError, BatchItem, Error, Library, Model, ModelInfo, ModelOptions,
+    ABI_VERSION, API_MEMBERS, LOGITS_ALL, LOGITS_NONE, STATUSES, VERSION, Api, BambaError, BatchItem, Error, Library, Model, ModelInfo, ModelOptions, Sample,
     Profile, SessionOptions,
 )
 
@@ -89,6 +89,7 @@ class NullTest(AbiTest):
             ("session_run", None, item, 1, ctypes.sizeof(BatchItem)),
             ("session_get_logits", None, 0, byref(POINTER(c_float)()), byref(size)),
             ("session_get_greedy", None, 0, byref(token)),
+            ("session_get_sample", None, 0, 0, byref(Sample())),
             ("session_profile", None, item, 1, ctypes.sizeof(BatchItem), 1, Profile(0), None),
             ("sequence_create", None, byref(out)),
             ("sequence_free", None, 0),
@@ -115,6 +116,7 @@ class NullTest(AbiTest):
                 ("session_run", session.handle, None, 1, ctypes.sizeof(BatchItem)),
                 ("session_get_logits", session.handle, 0, None, None),
                 ("session_get_greedy", session.handle, 0, None),
+                ("session_get_sample", session.handle, 0, 0, None),
                 ("session_profile", session.handle, None, 1, ctypes.sizeof(BatchItem), 1, Profile(0), None),
                 ("sequence_create", session.handle, None),
                 ("sequence_fork", session.handle, sequence, None),

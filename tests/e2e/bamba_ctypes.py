@@ -43,10 +43,35 @@ class SessionOptions(ctypes.Structure):
     ]
 
 
+class LogitBias(ctypes.Structure):
+    _fields_ = [("token", c_int32), ("bias", c_float)]
+
+
+class Sampling(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", c_size_t), ("seed", c_uint64), ("temperature", c_float), ("top_p", c_float), ("min_p", c_float),
+        ("repetition_penalty", c_float), ("presence_penalty", c_float), ("frequency_penalty", c_float),
+        ("top_k", c_uint32), ("wants_logprobs", c_uint32), ("num_best", c_uint32), ("num_bias", c_uint32),
+        ("bias", POINTER(LogitBias)), ("allowed", POINTER(c_uint32)), ("prompt", POINTER(c_int32)),
+        ("generated", POINTER(c_int32)), ("num_prompt", c_uint32), ("num_generated", c_uint32),
+    ]
+
+    def __init__(self, **fields):
+        super().__init__(struct_size=ctypes.sizeof(Sampling), **fields)
+
+
+class Sample(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", c_size_t), ("token", c_int32), ("logprob", c_float), ("num_best", c_uint32),
+        ("reserved", c_uint32), ("best_tokens", POINTER(c_int32)), ("best_logprobs", POINTER(c_float)),
+    ]
+
+
 class BatchItem(ctypes.Structure):
     _fields_ = [
         ("sequence", c_uint32), ("num_tokens", c_uint32), ("tokens", POINTER(c_int32)), ("logits", c_int),
         ("reserved", c_uint32), ("chosen", POINTER(c_uint32)), ("num_chosen", c_uint32), ("reserved2", c_uint32),
+        ("sampling", POINTER(Sampling)),
     ]
 
 
@@ -91,13 +116,14 @@ _STATUS_FUNCTIONS = {
     "sequence_restore": [c_void_p, c_uint32, c_void_p, c_size_t],
     "sequence_get_rollback": [c_void_p, c_uint32, POINTER(c_uint32)],
     "sequence_truncate": [c_void_p, c_uint32, c_uint32],
+    "session_get_sample": [c_void_p, c_size_t, c_size_t, POINTER(Sample)],
 }
 # The order of bamba_api's members.
 API_MEMBERS = [
     "status_name", "metadata", "model_open", "model_close", "model_load", "model_load_random", "model_get_info",
     "session_create", "session_destroy", "session_run", "session_get_logits", "session_get_greedy", "sequence_create",
     "sequence_free", "sequence_fork", "sequence_reset", "sequence_get_length", "sequence_save", "sequence_restore",
-    "session_profile", "sequence_get_rollback", "sequence_truncate", "engine",
+    "session_profile", "sequence_get_rollback", "sequence_truncate", "engine", "session_get_sample",
 ]
 
 
@@ -242,8 +268,9 @@ class Session:
     def restore(self, sequence, state):
         self.library.call("sequence_restore", self.handle, sequence, state, len(state))
 
-    def run(self, batch, logits=LOGITS_LAST, chosen=None):
-        """Runs [(sequence, tokens), ...]; the logits of each item, [rows, vocab] copies. `chosen`: after these tokens."""
+    def run(self, batch, logits=LOGITS_LAST, chosen=None, sampling=None):
+        """Runs [(sequence, tokens), ...]; the logits of each item, [rows, vocab] copies. `chosen`: after these tokens.
+        `sampling`: a Sampling for each item."""
         items = (BatchItem * len(batch))()
         keep = []
         for item, (sequence, tokens) in zip(items, batch):
@@ -256,6 +283,8 @@ class Session:
                 keep.append(numbers)
                 item.logits, item.num_chosen = LOGITS_CHOSEN, len(chosen)
                 item.chosen = ctypes.cast(numbers, POINTER(c_uint32))
+        for item, parameters in zip(items, sampling or []):
+            item.sampling = ctypes.pointer(parameters)
         self.library.call("session_run", self.handle, items, len(batch), ctypes.sizeof(BatchItem))
         return [self.logits(i) for i in range(len(batch))] if logits != LOGITS_NONE else []
 
@@ -268,6 +297,11 @@ class Session:
         token = c_int32()
         self.library.call("session_get_greedy", self.handle, item, byref(token))
         return token.value
+
+    def sample(self, item, row=0):
+        sample = Sample(ctypes.sizeof(Sample))
+        self.library.call("session_get_sample", self.handle, item, row, byref(sample))
+        return sample
 
     def generate(self, sequence, tokens, count):
         """`count` greedy tokens after `tokens`."""

@@ -99,7 +99,8 @@ class HeaderTest(unittest.TestCase):
         structs = {
             "bamba_error": bamba_ctypes.Error, "bamba_model_options": bamba_ctypes.ModelOptions,
             "bamba_model_info": bamba_ctypes.ModelInfo, "bamba_session_options": bamba_ctypes.SessionOptions,
-            "bamba_batch_item": bamba_ctypes.BatchItem, "bamba_api": bamba_ctypes.Api,
+            "bamba_logit_bias": bamba_ctypes.LogitBias, "bamba_sampling": bamba_ctypes.Sampling,
+            "bamba_sample": bamba_ctypes.Sample, "bamba_batch_item": bamba_ctypes.BatchItem, "bamba_api": bamba_ctypes.Api,
         }
         prints, want = [], []
         for name, struct in structs.items():

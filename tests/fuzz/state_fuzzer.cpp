@@ -19,7 +19,7 @@ struct Toy {
     session = std::make_unique<Session>(model, SessionSize{.slots = 2, .threads = 1, .pages = 6});
     const int32_t tokens[] = {1, 2, 3, 4, 5};
     other = session->create();
-    bamba_batch_item item = {other, 5, tokens, BAMBA_LOGITS_LAST, 0, nullptr, 0, 0};
+    bamba_batch_item item = {other, 5, tokens, BAMBA_LOGITS_LAST, 0, nullptr, 0, 0, nullptr};
     session->run({&item, 1});
   }
 
@@ -67,7 +67,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (kind >= OfAnotherModel || session.savedBytes(sequence) != blob.size())
       std::abort();
     const int32_t token = 1;
-    bamba_batch_item item = {sequence, 1, &token, BAMBA_LOGITS_LAST, 0, nullptr, 0, 0};
+    bamba_batch_item item = {sequence, 1, &token, BAMBA_LOGITS_LAST, 0, nullptr, 0, 0, nullptr};
     if (session.length(sequence) < toyTable.max_context)
       session.run({&item, 1});
   } catch (const Error &error) {

@@ -35,7 +35,7 @@ if [ -x "$nvcc" ]; then
     local name=$(basename "$1" _test.cu)$3_test newest
     newest=$(find "$SOURCE/codegen/cuda" "$SOURCE/tests/cuda" \( -name '*.cu*' -o -name '*.h' \) -printf '%T@ %p\n' | sort -n | tail -1)
     [ "$OUT/collectives/$name" -nt "${newest#* }" ] && return
-    "$NVCC" -std=c++17 -O3 -w -DBAMBAC_OPERAND=$2 -gencode arch=compute_90a,code=sm_90a \
+    "$NVCC" -std=c++20 -O3 -w -DBAMBAC_OPERAND=$2 -gencode arch=compute_90a,code=sm_90a \
       -I "$SOURCE/codegen/cuda/collectives" -I "$SOURCE" -lcuda "$1" \
       -o "$OUT/collectives/$name" && strip "$OUT/collectives/$name"
   }

@@ -33,7 +33,7 @@ func.func @entry(%hx: tensor<4x16xbf16>, %taps: tensor<4x16xf32>, %ring: tensor<
   %h = tensor.empty() : tensor<4x16xbf16>
   %4, %r1 = bamba.launch @ring ins(%hx, %taps, %t : tensor<4x16xbf16>, tensor<4x16xf32>, tensor<4xi32>) outs(%h, %ring : tensor<4x16xbf16>, tensor<?x4x16xf32>) -> tensor<4x16xbf16>, tensor<?x4x16xf32>
   %n = tensor.empty() : tensor<1xi32>
-  %5 = bamba.launch @head ins(%n, %x, %w : tensor<1xi32>, tensor<4x32xf32>, tensor<48x32xbf16>) outs(%l : tensor<4x48xf32>) -> tensor<4x48xf32>
+  %9 = bamba.launch @head ins(%n, %x, %w : tensor<1xi32>, tensor<4x32xf32>, tensor<48x32xbf16>) outs(%l : tensor<4x48xf32>) -> tensor<4x48xf32>
   %k1, %v1 = bamba.launch @append ins(%hx, %hx, %t, %pages : tensor<4x16xbf16>, tensor<4x16xbf16>, tensor<4xi32>, tensor<4x2xi32>) outs(%k, %k : tensor<?x2x16x8xf32>, tensor<?x2x16x8xf32>) -> tensor<?x2x16x8xf32>, tensor<?x2x16x8xf32>
   return
 }

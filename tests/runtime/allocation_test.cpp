@@ -29,14 +29,14 @@ TEST(Allocation, StepsTakeNoMemory) {
   std::vector<bamba_batch_item> items;
   items.reserve(5);
   for (int i = 0; i < 5; ++i)
-    items.push_back({session.create(), 1, tokens, BAMBA_LOGITS_LAST, 0, nullptr, 0, 0});
+    items.push_back({session.create(), 1, tokens, BAMBA_LOGITS_LAST, 0, nullptr, 0, 0, nullptr});
   bamba_sequence last = items.back().sequence;
   uint64_t before = allocations;
   for (int step = 0; step < 20; ++step) {
     session.run(items);
     session.greedy(0);
   }
-  bamba_batch_item prompt = {last, 9, tokens, BAMBA_LOGITS_LAST, 0, nullptr, 0, 0};
+  bamba_batch_item prompt = {last, 9, tokens, BAMBA_LOGITS_LAST, 0, nullptr, 0, 0, nullptr};
   session.run({&prompt, 1});
   session.reset(last);
   session.free(last);

@@ -82,7 +82,7 @@ TEST_F(ApiTest, AModelsNumbers) {
 
 TEST_F(ApiTest, RunsAndSaves) {
   int32_t tokens[] = {1, 2, 3};
-  bamba_batch_item item = {sequence, 3, tokens, BAMBA_LOGITS_ALL, 0, nullptr, 0, 0};
+  bamba_batch_item item = {sequence, 3, tokens, BAMBA_LOGITS_ALL, 0, nullptr, 0, 0, nullptr};
   ASSERT_EQ(api->session_run(session, &item, 1, sizeof(bamba_batch_item), &error), BAMBA_OK) << error.message;
   const float *logits = nullptr;
   size_t rows = 0;
@@ -118,8 +118,8 @@ TEST_F(ApiTest, Profiles) {
   std::vector<int32_t> tokens = someTokens(1, 5);
   bamba_sequence other = 0;
   ASSERT_EQ(api->sequence_create(session, &other, &error), BAMBA_OK);
-  bamba_batch_item items[] = {{sequence, 5, tokens.data(), BAMBA_LOGITS_LAST, 0, nullptr, 0, 0},
-                              {other, 1, tokens.data(), BAMBA_LOGITS_LAST, 0, nullptr, 0, 0}};
+  bamba_batch_item items[] = {{sequence, 5, tokens.data(), BAMBA_LOGITS_LAST, 0, nullptr, 0, 0, nullptr},
+                              {other, 1, tokens.data(), BAMBA_LOGITS_LAST, 0, nullptr, 0, 0, nullptr}};
   auto answer = [&](const bamba_batch_item &item) {
     EXPECT_EQ(api->sequence_reset(session, item.sequence, &error), BAMBA_OK);
     EXPECT_EQ(api->session_run(session, &item, 1, sizeof(bamba_batch_item), &error), BAMBA_OK);
@@ -181,7 +181,7 @@ TEST_F(ApiTest, RefusesNull) {
   expectRefused(api->session_get_greedy(nullptr, 0, &token, &error), "session");
   expectRefused(api->session_get_greedy(session, 0, nullptr, &error), "token");
   auto ignore = [](void *, const bamba_launch_time *) {};
-  bamba_batch_item item = {sequence, 1, &token, BAMBA_LOGITS_LAST, 0, nullptr, 0, 0};
+  bamba_batch_item item = {sequence, 1, &token, BAMBA_LOGITS_LAST, 0, nullptr, 0, 0, nullptr};
   expectRefused(api->session_profile(nullptr, &item, 1, sizeof(bamba_batch_item), 1, ignore, nullptr, &error),
                 "session");
   expectRefused(api->session_profile(session, nullptr, 1, sizeof(bamba_batch_item), 1, ignore, nullptr, &error),

@@ -40,7 +40,7 @@ private:
 };
 
 /// As messages name the interface.
-const std::string version = std::to_string(BAMBA_VERSION_MAJOR) + "." + std::to_string(BAMBA_VERSION_MINOR);
+std::string version() { return std::to_string(BAMBA_VERSION_MAJOR) + "." + std::to_string(BAMBA_VERSION_MINOR); }
 
 /// The first versions of the structs by their bytes, as programs that were built with them have them.
 constexpr size_t oldModelOptions = 16, oldModelInfo = 56, oldSessionOptions = 24, oldItem = 24;
@@ -69,7 +69,15 @@ protected:
   }
 
   bamba_batch_item itemOf(int sequence) const {
-    return {sequences[sequence], static_cast<uint32_t>(tokens.size()), tokens.data(), BAMBA_LOGITS_LAST, 0, nullptr, 0, 0};
+    return {sequences[sequence],
+            static_cast<uint32_t>(tokens.size()),
+            tokens.data(),
+            BAMBA_LOGITS_LAST,
+            0,
+            nullptr,
+            0,
+            0,
+            nullptr};
   }
 
   bamba_error error = {sizeof(bamba_error), {}};
@@ -182,7 +190,7 @@ TEST_F(ApiVersions, WhatTheLibraryDoesNotKnowIsRefused) {
   bamba_session *other = nullptr;
   expectRefused(bamba_session_create(model, &options.known, &other, &error),
                 ("options: expected zeros after the " + std::to_string(sizeof(bamba_session_options)) +
-                 " bytes that version " + version + " of the interface knows, found byte " +
+                 " bytes that version " + version() + " of the interface knows, found byte " +
                  std::to_string(sizeof(bamba_session_options) + 16) + " set")
                     .c_str());
   EXPECT_EQ(other, nullptr);
@@ -193,8 +201,8 @@ TEST_F(ApiVersions, WhatTheLibraryDoesNotKnowIsRefused) {
     uint32_t seed;
   } items[2] = {{itemOf(0), 0, 0}, {itemOf(1), 0, 7}};
   expectRefused(bamba_session_run(session, &items[0].known, 2, sizeof(Item), &error),
-                ("item 1: expected zeros after the 40 bytes that version " + version +
-                 " of the interface knows, found byte 44 set")
+                ("item 1: expected zeros after the 48 bytes that version " + version() +
+                 " of the interface knows, found byte 52 set")
                     .c_str());
   uint32_t length = 9;
   EXPECT_EQ(bamba_sequence_get_length(session, sequences[0], &length, &error), BAMBA_OK);

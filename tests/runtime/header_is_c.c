@@ -14,6 +14,6 @@ int bambaHeaderIsC(void) {
   bamba_error error = {sizeof error, {0}};
   bamba_model_options options = {sizeof options, 0};
   bamba_session_options session = {sizeof session, 0, 0, 0, 0};
-  bamba_batch_item item = {0, 0, 0, BAMBA_LOGITS_LAST, 0, 0, 0, 0};
+  bamba_batch_item item = {0, 0, 0, BAMBA_LOGITS_LAST, 0, 0, 0, 0, 0};
   return error.struct_size && options.struct_size && session.struct_size && !item.num_tokens ? BAMBA_ABI_VERSION : 0;
 }

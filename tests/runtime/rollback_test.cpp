@@ -15,7 +15,8 @@ class RollbackTest : public testing::Test {
 protected:
   /// Appends tokens to the sequence and compares the answer with that of a sequence that had them all at once.
   void append(bamba_sequence sequence, const Numbers &tokens) {
-    bamba_batch_item item = {sequence, static_cast<uint32_t>(tokens.size()), tokens.data(), BAMBA_LOGITS_LAST, 0, nullptr, 0, 0};
+    bamba_batch_item item = {
+        sequence, static_cast<uint32_t>(tokens.size()), tokens.data(), BAMBA_LOGITS_LAST, 0, nullptr, 0, 0, nullptr};
     session.run({&item, 1});
     Numbers &past = pasts[sequence];
     past.insert(past.end(), tokens.begin(), tokens.end());

@@ -31,7 +31,7 @@ std::vector<std::string> steps(const bamba_rt_model &model, const std::vector<ba
 }
 
 bamba_batch_item item(uint32_t tokens, bamba_logits logits = BAMBA_LOGITS_LAST) {
-  return {0, tokens, nullptr, logits, 0, nullptr, 0, 0};
+  return {0, tokens, nullptr, logits, 0, nullptr, 0, 0, nullptr};
 }
 
 using Steps = std::vector<std::string>;

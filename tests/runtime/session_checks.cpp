@@ -10,7 +10,7 @@ std::vector<float> row(std::span<const float> logits, size_t index) {
 }
 
 bamba_batch_item item(bamba_sequence sequence, std::span<const int32_t> tokens, bamba_logits logits) {
-  return {sequence, static_cast<uint32_t>(tokens.size()), tokens.data(), logits, 0, nullptr, 0, 0};
+  return {sequence, static_cast<uint32_t>(tokens.size()), tokens.data(), logits, 0, nullptr, 0, 0, nullptr};
 }
 
 void checkMixedBatches(Session &session) {

@@ -174,7 +174,7 @@ TEST_F(SessionTest, ABatchThatIsRefusedChangesNothing) {
   refuse({choose(beyond)}, BAMBA_INVALID_ARGUMENT, {"chosen 1", "1 to 5", "found 6"});
   refuse({choose(none)}, BAMBA_INVALID_ARGUMENT, {"chosen", "at least one token", "none"});
   refuse({unasked}, BAMBA_INVALID_ARGUMENT, {"chosen", "without BAMBA_LOGITS_CHOSEN", "2 tokens"});
-  refuse({{a, 1, nullptr, BAMBA_LOGITS_LAST, 0, nullptr, 0, 0}}, BAMBA_INVALID_ARGUMENT, {"item 0", "null"});
+  refuse({{a, 1, nullptr, BAMBA_LOGITS_LAST, 0, nullptr, 0, 0, nullptr}}, BAMBA_INVALID_ARGUMENT, {"item 0", "null"});
   refuse({unknownLogits}, BAMBA_INVALID_ARGUMENT, {"item 0", "logits", "50529027"});
   refuse({item(b, next), item(a, tooLarge)}, BAMBA_OUT_OF_RANGE, {"item 1", "token 1", "0 to 10", "found 11"});
   refuse({item(a, negative)}, BAMBA_OUT_OF_RANGE, {"item 0", "token 2", "found -1"});

@@ -14,7 +14,8 @@ using Bytes = std::vector<std::byte>;
 class StateTest : public testing::Test {
 protected:
   void append(Session &session, bamba_sequence sequence, const Numbers &tokens) {
-    bamba_batch_item item = {sequence, static_cast<uint32_t>(tokens.size()), tokens.data(), BAMBA_LOGITS_LAST, 0, nullptr, 0, 0};
+    bamba_batch_item item = {
+        sequence, static_cast<uint32_t>(tokens.size()), tokens.data(), BAMBA_LOGITS_LAST, 0, nullptr, 0, 0, nullptr};
     session.run({&item, 1});
   }
 

@@ -1,4 +1,5 @@
 #include "tests/runtime/toy_table.h"
+#include "runtime/host/sample.h"
 #include <algorithm>
 #include <cmath>
 
@@ -18,6 +19,7 @@ enum Arg {
   Pending,
   Kept,
   KeptCount,
+  Sampling,
   Pages,
   Embed,
   Head,
@@ -28,7 +30,8 @@ enum Arg {
   X,
   H,
   Logits,
-  Greedy
+  Greedy,
+  Samples
 };
 
 template <typename T> T *arg(void *const *args, Arg index) { return static_cast<T *>(args[index]); }
@@ -110,7 +113,7 @@ template <uint32_t Kind, int B, int T> struct Kernels {
 
   /// The runtime promises kernels buffers that start at multiples of 64 bytes; H is an offset into the arena.
   static bool aligned(void *const *args) {
-    for (int i = Tokens; i <= Greedy; ++i)
+    for (int i = Tokens; i <= Samples; ++i)
       if (i != H && reinterpret_cast<uintptr_t>(args[i]) % 64 != 0)
         return false;
     return true;
@@ -137,7 +140,7 @@ template <uint32_t Kind, int B, int T> struct Kernels {
     arg<float>(args, Logits)[workgroup] = row < 0 || !aligned(args) || !countsRows(args) ? paddingLogit : sum;
   }
 
-  static void pickGreedy(void *const *args, void *, uint64_t logitsRow) {
+  static void pickGreedy(void *const *args, void *scratch, uint64_t logitsRow) {
     if (keepsNone(args))
       return;
     const float *logits = arg<float>(args, Logits) + logitsRow * vocab;
@@ -149,6 +152,10 @@ template <uint32_t Kind, int B, int T> struct Kernels {
       if (std::isnan(logits[v]))
         best = -1;
     arg<int32_t>(args, Greedy)[logitsRow] = best;
+    if (int row = rowOf(args, static_cast<int>(logitsRow)); row >= 0)
+      bambac_sample_row(logits, vocab, best, arg<int32_t>(args, Positions)[row],
+                        arg<bamba_rt_sampling>(args, Sampling) + logitsRow,
+                        arg<bamba_rt_sample>(args, Samples) + logitsRow, static_cast<float *>(scratch));
   }
 };
 
@@ -159,13 +166,14 @@ constexpr int launchesPerEntry = 6;
       {"write_cache", "", Kernels<kind, b, t>::writeCache, nullptr, 0},                                                \
       {"scan", "", Kernels<kind, b, t>::scan, nullptr, 0},                                                             \
       {"attend", "", Kernels<kind, b, t>::attend, nullptr, dim * sizeof(float)},                                       \
-      {"project", "", Kernels<kind, b, t>::project, nullptr, 0},                                                       \
-      {"greedy", "", Kernels<kind, b, t>::pickGreedy, nullptr, 0}
+      {"project", "", Kernels<kind, b, t>::project, nullptr, 0}, {                                                     \
+    "greedy", "", Kernels<kind, b, t>::pickGreedy, nullptr, vocab * sizeof(float)                                      \
+  }
 
 #define LAUNCHES(entry, kind, b, t)                                                                                    \
-  {(entry) * 6 + 0, (b) * (t), 0, 19}, {(entry) * 6 + 1, (b) * (t), 0, 19}, {(entry) * 6 + 2, b, 0, 19},               \
-      {(entry) * 6 + 3, (b) * (t), 0, 19}, {(entry) * 6 + 4, Kernels<kind, b, t>::logitsRows * vocab, 0, 19},          \
-      {(entry) * 6 + 5, Kernels<kind, b, t>::logitsRows, 0, 19}
+  {(entry) * 6 + 0, (b) * (t), 0, 21}, {(entry) * 6 + 1, (b) * (t), 0, 21}, {(entry) * 6 + 2, b, 0, 21},               \
+      {(entry) * 6 + 3, (b) * (t), 0, 21}, {(entry) * 6 + 4, Kernels<kind, b, t>::logitsRows * vocab, 0, 21},          \
+      {(entry) * 6 + 5, Kernels<kind, b, t>::logitsRows, 0, 21}
 
 #define ENTRY(name, entry, kind, b, t)                                                                                 \
   {name, kind, b, t, (entry) * launchesPerEntry, launchesPerEntry, (b) * (t), sizeof(float) * 2 * maxRows * dim}
@@ -195,6 +203,7 @@ constexpr bamba_rt_arg args[] = {
     {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_PENDING, 0},
     {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_KEPT, 0},
     {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_KEPT_COUNT, 0},
+    {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_SAMPLING, 0},
     {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_PAGES, 0},
     {BAMBA_RT_SPACE_WEIGHT, 0, 0},
     {BAMBA_RT_SPACE_WEIGHT, 1, 0},
@@ -206,6 +215,7 @@ constexpr bamba_rt_arg args[] = {
     {BAMBA_RT_SPACE_ARENA, 0, sizeof(float) * maxRows * dim},
     {BAMBA_RT_SPACE_OUTPUT, BAMBA_RT_OUTPUT_LOGITS, 0},
     {BAMBA_RT_SPACE_OUTPUT, BAMBA_RT_OUTPUT_GREEDY, 0},
+    {BAMBA_RT_SPACE_OUTPUT, BAMBA_RT_OUTPUT_SAMPLES, 0},
 };
 
 constexpr bamba_rt_source sources[] = {

@@ -76,11 +76,13 @@ TEST(EntryPoint, HasTheArraysOfTheContract) {
   EXPECT_EQ(typesOf(EntryKind::Decode, 4, 1, 0),
             "tokens tensor<4xi32>\npositions tensor<4xi32>\nslots tensor<4xi32>\ncounts tensor<4xi32>\n"
             "rows tensor<1xi32>\npending tensor<4xi32>\nkept tensor<4xi32>\nkept_count tensor<1xi32>\n"
-            "pages tensor<4x3xi32>\nlogits tensor<4x30xf32>\ngreedy tensor<4xi32>\n");
+            "sampling tensor<4x16xi32>\npages tensor<4x3xi32>\nlogits tensor<4x30xf32>\ngreedy tensor<4xi32>\n"
+            "samples tensor<4x42xi32>\n");
   EXPECT_EQ(typesOf(EntryKind::Prefill, 1, 8, 3),
             "tokens tensor<8xi32>\npositions tensor<8xi32>\nslots tensor<1xi32>\ncounts tensor<1xi32>\n"
             "rows tensor<1xi32>\npending tensor<1xi32>\nkept tensor<3xi32>\nkept_count tensor<1xi32>\n"
-            "pages tensor<1x3xi32>\nlogits tensor<3x30xf32>\ngreedy tensor<3xi32>\n");
+            "sampling tensor<3x16xi32>\npages tensor<1x3xi32>\nlogits tensor<3x30xf32>\ngreedy tensor<3xi32>\n"
+            "samples tensor<3x42xi32>\n");
   EXPECT_EQ(findArray(contract::kInputs, "slots")->number, static_cast<uint32_t>(BAMBA_RT_INPUT_SLOTS));
   EXPECT_EQ(findArray(contract::kInputs, "logits"), nullptr);
 }

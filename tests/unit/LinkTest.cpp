@@ -140,7 +140,7 @@ static int greedy(const Library &library, const std::string &checkpoint = "") {
   bamba_sequence sequence = 0;
   EXPECT_EQ(library->sequence_create(session, &sequence, &error), BAMBA_OK) << error.message;
   int32_t token = 3;
-  bamba_batch_item item{sequence, 1, &token, BAMBA_LOGITS_LAST, 0, nullptr, 0, 0};
+  bamba_batch_item item{sequence, 1, &token, BAMBA_LOGITS_LAST, 0, nullptr, 0, 0, nullptr};
   EXPECT_EQ(library->session_run(session, &item, 1, sizeof(bamba_batch_item), &error), BAMBA_OK) << error.message;
   EXPECT_EQ(library->session_get_greedy(session, 0, &token, &error), BAMBA_OK) << error.message;
   library->session_destroy(session);

@@ -43,7 +43,7 @@ TEST(Plan, FindsThePlaceOfEveryArgument) {
   ASSERT_EQ(plan.entries.at(0).launches.size(), 3u);
   EXPECT_EQ(describe(plan, plan.entries[0].launches[0]), "embed_2: input 0+0 weight 0+0 arena 0+64");
   EXPECT_EQ(describe(plan, plan.entries[0].launches[1]),
-            "mix_2: arena 0+64 weight 1+0 input 2+0 input 3+0 input 1+0 input 6+0 arena 0+320 state 0+0 state 1+0");
+            "mix_2: arena 0+64 weight 1+0 input 2+0 input 3+0 input 1+0 input 9+0 arena 0+320 state 0+0 state 1+0");
   EXPECT_EQ(describe(plan, plan.entries[0].launches[2]), "head_2: arena 0+320 weight 2+0 output 0+0 output 1+0");
 }
 
@@ -301,11 +301,13 @@ static const BadModule kBadEntries[] = {
      "expected an entry point of one block, found 2",
      {{"    return %logits", "    cf.br ^end\n  ^end:\n    return %logits"}}},
     {"UnknownInput",
-     "expected 'bamba.input' on argument 0 to be one of tokens, positions, slots, counts, rows, pending, pages, found "
+     "expected 'bamba.input' on argument 0 to be one of tokens, positions, slots, counts, rows, pending, kept, "
+     "kept_count, sampling, pages, found "
      "token",
      {{"{bamba.input = \"tokens\"}", "{bamba.input = \"token\"}"}}},
     {"NoInput",
-     "expected 'bamba.input' on argument 4 to be one of tokens, positions, slots, counts, rows, pending, pages, found "
+     "expected 'bamba.input' on argument 4 to be one of tokens, positions, slots, counts, rows, pending, kept, "
+     "kept_count, sampling, pages, found "
      "none",
      {{"{bamba.input = \"pages\"}", ""}}},
     {"SwappedInputs",
@@ -315,7 +317,7 @@ static const BadModule kBadEntries[] = {
      "expected \"pages\" of type 'tensor<2x5xi32>', found 'tensor<2x3xi32>'",
      {{"max_context = 40", "max_context = 65"}}},
     {"UnknownOutput",
-     "expected 'bamba.output' on result 1 to be one of logits, greedy, found best",
+     "expected 'bamba.output' on result 1 to be one of logits, greedy, samples, found best",
      {{"{bamba.output = \"greedy\"}", "{bamba.output = \"best\"}"}}},
     {"SwappedOutputs",
      "expected \"logits\" of type 'tensor<1x30xf32>', found 'tensor<1xi32>'",
@@ -404,7 +406,8 @@ TEST(Plan, StateThatIsOverwrittenCannotBeRead) {
 }
 
 TEST(Plan, TwoEntriesOfOneSizeAreAnError) {
-  ParsedModule module(replaced(smallModel(), "<prefill, batch = 1, chunk = 8, kept = 1>", "<decode, batch = 2, chunk = 1>"));
+  ParsedModule module(
+      replaced(smallModel(), "<prefill, batch = 1, chunk = 8, kept = 1>", "<decode, batch = 2, chunk = 1>"));
   EXPECT_TRUE(failed(buildPlan(module.get(), smallModelCode())));
   EXPECT_EQ(module.errors(), "expected one entry point of each kind and size\n");
 }
@@ -431,7 +434,7 @@ TEST(Metadata, SaysWhatTheLibraryHolds) {
                        {"name": "keys", "kind": "page", "dtype": "f32", "shape": [1, 16, 8], "bytes": 512}])");
   const llvm::json::Object &all = *metadata->getAsObject();
   EXPECT_EQ(all.getArray("entry_points")->front(), llvm::cantFail(llvm::json::parse(R"(
-      {"name": "decode_b2", "kind": "decode", "batch": 2, "chunk": 1, "launches": 3, "arena_bytes": 1024,
+      {"name": "decode_b2", "kind": "decode", "batch": 2, "chunk": 1, "kept": 2, "launches": 3, "arena_bytes": 1024,
        "weight_bytes": 700, "state_bytes": 50, "activation_bytes": 60, "flops": 6, "context_bytes": 7,
        "context_flops": 9, "code_flops": 1})")));
   EXPECT_EQ((*all.getArray("kernels"))[1], llvm::cantFail(llvm::json::parse(R"(

@@ -16,6 +16,7 @@ LogicalResult emitOp(Emitter &emitter, RopeOp op, RopeOp::Adaptor buffers);
 LogicalResult emitOp(Emitter &emitter, SwigluOp op, SwigluOp::Adaptor buffers);
 LogicalResult emitOp(Emitter &emitter, TakeRowsOp op, TakeRowsOp::Adaptor buffers);
 LogicalResult emitOp(Emitter &emitter, ArgmaxOp op, ArgmaxOp::Adaptor buffers);
+LogicalResult emitOp(Emitter &emitter, SampleOp op, SampleOp::Adaptor buffers);
 LogicalResult emitOp(Emitter &emitter, CausalConv1dOp op, CausalConv1dOp::Adaptor buffers);
 LogicalResult emitOp(Emitter &emitter, SsmStepOp op, SsmStepOp::Adaptor buffers);
 LogicalResult emitOp(Emitter &emitter, SsmScanOp op, SsmScanOp::Adaptor buffers);

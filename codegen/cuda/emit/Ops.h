@@ -19,6 +19,7 @@ FailureOr<std::string> emitQuantize(KernelWriter &writer, QuantizeOp quantize);
 FailureOr<std::string> emitEmbedding(KernelWriter &writer, EmbeddingOp embedding);
 FailureOr<std::string> emitTakeRows(KernelWriter &writer, TakeRowsOp takeRows);
 FailureOr<std::string> emitArgmax(KernelWriter &writer, ArgmaxOp argmax);
+FailureOr<std::string> emitSample(KernelWriter &writer, SampleOp sample);
 /// Rotation and other element-wise ops that joined no other kernel.
 FailureOr<std::string> emitRope(KernelWriter &writer, RopeOp rope);
 FailureOr<std::string> emitElementwise(KernelWriter &writer, Operation *last);

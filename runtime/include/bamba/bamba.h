@@ -133,11 +133,62 @@ typedef struct bamba_session_options {
 
 /* Which rows of logits a batch item leaves to be read. */
 typedef enum bamba_logits {
-  BAMBA_LOGITS_LAST = 0, /* of the item's last token */
-  BAMBA_LOGITS_ALL = 1,  /* of each of the item's tokens */
-  BAMBA_LOGITS_NONE = 2, /* none: to read the item's logits or greedy token is BAMBA_NOT_READY */
+  BAMBA_LOGITS_LAST = 0,  /* of the item's last token */
+  BAMBA_LOGITS_ALL = 1,   /* of each of the item's tokens */
+  BAMBA_LOGITS_NONE = 2,  /* none: to read the item's logits or greedy token is BAMBA_NOT_READY */
   BAMBA_LOGITS_CHOSEN = 3 /* of the tokens that `chosen` names */
 } bamba_logits;
+
+/* The most likely tokens whose log-probabilities a row can give. */
+#define BAMBA_MAX_BEST 20
+
+/* What is added to the logit of a token. */
+typedef struct bamba_logit_bias {
+  int32_t token;
+  float bias;
+} bamba_logit_bias;
+
+/* How the token after a row of logits is drawn; zeros: the most likely one. The order of what is done, with z a logit
+ * and T the temperature: penalties and bias change z; `allowed`, `top_k`, `top_p` and `min_p` leave some tokens; of
+ * these one is drawn by softmax of z / T. Tokens as likely as the last one that top_k or top_p leaves are left too.
+ *
+ * A draw depends on the logits, the parameters, `seed` and the position of the token in its sequence, and on nothing
+ * else: the same seed gives the same tokens whatever else is in the batch. With zeros in all but `seed` and what is
+ * asked for in addition, the token is that of bamba_session_get_greedy.
+ *
+ * Only read during the call. The penalties of one sequence are counted as its lists grow: tokens that an earlier batch
+ * had in `prompt` and `generated` must be the same in later ones, until the sequence is reset, restored or freed. */
+typedef struct bamba_sampling {
+  size_t struct_size;
+  uint64_t seed;
+  float temperature; /* 0: the most likely token of those that are left */
+  float top_p;       /* the share of likelihood that is left, up to 1; however small, one token is left; default 1 */
+  float min_p;       /* leaves tokens at least that many times as likely as the most likely one */
+  float repetition_penalty; /* divides z > 0 and multiplies others, for tokens of both lists; default 1 */
+  float presence_penalty;   /* is subtracted from z for tokens of `generated` */
+  float frequency_penalty;  /* the same, for each time that a token is in `generated` */
+  uint32_t top_k;           /* the number of the most likely tokens that are left; default all */
+  uint32_t wants_logprobs;  /* 1: log-probabilities, by softmax of the logits as the model gives them */
+  uint32_t num_best;        /* also those of the most likely tokens, at most BAMBA_MAX_BEST */
+  uint32_t num_bias;
+  const bamba_logit_bias *bias;
+  const uint32_t *allowed; /* a bit for each token, 32 a word, token t is bit t % 32 of word t / 32; NULL: all */
+  const int32_t *prompt;   /* for penalties: the tokens that the sequence began with, and those that followed */
+  const int32_t *generated;
+  uint32_t num_prompt;
+  uint32_t num_generated;
+} bamba_sampling;
+
+/* The token drawn after a row of logits. The arrays are owned by the session and valid until its next run. */
+typedef struct bamba_sample {
+  size_t struct_size;
+  int32_t token;
+  float logprob;     /* of the token; 0 where log-probabilities were not wanted */
+  uint32_t num_best; /* tokens in the arrays, the most likely first */
+  uint32_t reserved;
+  const int32_t *best_tokens; /* NULL where none were wanted */
+  const float *best_logprobs;
+} bamba_sample;
 
 /* Tokens to append to one sequence. Later versions append fields. */
 typedef struct bamba_batch_item {
@@ -146,11 +197,13 @@ typedef struct bamba_batch_item {
   const int32_t *tokens; /* num_tokens tokens, each in [0, vocab_size); only read during the call */
   bamba_logits logits;
   uint32_t reserved; /* 0 */
-  /* With BAMBA_LOGITS_CHOSEN, numbers of the item's tokens in ascending order, from 0 to num_tokens - 1: the logits after
-   * these are left, a row for each. At least one; only read during the call. Otherwise NULL and 0. */
+  /* With BAMBA_LOGITS_CHOSEN, numbers of the item's tokens in ascending order, from 0 to num_tokens - 1: the logits
+   * after these are left, a row for each. At least one; only read during the call. Otherwise NULL and 0. */
   const uint32_t *chosen;
   uint32_t num_chosen;
   uint32_t reserved2; /* 0 */
+  const bamba_sampling
+      *sampling; /* how a token is drawn after each row of logits that is left; NULL: the most likely */
 } bamba_batch_item;
 
 /* Called from the loading thread with bytes done and in all; return nonzero to give up (status BAMBA_IO_ERROR). */
@@ -255,6 +308,11 @@ BAMBA_API bamba_status bamba_session_get_logits(const bamba_session *session, si
 BAMBA_API bamba_status bamba_session_get_greedy(const bamba_session *session, size_t item, int32_t *token,
                                                 bamba_error *error);
 
+/* The token drawn after row `row` of the logits that item `item` of the last run left. Fills in `sample`, whose
+ * struct_size the caller has set. BAMBA_NOT_A_NUMBER as for bamba_session_get_greedy. */
+BAMBA_API bamba_status bamba_session_get_sample(const bamba_session *session, size_t item, size_t row,
+                                                bamba_sample *sample, bamba_error *error);
+
 /* For measurements: takes a batch as bamba_session_run does, but in each step runs the kernels one at a time, all of
  * them in order, once to warm up and then `repeats` times, and tells `profile` what each took. The sequences that the
  * batch names end with the right length and in no useful state, for each step was applied several times: reset or free
@@ -342,6 +400,7 @@ typedef struct bamba_api {
   bamba_status (*sequence_get_rollback)(const bamba_session *, bamba_sequence, uint32_t *, bamba_error *);
   bamba_status (*sequence_truncate)(bamba_session *, bamba_sequence, uint32_t, bamba_error *);
   const struct bamba_engine_api *engine; /* the functions of bamba/engine.h */
+  bamba_status (*session_get_sample)(const bamba_session *, size_t, size_t, bamba_sample *, bamba_error *);
 } bamba_api;
 
 /* The table of functions, static; NULL where the library does not speak `abi_version`. */

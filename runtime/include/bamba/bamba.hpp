@@ -227,6 +227,15 @@ struct SessionOptions {
   void *stream = nullptr; ///< of a CUDA device
 };
 
+/// Parameters of a draw, all of them defaults but the temperature and the seed. For `sampling` of an item.
+inline bamba_sampling make_sampling(float temperature, uint64_t seed) noexcept {
+  bamba_sampling sampling = {};
+  sampling.struct_size = sizeof(sampling);
+  sampling.temperature = temperature;
+  sampling.seed = seed;
+  return sampling;
+}
+
 /// Sequences and the memory to run them; for one thread at a time.
 class Session {
 public:
@@ -261,6 +270,16 @@ public:
     detail::call(*functions, functions->session_get_greedy, static_cast<const bamba_session *>(handle.get()), item,
                  &token);
     return token;
+  }
+
+  /// The token drawn after row `row` of item `item` of the last run, by the item's `sampling`. Its arrays are valid until
+  /// the next run.
+  bamba_sample sample(size_t item = 0, size_t row = 0) const {
+    bamba_sample sample = {};
+    sample.struct_size = sizeof(sample);
+    detail::call(*functions, functions->session_get_sample, static_cast<const bamba_session *>(handle.get()), item, row,
+                 &sample);
+    return sample;
   }
 
   Logits logits(size_t item = 0) const {

@@ -68,7 +68,7 @@ public:
     tokens = makeTokens(model, sequences.size(), step);
     batch.clear();
     for (size_t i = 0; i < sequences.size(); ++i)
-      batch.push_back({sequences[i], 1, &tokens[i], BAMBA_LOGITS_LAST, 0, nullptr, 0, 0});
+      batch.push_back({sequences[i], 1, &tokens[i], BAMBA_LOGITS_LAST, 0, nullptr, 0, 0, nullptr});
     return batch;
   }
 
@@ -183,7 +183,7 @@ std::vector<bamba_launch_time> profileDecode(const Bench &bench, uint32_t batch,
 std::vector<bamba_launch_time> profilePrefill(const Bench &bench, uint32_t tokens) {
   TimedSession timed(bench, 1, tokens);
   std::vector<int32_t> prompt = makeTokens(bench.model, tokens);
-  bamba_batch_item item = {timed.session.create(), tokens, prompt.data(), BAMBA_LOGITS_LAST, 0, nullptr, 0, 0};
+  bamba_batch_item item = {timed.session.create(), tokens, prompt.data(), BAMBA_LOGITS_LAST, 0, nullptr, 0, 0, nullptr};
   return timed.session.profile({&item, 1}, prefillRepeats);
 }
 

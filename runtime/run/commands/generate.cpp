@@ -1,4 +1,4 @@
-// bamba-run generate: greedy tokens on stdout, those of a single prompt as they come; timing on stderr.
+// bamba-run generate: new tokens on stdout, those of a single prompt as they come; timing on stderr.
 
 #include "runtime/run/atomic_file.h"
 #include "runtime/run/commands/commands.h"
@@ -9,6 +9,7 @@
 #include "runtime/run/measure/stopwatch.h"
 #include "runtime/run/options.h"
 #include "runtime/run/output.h"
+#include "runtime/run/sampling_options.h"
 #include "runtime/run/tokens.h"
 
 #include <algorithm>
@@ -28,6 +29,7 @@ struct GenerateOptions {
   uint32_t count = 16;
   bool ignoreEos = false;
   std::string loadState, saveState; ///< files; empty: none
+  bamba_sampling sampling = {};
   DeviceOptions device;
 };
 
@@ -36,6 +38,7 @@ struct Text {
   std::vector<int32_t> prompt;
   bamba_sequence sequence = 0;
   std::vector<int32_t> tokens; ///< the new ones
+  bamba_sampling sampling = {};
   bool isDone = false;
 };
 
@@ -50,6 +53,7 @@ public:
   uint64_t decode();
 
 private:
+  bamba_batch_item itemOf(Text &text, std::span<const int32_t> tokens) const;
   void run(std::span<const bamba_batch_item> items, const std::vector<Text *> &running);
   void take(Text &text, int32_t token);
   void showLast() const;
@@ -74,12 +78,24 @@ void Generation::showLast() const {
     print(fmt::format("{}{}", tokens.size() > 1 ? " " : "", tokens.back()));
 }
 
+/// Texts of the same seed draw the same where they are alike.
+bamba_batch_item Generation::itemOf(Text &text, std::span<const int32_t> tokens) const {
+  text.sampling = options.sampling;
+  text.sampling.prompt = text.prompt.data();
+  text.sampling.num_prompt = static_cast<uint32_t>(text.prompt.size());
+  text.sampling.generated = text.tokens.data();
+  text.sampling.num_generated = static_cast<uint32_t>(text.tokens.size());
+  bamba_batch_item item = makeItem(text.sequence, tokens);
+  item.sampling = &text.sampling;
+  return item;
+}
+
 void Generation::run(std::span<const bamba_batch_item> items, const std::vector<Text *> &running) {
   session.run(items);
   std::vector<int32_t> next;
   next.reserve(running.size());
   for (size_t i = 0; i < running.size(); ++i)
-    next.push_back(session.getGreedy(i));
+    next.push_back(session.getSample(i).token);
   for (size_t i = 0; i < running.size(); ++i)
     take(*running[i], next[i]);
 }
@@ -88,7 +104,7 @@ void Generation::prefill() {
   std::vector<bamba_batch_item> items;
   std::vector<Text *> running;
   for (Text &text : texts) {
-    items.push_back(makeItem(text.sequence, text.prompt));
+    items.push_back(itemOf(text, text.prompt));
     running.push_back(&text);
   }
   run(items, running);
@@ -102,7 +118,7 @@ uint64_t Generation::decode() {
     std::vector<Text *> running;
     for (Text &text : texts)
       if (!text.isDone) {
-        items.push_back(makeItem(text.sequence, {&text.tokens.back(), 1}));
+        items.push_back(itemOf(text, {&text.tokens.back(), 1}));
         running.push_back(&text);
       }
     if (items.empty())
@@ -209,7 +225,8 @@ static void generate(const GenerateOptions &options) {
 
 void addGenerate(CLI::App &program) {
   auto options = std::make_shared<GenerateOptions>();
-  CLI::App *command = program.add_subcommand("generate", "Continue prompts with the most likely tokens");
+  CLI::App *command =
+      program.add_subcommand("generate", "Continue prompts with the most likely tokens, or with drawn ones");
   addPromptOptions(*command, options->library, options->weights, options->prompts);
   command->add_option("-n,--num-tokens", options->count, "New tokens of each prompt, at most")
       ->check(numberBetween(1, INT32_MAX))
@@ -220,6 +237,7 @@ void addGenerate(CLI::App &program) {
       ->type_name("FILE");
   command->add_option("--save-state", options->saveState, "Write the state to this file, for --load-state")
       ->type_name("FILE");
+  addSamplingOptions(*command, options->sampling);
   addDeviceOptions(*command, options->device);
   command->callback([options] { generate(*options); });
 }

@@ -29,7 +29,7 @@ static int use(const bamba_api *api) {
   EXPECT(api->session_create(model, &options, &session, &error) == BAMBA_OK);
   EXPECT(api->sequence_create(session, &sequence, &error) == BAMBA_OK);
   const int32_t tokens[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
-  bamba_batch_item item = {sequence, 9, tokens, BAMBA_LOGITS_ALL, 0, 0, 0, 0};
+  bamba_batch_item item = {sequence, 9, tokens, BAMBA_LOGITS_ALL, 0, 0, 0, 0, 0};
   EXPECT(api->session_run(session, &item, 1, sizeof(bamba_batch_item), &error) == BAMBA_OK);
   const float *logits = NULL;
   size_t rows = 0;

@@ -1,0 +1,275 @@
+#include "runtime/session/sampling_table.h"
+#include "runtime/support/error.h"
+#include "runtime/support/memory.h"
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace bambac::rt {
+namespace {
+
+uint64_t mostRows(const bamba_rt_model &model) {
+  uint64_t most = 0;
+  for (const bamba_rt_entry &entry : std::span(model.entries, model.num_entries))
+    most = std::max<uint64_t>(most, entry.kept);
+  return most;
+}
+
+bool hasPenalties(const bamba_sampling &sampling) {
+  return (sampling.repetition_penalty != 0 && sampling.repetition_penalty != 1) || sampling.presence_penalty != 0 ||
+         sampling.frequency_penalty != 0;
+}
+
+bool hasEdits(const bamba_sampling &sampling) { return sampling.num_bias > 0 || hasPenalties(sampling); }
+
+/// Bits of BAMBA_RT_SAMPLING_...; none where the greedy token is all that is wanted.
+uint32_t flagsOf(const bamba_sampling &sampling) {
+  uint32_t flags = 0;
+  if (hasEdits(sampling))
+    flags |= BAMBA_RT_SAMPLING_EDITS;
+  if (sampling.allowed)
+    flags |= BAMBA_RT_SAMPLING_MASKS;
+  if (flags != 0 || sampling.temperature > 0)
+    flags |= BAMBA_RT_SAMPLING_DRAWS;
+  if (sampling.wants_logprobs)
+    flags |= BAMBA_RT_SAMPLING_LOGPROBS;
+  return flags;
+}
+
+/// The edit of a token, made where there is none.
+bamba_rt_edit &editOf(std::vector<bamba_rt_edit> &edits, int32_t token) {
+  auto place = std::ranges::lower_bound(edits, token, {}, &bamba_rt_edit::token);
+  if (place == edits.end() || place->token != token)
+    place = edits.insert(place, {token, 0, 0, 0});
+  return *place;
+}
+
+bool isSame(std::span<const bamba_logit_bias> left, std::span<const bamba_logit_bias> right) {
+  return std::ranges::equal(left, right, [](const bamba_logit_bias &a, const bamba_logit_bias &b) {
+    return a.token == b.token && a.bias == b.bias;
+  });
+}
+
+size_t maskWords(uint32_t vocabulary) { return (size_t{vocabulary} + 31) / 32; }
+
+class Checker {
+public:
+  Checker(size_t index, uint32_t vocabulary) : index(index), vocabulary(vocabulary) {}
+
+  void number(const char *field, float value, float least, float most) const {
+    if (!(value >= least && value <= most))
+      fail(BAMBA_INVALID_ARGUMENT, "item {}: sampling: {}: expected a number from {} to {}, found {}", index, field,
+           least, most, value);
+  }
+
+  void list(const char *field, const void *address, uint32_t count) const {
+    if (count > 0 && !address)
+      fail(BAMBA_INVALID_ARGUMENT, "item {}: sampling: {}: expected {} of them, found a null pointer", index, field,
+           count);
+  }
+
+  void token(const char *field, uint32_t place, int32_t value) const {
+    if (value < 0 || static_cast<uint32_t>(value) >= vocabulary)
+      fail(BAMBA_OUT_OF_RANGE, "item {}: sampling: {} {}: expected a token from 0 to {}, found {}", index, field, place,
+           vocabulary - 1, value);
+  }
+
+  void anyAllowed(const uint32_t *allowed) const {
+    for (uint32_t token = 0; token < vocabulary; ++token)
+      if (allowed[token / 32] >> token % 32 & 1)
+        return;
+    fail(BAMBA_INVALID_ARGUMENT, "item {}: sampling: allowed: expected at least one token, found none", index);
+  }
+
+private:
+  size_t index;
+  uint32_t vocabulary;
+};
+
+} // namespace
+
+void checkSampling(size_t index, const bamba_sampling &sampling, uint32_t vocabulary) {
+  constexpr float largest = 1e6F;
+  Checker check(index, vocabulary);
+  check.number("temperature", sampling.temperature, 0, largest);
+  check.number("top_p", sampling.top_p, 0, 1);
+  check.number("min_p", sampling.min_p, 0, 1);
+  check.number("repetition_penalty", sampling.repetition_penalty, 0, largest);
+  check.number("presence_penalty", sampling.presence_penalty, -largest, largest);
+  check.number("frequency_penalty", sampling.frequency_penalty, -largest, largest);
+  if (sampling.num_best > BAMBA_MAX_BEST)
+    fail(BAMBA_INVALID_ARGUMENT, "item {}: sampling: num_best: expected at most {}, found {}", index, BAMBA_MAX_BEST,
+         sampling.num_best);
+  if (sampling.num_best > 0 && !sampling.wants_logprobs)
+    fail(BAMBA_INVALID_ARGUMENT, "item {}: sampling: num_best: expected 0 without wants_logprobs, found {}", index,
+         sampling.num_best);
+  check.list("bias", sampling.bias, sampling.num_bias);
+  check.list("prompt", sampling.prompt, sampling.num_prompt);
+  check.list("generated", sampling.generated, sampling.num_generated);
+  for (uint32_t i = 0; i < sampling.num_bias; ++i) {
+    check.token("bias", i, sampling.bias[i].token);
+    check.number("bias", sampling.bias[i].bias, -largest, largest);
+  }
+  for (uint32_t i = 0; hasPenalties(sampling) && i < sampling.num_prompt; ++i)
+    check.token("prompt", i, sampling.prompt[i]);
+  for (uint32_t i = 0; hasPenalties(sampling) && i < sampling.num_generated; ++i)
+    check.token("generated", i, sampling.generated[i]);
+  if (sampling.allowed)
+    check.anyAllowed(sampling.allowed);
+}
+
+bool isSampled(const bamba_batch_item &item) { return item.sampling && flagsOf(*item.sampling) != 0; }
+
+SamplingTable::SamplingTable(const bamba_rt_model &model, uint32_t slots, Device &device)
+    : device(device), vocabulary(model.vocab_size), rows(mostRows(model)), lists(slots),
+      table(device.allocate(rows.size() * sizeof(bamba_rt_sampling), "the parameters of samples")) {}
+
+void SamplingTable::prepare(std::span<const bamba_batch_item> items) {
+  size_t bytes = rows.size() * sizeof(bamba_rt_sampling);
+  bool any = false;
+  for (const bamba_batch_item &item : items) {
+    if (!isSampled(item))
+      continue;
+    any = true;
+    Lists &list = lists[item.sequence];
+    if (hasEdits(*item.sampling))
+      takeEdits(*item.sampling, list);
+    if (item.sampling->allowed)
+      takeAllowed(*item.sampling, list);
+    bytes += list.edits.size() * sizeof(bamba_rt_edit) + list.allowed.size() * sizeof(uint32_t);
+  }
+  if (any && !device.isHost())
+    makeStaging(bytes);
+}
+
+/// Memory stays: the device may still read it.
+void SamplingTable::forget(bamba_sequence slot) {
+  Lists &list = lists[slot];
+  list.edits.clear();
+  list.bias.clear();
+  list.allowed.clear();
+  list.numPrompt = list.numGenerated = 0;
+  list.shownEdits.isCurrent = list.shownAllowed.isCurrent = false;
+}
+
+/// Only what is new is counted: a step adds a token to the generated ones.
+void SamplingTable::takeEdits(const bamba_sampling &sampling, Lists &list) {
+  std::span bias(sampling.bias, sampling.num_bias);
+  uint32_t numPrompt = hasPenalties(sampling) ? sampling.num_prompt : 0,
+           numGenerated = hasPenalties(sampling) ? sampling.num_generated : 0;
+  bool goesOn = list.numPrompt == numPrompt && list.numGenerated <= numGenerated && isSame(list.bias, bias);
+  if (!goesOn) {
+    list.edits.clear();
+    list.bias.assign(bias.begin(), bias.end());
+    list.numPrompt = list.numGenerated = 0;
+    for (const bamba_logit_bias &one : bias)
+      editOf(list.edits, one.token).bias += one.bias;
+    for (; list.numPrompt < numPrompt; ++list.numPrompt)
+      editOf(list.edits, sampling.prompt[list.numPrompt]).prompt = 1;
+  }
+  if (!goesOn || list.numGenerated < numGenerated)
+    list.shownEdits.isCurrent = false;
+  for (; list.numGenerated < numGenerated; ++list.numGenerated)
+    ++editOf(list.edits, sampling.generated[list.numGenerated]).generated;
+  makeRoom(list.shownEdits, list.edits.size() * sizeof(bamba_rt_edit), "the edits of logits");
+}
+
+void SamplingTable::takeAllowed(const bamba_sampling &sampling, Lists &list) {
+  std::span allowed(sampling.allowed, maskWords(vocabulary));
+  if (!std::ranges::equal(list.allowed, allowed)) {
+    list.allowed.assign(allowed.begin(), allowed.end());
+    list.shownAllowed.isCurrent = false;
+  }
+  makeRoom(list.shownAllowed, allowed.size_bytes(), "the allowed tokens");
+}
+
+void SamplingTable::makeRoom(Shown &shown, size_t bytes, const char *what) {
+  if (device.isHost() || bytes <= shown.room)
+    return;
+  size_t room = std::max<size_t>(2 * shown.room, alignUp(bytes, deviceAlignment, what));
+  DeviceMemory memory = device.allocate(room, what);
+  device.finish(); // nothing reads the old one any more
+  shown = {std::move(memory), room, false};
+}
+
+void SamplingTable::makeStaging(size_t bytes) {
+  if (bytes <= blockBytes)
+    return;
+  const char *what = "the parameters of samples on the host";
+  size_t larger = alignUp(std::max(bytes, 2 * blockBytes), deviceAlignment, what);
+  DeviceMemory memory = device.allocateHost(checkedMul(larger, Device::numMarks, what), what);
+  device.finish();
+  staging = std::move(memory);
+  blockBytes = larger;
+}
+
+bamba_rt_sampling SamplingTable::rowOf(const bamba_batch_item &item) {
+  bamba_rt_sampling row = {};
+  if (!isSampled(item))
+    return row;
+  const bamba_sampling &from = *item.sampling;
+  Lists &list = lists[item.sequence];
+  auto orOne = [](float value) { return value == 0 ? 1 : value; };
+  row.flags = flagsOf(from);
+  row.temperature = from.temperature;
+  row.top_k = from.top_k < vocabulary ? from.top_k : 0;
+  row.top_p = orOne(from.top_p);
+  row.min_p = from.min_p;
+  row.repetition = orOne(from.repetition_penalty);
+  row.presence = from.presence_penalty;
+  row.frequency = from.frequency_penalty;
+  row.seed[0] = static_cast<uint32_t>(from.seed);
+  row.seed[1] = static_cast<uint32_t>(from.seed >> 32);
+  row.num_best = from.num_best;
+  auto addressOf = [&](const Shown &shown, const void *onHost) {
+    return reinterpret_cast<uint64_t>(device.isHost() ? onHost : shown.memory.get());
+  };
+  if (row.flags & BAMBA_RT_SAMPLING_EDITS) {
+    row.num_edits = static_cast<uint32_t>(list.edits.size());
+    row.edits = addressOf(list.shownEdits, list.edits.data());
+  }
+  if (row.flags & BAMBA_RT_SAMPLING_MASKS)
+    row.allowed = addressOf(list.shownAllowed, list.allowed.data());
+  return row;
+}
+
+void SamplingTable::stage(std::byte *to, const void *from, size_t bytes) {
+  std::memcpy(next, from, bytes);
+  device.upload(to, next, bytes);
+  next += bytes;
+}
+
+void SamplingTable::show(Shown &shown, const void *from, size_t bytes) {
+  if (device.isHost() || shown.isCurrent || bytes == 0)
+    return;
+  stage(shown.memory.get(), from, bytes);
+  shown.isCurrent = true;
+}
+
+void SamplingTable::fill(const Step &step, std::span<const bamba_batch_item> items, unsigned block) {
+  next = staging ? staging.get() + block * blockBytes : nullptr;
+  bool keepsAll = step.entry->kind == BAMBA_RT_DECODE;
+  size_t count = keepsAll ? step.lanes.size() : step.kept.size();
+  for (size_t i = 0; i < count; ++i) {
+    uint32_t row = keepsAll ? static_cast<uint32_t>(i) : static_cast<uint32_t>(step.kept[i]);
+    const bamba_batch_item &item = items[step.lanes[row / step.entry->chunk].item];
+    bamba_rt_sampling wanted = rowOf(item);
+    if (wanted.flags & BAMBA_RT_SAMPLING_EDITS)
+      show(lists[item.sequence].shownEdits, lists[item.sequence].edits.data(),
+           lists[item.sequence].edits.size() * sizeof(bamba_rt_edit));
+    if (wanted.flags & BAMBA_RT_SAMPLING_MASKS)
+      show(lists[item.sequence].shownAllowed, lists[item.sequence].allowed.data(),
+           lists[item.sequence].allowed.size() * sizeof(uint32_t));
+    // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): -0 and 0 may count as a change
+    if (std::memcmp(&wanted, &rows[i], sizeof(wanted)) == 0)
+      continue;
+    rows[i] = wanted;
+    std::byte *to = table.get() + i * sizeof(wanted);
+    if (device.isHost())
+      std::memcpy(to, &wanted, sizeof(wanted));
+    else
+      stage(to, &wanted, sizeof(wanted));
+  }
+}
+
+} // namespace bambac::rt
