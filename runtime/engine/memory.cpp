@@ -23,6 +23,21 @@ uint64_t Runner::pagesToStart(const Request &request) const {
   return pages - session.fullPages(shared);
 }
 
+/// Makes room for a request to start, and for the others to run what they have. What makes way may be the prefix whose
+/// pages the request would have shared: then it needs more than before.
+bool Runner::makeRoomToStart(const Request &request) {
+  uint64_t others = 0;
+  for (const std::unique_ptr<Request> &other : running)
+    others += session.newPages(*other->sequence, other->pending());
+  uint64_t pages = 0;
+  do {
+    pages = pagesToStart(request);
+    if (!makeRoom(pages + others))
+      return false;
+  } while (pagesToStart(request) > pages);
+  return true;
+}
+
 /// Sends the least important of those that run back to the queue. False where there is no other.
 bool Runner::preemptLast() {
   if (running.size() <= 1)

@@ -79,10 +79,7 @@ void Runner::admit() {
 
 /// Returns false where there is no room yet. A request that cannot be started ends.
 bool Runner::start(Request &request) {
-  uint64_t needed = pagesToStart(request); // and the others, for what they have to run
-  for (const std::unique_ptr<Request> &other : running)
-    needed += session.newPages(*other->sequence, other->pending());
-  if (!makeRoom(needed) && !running.empty())
+  if (!makeRoomToStart(request) && !running.empty())
     return false;
   try {
     resume(request);

@@ -54,6 +54,7 @@ private:
   uint64_t pagesToStart(const Request &request) const;
   void takePrefix(Request &request);
   bool makeRoom(uint64_t pages);
+  bool makeRoomToStart(const Request &request);
   bool preemptLast();
   void save(Request &request) noexcept;
   void resume(Request &request);
