@@ -1,8 +1,8 @@
 // Checks on the caller's thread, and leaves the rest to the mailbox and the runner.
 
 #include "runtime/engine/engine.h"
+#include "runtime/support/blocked_signals.h"
 #include "runtime/support/error.h"
-#include <csignal>
 #include <unistd.h>
 
 namespace bambac::rt {
@@ -13,22 +13,6 @@ std::optional<Clock::time_point> deadlineAfter(uint32_t timeoutMs) {
     return std::nullopt;
   return Clock::now() + std::chrono::milliseconds(timeoutMs);
 }
-
-/// Signals are the program's business: its own threads take them.
-class BlockedSignals {
-public:
-  BlockedSignals() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-  }
-  ~BlockedSignals() { pthread_sigmask(SIG_SETMASK, &before, nullptr); }
-  BlockedSignals(const BlockedSignals &) = delete;
-  BlockedSignals &operator=(const BlockedSignals &) = delete;
-
-private:
-  sigset_t before;
-};
 
 } // namespace
 

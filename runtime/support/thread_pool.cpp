@@ -1,6 +1,6 @@
 #include "runtime/support/thread_pool.h"
+#include "runtime/support/blocked_signals.h"
 #include <algorithm>
-#include <csignal>
 #include <memory>
 #include <sched.h>
 #include <unistd.h>
@@ -12,20 +12,6 @@ constexpr uint32_t open = uint32_t{1} << 31;
 
 /// Some tens of microseconds: longer than the gap between two launches, shorter than a user's pause.
 constexpr unsigned spinsBeforeSleep = 2000;
-
-/// Blocks all signals in this thread, and so in the threads that it starts: a host's handlers run on its own threads.
-class BlockedSignals {
-public:
-  BlockedSignals() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-  }
-  ~BlockedSignals() { pthread_sigmask(SIG_SETMASK, &before, nullptr); }
-
-private:
-  sigset_t before;
-};
 
 } // namespace
 
