@@ -57,4 +57,11 @@ uint64_t stateBytes(const bamba_rt_model &model, bamba_rt_state_kind kind) {
   return bytes;
 }
 
+uint64_t mostKeptRows(const bamba_rt_model &model) {
+  uint64_t most = 0;
+  for (const bamba_rt_entry &entry : std::span(model.entries, model.num_entries))
+    most = std::max<uint64_t>(most, entry.kept);
+  return most;
+}
+
 } // namespace bambac::rt

@@ -45,5 +45,8 @@ private:
 /// Bytes of one slot (`kind` BAMBA_RT_STATE_SLOT) or one page of all states of that kind.
 uint64_t stateBytes(const bamba_rt_model &model, bamba_rt_state_kind kind);
 
+/// Rows of logits that one step keeps at most.
+uint64_t mostKeptRows(const bamba_rt_model &model);
+
 } // namespace bambac::rt
 #endif // BAMBA_RUNTIME_MODEL_MODEL_H

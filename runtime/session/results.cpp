@@ -1,20 +1,13 @@
 #include "runtime/session/results.h"
+#include "runtime/model/model.h"
 #include "runtime/support/memory.h"
 #include <algorithm>
 #include <utility>
 
 namespace bambac::rt {
 
-/// Greedy tokens that a step writes at most.
-static uint64_t mostGreedy(const bamba_rt_model &model) {
-  uint64_t most = 0;
-  for (const bamba_rt_entry &entry : std::span(model.entries, model.num_entries))
-    most = std::max<uint64_t>(most, entry.kept);
-  return most;
-}
-
 Results::Results(const bamba_rt_model &model, uint64_t rows, uint64_t stepRows, Device &device)
-    : device(device), rowBytes(uint64_t{model.vocab_size} * sizeof(float)), greedyRows(mostGreedy(model)),
+    : device(device), rowBytes(uint64_t{model.vocab_size} * sizeof(float)), greedyRows(mostKeptRows(model)),
       step(makeStepBuffers(stepRows)) {
   reserve(rows, stepRows);
 }

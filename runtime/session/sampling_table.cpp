@@ -1,4 +1,5 @@
 #include "runtime/session/sampling_table.h"
+#include "runtime/model/model.h"
 #include "runtime/support/error.h"
 #include "runtime/support/memory.h"
 #include <algorithm>
@@ -8,12 +9,7 @@
 namespace bambac::rt {
 namespace {
 
-uint64_t mostRows(const bamba_rt_model &model) {
-  uint64_t most = 0;
-  for (const bamba_rt_entry &entry : std::span(model.entries, model.num_entries))
-    most = std::max<uint64_t>(most, entry.kept);
-  return most;
-}
+static_assert(BAMBA_MAX_BEST == BAMBA_RT_MOST_BEST, "a row has room for all that callers may ask for");
 
 bool hasPenalties(const bamba_sampling &sampling) {
   return (sampling.repetition_penalty != 0 && sampling.repetition_penalty != 1) || sampling.presence_penalty != 0 ||
@@ -121,7 +117,7 @@ void checkSampling(size_t index, const bamba_sampling &sampling, uint32_t vocabu
 bool isSampled(const bamba_batch_item &item) { return item.sampling && flagsOf(*item.sampling) != 0; }
 
 SamplingTable::SamplingTable(const bamba_rt_model &model, uint32_t slots, Device &device)
-    : device(device), vocabulary(model.vocab_size), rows(mostRows(model)), lists(slots),
+    : device(device), vocabulary(model.vocab_size), rows(mostKeptRows(model)), lists(slots),
       table(device.allocate(rows.size() * sizeof(bamba_rt_sampling), "the parameters of samples")) {}
 
 void SamplingTable::prepare(std::span<const bamba_batch_item> items) {

@@ -74,7 +74,7 @@ typedef struct bamba_token_logprob {
   float logprob;
 } bamba_token_logprob;
 
-#define BAMBA_MAX_TOP_LOGPROBS 20
+#define BAMBA_MAX_TOP_LOGPROBS BAMBA_MAX_BEST
 #define BAMBA_EVENT_MESSAGE 128
 
 /* One token of a request, or its end, or both: the last token comes with the reason. */
