@@ -42,10 +42,7 @@ std::span<const bamba_batch_item> readItems(bamba_session &session, const bamba_
                [&] { return fmt::format("item {}", i); });
     if (!item.sampling)
       continue;
-    expectStructSize(item.sampling->struct_size, firstSampling,
-                     fmt::format("item {}: sampling: struct_size", i).c_str());
-    readStruct(reinterpret_cast<const std::byte *>(item.sampling), item.sampling->struct_size, session.samplings[i],
-               [&] { return fmt::format("item {}: sampling", i); });
+    session.samplings[i] = readSampling(*item.sampling, [&] { return fmt::format("item {}: sampling", i); });
     item.sampling = &session.samplings[i];
   }
   return session.items;

@@ -33,7 +33,13 @@ bamba_status bamba_engine_submit(bamba_engine *engine, const bamba_request_optio
     expectPointer(engine, "engine");
     expectPointer(options, "options");
     expectPointer(request, "request");
-    engine->impl.submit(readOptions(options, firstRequestOptions), *request);
+    bamba_request_options known = readOptions(options, firstRequestOptions);
+    bamba_sampling sampling = {};
+    if (known.sampling) {
+      sampling = readSampling(*known.sampling, [] { return "sampling"; });
+      known.sampling = &sampling;
+    }
+    engine->impl.submit(known, *request);
   });
 }
 

@@ -64,6 +64,16 @@ template <typename Struct> Struct readOptions(const Struct *given, size_t first)
   return options;
 }
 
+/// The parameters of a draw, of a caller of any version; `name()` says whose they are.
+template <typename Name> bamba_sampling readSampling(const bamba_sampling &given, const Name &name) {
+  bamba_sampling sampling = {};
+  if (given.struct_size == sizeof(sampling))
+    return given;
+  expectStructSize(given.struct_size, firstSampling, (std::string(name()) + ": struct_size").c_str());
+  readStruct(reinterpret_cast<const std::byte *>(&given), given.struct_size, sampling, name);
+  return sampling;
+}
+
 /// Fills in a struct of the caller's, as far as its size goes; zeros where the library knows no such field.
 template <typename Struct> void writeResult(Struct from, Struct *to, size_t first, const std::string &name) {
   size_t size = to->struct_size;

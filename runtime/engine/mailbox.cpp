@@ -1,6 +1,7 @@
 // One mutex guards everything; it is held for copies only. Callbacks run without it.
 
 #include "runtime/engine/mailbox.h"
+#include "runtime/engine/with_memory.h"
 #include "runtime/support/error.h"
 #include <algorithm>
 #include <cstring>
@@ -153,8 +154,8 @@ bamba_engine_event Mailbox::expand(const Event &event, const Known &known) {
   full.prompt_tokens = known.promptTokens;
   full.cached_tokens = event.cachedTokens;
   full.logprob = event.logprob;
-  full.num_top_logprobs = static_cast<uint32_t>(event.top.size());
-  std::ranges::copy(event.top, full.top_logprobs);
+  full.num_top_logprobs = static_cast<uint32_t>(event.best.size());
+  std::ranges::copy(event.best, full.top_logprobs);
   if (!event.message.empty()) {
     bamba_error text = {sizeof(text), {}};
     static_assert(BAMBA_EVENT_MESSAGE < sizeof(text.message));
@@ -165,37 +166,52 @@ bamba_engine_event Mailbox::expand(const Event &event, const Known &known) {
   return full;
 }
 
-void Mailbox::file(Event &&event, KnownRequests::iterator request) {
-  Known &own = request->second;
-  own.ended = own.ended || event.stop.reason != BAMBA_FINISH_NONE;
-  own.events.push_back(std::move(event));
-  if (!own.listed)
-    own.place = ready.insert(ready.end(), request->first);
-  own.listed = true;
+/// Adds a request to those with events.
+void Mailbox::list(KnownRequests::iterator request) {
+  if (!request->second.listed)
+    request->second.place = ready.insert(ready.end(), request->first);
+  request->second.listed = true;
 }
 
-void Mailbox::publish(Report &&report) {
-  std::vector<std::pair<Sender, bamba_engine_event>> calls;
-  size_t ended = 0;
-  {
+/// Takes the event, or throws and leaves it.
+void Mailbox::file(Event &&event, KnownRequests::iterator request) {
+  Known &own = request->second;
+  bool last = event.stop.reason != BAMBA_FINISH_NONE;
+  if (own.sender.callback) {
+    calls.emplace_back(own.sender, expand(event, own)); // has room
+    if (last)
+      known.erase(request);
+    return;
+  }
+  own.events.push_back(std::move(event));
+  try {
+    list(request);
+  } catch (...) {
+    event = std::move(own.events.back());
+    own.events.pop_back();
+    throw;
+  }
+  own.ended = own.ended || last;
+}
+
+void Mailbox::publish(Report &report) noexcept {
+  size_t filed = 0, ended = 0;
+  withMemory([&] { calls.reserve(report.events.size()); });
+  withMemory([&] {
     std::lock_guard lock(mutex);
     latest = report.counters;
-    queued -= report.leftQueue;
-    for (Event &event : report.events) {
-      auto request = known.find(event.request);
+    queued -= std::exchange(report.leftQueue, 0);
+    for (; filed < report.events.size(); ++filed) {
+      Event &event = report.events[filed];
       bool last = event.stop.reason != BAMBA_FINISH_NONE;
+      file(std::move(event), known.find(event.request));
       ended += last;
-      if (!request->second.sender.callback) {
-        file(std::move(event), request);
-        continue;
-      }
-      calls.emplace_back(request->second.sender, expand(event, request->second));
-      if (last)
-        known.erase(request);
     }
-  }
+  });
   for (const auto &[sender, event] : calls)
     sender.callback(sender.user, &event);
+  calls.clear();
+  report.events.clear();
   if (ended > 0) { // all that they brought was passed on
     std::lock_guard lock(mutex);
     active -= ended;

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace bambac::rt {
@@ -25,7 +26,7 @@ struct Event {
   bamba_status status = BAMBA_OK;
   std::string message;
   float logprob = 0;
-  std::vector<bamba_token_logprob> top;
+  std::vector<bamba_token_logprob> best;
 };
 
 /// What the engine's thread finds when it looks.
@@ -40,8 +41,6 @@ struct Report {
   std::vector<Event> events;
   uint32_t leftQueue = 0; ///< requests that no longer wait for their first slot
   bamba_engine_counters counters = {};
-
-  bool isEmpty() const { return events.empty() && leftQueue == 0; }
 };
 
 /// Thread-safe. Callers' threads use the functions up to counters(), the engine's thread the others.
@@ -78,8 +77,9 @@ public:
   /// What has come in; waits for something where `wait` says so.
   Mail take(bool wait);
 
-  /// Files the events of a step; those of requests with callbacks are passed on, on this thread, before it returns.
-  void publish(Report &&report);
+  /// Files the events of a step, which it takes; those of requests with callbacks are passed on, on this thread, before
+  /// it returns. Waits where there is no memory for them.
+  void publish(Report &report) noexcept;
 
 private:
   struct Known {
@@ -93,6 +93,7 @@ private:
   using KnownRequests = std::unordered_map<bamba_request, Known>;
 
   static bamba_engine_event expand(const Event &event, const Known &known);
+  void list(KnownRequests::iterator request);
   bool hasEvents(bamba_request id) const;
   bool isExhausted() const;
   void takeEvents(KnownRequests::iterator request, size_t most, std::vector<bamba_engine_event> &events);
@@ -110,6 +111,7 @@ private:
   uint64_t submitted = 0, rejected = 0;
   bool draining = false;
   bamba_engine_counters latest = {};
+  std::vector<std::pair<Sender, bamba_engine_event>> calls; ///< of the engine's thread
 };
 
 } // namespace bambac::rt

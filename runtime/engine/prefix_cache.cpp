@@ -126,7 +126,8 @@ void PrefixCache::letGo(bamba_sequence sequence) {
 
 void PrefixCache::addDevice(std::span<const int32_t> tokens, bamba_sequence sequence) {
   Entries added;
-  added.push_back({tree.insert(tokens), sequence, {}});
+  added.push_back({nullptr, sequence, {}}); // what may throw comes before the node, which would have no entry
+  added.front().node = tree.insert(tokens);
   added.front().node->entry = &added.front();
   onDevice.splice(onDevice.begin(), added);
   hold(sequence);
@@ -136,7 +137,8 @@ void PrefixCache::addHost(std::span<const int32_t> tokens, std::vector<std::byte
   if (saved.empty())
     return;
   Entries added;
-  added.push_back({tree.insert(tokens), std::nullopt, std::move(saved)});
+  added.push_back({nullptr, std::nullopt, std::move(saved)});
+  added.front().node = tree.insert(tokens);
   added.front().node->entry = &added.front();
   hostBytes += added.front().saved.size();
   onHost.splice(onHost.begin(), added);

@@ -67,16 +67,21 @@ PrefixTree::Node *PrefixTree::insert(std::span<const int32_t> tokens) {
   return node;
 }
 
-/// Puts the only child in the place of its parent.
-void PrefixTree::joinOnlyChild(Node *node) {
+/// Puts the only child in the place of its parent. Where there is no memory for that, both stay.
+void PrefixTree::joinOnlyChild(Node *node) noexcept {
+  std::vector<int32_t> &edge = node->children.begin()->second->edge;
+  try {
+    edge.insert(edge.begin(), node->edge.begin(), node->edge.end());
+  } catch (const std::bad_alloc &) {
+    return;
+  }
   std::unique_ptr<Node> child = std::move(node->children.begin()->second);
-  child->edge.insert(child->edge.begin(), node->edge.begin(), node->edge.end());
   child->parent = node->parent;
   std::unique_ptr<Node> &place = node->parent->children.at(node->edge.front());
   place = std::move(child); // the end of `node`
 }
 
-void PrefixTree::remove(Node *node) {
+void PrefixTree::remove(Node *node) noexcept {
   node->entry = nullptr;
   while (node->parent && !node->entry && node->children.empty()) {
     Node *parent = node->parent;

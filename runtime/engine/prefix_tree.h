@@ -38,13 +38,13 @@ public:
   Node *insert(std::span<const int32_t> tokens);
 
   /// Takes a node's entry away, and the nodes that nobody needs any more.
-  void remove(Node *node);
+  void remove(Node *node) noexcept;
 
   bool isEmpty() const { return root.children.empty(); }
 
 private:
   static Node *split(Node *node, size_t tokens);
-  static void joinOnlyChild(Node *node);
+  static void joinOnlyChild(Node *node) noexcept;
 
   Node root;
 };

@@ -75,9 +75,8 @@ std::unique_ptr<Request> makeRequest(const bamba_request_options &options, const
   if (options.top_logprobs > 0 && !options.logprobs)
     fail(BAMBA_INVALID_ARGUMENT, "top_logprobs: expected 0 without logprobs, found {}", options.top_logprobs);
   request->stops = readStops(options, model);
+  request->draws = Draws(options, model.vocab_size);
   request->priority = options.priority;
-  request->logprobs = options.logprobs;
-  request->topLogprobs = std::min(options.top_logprobs, model.vocab_size);
   request->usesCache = !options.no_prefix_cache;
   return request;
 }

@@ -3,6 +3,7 @@
 #define BAMBA_RUNTIME_ENGINE_REQUEST_H
 
 #include "runtime/contract/abi.h"
+#include "runtime/engine/draws.h"
 #include "runtime/engine/stop_rule.h"
 #include <chrono>
 #include <cstddef>
@@ -23,8 +24,7 @@ struct Request {
   uint32_t promptTokens = 0;
   uint32_t maxTokens = 0; ///< of the answer, at least 1; as many as the context has room for
   StopRule stops;
-  bool logprobs = false;
-  uint32_t topLogprobs = 0;
+  Draws draws;
   bool usesCache = true;
   Clock::time_point submitted;
 
@@ -42,6 +42,7 @@ struct Request {
   uint32_t pending() const { return static_cast<uint32_t>(tokens.size()) - done; }
   /// All but the last token of what it has were run: each step gives it a token.
   bool decodes() const { return pending() == 1; }
+  std::span<const int32_t> prompt() const { return std::span(tokens).first(promptTokens); }
   std::span<const int32_t> answer() const { return std::span(tokens).subspan(promptTokens); }
 };
 

@@ -2,6 +2,7 @@
 // slots and pages.
 
 #include "runtime/engine/runner.h"
+#include "runtime/engine/with_memory.h"
 #include "runtime/support/error.h"
 #include <algorithm>
 #include <utility>
@@ -11,6 +12,9 @@ namespace bambac::rt {
 Runner::Runner(const Model &model, const EngineSize &size, Mailbox &mailbox)
     : slots(size.slots), maxStepRows(size.maxStepRows), mailbox(mailbox), session(model, size.session()),
       cache(session, size.cache), created(Clock::now()), now(created) {
+  running.reserve(slots);
+  pieces.reserve(slots);
+  items.reserve(slots);
   counters.slots = slots;
   counters.pages = session.numPages();
   report();
@@ -47,7 +51,22 @@ void Runner::loop() {
   report();
 }
 
+/// So that what ends requests, or sends them back to the queue, need not allocate until the next mail: a request has at
+/// most a token and an end by then.
+void Runner::makeRoomFor(const Mail &mail) {
+  size_t all = waiting.size() + running.size() + mail.requests.size();
+  auto reserve = [](auto &list, size_t size) {
+    if (list.capacity() < size)
+      list.reserve(std::max(size, 2 * list.capacity()));
+  };
+  withMemory([&] {
+    reserve(waiting, all);
+    reserve(news.events, 2 * all);
+  });
+}
+
 void Runner::receive(Mail &&mail) {
+  makeRoomFor(mail);
   for (std::unique_ptr<Request> &request : mail.requests)
     enqueue(waiting, std::move(request));
   for (bamba_request id : mail.cancelled)
@@ -117,7 +136,10 @@ void Runner::fail(Request &request, bamba_status status, const char *message) {
   Event &event = addEvent(request);
   event.stop.reason = BAMBA_FINISH_ERROR;
   event.status = status;
-  event.message = message;
+  try {
+    event.message = message;
+  } catch (const std::bad_alloc &) { // NOLINT(bugprone-empty-catch): the status says it too
+  }
   ++counters.failed;
   retire(request);
 }
@@ -170,7 +192,7 @@ void Runner::report() {
   counters.cache_evictions = cached.evictions;
   counters.cache_moves_to_host = cached.movesToHost;
   news.counters = counters;
-  mailbox.publish(std::exchange(news, {}));
+  mailbox.publish(news);
 }
 
 } // namespace bambac::rt

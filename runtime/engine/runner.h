@@ -33,6 +33,7 @@ private:
 
   // What comes in.
   void receive(Mail &&mail);
+  void makeRoomFor(const Mail &mail);
   void admit();
   bool start(Request &request);
   void enqueue(Requests &requests, std::unique_ptr<Request> request);
@@ -43,6 +44,7 @@ private:
   void planDecodes();
   void planPrompts();
   void add(Request &request, uint32_t count);
+  void allowTokens();
   void execute();
   bool keepsStates(const Request &request) const;
   void keepState(const Request &request);

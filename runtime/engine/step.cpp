@@ -1,6 +1,5 @@
 // A step: tokens of all that decode, then pieces of prompts up to the limit of rows, in one batch of the session.
 
-#include "runtime/engine/logprobs.h"
 #include "runtime/engine/runner.h"
 #include "runtime/support/error.h"
 #include <algorithm>
@@ -68,18 +67,36 @@ void Runner::planPrompts() {
   }
 }
 
+/// Asks callers what the next tokens of those may be that get one. Requests that may have none end.
+void Runner::allowTokens() {
+  for (const Piece &piece : pieces) {
+    Request &request = *piece.request;
+    if (piece.count < request.pending())
+      continue;
+    try {
+      request.draws.allowAfter(request.answer());
+    } catch (const Error &error) {
+      plannedRows -= piece.count;
+      fail(request, error.status(), error.what());
+    }
+  }
+  std::erase_if(pieces, [](const Piece &piece) { return piece.request->ended; });
+}
+
 void Runner::execute() {
+  plannedPages = 0; // the session takes them, and nothing else does before
+  allowTokens();
   if (pieces.empty())
     return;
   items.clear();
   for (const Piece &piece : pieces) {
-    const Request &request = *piece.request;
+    Request &request = *piece.request;
     bool isLast = piece.count == request.pending();
     items.push_back({*request.sequence, piece.count, request.tokens.data() + request.done,
-                     isLast ? BAMBA_LOGITS_LAST : BAMBA_LOGITS_NONE, 0, nullptr, 0, 0, nullptr});
+                     isLast ? BAMBA_LOGITS_LAST : BAMBA_LOGITS_NONE, 0, nullptr, 0, 0,
+                     isLast ? request.draws.after(request.prompt(), request.answer()) : nullptr});
   }
   Clock::time_point begin = Clock::now();
-  plannedPages = 0; // the session takes them now
   session.run(items);
   now = Clock::now();
   runTime = std::chrono::duration<double>(now - begin).count();
@@ -109,22 +126,23 @@ void Runner::keepState(const Request &request) {
 
 /// The token after all of what the request has.
 void Runner::takeToken(Request &request, size_t item) {
-  int32_t token = 0;
+  bamba_sample sample = {};
   try {
-    token = session.greedy(item);
+    sample = session.sample(item, 0);
   } catch (const Error &error) {
     if (error.status() != BAMBA_NOT_A_NUMBER)
       throw;
     return fail(request, error.status(), error.what());
   }
+  std::vector<bamba_token_logprob> best(sample.num_best);
+  for (uint32_t i = 0; i < sample.num_best; ++i)
+    best[i] = {sample.best_tokens[i], sample.best_logprobs[i]};
+  request.tokens.push_back(sample.token); // what may throw comes before the event
   Event &event = addEvent(request);
-  event.token = token;
-  if (request.logprobs) {
-    Logprobs logprobs = logprobsOf(session.logits(item), token, request.topLogprobs);
-    event.logprob = logprobs.chosen;
-    event.top = std::move(logprobs.top);
-  }
-  request.tokens.push_back(token);
+  --event.index;
+  event.token = sample.token;
+  event.logprob = sample.logprob;
+  event.best = std::move(best);
   event.stop = request.stops.check(request.answer());
   if (event.stop.reason == BAMBA_FINISH_NONE && request.answer().size() == request.maxTokens)
     event.stop.reason = BAMBA_FINISH_LENGTH;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 namespace bambac::rt {
 namespace {
@@ -40,53 +41,77 @@ bamba_rt_edit &editOf(std::vector<bamba_rt_edit> &edits, int32_t token) {
   return *place;
 }
 
+/// Edits of biases and of the tokens of a prompt, in the order of the tokens: both may be long.
+std::vector<bamba_rt_edit> makeEdits(std::span<const bamba_logit_bias> bias, std::span<const int32_t> prompt) {
+  std::vector<bamba_rt_edit> edits;
+  edits.reserve(bias.size() + prompt.size());
+  for (const bamba_logit_bias &one : bias)
+    edits.push_back({one.token, one.bias, 0, 0});
+  for (int32_t token : prompt)
+    edits.push_back({token, 0, 1, 0});
+  std::ranges::stable_sort(edits, {}, &bamba_rt_edit::token);
+  size_t kept = 0;
+  for (const bamba_rt_edit &edit : edits) {
+    if (kept == 0 || edits[kept - 1].token != edit.token) {
+      edits[kept++] = edit;
+      continue;
+    }
+    edits[kept - 1].bias += edit.bias;
+    edits[kept - 1].prompt |= edit.prompt;
+  }
+  edits.resize(kept);
+  return edits;
+}
+
 bool isSame(std::span<const bamba_logit_bias> left, std::span<const bamba_logit_bias> right) {
   return std::ranges::equal(left, right, [](const bamba_logit_bias &a, const bamba_logit_bias &b) {
     return a.token == b.token && a.bias == b.bias;
   });
 }
 
-size_t maskWords(uint32_t vocabulary) { return (size_t{vocabulary} + 31) / 32; }
-
 class Checker {
 public:
-  Checker(size_t index, uint32_t vocabulary) : index(index), vocabulary(vocabulary) {}
+  Checker(std::optional<size_t> item, uint32_t vocabulary) : item(item), vocabulary(vocabulary) {}
 
   void number(const char *field, float value, float least, float most) const {
     if (!(value >= least && value <= most))
-      fail(BAMBA_INVALID_ARGUMENT, "item {}: sampling: {}: expected a number from {} to {}, found {}", index, field,
-           least, most, value);
+      refuse(BAMBA_INVALID_ARGUMENT, "{}: expected a number from {} to {}, found {}", field, least, most, value);
   }
 
   void list(const char *field, const void *address, uint32_t count) const {
     if (count > 0 && !address)
-      fail(BAMBA_INVALID_ARGUMENT, "item {}: sampling: {}: expected {} of them, found a null pointer", index, field,
-           count);
+      refuse(BAMBA_INVALID_ARGUMENT, "{}: expected {} of them, found a null pointer", field, count);
   }
 
   void token(const char *field, uint32_t place, int32_t value) const {
     if (value < 0 || static_cast<uint32_t>(value) >= vocabulary)
-      fail(BAMBA_OUT_OF_RANGE, "item {}: sampling: {} {}: expected a token from 0 to {}, found {}", index, field, place,
-           vocabulary - 1, value);
+      refuse(BAMBA_OUT_OF_RANGE, "{} {}: expected a token from 0 to {}, found {}", field, place, vocabulary - 1, value);
   }
 
-  void anyAllowed(const uint32_t *allowed) const {
-    for (uint32_t token = 0; token < vocabulary; ++token)
-      if (allowed[token / 32] >> token % 32 & 1)
-        return;
-    fail(BAMBA_INVALID_ARGUMENT, "item {}: sampling: allowed: expected at least one token, found none", index);
+  template <typename... Args>
+  [[noreturn]] void refuse(bamba_status status, fmt::format_string<Args...> format, Args &&...args) const {
+    fail(status, "{}sampling: {}", item ? fmt::format("item {}: ", *item) : std::string(),
+         fmt::format(format, std::forward<Args>(args)...));
   }
 
 private:
-  size_t index;
+  std::optional<size_t> item;
   uint32_t vocabulary;
 };
 
 } // namespace
 
-void checkSampling(size_t index, const bamba_sampling &sampling, uint32_t vocabulary) {
+bool allowsAny(const uint32_t *allowed, uint32_t vocabulary) {
+  std::span words(allowed, vocabulary / 32);
+  if (std::ranges::any_of(words, [](uint32_t word) { return word != 0; }))
+    return true;
+  uint32_t rest = vocabulary % 32; // bits of the last word
+  return rest > 0 && (allowed[words.size()] & ((1U << rest) - 1)) != 0;
+}
+
+void checkSampling(std::optional<size_t> item, const bamba_sampling &sampling, uint32_t vocabulary) {
   constexpr float largest = 1e6F;
-  Checker check(index, vocabulary);
+  Checker check(item, vocabulary);
   check.number("temperature", sampling.temperature, 0, largest);
   check.number("top_p", sampling.top_p, 0, 1);
   check.number("min_p", sampling.min_p, 0, 1);
@@ -94,11 +119,9 @@ void checkSampling(size_t index, const bamba_sampling &sampling, uint32_t vocabu
   check.number("presence_penalty", sampling.presence_penalty, -largest, largest);
   check.number("frequency_penalty", sampling.frequency_penalty, -largest, largest);
   if (sampling.num_best > BAMBA_MAX_BEST)
-    fail(BAMBA_INVALID_ARGUMENT, "item {}: sampling: num_best: expected at most {}, found {}", index, BAMBA_MAX_BEST,
-         sampling.num_best);
+    check.refuse(BAMBA_INVALID_ARGUMENT, "num_best: expected at most {}, found {}", BAMBA_MAX_BEST, sampling.num_best);
   if (sampling.num_best > 0 && !sampling.wants_logprobs)
-    fail(BAMBA_INVALID_ARGUMENT, "item {}: sampling: num_best: expected 0 without wants_logprobs, found {}", index,
-         sampling.num_best);
+    check.refuse(BAMBA_INVALID_ARGUMENT, "num_best: expected 0 without wants_logprobs, found {}", sampling.num_best);
   check.list("bias", sampling.bias, sampling.num_bias);
   check.list("prompt", sampling.prompt, sampling.num_prompt);
   check.list("generated", sampling.generated, sampling.num_generated);
@@ -110,8 +133,8 @@ void checkSampling(size_t index, const bamba_sampling &sampling, uint32_t vocabu
     check.token("prompt", i, sampling.prompt[i]);
   for (uint32_t i = 0; hasPenalties(sampling) && i < sampling.num_generated; ++i)
     check.token("generated", i, sampling.generated[i]);
-  if (sampling.allowed)
-    check.anyAllowed(sampling.allowed);
+  if (sampling.allowed && !allowsAny(sampling.allowed, vocabulary))
+    check.refuse(BAMBA_INVALID_ARGUMENT, "allowed: expected at least one token, found none");
 }
 
 bool isSampled(const bamba_batch_item &item) { return item.sampling && flagsOf(*item.sampling) != 0; }
@@ -154,14 +177,12 @@ void SamplingTable::takeEdits(const bamba_sampling &sampling, Lists &list) {
   uint32_t numPrompt = hasPenalties(sampling) ? sampling.num_prompt : 0,
            numGenerated = hasPenalties(sampling) ? sampling.num_generated : 0;
   bool goesOn = list.numPrompt == numPrompt && list.numGenerated <= numGenerated && isSame(list.bias, bias);
-  if (!goesOn) {
-    list.edits.clear();
-    list.bias.assign(bias.begin(), bias.end());
-    list.numPrompt = list.numGenerated = 0;
-    for (const bamba_logit_bias &one : bias)
-      editOf(list.edits, one.token).bias += one.bias;
-    for (; list.numPrompt < numPrompt; ++list.numPrompt)
-      editOf(list.edits, sampling.prompt[list.numPrompt]).prompt = 1;
+  if (!goesOn) { // nothing of the list changes where there is no memory
+    std::vector<bamba_rt_edit> edits = makeEdits(bias, {sampling.prompt, numPrompt});
+    list.bias = std::vector(bias.begin(), bias.end());
+    list.edits = std::move(edits);
+    list.numPrompt = numPrompt;
+    list.numGenerated = 0;
   }
   if (!goesOn || list.numGenerated < numGenerated)
     list.shownEdits.isCurrent = false;

@@ -8,13 +8,20 @@
 #include "runtime/device/device.h"
 #include "runtime/include/bamba/bamba.h"
 #include "runtime/session/scheduler.h"
+#include <optional>
 #include <vector>
 
 namespace bambac::rt {
 
-/// Throws Error BAMBA_INVALID_ARGUMENT or BAMBA_OUT_OF_RANGE for parameters that no row can have. `index` is the
-/// item's.
-void checkSampling(size_t index, const bamba_sampling &sampling, uint32_t vocabulary);
+/// Throws Error BAMBA_INVALID_ARGUMENT or BAMBA_OUT_OF_RANGE for parameters that no row can have. `item` is the number
+/// of the item that has them, where it is one of a batch.
+void checkSampling(std::optional<size_t> item, const bamba_sampling &sampling, uint32_t vocabulary);
+
+/// Words of a mask of allowed tokens.
+constexpr size_t maskWords(uint32_t vocabulary) { return (size_t{vocabulary} + 31) / 32; }
+
+/// False where a mask leaves out every token.
+bool allowsAny(const uint32_t *allowed, uint32_t vocabulary);
 
 /// True where the parameters ask for more than the most likely token.
 bool isSampled(const bamba_batch_item &item);

@@ -272,3 +272,24 @@ TEST(Sample, LogProbabilities) {
   EXPECT_EQ(result.token, greedyOf(logits));
   EXPECT_NEAR(result.logprob, expected(result.token), 1e-6);
 }
+
+TEST(Sample, LogProbabilitiesOfAnyTokenAndOfLargeLogits) {
+  Logits logits = someLogits();
+  double sum = 0;
+  for (float logit : logits)
+    sum += std::exp(double{logit});
+  const std::vector<uint32_t> one = {1U << 9, 0};
+  bamba_rt_sampling sampling = drawing(0);
+  sampling.flags |= BAMBA_RT_SAMPLING_MASKS | BAMBA_RT_SAMPLING_LOGPROBS;
+  sampling.allowed = reinterpret_cast<uint64_t>(one.data());
+  bamba_rt_sample result = sample(logits, sampling);
+  ASSERT_EQ(result.token, 9);
+  ASSERT_NE(result.token, greedyOf(logits));
+  EXPECT_NEAR(result.logprob, double{logits[9]} - std::log(sum), 1e-6) << "by all logits, not only those allowed";
+
+  sampling.flags = BAMBA_RT_SAMPLING_LOGPROBS;
+  sampling.num_best = 2;
+  result = sample({1000, 0}, sampling);
+  EXPECT_NEAR(result.logprob, 0, 1e-6) << "large logits do not overflow";
+  EXPECT_NEAR(result.best_logprobs[1], -1000, 1e-3);
+}

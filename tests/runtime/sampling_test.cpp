@@ -2,7 +2,10 @@
 
 #include "tests/runtime/cuda_toy.h"
 #include "tests/runtime/session_checks.h"
+#include <algorithm>
 #include <cmath>
+#include <functional>
+#include <set>
 
 using namespace bambac::rt;
 using namespace bambac::rt::toy;
@@ -119,6 +122,22 @@ TEST_F(SamplingTest, EachKeptRowIsDrawn) {
     session.run({&one, 1});
     EXPECT_EQ(session.sample(0, 0).token, drawn[t]) << t;
   }
+}
+
+TEST_F(SamplingTest, TheBestTokensAreAtMostAllOfThem) {
+  Session session(*model, {.slots = 1, .threads = 1});
+  bamba_sampling sampling = drawing(0, 0);
+  sampling.wants_logprobs = 1;
+  sampling.num_best = BAMBA_MAX_BEST;
+  Numbers tokens = someTokens(2, 5);
+  bamba_batch_item run = sampled(session.create(), tokens, sampling);
+  session.run({&run, 1});
+  bamba_sample sample = session.sample(0, 0);
+  ASSERT_EQ(sample.num_best, uint32_t{vocab});
+  std::set<int32_t> all(sample.best_tokens, sample.best_tokens + vocab);
+  EXPECT_EQ(all.size(), size_t{vocab});
+  EXPECT_EQ(*all.begin(), 0);
+  EXPECT_TRUE(std::is_sorted(sample.best_logprobs, sample.best_logprobs + vocab, std::greater()));
 }
 
 TEST_F(SamplingTest, BiasMaskAndPenaltiesChangeTheToken) {

@@ -105,8 +105,8 @@ void call(const bamba_api &api, bamba_status (*function)(Parameters...), Argumen
 template <typename Function> Function laterFunction(const bamba_api &api, Function bamba_api::*member) {
   auto *end = reinterpret_cast<const unsigned char *>(&(api.*member) + 1);
   if (static_cast<size_t>(end - reinterpret_cast<const unsigned char *>(&api)) > api.struct_size)
-    throw Error(BAMBA_UNSUPPORTED, "expected a library of at least version " + std::to_string(BAMBA_VERSION_MAJOR) + "." +
-                                       std::to_string(BAMBA_VERSION_MINOR) + " of the interface, found " +
+    throw Error(BAMBA_UNSUPPORTED, "expected a library of at least version " + std::to_string(BAMBA_VERSION_MAJOR) +
+                                       "." + std::to_string(BAMBA_VERSION_MINOR) + " of the interface, found " +
                                        std::to_string(api.version >> 16) + "." + std::to_string(api.version & 0xffff));
   return api.*member;
 }
@@ -272,8 +272,8 @@ public:
     return token;
   }
 
-  /// The token drawn after row `row` of item `item` of the last run, by the item's `sampling`. Its arrays are valid until
-  /// the next run.
+  /// The token drawn after row `row` of item `item` of the last run, by the item's `sampling`. Its arrays are valid
+  /// until the next run.
   bamba_sample sample(size_t item = 0, size_t row = 0) const {
     bamba_sample sample = {};
     sample.struct_size = sizeof(sample);

@@ -17,6 +17,7 @@
  * Events
  *   A request with a callback has its events passed to that, on the engine's thread: the callback must be quick, may
  *   submit and cancel, and must not poll, drain or destroy. Events of all others are kept until they are polled.
+ *   While the host has no memory for them, events wait, and steps with them; none is lost.
  *
  * fork()
  *   The engine's thread does not come along into a child: there every function but bamba_engine_destroy() fails with
@@ -109,8 +110,14 @@ typedef struct bamba_token_list {
 #define BAMBA_MAX_STOPS 64
 #define BAMBA_MAX_STOP_SEQUENCE 64
 
-/* A request; everything that it points to, other than `user`, is only read during bamba_engine_submit(). Each token is
- * the most likely one. */
+/* Says which tokens may follow, for structured output. Called on the engine's thread, with the `user` of the request,
+ * once before each token of its answer is drawn: `token` is the answer's last one, or -1 before the first. Sets bits of
+ * `allowed`, (vocab_size + 31) / 32 words of zeros that are laid out as in bamba_sampling, and returns 0. Any other
+ * result, or no allowed token at all, ends the request with BAMBA_FINISH_ERROR. Steps wait for it: it must be quick. It
+ * may submit and cancel, and must not throw, poll, drain or destroy. */
+typedef int (*bamba_allow_callback)(void *user, int32_t token, uint32_t *allowed);
+
+/* A request; everything that it points to, other than `user`, is only read during bamba_engine_submit(). */
 typedef struct bamba_request_options {
   size_t struct_size;
   const int32_t *prompt; /* at least one token */
@@ -128,6 +135,11 @@ typedef struct bamba_request_options {
   uint32_t top_logprobs;    /* log-probabilities of as many of the best tokens, at most BAMBA_MAX_TOP_LOGPROBS; needs
                                `logprobs` */
   uint32_t no_prefix_cache; /* 1: neither takes prefixes from the cache nor leaves any there */
+  const bamba_sampling *sampling; /* how tokens are drawn; NULL: each is the most likely one. The same seed draws the
+                                     same tokens whatever else runs. The engine knows the tokens that penalties count,
+                                     and `logprobs` asks for log-probabilities: `prompt`, `generated`, `wants_logprobs`
+                                     and what goes with them must be zero */
+  bamba_allow_callback allow;     /* NULL: none; else tokens must be allowed both by it and by `sampling` */
 } bamba_request_options;
 
 /* Bucket i of a histogram counts what took at most 0.0001 * 2^i seconds and more than the bound before; the last one

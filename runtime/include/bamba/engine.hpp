@@ -32,6 +32,11 @@ struct Request {
   bool logprobs = false;
   uint32_t top_logprobs = 0;
   bool prefix_cache = true;
+  /// How tokens are drawn, see make_sampling(); zeros: each is the most likely one. The lists are those below.
+  bamba_sampling sampling = make_sampling(0, 0);
+  std::vector<bamba_logit_bias> bias;
+  std::vector<uint32_t> allowed;        ///< a bit for each token; empty: all
+  bamba_allow_callback allow = nullptr; ///< called with the `user` that the request is submitted with
 };
 
 /// A request that has ended.
@@ -98,6 +103,12 @@ public:
     options.logprobs = request.logprobs;
     options.top_logprobs = request.top_logprobs;
     options.no_prefix_cache = !request.prefix_cache;
+    bamba_sampling sampling = request.sampling;
+    sampling.bias = request.bias.data();
+    sampling.num_bias = static_cast<uint32_t>(request.bias.size());
+    sampling.allowed = request.allowed.empty() ? nullptr : request.allowed.data();
+    options.sampling = &sampling;
+    options.allow = request.allow;
     bamba_request number = 0;
     call(functions->submit, handle.get(), static_cast<const bamba_request_options *>(&options), &number);
     return number;
@@ -115,9 +126,9 @@ public:
     return events;
   }
 
-  /// Submits a request and waits for its end. Throws what has failed.
-  Completion generate(const Request &request) {
-    bamba_request number = submit(request);
+  /// Submits a request and waits for its end. Throws what has failed. `user` is for the request's `allow`.
+  Completion generate(const Request &request, void *user = nullptr) {
+    bamba_request number = submit(request, nullptr, user);
     Completion completion;
     while (completion.finish == BAMBA_FINISH_NONE)
       for (const bamba_engine_event &event : poll(number)) {

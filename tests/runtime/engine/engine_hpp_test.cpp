@@ -60,6 +60,55 @@ TEST_F(EngineHppTest, Generates) {
   EXPECT_EQ(engine.counters().finished, 2u);
 }
 
+TEST_F(EngineHppTest, Draws) {
+  bamba::Engine engine(model, options);
+  bamba::Request asked = request(12);
+  asked.sampling = bamba::make_sampling(15, 3);
+  std::vector<int32_t> drawn = engine.generate(asked).tokens;
+  EXPECT_EQ(engine.generate(asked).tokens, drawn);
+  EXPECT_NE(drawn, toy::expectedAnswer(prompt, 12));
+  asked.bias = {{5, 1000}};
+  EXPECT_EQ(engine.generate(asked).tokens, std::vector<int32_t>(12, 5));
+  asked.allowed = {1U << 3 | 1U << 4};
+  asked.bias = {{5, 1000}, {4, 500}};
+  EXPECT_EQ(engine.generate(asked).tokens, std::vector<int32_t>(12, 4));
+  int calls = 0;
+  asked.allow = [](void *user, int32_t, uint32_t *allowed) {
+    ++*static_cast<int *>(user);
+    *allowed = 1U << 3 | 1U << 5;
+    return 0;
+  };
+  EXPECT_EQ(engine.generate(asked, &calls).tokens, std::vector<int32_t>(12, 3));
+  EXPECT_EQ(calls, 12);
+  asked.sampling.min_p = 3;
+  EXPECT_EQ(statusOf([&] { engine.submit(asked); }), BAMBA_INVALID_ARGUMENT);
+}
+
+TEST_F(EngineHppTest, CallersOfOtherVersionsDraw) {
+  bamba::Engine engine(model, options);
+  const bamba_engine_api &api = *library.api().engine;
+  bamba_error error = {};
+  error.struct_size = sizeof(error);
+  bamba_request number = 0;
+  struct {
+    bamba_sampling known;
+    uint64_t later;
+  } sampling = {};
+  sampling.known.struct_size = sizeof(sampling);
+  bamba_request_options asked = toy::request(prompt, 2);
+  asked.sampling = &sampling.known;
+  EXPECT_EQ(api.submit(engine.get(), &asked, &number, &error), BAMBA_OK) << error.message;
+  sampling.later = 1;
+  EXPECT_EQ(api.submit(engine.get(), &asked, &number, &error), BAMBA_INVALID_ARGUMENT);
+  EXPECT_EQ(std::string(error.message).find("sampling: expected zeros"), 0u) << error.message;
+  sampling.known.struct_size = 8;
+  EXPECT_EQ(api.submit(engine.get(), &asked, &number, &error), BAMBA_INVALID_ARGUMENT);
+  EXPECT_EQ(std::string(error.message).find("sampling: struct_size: expected at least"), 0u) << error.message;
+  asked.struct_size = offsetof(bamba_request_options, sampling); // of a caller that knows neither field
+  EXPECT_EQ(api.submit(engine.get(), &asked, &number, &error), BAMBA_OK) << error.message;
+  EXPECT_EQ(engine.drain(), 0u);
+}
+
 TEST_F(EngineHppTest, CallsBack) {
   bamba::Engine engine(model, options);
   std::atomic<int> tokens = 0;

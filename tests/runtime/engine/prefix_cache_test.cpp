@@ -1,7 +1,7 @@
 // Prompts with a common beginning: what is not run again, what that takes, and that answers stay the same.
 
+#include "runtime/host/sample.h"
 #include "tests/runtime/engine/engine_checks.h"
-#include <cmath>
 
 using namespace bambac::rt;
 using namespace bambac::rt::toy;
@@ -15,11 +15,12 @@ Numbers operator+(Numbers a, const Numbers &b) {
 
 /// The logarithm of the probability of the greedy token after a prompt.
 float expectedLogprob(const Numbers &prompt) {
-  std::vector<float> logits = expectedLogits(prompt).back();
-  double sum = 0;
-  for (float logit : logits)
-    sum += std::exp(static_cast<double>(logit));
-  return static_cast<float>(logits[static_cast<size_t>(argmax(logits))] - std::log(sum));
+  std::vector<float> logits = expectedLogits(prompt).back(), scratch(vocab);
+  bamba_rt_sampling sampling = {};
+  sampling.flags = BAMBA_RT_SAMPLING_LOGPROBS;
+  bamba_rt_sample sample = {};
+  bambac_sample_row(logits.data(), vocab, argmax(logits), 0, &sampling, &sample, scratch.data());
+  return sample.logprob;
 }
 
 class PrefixCacheTest : public testing::Test {

@@ -1,9 +1,7 @@
-// The tree of prefixes against a list of them, and the log-probabilities of tokens.
+// The tree of prefixes against a list of them.
 
-#include "runtime/engine/logprobs.h"
 #include "runtime/engine/prefix_cache.h"
 #include "tests/runtime/engine/engine_checks.h"
-#include <cmath>
 #include <list>
 #include <random>
 #include <set>
@@ -71,20 +69,4 @@ TEST(PrefixTreeTest, FindsWhatAListOfPrefixesHas) {
   while (!checked.stored.empty())
     checked.remove(Numbers(*checked.stored.begin()));
   EXPECT_TRUE(checked.tree.isEmpty()) << "nodes that nobody needs";
-}
-
-TEST(LogprobsTest, AreThoseOfASoftmax) {
-  std::vector<float> logits = {1, 3, -2, 3, 0};
-  double sum = 0;
-  for (float logit : logits)
-    sum += std::exp(static_cast<double>(logit));
-  Logprobs found = logprobsOf(logits, 4, 3);
-  EXPECT_FLOAT_EQ(found.chosen, static_cast<float>(-std::log(sum)));
-  ASSERT_EQ(found.top.size(), 3u);
-  EXPECT_EQ(found.top[0].token, 1);
-  EXPECT_EQ(found.top[1].token, 3) << "of equal ones the smaller token first";
-  EXPECT_EQ(found.top[2].token, 0);
-  EXPECT_FLOAT_EQ(found.top[2].logprob, static_cast<float>(1 - std::log(sum)));
-  EXPECT_EQ(logprobsOf(logits, 0, 20).top.size(), 5u);
-  EXPECT_NEAR(logprobsOf(std::vector<float>{1000, 0}, 0, 0).chosen, 0, 1e-6) << "large logits do not overflow";
 }

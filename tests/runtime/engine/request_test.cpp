@@ -49,6 +49,34 @@ TEST(RequestTest, WrongFieldsAreNamed) {
   });
 }
 
+TEST(RequestTest, WrongParametersOfDrawsAreNamed) {
+  auto refuse = [](bamba_status status, const std::vector<std::string> &parts, const auto &change) {
+    bamba_sampling sampling = {};
+    sampling.struct_size = sizeof(sampling);
+    change(sampling);
+    expectRefused(status, parts, [&](auto &options) { options.sampling = &sampling; });
+  };
+  const int32_t tokens[] = {1};
+  const uint32_t none[] = {1U << vocab};
+  const bamba_logit_bias unknown[] = {{vocab, 1}};
+  auto invalid = BAMBA_INVALID_ARGUMENT;
+  refuse(invalid, {"sampling: prompt", "the engine knows"}, [&](auto &s) { s.prompt = tokens, s.num_prompt = 1; });
+  refuse(invalid, {"sampling: prompt"}, [](auto &s) { s.num_prompt = 1; });
+  refuse(invalid, {"sampling: generated", "the engine knows"},
+         [&](auto &s) { s.generated = tokens, s.num_generated = 1; });
+  refuse(invalid, {"sampling: wants_logprobs", "`logprobs`"}, [](auto &s) { s.wants_logprobs = 1; });
+  refuse(invalid, {"sampling: num_best", "`top_logprobs`"}, [](auto &s) { s.num_best = 1; });
+  refuse(invalid, {"sampling: temperature", "from 0 to", "-1"}, [](auto &s) { s.temperature = -1; });
+  refuse(invalid, {"sampling: top_p", "from 0 to 1", "2"}, [](auto &s) { s.top_p = 2; });
+  refuse(invalid, {"sampling: min_p", "-2"}, [](auto &s) { s.min_p = -2; });
+  refuse(invalid, {"sampling: repetition_penalty"}, [](auto &s) { s.repetition_penalty = -1; });
+  refuse(invalid, {"sampling: presence_penalty"}, [](auto &s) { s.presence_penalty = 1e7F; });
+  refuse(invalid, {"sampling: frequency_penalty"}, [](auto &s) { s.frequency_penalty = -1e7F; });
+  refuse(invalid, {"sampling: bias", "null"}, [](auto &s) { s.num_bias = 1; });
+  refuse(BAMBA_OUT_OF_RANGE, {"sampling: bias 0", "11"}, [&](auto &s) { s.bias = unknown, s.num_bias = 1; });
+  refuse(invalid, {"sampling: allowed", "at least one token"}, [&](auto &s) { s.allowed = none; });
+}
+
 TEST(RequestTest, StopRulesLookAtTheEnd) {
   StopRule rule({7, 3}, {{1, 2}, {5}, {2}});
   EXPECT_EQ(rule.check(Numbers{1, 4}).reason, BAMBA_FINISH_NONE);
