@@ -36,9 +36,13 @@ void addSamplingOptions(CLI::App &command, bamba_sampling &sampling) {
   add("--presence-penalty", sampling.presence_penalty, -largest, largest, "Subtract X from logits of new tokens");
   add("--frequency-penalty", sampling.frequency_penalty, -largest, largest,
       "Subtract X from logits of new tokens for each time that they came");
-  command.add_option("--seed", sampling.seed, "The same seed draws the same tokens")
+}
+
+void addSeedOption(CLI::App &command, uint64_t &seed, const char *description) {
+  command.add_option("--seed", seed, description)
       ->check(numberBetween(0, UINT64_MAX))
-      ->type_name("N");
+      ->type_name("N")
+      ->capture_default_str();
 }
 
 } // namespace bambac::run

@@ -8,9 +8,12 @@
 
 namespace bambac::run {
 
-/// --temperature, --top-k, --top-p, --min-p, --repetition-penalty, --presence-penalty, --frequency-penalty, --seed.
-/// Without any of them the most likely token follows.
+/// --temperature, --top-k, --top-p, --min-p, --repetition-penalty, --presence-penalty, --frequency-penalty. Without any
+/// of them the most likely token follows.
 void addSamplingOptions(CLI::App &command, bamba_sampling &sampling);
+
+/// --seed.
+void addSeedOption(CLI::App &command, uint64_t &seed, const char *description);
 
 } // namespace bambac::run
 

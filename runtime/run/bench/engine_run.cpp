@@ -40,7 +40,7 @@ public:
   EngineHandle(const EngineHandle &) = delete;
   EngineHandle &operator=(const EngineHandle &) = delete;
 
-  void submit(const LoadRequest &request, Watched &watched) {
+  void submit(const LoadRequest &request, const bamba_sampling &sampling, Watched &watched) {
     bamba_request_options options = {};
     options.struct_size = sizeof(options);
     options.prompt = request.prompt.data();
@@ -49,6 +49,7 @@ public:
     options.ignore_eos = 1;
     options.callback = note;
     options.user = &watched;
+    options.sampling = &sampling;
     bamba_request id = 0;
     bamba_error error = makeError();
     watched.tokens.reserve(request.answer);
@@ -95,7 +96,8 @@ void summarize(const std::vector<Watched> &requests, Clock::time_point begin, En
 
 } // namespace
 
-EngineRun runLoad(const LoadedModel &model, const bamba_engine_options &options, const std::vector<LoadRequest> &load) {
+EngineRun runLoad(const LoadedModel &model, const bamba_engine_options &options, const std::vector<LoadRequest> &load,
+                  const bamba_sampling &sampling) {
   std::vector<Watched> requests(load.size()); // outlives the engine
   EngineRun run;
   EngineHandle engine(model, options);
@@ -103,7 +105,9 @@ EngineRun runLoad(const LoadedModel &model, const bamba_engine_options &options,
   for (size_t i = 0; i < load.size(); ++i) {
     std::this_thread::sleep_until(
         begin + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(load[i].seconds)));
-    engine.submit(load[i], requests[i]);
+    bamba_sampling own = sampling;
+    own.seed += i;
+    engine.submit(load[i], own, requests[i]);
   }
   engine.drain();
   run.counters = engine.counters();

@@ -21,8 +21,10 @@ struct EngineRun {
   bamba_engine_counters counters = {};
 };
 
-/// Submits each request at its time, from this thread, and waits for all of them. Throws Failure where one fails.
-EngineRun runLoad(const LoadedModel &model, const bamba_engine_options &options, const std::vector<LoadRequest> &load);
+/// Submits each request at its time, from this thread, and waits for all of them. Tokens are drawn by `sampling`, each
+/// request with the next seed. Throws Failure where one fails.
+EngineRun runLoad(const LoadedModel &model, const bamba_engine_options &options, const std::vector<LoadRequest> &load,
+                  const bamba_sampling &sampling);
 
 } // namespace bambac::run
 

@@ -1,17 +1,11 @@
 // bamba-run engine-bench: a load of requests on an engine, with its throughput and the latencies that callers see.
 
-#include "runtime/run/bench/engine_run.h"
+#include "runtime/run/bench/engine_report.h"
 #include "runtime/run/commands/commands.h"
-#include "runtime/run/failure.h"
-#include "runtime/run/format.h"
 #include "runtime/run/input.h"
 #include "runtime/run/options.h"
-#include "runtime/run/output.h"
-#include "runtime/run/table.h"
+#include "runtime/run/sampling_options.h"
 
-#include <algorithm>
-#include <cmath>
-#include <fmt/format.h>
 #include <memory>
 #include <string>
 
@@ -25,41 +19,10 @@ struct EngineBenchOptions {
   std::string prompt = "16:64", answer = "8:32", lengthsFile;
   uint32_t slots = 0, maxStepRows = 0, interval = 0;
   std::string cache = "on";
+  bamba_sampling sampling = {};
+  bool asJson = false;
   DeviceOptions device;
 };
-
-/// The smallest sample that `share` of all are at most.
-double percentile(const std::vector<double> &sorted, double share) {
-  return sorted[static_cast<size_t>(std::ceil(share * static_cast<double>(sorted.size()))) - 1];
-}
-
-void addLatencies(Table &table, const char *name, std::vector<double> seconds) {
-  if (seconds.empty())
-    return;
-  std::ranges::sort(seconds);
-  std::vector<std::string> row = {name};
-  for (double share : {0.5, 0.9, 0.99, 1.0})
-    row.push_back(formatSeconds(percentile(seconds, share)));
-  table.add(row);
-}
-
-std::string describe(const EngineRun &run, const char *title) {
-  const bamba_engine_counters &counters = run.counters;
-  Table table({"", ">50%", ">90%", ">99%", ">all"});
-  addLatencies(table, "to the first token", run.toFirstToken);
-  addLatencies(table, "between tokens", run.betweenTokens);
-  addLatencies(table, "of a request", run.inAll);
-  double steps = std::max<double>(static_cast<double>(counters.steps), 1);
-  return fmt::format("{}\n  {} requests, {} tokens in {}: {:.1f} tokens/s\n"
-                     "  {} steps of {:.1f} rows and {}, of which the host {}; {} preemptions\n"
-                     "  prefixes: {} of {} prompt tokens in {} of {} requests\n{}",
-                     title, run.inAll.size(), formatCount(run.tokens), formatSeconds(run.seconds),
-                     static_cast<double>(run.tokens) / run.seconds, formatCount(counters.steps),
-                     static_cast<double>(counters.step_rows) / steps, formatSeconds(counters.step_time.sum / steps),
-                     formatSeconds(counters.host_time.sum / steps), counters.preemptions,
-                     formatCount(counters.cached_tokens), formatCount(counters.prompt_tokens), counters.cache_hits,
-                     counters.submitted, table.str());
-}
 
 void benchEngine(EngineBenchOptions options) {
   options.load.prompt = parseRange(options.prompt, "--prompt");
@@ -82,14 +45,18 @@ void benchEngine(EngineBenchOptions options) {
   engine.max_step_rows = options.maxStepRows;
   engine.queue_limit = static_cast<uint32_t>(load.size());
   engine.snapshot_interval = options.interval;
-  if (options.cache != "on") {
-    engine.prefix_cache = BAMBA_PREFIX_CACHE_OFF;
-    print(describe(runLoad(model, engine, load), "without a prefix cache"));
+  options.sampling.seed = options.load.seed;
+  EngineReport report = {options.library, model.getInfo().device, {}};
+  for (bool cached : {false, true}) {
+    if (options.cache == (cached ? "off" : "on"))
+      continue;
+    engine.prefix_cache = cached ? BAMBA_PREFIX_CACHE_ON : BAMBA_PREFIX_CACHE_OFF;
+    report.runs.push_back({cached, runLoad(model, engine, load, options.sampling)});
+    if (!options.asJson)
+      print(makeEngineText(report.runs.back()));
   }
-  if (options.cache != "off") {
-    engine.prefix_cache = BAMBA_PREFIX_CACHE_ON;
-    print(describe(runLoad(model, engine, load), "with a prefix cache"));
-  }
+  if (options.asJson)
+    printJson(makeEngineJson(report));
 }
 
 } // namespace
@@ -115,7 +82,9 @@ void addEngineBench(CLI::App &program) {
       ->check(numberBetween(0, INT32_MAX))
       ->type_name("N")
       ->capture_default_str();
-  command->add_option("--seed", load.seed, "Of the lengths, times and tokens")->capture_default_str();
+  addSamplingOptions(*command, options->sampling);
+  addSeedOption(*command, load.seed,
+                "Of the lengths, times and prompts, and of the tokens that the first request draws");
   command->add_option("--slots", options->slots, "Requests that run at a time (default: the library's batch)")
       ->check(numberBetween(1, INT32_MAX - 1))
       ->type_name("N");
@@ -128,6 +97,7 @@ void addEngineBench(CLI::App &program) {
   command->add_option("--snapshot-interval", options->interval, "Tokens between states that the prefix cache keeps")
       ->check(numberBetween(1, INT32_MAX))
       ->type_name("N");
+  command->add_flag("--json", options->asJson, "Results as JSON");
   addDeviceOptions(*command, options->device);
   command->callback([options] { benchEngine(*options); });
 }

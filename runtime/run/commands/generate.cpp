@@ -238,6 +238,7 @@ void addGenerate(CLI::App &program) {
   command->add_option("--save-state", options->saveState, "Write the state to this file, for --load-state")
       ->type_name("FILE");
   addSamplingOptions(*command, options->sampling);
+  addSeedOption(*command, options->sampling.seed, "The same seed draws the same tokens");
   addDeviceOptions(*command, options->device);
   command->callback([options] { generate(*options); });
 }
