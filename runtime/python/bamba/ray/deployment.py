@@ -23,7 +23,7 @@ from bamba.ray.settings import Settings, parse_settings
 from bamba.server import create_app
 from bamba.server.errors import ApiError
 from bamba.server.options import ServerOptions
-from bamba.server.sse import error_event
+from bamba.server.sse import DONE, error_event
 
 _LOG = logging.getLogger("bamba.ray")
 _ATTEMPTS = 5
@@ -68,7 +68,11 @@ class Ingress:
         self._options = options
 
     async def __call__(self, request: Request) -> Response:
-        """Answers a request. Nothing is sent before there is a piece of the body, so that most failures are retried."""
+        """Answers a request.
+
+        Nothing is sent of a stream before its first event is there, nor of another answer before all of it is, so that
+        what fails before can be retried.
+        """
         try:
             forwarded = await self._forwarded(request)
         except ApiError as error:
@@ -77,12 +81,14 @@ class Ingress:
             answer = self._replicas.handle.remote(forwarded)
             try:
                 head = await anext(answer)
-                first = await anext(answer, b"")
+                begin = await (_first(answer) if head.streams else _whole(answer, head.length))
             except RayActorError:
                 _LOG.warning("a replica died; attempt %d of %d", attempt + 1, _ATTEMPTS)
                 await asyncio.sleep(_RETRY_SECONDS * 2**attempt)
                 continue
-            response = StreamingResponse(_body(answer, first), head.status)
+            response = (
+                StreamingResponse(_rest(answer, begin), head.status) if head.streams else Response(begin, head.status)
+            )
             response.raw_headers = [(name, value) for name, value in head.headers]
             return response
         return ApiError(503, "no replica answers", kind="server_error", code="no_replica", retry=5).response()
@@ -100,14 +106,35 @@ class Ingress:
         return Forwarded(request.method, request.url.path, query, headers, bytes(body), blocks)
 
 
-async def _body(answer: Any, first: bytes) -> AsyncGenerator[bytes, None]:
-    """The rest of an answer. Where the replica dies, a stream of events ends with an error."""
+async def _first(answer: Any) -> bytes:
+    """The first event of a stream."""
+    return bytes(await anext(answer, b""))
+
+
+async def _whole(answer: Any, length: int | None) -> bytes:
+    """All of a body. A replica that dies once its whole length is there does no harm."""
+    body = bytearray()
+    try:
+        async for piece in answer:
+            body += piece
+    except RayActorError:
+        if length is None or len(body) < length:
+            raise
+    return bytes(body)
+
+
+async def _rest(answer: Any, first: bytes) -> AsyncGenerator[bytes, None]:
+    """A stream of events from its first one on. Where the replica dies, it ends with an error."""
+    last = first
     if first:
         yield first
     try:
         async for piece in answer:
+            last = piece
             yield piece
     except RayActorError:
+        if last.endswith(DONE.encode()):
+            return
         error = ApiError(503, "the replica died", kind="server_error", code="replica_died")
         yield error_event(error).encode()
 

@@ -46,6 +46,20 @@ class Head:
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
 
+    @property
+    def streams(self) -> bool:
+        """Whether the body is a stream of events, which come as they are made."""
+        return self._header(b"content-type").startswith(b"text/event-stream")
+
+    @property
+    def length(self) -> int | None:
+        """The bytes of the body, where they are known."""
+        found = self._header(b"content-length")
+        return int(found) if found.isdigit() else None
+
+    def _header(self, name: bytes) -> bytes:
+        return next((value for found, value in self.headers if found.lower() == name), b"")
+
 
 async def respond(app: ASGIApp, request: Forwarded) -> AsyncGenerator[Head | bytes, None]:
     """What an application answers: a head, then pieces of the body. To close the generator is to go away."""

@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from bamba.server.errors import ApiError, as_api_error
 
-_DONE = "data: [DONE]\n\n"
+DONE = "data: [DONE]\n\n"  # The last event of a stream that has not failed.
 
 
 def _event(body: dict[str, Any]) -> str:
@@ -33,7 +33,7 @@ async def _events(chunks: AsyncGenerator[dict[str, Any], None]) -> AsyncGenerato
         except Exception as error:
             yield error_event(as_api_error(error))
             return
-    yield _DONE
+    yield DONE
 
 
 class EventStream(StreamingResponse):
