@@ -70,8 +70,9 @@ def compile_cached(
 ) -> Path:
     """The library for a config.json: from the cache, or compiled now.
 
-    The key is a hash of the configuration, of the options and of the compiler itself; with code for the processor that
-    compiles (`cpu` is native), also of that. A second process that wants the same library waits for the first.
+    The key is a hash of the configuration, of the options and of the compiler with the runtime that it links; with code
+    for the processor that compiles (`cpu` is native), also of that. A second process that wants the same library waits
+    for the first.
 
     Raises CheckpointError where the file is no JSON, CompileError with the compiler's own words where it refuses.
     """
@@ -119,10 +120,16 @@ def _key(config: Path, options: CompileOptions, bambac: Path) -> str:
         raise CheckpointError(f"{config}: {error.strerror}") from error
     except ValueError as error:
         raise CheckpointError(f"{config}: expected JSON: {error}") from error
-    parts += [json.dumps(asdict(options), sort_keys=True), _file_hash(bambac)]
+    parts += [json.dumps(asdict(options), sort_keys=True), *map(_file_hash, _compiler_files(bambac))]
     if options.cpu in (None, "native"):
         parts.append(_processor())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+def _compiler_files(bambac: Path) -> list[Path]:
+    """The compiler, and what it links into libraries: the files of lib/bambac next to its bin."""
+    linked = bambac.resolve().parent.parent / "lib" / "bambac"
+    return [bambac, *sorted(path for path in linked.glob("*") if path.is_file())]
 
 
 def _file_hash(path: Path) -> str:

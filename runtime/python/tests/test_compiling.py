@@ -23,7 +23,8 @@ echo library > "$4"
 
 @pytest.fixture
 def bambac(tmp_path: Path) -> Path:
-    path = tmp_path / "bambac"
+    path = tmp_path / "bin" / "bambac"
+    path.parent.mkdir()
     path.write_text(STAND_IN)
     path.chmod(0o755)
     return path
@@ -50,7 +51,11 @@ def test_a_library_is_kept(tmp_path: Path, bambac: Path) -> None:
     assert calls(bambac)[-1].endswith("--dtype=f16 --max-batch=4 --verify-each")
     bambac.write_text(STAND_IN + "# a newer version\n")
     others.append(compile_cached(config, options, cache_folder=cache, bambac=bambac))
-    assert len({first, *others}) == 4
+    linked = tmp_path / "lib" / "bambac"
+    (linked / "cuda").mkdir(parents=True)
+    (linked / "bamba_rt.o").write_text("a newer runtime")
+    others.append(compile_cached(config, options, cache_folder=cache, bambac=bambac))
+    assert len({first, *others}) == 5
     assert {path.suffix for path in cache.iterdir()} == {".so", ".lock"}
 
 
@@ -95,5 +100,5 @@ def test_the_compiler_is_found(tmp_path: Path, bambac: Path, monkeypatch: pytest
     with pytest.raises(CompileError, match="BAMBAC: expected the path"):
         find_bambac()
     monkeypatch.delenv("BAMBAC")
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("PATH", f"{bambac.parent}{os.pathsep}{os.environ['PATH']}")
     assert find_bambac() == bambac.resolve()
