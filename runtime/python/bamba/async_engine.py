@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import dataclasses
 import secrets
+import weakref
 from collections.abc import AsyncIterable, Coroutine, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
@@ -23,6 +25,7 @@ from bamba.outputs import Completion, Delta, FinishReason, RequestOutput, TokenL
 from bamba.sampling import SamplingParams
 from bamba.text.assembler import TextAssembler
 from bamba.text.chat_template import ChatTemplate
+from bamba.text.grammar import Grammars
 from bamba.text.tokenizer import Tokenizer
 
 _T = TypeVar("_T")
@@ -61,7 +64,7 @@ class AnswerStream:
                 self.cancel()
             elif last.finish in (Finish.CANCELLED, Finish.ERROR):
                 self._ended = True
-                raise _failure(last.finish, last.status, last.message)
+                raise last.failure or _failure(last.finish, last.status, last.message)
             if delta.tokens or delta.text or delta.finish_reason:
                 return dataclasses.replace(delta, prompt_tokens=self._prompt_tokens)
         raise StopAsyncIteration
@@ -87,6 +90,8 @@ class AsyncEngine:
         """Takes the engine over: `close` closes it."""
         self._engine = engine
         self._pump = EventPump(engine)
+        _OPEN.add(self)
+        self._grammars = Grammars(tokenizer, engine.info.vocab_size, engine.info.eos_tokens)
         self.tokenizer = tokenizer
         self.chat_template = chat_template
 
@@ -146,12 +151,26 @@ class AsyncEngine:
                 if name == "temperature" and params.greedy:
                     continue
                 raise UnsupportedError(f"{name}: this library cannot do it yet; leave it out or give {idle!r}", name)
-        if params.structured is not None and "allowed_tokens" not in self.features:
-            raise UnsupportedError("response_format: this library cannot do it yet; leave it out", "response_format")
+        if params.structured is not None:
+            if "structured" not in self.features:
+                message = "response_format: this library cannot do it yet; leave it out"
+                raise UnsupportedError(message, "response_format")
+            if params.ignore_eos:
+                message = "ignore_eos: expected false with response_format, which says where the text ends, found true"
+                raise InvalidRequestError(message, "ignore_eos")
 
     def encode(self, prompt: Prompt) -> list[int]:
         """The tokens of a prompt, with those that begin a text; tokens stay as they are."""
         return self.tokenizer.encode(prompt) if isinstance(prompt, str) else list(prompt)
+
+    async def prepare(self, params: SamplingParams) -> None:
+        """Compiles the grammar of structured output in another thread, so that `stream` need not.
+
+        Raises InvalidRequestError where it is none. Without structured output there is nothing to do.
+        """
+        if params.structured is not None:
+            self._check_features(params)
+            await asyncio.to_thread(self._grammars.prepare, params.structured)
 
     def stream(
         self, prompt: Prompt, params: SamplingParams | None = None, *, index: int = 0, priority: int = 0
@@ -167,8 +186,9 @@ class AsyncEngine:
         seed = None
         if not params.greedy:
             seed = (params.seed + index if params.seed is not None else secrets.randbits(64)) % 2**64
+        mask = self._grammars.mask(params.structured) if params.structured is not None else None
         key, mailbox = self._pump.open()
-        self._pump.submit(EngineRequest(key, tokens, params, max_tokens, priority, seed))
+        self._pump.submit(EngineRequest(key, tokens, params, max_tokens, priority, seed, mask))
         return AnswerStream(self._pump, key, mailbox, assembler, len(tokens))
 
     async def complete(
@@ -183,6 +203,7 @@ class AsyncEngine:
     ) -> RequestOutput:
         """All `params.n` answers to a prompt. Raises as `stream`; the other answers are then cancelled."""
         params = params or SamplingParams()
+        await self.prepare(params)
         tokens = self.encode(prompt)
         answers = await gather([self.complete(tokens, params, index=i, priority=priority) for i in range(params.n)])
         return RequestOutput(
@@ -198,6 +219,7 @@ class AsyncEngine:
 
     def close(self) -> None:
         """Ends all requests and frees the engine."""
+        _OPEN.discard(self)
         self._pump.stop()
         self._engine.close()
 
@@ -208,6 +230,16 @@ class AsyncEngine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await asyncio.get_running_loop().run_in_executor(None, self.close)
+
+
+_OPEN: weakref.WeakSet[AsyncEngine] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """Closes what a program leaves open: a thread of a library must not call masks in an interpreter that has ended."""
+    for engine in list(_OPEN):
+        engine.close()
 
 
 async def collect(stream: AsyncIterable[Delta], params: SamplingParams, index: int = 0) -> tuple[Completion, int]:

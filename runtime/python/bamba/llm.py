@@ -84,6 +84,7 @@ class LLM:
                 await asyncio.sleep(_QUEUE_WAIT_SECONDS)
 
     async def _open(self, prompt: Prompt, params: SamplingParams | None) -> AnswerStream:
+        await self.engine.prepare(params or SamplingParams())
         return self.engine.stream(prompt, params)
 
     def _stream(self, answer: AnswerStream) -> Iterator[Delta]:

@@ -14,7 +14,7 @@ from fake_engine import FakeEngine
 from native import BUILD, Checkpoint, make_checkpoint
 from tokenizers_for_tests import LLAMA_3_STYLE, byte_level_bpe
 
-from bamba import LLM, AsyncEngine
+from bamba import LLM, AsyncEngine, load_engine
 from bamba.server import ServerOptions, create_app
 from bamba.server.run import bind, make_server, url_of
 from bamba.text import ChatTemplate
@@ -87,6 +87,14 @@ def serve(bpe: JsonTokenizer) -> Iterator[Callable[..., Served]]:
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     # The build keeps the library, whose name says what it was compiled from and by which compiler.
     return make_checkpoint(tmp_path_factory.mktemp("native") / "tiny", BUILD / "python-libraries")
+
+
+@pytest.fixture(scope="session")
+def native_url(checkpoint: Checkpoint) -> Iterator[str]:
+    """A server around a compiled model, which it calls tiny."""
+    engine = load_engine(checkpoint.folder, checkpoint.options)
+    with serving(engine, ServerOptions(model_name="tiny", shutdown_seconds=5)) as (url, _server):
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from bamba.engine.protocol import Counters, EngineInfo, EngineRequest, Event, Finish, Histogram
-from bamba.errors import EngineClosedError, QueueFullError
+from bamba.errors import BambaError, EngineClosedError, QueueFullError
 from bamba.outputs import TokenLogprob
 
 ALL_FEATURES = frozenset(
@@ -18,7 +18,7 @@ ALL_FEATURES = frozenset(
         "frequency_penalty",
         "logit_bias",
         "logprobs",
-        "allowed_tokens",
+        "structured",
     }
 )
 
@@ -118,6 +118,11 @@ class FakeEngine:
                 self._condition.notify_all()
             time.sleep(self._step_seconds)
 
+    def _one_of(self, allowed: bytes, token: int) -> int:
+        """The token if it is allowed, else some other one that is."""
+        found = [each for each in range(self.info.vocab_size) if allowed[each // 8] >> each % 8 & 1]
+        return token if token in found else found[token % len(found)]
+
     def _step(self, request: EngineRequest, answer: list[int]) -> None:
         if self.fail_with is not None:
             del self._live[request.key]
@@ -125,6 +130,15 @@ class FakeEngine:
             self._events.append(event)
             return
         token = self._next_token(request, answer)
+        if request.mask is not None:
+            try:
+                token = self._one_of(request.mask.allowed_after(answer[-1] if answer else None), token)
+            except BambaError as error:
+                del self._live[request.key]
+                self._events.append(
+                    Event(request.key, None, Finish.ERROR, status="BAMBA_INVALID_ARGUMENT", failure=error)
+                )
+                return
         answer.append(token)
         finish = Finish.NONE
         stops = {*request.params.stop_token_ids, *(() if request.params.ignore_eos else self.info.eos_tokens)}

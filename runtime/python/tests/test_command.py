@@ -126,10 +126,10 @@ def test_a_server_serves_and_ends(checkpoint: Checkpoint) -> None:
         assert httpx.get(f"{url}/health").json() == {"status": "ok"}
         with openai.OpenAI(base_url=f"{url}/v1", api_key="secret", max_retries=0) as client:
             whole = client.completions.create(
-                model="tiny", prompt="Once", max_tokens=400, extra_body={"ignore_eos": True}
+                model="tiny", prompt="Once", max_tokens=400, temperature=0, extra_body={"ignore_eos": True}
             )
             stream = client.completions.create(
-                model="tiny", prompt="Once", max_tokens=400, stream=True, extra_body={"ignore_eos": True}
+                model="tiny", prompt="Once", max_tokens=400, stream=True, temperature=0, extra_body={"ignore_eos": True}
             )
             parts = [next(stream).choices[0].text]
             process.send_signal(signal.SIGTERM)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-from ctypes import POINTER, c_char, c_double, c_float, c_int, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
+from ctypes import CFUNCTYPE, POINTER, c_char, c_double, c_float, c_int, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
+
+from bamba.binding.structs import Sampling
 
 MAX_TOP_LOGPROBS = 20
 HISTOGRAM_BUCKETS = 24
@@ -61,6 +63,10 @@ class TokenList(ctypes.Structure):
     _fields_ = [("tokens", POINTER(c_int32)), ("num_tokens", c_size_t)]
 
 
+# bamba_allow_callback: the request's `user`, the last token and the words to set bits in; 0 where it went well.
+AllowCallback = CFUNCTYPE(c_int, c_void_p, c_int32, c_void_p)
+
+
 class RequestOptions(ctypes.Structure):
     """bamba_request_options."""
 
@@ -80,6 +86,8 @@ class RequestOptions(ctypes.Structure):
         ("logprobs", c_uint32),
         ("top_logprobs", c_uint32),
         ("no_prefix_cache", c_uint32),
+        ("sampling", POINTER(Sampling)),
+        ("allow", AllowCallback),
     ]
 
 

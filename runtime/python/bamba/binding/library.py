@@ -28,6 +28,12 @@ class Library:
             message = f"{path}: expected version {structs.ABI_VERSION} of the C interface, found {found}"
             raise LibraryError("BAMBA_UNSUPPORTED", message)
 
+    @property
+    def version(self) -> tuple[int, int]:
+        """Major and minor version of the C interface that the library has."""
+        found: int = self._functions.bamba_version()
+        return found >> 16, found & 0xFFFF
+
     def has(self, name: str) -> bool:
         """Whether the library has the function bamba_`name`: earlier ones lack later functions."""
         return hasattr(self._functions, f"bamba_{name}")

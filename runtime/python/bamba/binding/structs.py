@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from ctypes import CFUNCTYPE, POINTER, c_char, c_char_p, c_int, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
+from ctypes import CFUNCTYPE, POINTER, c_char, c_char_p, c_float, c_int, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
 from typing import Any, TypeVar
 
 ABI_VERSION = 2
@@ -50,6 +50,37 @@ class ModelInfo(ctypes.Structure):
         ("bos_token", c_int32),
         ("state_ring", c_uint32),
         ("reserved2", c_uint32),
+    ]
+
+
+class LogitBias(ctypes.Structure):
+    """bamba_logit_bias."""
+
+    _fields_ = [("token", c_int32), ("bias", c_float)]
+
+
+class Sampling(ctypes.Structure):
+    """bamba_sampling."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("seed", c_uint64),
+        ("temperature", c_float),
+        ("top_p", c_float),
+        ("min_p", c_float),
+        ("repetition_penalty", c_float),
+        ("presence_penalty", c_float),
+        ("frequency_penalty", c_float),
+        ("top_k", c_uint32),
+        ("wants_logprobs", c_uint32),
+        ("num_best", c_uint32),
+        ("num_bias", c_uint32),
+        ("bias", POINTER(LogitBias)),
+        ("allowed", POINTER(c_uint32)),
+        ("prompt", POINTER(c_int32)),
+        ("generated", POINTER(c_int32)),
+        ("num_prompt", c_uint32),
+        ("num_generated", c_uint32),
     ]
 
 

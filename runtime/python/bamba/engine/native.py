@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bamba.binding import engine_structs, structs
 from bamba.binding.model import Model
+from bamba.engine.masks import Masks
 from bamba.engine.protocol import Counters, EngineInfo, EngineRequest, Event, Finish, Histogram
-from bamba.errors import EngineClosedError, LibraryError, PromptTooLongError, QueueFullError, UnsupportedError
+from bamba.engine.request_structs import request_options
+from bamba.errors import EngineClosedError, LibraryError, PromptTooLongError, QueueFullError
 from bamba.outputs import TokenLogprob
 
 _POLL_CAPACITY = 512
 _PREFIX_CACHE_OFF = 2
+_WITH_SAMPLING = (2, 1)  # The first version of the C interface whose requests say how tokens are drawn.
+_GREEDY_FEATURES = frozenset({"logprobs"})
+_FEATURES = _GREEDY_FEATURES | {
+    "temperature",
+    "top_k",
+    "top_p",
+    "min_p",
+    "repetition_penalty",
+    "presence_penalty",
+    "frequency_penalty",
+    "logit_bias",
+    "seed",
+    "structured",
+}
 
 
 @dataclass(frozen=True)
@@ -60,6 +75,7 @@ class NativeEngine:
         )
         self._requests: dict[int, int] = {}  # Numbers of the library by key, until the last event.
         self._with_logprobs: set[int] = set()  # Keys.
+        self._masks = Masks(info.vocab_size)
         self._lock = threading.Lock()
         self._events = (engine_structs.Event * _POLL_CAPACITY)()
 
@@ -71,14 +87,15 @@ class NativeEngine:
     @property
     def features(self) -> frozenset[str]:
         """What the library can do beyond greedy tokens."""
-        return frozenset({"logprobs"})
+        return _FEATURES if self._library.version >= _WITH_SAMPLING else _GREEDY_FEATURES
 
     def submit(self, request: EngineRequest) -> None:
         """Accepts a request; see Engine."""
-        options = _request_options(request)
         number = ctypes.c_uint64()
         if request.params.logprobs is not None:
             self._with_logprobs.add(request.key)
+        allow = self._masks.add(request.key, request.mask) if request.mask is not None else None
+        options = request_options(request, allow)
         with self._lock:  # So that the last event cannot come before the number is known.
             status, message = self._library.status(
                 "engine_submit", self._open_handle(), ctypes.byref(options), ctypes.byref(number)
@@ -87,6 +104,7 @@ class NativeEngine:
                 self._requests[request.key] = number.value
             else:
                 self._with_logprobs.discard(request.key)
+                self._masks.remove(request.key)
         if status == structs.STATUS_EXHAUSTED:
             raise QueueFullError(message)
         if status == structs.STATUS_NOT_READY:
@@ -129,7 +147,9 @@ class NativeEngine:
         if event.token >= 0 and event.user in self._with_logprobs:
             top = {event.top_logprobs[i].token: event.top_logprobs[i].logprob for i in range(event.num_top_logprobs)}
             logprob = TokenLogprob(event.token, event.logprob, top)
+        failure = None
         if finish != Finish.NONE:
+            failure = self._masks.remove(event.user)
             with self._lock:
                 self._requests.pop(event.user, None)
                 self._with_logprobs.discard(event.user)
@@ -143,6 +163,7 @@ class NativeEngine:
             logprob,
             self._library.status_name(event.status) if failed else "BAMBA_OK",
             event.message.decode(errors="replace") if failed else "",
+            failure,
         )
 
     def drain(self, timeout: float) -> int:
@@ -176,31 +197,6 @@ class NativeEngine:
         if not self._handle:
             raise EngineClosedError("the engine is closed")
         return self._handle
-
-
-def _tokens(tokens: Sequence[int]) -> ctypes.Array[ctypes.c_int32]:
-    return (ctypes.c_int32 * len(tokens))(*tokens)
-
-
-def _request_options(request: EngineRequest) -> engine_structs.RequestOptions:
-    params = request.params
-    if request.allowed_tokens is not None:
-        raise UnsupportedError("structured output: this library has no masks of allowed tokens", "response_format")
-    prompt, stops = _tokens(request.prompt), _tokens(list(params.stop_token_ids))
-    pointer = ctypes.POINTER(ctypes.c_int32)
-    return structs.sized(
-        engine_structs.RequestOptions,
-        prompt=ctypes.cast(prompt, pointer),
-        num_prompt=len(prompt),
-        stop_tokens=ctypes.cast(stops, pointer),
-        num_stop_tokens=len(stops),
-        user=request.key,
-        max_tokens=request.max_tokens,
-        priority=request.priority,
-        ignore_eos=int(params.ignore_eos),
-        logprobs=int(params.logprobs is not None),
-        top_logprobs=params.logprobs or 0,
-    )
 
 
 def _histogram(found: engine_structs.Histogram) -> Histogram:

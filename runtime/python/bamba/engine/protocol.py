@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from bamba.errors import BambaError
 from bamba.outputs import TokenLogprob
 from bamba.sampling import SamplingParams
 
@@ -38,6 +39,17 @@ class EngineInfo:
     device_name: str = ""
 
 
+class TokenMask(Protocol):
+    """Follows one answer and says which tokens may come next."""
+
+    def allowed_after(self, token: int | None) -> bytes:
+        """A bit for each token that may come next, token t in bit t % 8 of byte t // 8; those beyond the end may not.
+
+        Called once before each token of the answer, in a thread of the engine, which waits for it; `token` is the last
+        one, None before the first. To raise ends the request.
+        """
+
+
 @dataclass(frozen=True)
 class EngineRequest:
     """Tokens to continue. `key` is the caller's name for the request, above 0, which comes back in each event."""
@@ -48,7 +60,7 @@ class EngineRequest:
     max_tokens: int
     priority: int = 0
     seed: int | None = None
-    allowed_tokens: bytes | None = None  # A bit for each token that may come; None: all.
+    mask: TokenMask | None = None  # None: every token may come.
 
 
 @dataclass(frozen=True)
@@ -63,6 +75,7 @@ class Event:
     logprob: TokenLogprob | None = None
     status: str = "BAMBA_OK"
     message: str = ""
+    failure: BambaError | None = None  # What the mask of the request has raised.
 
 
 @dataclass(frozen=True)
@@ -91,7 +104,7 @@ class Engine(Protocol):
 
     @property
     def features(self) -> frozenset[str]:
-        """What of SamplingParams the engine can do beyond greedy tokens: names of its fields, and `allowed_tokens`."""
+        """What of SamplingParams the engine can do beyond greedy tokens: names of its fields."""
 
     def submit(self, request: EngineRequest) -> None:
         """Accepts a request. Raises QueueFullError, PromptTooLongError, EngineClosedError or InvalidRequestError."""

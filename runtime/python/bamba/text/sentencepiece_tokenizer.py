@@ -6,8 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import sentencepiece
+from llguidance import LLTokenizer
+from llguidance._tokenizer import TokenizerWrapper
 
 from bamba.errors import CheckpointError
+
+_MARK = "x"  # Comes before a text to see its pieces as they are within another one.
+_SPACE = "\u2581"  # How pieces write a space.
 
 
 class SentencePieceTokenizer:
@@ -65,5 +70,53 @@ class SentencePieceTokenizer:
         number: int = self._processor.PieceToId(text)
         return number if self.token_text(number) == text else None
 
-    def to_json(self) -> None:
-        """There is no such form."""
+    def for_grammars(self, vocab_size: int, eos_tokens: list[int]) -> LLTokenizer:
+        """The bytes of each piece, as they are within a text: at its beginning the first space is not shown."""
+        return LLTokenizer(TokenizerWrapper(_Pieces(self, eos_tokens[0])), n_vocab=vocab_size, eos_token=eos_tokens)
+
+    def is_text(self, token: int) -> bool:
+        """Whether a piece can be a part of a text."""
+        processor = self._processor
+        return not (processor.IsControl(token) or processor.IsUnknown(token) or processor.IsUnused(token))
+
+    def piece_bytes(self, token: int) -> bytes:
+        """The bytes that a piece adds to a text, or how the vocabulary writes it where it is no part of texts."""
+        piece = str(self._processor.IdToPiece(token))
+        if self._processor.IsByte(token):
+            return bytes([int(piece[3:5], 16)])  # It is written as <0xNN>.
+        return piece.replace(_SPACE, " ").encode()
+
+
+class _Pieces:
+    """What llguidance asks of a tokenizer."""
+
+    def __init__(self, tokenizer: SentencePieceTokenizer, eos_token: int) -> None:
+        self._tokenizer = tokenizer
+        self.bos_token_id: int | None = None
+        self.eos_token_id = eos_token
+        self.tokens = [tokenizer.piece_bytes(token) for token in range(tokenizer.vocab_size)]
+        self.special_token_ids = [token for token in range(tokenizer.vocab_size) if not tokenizer.is_text(token)]
+
+        texts = [token for token in range(tokenizer.vocab_size) if tokenizer.is_text(token)]
+        self._by_bytes = {self.tokens[token]: token for token in texts}
+        self._longest = max(map(len, self._by_bytes))
+        self._mark = tokenizer.encode(_MARK, add_special_tokens=False)
+
+    def __call__(self, text: bytes) -> list[int]:
+        """The pieces of what follows in a text, which gets no space of its own; they have exactly these bytes."""
+        pieces = self._tokenizer.encode(_MARK + text.decode(errors="replace"), add_special_tokens=False)
+        start = len(self._mark)
+        if pieces[:start] == self._mark and b"".join(self.tokens[piece] for piece in pieces[start:]) == text:
+            return pieces[start:]
+        return self._longest_pieces(text)  # Other bytes than those of the model's normal form.
+
+    def _longest_pieces(self, text: bytes) -> list[int]:
+        pieces, start = [], 0
+        while start < len(text):
+            lengths = range(min(self._longest, len(text) - start), 0, -1)
+            length = next((each for each in lengths if text[start : start + each] in self._by_bytes), 0)
+            if not length:
+                break  # The model has no piece for it.
+            pieces.append(self._by_bytes[text[start : start + length]])
+            start += length
+        return pieces

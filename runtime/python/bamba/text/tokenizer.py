@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 import tokenizers
+from llguidance import LLTokenizer
 
 from bamba.errors import CheckpointError
 from bamba.text.sentencepiece_tokenizer import SentencePieceTokenizer
@@ -31,8 +32,8 @@ class Tokenizer(Protocol):
     def token_number(self, text: str) -> int | None:
         """The number of a token that the vocabulary writes so, or None."""
 
-    def to_json(self) -> str | None:
-        """The tokenizer as tokenizer.json, or None where there is no such form."""
+    def for_grammars(self, vocab_size: int, eos_tokens: list[int]) -> LLTokenizer:
+        """The bytes of each token, as llguidance wants them; `vocab_size` and `eos_tokens` are the model's."""
 
 
 class JsonTokenizer:
@@ -70,10 +71,9 @@ class JsonTokenizer:
         number: int | None = self._tokenizer.token_to_id(text)
         return number
 
-    def to_json(self) -> str:
-        """The tokenizer as tokenizer.json."""
-        text: str = self._tokenizer.to_str()
-        return text
+    def for_grammars(self, vocab_size: int, eos_tokens: list[int]) -> LLTokenizer:
+        """The bytes of each token, which llguidance finds in tokenizer.json."""
+        return LLTokenizer(self._tokenizer.to_str(), n_vocab=vocab_size, eos_token=eos_tokens)
 
 
 def load_tokenizer(folder: str | Path) -> Tokenizer:

@@ -101,6 +101,7 @@ async def chat_completions(request: Request) -> Response:
     # A template is a program, which may take its time.
     prompt = await run_in_threadpool(chat_prompt, state.engine, messages, **body.template_variables())
     seconds = state.options.request_seconds
+    await state.engine.prepare(params)
     answers = Answers(state.engine, [prompt], params, priority=body.priority, seconds=seconds)
     writer = _Writer(body, state)
     if body.stream:

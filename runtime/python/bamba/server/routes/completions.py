@@ -118,6 +118,7 @@ async def completions(request: Request) -> Response:
     writer = _Writer(body, state)
     check_choices(len(writer.prompts), params.n, state.options)
     seconds = state.options.request_seconds
+    await state.engine.prepare(params)
     answers = Answers(state.engine, writer.prompts, params, priority=body.priority, seconds=seconds)
     if body.stream:
         return EventStream(writer.chunks(answers))
