@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
+from conftest import wait_until
 from native import Checkpoint
 from starlette.requests import Request
 
@@ -283,29 +284,55 @@ def test_replicas_answer(url: str) -> None:
         assert len(spread) == 2
 
 
+def streamed(client: httpx.Client, prompt: str) -> str | None:
+    """The text of a streamed answer; None where the replica has died once it had begun."""
+    text = ""
+    with client.stream("POST", "/v1/completions", json=body(prompt, stream=True)) as answer:
+        assert answer.status_code == 200
+        events = [json.loads(line[6:]) for line in answer.iter_lines() if line.startswith("data: {")]
+    for event in events:
+        if "error" in event:
+            assert event["error"]["code"] == "replica_died"
+            assert event is events[-1] is not events[0]
+            return None
+        text += event["choices"][0]["text"]
+    assert events[-1]["choices"][0]["finish_reason"] == "length"
+    return text
+
+
 @pytest.mark.timeout(300)
 def test_a_replica_that_dies_takes_no_request_with_it(url: str) -> None:
+    """Each answer is that of a prompt alone. Only streams that had begun may end with an error."""
     prompts = [f"prompt {i}" for i in range(8)]
     with httpx.Client(base_url=url, timeout=120) as client:
         answers = {p: client.post("/v1/completions", json=body(p)) for p in prompts}
     alone = {prompt: answer.json()["choices"][0]["text"] for prompt, answer in answers.items()}
     names = {answer.headers["x-bamba-replica"] for answer in answers.values()}
     wrong: list[Any] = []
+    interrupted: list[int] = []
     answered = threading.Semaphore(0)
 
-    def ask(worker: int) -> None:
+    def ask(client: httpx.Client, worker: int, prompt: str) -> None:
+        if worker % 2:
+            text = streamed(client, prompt)
+            if text is None:
+                interrupted.append(worker)
+        else:
+            answer = client.post("/v1/completions", json=body(prompt))
+            text = answer.json()["choices"][0]["text"] if answer.status_code == 200 else answer.text
+        if text not in (None, alone[prompt]):
+            wrong.append(text)
+
+    def work(worker: int) -> None:
         with httpx.Client(base_url=url, timeout=120) as client:
             for turn in range(20):
-                prompt = prompts[(worker + turn) % len(prompts)]
                 try:
-                    answer = client.post("/v1/completions", json=body(prompt))
-                    if answer.status_code != 200 or answer.json()["choices"][0]["text"] != alone[prompt]:
-                        wrong.append((answer.status_code, answer.text))
+                    ask(client, worker, prompts[(worker + turn) % len(prompts)])
                 except Exception as error:
                     wrong.append(error)
                 answered.release()
 
-    workers = [threading.Thread(target=ask, args=(i,)) for i in range(8)]
+    workers = [threading.Thread(target=work, args=(i,)) for i in range(8)]
     for worker in workers:
         worker.start()
     for _ in range(40):
@@ -318,3 +345,5 @@ def test_a_replica_that_dies_takes_no_request_with_it(url: str) -> None:
     for worker in workers:
         worker.join()
     assert wrong == []
+    assert len(interrupted) <= 4  # One of each worker that streams.
+    wait_until(lambda: len(replica_processes()) == 2, 120)  # Ray starts it again.
