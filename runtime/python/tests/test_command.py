@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -71,6 +72,24 @@ def test_generate(bamba: Bamba, model: list[str | Path]) -> None:
     assert plain == "Once" + found["text"] + "\n"
     assert len(found["tokens"]) == 8
     assert bamba("generate", *model, "-n", "8", "--ignore-eos", given="Once").stdout == plain
+
+
+def test_generate_draws(bamba: Bamba, model: list[str | Path]) -> None:
+    asked = ["generate", *model, "-p", "Once", "-n", "8", "--ignore-eos"]
+    drawn = [bamba(*asked, "--temperature=1", f"--seed={seed}").stdout for seed in (1, 1, 2)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert bamba(*asked, "--repetition-penalty=0.1").stdout != bamba(*asked).stdout
+
+
+def test_generate_follows_a_form(bamba: Bamba, model: list[str | Path], tmp_path: Path) -> None:
+    asked = ["generate", *model, "-p", "Once", "--json"]
+    found = json.loads(bamba(*asked, "--regex=[0-9]{4}").stdout)
+    assert re.fullmatch("[0-9]{4}", found["text"])
+    schema = tmp_path / "schema.json"
+    schema.write_text('{"enum": ["yes", "no"]}')
+    assert json.loads(json.loads(bamba(*asked, f"--json-schema={schema}").stdout)["text"]) in ("yes", "no")
+    schema.write_text("[")
+    assert "expected JSON" in bamba(*asked, f"--json-schema={schema}", code=1).stderr
 
 
 def test_chat(bamba: Bamba, model: list[str | Path]) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 from bamba.compiling import CompileOptions
 from bamba.engine.native import EngineOptions
+from bamba.errors import InvalidRequestError
 from bamba.loading import LoadOptions
-from bamba.sampling import SamplingParams
+from bamba.sampling import SamplingParams, StructuredOutput
 
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
@@ -88,9 +91,15 @@ def add_sampling_options(parser: argparse.ArgumentParser, max_tokens: int) -> No
     _add(group, "--top-p", "draw from the likeliest tokens of this probability together", float, metavar="P")
     _add(group, "--top-k", "draw from so many likeliest tokens", int, metavar="K")
     _add(group, "--min-p", "draw from tokens at least so likely, next to the likeliest", float, metavar="P")
+    _add(group, "--repetition-penalty", "above 1: less of the tokens that were there before", float, metavar="X")
+    _add(group, "--presence-penalty", "above 0: less of the tokens that the answer has", float, metavar="X")
+    _add(group, "--frequency-penalty", "the same, for each time that it has them", float, metavar="X")
     _add(group, "--seed", "the same seed gives the same answer", int, metavar="N")
     group.add_argument("--stop", action="append", default=[], metavar="TEXT", help="ends the answer; may be repeated")
     group.add_argument("--ignore-eos", action="store_true", help="go on after the end of the text")
+    shapes = group.add_mutually_exclusive_group()
+    shapes.add_argument("--json-schema", type=Path, metavar="FILE", help="the answer is JSON of this schema")
+    shapes.add_argument("--regex", metavar="EXPRESSION", help="the answer matches this regular expression")
 
 
 def compile_options(arguments: argparse.Namespace) -> CompileOptions:
@@ -117,8 +126,30 @@ def load_options(arguments: argparse.Namespace) -> LoadOptions:
 
 def sampling_params(arguments: argparse.Namespace) -> SamplingParams:
     """The sampling that was asked for. Raises InvalidRequestError."""
-    names = ("temperature", "top_p", "top_k", "min_p", "seed")
+    names = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty",
+             "seed")  # fmt: skip
     given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     return SamplingParams(
-        max_tokens=arguments.max_tokens, stop=tuple(arguments.stop), ignore_eos=arguments.ignore_eos, **given
+        max_tokens=arguments.max_tokens,
+        stop=tuple(arguments.stop),
+        ignore_eos=arguments.ignore_eos,
+        structured=_structured(arguments),
+        **given,
     )
+
+
+def _structured(arguments: argparse.Namespace) -> StructuredOutput | None:
+    if arguments.regex is not None:
+        return StructuredOutput(regex=arguments.regex)
+    if arguments.json_schema is None:
+        return None
+    path: Path = arguments.json_schema
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidRequestError(f"{path}: {error.strerror}", "json_schema") from error
+    except ValueError as error:
+        raise InvalidRequestError(f"{path}: expected JSON: {error}", "json_schema") from error
+    if not isinstance(found, dict):
+        raise InvalidRequestError(f"{path}: expected an object, found another kind of JSON", "json_schema")
+    return StructuredOutput(json_schema=found)
