@@ -71,6 +71,13 @@ printf '\n'
 say "OpenAI's client shows the answer to a chat as it comes"
 show "$python/python" "$source_dir/examples/stream.py" "$url" "Who are you?"
 
+say "Of a JSON schema even random weights make what it says"
+show curl --silent --show-error --fail "$url/v1/completions" -H 'Content-Type: application/json' -d '{
+  "model": "tiny", "prompt": "Who?", "max_tokens": 256, "response_format": {"type": "json_schema", "json_schema": {
+    "name": "animal", "schema": {"type": "object", "required": ["kind", "legs"], "additionalProperties": false,
+      "properties": {"kind": {"enum": ["cat", "crab"]}, "legs": {"type": "integer", "minimum": 0, "maximum": 8}}}}}}'
+
+printf '\n'
 say "It ends in order"
 kill -TERM "$server"
 wait "$server"
