@@ -37,10 +37,11 @@ say "Sixteen new tokens after three of a prompt"
 show "$build_dir/bin/bamba-run" generate "$work_dir/tiny.so" --weights "$work_dir/weights" --tokens=1,2,3 -n 16
 
 python=$work_dir/python/bin
-if [ ! -x "$python/bamba" ]; then
+package=$source_dir/runtime/python
+if [ ! -x "$python/bamba" ] || ! diff -rq -x __pycache__ "$package/bamba" "$work_dir/package/bamba" >/dev/null; then
   say "A virtual environment with the package bamba and OpenAI's client, from PyPI"
   /usr/bin/python3 -m venv "$work_dir/python"
-  rm -rf "$work_dir/package" && cp -r "$source_dir/runtime/python" "$work_dir/package" # a build leaves files there
+  rm -rf "$python/bamba" "$work_dir/package" && cp -r "$package" "$work_dir/package" # a build leaves files there
   "$python/pip" install --quiet --disable-pip-version-check --no-compile "$work_dir/package" openai
 fi
 
