@@ -7,13 +7,15 @@ import subprocess
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import wait_until
 from native import Checkpoint, build_tool
 
-from bamba import LLM, CompileOptions, EngineOptions, SamplingParams, load_engine
+from bamba import LLM, CompileOptions, EngineOptions, SamplingParams, StructuredOutput, load_engine
 from bamba.async_engine import collect
+from bamba.binding import Library
 from bamba.errors import (
     CheckpointError,
     CompileError,
@@ -84,8 +86,6 @@ def test_stop_tokens(llm: LLM) -> None:
 
 
 def test_logprobs(llm: LLM) -> None:
-    if "logprobs" not in llm.engine.features:
-        pytest.skip("the library gives no log-probabilities")
     found = llm.generate("Once", replace(GREEDY, logprobs=3))[0].completions[0]
     assert found.logprobs is not None
     assert [each.token for each in found.logprobs] == list(found.tokens)
@@ -132,12 +132,21 @@ def test_mistakes(llm: LLM) -> None:
     assert len(llm.generate([[1] * 511])[0].completions[0].tokens) == 1
 
 
-def test_what_the_library_cannot_do_is_refused(llm: LLM) -> None:
-    idle = {"temperature": 0.7, "repetition_penalty": 1.5, "logit_bias": {3: 1.0}}
-    for name, value in idle.items():
-        if name not in llm.engine.features:
-            with pytest.raises(UnsupportedError, match=name):
-                llm.generate("x", SamplingParams(**{name: value}))  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    "fields",
+    [{"temperature": 0.7}, {"repetition_penalty": 1.5}, {"presence_penalty": 1.0}, {"frequency_penalty": 1.0},
+     {"logit_bias": {3: 1.0}}, {"structured": StructuredOutput(json_object=True)}],
+    ids=lambda fields: next(iter(fields)),
+)  # fmt: skip
+def test_what_an_earlier_library_cannot_do_is_refused(
+    llm: LLM, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any]
+) -> None:
+    params = SamplingParams(max_tokens=2, **fields)
+    assert llm.generate("x", params)
+    monkeypatch.setattr(Library, "version", (2, 0))
+    with pytest.raises(UnsupportedError, match="response_format" if "structured" in fields else next(iter(fields))):
+        llm.generate("x", params)
+    assert llm.generate("x", SamplingParams(max_tokens=2, logprobs=1))
 
 
 async def test_async_engine_from_any_loop(llm: LLM) -> None:
