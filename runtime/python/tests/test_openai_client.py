@@ -193,6 +193,20 @@ def test_chat_stream(client: openai.OpenAI, n: int) -> None:
     assert usage.prompt_tokens_details is not None
 
 
+def test_a_stream_begins_with_its_first_token(serve: Callable[..., Served]) -> None:
+    served = serve()
+    served.fake.fail_with = "the device is gone"
+    for path, asked in (
+        ("completions", {"prompt": "x"}),
+        ("chat/completions", {"messages": [{"role": "user", "content": "x"}]}),
+    ):
+        body = {"model": "bamba", "stream": True, **asked}
+        with httpx.stream("POST", f"{served.url}/v1/{path}", json=body) as answer:
+            events = [line for line in answer.iter_lines() if line]
+        assert len(events) == 1
+        assert events[0].startswith('data: {"error"')
+
+
 def test_chat_logprobs(client: openai.OpenAI) -> None:
     answer = client.chat.completions.create(
         model="tiny", messages=[{"role": "user", "content": "Hi"}], logprobs=True, top_logprobs=3, max_tokens=5

@@ -60,13 +60,18 @@ class _Writer:
         return {**self._head("chat.completion.chunk"), "choices": [choice], **usage}
 
     async def chunks(self, answers: Answers) -> AsyncGenerator[dict[str, Any], None]:
-        """The answers piece by piece, then the usage where asked for."""
+        """The answers piece by piece, then the usage where asked for.
+
+        Nothing comes before the first token: until then another replica can take the request over.
+        """
         writer = LogprobWriter(self._tokenizer)
-        for index in range(answers.params.n):
-            yield self._chunk(index, {"role": "assistant", "content": ""}, None, None)
+        begun: set[int] = set()
         tokens = cached = 0
         async with aclosing(answers.deltas()) as deltas:
             async for index, delta in deltas:
+                if index not in begun:
+                    begun.add(index)
+                    yield self._chunk(index, {"role": "assistant", "content": ""}, None, None)
                 tokens += len(delta.tokens)
                 cached = delta.cached_tokens if index == 0 else cached
                 logprobs = writer.chat(delta.logprobs) if answers.params.logprobs is not None else None
