@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import jsonschema
 import openai
 import pytest
-from conftest import Served, text_engine
+from conftest import Served, text_engine, wait_until
 from fake_engine import FakeEngine
 from native import Checkpoint
 from pydantic import BaseModel, Field
 from tokenizers_for_tests import byte_fallback_bpe, byte_level_bpe, sentencepiece_model
 
-from bamba import LLM, AsyncEngine, SamplingParams, StructuredOutput
+from bamba import LLM, AsyncEngine, EngineOptions, SamplingParams, StructuredOutput, load_engine
 from bamba.engine import EngineRequest
 from bamba.errors import InvalidRequestError, UnsupportedError
 from bamba.server import ServerOptions
@@ -295,3 +298,39 @@ def test_a_program_may_leave_without_closing(checkpoint: Checkpoint) -> None:
     command = [sys.executable, "-c", LEAVES, checkpoint.folder, checkpoint.library]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (0, "[True, True, True, True]\n"), done.stderr
+
+
+async def test_answers_that_make_way_and_are_cancelled(checkpoint: Checkpoint) -> None:
+    """Grammars follow their answers through preemption, next to requests without one and those that are cancelled."""
+    options = replace(checkpoint.options, engine=EngineOptions(slots=16, pages=40, prefix_cache=False))
+    engine = load_engine(checkpoint.folder, options)
+    draw = random.Random(1)
+    counts: Counter[str] = Counter()
+
+    async def ask(number: int) -> None:
+        params = SamplingParams(
+            max_tokens=300, temperature=draw.choice([0, 0.7, 1.5]), seed=number, ignore_eos=number % 3 == 0,
+            structured=STRUCTURED if number % 3 else None, frequency_penalty=draw.choice([0, 0.5]),
+        )  # fmt: skip
+        stream = engine.stream(f"{'long ' * draw.randint(0, 25)}{number}", params)
+        left = draw.randint(1, 30) if draw.random() < 0.3 else 1000
+        text = ""
+        async for delta in stream:
+            text, left = text + delta.text, left - 1
+            if left == 0:
+                stream.cancel()
+                counts["cancelled"] += 1
+            elif delta.finish_reason is not None:
+                counts[delta.finish_reason] += 1
+                if params.structured is not None and delta.finish_reason == "stop":
+                    jsonschema.validate(json.loads(text), PERSON)
+
+    await asyncio.gather(*(ask(number) for number in range(100)))
+    assert counts.total() == 100
+    assert counts["stop"] > 30
+    assert counts["cancelled"] > 10
+    totals = engine.counters().totals
+    assert totals["preemptions"] > 0
+    assert totals["failed"] == 0
+    wait_until(lambda: engine._engine._masks._masks == {})  # type: ignore[attr-defined]
+    engine.close()
