@@ -220,7 +220,9 @@ Constant *Tables::emit(StringRef metadata) {
                                      BAMBAC_FIELD(T, states, build.array("states", states)),
                                      BAMBAC_FIELD(T, eos_tokens, build.array("eos_tokens", eosTokens)),
                                      BAMBAC_FIELD(T, bos_token, build.i32(static_cast<uint32_t>(plan.bosToken))),
-                                     BAMBAC_FIELD(T, state_ring, build.i32(plan.stateRing))});
+                                     BAMBAC_FIELD(T, state_ring, build.i32(plan.stateRing)),
+                                     BAMBAC_FIELD(T, row_tile, build.i32(plan.rowTile)),
+                                     BAMBAC_FIELD(T, weight_rows, build.i32(plan.weightRows))});
   return build.array("model", model);
 }
 

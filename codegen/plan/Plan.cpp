@@ -62,6 +62,8 @@ static LogicalResult readModule(ModuleOp module, Plan &plan) {
   plan.maxContext = static_cast<uint32_t>(limits.getMaxContext());
   plan.prefillChunk = static_cast<uint32_t>(limits.getPrefillChunk());
   plan.stateRing = static_cast<uint32_t>(limits.getStateRing());
+  plan.rowTile = static_cast<uint32_t>(target.getRowTile());
+  plan.weightRows = static_cast<uint32_t>(target.getWeightRows());
   if (auto tokens = module->getAttrOfType<DenseI32ArrayAttr>(attr::kEosTokens))
     llvm::append_range(plan.eosTokens, tokens.asArrayRef());
   if (auto token = module->getAttrOfType<IntegerAttr>(attr::kBosToken))

@@ -102,9 +102,10 @@ struct Plan {
   int32_t bosToken = -1;          ///< that begins a text; -1: none
   uint32_t maxBatch = 0;          ///< of the largest decode entry
   uint32_t maxContext = 0, prefillChunk = 0;
-  uint32_t pageTokens = 0; ///< 0 without attention
-  uint32_t maxPages = 1;   ///< of one sequence
-  uint32_t stateRing = 1;  ///< decode steps from one write of SSM states to the next
+  uint32_t pageTokens = 0;              ///< 0 without attention
+  uint32_t maxPages = 1;                ///< of one sequence
+  uint32_t stateRing = 1;               ///< decode steps from one write of SSM states to the next
+  uint32_t rowTile = 1, weightRows = 1; ///< as the target has them
   uint64_t fingerprint = 0;
   std::vector<PlanEntry> entries; ///< by kind, then batch, then chunk
   std::vector<PlanKernel> kernels;

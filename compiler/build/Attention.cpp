@@ -24,13 +24,16 @@ Value EntryBuilder::buildBody(const Attention &attention, Value input) {
   ml_program::GlobalOp keyCache = getState("k_cache", StateKind::Page, page, element);
   ml_program::GlobalOp valueCache = getState("v_cache", StateKind::Page, page, element);
   Value scales = loadWeight(attention.cacheScales), keys = loadState(keyCache), values = loadState(valueCache);
-  auto append = KvAppendOp::create(builder, loc, key, value, inputs.positions, inputs.pages, keys, values, scales);
+  bool hasRuns = entry.getKind() != EntryKind::Decode;
+  Value pieces = hasRuns ? inputs.pieces : Value(), starts = hasRuns ? inputs.starts : Value();
+  auto append =
+      KvAppendOp::create(builder, loc, key, value, inputs.positions, inputs.pages, keys, values, scales, pieces);
   storeState(keyCache, append.getNewKCache());
   storeState(valueCache, append.getNewVCache());
 
   Value attended =
       AttentionOp::create(builder, loc, query, append.getNewKCache(), append.getNewVCache(), inputs.positions,
-                          inputs.pages, activations(query, attention.heads * attention.headDim), scales,
+                          inputs.pages, activations(query, attention.heads * attention.headDim), scales, starts,
                           builder.getF64FloatAttr(attention.scale), TypeAttr::get(builder.getF32Type()))
           .getResult();
   return buildLinear(attended, attention.output, types.wide);

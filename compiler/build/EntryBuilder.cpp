@@ -51,8 +51,9 @@ func::FuncOp EntryBuilder::build() {
   inputs = {.tokens = body->getArgument(BAMBA_RT_INPUT_TOKENS),
             .positions = body->getArgument(BAMBA_RT_INPUT_POSITIONS),
             .slots = body->getArgument(BAMBA_RT_INPUT_SLOTS),
-            .counts = body->getArgument(BAMBA_RT_INPUT_COUNTS),
+            .starts = body->getArgument(BAMBA_RT_INPUT_STARTS),
             .pending = body->getArgument(BAMBA_RT_INPUT_PENDING),
+            .pieces = body->getArgument(BAMBA_RT_INPUT_PIECES),
             .kept = body->getArgument(BAMBA_RT_INPUT_KEPT),
             .sampling = body->getArgument(BAMBA_RT_INPUT_SAMPLING),
             .pages = body->getArgument(BAMBA_RT_INPUT_PAGES)};
@@ -63,7 +64,7 @@ func::FuncOp EntryBuilder::build() {
 
 SmallVector<Value> EntryBuilder::buildModel() {
   enter("model");
-  int64_t rows = entry.getBatch() * entry.getChunk();
+  int64_t rows = entry.getRows();
   Value table = loadWeight(model.embedding);
   Value x =
       EmbeddingOp::create(builder, loc, inputs.tokens, table, empty({rows, model.hiddenSize}, types.wide)).getResult();

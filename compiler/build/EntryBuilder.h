@@ -10,7 +10,7 @@ namespace bambac {
 
 /// What the runtime passes to an entry point, in the order of its arguments.
 struct EntryInputs {
-  Value tokens, positions, slots, counts, pending, kept, sampling, pages;
+  Value tokens, positions, slots, starts, pending, pieces, kept, sampling, pages;
 };
 
 /// What a step and a scan of the state space recurrence have in common.

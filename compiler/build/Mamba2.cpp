@@ -23,7 +23,7 @@ Value EntryBuilder::buildBody(const Mamba2 &mamba, Value input) {
   ml_program::GlobalOp state = getState("conv_state", StateKind::Slot, {kept, channels}, types.wide);
   Value convInit = activations(convInput, channels), convState = loadState(state);
   Value positions = types.convRing ? inputs.positions : Value();
-  auto conv = CausalConv1dOp::create(builder, loc, convInput, tapWeights, inputs.slots, inputs.counts, convInit,
+  auto conv = CausalConv1dOp::create(builder, loc, convInput, tapWeights, inputs.slots, inputs.starts, convInit,
                                      convState, bias, positions);
   storeState(state, conv.getNewState());
   Value mixed = buildSsm(mamba, conv.getResult(), dt);
@@ -83,7 +83,7 @@ SsmStepOp EntryBuilder::buildSsmStep(const Mamba2 &mamba, const SsmOperands &o) 
 SsmScanOp EntryBuilder::buildSsmScan(const Mamba2 &mamba, const SsmOperands &o) {
   Value state = hasRing() ? foldRing(mamba, o.aLog, o.state) : o.state;
   int64_t chunk = std::min(mamba.chunkSize, entry.getChunk());
-  return SsmScanOp::create(builder, loc, o.x, o.dt, o.b, o.c, o.aLog, o.d, o.dtBias, inputs.slots, inputs.counts,
+  return SsmScanOp::create(builder, loc, o.x, o.dt, o.b, o.c, o.aLog, o.d, o.dtBias, inputs.slots, inputs.starts,
                            o.init, state, APFloat(mamba.dtMin), APFloat(mamba.dtMax), chunk, builder.getF32Type());
 }
 

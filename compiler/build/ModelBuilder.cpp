@@ -15,7 +15,8 @@ static SmallVector<EntryAttr> listEntries(const CompileLimits &limits, TargetInt
     entries.push_back(EntryAttr::get(context, EntryKind::Decode, batch, 1, /*kept=*/0));
   SmallVector<int64_t> prefill = prefillChunks(limits, target.getLeastPrefillChunk());
   for (int64_t chunk : llvm::reverse(prefill))
-    entries.push_back(EntryAttr::get(context, EntryKind::Prefill, 1, chunk, keptRows(chunk)));
+    entries.push_back(
+        EntryAttr::get(context, EntryKind::Prefill, prefillPieces(limits, chunk), chunk, keptRows(chunk)));
   return entries;
 }
 

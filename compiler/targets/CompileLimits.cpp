@@ -80,4 +80,8 @@ SmallVector<int64_t> prefillChunks(const CompileLimits &limits, int64_t least) {
 
 int64_t keptRows(int64_t rows) { return std::min(rows, kMostKeptRows); }
 
+int64_t prefillPieces(const CompileLimits &limits, int64_t rows) {
+  return std::min(keptRows(rows), 2 * decodeBatches(limits).back());
+}
+
 } // namespace bambac

@@ -38,12 +38,16 @@ llvm::Expected<CompileLimits> resolveLimits(CompileLimits limits, const ModelDes
 /// sequences runs in the smallest that fits, so that it does not compute many padding rows.
 llvm::SmallVector<int64_t> decodeBatches(const CompileLimits &limits);
 
-/// Lengths of the prefill entry points, longest first: the prefill chunk and quarters of it down to `least`, for short
+/// Rows of the prefill entry points, longest first: the prefill chunk and quarters of it down to `least`, for short
 /// prompts and the ends of long ones.
 llvm::SmallVector<int64_t> prefillChunks(const CompileLimits &limits, int64_t least);
 
 /// Rows of logits that an entry point of `rows` rows can keep: all of them, or 512.
 int64_t keptRows(int64_t rows);
+
+/// Pieces of a prefill entry point of `rows` rows: a sequence of each row, but no more than twice as many as are
+/// decoded at a time, so that prompts find room next to those, nor than keep a row of logits.
+int64_t prefillPieces(const CompileLimits &limits, int64_t rows);
 
 } // namespace bambac
 

@@ -144,10 +144,12 @@ LogicalResult EntryAttr::verify(EmitError emitError, EntryKind kind, int64_t bat
     return emitError() << "expected positive batch and chunk, found " << batch << " and " << chunk;
   if (kind == EntryKind::Decode && chunk != 1)
     return emitError() << "expected chunk 1 in a decode entry, found " << chunk;
-  if (kind != EntryKind::Decode && batch != 1)
-    return emitError() << "expected batch 1 in a " << stringifyEntryKind(kind) << " entry, found " << batch;
-  if (kept < 0 || kept > batch * chunk)
-    return emitError() << "expected kept of at most the " << batch * chunk << " rows, found " << kept;
+  if (kind != EntryKind::Decode && batch > chunk)
+    return emitError() << "expected at most " << chunk << " pieces, a row each, in a " << stringifyEntryKind(kind)
+                       << " entry, found batch " << batch;
+  int64_t rows = kind == EntryKind::Decode ? batch : chunk;
+  if (kept < 0 || kept > rows)
+    return emitError() << "expected kept of at most the " << rows << " rows, found " << kept;
   if (kind == EntryKind::Decode && kept != 0)
     return emitError() << "expected a decode entry, which keeps all rows, without kept, found " << kept;
   return success();

@@ -130,18 +130,18 @@ def Bamba_StateAttr : Bamba_Attr<"State", "state"> {
 def Bamba_EntryAttr : Bamba_Attr<"Entry", "entry"> {
   let summary = "marks a function as an entry point of the library";
   let description = [{
-    `decode` runs one token of each of `batch` sequences and keeps the logits of all, `prefill` runs `chunk` tokens of one
-    sequence and keeps the logits of the rows that its input `kept` lists: at most `kept` (0, which is not printed: as
-    many as it has rows).
+    `decode` runs one token of each of `batch` sequences and keeps the logits of all. `prefill` runs up to `chunk` rows,
+    which are those of up to `batch` pieces: runs of tokens of different sequences, one after another. It keeps the
+    logits of the rows that its input `kept` lists: at most `kept` (0, which is not printed: as many as it has rows).
 
-    Examples: `#bamba.entry<decode, batch = 4, chunk = 1>`, `#bamba.entry<prefill, batch = 1, chunk = 2048, kept = 512>`
+    Examples: `#bamba.entry<decode, batch = 4, chunk = 1>`, `#bamba.entry<prefill, batch = 4, chunk = 2048, kept = 512>`
   }];
   let parameters = (ins EnumParameter<Bamba_EntryKind>:$kind, "int64_t":$batch, "int64_t":$chunk,
       DefaultValuedParameter<"int64_t", "0">:$kept);
   let assemblyFormat = "`<` $kind `,` `batch` `=` $batch `,` `chunk` `=` $chunk (`,` `kept` `=` $kept^)? `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
-    int64_t getRows() const { return getBatch() * getChunk(); }
+    int64_t getRows() const { return getKind() == EntryKind::Decode ? getBatch() : getChunk(); }
     /// Rows of logits at most.
     int64_t getKeptRows() const { return getKept() ? getKept() : getRows(); }
   }];

@@ -5,9 +5,10 @@
 
 using namespace bambac;
 
-/// Rows are the same number of tokens for each of `batch` sequences.
-static LogicalResult checkRows(Operation *op, Value rows, Value batch) {
-  return checkMultiple(op, "the number of rows", dimOf(rows, 0), dimOf(batch, 0));
+/// The first row of each piece, and the end of the last; `perPiece` has an item for each.
+static LogicalResult checkStarts(Operation *op, Value starts, Value perPiece) {
+  int64_t pieces = dimOf(perPiece, 0);
+  return checkShape(op, "starts", starts.getType(), {ShapedType::isDynamic(pieces) ? kAny : pieces + 1});
 }
 
 /// A width made of `count` items, unknown where either is: a ragged tile of heads has a dynamic number of them.
@@ -33,9 +34,8 @@ LogicalResult CausalConv1dOp::verify() {
   if (failed(checkPoolRank(*this, "state", getState(), 3)) ||
       failed(checkShape(*this, "input", getInput().getType(), {kAny, channels})) ||
       failed(checkShape(*this, "outs", getInit().getType(), getInput().getType().getShape())) ||
-      failed(checkShape(*this, "counts", getCounts().getType(), {dimOf(getSlots(), 0)})) ||
-      failed(checkShape(*this, "state", getState().getType(), {kAny, getPositions() ? kAny : taps - 1, channels})) ||
-      failed(checkRows(*this, getInput(), getSlots())))
+      failed(checkStarts(*this, getStarts(), getSlots())) ||
+      failed(checkShape(*this, "state", getState().getType(), {kAny, getPositions() ? kAny : taps - 1, channels})))
     return failure();
   if (taps < 2)
     return emitOpError() << "expected a kernel of at least 2 taps, found " << taps;
@@ -120,8 +120,7 @@ LogicalResult SsmFoldOp::verify() {
 }
 
 LogicalResult SsmScanOp::verify() {
-  return success(succeeded(verifySsm(*this)) && succeeded(checkRows(*this, getX(), getSlots())) &&
-                 succeeded(checkShape(*this, "counts", getCounts().getType(), {dimOf(getSlots(), 0)})) &&
+  return success(succeeded(verifySsm(*this)) && succeeded(checkStarts(*this, getStarts(), getSlots())) &&
                  succeeded(checkPositive(*this, "chunk", getChunk())));
 }
 
@@ -138,7 +137,8 @@ LogicalResult KvAppendOp::verify() {
                  succeeded(checkShape(*this, "k", getK().getType(), {kAny, width})) &&
                  succeeded(checkShape(*this, "v", getV().getType(), getK().getType().getShape())) &&
                  succeeded(checkShape(*this, "positions", getPositions().getType(), {dimOf(getK(), 0)})) &&
-                 succeeded(checkRows(*this, getK(), getPages())));
+                 succeeded(getPieces() ? checkShape(*this, "pieces", getPieces().getType(), {dimOf(getK(), 0)})
+                                       : checkShape(*this, "pages", getPages().getType(), {dimOf(getK(), 0), kAny})));
 }
 
 LogicalResult AttentionOp::verify() {
@@ -150,5 +150,7 @@ LogicalResult AttentionOp::verify() {
                                          widthOf(getNumKvHeads(), getHeadDim()))) &&
                  succeeded(checkShape(*this, "outs", getInit().getType(), getQuery().getType().getShape())) &&
                  succeeded(checkShape(*this, "positions", getPositions().getType(), {dimOf(getQuery(), 0)})) &&
-                 succeeded(checkRows(*this, getQuery(), getPages())) && succeeded(checkAcc(*this, getAcc())));
+                 succeeded(hasRuns() ? checkStarts(*this, getStarts(), getPages())
+                                     : checkShape(*this, "pages", getPages().getType(), {getNumRows(), kAny})) &&
+                 succeeded(checkAcc(*this, getAcc())));
 }

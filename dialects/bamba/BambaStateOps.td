@@ -8,37 +8,38 @@ def Bamba_CausalConv1dOp : Bamba_TiledOp<"causal_conv1d",
     [AttrSizedOperandSegments, Bamba_ResultLike<"init", "result">, Bamba_ResultLike<"state", "new_state">]> {
   let summary = "depthwise causal convolution over time, bias and SiLU, continuing from a state";
   let description = [{
-    For each sequence, with `u[t]` the input at token `t` and `u[-K+1..-1]` the inputs before, from the state:
+    The rows are those of pieces, one after another: piece `p`, tokens of one sequence, has rows `starts[p]` to
+    `starts[p+1]`. For each, with `u[t]` the input at its token `t` and `u[-K+1..-1]` the inputs before, from the state:
     `result[t, c] = silu(bias[c] + sum_j weight[j, c] * u[t - K + 1 + j, c])`.
 
-    Results of tokens from `counts[b]` on may be anything, and so may their inputs.
+    A piece without rows does nothing. Results of rows from `starts[P]` on may be anything, and so may their inputs.
 
-    Without `positions` the state holds the last `K-1` inputs, oldest first:
+    Without `positions` the state holds the last `K-1` inputs, oldest first, after a piece of `count` tokens:
     `new_state[slot, i, c] = u[count - K + 1 + i, c]`.
 
-    With `positions` the state is a ring of `S >= K` rows: the input at position `p` lies in row `p mod S`, and token
-    `t` is at position `max(positions[b*T], 0) + t`. A step of one token then writes a row that nothing of the same step
+    With `positions` the state is a ring of `S >= K` rows: the input at position `q` lies in row `q mod S`, and token
+    `t` is at position `positions[starts[p]] + t`. A step of one token then writes a row that nothing of the same step
     reads, so that a kernel may read the state in many places and write it in one.
 
-    Shapes: input and result `[B*T, C]`, weight `[K, C]`, bias `[C]`, slots and counts `[B]`, positions `[B*T]`, state
+    Shapes: input and result `[R, C]`, weight `[K, C]`, bias `[C]`, slots `[P]`, starts `[P+1]`, positions `[R]`, state
     `[?, K-1, C]` or with positions `[?, S, C]`.
 
     Examples:
     ```mlir
-    %y, %s1 = bamba.causal_conv1d ins(%xBC, %w, %slots, %counts : tensor<4x320xf32>, tensor<4x320xf32>, tensor<4xi32>,
-                                      tensor<4xi32>) bias(%b : tensor<320xf32>)
+    %y, %s1 = bamba.causal_conv1d ins(%xBC, %w, %slots, %starts : tensor<4x320xf32>, tensor<4x320xf32>, tensor<2xi32>,
+                                      tensor<3xi32>) bias(%b : tensor<320xf32>)
                                   outs(%init, %s : tensor<4x320xf32>, tensor<?x3x320xf32>)
-    %y, %r1 = bamba.causal_conv1d ins(%xBC, %w, %slots, %counts : tensor<4x320xf32>, tensor<4x320xf32>, tensor<4xi32>,
-                                      tensor<4xi32>) bias(%b : tensor<320xf32>) positions(%p : tensor<4xi32>)
+    %y, %r1 = bamba.causal_conv1d ins(%xBC, %w, %slots, %starts : tensor<4x320xf32>, tensor<4x320xf32>, tensor<2xi32>,
+                                      tensor<3xi32>) bias(%b : tensor<320xf32>) positions(%p : tensor<4xi32>)
                                   outs(%init, %r : tensor<4x320xf32>, tensor<?x4x320xf32>)
     ```
   }];
-  let arguments = (ins Bamba_Activation:$input, Bamba_Matrix:$weight, Bamba_Indices:$slots, Bamba_Indices:$counts,
+  let arguments = (ins Bamba_Activation:$input, Bamba_Matrix:$weight, Bamba_Indices:$slots, Bamba_Indices:$starts,
       Bamba_Activation:$init, Bamba_StatePool:$state, Optional<Bamba_Vector>:$bias, Optional<Bamba_Indices>:$positions);
   let results = (outs Bamba_Activation:$result, Bamba_StatePool:$new_state);
   let assemblyFormat = [{
-    `ins` `(` $input `,` $weight `,` $slots `,` $counts `:` type($input) `,` type($weight) `,` type($slots) `,`
-    type($counts) `)` (`bias` `(` $bias^ `:` type($bias) `)`)? (`positions` `(` $positions^ `:` type($positions) `)`)?
+    `ins` `(` $input `,` $weight `,` $slots `,` $starts `:` type($input) `,` type($weight) `,` type($slots) `,`
+    type($starts) `)` (`bias` `(` $bias^ `:` type($bias) `)`)? (`positions` `(` $positions^ `:` type($positions) `)`)?
     `outs` `(` $init `,` $state `:` type($init) `,` type($state) `)` attr-dict
   }];
   let extraClassDeclaration = [{
@@ -59,8 +60,7 @@ class Bamba_SsmOp<string mnemonic, list<Trait> traits = []> : Bamba_RootTiledOp<
     int64_t getStateSize() { return getState().getType().getDimSize(3); }
     /// Columns of B and C for each head group.
     int64_t getNumGroups() { return getB().getType().getDimSize(1) / getStateSize(); }
-    /// Tokens of each sequence in a step.
-    int64_t getNumTokens() { return getX().getType().getDimSize(0) / getSlots().getType().getDimSize(0); }
+    int64_t getNumRows() { return getX().getType().getDimSize(0); }
   }];
 }
 
@@ -167,33 +167,34 @@ def Bamba_SsmScanOp : Bamba_SsmOp<"ssm_scan",
     [Bamba_ResultLike<"init", "result">, Bamba_ResultLike<"state", "new_state">]> {
   let summary = "a run of tokens of the selective state space recurrence, in its chunked matrix form";
   let description = [{
-    The same function as `counts[b]` steps of `bamba.ssm_step` in order for each sequence. Computed in chunks of `chunk`
-    tokens, with `delta` and `A` as there and `a[t]` the sum of `delta*A` from the chunk's start to `t`:
+    The rows are those of pieces, one after another: piece `p`, tokens of one sequence, has rows `starts[p]` to
+    `starts[p+1]`. For each the same function as steps of `bamba.ssm_step` in order. Computed in chunks of `chunk` tokens,
+    counted from the start of the piece, with `delta` and `A` as there and `a[t]` the sum of `delta*A` from the chunk's start to `t`:
 
         Y = (C B^T masked to s <= t, times exp(a[t] - a[s]) delta[s]) X + exp(a[t]) C S^T + D X
         S = exp(a[last]) S + sum_s exp(a[last] - a[s]) delta[s] x[s] B[s]^T
 
-    Only differences <= 0 are exponentiated. Tokens from `counts[b]` on have delta = 0: they leave the state as it
-    is. Their inputs may be anything, and so may their results.
+    Only differences <= 0 are exponentiated. A piece without rows leaves its state as it is. Inputs of rows from the end
+    of the last piece on may be anything, and so may their results.
 
-    Shapes: x and result `[B*T, heads*P]`, dt `[B*T, heads]`, b and c `[B*T, G*N]`, a_log, d and dt_bias `[heads]`, slots
-    and counts `[B]`, state `[?, heads, P, N]`. Source: Dao and Gu, "Transformers are SSMs", the block decomposition.
+    Shapes, of K pieces: x and result `[R, heads*P]`, dt `[R, heads]`, b and c `[R, G*N]`, a_log, d and dt_bias
+    `[heads]`, slots `[K]`, starts `[K+1]`, state `[?, heads, P, N]`. Source: Dao and Gu, "Transformers are SSMs", the block decomposition.
 
     Example:
     ```mlir
     %y, %s1 = bamba.ssm_scan
-        ins(%x, %dt, %B, %C, %A_log, %D, %dt_bias, %slots, %counts : tensor<64x256xf32>, tensor<64x8xf32>,
-            tensor<64x32xf32>, tensor<64x32xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<1xi32>,
-            tensor<1xi32>)
+        ins(%x, %dt, %B, %C, %A_log, %D, %dt_bias, %slots, %starts : tensor<64x256xf32>, tensor<64x8xf32>,
+            tensor<64x32xf32>, tensor<64x32xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<4xi32>,
+            tensor<5xi32>)
         outs(%init, %s : tensor<64x256xf32>, tensor<?x8x32x32xf32>) dt_limit(0.0, 0x7FF0000000000000) chunk(64) acc(f32)
     ```
   }];
   let arguments = (ins Bamba_Activation:$x, Bamba_Activation:$dt, Bamba_Activation:$b, Bamba_Activation:$c,
-      Bamba_Vector:$a_log, Bamba_Vector:$d, Bamba_Vector:$dt_bias, Bamba_Indices:$slots, Bamba_Indices:$counts,
+      Bamba_Vector:$a_log, Bamba_Vector:$d, Bamba_Vector:$dt_bias, Bamba_Indices:$slots, Bamba_Indices:$starts,
       Bamba_Activation:$init, Bamba_StatePool:$state, F64Attr:$dt_min, F64Attr:$dt_max, I64Attr:$chunk, TypeAttr:$acc);
   let assemblyFormat = [{
-    `ins` `(` $x `,` $dt `,` $b `,` $c `,` $a_log `,` $d `,` $dt_bias `,` $slots `,` $counts `:` type($x) `,` type($dt)
-    `,` type($b) `,` type($c) `,` type($a_log) `,` type($d) `,` type($dt_bias) `,` type($slots) `,` type($counts) `)`
+    `ins` `(` $x `,` $dt `,` $b `,` $c `,` $a_log `,` $d `,` $dt_bias `,` $slots `,` $starts `:` type($x) `,` type($dt)
+    `,` type($b) `,` type($c) `,` type($a_log) `,` type($d) `,` type($dt_bias) `,` type($slots) `,` type($starts) `)`
     `outs` `(` $init `,` $state `:` type($init) `,` type($state) `)`
     `dt_limit` `(` custom<Float>($dt_min) `,` custom<Float>($dt_max) `)` `chunk` `(` custom<Int>($chunk) `)`
     `acc` `(` $acc `)` attr-dict
@@ -201,15 +202,15 @@ def Bamba_SsmScanOp : Bamba_SsmOp<"ssm_scan",
 }
 
 def Bamba_KvAppendOp : Bamba_RootTiledOp<"kv_append",
-    [Bamba_ResultLike<"k_cache", "new_k_cache">, Bamba_ResultLike<"v_cache", "new_v_cache">]> {
+    [AttrSizedOperandSegments, Bamba_ResultLike<"k_cache", "new_k_cache">, Bamba_ResultLike<"v_cache", "new_v_cache">]> {
   let summary = "writes the keys and values of new tokens to the paged KV cache";
   let description = [{
-    For each row `r = b*T + t` with `q = positions[r] >= 0`, each KV head `h` and dimension `d`:
-    `new_k_cache[pages[b, q / page], h, q % page, d] = k[r, h*head_dim + d]`, and the same for v. Padding rows write
-    nothing. With scales, keys are divided by the first and values by the second, rounded to nearest; so they are to a
+    For each row `r` with `q = positions[r] >= 0`, each KV head `h` and dimension `d`:
+    `new_k_cache[pages[p, q / page], h, q % page, d] = k[r, h*head_dim + d]`, and the same for v, where `p = pieces[r]`,
+    or without pieces `p = r`: each row is a sequence. Padding rows write nothing. With scales, keys are divided by the first and values by the second, rounded to nearest; so they are to a
     cache of f8E4M3FN without scales, whose numbers end at +-448.
 
-    Shapes: k and v `[B*T, kv_heads*head_dim]`, positions `[B*T]`, pages `[B, max_pages]`, caches
+    Shapes: k and v `[R, kv_heads*head_dim]`, positions and pieces `[R]`, pages `[P, max_pages]`, caches
     `[?, kv_heads, page, head_dim]`, scales `[2]`. Source: Kwon et al., "PagedAttention".
 
     Example:
@@ -220,29 +221,36 @@ def Bamba_KvAppendOp : Bamba_RootTiledOp<"kv_append",
     ```
   }];
   let arguments = (ins Bamba_Activation:$k, Bamba_Activation:$v, Bamba_Indices:$positions, Bamba_PageTable:$pages,
-      Bamba_StatePool:$k_cache, Bamba_StatePool:$v_cache, Optional<Bamba_Vector>:$scales);
+      Bamba_StatePool:$k_cache, Bamba_StatePool:$v_cache, Optional<Bamba_Vector>:$scales,
+      Optional<Bamba_Indices>:$pieces);
   let results = (outs Bamba_StatePool:$new_k_cache, Bamba_StatePool:$new_v_cache);
   let assemblyFormat = [{
     `ins` `(` $k `,` $v `,` $positions `,` $pages `:` type($k) `,` type($v) `,` type($positions) `,` type($pages) `)`
-    (`scales` `(` $scales^ `:` type($scales) `)`)?
+    (`scales` `(` $scales^ `:` type($scales) `)`)? (`pieces` `(` $pieces^ `:` type($pieces) `)`)?
     `outs` `(` $k_cache `,` $v_cache `:` type($k_cache) `,` type($v_cache) `)` attr-dict
   }];
   let extraClassDeclaration = [{
-    mlir::MutableOperandRange getDpsInitsMutable() { return {getOperation(), 4, 2}; }
+    mlir::MutableOperandRange getDpsInitsMutable() {
+      return {getOperation(), getKCacheMutable().getOperandNumber(), getOperation()->getNumResults()};
+    }
   }];
 }
 
-def Bamba_AttentionOp : Bamba_RootTiledOp<"attention", [Bamba_ResultLike<"init", "result">]> {
+def Bamba_AttentionOp : Bamba_RootTiledOp<"attention",
+    [AttrSizedOperandSegments, Bamba_ResultLike<"init", "result">]> {
   let summary = "causal grouped-query attention over the paged KV cache";
   let description = [{
-    For row `r = b*T + t` at position `q = positions[r]`, query head `h` and KV head `g = h / (heads/kv_heads)`:
+    For row `r` at position `q = positions[r]`, query head `h` and KV head `g = h / (heads/kv_heads)`:
     `result[r, h, :] = sum_{s <= q} softmax_s(scale * query[r, h, :] . K[s, g, :]) V[s, g, :]`, where position `s` lies in
-    page `pages[b, s / page]`; softmax and sums in `acc`. The caches already hold the row's own key and value. The result
-    of a padding row (position -1) is zero. With scales, `K` is the cache's numbers times the first and `V` times the
+    page `pages[p, s / page]`; softmax and sums in `acc`. The caches already hold the row's own key and value.
+
+    With `starts` the rows are those of pieces, one after another: piece `p`, tokens of one sequence in order, has rows
+    `starts[p]` to `starts[p+1]`; results of rows after the last piece may be anything. Without it each row is a sequence,
+    `p = r`, and the result of a padding row (position -1) is zero. With scales, `K` is the cache's numbers times the first and `V` times the
     second.
 
-    Shapes: query and result `[B*T, heads*head_dim]`, caches `[?, kv_heads, page, head_dim]`, positions `[B*T]`, pages
-    `[B, max_pages]`, scales `[2]`. Source: Dao, "FlashAttention-2" (running maximum and sum over blocks of keys).
+    Shapes: query and result `[R, heads*head_dim]`, caches `[?, kv_heads, page, head_dim]`, positions `[R]`, pages
+    `[P, max_pages]`, scales `[2]`, starts `[P+1]`. Source: Dao, "FlashAttention-2" (running maximum and sum over blocks of keys).
 
     Example:
     ```mlir
@@ -253,11 +261,13 @@ def Bamba_AttentionOp : Bamba_RootTiledOp<"attention", [Bamba_ResultLike<"init",
   }];
   let arguments = (ins Bamba_Activation:$query, Bamba_StatePool:$k_cache, Bamba_StatePool:$v_cache,
       Bamba_Indices:$positions, Bamba_PageTable:$pages, Bamba_Activation:$init, Optional<Bamba_Vector>:$cache_scales,
+      Optional<Bamba_Indices>:$starts,
       F64Attr:$scale, TypeAttr:$acc);
   let results = (outs Bamba_Activation:$result);
   let assemblyFormat = [{
     `ins` `(` $query `,` $k_cache `,` $v_cache `,` $positions `,` $pages `:` type($query) `,` type($k_cache) `,`
     type($v_cache) `,` type($positions) `,` type($pages) `)` (`scales` `(` $cache_scales^ `:` type($cache_scales) `)`)?
+    (`starts` `(` $starts^ `:` type($starts) `)`)?
     `outs` `(` $init `:` type($init) `)`
     `scale` `(` custom<Float>($scale) `)` `acc` `(` $acc `)` attr-dict
   }];
@@ -266,8 +276,9 @@ def Bamba_AttentionOp : Bamba_RootTiledOp<"attention", [Bamba_ResultLike<"init",
     int64_t getNumKvHeads() { return getKCache().getType().getDimSize(1); }
     int64_t getPageTokens() { return getKCache().getType().getDimSize(2); }
     int64_t getHeadDim() { return getKCache().getType().getDimSize(3); }
-    /// Tokens of each sequence in a step.
-    int64_t getNumTokens() { return getQuery().getType().getDimSize(0) / getPages().getType().getDimSize(0); }
+    /// Whether the rows are runs of tokens; else each is the only one of its sequence.
+    bool hasRuns() { return getStarts() != nullptr; }
+    int64_t getNumRows() { return getQuery().getType().getDimSize(0); }
     /// Query heads that share one KV head.
     int64_t getGroupSize() { return getQuery().getType().getDimSize(1) / (getNumKvHeads() * getHeadDim()); }
   }];

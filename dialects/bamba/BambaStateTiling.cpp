@@ -33,7 +33,7 @@ FailureOr<TilingResult> CausalConv1dOp::getTiledImplementation(OpBuilder &builde
   Slicer slicer(builder, *this);
   Span channels{offsets[0], sizes[0]};
   auto columns = [&](Value value) { return slicer.slice(value, {slicer.all(value, 0), channels}); };
-  SmallVector<Value> operands{columns(getInput()), columns(getWeight()), getSlots(), getCounts()};
+  SmallVector<Value> operands{columns(getInput()), columns(getWeight()), getSlots(), getStarts()};
   operands.push_back(columns(getInit()));
   operands.push_back(slicer.slice(getState(), {slicer.all(getState(), 0), slicer.all(getState(), 1), channels}));
   if (getBias())
@@ -89,7 +89,7 @@ static FailureOr<TilingResult> tileHeads(Op op, OpBuilder &builder, OpFoldResult
                               slicer.slice(op.getALog(), {tile}),   slicer.slice(op.getD(), {tile}),
                               slicer.slice(op.getDtBias(), {tile}), op.getSlots()};
   if constexpr (std::is_same_v<Op, SsmScanOp>)
-    operands.push_back(op.getCounts());
+    operands.push_back(op.getStarts());
   operands.push_back(columns(op.getInit(), channels));
   operands.push_back(slicer.slice(op.getState(), headsOfPool(slicer, op.getState(), tile)));
   return slicer.clone(operands);
@@ -177,6 +177,8 @@ FailureOr<TilingResult> KvAppendOp::getTiledImplementation(OpBuilder &builder, A
                               slicer.slice(getVCache(), headsOfPool(slicer, getVCache(), heads))};
   if (getScales())
     operands.push_back(getScales());
+  if (getPieces())
+    operands.push_back(getPieces());
   return slicer.clone(operands);
 }
 
@@ -188,17 +190,19 @@ LogicalResult KvAppendOp::getResultTilePosition(OpBuilder &builder, unsigned num
   return setPosition(headsOfPool(slicer, cache, {offsets[0], sizes[0]}), resultOffsets, resultSizes);
 }
 
-/// Sequences and KV heads: a page table row and a group of query heads each.
+/// Sequences and KV heads: a page table row and a group of query heads each. The rows of pieces are not cut, since only
+/// the step knows where they lie.
 SmallVector<utils::IteratorType> AttentionOp::getLoopIteratorTypes() { return allParallel(2); }
 
 SmallVector<Range> AttentionOp::getIterationDomain(OpBuilder &builder) {
-  return makeDomain(builder, {sizeOf(builder, getPages(), 0), builder.getIndexAttr(getNumKvHeads())});
+  OpFoldResult sequences = hasRuns() ? OpFoldResult(builder.getIndexAttr(1)) : sizeOf(builder, getPages(), 0);
+  return makeDomain(builder, {sequences, builder.getIndexAttr(getNumKvHeads())});
 }
 
 /// Rows and columns of the query that belong to some sequences and KV heads.
 static SmallVector<Span> queryTile(AttentionOp op, Slicer &slicer, Span sequences, Span heads) {
-  int64_t tokens = op.getQuery().getType().getDimSize(0) / op.getPages().getType().getDimSize(0);
-  return {slicer.scaled(sequences, tokens), slicer.scaled(heads, op.getGroupSize() * op.getHeadDim())};
+  Span rows = op.hasRuns() ? slicer.all(op.getQuery(), 0) : sequences;
+  return {rows, slicer.scaled(heads, op.getGroupSize() * op.getHeadDim())};
 }
 
 FailureOr<TilingResult> AttentionOp::getTiledImplementation(OpBuilder &builder, ArrayRef<OpFoldResult> offsets,
@@ -210,10 +214,12 @@ FailureOr<TilingResult> AttentionOp::getTiledImplementation(OpBuilder &builder, 
                               slicer.slice(getKCache(), headsOfPool(slicer, getKCache(), heads)),
                               slicer.slice(getVCache(), headsOfPool(slicer, getVCache(), heads)),
                               slicer.slice(getPositions(), {query[0]}),
-                              slicer.slice(getPages(), {sequences, slicer.all(getPages(), 1)}),
+                              hasRuns() ? getPages() : slicer.slice(getPages(), {sequences, slicer.all(getPages(), 1)}),
                               slicer.slice(getInit(), query)};
   if (getCacheScales())
     operands.push_back(getCacheScales());
+  if (getStarts())
+    operands.push_back(getStarts());
   return slicer.clone(operands);
 }
 

@@ -6,19 +6,21 @@
 namespace bambac {
 
 EntrySizes::EntrySizes(EntryAttr entry, int64_t maxPages, int64_t vocabulary)
-    : rows(entry.getRows()), sequences(entry.getBatch()), kept(entry.getKeptRows()), maxPages(maxPages),
+    : rows(entry.getRows()), pieces(entry.getBatch()), kept(entry.getKeptRows()), maxPages(maxPages),
       vocabulary(vocabulary) {}
 
 static SmallVector<int64_t> shapeOf(bamba_rt_shape shape, const EntrySizes &sizes) {
   switch (shape) {
   case BAMBA_RT_SHAPE_ROWS:
     return {sizes.rows};
-  case BAMBA_RT_SHAPE_SEQUENCES:
-    return {sizes.sequences};
+  case BAMBA_RT_SHAPE_PIECES:
+    return {sizes.pieces};
+  case BAMBA_RT_SHAPE_STARTS:
+    return {sizes.pieces + 1};
   case BAMBA_RT_SHAPE_ONE:
     return {1};
   case BAMBA_RT_SHAPE_PAGES:
-    return {sizes.sequences, sizes.maxPages};
+    return {sizes.pieces, sizes.maxPages};
   case BAMBA_RT_SHAPE_KEPT:
     return {sizes.kept};
   case BAMBA_RT_SHAPE_LOGITS:

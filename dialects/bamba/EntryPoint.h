@@ -14,7 +14,7 @@ inline constexpr int64_t kChunkRatio = 4;
 struct EntrySizes {
   EntrySizes(EntryAttr entry, int64_t maxPages, int64_t vocabulary);
 
-  int64_t rows, sequences, kept;
+  int64_t rows, pieces, kept;
   int64_t maxPages, vocabulary;
 };
 

@@ -34,6 +34,10 @@ def Bamba_TargetInterface : AttrInterface<"TargetInterface"> {
         "int64_t", "getLeastPrefillChunk">,
     InterfaceMethod<"The most decode steps after which SSM states may be written; 1 where each step writes them.", "int64_t",
         "getLongestStateRing">,
+    InterfaceMethod<"Rows by which the cost of a step of prompts goes up: the last of so many, all together.", "int64_t",
+        "getRowTile">,
+    InterfaceMethod<"Rows whose products take as long as reading the weights: the least that a step costs.", "int64_t",
+        "getWeightRows">,
     InterfaceMethod<[{
         After how many decode steps of `batch` sequences SSM states are best written, when a sequence's state has
         `stateBytes` and each step in between adds an entry of `entryBytes` to its ring.}], "int64_t", "chooseStateRing",

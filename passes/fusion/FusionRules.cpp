@@ -114,8 +114,8 @@ bool endsInPieces(Operation *op) {
 static FusionDecision followsPieces(Operation *producer, QuantizeOp quantize, TargetInterface target) {
   if (FusionDecision listed = isListed(Fusion::QuantizeEpilogue, target); !listed)
     return listed;
-  if (auto attention = dyn_cast<AttentionOp>(producer); attention && attention.getNumTokens() > 1)
-    return FusionDecision::no("expected one token of each sequence, found " + Twine(attention.getNumTokens()));
+  if (auto attention = dyn_cast<AttentionOp>(producer); attention && attention.hasRuns())
+    return FusionDecision::no("expected one token of each sequence, found runs of tokens");
   int64_t rows = quantize.getInput().getType().getDimSize(0), columns = quantize.getInput().getType().getDimSize(1);
   if (rows > kMaxTailRows)
     return FusionDecision::no("expected at most " + Twine(kMaxTailRows) +

@@ -76,10 +76,10 @@ CpuScheduleAttr scheduleLinear(LinearOp linear, CpuTargetAttr target) {
   return CpuScheduleAttr::get(linear.getContext(), {0, columns}, registerRows, depth, 0);
 }
 
-/// A scan: one head a workgroup, in chunks that divide the tokens.
+/// A scan: one head a workgroup.
 CpuScheduleAttr scheduleScan(SsmScanOp scan) {
   // The chunk's own product C B^T grows with its square; 64 tokens balance it against the products with the state.
-  int64_t chunk = largestDivisor(scan.getNumTokens(), std::min<int64_t>(scan.getChunk(), 64));
+  int64_t chunk = std::min({scan.getNumRows(), static_cast<int64_t>(scan.getChunk()), int64_t{64}});
   return CpuScheduleAttr::get(scan.getContext(), {1}, 1, 0, chunk);
 }
 
@@ -138,9 +138,9 @@ llvm::Error checkCpuSchedule(func::FuncOp kernel, CpuScheduleAttr schedule, CpuT
   if (isa<SsmStepOp, SsmScanOp>(root) && workgroup[0] != 1)
     return makeFieldError("workgroup", "expected 1 head, found {0}", workgroup[0]);
   if (auto scan = dyn_cast<SsmScanOp>(root)) {
-    int64_t tokens = scan.getNumTokens(), chunk = schedule.getChunk();
-    if (chunk <= 0 || tokens % chunk != 0)
-      return makeFieldError("chunk", "expected a divisor of {0} tokens, found {1}", tokens, chunk);
+    int64_t rows = scan.getNumRows(), chunk = schedule.getChunk();
+    if (chunk <= 0 || chunk > rows)
+      return makeFieldError("chunk", "expected a size from 1 to {0}, the rows, found {1}", rows, chunk);
   }
   return llvm::Error::success();
 }

@@ -37,9 +37,9 @@ int epilogueBytes(LinearOp linear) {
   return findsScales(linear.getResult()) ? geometry::alignedEpilogueBytes(geometry::rowCodesBytes(rows)) : 0;
 }
 
-template <typename Op> geometry::SsmShape ssmShapeOf(Op op, int64_t tokens) {
+template <typename Op> geometry::SsmShape ssmShapeOf(Op op, int rows) {
   return {sizeOf(op.getSlots(), 0),
-          static_cast<int>(tokens),
+          rows,
           static_cast<int>(op.getNumHeads()),
           static_cast<int>(op.getHeadDim()),
           static_cast<int>(op.getStateSize()),
@@ -139,7 +139,8 @@ geometry::AttentionShape shapeOf(AttentionOp attention) {
   bool quantizes = findsScales(attention.getResult());
   int rows = sizeOf(attention.getResult(), 0);
   return {sizeOf(attention.getPages(), 0),
-          static_cast<int>(attention.getNumTokens()),
+          rows,
+          attention.hasRuns(),
           static_cast<int>(attention.getNumKvHeads() * attention.getGroupSize()),
           static_cast<int>(attention.getNumKvHeads()),
           static_cast<int>(attention.getHeadDim()),
@@ -148,7 +149,7 @@ geometry::AttentionShape shapeOf(AttentionOp attention) {
           quantizes ? geometry::rowCodesCounters(rows) : 0};
 }
 
-geometry::SsmShape shapeOf(SsmScanOp scan) { return ssmShapeOf(scan, scan.getNumTokens()); }
+geometry::SsmShape shapeOf(SsmScanOp scan) { return ssmShapeOf(scan, sizeOf(scan.getX(), 0)); }
 geometry::SsmShape shapeOf(SsmStepOp step) { return ssmShapeOf(step, 1); }
 geometry::SsmShape shapeOf(SsmFoldOp fold) { return ssmShapeOf(fold, 1); }
 

@@ -252,7 +252,7 @@ void addLinears(Candidates &candidates, LinearOp linear) {
 void addDecodeAttentions(Candidates &candidates, AttentionOp attention) {
   geometry::AttentionShape shape = shapeOf(attention);
   const geometry::Limits &limits = candidates.getLimits();
-  int heads = shape.sequences * shape.kvHeads;
+  int heads = shape.pieces * shape.kvHeads;
   int wanted = std::min(heads <= 16 ? 2 * limits.multiprocessors / heads : heads < 512 ? 16 : 8, 64);
   int minSplitTokens = heads <= 16 ? 64 : heads <= 512 ? 512 : 1024;
   for (int splits : {wanted, 1})
@@ -263,12 +263,12 @@ void addDecodeAttentions(Candidates &candidates, AttentionOp attention) {
             candidates.addNext(geometry::AttentionDecode{splits, minSplitTokens, tileHeads, warps, stages, 2}, shape);
 }
 
-/// A run of tokens, in an order of preference: the highest tile, since its rows share the keys that it loads, of 64
+/// Runs of tokens, in an order of preference: the highest tile, since its rows share the keys that it loads, of 64
 /// rows where there are no more; two blocks a multiprocessor, one of which multiplies while the other waits; the most
 /// keys at a time. Wide heads leave registers for less of each.
 void addPrefillAttentions(Candidates &candidates, AttentionOp attention) {
   geometry::AttentionShape shape = shapeOf(attention);
-  int highest = std::max(shape.tokens * shape.group() <= 64 ? 64 : 128, alignTo(shape.group(), 16));
+  int highest = std::max(shape.rows * shape.group() <= 64 ? 64 : 128, alignTo(shape.group(), 16));
   int keys = candidates.isHopper() ? 64 : 32;
   for (int tile : {highest, 128, 64, 48, 32, 16})
     for (int minBlocks : {2, 1})
@@ -306,7 +306,7 @@ void addScans(Candidates &candidates, SsmScanOp scan) {
   if (candidates.hasWgmma() && shape.headDim >= kLeastChannels)
     candidates.addNext(geometry::wgmma::Scan{}, shape);
   int longest = geometry::mma::Scan::paddedState(shape) > kWideState ? 32 : geometry::kMaxChunk;
-  for (int chunk = std::min(longest, alignTo(shape.tokens, geometry::kMmaRows)); chunk >= geometry::kMmaRows;
+  for (int chunk = std::min(longest, alignTo(shape.rows, geometry::kMmaRows)); chunk >= geometry::kMmaRows;
        chunk -= geometry::kMmaRows)
     candidates.addNext(geometry::mma::Scan{chunk}, shape);
 }
@@ -334,10 +334,10 @@ FailureOr<SmallVector<CudaScheduleAttr>> enumerateCudaSchedules(func::FuncOp ker
   llvm::TypeSwitch<Operation *>(main)
       .Case<LinearOp>([&](LinearOp op) { addLinears(candidates, op); })
       .Case<AttentionOp>([&](AttentionOp op) {
-        if (op.getNumTokens() == 1)
-          addDecodeAttentions(candidates, op);
-        else
+        if (op.hasRuns())
           addPrefillAttentions(candidates, op);
+        else
+          addDecodeAttentions(candidates, op);
       })
       .Case<SsmStepOp>([&](SsmStepOp op) { addSteps<geometry::SsmStep>(candidates, op); })
       .Case<SsmFoldOp>([&](SsmFoldOp op) { addSteps<geometry::SsmFold>(candidates, op); })

@@ -21,11 +21,11 @@ struct KernelCost {
 /// the last of the step go.
 int64_t convolutionStateBytes(CausalConv1dOp conv) {
   Type state = conv.getState().getType();
-  int64_t sequences = sizeOf(conv.getSlots(), 0);
+  int64_t pieces = sizeOf(conv.getSlots(), 0);
   if (!conv.getPositions())
-    return 2 * bytesOf(state, sequences);
-  int64_t written = std::min(sizeOf(conv.getInput(), 0) / sequences, conv.getTaps());
-  return sequences * (conv.getTaps() - 1 + written) * sizeOf(conv.getState(), 2) * elementBytesOf(state);
+    return 2 * bytesOf(state, pieces);
+  int64_t written = std::min(sizeOf(conv.getInput(), 0) / pieces, conv.getTaps());
+  return pieces * (conv.getTaps() - 1 + written) * sizeOf(conv.getState(), 2) * elementBytesOf(state);
 }
 
 /// Tokens of a chunk as the kernel computes it. Before there is a schedule, as the model says.
@@ -87,7 +87,7 @@ LogicalResult addOp(Operation *op, KernelCost &cost) {
       })
       .Case<AttentionOp>([&](AttentionOp attention) {
         int64_t width = attention.getNumKvHeads() * attention.getHeadDim();
-        int64_t tokens = sizeOf(attention.getQuery(), 0) / sizeOf(attention.getPages(), 0);
+        int64_t tokens = attention.hasRuns() ? attention.getNumRows() : 1;
         cost.contextBytes += 2 * width * elementBytesOf(attention.getKCache().getType());
         cost.contextFlops += 4 * tokens * width * attention.getGroupSize();
         return success();

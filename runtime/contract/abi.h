@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define BAMBA_RT_ABI_VERSION 12
+#define BAMBA_RT_ABI_VERSION 13
 
 /* Where an argument of a kernel lives. */
 enum bamba_rt_space {
@@ -78,18 +78,18 @@ typedef struct bamba_rt_launch {
 } bamba_rt_launch;
 
 enum bamba_rt_entry_kind {
-  BAMBA_RT_DECODE = 0, /* T = 1, logits of every row */
-  BAMBA_RT_PREFILL = 1 /* B = 1, logits of the rows that the input `kept` lists */
+  BAMBA_RT_DECODE = 0, /* a row of each sequence, logits of every row */
+  BAMBA_RT_PREFILL = 1 /* rows of pieces, logits of the rows that the input `kept` lists */
 };
 
 typedef struct bamba_rt_entry {
   const char *name;
   uint32_t kind;  /* bamba_rt_entry_kind */
-  uint32_t batch; /* B */
-  uint32_t chunk; /* T */
+  uint32_t batch; /* sequences or pieces, at most */
+  uint32_t chunk; /* rows at most, of all pieces; 1 where each sequence has one */
   uint32_t first_launch;
   uint32_t num_launches;
-  uint32_t kept; /* K: rows of logits at most; B * T for decode */
+  uint32_t kept; /* rows of logits at most; `batch` for decode */
   uint64_t arena_bytes;
 } bamba_rt_entry;
 
@@ -191,6 +191,10 @@ typedef struct bamba_rt_model {
   int32_t bos_token;         /* the token that begins a text, or -1 */
   uint32_t state_ring;       /* every so many decode steps a sequence's SSM states are written, the tokens in between
                                 wait in rings; at least 1 */
+  /* The cost of a step's products, in rows: those that it has, rounded up to row_tile, but at least weight_rows, which
+   * cost as much as reading the weights. Both at least 1. */
+  uint32_t row_tile;
+  uint32_t weight_rows;
 } bamba_rt_model;
 
 typedef struct bamba_rt_library {
@@ -215,6 +219,6 @@ static_assert(sizeof(bamba_rt_state) == 24, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_param) == 96, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_cuda_kernel) == 64, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_library) == 24, "tables are laid out by bambac");
-static_assert(sizeof(bamba_rt_model) == 184, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_model) == 192, "tables are laid out by bambac");
 #endif
 #endif /* BAMBA_RUNTIME_CONTRACT_ABI_H */

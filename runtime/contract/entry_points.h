@@ -6,48 +6,51 @@
 
 #include "runtime/contract/element_types.h"
 
-/* The shape of an input or output, of B sequences with T tokens each. R = B * T rows, row b*T+t. K is the most rows of
- * logits that the entry point can keep: R for decode, which keeps all of them, else as bamba_rt_entry says. */
+/* The shape of an input or output. A step has up to R rows, a token each, in up to P pieces: runs of tokens of
+ * different sequences. Rows lie one after another without gaps, piece after piece; what is not there comes last. In a
+ * decode step P = R and each row is a piece. K is the most rows of logits that the entry point can keep: R for decode,
+ * which keeps all of them, else as bamba_rt_entry says. */
 enum bamba_rt_shape {
-  BAMBA_RT_SHAPE_ROWS,      /* [R] */
-  BAMBA_RT_SHAPE_SEQUENCES, /* [B] */
-  BAMBA_RT_SHAPE_ONE,       /* [1] */
-  BAMBA_RT_SHAPE_PAGES,     /* [B, max_pages] */
-  BAMBA_RT_SHAPE_KEPT,      /* [K] */
-  BAMBA_RT_SHAPE_LOGITS,    /* [K, vocab_size] */
-  BAMBA_RT_SHAPE_SAMPLING,  /* [K, BAMBA_RT_SAMPLING_WORDS] */
-  BAMBA_RT_SHAPE_SAMPLES    /* [K, BAMBA_RT_SAMPLE_WORDS] */
+  BAMBA_RT_SHAPE_ROWS,     /* [R] */
+  BAMBA_RT_SHAPE_PIECES,   /* [P] */
+  BAMBA_RT_SHAPE_STARTS,   /* [P + 1] */
+  BAMBA_RT_SHAPE_ONE,      /* [1] */
+  BAMBA_RT_SHAPE_PAGES,    /* [P, max_pages] */
+  BAMBA_RT_SHAPE_KEPT,     /* [K] */
+  BAMBA_RT_SHAPE_LOGITS,   /* [K, vocab_size] */
+  BAMBA_RT_SHAPE_SAMPLING, /* [K, BAMBA_RT_SAMPLING_WORDS] */
+  BAMBA_RT_SHAPE_SAMPLES   /* [K, BAMBA_RT_SAMPLE_WORDS] */
 };
 
 /* X(enumerator, number, name, element type, shape), by number.
  *
  * tokens     0 in padding rows
  * positions  position of the token in its sequence, -1 in padding rows
- * slots      state slot; the spare slot `slots` for padding sequences
- * counts     how many of the T tokens are there, 0 for padding sequences
- * rows       how many of the R rows are there; those that are not come last
+ * slots      state slot; the spare slot `slots` for pieces that are not there
+ * starts     first row of each piece, then the end of the last; the number of rows for pieces that are not there
+ * rows       how many of the R rows are there
  * pending    tokens of the sequence that its SSM states do not hold yet, since they wait in rings (state_ring of
- *            bamba_rt_model); 0 for padding sequences
- *
+ *            bamba_rt_model); 0 for pieces that are not there
+ * pieces     the piece of each row, 0 in padding rows
  * kept       numbers of the rows whose logits are kept, in the order of the logits; decode keeps all and does not read
  *            it
- *
  * kept_count how many of the K numbers are there, none as well
- *
  * sampling   a bamba_rt_sampling (sampling.h) for each kept row
+ * pages      KV pages of the sequence in order, -1 beyond the last; anything for pieces that are not there
  *
- * pages      KV pages of the sequence in order, -1 beyond the last */
+ * Pieces of one row come first. */
 #define BAMBA_RT_INPUTS(X)                                                                                             \
   X(TOKENS, 0, "tokens", I32, ROWS)                                                                                    \
   X(POSITIONS, 1, "positions", I32, ROWS)                                                                              \
-  X(SLOTS, 2, "slots", I32, SEQUENCES)                                                                                 \
-  X(COUNTS, 3, "counts", I32, SEQUENCES)                                                                               \
+  X(SLOTS, 2, "slots", I32, PIECES)                                                                                    \
+  X(STARTS, 3, "starts", I32, STARTS)                                                                                  \
   X(ROWS, 4, "rows", I32, ONE)                                                                                         \
-  X(PENDING, 5, "pending", I32, SEQUENCES)                                                                             \
-  X(KEPT, 6, "kept", I32, KEPT)                                                                                        \
-  X(KEPT_COUNT, 7, "kept_count", I32, ONE)                                                                             \
-  X(SAMPLING, 8, "sampling", I32, SAMPLING)                                                                            \
-  X(PAGES, 9, "pages", I32, PAGES)
+  X(PENDING, 5, "pending", I32, PIECES)                                                                                \
+  X(PIECES, 6, "pieces", I32, ROWS)                                                                                    \
+  X(KEPT, 7, "kept", I32, KEPT)                                                                                        \
+  X(KEPT_COUNT, 8, "kept_count", I32, ONE)                                                                             \
+  X(SAMPLING, 9, "sampling", I32, SAMPLING)                                                                            \
+  X(PAGES, 10, "pages", I32, PAGES)
 
 /* logits     of each kept row
  * greedy     the most likely token of each kept row

@@ -22,6 +22,7 @@ void checkHeader(const bamba_rt_model &model) {
   uint64_t pages = model.page_tokens ? (uint64_t{model.max_context} + model.page_tokens - 1) / model.page_tokens : 1;
   expect(model.max_pages == pages, "max_pages does not fit max_context", "model");
   expect(model.state_ring > 0, "an empty state ring", "model");
+  expect(model.row_tile > 0 && model.weight_rows > 0, "a step that costs nothing", "model");
 }
 
 void checkRows(const bamba_rt_source &source) {
@@ -116,9 +117,9 @@ void checkPackKernel(const bamba_rt_model &model, const bamba_rt_weight &weight)
 void checkEntry(const bamba_rt_model &model, const bamba_rt_entry &entry) {
   expect(entry.kind <= BAMBA_RT_PREFILL, "an unknown kind", entry.name);
   expect(entry.batch > 0 && entry.chunk > 0, "an empty batch or chunk", entry.name);
-  expect(entry.kind == BAMBA_RT_DECODE ? entry.chunk == 1 : entry.batch == 1, "a batch of chunks", entry.name);
-  uint64_t rows = uint64_t{entry.batch} * entry.chunk;
-  expect(entry.kind == BAMBA_RT_DECODE ? entry.kept == rows : entry.kept > 0 && entry.kept <= rows,
+  bool decodes = entry.kind == BAMBA_RT_DECODE;
+  expect(decodes ? entry.chunk == 1 : entry.batch <= entry.chunk, "more pieces than rows", entry.name);
+  expect(decodes ? entry.kept == entry.batch : entry.kept >= entry.batch && entry.kept <= entry.chunk,
          "rows of logits that it does not have", entry.name);
   expect(uint64_t{entry.first_launch} + entry.num_launches <= model.num_launches, "launches out of range", entry.name);
   for (const bamba_rt_launch &launch : std::span(model.launches + entry.first_launch, entry.num_launches)) {

@@ -268,8 +268,7 @@ void SamplingTable::fill(const Step &step, std::span<const bamba_batch_item> ite
   bool keepsAll = step.entry->kind == BAMBA_RT_DECODE;
   size_t count = keepsAll ? step.lanes.size() : step.kept.size();
   for (size_t i = 0; i < count; ++i) {
-    uint32_t row = keepsAll ? static_cast<uint32_t>(i) : static_cast<uint32_t>(step.kept[i]);
-    const bamba_batch_item &item = items[step.lanes[row / step.entry->chunk].item];
+    const bamba_batch_item &item = items[keepsAll ? step.lanes[i].item : step.kept[i].item];
     bamba_rt_sampling wanted = rowOf(item);
     if (wanted.flags & BAMBA_RT_SAMPLING_EDITS)
       show(lists[item.sequence].shownEdits, lists[item.sequence].edits.data(),

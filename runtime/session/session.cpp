@@ -74,7 +74,7 @@ Session::Session(const Model &model, SessionSize wanted)
       shape(shapeOf(table, model.weights())), device(model.makeDevice(size.threads, size.stream)),
       sequences(table, size.slots, size.pages), states(table, size.slots, size.pages, *device),
       arena(device->allocate(arenaBytes(table), "the arena")), scheduler(table, size.slots),
-      inputs(table, scheduler.decodeEntry(size.slots)->batch, size.slots, size.pages, *device),
+      inputs(table, static_cast<uint32_t>(scheduler.mostLanes(size.slots)), size.slots, size.pages, *device),
       results(table, size.slots, scheduler.leastStepRows(size.slots), *device),
       executor(device->makeExecutor(table, buffers(results.stepBuffers()))), bestWanted(size.slots),
       lastBatchSeen(size.slots, "the batch") {

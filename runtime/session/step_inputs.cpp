@@ -1,6 +1,7 @@
 #include "runtime/session/step_inputs.h"
 #include "runtime/support/memory.h"
 #include <algorithm>
+#include <numeric>
 
 namespace bambac::rt {
 
@@ -14,22 +15,21 @@ static_assert(std::ranges::all_of(contract::kInputs,
                                     return input.number >= BAMBA_RT_INPUT_SAMPLING ||
                                            input.shape <= BAMBA_RT_SHAPE_ONE || input.shape == BAMBA_RT_SHAPE_KEPT;
                                   }),
-              "an array of the block has at most a number for each row, other than the page table");
+              "an array of the block has at most a number for each row and one more, other than the page table");
 
 StepInputs::StepInputs(const bamba_rt_model &model, uint32_t sequences, uint32_t slots, uint64_t pages, Device &device)
-    : device(device), maxPages(model.max_pages), pageRows(sequences), parameters(model, slots, device) {
+    : device(device), maxPages(model.max_pages), parameters(model, slots, device) {
   size_t rows = sequences;
   for (const bamba_rt_entry &entry : std::span(model.entries, model.num_entries))
-    if (entry.batch <= sequences)
-      rows = std::max(rows, checkedMul(entry.batch, entry.chunk, "the step's rows"));
+    if (entry.kind != BAMBA_RT_DECODE)
+      rows = std::max<size_t>(rows, rowsOf(entry));
   size_t mostPages = std::min<uint64_t>(maxPages, pages); // of one sequence
   const char *what = "the step's inputs";
-  pitch = alignUp(checkedMul(rows, sizeof(int32_t), what), deviceAlignment, what);
+  pitch = alignUp(checkedMul(rows + 1, sizeof(int32_t), what), deviceAlignment, what); // `starts` has one more
   size_t tableEntries = checkedMul(sequences, maxPages, what);
   size_t tableBytes = alignUp(checkedMul(tableEntries, sizeof(int32_t), what), deviceAlignment, what);
   onDevice = device.allocate(checkedAdd(pitch * numArrays, tableBytes, what), what);
-  for (PageRow &row : pageRows)
-    row = {noVersion, mostPages}; // as if it had been full: its first use clears it
+  pageRows.assign(sequences, {noVersion, mostPages}); // as if it had been full: its first use clears it
   if (device.isHost()) {
     block = onDevice.get();
     return;
@@ -51,55 +51,52 @@ void StepInputs::fill(const Step &step, std::span<const bamba_batch_item> items,
     block = staging.get() + current * blockBytes;
     listed = 0;
   }
-  uint32_t chunk = step.entry->chunk;
-  // Sequences that are there come first, so that only the last of them may leave rows between: it is the only one then.
-  array(BAMBA_RT_INPUT_ROWS)[0] =
-      static_cast<int32_t>(step.lanes.empty() ? 0 : (step.lanes.size() - 1) * chunk + step.lanes.back().count);
-  std::ranges::copy(step.kept, array(BAMBA_RT_INPUT_KEPT));
-  array(BAMBA_RT_INPUT_KEPT_COUNT)[0] = static_cast<int32_t>(step.kept.size());
-  for (uint32_t i = 0; i < step.entry->batch; ++i) {
-    if (i < step.lanes.size()) {
-      const Lane &lane = step.lanes[i];
-      fillLane(i, chunk, lane, items[lane.item], sequences);
-      continue;
-    }
-    std::fill_n(array(BAMBA_RT_INPUT_TOKENS) + size_t{i} * chunk, chunk, 0);
-    std::fill_n(array(BAMBA_RT_INPUT_POSITIONS) + size_t{i} * chunk, chunk, -1);
-    array(BAMBA_RT_INPUT_SLOTS)[i] = static_cast<int32_t>(sequences.slots());
-    array(BAMBA_RT_INPUT_COUNTS)[i] = 0;
-    array(BAMBA_RT_INPUT_PENDING)[i] = 0;
-    fillPages(i, {}, 0);
+  const bamba_rt_entry &entry = *step.entry;
+  uint32_t rows = 0, pieces = 0;
+  for (const Lane &lane : step.lanes) {
+    fillPiece(pieces++, rows, lane, items[lane.item], sequences);
+    rows += lane.count;
   }
+  fillPadding(entry, pieces, rows, sequences.slots());
+  std::ranges::transform(step.kept, array(BAMBA_RT_INPUT_KEPT), &KeptRow::row);
+  array(BAMBA_RT_INPUT_KEPT_COUNT)[0] = static_cast<int32_t>(step.kept.size());
   parameters.fill(step, items, current);
   if (!device.isHost()) {
-    size_t bytes = size_t{step.entry->batch} * chunk * sizeof(int32_t);
+    size_t bytes = size_t{rowsOf(entry) + 1} * sizeof(int32_t);
     device.uploadRows(onDevice.get(), block, bytes, numArrays, pitch);
     device.mark(current);
   }
 }
 
-void StepInputs::fillLane(uint32_t lane, uint32_t chunk, const Lane &tokens, const bamba_batch_item &item,
-                          const SequenceTable &sequences) {
-  int32_t *rowTokens = array(BAMBA_RT_INPUT_TOKENS) + size_t{lane} * chunk;
-  int32_t *rowPositions = array(BAMBA_RT_INPUT_POSITIONS) + size_t{lane} * chunk;
-  int32_t position = static_cast<int32_t>(sequences.length(item.sequence));
-  for (uint32_t t = 0; t < chunk; ++t) {
-    bool there = t < tokens.count;
-    rowTokens[t] = there ? item.tokens[tokens.first + t] : 0;
-    rowPositions[t] = there ? position + static_cast<int32_t>(t) : -1;
-  }
-  array(BAMBA_RT_INPUT_SLOTS)[lane] = static_cast<int32_t>(item.sequence);
-  array(BAMBA_RT_INPUT_COUNTS)[lane] = static_cast<int32_t>(tokens.count);
-  array(BAMBA_RT_INPUT_PENDING)[lane] = static_cast<int32_t>(sequences.tokens(item.sequence).pending);
-  fillPages(lane, sequences.pages(item.sequence), sequences.pagesVersion(item.sequence));
+void StepInputs::fillPiece(uint32_t number, uint32_t firstRow, const Lane &tokens, const bamba_batch_item &item,
+                           const SequenceTable &sequences) {
+  std::copy_n(item.tokens + tokens.first, tokens.count, array(BAMBA_RT_INPUT_TOKENS) + firstRow);
+  int32_t *positions = array(BAMBA_RT_INPUT_POSITIONS) + firstRow;
+  std::iota(positions, positions + tokens.count, static_cast<int32_t>(sequences.length(item.sequence)));
+  std::fill_n(array(BAMBA_RT_INPUT_PIECES) + firstRow, tokens.count, static_cast<int32_t>(number));
+  array(BAMBA_RT_INPUT_SLOTS)[number] = static_cast<int32_t>(item.sequence);
+  array(BAMBA_RT_INPUT_PENDING)[number] = static_cast<int32_t>(sequences.tokens(item.sequence).pending);
+  array(BAMBA_RT_INPUT_STARTS)[number] = static_cast<int32_t>(firstRow);
+  fillPages(number, sequences.pages(item.sequence), sequences.pagesVersion(item.sequence));
+}
+
+void StepInputs::fillPadding(const bamba_rt_entry &entry, uint32_t pieces, uint32_t rows, uint32_t spareSlot) {
+  uint32_t rowsLeft = rowsOf(entry) - rows, piecesLeft = entry.batch - pieces;
+  std::fill_n(array(BAMBA_RT_INPUT_TOKENS) + rows, rowsLeft, 0);
+  std::fill_n(array(BAMBA_RT_INPUT_POSITIONS) + rows, rowsLeft, -1);
+  std::fill_n(array(BAMBA_RT_INPUT_PIECES) + rows, rowsLeft, 0);
+  std::fill_n(array(BAMBA_RT_INPUT_SLOTS) + pieces, piecesLeft, static_cast<int32_t>(spareSlot));
+  std::fill_n(array(BAMBA_RT_INPUT_PENDING) + pieces, piecesLeft, 0);
+  std::fill_n(array(BAMBA_RT_INPUT_STARTS) + pieces, piecesLeft + 1, static_cast<int32_t>(rows));
+  array(BAMBA_RT_INPUT_ROWS)[0] = static_cast<int32_t>(rows);
 }
 
 /// A row is written only when its pages have changed, and only as far as the table is used.
-void StepInputs::fillPages(uint32_t lane, std::span<const int32_t> pages, uint64_t version) {
-  PageRow &row = pageRows[lane];
+void StepInputs::fillPages(uint32_t piece, std::span<const int32_t> pages, uint64_t version) {
+  PageRow &row = pageRows[piece];
   if (row.version == version)
     return;
-  auto *to = static_cast<int32_t *>(address(BAMBA_RT_INPUT_PAGES)) + size_t{lane} * maxPages;
+  auto *to = static_cast<int32_t *>(address(BAMBA_RT_INPUT_PAGES)) + size_t{piece} * maxPages;
   size_t left = row.count > pages.size() ? row.count - pages.size() : 0; // of a longer row before
   if (device.isHost()) {
     std::fill_n(std::ranges::copy(pages, to).out, left, -1);

@@ -1,4 +1,5 @@
-// The arrays that the runtime writes for each step: tokens, positions, slots, counts, places in rings and page tables.
+// The arrays that the runtime writes for each step: tokens, positions, slots, where pieces lie, places in rings and
+// page tables.
 #ifndef BAMBA_RUNTIME_SESSION_STEP_INPUTS_H
 #define BAMBA_RUNTIME_SESSION_STEP_INPUTS_H
 
@@ -18,8 +19,8 @@ namespace bambac::rt {
 /// outlive it.
 class StepInputs {
 public:
-  /// For steps of at most `sequences` sequences of `slots`, which have `pages` pages in all. Throws Error
-  /// BAMBA_OUT_OF_MEMORY.
+  /// For steps of at most `sequences` sequences, padding of decode steps included, of `slots` sequences that have
+  /// `pages` pages in all. Throws Error BAMBA_OUT_OF_MEMORY.
   StepInputs(const bamba_rt_model &model, uint32_t sequences, uint32_t slots, uint64_t pages, Device &device);
 
   /// Where kernels find an array.
@@ -30,7 +31,7 @@ public:
   /// What tokens are drawn by; a part of it is filled with the other inputs.
   SamplingTable &sampling() { return parameters; }
 
-  /// Writes what `step` of a batch reads; the pages for its tokens are there already. Rows and sequences that the step
+  /// Writes what `step` of a batch reads; the pages for its tokens are there already. Rows and pieces that the step
   /// does not fill become padding.
   void fill(const Step &step, std::span<const bamba_batch_item> items, const SequenceTable &sequences);
 
@@ -49,9 +50,12 @@ private:
     return (input == BAMBA_RT_INPUT_PAGES ? numArrays : size_t{input}) * pitch;
   }
   int32_t *array(bamba_rt_input input) const { return reinterpret_cast<int32_t *>(block + offset(input)); }
-  void fillLane(uint32_t lane, uint32_t chunk, const Lane &tokens, const bamba_batch_item &item,
-                const SequenceTable &sequences);
-  void fillPages(uint32_t lane, std::span<const int32_t> pages, uint64_t version);
+  /// Piece `number` of a step, from row `firstRow` on.
+  void fillPiece(uint32_t number, uint32_t firstRow, const Lane &tokens, const bamba_batch_item &item,
+                 const SequenceTable &sequences);
+  /// What the step leaves of the entry's rows and pieces.
+  void fillPadding(const bamba_rt_entry &entry, uint32_t pieces, uint32_t rows, uint32_t spareSlot);
+  void fillPages(uint32_t piece, std::span<const int32_t> pages, uint64_t version);
   void uploadPages(int32_t *to, const int32_t *from, size_t count);
 
   Device &device;

@@ -61,12 +61,12 @@ func.func private @own_buffer(%x: tensor<2x16xf32>, %init: tensor<2x16xf32>) -> 
 
 // -----
 
-func.func private @ring(%x: tensor<1x8xf32>, %w: tensor<4x8xf32>, %i: tensor<1xi32>, %init: tensor<1x8xf32>,
-                        %s: tensor<?x4x8xf32>) -> (tensor<1x8xf32>, tensor<?x4x8xf32>)
+func.func private @ring(%x: tensor<1x8xf32>, %w: tensor<4x8xf32>, %i: tensor<1xi32>, %st: tensor<2xi32>,
+                        %init: tensor<1x8xf32>, %s: tensor<?x4x8xf32>) -> (tensor<1x8xf32>, tensor<?x4x8xf32>)
     attributes {bamba.kernel} {
   // expected-error@+2 {{expected no positions on the CPU, whose state keeps the last inputs in order}}
   // expected-error@+1 {{failed to bufferize op}}
-  %y, %s1 = bamba.causal_conv1d ins(%x, %w, %i, %i : tensor<1x8xf32>, tensor<4x8xf32>, tensor<1xi32>, tensor<1xi32>) positions(%i : tensor<1xi32>) outs(%init, %s : tensor<1x8xf32>, tensor<?x4x8xf32>)
+  %y, %s1 = bamba.causal_conv1d ins(%x, %w, %i, %st : tensor<1x8xf32>, tensor<4x8xf32>, tensor<1xi32>, tensor<2xi32>) positions(%i : tensor<1xi32>) outs(%init, %s : tensor<1x8xf32>, tensor<?x4x8xf32>)
   return %y, %s1 : tensor<1x8xf32>, tensor<?x4x8xf32>
 }
 

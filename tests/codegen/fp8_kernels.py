@@ -88,10 +88,10 @@ def make_cases(target):
         scaled_linear(target, "deep_tall_chosen_block", 64, 14336, 64, block={"amx": 2048, "avx512": 512, "avx2": 1024}[target]),
         scaled_linear(target, "subnormal_codes", 1, 64, 64, spread=12),
         scaled_linear(target, "tall_subnormal_codes", 20, 64, 64, block=64, spread=12),
-        kv_append("append_codes", 4, 1, 2, 24, 16, scales=(0.01, 0.5)),
-        kv_append("append_codes_chunk", 2, 5, 3, 10, 4, (0,), scales=(1.0, 1.0)),
-        attention("attention_to_codes", 3, 1, 8, 2, 32, 16, [40, 0, 15], [1, 1, 1], scales=(0.3, 0.02)),
-        attention("attention_to_codes_chunk", 1, 24, 6, 2, 21, 16, [37], [19], scales=(1.0, 2.0)),
+        kv_append("append_codes", 4, 2, 24, 16, scales=(0.01, 0.5)),
+        kv_append("append_codes_pieces", 10, 3, 10, 4, [1, 4, 3], (0,), scales=(1.0, 1.0)),
+        attention("attention_to_codes", 3, 8, 2, 32, 16, [40, 0, 15], [1, 1, 1], scales=(0.3, 0.02), runs=False),
+        attention("attention_to_codes_pieces", 24, 6, 2, 21, 16, [37, 5], [19, 3], scales=(1.0, 2.0)),
     ]
 
 

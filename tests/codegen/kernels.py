@@ -127,6 +127,11 @@ def take_rows(name, rows, width, numbers):
     return Case(name, kernel(name, arguments, 1, body, schedule([1, 16])), arguments, [x[numbers].astype(np.float64)], 0.0)
 
 
+def starts_of(counts):
+    """Where the rows of pieces lie, and the end of the last."""
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+
+
 def argmax(name, rows, width):
     x = randn(rows, width)
     x[0, -1] = x[0, 1] = 9.0  # the first of equal ones
@@ -165,25 +170,26 @@ def rope(name, rows, heads, head_dim, rotary, workgroup=(2,), scale=1.0):
     return Case(name, kernel(name, arguments, 1, body, schedule(workgroup)), arguments, [wanted.reshape(rows, -1)])
 
 
-def clear_padding(tokens, sequence, counts, *arrays):
-    """What stands where a sequence has no token is no number, and what is computed there may be anything."""
+def clear_padding(rows, *arrays):
+    """What stands where there is no row is no number, and what is computed there may be anything."""
     for array in arrays:
-        array[sequence * tokens + counts[sequence] : (sequence + 1) * tokens] = np.nan
+        array[rows:] = np.nan
 
 
-def conv(name, batch, tokens, channels, taps, counts, workgroup, bias=True):
-    x, w, b = randn(batch * tokens, channels), randn(taps, channels), randn(channels)
-    state = randn(batch + 2, taps - 1, channels)
-    slots, counts = np.arange(batch, dtype=np.int32)[::-1].copy() + 1, np.array(counts, np.int32)
-    y, new = np.zeros((batch * tokens, channels)), state.astype(np.float64)
-    for i in range(batch):
-        u = np.concatenate([state[slots[i]], x[i * tokens : (i + 1) * tokens]]).astype(np.float64)
-        for t in range(tokens):
-            y[i * tokens + t] = silu((u[t : t + taps] * w).sum(0) + (b if bias else 0))
-        new[slots[i]] = u[counts[i] : counts[i] + taps - 1]
-        clear_padding(tokens, i, counts, x, y)
+def conv(name, rows, channels, taps, counts, workgroup, bias=True):
+    """Pieces of `counts` tokens, of the `rows` that there is room for."""
+    x, w, b = randn(rows, channels), randn(taps, channels), randn(channels)
+    state, starts = randn(len(counts) + 2, taps - 1, channels), starts_of(counts)
+    slots = np.arange(len(counts), dtype=np.int32)[::-1].copy() + 1
+    y, new = np.zeros((rows, channels)), state.astype(np.float64)
+    for i, count in enumerate(counts):
+        u = np.concatenate([state[slots[i]], x[starts[i] : starts[i + 1]]]).astype(np.float64)
+        for t in range(count):
+            y[starts[i] + t] = silu((u[t : t + taps] * w).sum(0) + (b if bias else 0))
+        new[slots[i]] = u[count : count + taps - 1]
+    clear_padding(starts[-1], x, y)
     state_type = f"tensor<?x{taps - 1}x{channels}xf32>"
-    arguments = [x, w, slots, counts] + [b] * bias + [poison(*x.shape), state]
+    arguments = [x, w, slots, starts] + [b] * bias + [poison(*x.shape), state]
     types = [type_of(a) for a in arguments[:-1]] + [state_type]
     n = len(types)
     biased = f"bias(%a4 : {types[4]})" if bias else ""
@@ -193,32 +199,30 @@ def conv(name, batch, tokens, channels, taps, counts, workgroup, bias=True):
     return Case(name, kernel(name, arguments, 2, body, schedule(workgroup), types), arguments, [y, new])
 
 
-def ssm(name, batch, tokens, heads, groups, head_dim, state_size, counts=None, workgroup=(1,), chunk=0, limit=np.inf):
-    """ssm_scan, or ssm_step where `counts` is absent. Arguments are slices of wider tensors, as in a model."""
-    rows = batch * tokens
+def ssm(name, rows, heads, groups, head_dim, state_size, counts=None, workgroup=(1,), chunk=0, limit=np.inf):
+    """ssm_scan of pieces of `counts` tokens, or ssm_step of a token each where `counts` is absent. Arguments are slices of
+    wider tensors, as in a model."""
+    starts = starts_of([1] * rows if counts is None else counts)
+    pieces = len(starts) - 1
     x, dt = randn(rows, heads * head_dim), randn(rows, heads) * 2
     bc = randn(rows, 2 * groups * state_size)
     a_log, d, dt_bias = np.log(rng.uniform(1, 16, heads)).astype(np.float32), randn(heads), randn(heads)
     dt[0, 0] = 200.0  # a softplus that must not overflow
-    state = randn(batch + 2, heads, head_dim, state_size)
-    slots = np.arange(batch, dtype=np.int32)[::-1].copy() + 1
+    state = randn(pieces + 2, heads, head_dim, state_size)
+    slots = np.arange(pieces, dtype=np.int32)[::-1].copy() + 1
     y, new = np.zeros((rows, heads * head_dim)), state.astype(np.float64)
-    for i in range(batch):
+    for i in range(pieces):
         s = new[slots[i]]
-        for t in range(tokens):
-            r = i * tokens + t
+        for r in range(starts[i], starts[i + 1]):
             delta = np.clip(np.logaddexp(0, dt[r].astype(np.float64) + dt_bias), 0.0, limit)
-            if counts is not None and t >= counts[i]:
-                delta = np.zeros(heads)
             xs = x[r].reshape(heads, head_dim).astype(np.float64)
             halves = np.split(bc[r].astype(np.float64), 2)
             b, c = (np.repeat(half.reshape(groups, state_size), heads // groups, 0) for half in halves)
             s *= np.exp(-delta * np.exp(a_log.astype(np.float64)))[:, None, None]
             s += (delta[:, None] * xs)[:, :, None] * b[:, None, :]
             y[r] = ((s * c[:, None, :]).sum(2) + d[:, None] * xs).reshape(-1)
-        if counts is not None:
-            clear_padding(tokens, i, counts, x, dt, bc, y)
-    arguments = [x, dt, bc, a_log, d, dt_bias, slots] + ([] if counts is None else [np.array(counts, np.int32)])
+    clear_padding(starts[-1], x, dt, bc, y)
+    arguments = [x, dt, bc, a_log, d, dt_bias, slots] + ([] if counts is None else [starts])
     arguments += [poison(*x.shape), state]
     types = [type_of(a) for a in arguments[:-1]] + [f"tensor<?x{heads}x{head_dim}x{state_size}xf32>"]
     n, half = len(types), f"tensor<{rows}x{groups * state_size}xf32>"
@@ -240,21 +244,21 @@ def make_pages(batch, pages_each):
     return np.ascontiguousarray(order[: batch * pages_each].reshape(batch, pages_each))
 
 
-def kv_append(name, batch, tokens, heads, head_dim, page, workgroup=(1,), scales=None):
-    """With scales, to a cache of codes."""
-    pages = make_pages(batch, 3)
-    positions = np.full((batch, tokens), -1, np.int32)
-    for i in range(batch):
-        count = min(tokens, i + 1 if tokens > 1 else i % 2 + 1)
-        positions[i, :count] = np.arange(count) + page - 1 - i % 2
-    if tokens == 1:
-        positions[-1] = -1
-    k, v = randn(batch * tokens, heads * head_dim), randn(batch * tokens, heads * head_dim)
+def kv_append(name, rows, heads, head_dim, page, counts=None, workgroup=(1,), scales=None):
+    """Of pieces of `counts` tokens, or where it is absent of a token of each sequence, the last of which is padding. With
+    scales, to a cache of codes."""
+    sizes = [1] * (rows - 1) if counts is None else counts
+    pages = make_pages(rows if counts is None else len(counts), 3)
+    positions, pieces = np.full(rows, -1, np.int32), np.arange(rows, dtype=np.int32) if counts is None else np.zeros(rows, np.int32)
+    for i, (start, count) in enumerate(zip(starts_of(sizes), sizes)):
+        positions[start : start + count] = np.arange(count) + page - 1 - i % 2
+        pieces[start : start + count] = i
+    k, v = randn(rows, heads * head_dim), randn(rows, heads * head_dim)
     k_cache, v_cache = (randn(pages.max() + 4, heads, page, head_dim) for _ in range(2))
     wanted = [k_cache.astype(np.float64), v_cache.astype(np.float64)]
-    for r, q in enumerate(positions.reshape(-1)):
+    for r, q in enumerate(positions):
         if q >= 0:
-            at = pages[r // tokens, q // page], slice(None), q % page
+            at = pages[pieces[r], q // page], slice(None), q % page
             wanted[0][at], wanted[1][at] = k[r].reshape(heads, -1), v[r].reshape(heads, -1)
             if scales:
                 k[r, 0], v[r, 0] = 1e6, -1e6  # beyond the range of codes
@@ -263,58 +267,64 @@ def kv_append(name, batch, tokens, heads, head_dim, page, workgroup=(1,), scales
     if scales:
         k_cache, v_cache = (rng.integers(0, 0x7F, cache.shape).astype(np.uint8) for cache in (k_cache, v_cache))
         is_new = [np.zeros(cache.shape, bool) for cache in wanted]
-        for r, q in enumerate(positions.reshape(-1)):
+        for r, q in enumerate(positions):
             if q >= 0:
                 for new in is_new:
-                    new[pages[r // tokens, q // page], :, q % page] = True
+                    new[pages[pieces[r], q // page], :, q % page] = True
         wanted = [np.where(new, codes, old).astype(np.int32)
                   for new, codes, old in zip(is_new, wanted, (k_cache, v_cache))]
-    arguments = [k, v, positions.reshape(-1).copy(), pages] + ([np.float32(scales)] if scales else [])
+    arguments = [k, v, positions, pages] + ([np.float32(scales)] if scales else []) + [pieces] * (counts is not None)
     cache = f"tensor<?x{heads}x{page}x{head_dim}x{'f8E4M3FN' if scales else 'f32'}>"
     types = [type_of(a) for a in arguments] + [cache, cache]
     arguments += [k_cache, v_cache]
     last, scaled = len(types) - 1, f"scales(%a4 : {types[4]})" if scales else ""
-    body = f"""  %r:2 = bamba.kv_append ins(%a0, %a1, %a2, %a3 : {', '.join(types[:4])}) {scaled}
+    packed = "" if counts is None else f"pieces(%a{last - 2} : {types[last - 2]})"
+    body = f"""  %r:2 = bamba.kv_append ins(%a0, %a1, %a2, %a3 : {', '.join(types[:4])}) {scaled} {packed}
     outs(%a{last - 1}, %a{last} : {cache}, {cache})
   return %r#0, %r#1 : {cache}, {cache}"""
     return Case(name, kernel(name, arguments, 2, body, schedule(workgroup), types), arguments, wanted, 0.0)
 
 
-def attention(name, batch, tokens, heads, kv_heads, head_dim, page, starts, counts, workgroup=(1, 1), scales=None):
-    """With scales, to a cache of codes."""
-    longest = max(s + c for s, c in zip(starts, counts))
-    pages = make_pages(batch, -(-longest // page) + 1)
+def attention(name, rows, heads, kv_heads, head_dim, page, lengths, counts, workgroup=(1, 1), scales=None, runs=True):
+    """Pieces of `counts` tokens after `lengths` others, or, where there are no runs, a token of each sequence. With scales,
+    to a cache of codes."""
+    longest = max(length + count for length, count in zip(lengths, counts))
+    starts = starts_of(counts) if runs else np.arange(rows + 1)
+    pages = make_pages(len(counts), -(-longest // page) + 1)
     k_cache, v_cache = (randn(pages.max() + 4, kv_heads, page, head_dim) for _ in range(2))
-    q, codes = randn(batch * tokens, heads * head_dim) * 2, []
+    q, codes = randn(rows, heads * head_dim) * 2, []
     if scales:
         codes = [e4m3.encode(cache / scale) for cache, scale in zip((k_cache, v_cache), scales)]
         k_cache, v_cache = (e4m3.decode(code) * np.float32(scale) for code, scale in zip(codes, scales))
-    positions = np.full((batch, tokens), -1, np.int32)
-    out = np.zeros((batch * tokens, heads, head_dim))
+    positions = np.full(rows, -1, np.int32)
+    out = np.zeros((rows, heads, head_dim))
     scale = head_dim**-0.5
-    for i in range(batch):
+    for i, (length, count) in enumerate(zip(lengths, counts)):
         keys = k_cache[pages[i]].transpose(1, 0, 2, 3).reshape(kv_heads, -1, head_dim).astype(np.float64)
         values = v_cache[pages[i]].transpose(1, 0, 2, 3).reshape(kv_heads, -1, head_dim).astype(np.float64)
-        seen = starts[i] + counts[i]
-        for t in range(counts[i]):
-            positions[i, t] = starts[i] + t
+        seen = length + count
+        for t in range(count):
+            positions[starts[i] + t] = length + t
             for h in range(heads):
                 g = h // (heads // kv_heads)
-                s = keys[g, : starts[i] + t + 1] @ q[i * tokens + t].reshape(heads, -1)[h].astype(np.float64) * scale
+                s = keys[g, : length + t + 1] @ q[starts[i] + t].reshape(heads, -1)[h].astype(np.float64) * scale
                 p = np.exp(s - s.max())
-                out[i * tokens + t, h] = p @ values[g, : starts[i] + t + 1] / p.sum()
+                out[starts[i] + t, h] = p @ values[g, : length + t + 1] / p.sum()
         # What is beyond the context must not be touched by arithmetic.
         for place in range(seen, pages.shape[1] * page):
             for cache in codes or (k_cache, v_cache):
                 cache[pages[i, place // page], :, place % page] = e4m3.NAN if codes else np.nan
         pages[i, -(-seen // page) :] = -1
+    if runs:
+        clear_padding(starts[-1], q, out)
     k_cache, v_cache = codes or (k_cache, v_cache)
-    arguments = [q, k_cache, v_cache, positions.reshape(-1).copy(), pages] + ([np.float32(scales)] if scales else [])
+    arguments = [q, k_cache, v_cache, positions, pages] + ([np.float32(scales)] if scales else []) + [starts] * runs
     arguments.append(poison(*q.shape))
     cache = f"tensor<?x{kv_heads}x{page}x{head_dim}x{'f8E4M3FN' if scales else 'f32'}>"
     types = [type_of(q), cache, cache] + [type_of(a) for a in arguments[3:]]
     last, scaled = len(types) - 1, f"scales(%a5 : {types[5]})" if scales else ""
-    body = f"""  %r = bamba.attention ins(%a0, %a1, %a2, %a3, %a4 : {', '.join(types[:5])}) {scaled}
+    packed = f"starts(%a{last - 1} : {types[last - 1]})" if runs else ""
+    body = f"""  %r = bamba.attention ins(%a0, %a1, %a2, %a3, %a4 : {', '.join(types[:5])}) {scaled} {packed}
     outs(%a{last} : {types[last]}) scale({scale:.17e}) acc(f32)
   return %r : {types[last]}"""
     source = kernel(name, arguments, 1, body, schedule(workgroup), types)
@@ -356,23 +366,26 @@ def make_cases(target):
         rope("rope_odd", 4, 2, 22, 14),
         rope("rope_whole", 3, 1, 64, 64),
         rope("rope_scaled", 3, 2, 24, 20, scale=1.25),
-        conv("conv_step", 3, 1, 75, 4, [1, 0, 1], (32,)),
-        conv("conv_chunk", 2, 6, 40, 4, [6, 2], (0,), bias=False),
-        conv("conv_two_taps", 1, 8, 70, 2, [5], (64,)),
-        ssm("ssm_step", 3, 1, 4, 1, 16, 32),
-        ssm("ssm_step_groups", 2, 1, 6, 3, 10, 13, workgroup=(2,)),
-        ssm("ssm_step_whole", 2, 1, 6, 2, 8, 40, workgroup=(0,), limit=1.5),
-        ssm("ssm_scan", 1, 64, 4, 1, 32, 32, [64], chunk=16),
-        ssm("ssm_scan_short", 1, 48, 4, 2, 24, 20, [29], chunk=48, workgroup=(2,)),
-        ssm("ssm_scan_ragged", 2, 20, 6, 3, 11, 13, [20, 7], chunk=8, workgroup=(0,)),
-        ssm("ssm_scan_one_chunk", 1, 8, 2, 1, 64, 128, [3], chunk=64),
-        kv_append("kv_append", 4, 1, 2, 24, 16),
-        kv_append("kv_append_chunk", 2, 5, 3, 10, 4, (0,)),
-        attention("attention_step", 3, 1, 8, 2, 32, 16, [40, 0, 15], [1, 1, 1]),
-        attention("attention_padding", 2, 1, 4, 4, 20, 16, [16, 0], [1, 0]),
-        attention("attention_chunk", 1, 24, 6, 2, 24, 16, [37], [19]),
-        attention("attention_small_pages", 1, 40, 2, 1, 33, 5, [0], [40], (0, 0)),
-        attention("attention_wide_group", 1, 8, 40, 1, 16, 16, [3], [8]),
+        conv("conv_step", 3, 75, 4, [1, 1, 0], (32,)),
+        conv("conv_pieces", 12, 40, 4, [6, 2, 1, 0], (0,), bias=False),
+        conv("conv_two_taps", 8, 70, 2, [5], (64,)),
+        ssm("ssm_step", 3, 4, 1, 16, 32),
+        ssm("ssm_step_groups", 2, 6, 3, 10, 13, workgroup=(2,)),
+        ssm("ssm_step_whole", 2, 6, 2, 8, 40, workgroup=(0,), limit=1.5),
+        ssm("ssm_scan", 64, 4, 1, 32, 32, [64], chunk=16),
+        ssm("ssm_scan_short", 48, 4, 2, 24, 20, [29], chunk=48, workgroup=(2,)),
+        ssm("ssm_scan_ragged", 40, 6, 3, 11, 13, [20, 7], chunk=8, workgroup=(0,)),
+        ssm("ssm_scan_pieces", 40, 4, 2, 12, 20, [1, 2, 17, 3, 9, 0], chunk=16),
+        ssm("ssm_scan_full", 24, 2, 1, 16, 16, [3, 20, 1], chunk=24),
+        ssm("ssm_scan_one_chunk", 8, 2, 1, 64, 128, [3], chunk=64),
+        kv_append("kv_append", 4, 2, 24, 16),
+        kv_append("kv_append_pieces", 10, 3, 10, 4, [1, 4, 3], (0,)),
+        attention("attention_step", 3, 8, 2, 32, 16, [40, 0, 15], [1, 1, 1], runs=False),
+        attention("attention_padding", 2, 4, 4, 20, 16, [16, 0], [1, 0], runs=False),
+        attention("attention_chunk", 24, 6, 2, 24, 16, [37], [19]),
+        attention("attention_pieces", 24, 6, 2, 24, 16, [37, 3, 0, 60, 0], [1, 2, 9, 7, 0]),
+        attention("attention_small_pages", 40, 2, 1, 33, 5, [0], [40], (0, 0)),
+        attention("attention_wide_group", 8, 40, 1, 16, 16, [3], [8]),
     ]
 
 

@@ -36,12 +36,12 @@ func.func private @rows(%x: tensor<4x64xf32>, %w: tensor<64xf32>, %init: tensor<
 // CHECK: return
 func.func private @heads(%x: tensor<4x64xf32>, %dt: tensor<4x4xf32>, %b: tensor<4x32xf32>, %c: tensor<4x32xf32>,
                          %a: tensor<4xf32>, %d: tensor<4xf32>, %bias: tensor<4xf32>, %slots: tensor<1xi32>,
-                         %counts: tensor<1xi32>, %y0: tensor<4x64xf32>, %s: tensor<?x4x16x32xf32>)
+                         %starts: tensor<2xi32>, %y0: tensor<4x64xf32>, %s: tensor<?x4x16x32xf32>)
     -> (tensor<4x64xf32>, tensor<?x4x16x32xf32>)
     attributes {bamba.kernel, bamba.schedule = #bamba.cpu_schedule<workgroup = [1], rows = 1, depth = 0, chunk = 4>} {
   %y, %s1 = bamba.ssm_scan
-      ins(%x, %dt, %b, %c, %a, %d, %bias, %slots, %counts : tensor<4x64xf32>, tensor<4x4xf32>, tensor<4x32xf32>,
-          tensor<4x32xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<1xi32>, tensor<1xi32>)
+      ins(%x, %dt, %b, %c, %a, %d, %bias, %slots, %starts : tensor<4x64xf32>, tensor<4x4xf32>, tensor<4x32xf32>,
+          tensor<4x32xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<1xi32>, tensor<2xi32>)
       outs(%y0, %s : tensor<4x64xf32>, tensor<?x4x16x32xf32>) dt_limit(0.0, 0x7FF0000000000000) chunk(4) acc(f32)
   return %y, %s1 : tensor<4x64xf32>, tensor<?x4x16x32xf32>
 }

@@ -34,7 +34,8 @@ template <class Config> struct ShapeOf : Config {
   using Operand = std::conditional_t<kHasCodes, f16, harness::Operand>;
   static constexpr float kScale = 0.25f / (Config::kHeadDim >= 64 ? 2 : 1);
   static constexpr int kTileHeads = Config::kHeads / Config::kKvHeads / Config::kTiles;
-  static constexpr int kRows = Config::kSequences * Config::kTokens;
+  static constexpr int kPieces = Config::kSequences, kRows = Config::kSequences * Config::kTokens;
+  static constexpr bool kHasRuns = Config::kTokens > 1;
   static constexpr int kResult = Config::kHeads * Config::kHeadDim;
   static constexpr int kStride = Config::kOffset + kResult + 2 * Config::kKvHeads * Config::kHeadDim;
 };
@@ -56,18 +57,20 @@ template <class Shape> using Prefill = AttentionPrefill<Shape, QueryOf<Shape>, S
 template <class Shape>
 __global__ void __launch_bounds__(Decode<Shape>::kThreads, Decode<Shape>::kMinBlocks)
     decodeKernel(const Operand *query, const typename Shape::Cached *keys, const typename Shape::Cached *values,
-                 const int *positions, const int *pages, const float *scales, Operand *result, void *workspace) {
+                 const int *positions, const int *pages, const float *scales, const int *, Operand *result,
+                 void *workspace) {
   Decode<Shape>::run({query + Shape::kOffset}, keys, values, positions, pages, scales, {result}, workspace);
 }
 
 template <class Shape>
 __global__ void __launch_bounds__(Prefill<Shape>::kThreads, Prefill<Shape>::kMinBlocks)
     prefillKernel(const Operand *query, const typename Shape::Cached *keys, const typename Shape::Cached *values,
-                  const int *positions, const int *pages, const float *scales, Operand *result, void *) {
-  Prefill<Shape>::run({query + Shape::kOffset}, keys, values, positions, pages, scales, {result});
+                  const int *positions, const int *pages, const float *scales, const int *starts, Operand *result,
+                  void *workspace) {
+  Prefill<Shape>::run({query + Shape::kOffset}, keys, values, positions, pages, scales, starts, {result}, workspace);
 }
 
-template <class Shape> constexpr bool kDecodes = Shape::kTokens == 1;
+template <class Shape> constexpr bool kDecodes = !Shape::kHasRuns;
 
 template <class Shape> Launch launchOf() {
   if constexpr (kDecodes<Shape>)
@@ -103,17 +106,19 @@ template <class T> T cachedAt(unsigned seed, size_t element) {
 /// What no sequence may see.
 template <class T> constexpr T kNan = {kIsSame<T, e4m3> ? 0x7f : 0x7fff};
 
-/// One call's inputs on the host. Everything in the cache that no sequence can see is NaN.
+/// One call's inputs on the host. Everything in the cache that no sequence can see is NaN, and what stands in rows
+/// after the last piece.
 template <class Shape> struct Inputs {
   static constexpr int kVectorsAPage = Shape::kKvHeads * Shape::kPageTokens;
   using Cached = typename Shape::Cached;
   std::vector<Operand> query;
   std::vector<Cached> keys, values;
   std::vector<float> scales; ///< of keys and of values; none: 1
-  std::vector<int> positions, pages;
+  std::vector<int> positions, pages, starts;
 
-  /// Keys and values of `content[b]` (a seed) for sequence b; `positions` for each row.
-  Inputs(std::vector<int> rowPositions, const std::vector<int> &content) : positions(std::move(rowPositions)) {
+  /// Keys and values of `content[b]` (a seed) for sequence b; `rowPositions` for kTokens of each. Without runs a row
+  /// without a position is there, and is padding.
+  Inputs(const std::vector<int> &rowPositions, const std::vector<int> &content) : starts{0} {
     int pool = Shape::kSequences * Shape::kMaxPages + 3;
     keys.assign(size_t(pool) * kVectorsAPage * Shape::kHeadDim, kNan<Cached>);
     values = keys;
@@ -122,8 +127,12 @@ template <class Shape> struct Inputs {
     std::iota(order.begin(), order.end(), 0);
     std::shuffle(order.begin(), order.end(), std::mt19937(content[0] + 7));
     for (int b = 0; b < Shape::kSequences; ++b)
-      fillSequence(b, content[b], order);
+      fillSequence(b, content[b], order, &rowPositions[b * Shape::kTokens]);
+    positions.resize(Shape::kRows, -1);
+    query.resize(size_t(Shape::kRows) * Shape::kStride, Operand{0x7fff});
   }
+
+  int rows() const { return starts.back(); }
 
   Cached *vectorAt(std::vector<Cached> &cache, int sequence, int key, int head) const {
     size_t page = pages[sequence * Shape::kMaxPages + key / Shape::kPageTokens];
@@ -131,10 +140,11 @@ template <class Shape> struct Inputs {
   }
 
 private:
-  void fillSequence(int b, int seed, const std::vector<int> &order) {
-    int last = -1;
-    for (int t = 0; t < Shape::kTokens; ++t)
-      last = std::max(last, positions[b * Shape::kTokens + t]);
+  void fillSequence(int b, int seed, const std::vector<int> &order, const int *own) {
+    int last = *std::max_element(own, own + Shape::kTokens), count = 0;
+    while (count < Shape::kTokens && (!Shape::kHasRuns || own[count] >= 0))
+      positions.push_back(own[count++]);
+    starts.push_back(starts.back() + count);
     for (int key = 0; key <= last; ++key) {
       int index = b * Shape::kMaxPages + key / Shape::kPageTokens;
       pages[index] = order[index];
@@ -145,8 +155,8 @@ private:
           vectorAt(values, b, key, head)[d] = cachedAt<Cached>(2 * seed + 1, element);
         }
     }
-    auto own = harness::randomOperands(size_t(Shape::kTokens) * Shape::kStride, 1000 + seed, 2.0f);
-    query.insert(query.end(), own.begin(), own.end());
+    auto rows = harness::randomOperands(size_t(count) * Shape::kStride, 1000 + seed, 2.0f);
+    query.insert(query.end(), rows.begin(), rows.end());
   }
 };
 
@@ -161,13 +171,15 @@ template <class Shape> std::vector<double> queryOf(const Inputs<Shape> &inputs, 
 
 template <class Shape> std::vector<double> reference(Inputs<Shape> &inputs) {
   constexpr int kDim = Shape::kHeadDim, kGroup = Shape::kHeads / Shape::kKvHeads;
-  std::vector<double> result(size_t(Shape::kRows) * Shape::kResult, 0.0);
+  std::vector<double> result(size_t(inputs.rows()) * Shape::kResult, 0.0);
   const bool scaled = !inputs.scales.empty();
   const double keyScale = scaled ? inputs.scales[kScaleOfKeys] : 1,
                valueScale = scaled ? inputs.scales[kScaleOfValues] : 1;
-  for (int row = 0; row < Shape::kRows; ++row)
+  for (int row = 0, sequence = 0; row < inputs.rows(); ++row) {
+    while (row >= inputs.starts[sequence + 1])
+      ++sequence;
     for (int head = 0; head < Shape::kHeads; ++head) {
-      int sequence = row / Shape::kTokens, length = inputs.positions[row] + 1;
+      int length = inputs.positions[row] + 1;
       std::vector<double> query = queryOf(inputs, row, head);
       double *sums = &result[size_t(row) * Shape::kResult + head * kDim], weights = 0;
       for (int key = 0; key < length; ++key) {
@@ -184,15 +196,17 @@ template <class Shape> std::vector<double> reference(Inputs<Shape> &inputs) {
       for (int d = 0; d < kDim && length > 0; ++d)
         sums[d] *= valueScale / weights;
     }
+  }
   return result;
 }
 
-/// Runs the kernel twice on the same workspace; `repeats` says whether the bits were the same, and the counters zero.
+/// Runs the kernel twice on the same workspace, the rows that are there; `repeats` says whether the bits were the same,
+/// and the counters zero.
 template <class Shape> std::vector<Operand> compute(const Inputs<Shape> &inputs, bool *repeats = nullptr) {
   DeviceBuffer<Operand> query(inputs.query);
   DeviceBuffer<typename Shape::Cached> keys(inputs.keys), values(inputs.values);
   DeviceBuffer<float> scales(inputs.scales.empty() ? std::vector<float>{1.0f, 1.0f} : inputs.scales);
-  DeviceBuffer<int> positions(inputs.positions), pages(inputs.pages);
+  DeviceBuffer<int> positions(inputs.positions), pages(inputs.pages), starts(inputs.starts);
   Launch launch = launchOf<Shape>();
   DeviceBuffer<unsigned> workspace(kWorkspaceCounters + launch.workspace / 4);
   CHECK(cudaMemset(workspace.data(), 0, kWorkspaceCounters * 4));
@@ -200,9 +214,10 @@ template <class Shape> std::vector<Operand> compute(const Inputs<Shape> &inputs,
   for (auto &result : results) {
     DeviceBuffer<Operand> out(size_t(Shape::kRows) * Shape::kResult);
     harness::launch(kernelOf<Shape>(), launch, 0, query.data(), keys.data(), values.data(), positions.data(),
-                    pages.data(), inputs.scales.empty() ? nullptr : scales.data(), out.data(),
+                    pages.data(), inputs.scales.empty() ? nullptr : scales.data(), starts.data(), out.data(),
                     static_cast<void *>(workspace.data()));
     result = out.download();
+    result.resize(size_t(inputs.rows()) * Shape::kResult);
   }
   std::vector<unsigned> counters = workspace.download();
   bool clean = std::all_of(counters.begin(), counters.begin() + kWorkspaceCounters, [](unsigned c) { return c == 0; });
@@ -265,13 +280,16 @@ template <class Config> void benchCase(Runner &runner, const std::string &name, 
       std::copy_n(&order[copy * used + b * pagesEach], pagesEach, &table[b * Shape::kMaxPages]);
     pages.emplace_back(table);
   }
-  DeviceBuffer<int> positions(rows);
+  std::vector<int> firstRows;
+  for (int b = 0; b <= Shape::kSequences; ++b)
+    firstRows.push_back(b * Shape::kTokens);
+  DeviceBuffer<int> positions(rows), starts(firstRows);
   Launch launch = launchOf<Shape>();
   DeviceBuffer<unsigned> workspace(kWorkspaceCounters + launch.workspace / 4);
   workspace.zero();
   auto enqueue = [&](cudaStream_t stream, int i) {
     harness::launch(kernelOf<Shape>(), launch, stream, query.data(), keys.data(), values.data(), positions.data(),
-                    pages[i % copies].data(), static_cast<const float *>(nullptr), out.data(),
+                    pages[i % copies].data(), static_cast<const float *>(nullptr), starts.data(), out.data(),
                     static_cast<void *>(workspace.data()));
   };
   double time = harness::medianMicroseconds(enqueue, kDecodes<Shape> ? 50 : 10);

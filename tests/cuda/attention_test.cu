@@ -56,6 +56,12 @@ struct Prefill64 : Base {
   static constexpr int kSequences = 2, kTokens = 80, kHeads = 2, kKvHeads = 2, kHeadDim = 64;
   static constexpr int kTileQueries = 64;
 };
+struct PrefillPieces : Base { // of very different lengths, some of one row
+  static constexpr int kSequences = 8, kTokens = 100;
+};
+struct SinglesWhole : Base { // many query heads on one KV head
+  static constexpr int kSequences = 4, kTokens = 24, kHeads = 40, kKvHeads = 1, kHeadDim = 64;
+};
 struct Prefill32 : Base {
   static constexpr int kTokens = 50, kHeads = 4, kKvHeads = 2, kHeadDim = 32, kPageTokens = 16, kOffset = 3;
   static constexpr bool kAligned = false;
@@ -103,6 +109,32 @@ void testConsistency(Runner &runner) {
   runner.report("prefill as decode", harness::relativeError(compute(inputs), expected));
 }
 
+/// Positions of pieces: the first of each, and how many; pieces that are not there follow.
+template <class Config> std::vector<int> pieces(const std::vector<std::pair<int, int>> &list) {
+  std::vector<int> positions;
+  for (auto [first, count] : list)
+    positions = join(positions, chunk(Config::kTokens, first, count));
+  positions.resize(Config::kSequences * Config::kTokens, -1);
+  return positions;
+}
+
+/// A piece's result depends neither on the others nor on where it lies.
+void testPieces(Runner &runner) {
+  if (!runner.wants("prefill, other pieces"))
+    return;
+  using Many = ShapeOf<PrefillPieces>;
+  Inputs<Many> alone(pieces<PrefillPieces>({{900, 1}, {200, 77}}), {4, 5, 1, 1, 1, 1, 1, 1});
+  Inputs<Many> among(pieces<PrefillPieces>({{1500, 1}, {900, 1}, {3, 45}, {200, 77}, {0, 100}}),
+                     {1, 4, 2, 5, 3, 1, 1, 1});
+  auto first = compute(alone), second = compute(among);
+  auto isSame = [&](int row, int other, int count) {
+    return std::equal(&first[size_t(row) * Many::kResult],
+                      &first[size_t(row + count - 1) * Many::kResult] + Many::kResult,
+                      &second[size_t(other) * Many::kResult], [](Operand a, Operand b) { return a.bits == b.bits; });
+  };
+  runner.expect("prefill, other pieces", isSame(0, 1, 1) && isSame(1, 47, 77));
+}
+
 void runTests(Runner &runner) {
   testCase<Decode8>(runner, "decode 8, 32/8 heads of 128", {700, 63, 1999, 0, 64, -1, 300, 1000});
   testCase<DecodeOnce>(runner, "decode 1, 33 splits", {2047});
@@ -129,7 +161,15 @@ void runTests(Runner &runner) {
   testCase<Prefill64>(runner, "prefill 2x80, 2/2 heads of 64, rotated", join(chunk(80, 0, 80), chunk(80, 131, 33)));
   testCase<Prefill32>(runner, "prefill 50, 4/2 heads of 32, unaligned", chunk(50, 100, 49));
   testCase<Prefill36>(runner, "prefill 70, 10/2 heads of 36", chunk(70, 19, 70));
+  testCase<PrefillPieces>(runner, "prefill 7 pieces, 32/8 heads of 128",
+                          pieces<PrefillPieces>({{1999, 1}, {0, 1}, {700, 1}, {0, 2}, {17, 100}, {64, 3}, {0, 33}}));
+  testCase<PrefillPieces>(
+      runner, "prefill of single rows",
+      pieces<PrefillPieces>({{1999, 1}, {0, 1}, {700, 1}, {63, 1}, {64, 1}, {2, 1}, {1500, 1}, {511, 1}}));
+  testCase<SinglesWhole>(runner, "prefill of single rows, 40/1 heads of 64",
+                         pieces<SinglesWhole>({{700, 1}, {30, 1}, {5, 20}}));
   testConsistency(runner);
+  testPieces(runner);
 }
 
 // --- timing ------------------------------------------------------------------------------------------------------

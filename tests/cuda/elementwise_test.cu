@@ -169,11 +169,12 @@ template <class Shape> void testKvAppend(Runner &runner, const std::string &name
   constexpr int kSequences = Shape::kRows / Shape::kTokens;
   constexpr size_t kPageElements = size_t(Shape::kKvHeads) * Shape::kPageTokens * Shape::kHeadDim;
   std::vector<Operand> kv = randomOperands(size_t(Shape::kRows) * kWidth, 1);
-  std::vector<int> positions(Shape::kRows), pages(size_t(kSequences) * Shape::kMaxPages, 0);
+  std::vector<int> positions(Shape::kRows), pieces(Shape::kRows), pages(size_t(kSequences) * Shape::kMaxPages, 0);
   std::vector<Operand> keys(kPages * kPageElements, Operand{0xffff}), values = keys;
   std::vector<double> rope;
   for (int r = 0; r < Shape::kRows; ++r) {
     int b = r / Shape::kTokens, t = r % Shape::kTokens;
+    pieces[r] = b;
     // Sequence 0 at the end of the longest context, the others across an edge of pages; the last row is padding.
     positions[r] = r == Shape::kRows - 1 && r > 0 ? -1 : (b == 0 ? 262144 - Shape::kTokens : 61 + b) + t;
     if (positions[r] >= 0)
@@ -193,9 +194,10 @@ template <class Shape> void testKvAppend(Runner &runner, const std::string &name
     }
   const std::vector<Operand> untouched(keys.size(), Operand{0xffff});
   DeviceBuffer<Operand> kvDevice(kv), kCache(untouched), vCache(untouched), result(size_t(Shape::kRows) * kColumns);
-  DeviceBuffer<int> positionsDevice(positions), pagesDevice(pages);
+  DeviceBuffer<int> positionsDevice(positions), pagesDevice(pages), piecesDevice(pieces);
   const Rows<const Operand, kWidth> k{kvDevice.data()}, v{kvDevice.data() + kColumns};
-  enqueue<KvAppend<Shape>>(0, k, v, (const int *)positionsDevice.data(), (const int *)pagesDevice.data(), kCache.data(),
+  enqueue<KvAppend<Shape>>(0, k, v, (const int *)positionsDevice.data(), (const int *)pagesDevice.data(),
+                           Shape::kTokens > 1 ? (const int *)piecesDevice.data() : nullptr, kCache.data(),
                            vCache.data());
   runner.expect(name + " keys", sameBits(kCache.download(), keys));
   runner.expect(name + " values", sameBits(vCache.download(), values));
@@ -217,11 +219,12 @@ template <int RowCount> void benchKvAppend(Runner &runner, const std::string &na
     positions[r] = r;
   for (int p = 0; p < Shape::kMaxPages; ++p)
     pages[p] = p % 64;
-  DeviceBuffer<int> positionsDevice(positions), pagesDevice(pages);
+  DeviceBuffer<int> positionsDevice(positions), pagesDevice(pages), piecesDevice(std::vector<int>(RowCount, 0));
   double time = medianMicroseconds([&](cudaStream_t stream, int) {
     enqueue<KvAppend<Shape>>(stream, Rows<const Operand, 6144>{qkv.data() + 4096},
                              Rows<const Operand, 6144>{qkv.data() + 5120}, (const int *)positionsDevice.data(),
-                             (const int *)pagesDevice.data(), kCache.data(), vCache.data());
+                             (const int *)pagesDevice.data(), (const int *)piecesDevice.data(), kCache.data(),
+                             vCache.data());
   });
   runner.benched(name, time, RowCount * 8192.0, "GB/s");
 }

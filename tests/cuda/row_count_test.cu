@@ -1,6 +1,5 @@
 // Kernels that are told how many of their rows are there: those have the bits that they have when all are, and the
 // tiles of others are left as they were.
-#include "attention_cases.cuh"
 #include "common/argmax.cuh"
 #include "common/elementwise.cuh"
 #include "common/embedding.cuh"
@@ -139,33 +138,6 @@ template <int RowCount, int Columns> void testRows(Runner &runner) {
   });
 }
 
-// --- attention -------------------------------------------------------------------------------------------------------
-
-struct Long : attention_test::Base {
-  static constexpr int kTokens = 300;
-};
-
-void testAttention(Runner &runner) {
-  using Shape = attention_test::ShapeOf<Long>;
-  using Kernel = attention_test::Prefill<Shape>;
-  if (!runner.wants("row count attention"))
-    return;
-  std::vector<int> positions(Shape::kTokens);
-  std::iota(positions.begin(), positions.end(), 5);
-  attention_test::Inputs<Shape> inputs(positions, {1});
-  DeviceBuffer<Operand> query(inputs.query), keys(inputs.keys), values(inputs.values);
-  DeviceBuffer<Operand> result(size_t(Shape::kRows) * Shape::kResult);
-  DeviceBuffer<int> device(inputs.positions), pages(inputs.pages);
-  using Store = attention_test::StoreResult<Shape::kResult>;
-  check(runner, "row count attention", Shape::kTokens, Shape::kResult, Shape::kTileQueries / 4, result,
-        [&](const int *rows) {
-          elementwise_test::enqueue<Kernel>(nullptr, attention_test::QueryOf<Shape>{query.data()},
-                                            (const Operand *)keys.data(), (const Operand *)values.data(),
-                                            (const int *)device.data(), (const int *)pages.data(),
-                                            (const float *)nullptr, Store{result.data()}, rows);
-        });
-}
-
 } // namespace
 
 int main(int argc, char **argv) {
@@ -180,6 +152,5 @@ int main(int argc, char **argv) {
   testRows<37, 64>(runner);
   testRows<300, 4096>(runner);
   testRows<5, 20000>(runner);
-  testAttention(runner);
   return runner.exitCode();
 }

@@ -1,4 +1,4 @@
-// The chunked scans against the recurrence in double precision: padding, groups, odd sizes, counts, continued states.
+// The chunked scans against the recurrence in double precision: padding, groups, odd sizes, pieces, continued states.
 // Both collectives have the same name; here the one for sm_80 goes by another.
 #define SsmScan SsmScanMma
 #include "mma/ssm_scan.cuh"
@@ -16,15 +16,15 @@ enum class Steps { Usual, Large };
 
 /// A case: the collective's shape and the buffers around it. `Offset` shifts every slice by as many columns; 1 leaves
 /// no alignment but an element's.
-template <int Sequences, int Tokens, int Heads, int HeadDim, int StateSize, int Groups, class StateElement, int Offset>
+template <int Pieces, int Rows, int Heads, int HeadDim, int StateSize, int Groups, class StateElement, int Offset>
 struct Case {
   using Operand = harness::Operand;
-  static constexpr int kSequences = Sequences, kTokens = Tokens, kHeads = Heads, kHeadDim = HeadDim;
+  static constexpr int kPieces = Pieces, kHeads = Heads, kHeadDim = HeadDim;
   static constexpr int kStateSize = StateSize, kGroups = Groups, kMultiprocessors = 132, kSharedLimit = 232448;
   static constexpr int kLongest = bambac::alignTo(StateSize, 16) > 128 ? 32 : 64; // larger states leave room for less
-  static constexpr int kChunk = bambac::minOf(kLongest, bambac::alignTo(Tokens, 16));
+  static constexpr int kChunk = bambac::minOf(kLongest, bambac::alignTo(Rows, 16));
   static constexpr float kDtMin = 0.0f, kDtMax = 3e38f;
-  static constexpr int kInner = Heads * HeadDim, kWide = Groups * StateSize, kRows = Sequences * Tokens;
+  static constexpr int kInner = Heads * HeadDim, kWide = Groups * StateSize, kRows = Rows;
   // z | ... | dt of the input projection, x | B | C of the convolution
   static constexpr int kZ = Offset, kDt = Offset + 2 * kInner + 2 * kWide, kProjected = kDt + Heads + Offset;
   static constexpr int kX = Offset, kB = kX + kInner, kC = kB + kWide, kConvolved = kC + kWide;
@@ -63,15 +63,23 @@ struct OnWgmma {
 template <class C, class Scan>
 __global__ void __launch_bounds__(Scan::kThreads, Scan::kMinBlocks)
     scanKernel(const Operand *projected, const Operand *convolved, const float *aLog, const float *d,
-               const float *dtBias, const int *slots, const int *counts, typename C::State *state, Operand *result) {
+               const float *dtBias, const int *slots, const int *starts, typename C::State *state, Operand *result) {
   using Convolved = Rows<const Operand, C::kConvolved>;
   using Projected = Rows<const Operand, C::kProjected>;
   Scan::run(Convolved{convolved + C::kX}, Projected{projected + C::kDt}, Convolved{convolved + C::kB},
-            Convolved{convolved + C::kC}, aLog, d, dtBias, slots, counts, state,
+            Convolved{convolved + C::kC}, aLog, d, dtBias, slots, starts, state,
             Gate<C>{Projected{projected + C::kZ}, {result}});
 }
 
-/// One call's inputs. Rows of tokens beyond the counts are NaN.
+/// Where pieces lie, and the end of the last.
+std::vector<int> startsOf(const std::vector<int> &counts) {
+  std::vector<int> starts = {0};
+  for (int count : counts)
+    starts.push_back(starts.back() + count);
+  return starts;
+}
+
+/// One call's inputs. Rows after the last piece are NaN.
 struct Inputs {
   std::vector<Operand> projected, convolved;
 };
@@ -80,22 +88,18 @@ struct Parameters {
   std::vector<float> aLog, d, dtBias;
 };
 
-template <class C> Inputs makeInputs(unsigned seed, const std::vector<int> &counts, Steps steps) {
+template <class C> Inputs makeInputs(unsigned seed, int rows, Steps steps) {
   Inputs inputs{harness::randomOperands(size_t(C::kRows) * C::kProjected, seed),
                 harness::randomOperands(size_t(C::kRows) * C::kConvolved, seed + 1)};
-  for (int b = 0; b < C::kSequences; ++b)
-    for (int t = 0; t < C::kTokens; ++t) {
-      size_t row = size_t(b) * C::kTokens + t;
-      Operand *dt = &inputs.projected[row * C::kProjected + C::kDt];
-      for (int h = 0; h < C::kHeads; ++h) {
-        float uniform = harness::randomAt(seed + 2, row * C::kHeads + h);
-        dt[h] = harness::roundTo<Operand>(steps == Steps::Large ? 2 + 8 * uniform : 2 * uniform);
-      }
-      if (t >= counts[b]) {
-        std::fill_n(&inputs.projected[row * C::kProjected], C::kProjected, Operand{0x7fff});
-        std::fill_n(&inputs.convolved[row * C::kConvolved], C::kConvolved, Operand{0x7fff});
-      }
+  for (size_t row = 0; row < C::kRows; ++row) {
+    Operand *dt = &inputs.projected[row * C::kProjected + C::kDt];
+    for (int h = 0; h < C::kHeads; ++h) {
+      float uniform = harness::randomAt(seed + 2, row * C::kHeads + h);
+      dt[h] = harness::roundTo<Operand>(steps == Steps::Large ? 2 + 8 * uniform : 2 * uniform);
     }
+  }
+  std::fill(inputs.projected.begin() + size_t(rows) * C::kProjected, inputs.projected.end(), Operand{0x7fff});
+  std::fill(inputs.convolved.begin() + size_t(rows) * C::kConvolved, inputs.convolved.end(), Operand{0x7fff});
   return inputs;
 }
 
@@ -110,16 +114,17 @@ template <class C> Parameters makeParameters() {
   return parameters;
 }
 
-/// The recurrence for one head of one sequence; `state` [P, N] goes on, the gated rows are appended to `rows`.
+/// The recurrence for one head and the piece of rows `first` to `end`; `state` [P, N] goes on, the gated rows are
+/// appended to `rows`.
 template <class C>
-void recur(const Inputs &inputs, const Parameters &parameters, int b, int head, int count, std::vector<double> &state,
+void recur(const Inputs &inputs, const Parameters &parameters, int first, int end, int head, std::vector<double> &state,
            std::vector<double> &rows) {
   double rate = -std::exp(double(parameters.aLog[head]));
   int group = head / (C::kHeads / C::kGroups) * C::kStateSize;
   std::vector<double> keys(C::kStateSize), queries(C::kStateSize);
-  for (int t = 0; t < count; ++t) {
-    const Operand *projected = &inputs.projected[(size_t(b) * C::kTokens + t) * C::kProjected];
-    const Operand *convolved = &inputs.convolved[(size_t(b) * C::kTokens + t) * C::kConvolved];
+  for (size_t row = first; row < size_t(end); ++row) {
+    const Operand *projected = &inputs.projected[row * C::kProjected];
+    const Operand *convolved = &inputs.convolved[row * C::kConvolved];
     double raw = harness::toDouble(projected[C::kDt + head]) + parameters.dtBias[head];
     double delta = raw > 30 ? raw : std::log1p(std::exp(raw)), decay = std::exp(delta * rate);
     for (int n = 0; n < C::kStateSize; ++n) {
@@ -139,25 +144,33 @@ void recur(const Inputs &inputs, const Parameters &parameters, int b, int head, 
   }
 }
 
+/// `singles` pieces of one token, `others`, and pieces that are not there.
+template <class C> std::vector<int> manyPieces(int singles, const std::vector<int> &others) {
+  std::vector<int> counts(singles, 1);
+  counts.insert(counts.end(), others.begin(), others.end());
+  counts.resize(C::kPieces, 0);
+  return counts;
+}
+
 template <class C, class Scan> struct Device {
   using Element = typename C::State;
   DeviceBuffer<Operand> projected{size_t(C::kRows) * C::kProjected}, convolved{size_t(C::kRows) * C::kConvolved};
   DeviceBuffer<Operand> result{size_t(C::kRows) * C::kInner};
   DeviceBuffer<float> aLog, d, dtBias;
-  DeviceBuffer<int> slots, counts;
+  DeviceBuffer<int> slots, starts;
   DeviceBuffer<Element> state;
 
   Device(const Parameters &parameters, const std::vector<int> &slots, const std::vector<Element> &state)
-      : aLog(parameters.aLog), d(parameters.d), dtBias(parameters.dtBias), slots(slots), counts(slots.size()),
+      : aLog(parameters.aLog), d(parameters.d), dtBias(parameters.dtBias), slots(slots), starts(slots.size() + 1),
         state(state) {}
   void launch(cudaStream_t stream) {
     harness::launch(scanKernel<C, Scan>, Scan::kLaunch, stream, projected.data(), convolved.data(), aLog.data(),
-                    d.data(), dtBias.data(), slots.data(), counts.data(), state.data(), result.data());
+                    d.data(), dtBias.data(), slots.data(), starts.data(), state.data(), result.data());
   }
-  void run(const Inputs &inputs, const std::vector<int> &present) {
+  void run(const Inputs &inputs, const std::vector<int> &firstRows) {
     projected.upload(inputs.projected);
     convolved.upload(inputs.convolved);
-    counts.upload(present);
+    starts.upload(firstRows);
     result.poison();
     launch(nullptr);
   }
@@ -172,10 +185,10 @@ void checkOn(harness::Runner &runner, const std::string &plainName, const std::v
     return;
   using Element = typename C::State;
   constexpr size_t kHeadState = size_t(C::kHeadDim) * C::kStateSize, kSlotState = C::kHeads * kHeadState;
-  constexpr int kSlots = C::kSequences + 1; // in reverse order, slot 0 unused
+  constexpr int kSlots = C::kPieces + 1; // in reverse order, slot 0 unused
   std::vector<int> slots, heads;
-  for (int b = 0; b < C::kSequences; ++b)
-    slots.push_back(C::kSequences - b);
+  for (int b = 0; b < C::kPieces; ++b)
+    slots.push_back(C::kPieces - b);
   bool large = double(C::kRows) * kSlotState > 2e8;
   for (int h = 0; h < C::kHeads; h += large ? C::kHeads / 2 - 1 : 1)
     heads.push_back(h);
@@ -194,24 +207,25 @@ void checkOn(harness::Runner &runner, const std::string &plainName, const std::v
 
   for (int call = 0; call < 2; ++call) {
     const std::vector<int> &counts = call == 0 ? first : second;
-    Inputs inputs = makeInputs<C>(100 * (call + 1), counts, steps);
-    device.run(inputs, counts);
+    std::vector<int> starts = startsOf(counts);
+    Inputs inputs = makeInputs<C>(100 * (call + 1), starts.back(), steps);
+    device.run(inputs, starts);
     std::vector<Operand> result = device.result.download();
     after = device.state.download();
     device.state.upload(before);
-    device.run(inputs, counts);
+    device.run(inputs, starts);
     bool same = harness::sameBits(device.state.download(), after);
     std::vector<Operand> again = device.result.download();
 
     std::vector<double> rows, stateRows;
     std::vector<Operand> produced;
     std::vector<Element> producedState;
-    for (int b = 0; b < C::kSequences; ++b)
+    for (int b = 0; b < C::kPieces; ++b)
       for (size_t i = 0; i < heads.size(); ++i) {
-        recur<C>(inputs, parameters, b, heads[i], counts[b], states[b * heads.size() + i], rows);
-        for (int t = 0; t < counts[b]; ++t)
+        recur<C>(inputs, parameters, starts[b], starts[b + 1], heads[i], states[b * heads.size() + i], rows);
+        for (int row = starts[b]; row < starts[b + 1]; ++row)
           for (int p = 0; p < C::kHeadDim; ++p) {
-            size_t place = (size_t(b) * C::kTokens + t) * C::kInner + heads[i] * C::kHeadDim + p;
+            size_t place = size_t(row) * C::kInner + heads[i] * C::kHeadDim + p;
             produced.push_back(result[place]);
             same &= result[place].bits == again[place].bits;
           }
@@ -245,13 +259,16 @@ template <class C, class On> void benchOn(harness::Runner &runner, const std::st
   const std::string name = On::kName + plainName;
   if (!runner.benches(name))
     return;
-  std::vector<int> slots(C::kSequences, 0), counts(C::kSequences, C::kTokens);
-  Device<C, typename On::template Scan<C>> device(makeParameters<C>(), slots,
-                                                  harness::fromFloats<typename C::State>(harness::randomFloats(
-                                                      size_t(C::kHeads) * C::kHeadDim * C::kStateSize, 5)));
+  std::vector<int> slots, starts = startsOf(std::vector<int>(C::kPieces, C::kRows / C::kPieces));
+  for (int b = 0; b < C::kPieces; ++b)
+    slots.push_back(b);
+  Device<C, typename On::template Scan<C>> device(
+      makeParameters<C>(), slots,
+      harness::fromFloats<typename C::State>(
+          harness::randomFloats(size_t(C::kPieces) * C::kHeads * C::kHeadDim * C::kStateSize, 5)));
   device.projected.randomize(1);
   device.convolved.randomize(2);
-  device.counts.upload(counts);
+  device.starts.upload(starts);
   double us = harness::medianMicroseconds([&](cudaStream_t stream, int) { device.launch(stream); }, 20, 7);
   // what the recurrence itself takes: two multiply-adds for each element of the state and token
   double operations = 4.0 * C::kRows * C::kInner * C::kStateSize;
@@ -264,7 +281,7 @@ template <class C> void bench(harness::Runner &runner, const std::string &name) 
   benchOn<C, OnWgmma>(runner, name);
 }
 
-template <int Tokens, class State> using Bamba9B = Case<1, Tokens, 128, 64, 128, 1, State, 0>;
+template <int Tokens, class State, int Pieces = 1> using Bamba9B = Case<Pieces, Tokens, 128, 64, 128, 1, State, 0>;
 
 } // namespace
 
@@ -278,7 +295,15 @@ int main(int argc, char **argv) {
   check<Case<1, 16, 8, 32, 32, 1, f16, 0>>(runner, "tiny, 16 tokens, f16 state", {16}, {5});
   check<Case<1, 330, 4, 80, 128, 2, f16, 0>>(runner, "80 channels, two groups, f16 state", {330}, {257});
   check<Case<1, 33, 3, 7, 17, 1, bf16, 1>>(runner, "odder sizes, bf16 state", {33}, {33});
-  check<Case<2, 200, 8, 64, 64, 2, float, 0>>(runner, "two sequences, two groups", {200, 131}, {0, 64});
+  check<Case<2, 400, 8, 64, 64, 2, float, 0>>(runner, "two sequences, two groups", {200, 131}, {64, 0});
+  check<Case<9, 400, 6, 32, 48, 2, float, 0>>(runner, "nine pieces", {1, 1, 1, 70, 2, 3, 64, 130, 1},
+                                              {1, 2, 65, 3, 1, 0, 0, 0, 0});
+  using Mixed = Case<70, 300, 128, 64, 128, 1, float, 0>;
+  check<Mixed>(runner, "Bamba-9B, singles and pieces", manyPieces<Mixed>(66, {3, 100, 64, 1}),
+               manyPieces<Mixed>(0, {200, 30, 2}));
+  using OddMixed = Case<40, 80, 5, 20, 24, 1, bf16, 1>;
+  check<OddMixed>(runner, "odd sizes, singles and pieces, bf16 state", manyPieces<OddMixed>(33, {2, 17, 5}),
+                  manyPieces<OddMixed>(40, {}));
   check<Case<1, 96, 4, 80, 256, 1, float, 0>>(runner, "state size 256, 80 channels", {96}, {70});
   check<Case<1, 330, 4, 80, 128, 2, bf16, 0>>(runner, "80 channels, two groups, bf16 state", {330}, {257});
   check<Bamba9B<256, float>>(runner, "Bamba-9B, 256 tokens", {256}, {200});
@@ -289,5 +314,7 @@ int main(int argc, char **argv) {
   bench<Bamba9B<256, float>>(runner, "Bamba-9B, 256 tokens");
   bench<Bamba9B<1024, float>>(runner, "Bamba-9B, 1024 tokens");
   bench<Bamba9B<4096, float>>(runner, "Bamba-9B, 4096 tokens");
+  bench<Bamba9B<4096, float, 8>>(runner, "Bamba-9B, 8 pieces of 512 tokens");
+  bench<Bamba9B<64, float, 64>>(runner, "Bamba-9B, 64 pieces of 1 token");
   return runner.exitCode();
 }

@@ -43,8 +43,8 @@ func.func private @f() attributes {bamba.entry = #bamba.entry<decode, batch = 4,
 
 // -----
 
-// expected-error @+1 {{expected batch 1 in a prefill entry, found 2}}
-func.func private @f() attributes {bamba.entry = #bamba.entry<prefill, batch = 2, chunk = 8>}
+// expected-error @+1 {{expected at most 8 pieces, a row each, in a prefill entry, found batch 9}}
+func.func private @f() attributes {bamba.entry = #bamba.entry<prefill, batch = 9, chunk = 8>}
 
 // -----
 
@@ -55,6 +55,11 @@ func.func private @f() attributes {bamba.entry = #bamba.entry<prefill, batch = 1
 
 // expected-error @+1 {{expected a decode entry, which keeps all rows, without kept, found 2}}
 func.func private @f() attributes {bamba.entry = #bamba.entry<decode, batch = 4, chunk = 1, kept = 2>}
+
+// -----
+
+// expected-error @+1 {{expected at most 2 pieces, a row each, in a prefill entry, found batch 3}}
+func.func private @f() attributes {bamba.entry = #bamba.entry<prefill, batch = 3, chunk = 2>}
 
 // -----
 

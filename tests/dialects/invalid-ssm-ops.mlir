@@ -188,12 +188,12 @@ func.func @f(%x: tensor<4x16xf32>, %dt: tensor<4x4xf32>, %b: tensor<4x6xf32>, %c
 //===-- ssm_scan --===//
 
 func.func @f(%x: tensor<4x16xf32>, %dt: tensor<4x4xf32>, %b: tensor<4x6xf32>, %c: tensor<4x6xf32>, %a: tensor<4xf32>,
-             %d: tensor<4xf32>, %db: tensor<4xf32>, %slots: tensor<2xi32>, %counts: tensor<2xi32>,
+             %d: tensor<4xf32>, %db: tensor<4xf32>, %slots: tensor<2xi32>, %starts: tensor<3xi32>,
              %init: tensor<4x16xf32>, %s: tensor<?x4x4xf32>) {
   // expected-error @+1 {{expected 'state' of rank 4, found rank 3}}
   %y, %s1 = bamba.ssm_scan
-      ins(%x, %dt, %b, %c, %a, %d, %db, %slots, %counts : tensor<4x16xf32>, tensor<4x4xf32>, tensor<4x6xf32>,
-          tensor<4x6xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<2xi32>, tensor<2xi32>)
+      ins(%x, %dt, %b, %c, %a, %d, %db, %slots, %starts : tensor<4x16xf32>, tensor<4x4xf32>, tensor<4x6xf32>,
+          tensor<4x6xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<2xi32>, tensor<3xi32>)
       outs(%init, %s : tensor<4x16xf32>, tensor<?x4x4xf32>) dt_limit(0.0, 1.0) chunk(2) acc(f32)
   return
 }
@@ -201,12 +201,12 @@ func.func @f(%x: tensor<4x16xf32>, %dt: tensor<4x4xf32>, %b: tensor<4x6xf32>, %c
 // -----
 
 func.func @f(%x: tensor<4x15xf32>, %dt: tensor<4x4xf32>, %b: tensor<4x6xf32>, %c: tensor<4x6xf32>, %a: tensor<4xf32>,
-             %d: tensor<4xf32>, %db: tensor<4xf32>, %slots: tensor<2xi32>, %counts: tensor<2xi32>,
+             %d: tensor<4xf32>, %db: tensor<4xf32>, %slots: tensor<2xi32>, %starts: tensor<3xi32>,
              %init: tensor<4x15xf32>, %s: tensor<?x4x4x3xf32>) {
   // expected-error @+1 {{expected 'x' of shape [?, 16], found [4, 15]}}
   %y, %s1 = bamba.ssm_scan
-      ins(%x, %dt, %b, %c, %a, %d, %db, %slots, %counts : tensor<4x15xf32>, tensor<4x4xf32>, tensor<4x6xf32>,
-          tensor<4x6xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<2xi32>, tensor<2xi32>)
+      ins(%x, %dt, %b, %c, %a, %d, %db, %slots, %starts : tensor<4x15xf32>, tensor<4x4xf32>, tensor<4x6xf32>,
+          tensor<4x6xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<2xi32>, tensor<3xi32>)
       outs(%init, %s : tensor<4x15xf32>, tensor<?x4x4x3xf32>) dt_limit(0.0, 1.0) chunk(2) acc(f32)
   return
 }
@@ -214,12 +214,12 @@ func.func @f(%x: tensor<4x15xf32>, %dt: tensor<4x4xf32>, %b: tensor<4x6xf32>, %c
 // -----
 
 func.func @f(%x: tensor<4x16xf32>, %dt: tensor<4x4xf32>, %b: tensor<4x6xf32>, %c: tensor<4x6xf32>, %a: tensor<4xf32>,
-             %d: tensor<4xf32>, %db: tensor<4xf32>, %slots: tensor<2xi32>, %counts: tensor<2xi32>,
+             %d: tensor<4xf32>, %db: tensor<4xf32>, %slots: tensor<2xi32>, %starts: tensor<3xi32>,
              %init: tensor<4x15xf32>, %s: tensor<?x4x4x3xf32>) {
   // expected-error @+1 {{expected 'outs' of shape [4, 16], found [4, 15]}}
   %y, %s1 = bamba.ssm_scan
-      ins(%x, %dt, %b, %c, %a, %d, %db, %slots, %counts : tensor<4x16xf32>, tensor<4x4xf32>, tensor<4x6xf32>,
-          tensor<4x6xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<2xi32>, tensor<2xi32>)
+      ins(%x, %dt, %b, %c, %a, %d, %db, %slots, %starts : tensor<4x16xf32>, tensor<4x4xf32>, tensor<4x6xf32>,
+          tensor<4x6xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<2xi32>, tensor<3xi32>)
       outs(%init, %s : tensor<4x15xf32>, tensor<?x4x4x3xf32>) dt_limit(0.0, 1.0) chunk(2) acc(f32)
   return
 }
@@ -227,12 +227,12 @@ func.func @f(%x: tensor<4x16xf32>, %dt: tensor<4x4xf32>, %b: tensor<4x6xf32>, %c
 // -----
 
 func.func @f(%x: tensor<4x16xf32>, %dt: tensor<4x5xf32>, %b: tensor<4x6xf32>, %c: tensor<4x6xf32>, %a: tensor<4xf32>,
-             %d: tensor<4xf32>, %db: tensor<4xf32>, %slots: tensor<2xi32>, %counts: tensor<2xi32>,
+             %d: tensor<4xf32>, %db: tensor<4xf32>, %slots: tensor<2xi32>, %starts: tensor<3xi32>,
              %init: tensor<4x16xf32>, %s: tensor<?x4x4x3xf32>) {
   // expected-error @+1 {{expected 'dt' of shape [4, 4], found [4, 5]}}
   %y, %s1 = bamba.ssm_scan
-      ins(%x, %dt, %b, %c, %a, %d, %db, %slots, %counts : tensor<4x16xf32>, tensor<4x5xf32>, tensor<4x6xf32>,
-          tensor<4x6xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<2xi32>, tensor<2xi32>)
+      ins(%x, %dt, %b, %c, %a, %d, %db, %slots, %starts : tensor<4x16xf32>, tensor<4x5xf32>, tensor<4x6xf32>,
+          tensor<4x6xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<2xi32>, tensor<3xi32>)
       outs(%init, %s : tensor<4x16xf32>, tensor<?x4x4x3xf32>) dt_limit(0.0, 1.0) chunk(2) acc(f32)
   return
 }
@@ -240,12 +240,12 @@ func.func @f(%x: tensor<4x16xf32>, %dt: tensor<4x5xf32>, %b: tensor<4x6xf32>, %c
 // -----
 
 func.func @f(%x: tensor<4x16xf32>, %dt: tensor<4x4xf32>, %b: tensor<4x6xf32>, %c: tensor<4x3xf32>, %a: tensor<4xf32>,
-             %d: tensor<4xf32>, %db: tensor<4xf32>, %slots: tensor<2xi32>, %counts: tensor<2xi32>,
+             %d: tensor<4xf32>, %db: tensor<4xf32>, %slots: tensor<2xi32>, %starts: tensor<3xi32>,
              %init: tensor<4x16xf32>, %s: tensor<?x4x4x3xf32>) {
   // expected-error @+1 {{expected 'c' of shape [4, 6], found [4, 3]}}
   %y, %s1 = bamba.ssm_scan
-      ins(%x, %dt, %b, %c, %a, %d, %db, %slots, %counts : tensor<4x16xf32>, tensor<4x4xf32>, tensor<4x6xf32>,
-          tensor<4x3xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<2xi32>, tensor<2xi32>)
+      ins(%x, %dt, %b, %c, %a, %d, %db, %slots, %starts : tensor<4x16xf32>, tensor<4x4xf32>, tensor<4x6xf32>,
+          tensor<4x3xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<2xi32>, tensor<3xi32>)
       outs(%init, %s : tensor<4x16xf32>, tensor<?x4x4x3xf32>) dt_limit(0.0, 1.0) chunk(2) acc(f32)
   return
 }
@@ -253,12 +253,12 @@ func.func @f(%x: tensor<4x16xf32>, %dt: tensor<4x4xf32>, %b: tensor<4x6xf32>, %c
 // -----
 
 func.func @f(%x: tensor<4x16xf32>, %dt: tensor<4x4xf32>, %b: tensor<3x6xf32>, %c: tensor<4x6xf32>, %a: tensor<4xf32>,
-             %d: tensor<4xf32>, %db: tensor<4xf32>, %slots: tensor<2xi32>, %counts: tensor<2xi32>,
+             %d: tensor<4xf32>, %db: tensor<4xf32>, %slots: tensor<2xi32>, %starts: tensor<3xi32>,
              %init: tensor<4x16xf32>, %s: tensor<?x4x4x3xf32>) {
   // expected-error @+1 {{expected 'b' of shape [4, ?], found [3, 6]}}
   %y, %s1 = bamba.ssm_scan
-      ins(%x, %dt, %b, %c, %a, %d, %db, %slots, %counts : tensor<4x16xf32>, tensor<4x4xf32>, tensor<3x6xf32>,
-          tensor<4x6xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<2xi32>, tensor<2xi32>)
+      ins(%x, %dt, %b, %c, %a, %d, %db, %slots, %starts : tensor<4x16xf32>, tensor<4x4xf32>, tensor<3x6xf32>,
+          tensor<4x6xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<2xi32>, tensor<3xi32>)
       outs(%init, %s : tensor<4x16xf32>, tensor<?x4x4x3xf32>) dt_limit(0.0, 1.0) chunk(2) acc(f32)
   return
 }
@@ -266,12 +266,12 @@ func.func @f(%x: tensor<4x16xf32>, %dt: tensor<4x4xf32>, %b: tensor<3x6xf32>, %c
 // -----
 
 func.func @f(%x: tensor<4x16xf32>, %dt: tensor<4x4xf32>, %b: tensor<4x6xf32>, %c: tensor<4x6xf32>, %a: tensor<5xf32>,
-             %d: tensor<4xf32>, %db: tensor<4xf32>, %slots: tensor<2xi32>, %counts: tensor<2xi32>,
+             %d: tensor<4xf32>, %db: tensor<4xf32>, %slots: tensor<2xi32>, %starts: tensor<3xi32>,
              %init: tensor<4x16xf32>, %s: tensor<?x4x4x3xf32>) {
   // expected-error @+1 {{expected 'a_log' of shape [4], found [5]}}
   %y, %s1 = bamba.ssm_scan
-      ins(%x, %dt, %b, %c, %a, %d, %db, %slots, %counts : tensor<4x16xf32>, tensor<4x4xf32>, tensor<4x6xf32>,
-          tensor<4x6xf32>, tensor<5xf32>, tensor<4xf32>, tensor<4xf32>, tensor<2xi32>, tensor<2xi32>)
+      ins(%x, %dt, %b, %c, %a, %d, %db, %slots, %starts : tensor<4x16xf32>, tensor<4x4xf32>, tensor<4x6xf32>,
+          tensor<4x6xf32>, tensor<5xf32>, tensor<4xf32>, tensor<4xf32>, tensor<2xi32>, tensor<3xi32>)
       outs(%init, %s : tensor<4x16xf32>, tensor<?x4x4x3xf32>) dt_limit(0.0, 1.0) chunk(2) acc(f32)
   return
 }
@@ -279,12 +279,12 @@ func.func @f(%x: tensor<4x16xf32>, %dt: tensor<4x4xf32>, %b: tensor<4x6xf32>, %c
 // -----
 
 func.func @f(%x: tensor<4x16xf32>, %dt: tensor<4x4xf32>, %b: tensor<4x6xf32>, %c: tensor<4x6xf32>, %a: tensor<4xf32>,
-             %d: tensor<5xf32>, %db: tensor<4xf32>, %slots: tensor<2xi32>, %counts: tensor<2xi32>,
+             %d: tensor<5xf32>, %db: tensor<4xf32>, %slots: tensor<2xi32>, %starts: tensor<3xi32>,
              %init: tensor<4x16xf32>, %s: tensor<?x4x4x3xf32>) {
   // expected-error @+1 {{expected 'd' of shape [4], found [5]}}
   %y, %s1 = bamba.ssm_scan
-      ins(%x, %dt, %b, %c, %a, %d, %db, %slots, %counts : tensor<4x16xf32>, tensor<4x4xf32>, tensor<4x6xf32>,
-          tensor<4x6xf32>, tensor<4xf32>, tensor<5xf32>, tensor<4xf32>, tensor<2xi32>, tensor<2xi32>)
+      ins(%x, %dt, %b, %c, %a, %d, %db, %slots, %starts : tensor<4x16xf32>, tensor<4x4xf32>, tensor<4x6xf32>,
+          tensor<4x6xf32>, tensor<4xf32>, tensor<5xf32>, tensor<4xf32>, tensor<2xi32>, tensor<3xi32>)
       outs(%init, %s : tensor<4x16xf32>, tensor<?x4x4x3xf32>) dt_limit(0.0, 1.0) chunk(2) acc(f32)
   return
 }
@@ -292,12 +292,12 @@ func.func @f(%x: tensor<4x16xf32>, %dt: tensor<4x4xf32>, %b: tensor<4x6xf32>, %c
 // -----
 
 func.func @f(%x: tensor<4x16xf32>, %dt: tensor<4x4xf32>, %b: tensor<4x6xf32>, %c: tensor<4x6xf32>, %a: tensor<4xf32>,
-             %d: tensor<4xf32>, %db: tensor<5xf32>, %slots: tensor<2xi32>, %counts: tensor<2xi32>,
+             %d: tensor<4xf32>, %db: tensor<5xf32>, %slots: tensor<2xi32>, %starts: tensor<3xi32>,
              %init: tensor<4x16xf32>, %s: tensor<?x4x4x3xf32>) {
   // expected-error @+1 {{expected 'dt_bias' of shape [4], found [5]}}
   %y, %s1 = bamba.ssm_scan
-      ins(%x, %dt, %b, %c, %a, %d, %db, %slots, %counts : tensor<4x16xf32>, tensor<4x4xf32>, tensor<4x6xf32>,
-          tensor<4x6xf32>, tensor<4xf32>, tensor<4xf32>, tensor<5xf32>, tensor<2xi32>, tensor<2xi32>)
+      ins(%x, %dt, %b, %c, %a, %d, %db, %slots, %starts : tensor<4x16xf32>, tensor<4x4xf32>, tensor<4x6xf32>,
+          tensor<4x6xf32>, tensor<4xf32>, tensor<4xf32>, tensor<5xf32>, tensor<2xi32>, tensor<3xi32>)
       outs(%init, %s : tensor<4x16xf32>, tensor<?x4x4x3xf32>) dt_limit(0.0, 1.0) chunk(2) acc(f32)
   return
 }
@@ -305,12 +305,12 @@ func.func @f(%x: tensor<4x16xf32>, %dt: tensor<4x4xf32>, %b: tensor<4x6xf32>, %c
 // -----
 
 func.func @f(%x: tensor<4x16xf32>, %dt: tensor<4x4xf32>, %b: tensor<4x7xf32>, %c: tensor<4x7xf32>, %a: tensor<4xf32>,
-             %d: tensor<4xf32>, %db: tensor<4xf32>, %slots: tensor<2xi32>, %counts: tensor<2xi32>,
+             %d: tensor<4xf32>, %db: tensor<4xf32>, %slots: tensor<2xi32>, %starts: tensor<3xi32>,
              %init: tensor<4x16xf32>, %s: tensor<?x4x4x3xf32>) {
   // expected-error @+1 {{expected the width of 'b' to be a multiple of 3, found 7}}
   %y, %s1 = bamba.ssm_scan
-      ins(%x, %dt, %b, %c, %a, %d, %db, %slots, %counts : tensor<4x16xf32>, tensor<4x4xf32>, tensor<4x7xf32>,
-          tensor<4x7xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<2xi32>, tensor<2xi32>)
+      ins(%x, %dt, %b, %c, %a, %d, %db, %slots, %starts : tensor<4x16xf32>, tensor<4x4xf32>, tensor<4x7xf32>,
+          tensor<4x7xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<2xi32>, tensor<3xi32>)
       outs(%init, %s : tensor<4x16xf32>, tensor<?x4x4x3xf32>) dt_limit(0.0, 1.0) chunk(2) acc(f32)
   return
 }
@@ -318,12 +318,12 @@ func.func @f(%x: tensor<4x16xf32>, %dt: tensor<4x4xf32>, %b: tensor<4x7xf32>, %c
 // -----
 
 func.func @f(%x: tensor<4x16xf32>, %dt: tensor<4x4xf32>, %b: tensor<4x9xf32>, %c: tensor<4x9xf32>, %a: tensor<4xf32>,
-             %d: tensor<4xf32>, %db: tensor<4xf32>, %slots: tensor<2xi32>, %counts: tensor<2xi32>,
+             %d: tensor<4xf32>, %db: tensor<4xf32>, %slots: tensor<2xi32>, %starts: tensor<3xi32>,
              %init: tensor<4x16xf32>, %s: tensor<?x4x4x3xf32>) {
   // expected-error @+1 {{expected the number of heads to be a multiple of 3, found 4}}
   %y, %s1 = bamba.ssm_scan
-      ins(%x, %dt, %b, %c, %a, %d, %db, %slots, %counts : tensor<4x16xf32>, tensor<4x4xf32>, tensor<4x9xf32>,
-          tensor<4x9xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<2xi32>, tensor<2xi32>)
+      ins(%x, %dt, %b, %c, %a, %d, %db, %slots, %starts : tensor<4x16xf32>, tensor<4x4xf32>, tensor<4x9xf32>,
+          tensor<4x9xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<2xi32>, tensor<3xi32>)
       outs(%init, %s : tensor<4x16xf32>, tensor<?x4x4x3xf32>) dt_limit(0.0, 1.0) chunk(2) acc(f32)
   return
 }
@@ -331,12 +331,12 @@ func.func @f(%x: tensor<4x16xf32>, %dt: tensor<4x4xf32>, %b: tensor<4x9xf32>, %c
 // -----
 
 func.func @f(%x: tensor<4x16xf32>, %dt: tensor<4x4xf32>, %b: tensor<4x6xf32>, %c: tensor<4x6xf32>, %a: tensor<4xf32>,
-             %d: tensor<4xf32>, %db: tensor<4xf32>, %slots: tensor<2xi32>, %counts: tensor<2xi32>,
+             %d: tensor<4xf32>, %db: tensor<4xf32>, %slots: tensor<2xi32>, %starts: tensor<3xi32>,
              %init: tensor<4x16xf32>, %s: tensor<?x4x4x3xf32>) {
   // expected-error @+1 {{expected acc to be a float type, found 'i32'}}
   %y, %s1 = bamba.ssm_scan
-      ins(%x, %dt, %b, %c, %a, %d, %db, %slots, %counts : tensor<4x16xf32>, tensor<4x4xf32>, tensor<4x6xf32>,
-          tensor<4x6xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<2xi32>, tensor<2xi32>)
+      ins(%x, %dt, %b, %c, %a, %d, %db, %slots, %starts : tensor<4x16xf32>, tensor<4x4xf32>, tensor<4x6xf32>,
+          tensor<4x6xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<2xi32>, tensor<3xi32>)
       outs(%init, %s : tensor<4x16xf32>, tensor<?x4x4x3xf32>) dt_limit(0.0, 1.0) chunk(2) acc(i32)
   return
 }
@@ -344,12 +344,12 @@ func.func @f(%x: tensor<4x16xf32>, %dt: tensor<4x4xf32>, %b: tensor<4x6xf32>, %c
 // -----
 
 func.func @f(%x: tensor<4x16xf32>, %dt: tensor<4x4xf32>, %b: tensor<4x6xf32>, %c: tensor<4x6xf32>, %a: tensor<4xf32>,
-             %d: tensor<4xf32>, %db: tensor<4xf32>, %slots: tensor<2xi32>, %counts: tensor<2xi32>,
+             %d: tensor<4xf32>, %db: tensor<4xf32>, %slots: tensor<2xi32>, %starts: tensor<3xi32>,
              %init: tensor<4x16xf32>, %s: tensor<?x4x4x3xf32>) {
   // expected-error @+1 {{expected the lower dt_limit not above the upper}}
   %y, %s1 = bamba.ssm_scan
-      ins(%x, %dt, %b, %c, %a, %d, %db, %slots, %counts : tensor<4x16xf32>, tensor<4x4xf32>, tensor<4x6xf32>,
-          tensor<4x6xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<2xi32>, tensor<2xi32>)
+      ins(%x, %dt, %b, %c, %a, %d, %db, %slots, %starts : tensor<4x16xf32>, tensor<4x4xf32>, tensor<4x6xf32>,
+          tensor<4x6xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<2xi32>, tensor<3xi32>)
       outs(%init, %s : tensor<4x16xf32>, tensor<?x4x4x3xf32>) dt_limit(1.0, 0.5) chunk(2) acc(f32)
   return
 }
@@ -357,12 +357,12 @@ func.func @f(%x: tensor<4x16xf32>, %dt: tensor<4x4xf32>, %b: tensor<4x6xf32>, %c
 // -----
 
 func.func @f(%x: tensor<4x16xf32>, %dt: tensor<4x4xf32>, %b: tensor<4x6xf32>, %c: tensor<4x6xf32>, %a: tensor<4xf32>,
-             %d: tensor<4xf32>, %db: tensor<4xf32>, %slots: tensor<3xi32>, %counts: tensor<3xi32>,
+             %d: tensor<4xf32>, %db: tensor<4xf32>, %slots: tensor<2xi32>, %starts: tensor<2xi32>,
              %init: tensor<4x16xf32>, %s: tensor<?x4x4x3xf32>) {
-  // expected-error @+1 {{expected the number of rows to be a multiple of 3, found 4}}
+  // expected-error @+1 {{expected 'starts' of shape [3], found [2]}}
   %y, %s1 = bamba.ssm_scan
-      ins(%x, %dt, %b, %c, %a, %d, %db, %slots, %counts : tensor<4x16xf32>, tensor<4x4xf32>, tensor<4x6xf32>,
-          tensor<4x6xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<3xi32>, tensor<3xi32>)
+      ins(%x, %dt, %b, %c, %a, %d, %db, %slots, %starts : tensor<4x16xf32>, tensor<4x4xf32>, tensor<4x6xf32>,
+          tensor<4x6xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<2xi32>, tensor<2xi32>)
       outs(%init, %s : tensor<4x16xf32>, tensor<?x4x4x3xf32>) dt_limit(0.0, 1.0) chunk(2) acc(f32)
   return
 }
@@ -370,25 +370,12 @@ func.func @f(%x: tensor<4x16xf32>, %dt: tensor<4x4xf32>, %b: tensor<4x6xf32>, %c
 // -----
 
 func.func @f(%x: tensor<4x16xf32>, %dt: tensor<4x4xf32>, %b: tensor<4x6xf32>, %c: tensor<4x6xf32>, %a: tensor<4xf32>,
-             %d: tensor<4xf32>, %db: tensor<4xf32>, %slots: tensor<2xi32>, %counts: tensor<1xi32>,
-             %init: tensor<4x16xf32>, %s: tensor<?x4x4x3xf32>) {
-  // expected-error @+1 {{expected 'counts' of shape [2], found [1]}}
-  %y, %s1 = bamba.ssm_scan
-      ins(%x, %dt, %b, %c, %a, %d, %db, %slots, %counts : tensor<4x16xf32>, tensor<4x4xf32>, tensor<4x6xf32>,
-          tensor<4x6xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<2xi32>, tensor<1xi32>)
-      outs(%init, %s : tensor<4x16xf32>, tensor<?x4x4x3xf32>) dt_limit(0.0, 1.0) chunk(2) acc(f32)
-  return
-}
-
-// -----
-
-func.func @f(%x: tensor<4x16xf32>, %dt: tensor<4x4xf32>, %b: tensor<4x6xf32>, %c: tensor<4x6xf32>, %a: tensor<4xf32>,
-             %d: tensor<4xf32>, %db: tensor<4xf32>, %slots: tensor<2xi32>, %counts: tensor<2xi32>,
+             %d: tensor<4xf32>, %db: tensor<4xf32>, %slots: tensor<2xi32>, %starts: tensor<3xi32>,
              %init: tensor<4x16xf32>, %s: tensor<?x4x4x3xf32>) {
   // expected-error @+1 {{expected chunk greater than 0, found 0}}
   %y, %s1 = bamba.ssm_scan
-      ins(%x, %dt, %b, %c, %a, %d, %db, %slots, %counts : tensor<4x16xf32>, tensor<4x4xf32>, tensor<4x6xf32>,
-          tensor<4x6xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<2xi32>, tensor<2xi32>)
+      ins(%x, %dt, %b, %c, %a, %d, %db, %slots, %starts : tensor<4x16xf32>, tensor<4x4xf32>, tensor<4x6xf32>,
+          tensor<4x6xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<2xi32>, tensor<3xi32>)
       outs(%init, %s : tensor<4x16xf32>, tensor<?x4x4x3xf32>) dt_limit(0.0, 1.0) chunk(0) acc(f32)
   return
 }

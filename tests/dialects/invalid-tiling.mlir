@@ -31,12 +31,12 @@ module attributes {transform.with_named_sequence} {
     transform.yield
   }
   func.func @ragged_tiles(%x: tensor<8x24xf32>, %dt: tensor<8x8xf32>, %b: tensor<8x10xf32>, %c: tensor<8x10xf32>,
-                          %h: tensor<8xf32>, %slots: tensor<2xi32>, %counts: tensor<2xi32>, %init: tensor<8x24xf32>,
+                          %h: tensor<8xf32>, %slots: tensor<2xi32>, %starts: tensor<3xi32>, %init: tensor<8x24xf32>,
                           %s: tensor<?x8x3x5xf32>) -> tensor<8x24xf32> {
     // expected-error @+1 {{expected a tile of heads that divides the 4 heads of a group}}
     %y, %s1 = bamba.ssm_scan
-        ins(%x, %dt, %b, %c, %h, %h, %h, %slots, %counts : tensor<8x24xf32>, tensor<8x8xf32>, tensor<8x10xf32>,
-            tensor<8x10xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<2xi32>, tensor<2xi32>)
+        ins(%x, %dt, %b, %c, %h, %h, %h, %slots, %starts : tensor<8x24xf32>, tensor<8x8xf32>, tensor<8x10xf32>,
+            tensor<8x10xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<2xi32>, tensor<3xi32>)
         outs(%init, %s : tensor<8x24xf32>, tensor<?x8x3x5xf32>) dt_limit(0.0, 1.0) chunk(4) acc(f32)
     return %y : tensor<8x24xf32>
   }

@@ -5,10 +5,11 @@
 // CHECK-LABEL: func.func @prefill
 // CHECK: bamba.launch @rms_norm_4x8 ins(%arg1, %arg0, %{{.*}} : tensor<1xi32>, tensor<4x8xf32>, tensor<8xf32>)
 // CHECK: bamba.launch @kv_append_4x16 ins(%arg1, %
-// CHECK: bamba.launch @take_rows_4x8 ins(%arg9, %{{.*}}, %arg3 : tensor<1xi32>, tensor<4x8xf32>, tensor<4xi32>)
-// CHECK: bamba.launch @rms_norm_4x8_0 ins(%arg9, %{{.*}}, %{{.*}} : tensor<1xi32>, tensor<4x8xf32>, tensor<8xf32>)
+// CHECK: bamba.launch @take_rows_4x8 ins(%arg10, %{{.*}}, %arg3 : tensor<1xi32>, tensor<4x8xf32>, tensor<4xi32>)
+// CHECK: bamba.launch @rms_norm_4x8_0 ins(%arg10, %{{.*}}, %{{.*}} : tensor<1xi32>, tensor<4x8xf32>, tensor<8xf32>)
 func.func @prefill(%x: tensor<4x8xf32>, %rows: tensor<1xi32> {bamba.input = "rows"}, %w: tensor<8xf32>,
-                   %kept: tensor<4xi32> {bamba.input = "kept"}, %k: tensor<4x16xf32>, %positions: tensor<4xi32>, %pages: tensor<1x4xi32>,
+                   %kept: tensor<4xi32> {bamba.input = "kept"}, %k: tensor<4x16xf32>, %positions: tensor<4xi32>,
+                   %pieces: tensor<4xi32>, %pages: tensor<1x4xi32>,
                    %kCache: tensor<?x2x16x8xbf16>, %vCache: tensor<?x2x16x8xbf16>,
                    %keptCount: tensor<1xi32> {bamba.input = "kept_count"})
     -> (tensor<4x8xf32>, tensor<?x2x16x8xbf16>, tensor<?x2x16x8xbf16>, tensor<4x8xf32>)
@@ -22,13 +23,13 @@ func.func @prefill(%x: tensor<4x8xf32>, %rows: tensor<1xi32> {bamba.input = "row
   }
   %keys = tensor.empty() : tensor<4x16xf32>
   %1 = linalg.add ins(%k, %k : tensor<4x16xf32>, tensor<4x16xf32>) outs(%keys : tensor<4x16xf32>) -> tensor<4x16xf32>
-  %2:2 = bamba.dispatch ins(%1, %positions, %pages : tensor<4x16xf32>, tensor<4xi32>, tensor<1x4xi32>)
+  %2:2 = bamba.dispatch ins(%1, %positions, %pages, %pieces : tensor<4x16xf32>, tensor<4xi32>, tensor<1x4xi32>, tensor<4xi32>)
                         outs(%kCache, %vCache : tensor<?x2x16x8xbf16>, tensor<?x2x16x8xbf16>)
                         -> tensor<?x2x16x8xbf16>, tensor<?x2x16x8xbf16> {
-  ^bb0(%a: tensor<4x16xf32>, %p: tensor<4xi32>, %t: tensor<1x4xi32>, %kc: tensor<?x2x16x8xbf16>,
-       %vc: tensor<?x2x16x8xbf16>):
+  ^bb0(%a: tensor<4x16xf32>, %p: tensor<4xi32>, %t: tensor<1x4xi32>, %of: tensor<4xi32>,
+       %kc: tensor<?x2x16x8xbf16>, %vc: tensor<?x2x16x8xbf16>):
     %r:2 = bamba.kv_append ins(%a, %a, %p, %t : tensor<4x16xf32>, tensor<4x16xf32>, tensor<4xi32>, tensor<1x4xi32>)
-                           outs(%kc, %vc : tensor<?x2x16x8xbf16>, tensor<?x2x16x8xbf16>)
+                           pieces(%of : tensor<4xi32>) outs(%kc, %vc : tensor<?x2x16x8xbf16>, tensor<?x2x16x8xbf16>)
     bamba.yield %r#0, %r#1 : tensor<?x2x16x8xbf16>, tensor<?x2x16x8xbf16>
   }
   %3 = bamba.dispatch ins(%0, %kept : tensor<4x8xf32>, tensor<4xi32>) outs(%f : tensor<4x8xf32>) -> tensor<4x8xf32> {

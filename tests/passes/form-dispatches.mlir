@@ -71,10 +71,10 @@ module attributes {bamba.target = #bamba.cpu_target<arch = "x86-64-v4", features
   // CHECK-LABEL: func.func @state
   // CHECK: bamba.dispatch ins({{.*}}) outs(%{{.*}}, %arg5 : tensor<1x8xf32>, tensor<?x3x8xf32>) -> tensor<1x8xf32>, tensor<?x3x8xf32>
   func.func @state(%x: tensor<1x8xf32>, %w: tensor<4x8xf32>, %b: tensor<8xf32>, %slots: tensor<1xi32>,
-                   %counts: tensor<1xi32>, %s: tensor<?x3x8xf32>) -> (tensor<1x8xf32>, tensor<?x3x8xf32>)
+                   %starts: tensor<2xi32>, %s: tensor<?x3x8xf32>) -> (tensor<1x8xf32>, tensor<?x3x8xf32>)
       attributes {bamba.entry = #bamba.entry<decode, batch = 1, chunk = 1>} {
     %e = tensor.empty() : tensor<1x8xf32>
-    %y, %s1 = bamba.causal_conv1d ins(%x, %w, %slots, %counts : tensor<1x8xf32>, tensor<4x8xf32>, tensor<1xi32>, tensor<1xi32>) bias(%b : tensor<8xf32>) outs(%e, %s : tensor<1x8xf32>, tensor<?x3x8xf32>)
+    %y, %s1 = bamba.causal_conv1d ins(%x, %w, %slots, %starts : tensor<1x8xf32>, tensor<4x8xf32>, tensor<1xi32>, tensor<2xi32>) bias(%b : tensor<8xf32>) outs(%e, %s : tensor<1x8xf32>, tensor<?x3x8xf32>)
     return %y, %s1 : tensor<1x8xf32>, tensor<?x3x8xf32>
   }
 
@@ -136,7 +136,7 @@ module attributes {bamba.target = #cuda} {
   // CHECK: ml_program.global_store @ssm = %[[D]]#2
   // CHECK: return %[[D]]#0
   func.func @mixer(%x: tensor<2x16xbf16>, %w: tensor<42x16xbf16>, %taps: tensor<4x24xf32>, %slots: tensor<2xi32>,
-                   %counts: tensor<2xi32>, %p: tensor<2xi32>, %head: tensor<2xf32>) -> tensor<2x16xbf16>
+                   %starts: tensor<3xi32>, %p: tensor<2xi32>, %head: tensor<2xf32>) -> tensor<2x16xbf16>
       attributes {bamba.entry = #bamba.entry<decode, batch = 2, chunk = 1>} {
     %e0 = tensor.empty() : tensor<2x42xbf16>
     %l = bamba.linear ins(%x, %w : tensor<2x16xbf16>, tensor<42x16xbf16>) outs(%e0 : tensor<2x42xbf16>) acc(f32)
@@ -145,7 +145,7 @@ module attributes {bamba.target = #cuda} {
     %dt = tensor.extract_slice %l[0, 40] [2, 2] [1, 1] : tensor<2x42xbf16> to tensor<2x2xbf16>
     %e1 = tensor.empty() : tensor<2x24xbf16>
     %c0 = ml_program.global_load @conv : tensor<?x4x24xf32>
-    %y, %c1 = bamba.causal_conv1d ins(%xbc, %taps, %slots, %counts : tensor<2x24xbf16>, tensor<4x24xf32>, tensor<2xi32>, tensor<2xi32>) positions(%p : tensor<2xi32>) outs(%e1, %c0 : tensor<2x24xbf16>, tensor<?x4x24xf32>)
+    %y, %c1 = bamba.causal_conv1d ins(%xbc, %taps, %slots, %starts : tensor<2x24xbf16>, tensor<4x24xf32>, tensor<2xi32>, tensor<3xi32>) positions(%p : tensor<2xi32>) outs(%e1, %c0 : tensor<2x24xbf16>, tensor<?x4x24xf32>)
     ml_program.global_store @conv = %c1 : tensor<?x4x24xf32>
     %xs = tensor.extract_slice %y[0, 0] [2, 16] [1, 1] : tensor<2x24xbf16> to tensor<2x16xbf16>
     %b = tensor.extract_slice %y[0, 16] [2, 4] [1, 1] : tensor<2x24xbf16> to tensor<2x4xbf16>
@@ -171,14 +171,14 @@ module attributes {bamba.target = #cuda} {
   // CHECK:   bamba.ssm_step
   // CHECK: bamba.dispatch
   // CHECK:   bamba.swiglu
-  func.func @apart(%x: tensor<2x4xbf16>, %x2: tensor<2x24xbf16>, %dt: tensor<2x1xbf16>, %taps: tensor<4x4xf32>, %taps2: tensor<4x24xf32>, %i: tensor<2xi32>, %head: tensor<1xf32>,
+  func.func @apart(%x: tensor<2x4xbf16>, %x2: tensor<2x24xbf16>, %dt: tensor<2x1xbf16>, %taps: tensor<4x4xf32>, %taps2: tensor<4x24xf32>, %i: tensor<2xi32>, %st: tensor<3xi32>, %head: tensor<1xf32>,
                    %shift: tensor<?x3x4xf32>, %s0: tensor<?x1x4x4xf32>) -> (tensor<2x4xbf16>, tensor<?x4x24xf32>)
       attributes {bamba.entry = #bamba.entry<decode, batch = 2, chunk = 1>} {
     %e = tensor.empty() : tensor<2x4xbf16>
     %e2 = tensor.empty() : tensor<2x24xbf16>
-    %y, %t = bamba.causal_conv1d ins(%x, %taps, %i, %i : tensor<2x4xbf16>, tensor<4x4xf32>, tensor<2xi32>, tensor<2xi32>) outs(%e, %shift : tensor<2x4xbf16>, tensor<?x3x4xf32>)
+    %y, %t = bamba.causal_conv1d ins(%x, %taps, %i, %st : tensor<2x4xbf16>, tensor<4x4xf32>, tensor<2xi32>, tensor<3xi32>) outs(%e, %shift : tensor<2x4xbf16>, tensor<?x3x4xf32>)
     %c0 = ml_program.global_load @conv : tensor<?x4x24xf32>
-    %y2, %c1 = bamba.causal_conv1d ins(%x2, %taps2, %i, %i : tensor<2x24xbf16>, tensor<4x24xf32>, tensor<2xi32>, tensor<2xi32>) positions(%i : tensor<2xi32>) outs(%e2, %c0 : tensor<2x24xbf16>, tensor<?x4x24xf32>)
+    %y2, %c1 = bamba.causal_conv1d ins(%x2, %taps2, %i, %st : tensor<2x24xbf16>, tensor<4x24xf32>, tensor<2xi32>, tensor<3xi32>) positions(%i : tensor<2xi32>) outs(%e2, %c0 : tensor<2x24xbf16>, tensor<?x4x24xf32>)
     ml_program.global_store @conv = %c1 : tensor<?x4x24xf32>
     %c2 = ml_program.global_load @conv : tensor<?x4x24xf32>
     %b = tensor.extract_slice %y2[0, 0] [2, 4] [1, 1] : tensor<2x24xbf16> to tensor<2x4xbf16>

@@ -126,8 +126,8 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_byt
   // CHECK: @scan({{.*}}collective = "wgmma/ssm_scan", fields = {}
   // OTHER: @scan({{.*}}collective = "mma/ssm_scan", fields = {chunk = 32 : i64}
   // COLLECTIVE: @scan({{.*}}collective = "mma/ssm_scan", fields = {chunk = 64 : i64}
-  func.func private @scan(%x: tensor<96x64xbf16>, %dt: tensor<96x2xbf16>, %b: tensor<96x16xbf16>, %h: tensor<2xf32>, %i: tensor<1xi32>, %e: tensor<96x64xbf16>, %s: tensor<?x2x32x16xf32>) -> (tensor<96x64xbf16>, tensor<?x2x32x16xf32>) attributes {bamba.kernel} {
-    %y, %s1 = bamba.ssm_scan ins(%x, %dt, %b, %b, %h, %h, %h, %i, %i : tensor<96x64xbf16>, tensor<96x2xbf16>, tensor<96x16xbf16>, tensor<96x16xbf16>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<1xi32>, tensor<1xi32>) outs(%e, %s : tensor<96x64xbf16>, tensor<?x2x32x16xf32>) dt_limit(0.0, 1.0) chunk(256) acc(f32)
+  func.func private @scan(%x: tensor<96x64xbf16>, %dt: tensor<96x2xbf16>, %b: tensor<96x16xbf16>, %h: tensor<2xf32>, %i: tensor<1xi32>, %st: tensor<2xi32>, %e: tensor<96x64xbf16>, %s: tensor<?x2x32x16xf32>) -> (tensor<96x64xbf16>, tensor<?x2x32x16xf32>) attributes {bamba.kernel} {
+    %y, %s1 = bamba.ssm_scan ins(%x, %dt, %b, %b, %h, %h, %h, %i, %st : tensor<96x64xbf16>, tensor<96x2xbf16>, tensor<96x16xbf16>, tensor<96x16xbf16>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<1xi32>, tensor<2xi32>) outs(%e, %s : tensor<96x64xbf16>, tensor<?x2x32x16xf32>) dt_limit(0.0, 1.0) chunk(256) acc(f32)
     return %y, %s1 : tensor<96x64xbf16>, tensor<?x2x32x16xf32>
   }
   // One token of each of 4 sequences, and 32 or 256 of one.
@@ -137,13 +137,13 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_byt
     return %r : tensor<4x32xbf16>
   }
   // CHECK: @attention_short({{.*}}collective = "mma/attention_prefill"
-  func.func private @attention_short(%q: tensor<32x32xbf16>, %k: tensor<?x2x16x8xbf16>, %p: tensor<32xi32>, %pages: tensor<1x2xi32>, %e: tensor<32x32xbf16>) -> tensor<32x32xbf16> attributes {bamba.kernel} {
-    %r = bamba.attention ins(%q, %k, %k, %p, %pages : tensor<32x32xbf16>, tensor<?x2x16x8xbf16>, tensor<?x2x16x8xbf16>, tensor<32xi32>, tensor<1x2xi32>) outs(%e : tensor<32x32xbf16>) scale(0.5) acc(f32)
+  func.func private @attention_short(%q: tensor<32x32xbf16>, %k: tensor<?x2x16x8xbf16>, %p: tensor<32xi32>, %pages: tensor<1x2xi32>, %st: tensor<2xi32>, %e: tensor<32x32xbf16>) -> tensor<32x32xbf16> attributes {bamba.kernel} {
+    %r = bamba.attention ins(%q, %k, %k, %p, %pages : tensor<32x32xbf16>, tensor<?x2x16x8xbf16>, tensor<?x2x16x8xbf16>, tensor<32xi32>, tensor<1x2xi32>) starts(%st : tensor<2xi32>) outs(%e : tensor<32x32xbf16>) scale(0.5) acc(f32)
     return %r : tensor<32x32xbf16>
   }
   // CHECK: @attention_long({{.*}}collective = "mma/attention_prefill"
-  func.func private @attention_long(%q: tensor<256x32xbf16>, %k: tensor<?x2x16x8xbf16>, %p: tensor<256xi32>, %pages: tensor<1x32xi32>, %e: tensor<256x32xbf16>) -> tensor<256x32xbf16> attributes {bamba.kernel} {
-    %r = bamba.attention ins(%q, %k, %k, %p, %pages : tensor<256x32xbf16>, tensor<?x2x16x8xbf16>, tensor<?x2x16x8xbf16>, tensor<256xi32>, tensor<1x32xi32>) outs(%e : tensor<256x32xbf16>) scale(0.5) acc(f32)
+  func.func private @attention_long(%q: tensor<256x32xbf16>, %k: tensor<?x2x16x8xbf16>, %p: tensor<256xi32>, %pages: tensor<1x32xi32>, %st: tensor<2xi32>, %e: tensor<256x32xbf16>) -> tensor<256x32xbf16> attributes {bamba.kernel} {
+    %r = bamba.attention ins(%q, %k, %k, %p, %pages : tensor<256x32xbf16>, tensor<?x2x16x8xbf16>, tensor<?x2x16x8xbf16>, tensor<256xi32>, tensor<1x32xi32>) starts(%st : tensor<2xi32>) outs(%e : tensor<256x32xbf16>) scale(0.5) acc(f32)
     return %r : tensor<256x32xbf16>
   }
   // CHECK: @argmax({{.*}}collective = "common/argmax"

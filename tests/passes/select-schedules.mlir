@@ -20,14 +20,14 @@
 // SIZE: size.json: field 'linear*': kernel 'linear_decode' of cpu: field 'rows': expected a size, found -4
 // RANK: rank.json: field 'linear*': kernel 'linear_decode' of cpu: field 'workgroup': expected 2 sizes, found 1
 // COLUMNS: columns.json: field 'linear*': kernel 'linear_decode' of cpu: field 'workgroup': expected a multiple of 32 columns, found 40
-// CHUNK: chunk.json: field 'scan': kernel 'scan' of cpu: field 'chunk': expected a divisor of 96 tokens, found 50
+// CHUNK: chunk.json: field 'scan': kernel 'scan' of cpu: field 'chunk': expected a size from 1 to 96, the rows, found 97
 // IDLE: idle.json: field 'norm': kernel 'norm' of cpu: expected a field that the kernel depends on (workgroup), found 'depth'
 // UNUSED: unused.json: field 'linaer*': expected a kernel of that name, found none for cpu
 // TWICE: twice.json: field 'norm': expected each key once, found it twice
 // ORDER: @linear_decode{{.*}}rows = 3
 
 //--- chunk.json
-{"scan": {"chunk": 50}}
+{"scan": {"chunk": 97}}
 //--- idle.json
 {"norm": {"depth": 4}}
 //--- unused.json
@@ -65,11 +65,11 @@ module attributes {bamba.target = #bamba.cpu_target<arch = "x86-64-v4", features
     %r = bamba.linear ins(%x, %w : tensor<64x1024xf32>, tensor<4096x1024xbf16, #bamba.panel<32>>) outs(%e : tensor<64x4096xf32>) acc(f32)
     return %r : tensor<64x4096xf32>
   }
-  // A head a workgroup, in chunks that divide the 96 tokens.
-  // CHECK: @scan{{.*}}bamba.schedule = #bamba.cpu_schedule<workgroup = [1], rows = 1, depth = 0, chunk = 48>
-  // OVERRIDE: @scan{{.*}}chunk = 48
-  func.func private @scan(%x: tensor<96x64xf32>, %dt: tensor<96x2xf32>, %b: tensor<96x16xf32>, %h: tensor<2xf32>, %i: tensor<1xi32>, %e: tensor<96x64xf32>, %s: tensor<?x2x32x16xf32>) -> (tensor<96x64xf32>, tensor<?x2x32x16xf32>) attributes {bamba.kernel} {
-    %y, %s1 = bamba.ssm_scan ins(%x, %dt, %b, %b, %h, %h, %h, %i, %i : tensor<96x64xf32>, tensor<96x2xf32>, tensor<96x16xf32>, tensor<96x16xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<1xi32>, tensor<1xi32>) outs(%e, %s : tensor<96x64xf32>, tensor<?x2x32x16xf32>) dt_limit(0.0, 1.0) chunk(256) acc(f32)
+  // A head a workgroup, in chunks of 64 tokens.
+  // CHECK: @scan{{.*}}bamba.schedule = #bamba.cpu_schedule<workgroup = [1], rows = 1, depth = 0, chunk = 64>
+  // OVERRIDE: @scan{{.*}}chunk = 64
+  func.func private @scan(%x: tensor<96x64xf32>, %dt: tensor<96x2xf32>, %b: tensor<96x16xf32>, %h: tensor<2xf32>, %i: tensor<1xi32>, %st: tensor<2xi32>, %e: tensor<96x64xf32>, %s: tensor<?x2x32x16xf32>) -> (tensor<96x64xf32>, tensor<?x2x32x16xf32>) attributes {bamba.kernel} {
+    %y, %s1 = bamba.ssm_scan ins(%x, %dt, %b, %b, %h, %h, %h, %i, %st : tensor<96x64xf32>, tensor<96x2xf32>, tensor<96x16xf32>, tensor<96x16xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<1xi32>, tensor<2xi32>) outs(%e, %s : tensor<96x64xf32>, tensor<?x2x32x16xf32>) dt_limit(0.0, 1.0) chunk(256) acc(f32)
     return %y, %s1 : tensor<96x64xf32>, tensor<?x2x32x16xf32>
   }
   // Small rows are gathered until a workgroup is worth its while.

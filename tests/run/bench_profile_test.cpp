@@ -25,7 +25,7 @@ protected:
     attention.cost.contextFlops = 3;
     metadata.kernels = {matrix, attention};
     run.sequences = 2;
-    run.sequenceShare = 0.5;
+    run.sequenceShare = run.rowShare = 0.5;
     run.context = 100;
   }
 

@@ -114,11 +114,11 @@ TEST_F(ApiTest, RunsAndSaves) {
 }
 
 TEST_F(ApiTest, Profiles) {
-  // Five tokens and one: the single one is decoded first, the others follow in chunks.
-  std::vector<int32_t> tokens = someTokens(1, 5);
+  // Eight tokens and one: a chunk has no room for more, so that the single one is decoded.
+  std::vector<int32_t> tokens = someTokens(1, 8);
   bamba_sequence other = 0;
   ASSERT_EQ(api->sequence_create(session, &other, &error), BAMBA_OK);
-  bamba_batch_item items[] = {{sequence, 5, tokens.data(), BAMBA_LOGITS_LAST, 0, nullptr, 0, 0, nullptr},
+  bamba_batch_item items[] = {{sequence, 8, tokens.data(), BAMBA_LOGITS_LAST, 0, nullptr, 0, 0, nullptr},
                               {other, 1, tokens.data(), BAMBA_LOGITS_LAST, 0, nullptr, 0, 0, nullptr}};
   auto answer = [&](const bamba_batch_item &item) {
     EXPECT_EQ(api->sequence_reset(session, item.sequence, &error), BAMBA_OK);
@@ -137,7 +137,8 @@ TEST_F(ApiTest, Profiles) {
   ASSERT_EQ(api->session_profile(session, items, 2, sizeof(bamba_batch_item), 3, add, &times, &error), BAMBA_OK)
       << error.message;
   ASSERT_FALSE(times.empty());
-  EXPECT_STREQ(times.front().entry, "decode_b1");
+  EXPECT_STREQ(times.front().entry, "prefill_t8");
+  EXPECT_STREQ(times.back().entry, "decode_b1");
   EXPECT_EQ(times.front().step, 0u);
   EXPECT_EQ(times.front().struct_size, sizeof(bamba_launch_time));
   EXPECT_GT(times.back().step, 0u);
@@ -150,7 +151,7 @@ TEST_F(ApiTest, Profiles) {
   }
   uint32_t length = 0;
   ASSERT_EQ(api->sequence_get_length(session, sequence, &length, &error), BAMBA_OK);
-  EXPECT_EQ(length, 5u);
+  EXPECT_EQ(length, 8u);
 
   // A sequence that is reset is as good as new.
   EXPECT_EQ(answer(items[0]), answers[0]);

@@ -108,7 +108,7 @@ TEST_F(CudaTest, AStepCostsTwoTransfersAndOneWait) {
   session.run({&next, 1});
   session.greedy(0);
   session.greedy(0);
-  EXPECT_EQ(fake.uploadsOfRows - before.uploadsOfRows, 1) << "tokens, positions, slots and counts together";
+  EXPECT_EQ(fake.uploadsOfRows - before.uploadsOfRows, 1) << "all inputs but the page table together";
   EXPECT_EQ(fake.uploads, before.uploads) << "the page table has not changed";
   EXPECT_EQ(fake.downloads - before.downloads, 1) << "greedy tokens, no logits";
   EXPECT_EQ(fake.copies, before.copies);

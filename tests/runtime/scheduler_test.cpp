@@ -1,8 +1,10 @@
 // How batches are split into steps.
 
+#include "runtime/model/model.h"
 #include "runtime/session/scheduler.h"
 #include "tests/runtime/toy_model.h"
 #include <fmt/ranges.h>
+#include <ranges>
 
 using namespace bambac::rt;
 using namespace bambac::rt::toy;
@@ -25,7 +27,7 @@ std::vector<std::string> steps(const bamba_rt_model &model, const std::vector<ba
     else if (step.logitsRows != 1)
       text += fmt::format("..{}", step.logitsRow + step.logitsRows - 1);
     if (!step.kept.empty())
-      text += fmt::format(" of {}", fmt::join(step.kept, ","));
+      text += fmt::format(" of {}", fmt::join(step.kept | std::views::transform(&KeptRow::row), ","));
   }
   return all;
 }
@@ -64,27 +66,87 @@ TEST(Scheduler, SplitsPromptsIntoChunks) {
             (Steps{"prefill_t8 0[0+8] ->0..7 of 0,1,2,3,4,5,6,7", "decode_b1 0[8+1] ->8"}));
 }
 
+TEST(Scheduler, PacksPieces) {
+  // The third fits beside the first, the fourth beside the second.
+  EXPECT_EQ(steps(toyTable, {item(5), item(6), item(3), item(2)}),
+            (Steps{"prefill_t8 0[0+5] 2[0+3] ->0..1 of 4,7", "prefill_t8 1[0+6] 3[0+2] ->2..3 of 5,7"}));
+  // A prompt is cut as if it were alone: the rests share a step, no piece is cut to fill one.
+  EXPECT_EQ(steps(toyTable, {item(11), item(6), item(9)}),
+            (Steps{"prefill_t8 0[0+8] ->0 none", "prefill_t4 0[8+3] ->0 of 2", "prefill_t8 1[0+6] ->1 of 5",
+                   "prefill_t8 2[0+8] ->2 none", "decode_b1 2[8+1] ->2"}));
+  // As many pieces as the entry point has, and of single tokens all or none.
+  EXPECT_EQ(steps(toyTable, {item(1), item(1), item(2), item(1)}),
+            (Steps{"prefill_t8 0[0+1] 1[0+1] 3[0+1] 2[0+2] ->0..3 of 0,1,2,4"}));
+  bamba_rt_model few = toyTable;
+  std::vector<bamba_rt_entry> entries(toyTable.entries, toyTable.entries + toyTable.num_entries);
+  few.entries = entries.data();
+  entries[4].batch = 4; // of prefill_t8
+  EXPECT_EQ(steps(few, {item(1), item(1), item(2), item(1), item(1)}),
+            (Steps{"prefill_t4 2[0+2] ->0 of 1", "decode_b4 0[0+1] 1[0+1] 3[0+1] 4[0+1] ->1..4"}));
+  // The fewest rows that hold the step.
+  EXPECT_EQ(steps(toyTable, {item(1), item(2), item(1)}), (Steps{"prefill_t4 0[0+1] 2[0+1] 1[0+2] ->0..2 of 0,1,3"}));
+}
+
+TEST(Scheduler, SinglesJoinWhereThatIsCheaper) {
+  bamba_rt_entry large = {"prefill_t512", BAMBA_RT_PREFILL, 512, 512, 0, 0, 512, 0};
+  std::vector<bamba_rt_entry> entries = {toyTable.entries[0], large};
+  entries[0].batch = 512;
+  bamba_rt_model model = toyTable;
+  model.entries = entries.data();
+  model.num_entries = 2;
+  model.row_tile = 64;
+  model.weight_rows = 100;
+  auto countSteps = [&](uint32_t prompt, size_t singles) {
+    std::vector<bamba_batch_item> items(singles, item(1));
+    items.push_back(item(prompt));
+    Scheduler scheduler(model, 512);
+    scheduler.begin(items);
+    Step step;
+    size_t steps = 0;
+    while (scheduler.next(step))
+      ++steps;
+    return steps;
+  };
+  model.state_ring = 1;
+  EXPECT_EQ(countSteps(20, 172), 1u) << "192 rows for 100 and 172";
+  EXPECT_EQ(countSteps(20, 236), 1u) << "256 rows for 100 and 236";
+  EXPECT_EQ(countSteps(256, 64), 1u) << "320 rows for 256 and 100";
+  EXPECT_EQ(countSteps(256, 65), 2u) << "384 rows for 256 and 100";
+  EXPECT_EQ(countSteps(450, 63), 2u) << "a row more than the step has";
+  // With a ring a decode step writes fewer states: each of the toy's 3 * 4 floats, of its weights' bytes.
+  model.state_ring = 3;
+  bamba_rt_weight weight = toyTable.weights[0];
+  weight.bytes = 100 * stateBytes(model, BAMBA_RT_STATE_SLOT);
+  model.weights = &weight;
+  model.num_weights = 1; // a state counts a row
+  EXPECT_EQ(countSteps(20, 8), 1u) << "100 rows and 8 states for twice 100";
+  EXPECT_EQ(countSteps(256, 36), 1u) << "320 rows and 36 states for 256 and 100";
+  EXPECT_EQ(countSteps(256, 37), 2u) << "320 rows and 37 states for 256 and 100";
+}
+
 TEST(Scheduler, MixesDecodesAndPrompts) {
   std::vector<bamba_batch_item> items = {item(10), item(1), item(3, BAMBA_LOGITS_ALL), item(1, BAMBA_LOGITS_ALL),
                                          item(2)};
+  // A chunk that keeps other logits than the last has a step of its own.
   EXPECT_EQ(steps(toyTable, items),
-            (Steps{"decode_b2 1[0+1] 3[0+1] ->0..1", "prefill_t8 0[0+8] ->2 none", "prefill_t4 0[8+2] ->2 of 1",
-                   "prefill_t4 2[0+3] ->3..5 of 0,1,2", "prefill_t4 4[0+2] ->6 of 1"}));
+            (Steps{"prefill_t8 0[0+8] ->0 none", "prefill_t8 1[0+1] 3[0+1] 0[8+2] 4[0+2] ->0..3 of 0,1,3,5",
+                   "prefill_t4 2[0+3] ->4..6 of 0,1,2"}));
   EXPECT_EQ(Scheduler::countRows(items), 7u);
 }
 
 TEST(Scheduler, KeepsNoLogitsWhereNoneAreWanted) {
   std::vector<bamba_batch_item> items = {item(10, BAMBA_LOGITS_NONE), item(1), item(1, BAMBA_LOGITS_NONE), item(2)};
-  // The rows of a decode step are neighbours.
-  EXPECT_EQ(steps(toyTable, items), (Steps{"decode_b2 1[0+1] 2[0+1] ->0..1", "prefill_t8 0[0+8] ->2 none",
-                                           "prefill_t4 0[8+2] ->2 none", "prefill_t4 3[0+2] ->2 of 1"}));
-  EXPECT_EQ(Scheduler::countRows(items), 3u);
+  EXPECT_EQ(steps(toyTable, items),
+            (Steps{"prefill_t8 0[0+8] ->0 none", "prefill_t8 1[0+1] 2[0+1] 0[8+2] 3[0+2] ->0..1 of 0,5"}));
+  EXPECT_EQ(Scheduler::countRows(items), 2u);
   Scheduler scheduler(toyTable, 16);
   scheduler.begin(items);
+  for (Step step; scheduler.next(step);) {
+  }
   EXPECT_EQ(scheduler.numRows(0), 0u);
   EXPECT_EQ(scheduler.numRows(2), 0u);
   EXPECT_EQ(scheduler.numRows(3), 1u);
-  EXPECT_EQ(scheduler.firstRow(3), 2u);
+  EXPECT_EQ(scheduler.firstRow(3), 1u);
 }
 
 TEST(Scheduler, KeepsTheLogitsOfChosenTokens) {
@@ -129,5 +191,7 @@ TEST(Scheduler, DecodesTokenByTokenWithoutChunkEntries) {
   bamba_rt_model small = toyTable;
   small.num_entries = 3; // the decode entries
   EXPECT_EQ(steps(small, {item(2)}), (Steps{"decode_b1 0[0+1] ->0 none", "decode_b1 0[1+1] ->0"}));
+  EXPECT_EQ(steps(small, {item(2), item(3), item(1)}),
+            (Steps{"decode_b4 2[0+1] 0[0+1] 1[0+1] ->0", "decode_b2 0[1+1] 1[1+1] ->1", "decode_b1 1[2+1] ->2"}));
   EXPECT_EQ(steps(small, {item(2, BAMBA_LOGITS_ALL)}), (Steps{"decode_b1 0[0+1] ->0", "decode_b1 0[1+1] ->1"}));
 }

@@ -16,16 +16,17 @@ class Recorder {
 public:
   struct Record {
     int batch, chunk;
-    std::vector<int32_t> tokens, positions, slots, counts, pages;
+    std::vector<int32_t> tokens, positions, slots, starts, pieces, pages;
   };
 
   Recorder() {
     records.clear();
     observer = [](int batch, int chunk, const int32_t *tokens, const int32_t *positions, const int32_t *slots,
-                  const int32_t *counts, const int32_t *pages) {
+                  const int32_t *starts, const int32_t *pieces, const int32_t *pages) {
       auto copy = [](const int32_t *from, int count) { return std::vector<int32_t>(from, from + count); };
-      records.push_back({batch, chunk, copy(tokens, batch * chunk), copy(positions, batch * chunk), copy(slots, batch),
-                         copy(counts, batch), copy(pages, batch * maxPages)});
+      int rows = chunk == 1 ? batch : chunk;
+      records.push_back({batch, chunk, copy(tokens, rows), copy(positions, rows), copy(slots, batch),
+                         copy(starts, batch + 1), copy(pieces, rows), copy(pages, batch * maxPages)});
     };
   }
   ~Recorder() { observer = nullptr; }
@@ -79,41 +80,86 @@ TEST_F(SessionTest, MixedBatches) {
   }
 }
 
+TEST_F(SessionTest, AStepHasMorePiecesThanADecodeStep) {
+  Session session(*model, {.slots = 7, .threads = 1, .pages = 0});
+  std::vector<Numbers> texts, last;
+  std::vector<bamba_batch_item> items;
+  for (size_t i = 0; i < 7; ++i) {
+    texts.push_back(someTokens(static_cast<unsigned>(20 + i), 5));
+    size_t rest = i == 3 ? 2 : 1;
+    Numbers first(texts[i].begin(), texts[i].end() - static_cast<ptrdiff_t>(rest));
+    last.emplace_back(texts[i].end() - static_cast<ptrdiff_t>(rest), texts[i].end());
+    bamba_batch_item begin = item(session.create(), first);
+    session.run({&begin, 1});
+    items.push_back(begin);
+  }
+  for (size_t i = 0; i < items.size(); ++i)
+    items[i] = item(items[i].sequence, last[i]);
+  Recorder recorder;
+  session.run(items);
+  ASSERT_EQ(Recorder::records.size(), 1u);
+  for (size_t i = 0; i < items.size(); ++i)
+    EXPECT_EQ(row(session.logits(i), 0), expectedLogits(texts[i]).back()) << i;
+}
+
 TEST_F(SessionTest, GivesKernelsWhatTheContractSays) {
   Session session(*model, {.slots = 5, .threads = 1, .pages = 0});
   bamba_sequence a = session.create(), b = session.create(), c = session.create();
-  Numbers six = someTokens(1, 6), two = {3, 4}, one = {5};
+  Numbers six = someTokens(1, 6), two = {3, 4}, three = {3, 4, 8}, one = {5};
   Recorder recorder;
   bamba_batch_item first[] = {item(a, six), item(b, one), item(c, two)};
   session.run(first);
-  bamba_batch_item second[] = {item(a, one), item(b, one), item(c, one)};
+  bamba_batch_item second[] = {item(a, one), item(b, three), item(c, one)};
   session.run(second);
   auto &steps = Recorder::records;
-  ASSERT_EQ(steps.size(), 4u);
+  ASSERT_EQ(steps.size(), 3u);
 
   auto padded = [](Numbers start, size_t size) {
     start.resize(size, -1);
     return start;
   };
   // Pages are handed out in the order of the items: a has 0 and 1, b has 2, c has 3.
-  EXPECT_EQ(steps[0].tokens, Numbers{5});
-  EXPECT_EQ(steps[0].pages, padded({2}, maxPages));
+  auto pagesOf = [](const Recorder::Record &step, int piece) {
+    return Numbers(step.pages.begin() + ptrdiff_t{piece} * maxPages,
+                   step.pages.begin() + ptrdiff_t{piece + 1} * maxPages);
+  };
+  auto number = [](bamba_sequence sequence) { return static_cast<int>(sequence); };
+  EXPECT_EQ(steps[0].chunk, 8);
+  EXPECT_EQ(Numbers(steps[0].tokens.begin(), steps[0].tokens.begin() + 6), six);
+  EXPECT_EQ(Numbers(steps[0].tokens.begin() + 6, steps[0].tokens.end()), two);
+  EXPECT_EQ(steps[0].positions, (Numbers{0, 1, 2, 3, 4, 5, 0, 1}));
+  EXPECT_EQ(steps[0].pieces, (Numbers{0, 0, 0, 0, 0, 0, 1, 1}));
+  EXPECT_EQ(steps[0].starts, (Numbers{0, 6, 8, 8, 8, 8, 8, 8, 8}));
+  EXPECT_EQ(steps[0].slots, (Numbers{number(a), number(c), 5, 5, 5, 5, 5, 5}));
+  EXPECT_EQ(pagesOf(steps[0], 0), padded({0, 1}, maxPages));
+  EXPECT_EQ(pagesOf(steps[0], 1), padded({3}, maxPages));
 
-  EXPECT_EQ(steps[1].chunk, 8);
-  EXPECT_EQ(Numbers(steps[1].tokens.begin(), steps[1].tokens.begin() + 6), six);
-  EXPECT_EQ(Numbers(steps[1].tokens.begin() + 6, steps[1].tokens.end()), (Numbers{0, 0}));
-  EXPECT_EQ(steps[1].positions, (Numbers{0, 1, 2, 3, 4, 5, -1, -1}));
-  EXPECT_EQ(steps[1].counts, Numbers{6});
-  EXPECT_EQ(steps[1].pages, padded({0, 1}, maxPages));
+  EXPECT_EQ(steps[1].tokens, Numbers{5});
+  EXPECT_EQ(steps[1].starts, (Numbers{0, 1}));
+  EXPECT_EQ(steps[1].pages, padded({2}, maxPages)) << "nothing of a longer row is left";
 
-  EXPECT_EQ(steps[2].pages, padded({3}, maxPages)) << "nothing of a longer row is left";
+  // Single tokens come first.
+  EXPECT_EQ(steps[2].chunk, 8);
+  EXPECT_EQ(steps[2].tokens, (Numbers{5, 5, 3, 4, 8, 0, 0, 0}));
+  EXPECT_EQ(steps[2].positions, (Numbers{6, 2, 1, 2, 3, -1, -1, -1}));
+  EXPECT_EQ(steps[2].pieces, (Numbers{0, 1, 2, 2, 2, 0, 0, 0}));
+  EXPECT_EQ(steps[2].starts, (Numbers{0, 1, 2, 5, 5, 5, 5, 5, 5}));
+  EXPECT_EQ(steps[2].slots, (Numbers{number(a), number(c), number(b), 5, 5, 5, 5, 5}));
+}
 
-  EXPECT_EQ(steps[3].batch, 4);
-  EXPECT_EQ(steps[3].tokens, (Numbers{5, 5, 5, 0}));
-  EXPECT_EQ(steps[3].positions, (Numbers{6, 1, 2, -1}));
-  EXPECT_EQ(steps[3].slots, (Numbers{static_cast<int>(a), static_cast<int>(b), static_cast<int>(c), 5}));
-  EXPECT_EQ(steps[3].counts, (Numbers{1, 1, 1, 0}));
-  EXPECT_EQ(Numbers(steps[3].pages.begin() + ptrdiff_t{3} * maxPages, steps[3].pages.end()), padded({}, maxPages));
+TEST_F(SessionTest, DecodesWithPadding) {
+  Session session(*model, {.slots = 5, .threads = 1, .pages = 0});
+  Numbers one = {5};
+  bamba_batch_item items[] = {item(session.create(), one), item(session.create(), one), item(session.create(), one)};
+  Recorder recorder;
+  session.run(items);
+  ASSERT_EQ(Recorder::records.size(), 1u);
+  const Recorder::Record &step = Recorder::records.front();
+  EXPECT_EQ(step.batch, 4);
+  EXPECT_EQ(step.tokens, (Numbers{5, 5, 5, 0}));
+  EXPECT_EQ(step.positions, (Numbers{0, 0, 0, -1}));
+  EXPECT_EQ(step.slots.back(), 5);
+  EXPECT_EQ(step.starts, (Numbers{0, 1, 2, 3, 3}));
 }
 
 TEST_F(SessionTest, PagesAreHandedOutAndGivenBack) {

@@ -14,9 +14,10 @@ enum Arg {
   Tokens,
   Positions,
   Slots,
-  Counts,
+  Starts,
   NumRows,
   Pending,
+  Pieces,
   Kept,
   KeptCount,
   Sampling,
@@ -44,14 +45,17 @@ float fromBf16(uint16_t bits) {
   return value.f;
 }
 
-/// Kernels of one entry: B sequences of T tokens.
+/// Rows of an entry: a token of each of B sequences, or T in B pieces.
+constexpr int rowsOf(uint32_t kind, int b, int t) { return kind == BAMBA_RT_DECODE ? b : t; }
+
+/// Kernels of one entry.
 template <uint32_t Kind, int B, int T> struct Kernels {
-  static constexpr int logitsRows = B * T;
+  static constexpr int rows = rowsOf(Kind, B, T), logitsRows = rows;
 
   static void embed(void *const *args, void *, uint64_t row) {
     if (row == 0 && observer)
       observer(B, T, arg<int32_t>(args, Tokens), arg<int32_t>(args, Positions), arg<int32_t>(args, Slots),
-               arg<int32_t>(args, Counts), arg<int32_t>(args, Pages));
+               arg<int32_t>(args, Starts), arg<int32_t>(args, Pieces), arg<int32_t>(args, Pages));
     const uint16_t *embedding = arg<uint16_t>(args, Embed) + int64_t{arg<int32_t>(args, Tokens)[row]} * dim;
     for (int d = 0; d < dim; ++d)
       arg<float>(args, X)[row * dim + d] =
@@ -59,7 +63,8 @@ template <uint32_t Kind, int B, int T> struct Kernels {
   }
 
   static float *cached(void *const *args, uint64_t row, int position) {
-    int page = arg<int32_t>(args, Pages)[row / T * maxPages + position / pageTokens];
+    int piece = arg<int32_t>(args, Pieces)[row];
+    int page = arg<int32_t>(args, Pages)[piece * maxPages + position / pageTokens];
     return arg<float>(args, Cache) + int64_t{page * pageTokens + position % pageTokens} * dim;
   }
 
@@ -72,21 +77,22 @@ template <uint32_t Kind, int B, int T> struct Kernels {
   }
 
   /// A slot's state: the sums, then the x of each token that waits.
-  static void scan(void *const *args, void *, uint64_t sequence) {
-    float *state = arg<float>(args, State) + int64_t{arg<int32_t>(args, Slots)[sequence]} * stateRing * dim;
-    int waiting = arg<int32_t>(args, Pending)[sequence], count = arg<int32_t>(args, Counts)[sequence];
+  static void scan(void *const *args, void *, uint64_t piece) {
+    float *state = arg<float>(args, State) + int64_t{arg<int32_t>(args, Slots)[piece]} * stateRing * dim;
+    const int32_t *starts = arg<int32_t>(args, Starts);
+    int waiting = arg<int32_t>(args, Pending)[piece];
     bool waits = Kind == BAMBA_RT_DECODE && waiting < stateRing - 1;
     for (int d = 0; d < dim; ++d) {
       float sum = state[d];
       for (int entry = 1; entry <= waiting; ++entry)
         sum = sum * 0.5f + state[entry * dim + d];
-      for (int t = 0; t < count; ++t) {
-        uint64_t element = (sequence * T + t) * dim + d;
+      for (int row = starts[piece]; row < starts[piece + 1]; ++row) {
+        int element = row * dim + d;
         sum = sum * 0.5f + arg<float>(args, X)[element];
         arg<float>(args, H)[element] = sum;
       }
       if (waits)
-        state[(waiting + 1) * dim + d] = arg<float>(args, X)[sequence * dim + d];
+        state[(waiting + 1) * dim + d] = arg<float>(args, X)[piece * dim + d];
       else
         state[d] = sum;
     }
@@ -121,7 +127,7 @@ template <uint32_t Kind, int B, int T> struct Kernels {
 
   /// The runtime says how many rows have a token.
   static bool countsRows(void *const *args) {
-    return std::count_if(arg<int32_t>(args, Positions), arg<int32_t>(args, Positions) + int64_t{B} * T,
+    return std::count_if(arg<int32_t>(args, Positions), arg<int32_t>(args, Positions) + rows,
                          [](int32_t position) { return position >= 0; }) == *arg<int32_t>(args, NumRows);
   }
 
@@ -171,36 +177,41 @@ constexpr int launchesPerEntry = 6;
   }
 
 #define LAUNCHES(entry, kind, b, t)                                                                                    \
-  {(entry) * 6 + 0, (b) * (t), 0, 21}, {(entry) * 6 + 1, (b) * (t), 0, 21}, {(entry) * 6 + 2, b, 0, 21},               \
-      {(entry) * 6 + 3, (b) * (t), 0, 21}, {(entry) * 6 + 4, Kernels<kind, b, t>::logitsRows * vocab, 0, 21},          \
-      {(entry) * 6 + 5, Kernels<kind, b, t>::logitsRows, 0, 21}
+  {(entry) * 6 + 0, rowsOf(kind, b, t), 0, count(args)}, {(entry) * 6 + 1, rowsOf(kind, b, t), 0, count(args)},        \
+      {(entry) * 6 + 2, b, 0, count(args)}, {(entry) * 6 + 3, rowsOf(kind, b, t), 0, count(args)},                     \
+      {(entry) * 6 + 4, Kernels<kind, b, t>::logitsRows * vocab, 0, count(args)}, {                                    \
+    (entry) * 6 + 5, Kernels<kind, b, t>::logitsRows, 0, count(args)                                                   \
+  }
 
 #define ENTRY(name, entry, kind, b, t)                                                                                 \
-  {name, kind, b, t, (entry) * launchesPerEntry, launchesPerEntry, (b) * (t), sizeof(float) * 2 * maxRows * dim}
+  {name,                                                                                                               \
+   kind,                                                                                                               \
+   b,                                                                                                                  \
+   t,                                                                                                                  \
+   (entry) * launchesPerEntry,                                                                                         \
+   launchesPerEntry,                                                                                                   \
+   rowsOf(kind, b, t),                                                                                                 \
+   sizeof(float) * 2 * maxRows * dim}
 
 constexpr bamba_rt_entry entries[] = {
     ENTRY("decode_b1", 0, BAMBA_RT_DECODE, 1, 1),   ENTRY("decode_b2", 1, BAMBA_RT_DECODE, 2, 1),
-    ENTRY("decode_b4", 2, BAMBA_RT_DECODE, 4, 1),   ENTRY("prefill_t4", 3, BAMBA_RT_PREFILL, 1, 4),
-    ENTRY("prefill_t8", 4, BAMBA_RT_PREFILL, 1, 8),
+    ENTRY("decode_b4", 2, BAMBA_RT_DECODE, 4, 1),   ENTRY("prefill_t4", 3, BAMBA_RT_PREFILL, 4, 4),
+    ENTRY("prefill_t8", 4, BAMBA_RT_PREFILL, 8, 8),
 };
 
 constexpr bamba_rt_kernel kernels[] = {
     KERNELS(BAMBA_RT_DECODE, 1, 1),  KERNELS(BAMBA_RT_DECODE, 2, 1),  KERNELS(BAMBA_RT_DECODE, 4, 1),
-    KERNELS(BAMBA_RT_PREFILL, 1, 4), KERNELS(BAMBA_RT_PREFILL, 1, 8),
-};
-
-constexpr bamba_rt_launch launches[] = {
-    LAUNCHES(0, BAMBA_RT_DECODE, 1, 1),  LAUNCHES(1, BAMBA_RT_DECODE, 2, 1),  LAUNCHES(2, BAMBA_RT_DECODE, 4, 1),
-    LAUNCHES(3, BAMBA_RT_PREFILL, 1, 4), LAUNCHES(4, BAMBA_RT_PREFILL, 1, 8),
+    KERNELS(BAMBA_RT_PREFILL, 4, 4), KERNELS(BAMBA_RT_PREFILL, 8, 8),
 };
 
 constexpr bamba_rt_arg args[] = {
     {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_TOKENS, 0},
     {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_POSITIONS, 0},
     {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_SLOTS, 0},
-    {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_COUNTS, 0},
+    {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_STARTS, 0},
     {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_ROWS, 0},
     {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_PENDING, 0},
+    {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_PIECES, 0},
     {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_KEPT, 0},
     {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_KEPT_COUNT, 0},
     {BAMBA_RT_SPACE_INPUT, BAMBA_RT_INPUT_SAMPLING, 0},
@@ -216,6 +227,13 @@ constexpr bamba_rt_arg args[] = {
     {BAMBA_RT_SPACE_OUTPUT, BAMBA_RT_OUTPUT_LOGITS, 0},
     {BAMBA_RT_SPACE_OUTPUT, BAMBA_RT_OUTPUT_GREEDY, 0},
     {BAMBA_RT_SPACE_OUTPUT, BAMBA_RT_OUTPUT_SAMPLES, 0},
+};
+
+template <typename T, uint32_t N> constexpr uint32_t count(const T (&)[N]) { return N; }
+
+constexpr bamba_rt_launch launches[] = {
+    LAUNCHES(0, BAMBA_RT_DECODE, 1, 1),  LAUNCHES(1, BAMBA_RT_DECODE, 2, 1),  LAUNCHES(2, BAMBA_RT_DECODE, 4, 1),
+    LAUNCHES(3, BAMBA_RT_PREFILL, 4, 4), LAUNCHES(4, BAMBA_RT_PREFILL, 8, 8),
 };
 
 constexpr bamba_rt_source sources[] = {
@@ -235,8 +253,6 @@ constexpr bamba_rt_state states[] = {
     {"state", BAMBA_RT_STATE_SLOT, BAMBA_RT_F32, uint64_t{4} * stateRing * dim},
     {"cache", BAMBA_RT_STATE_PAGE, BAMBA_RT_F32, uint64_t{4} * pageTokens * dim},
 };
-
-template <typename T, uint32_t N> constexpr uint32_t count(const T (&)[N]) { return N; }
 
 constexpr bamba_rt_model makeModel() {
   bamba_rt_model model = {};
@@ -269,6 +285,7 @@ constexpr bamba_rt_model makeModel() {
   model.num_eos_tokens = count(eosTokens);
   model.bos_token = bosToken;
   model.state_ring = stateRing;
+  model.row_tile = model.weight_rows = 8;
   return model;
 }
 

@@ -23,7 +23,7 @@ inline constexpr float paddingLogit = 777.0f;
 
 /// Called by the first workgroup of each step with the step's inputs, where it is not null.
 using Observer = void (*)(int batch, int chunk, const int32_t *tokens, const int32_t *positions, const int32_t *slots,
-                          const int32_t *counts, const int32_t *pages);
+                          const int32_t *starts, const int32_t *pieces, const int32_t *pages);
 extern Observer observer;
 
 /// The model of the library's table.

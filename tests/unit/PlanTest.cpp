@@ -43,7 +43,7 @@ TEST(Plan, FindsThePlaceOfEveryArgument) {
   ASSERT_EQ(plan.entries.at(0).launches.size(), 3u);
   EXPECT_EQ(describe(plan, plan.entries[0].launches[0]), "embed_2: input 0+0 weight 0+0 arena 0+64");
   EXPECT_EQ(describe(plan, plan.entries[0].launches[1]),
-            "mix_2: arena 0+64 weight 1+0 input 2+0 input 3+0 input 1+0 input 9+0 arena 0+320 state 0+0 state 1+0");
+            "mix_2: arena 0+64 weight 1+0 input 2+0 input 3+0 input 1+0 input 10+0 arena 0+320 state 0+0 state 1+0");
   EXPECT_EQ(describe(plan, plan.entries[0].launches[2]), "head_2: arena 0+320 weight 2+0 output 0+0 output 1+0");
 }
 
@@ -301,12 +301,12 @@ static const BadModule kBadEntries[] = {
      "expected an entry point of one block, found 2",
      {{"    return %logits", "    cf.br ^end\n  ^end:\n    return %logits"}}},
     {"UnknownInput",
-     "expected 'bamba.input' on argument 0 to be one of tokens, positions, slots, counts, rows, pending, kept, "
+     "expected 'bamba.input' on argument 0 to be one of tokens, positions, slots, starts, rows, pending, pieces, kept, "
      "kept_count, sampling, pages, found "
      "token",
      {{"{bamba.input = \"tokens\"}", "{bamba.input = \"token\"}"}}},
     {"NoInput",
-     "expected 'bamba.input' on argument 4 to be one of tokens, positions, slots, counts, rows, pending, kept, "
+     "expected 'bamba.input' on argument 4 to be one of tokens, positions, slots, starts, rows, pending, pieces, kept, "
      "kept_count, sampling, pages, found "
      "none",
      {{"{bamba.input = \"pages\"}", ""}}},

@@ -31,13 +31,14 @@ module attributes {
       {bamba.state = #bamba.state<page>}
 )mlir";
 
-/// The kernels and the function of one entry point: B sequences, R rows, L rows of logits; T may go on with these.
+/// The kernels and the function of one entry point: B pieces, S = B + 1, R rows, L rows of logits; T may go on with
+/// these.
 static constexpr const char *kEntry = R"mlir(
   func.func private @embed_R(tensor<Rxi32>, tensor<30x8xbf16>, tensor<Rx8xf32>) -> tensor<Rx8xf32>
       attributes {bamba.kernel, bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 8], rows = 1, depth = 0, chunk = 0>,
                   bamba.cost = #bamba.cost<weights = 100, states = 0, activations = 10, flops = 1, context_bytes = 0,
                                            context_flops = 0>}
-  func.func private @mix_R(tensor<Rx8xf32>, tensor<4x8xf32>, tensor<Bxi32>, tensor<Bxi32>, tensor<Rxi32>,
+  func.func private @mix_R(tensor<Rx8xf32>, tensor<4x8xf32>, tensor<Bxi32>, tensor<Sxi32>, tensor<Rxi32>,
                            tensor<Bx3xi32>, tensor<Rx8xf32>, tensor<?x2x4x8xf32>, tensor<?x1x16x8xf32>)
       -> (tensor<Rx8xf32>, tensor<?x2x4x8xf32>, tensor<?x1x16x8xf32>)
       attributes {bamba.kernel, bamba.schedule = #bamba.cpu_schedule<workgroup = [1], rows = 1, depth = 0, chunk = 0>,
@@ -49,7 +50,7 @@ static constexpr const char *kEntry = R"mlir(
                   bamba.cost = #bamba.cost<weights = 400, states = 0, activations = 30, flops = 3, context_bytes = 0,
                                            context_flops = 0>}
   func.func @NAME(%tokens: tensor<Rxi32> {bamba.input = "tokens"}, %positions: tensor<Rxi32> {bamba.input = "positions"},
-                  %slots: tensor<Bxi32> {bamba.input = "slots"}, %counts: tensor<Bxi32> {bamba.input = "counts"},
+                  %slots: tensor<Bxi32> {bamba.input = "slots"}, %starts: tensor<Sxi32> {bamba.input = "starts"},
                   %pages: tensor<Bx3xi32> {bamba.input = "pages"})
       -> (tensor<Lx30xf32> {bamba.output = "logits"}, tensor<Lxi32> {bamba.output = "greedy"})
       attributes {bamba.entry = #bamba.entry<KIND, batch = B, chunk = T>, bamba.arena_bytes = 1024 : i64} {
@@ -62,8 +63,8 @@ static constexpr const char *kEntry = R"mlir(
     %ssm = ml_program.global_load @ssm : tensor<?x2x4x8xf32>
     %keys = ml_program.global_load @keys : tensor<?x1x16x8xf32>
     %y, %ssm1, %keys1 = bamba.launch @mix_R
-        ins(%x, %conv, %slots, %counts, %positions, %pages : tensor<Rx8xf32>, tensor<4x8xf32>, tensor<Bxi32>,
-            tensor<Bxi32>, tensor<Rxi32>, tensor<Bx3xi32>)
+        ins(%x, %conv, %slots, %starts, %positions, %pages : tensor<Rx8xf32>, tensor<4x8xf32>, tensor<Bxi32>,
+            tensor<Sxi32>, tensor<Rxi32>, tensor<Bx3xi32>)
         outs(%rows, %ssm, %keys : tensor<Rx8xf32>, tensor<?x2x4x8xf32>, tensor<?x1x16x8xf32>)
         -> tensor<Rx8xf32>, tensor<?x2x4x8xf32>, tensor<?x1x16x8xf32>
         buffers [#bamba.buffer<offset = 320, bytes = 256>, unit, unit]
@@ -86,8 +87,9 @@ static std::string replaceAll(std::string text, StringRef from, StringRef to) {
 
 static std::string entry(StringRef name, StringRef kind, StringRef batch, StringRef chunk, StringRef rows,
                          StringRef kept) {
-  std::string text = kEntry;
-  for (auto [letter, value] : {std::pair("R", rows), std::pair("B", batch), std::pair("L", kept)})
+  std::string text = kEntry, starts = std::to_string(std::stoi(batch.str()) + 1);
+  for (auto [letter, value] :
+       {std::pair("R", rows), std::pair("B", batch), std::pair("S", StringRef(starts)), std::pair("L", kept)})
     text = replaceAll(text, (Twine("tensor<") + letter + "x").str(), ("tensor<" + value + "x").str());
   text = replaceAll(text, "_R", ("_" + rows).str());
   text = replaceAll(text, "batch = B", ("batch = " + batch).str());

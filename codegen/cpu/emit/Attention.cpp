@@ -21,11 +21,11 @@ constexpr double kLowest = -1e30;
 
 class AttentionEmitter {
 public:
-  AttentionEmitter(Emitter &emitter, AttentionOp op, AttentionOp::Adaptor buffers, int64_t tokens)
+  AttentionEmitter(Emitter &emitter, AttentionOp op, AttentionOp::Adaptor buffers)
       : e(emitter), op(op), buffers(buffers), group(op.getGroupSize()), headDim(op.getHeadDim()),
-        pageTokens(op.getPageTokens()), tokens(tokens),
-        tileTokens(std::min(tokens, std::max<int64_t>(kQueries / group, 1))), queries(tileTokens * group),
-        keyWidth(std::min(2 * e.getLanes(), e.roundUp(pageTokens))),
+        pageTokens(op.getPageTokens()),
+        tileTokens(op.hasRuns() ? std::min(op.getNumRows(), std::max<int64_t>(kQueries / group, 1)) : 1),
+        queries(tileTokens * group), keyWidth(std::min(2 * e.getLanes(), e.roundUp(pageTokens))),
         keys((pageTokens + keyWidth - 1) / keyWidth * keyWidth), zero(e.index(0)) {
     query = e.scratch({queries, headDim});
     sums = e.scratch({queries, headDim});
@@ -37,27 +37,39 @@ public:
   }
 
   void emit() {
-    e.loop(e.dim(buffers.getPages(), 0), [&](Value sequence) {
+    if (!op.hasRuns()) {
+      Value one = e.index(1);
+      e.loop(e.dim(buffers.getPages(), 0), [&](Value sequence) {
+        e.loop(op.getNumKvHeads(), [&](Value head) { emitTile({sequence, sequence, one}, head); });
+      });
+      return;
+    }
+    e.pieces(buffers.getStarts(), [&](Value piece, Value firstRow, Value count) {
       e.loop(op.getNumKvHeads(), [&](Value head) {
-        e.loop(zero, e.index(tokens), tileTokens, [&](Value first) { emitTile(sequence, head, first); });
+        e.loop(zero, count, tileTokens, [&](Value first) {
+          emitTile({piece, e.add(firstRow, first), e.min(e.index(tileTokens), e.sub(count, first))}, head);
+        });
       });
     });
   }
 
 private:
+  /// Up to `tileTokens` rows of one sequence.
+  struct Tile {
+    Value sequence, firstRow, count;
+  };
+
   /// Runs over the queries of the tile that exist: the body gets the query, its row and its first column.
-  void forQueries(Value sequence, Value head, Value first,
-                  llvm::function_ref<void(Value query, Value row, Value column)> body) {
-    Value count = e.partSize(e.index(tokens), first, tileTokens);
-    e.loop(count, [&](Value token) {
-      Value row = e.add(e.add(e.mul(sequence, tokens), first), token);
+  void forQueries(const Tile &tile, Value head, llvm::function_ref<void(Value query, Value row, Value column)> body) {
+    e.loop(tile.count, [&](Value token) {
+      Value row = e.add(tile.firstRow, token);
       e.loop(group, [&](Value member) {
         body(e.add(e.mul(token, group), member), row, e.mul(e.add(e.mul(head, group), member), headDim));
       });
     });
   }
 
-  void emitTile(Value sequence, Value head, Value first) {
+  void emitTile(const Tile &tile, Value head) {
     // Queries beyond the last token are zero; what they compute is never stored.
     e.loop(queries, [&](Value q) {
       e.store(e.f32(kLowest), largest, {q});
@@ -68,22 +80,22 @@ private:
       });
     });
     Value scale = scaledBy(e.f32(op.getScale().convertToDouble()), contract::kScaleOfKeys);
-    forQueries(sequence, head, first, [&](Value q, Value row, Value column) {
+    forQueries(tile, head, [&](Value q, Value row, Value column) {
       e.columns(e.index(headDim), e.getLanes(), [&](Value d, Lanes lanes) {
         Value value = e.load(buffers.getQuery(), {row, e.add(column, d)}, lanes);
         e.store(e.mulf(value, e.broadcast(scale, lanes.width)), query, {q, d}, lanes);
       });
     });
-    Value context = countKeys(sequence, first);
+    Value context = countKeys(tile);
     Value blocks = e.div(e.add(context, pageTokens - 1), e.index(pageTokens));
     e.loop(blocks, [&](Value block) {
-      prefetch(e.loadIndex(buffers.getPages(), {sequence, e.min(e.add(block, 1), e.add(blocks, -1))}), head);
-      Value page = e.loadIndex(buffers.getPages(), {sequence, block});
+      prefetch(e.loadIndex(buffers.getPages(), {tile.sequence, e.min(e.add(block, 1), e.add(blocks, -1))}), head);
+      Value page = e.loadIndex(buffers.getPages(), {tile.sequence, block});
       multiplyKeys(page, head);
-      weigh(sequence, first, block);
+      weigh(tile, block);
       addValues(page, head, e.min(e.index(pageTokens), e.sub(context, e.mul(block, pageTokens))));
     });
-    forQueries(sequence, head, first, [&](Value q, Value row, Value column) {
+    forQueries(tile, head, [&](Value q, Value row, Value column) {
       Value sum = e.load(total, {q});
       // A padding row has seen no key.
       Value factor = scaledBy(e.divf(e.f32(1.0), e.maxf(sum, e.f32(1e-30))), contract::kScaleOfValues);
@@ -100,18 +112,17 @@ private:
     return scales ? e.mulf(factor, e.load(scales, {e.index(number)})) : factor;
   }
 
-  /// The position of a token of the tile, -1 for those beyond the last.
-  Value getPosition(Value sequence, Value token) {
-    Value last = e.index(tokens - 1);
-    Value row = e.add(e.mul(sequence, tokens), e.min(token, last));
+  /// The position of a token of the tile; those beyond the last have that of the last.
+  Value getPosition(const Tile &tile, Value token) {
+    Value row = e.add(tile.firstRow, e.min(token, e.add(tile.count, -1)));
     return e.loadIndex(buffers.getPositions(), {row});
   }
 
   /// Keys up to the largest position of the tile.
-  Value countKeys(Value sequence, Value first) {
+  Value countKeys(const Tile &tile) {
     SmallVector<Value> positions =
         e.loop(zero, e.index(tileTokens), 1, {e.index(-1)}, [&](Value token, ValueRange values) {
-          return SmallVector<Value>{e.max(values[0], getPosition(sequence, e.add(first, token)))};
+          return SmallVector<Value>{e.max(values[0], getPosition(tile, token))};
         });
     return e.add(positions[0], 1);
   }
@@ -145,9 +156,9 @@ private:
   }
 
   /// Turns the scores of a page into weights, and says by how much what was summed before must shrink.
-  void weigh(Value sequence, Value first, Value block) {
+  void weigh(const Tile &tile, Value block) {
     e.loop(tileTokens, [&](Value token) {
-      Value position = getPosition(sequence, e.add(first, token));
+      Value position = getPosition(tile, token);
       // Keys of this page that the token sees: none, some or all.
       Value seen = e.sub(e.add(position, 1), e.mul(block, pageTokens));
       seen = e.max(e.min(seen, e.index(pageTokens)), zero);
@@ -205,7 +216,7 @@ private:
   Emitter &e;
   AttentionOp op;
   AttentionOp::Adaptor buffers;
-  int64_t group, headDim, pageTokens, tokens, tileTokens, queries, keyWidth, keys;
+  int64_t group, headDim, pageTokens, tileTokens, queries, keyWidth, keys;
   Value zero;
   // Scratch.
   Value query, sums, scores, transposedKeys, largest, total, rescale;
@@ -216,8 +227,7 @@ private:
 LogicalResult emitOp(Emitter &emitter, AttentionOp op, AttentionOp::Adaptor buffers) {
   if (!op.getQuery().getType().hasStaticShape() || !op.getPages().getType().hasStaticShape())
     return op.emitOpError() << "expected a workgroup that divides the sequences and KV heads";
-  int64_t tokens = op.getQuery().getType().getDimSize(0) / op.getPages().getType().getDimSize(0);
-  AttentionEmitter(emitter, op, buffers, tokens).emit();
+  AttentionEmitter(emitter, op, buffers).emit();
   return success();
 }
 

@@ -9,16 +9,14 @@ class ConvolutionEmitter {
 public:
   ConvolutionEmitter(Emitter &emitter, CausalConv1dOp::Adaptor buffers)
       : e(emitter), input(buffers.getInput()), weight(buffers.getWeight()), bias(buffers.getBias()),
-        slots(buffers.getSlots()), counts(buffers.getCounts()), out(buffers.getInit()), state(buffers.getState()),
+        slots(buffers.getSlots()), starts(buffers.getStarts()), out(buffers.getInit()), state(buffers.getState()),
         taps(cast<MemRefType>(weight.getType()).getDimSize(0)) {}
 
   void emit() {
-    Value batch = e.dim(slots, 0), tokens = e.div(e.dim(input, 0), batch);
-    e.loop(batch, [&](Value sequence) {
-      Value slot = e.loadIndex(slots, {sequence}), count = e.loadIndex(counts, {sequence});
-      Value firstRow = e.mul(sequence, tokens);
+    e.pieces(starts, [&](Value piece, Value firstRow, Value count) {
+      Value slot = e.loadIndex(slots, {piece});
       e.columns(e.dim(out, 1), 2 * e.getLanes(), [&](Value channel, Lanes lanes) {
-        convolve(slot, firstRow, e.min(tokens, count), channel, lanes);
+        convolve(slot, firstRow, count, channel, lanes);
         updateState(slot, firstRow, count, channel, lanes);
       });
     });
@@ -64,7 +62,7 @@ private:
   }
 
   Emitter &e;
-  Value input, weight, bias, slots, counts, out, state;
+  Value input, weight, bias, slots, starts, out, state;
   int64_t taps;
 };
 

@@ -55,13 +55,13 @@ LogicalResult emitOp(Emitter &e, TakeRowsOp, TakeRowsOp::Adaptor buffers) {
 
 LogicalResult emitOp(Emitter &e, KvAppendOp, KvAppendOp::Adaptor buffers) {
   Value keys = buffers.getK(), pages = buffers.getPages(), cache = buffers.getKCache(), zero = e.index(0);
-  Value rows = e.dim(keys, 0), tokens = e.div(rows, e.dim(pages, 0));
+  Value pieces = buffers.getPieces();
   Value pageTokens = e.dim(cache, 2), headDim = e.dim(cache, 3), scales = buffers.getScales();
-  e.loop(rows, [&](Value row) {
+  e.loop(e.dim(keys, 0), [&](Value row) {
     Value position = e.loadIndex(buffers.getPositions(), {row});
     e.when(e.less(e.index(-1), position), [&] {
       Value block = e.div(position, pageTokens);
-      Value page = e.loadIndex(pages, {e.div(row, tokens), block});
+      Value page = e.loadIndex(pages, {pieces ? e.loadIndex(pieces, {row}) : row, block});
       Value place = e.sub(position, e.mul(block, pageTokens));
       e.loop(e.dim(cache, 1), [&](Value head) {
         Value column = e.mul(head, headDim);

@@ -104,6 +104,13 @@ void Emitter::when(Value condition, llvm::function_ref<void()> body) {
   body();
 }
 
+void Emitter::pieces(Value starts, PieceBody body) {
+  loop(add(dim(starts, 0), -1), [&](Value piece) {
+    Value first = loadIndex(starts, {piece}), end = loadIndex(starts, {add(piece, 1)});
+    when(less(first, end), [&] { body(piece, first, sub(end, first)); });
+  });
+}
+
 void Emitter::columns(Value size, int64_t width, ColumnBody body) {
   columns(size, width, {}, [&](Value column, Lanes lanes, ValueRange) {
     body(column, lanes);

@@ -63,6 +63,9 @@ public:
   void loop(int64_t end, Body body) { loop(index(0), index(end), 1, body); }
   void loop(Value end, Body body) { loop(index(0), end, 1, body); }
   void when(Value condition, llvm::function_ref<void()> body);
+  /// Runs over the pieces that have rows: `starts` holds the first row of each, and the end of the last.
+  using PieceBody = llvm::function_ref<void(Value piece, Value firstRow, Value count)>;
+  void pieces(Value starts, PieceBody body);
 
   /// Runs over `size` columns, `width` at a time; the last vector is masked where `width` does not divide `size`.
   using ColumnBody = llvm::function_ref<void(Value column, Lanes lanes)>;

@@ -23,6 +23,9 @@ template <typename Op> Value getHeadsPerGroup(Emitter &e, Op op, Value state) {
   return e.div(e.dim(state, 1), e.index(op.getNumGroups()));
 }
 
+/// A step of the recurrence for one row of a scan.
+void emitStep(Emitter &emitter, SsmScanOp op, SsmScanOp::Adaptor buffers, Value row, Value slot);
+
 } // namespace bambac::codegen
 
 #endif // BAMBAC_CODEGEN_CPU_EMIT_SSM_H

@@ -1,4 +1,5 @@
-// ssm_scan in matrix form, a chunk of tokens and a head at a time.
+// ssm_scan in matrix form, a chunk of tokens and a head at a time; a piece of one token, as there may be where pieces
+// are several, is a step of the recurrence.
 //
 // With B transposed, the products C B^T of a chunk serve all heads of a group. For each head the masked and decayed
 // products M = (C B^T) exp(a[t] - a[s]) delta[s] multiply the inputs, the transposed state gives what came before the
@@ -30,15 +31,18 @@ public:
   }
 
   void emit() {
-    Value batch = e.dim(buffers.getSlots(), 0), tokens = e.div(e.dim(buffers.getX(), 0), batch);
     Value perGroup = getHeadsPerGroup(e, op, state);
-    e.loop(batch, [&](Value sequence) {
-      slot = e.loadIndex(buffers.getSlots(), {sequence});
-      Value count = e.loadIndex(buffers.getCounts(), {sequence});
-      e.loop(zero, e.min(tokens, count), chunk, [&](Value first) {
-        firstRow = e.add(e.mul(sequence, tokens), first);
-        length = e.partSize(tokens, first, chunk);
-        valid = e.sub(count, first);
+    e.pieces(buffers.getStarts(), [&](Value piece, Value start, Value count) {
+      slot = e.loadIndex(buffers.getSlots(), {piece});
+      Value chunked = count; // tokens that are computed in chunks
+      if (op.getSlots().getType().getDimSize(0) > 1) {
+        Value isRun = e.less(e.index(1), count);
+        e.when(e.less(count, e.index(2)), [&] { emitStep(e, op, buffers, start, slot); });
+        chunked = e.select(isRun, count, zero);
+      }
+      e.loop(zero, chunked, chunk, [&](Value first) {
+        firstRow = e.add(start, first);
+        length = e.min(e.index(chunk), e.sub(count, first));
         e.loop(op.getNumGroups(), [&](Value group) {
           groupColumn = e.mul(group, stateSize);
           e.transpose(buffers.getB(), {firstRow, groupColumn}, length, e.index(stateSize), transposedB);
@@ -80,18 +84,13 @@ private:
     });
   }
 
-  /// delta, zero beyond the sequence's tokens; the sums of delta*A; and what each token weighs in the new state.
+  /// delta; the sums of delta*A; and what each token weighs in the new state.
   void computeDeltas(Value head) {
-    OpBuilder &b = e.getBuilder();
     Value bias = e.load(buffers.getDtBias(), {head});
     e.loop(length,
            [&](Value t) { e.store(e.addf(e.load(buffers.getDt(), {e.add(firstRow, t), head}), bias), delta, {t}); });
-    e.columns(length, e.getLanes(), [&](Value t, Lanes lanes) {
-      Value value = emitDelta(e, op, e.load(delta, {t}, lanes));
-      Value isValid =
-          vector::CreateMaskOp::create(b, e.getLoc(), VectorType::get(lanes.width, b.getI1Type()), e.sub(valid, t));
-      e.store(e.select(isValid, value, e.splat(0.0, lanes.width)), delta, {t}, lanes);
-    });
+    e.columns(length, e.getLanes(),
+              [&](Value t, Lanes lanes) { e.store(emitDelta(e, op, e.load(delta, {t}, lanes)), delta, {t}, lanes); });
     Value decay = emitDecay(e, buffers.getALog(), head);
     sumDeltas(decay);
     Value last = e.add(length, -1);
@@ -164,8 +163,7 @@ private:
           Value x = e.load(buffers.getX(), {e.add(firstRow, t), channel}, lanes);
           value = e.fma(value, e.broadcast(e.exp(e.load(sums, {t})), width), e.mulf(e.broadcast(skip, width), x));
         }
-        // Not of what stands where there is no token: zero times that may be no number.
-        tile = accumulate(e, tile, zero, e.min(e.add(row, count), valid),
+        tile = accumulate(e, tile, zero, e.add(row, count),
                           {[&](int64_t r, Value s) { return e.load(masked, {e.add(row, r), s}); },
                            [&](Value s) { return e.load(buffers.getX(), {e.add(firstRow, s), channel}, lanes); }});
         for (auto [r, value] : llvm::enumerate(tile))
@@ -190,7 +188,7 @@ private:
         for (int64_t r = 0; r < count; ++r)
           tile.push_back(e.mulf(e.load(state, {slot, head, e.add(p, r), n}, lanes), e.broadcast(decay, width)));
         tile = accumulate(
-            e, tile, zero, e.min(length, valid),
+            e, tile, zero, length,
             {[&](int64_t r, Value t) { return e.load(inputs, {t, e.add(p, r)}); },
              [&](Value t) { return e.load(buffers.getB(), {e.add(firstRow, t), e.add(groupColumn, n)}, lanes); }});
         for (auto [r, value] : llvm::enumerate(tile))
@@ -208,7 +206,7 @@ private:
   // Scratch.
   Value delta, sums, lowSums, weights, transposedB, products, masked, transposedState, inputs;
   // The place at which code is being written.
-  Value slot, firstRow, length, valid, groupColumn, total;
+  Value slot, firstRow, length, groupColumn, total;
 };
 
 } // namespace

@@ -1,22 +1,20 @@
-// ssm_step: each row of a head's state is read, decayed, updated and written once.
+// ssm_step, and rows of ssm_scan that are pieces of their own: each row of a head's state is read, decayed, updated and
+// written once.
 #include "codegen/cpu/emit/Ops.h"
 #include "codegen/cpu/emit/Ssm.h"
 
 namespace bambac::codegen {
 namespace {
 
-class StepEmitter {
+template <typename Op> class StepEmitter {
 public:
-  StepEmitter(Emitter &emitter, SsmStepOp op, SsmStepOp::Adaptor buffers)
+  StepEmitter(Emitter &emitter, Op op, typename Op::Adaptor buffers)
       : e(emitter), op(op), buffers(buffers), state(buffers.getState()), stateSize(op.getStateSize()),
         width(std::min(4 * e.getLanes(), e.roundUp(stateSize))) {}
 
-  void emit() {
+  void emitRow(Value row, Value slot) {
     Value heads = e.dim(state, 1), perGroup = getHeadsPerGroup(e, op, state);
-    e.loop(e.dim(buffers.getSlots(), 0), [&](Value row) {
-      Value slot = e.loadIndex(buffers.getSlots(), {row});
-      e.loop(heads, [&](Value head) { emitHead(row, slot, head, e.mul(e.div(head, perGroup), stateSize)); });
-    });
+    e.loop(heads, [&](Value head) { emitHead(row, slot, head, e.mul(e.div(head, perGroup), stateSize)); });
   }
 
 private:
@@ -43,8 +41,8 @@ private:
   }
 
   Emitter &e;
-  SsmStepOp op;
-  SsmStepOp::Adaptor buffers;
+  Op op;
+  typename Op::Adaptor buffers;
   Value state;
   int64_t stateSize, width;
 };
@@ -52,8 +50,14 @@ private:
 } // namespace
 
 LogicalResult emitOp(Emitter &emitter, SsmStepOp op, SsmStepOp::Adaptor buffers) {
-  StepEmitter(emitter, op, buffers).emit();
+  StepEmitter step(emitter, op, buffers);
+  emitter.loop(emitter.dim(buffers.getSlots(), 0),
+               [&](Value row) { step.emitRow(row, emitter.loadIndex(buffers.getSlots(), {row})); });
   return success();
+}
+
+void emitStep(Emitter &emitter, SsmScanOp op, SsmScanOp::Adaptor buffers, Value row, Value slot) {
+  StepEmitter(emitter, op, buffers).emitRow(row, slot);
 }
 
 } // namespace bambac::codegen

@@ -1,18 +1,18 @@
-// Attention over the KV cache, of one token or a chunk of each sequence.
+// Attention over the KV cache, of one token of each sequence or of runs of tokens.
 #include "codegen/cuda/emit/Epilogue.h"
 #include "codegen/cuda/emit/Ops.h"
 
 namespace bambac::codegen {
 
 FailureOr<std::string> emitAttention(KernelWriter &writer, AttentionOp attention) {
-  int64_t tokens = attention.getNumTokens();
   // Every code is an f16.
   Type cached = attention.getKCache().getType().getElementType();
   bool hasCodes = isa<Float8E4M3FNType>(cached);
   writer.operand(hasCodes ? Type(Float16Type::get(attention.getContext())) : cached);
   writer.type("Cached", cached);
-  writer.constant("sequences", dimOf(attention.getPages(), 0));
-  writer.constant("tokens", tokens);
+  writer.constant("pieces", dimOf(attention.getPages(), 0));
+  writer.constant("rows", attention.getNumRows());
+  writer.constant("has_runs", attention.hasRuns());
   writer.constant("heads", attention.getNumKvHeads() * attention.getGroupSize());
   writer.constant("kv_heads", attention.getNumKvHeads());
   writer.constant("head_dim", attention.getHeadDim());
@@ -30,12 +30,12 @@ FailureOr<std::string> emitAttention(KernelWriter &writer, AttentionOp attention
       writer.address(attention, attention.getVCache(), "vCache"),
       writer.address(attention, attention.getPositions(), "positions"),
       writer.address(attention, attention.getPages(), "pages"),
-      attention.getCacheScales() ? writer.address(attention, attention.getCacheScales(), "cacheScales") : "nullptr",
-      *epilogue};
-  if (tokens == 1)
+      attention.getCacheScales() ? writer.address(attention, attention.getCacheScales(), "cacheScales") : "nullptr"};
+  if (attention.hasRuns())
+    call.push_back(writer.address(attention, attention.getStarts(), "starts"));
+  call.push_back(*epilogue);
+  if (!attention.hasRuns() || dimOf(attention.getPages(), 0) > 1)
     call.push_back(writer.workspace());
-  else
-    writer.addRows(call);
   return writer.finish({writer.rowsType(*query), "Epilogue"}, call);
 }
 

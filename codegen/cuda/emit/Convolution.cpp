@@ -17,11 +17,9 @@ FailureOr<SmallVector<std::string>> convolutionArguments(KernelWriter &writer, C
 }
 
 FailureOr<std::string> emitConvolution(KernelWriter &writer, CausalConv1dOp conv) {
-  int64_t sequences = cast<RankedTensorType>(conv.getSlots().getType()).getDimSize(0);
-  auto input = cast<RankedTensorType>(conv.getInput().getType());
-  writer.constant("sequences", sequences);
-  writer.constant("tokens", input.getDimSize(0) / sequences);
-  writer.constant("channels", input.getDimSize(1));
+  writer.constant("pieces", dimOf(conv.getSlots(), 0));
+  writer.constant("rows", dimOf(conv.getInput(), 0));
+  writer.constant("channels", dimOf(conv.getInput(), 1));
   FailureOr<View> view = writer.view(conv, conv.getInput());
   FailureOr<View> result = writer.resultView(cast<OpResult>(conv.getResult()));
   if (failed(view) || failed(result))
@@ -30,7 +28,7 @@ FailureOr<std::string> emitConvolution(KernelWriter &writer, CausalConv1dOp conv
   if (failed(call))
     return failure();
   writer.constant("vector", std::min(view->alignment(kWidest), result->alignment(kWidest)));
-  call->push_back(writer.address(conv, conv.getCounts(), "counts"));
+  call->push_back(writer.address(conv, conv.getStarts(), "starts"));
   call->push_back(writer.address(conv, conv.getPositions(), "positions"));
   call->push_back(writer.rows(*result, "result"));
   return writer.finish({}, *call);

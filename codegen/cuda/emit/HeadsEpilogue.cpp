@@ -149,6 +149,8 @@ private:
                 : writer.address(append, append.getPositions(), "positions"));
     if (append)
       member(stream, "const int *pages", writer.address(append, append.getPages(), "pages"));
+    if (append && append.getPieces())
+      member(stream, "const int *pieces", writer.address(append, append.getPieces(), "pieces"));
     if (append && append.getScales())
       member(stream, "const float *cacheScales", writer.address(append, append.getScales(), "cacheScales"));
     if (bias)
@@ -164,14 +166,16 @@ private:
   }
 
   void printLoad(raw_ostream &stream) const {
-    bool appends = getAppend() != nullptr;
+    KvAppendOp append = getAppend();
+    bool appends = append != nullptr;
+    StringRef piece = appends && append.getPieces() ? "pieces[row]" : "row";
     stream << "\n  template <int V> struct Extra {\n    int position;\n"
            << (appends ? "    long long place;\n" : "") << (bias ? "    float bias[2 * V];\n" : "");
     scales.printExtra(stream, "2 * V");
     stream << "  };\n"
            << "  template <int V> __device__ __forceinline__ Extra<V> load(int row, int column) const {\n"
            << "    Extra<V> extra;\n    extra.position = positions[row];\n"
-           << (appends ? "    extra.place = cachePlace<Shape>(pages, row, extra.position);\n" : "")
+           << (appends ? ("    extra.place = cachePlace<Shape>(pages, " + piece + ", extra.position);\n").str() : "")
            << (bias ? "    loadVector<2 * V>(bias + 2 * column, extra.bias);\n" : "");
     scales.printLoad(stream, "2 * V", "2 * column");
     stream << "    return extra;\n  }\n";

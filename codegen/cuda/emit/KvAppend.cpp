@@ -5,7 +5,6 @@ namespace bambac::codegen {
 
 void describeCache(KernelWriter &writer, KvAppendOp append) {
   auto cache = cast<RankedTensorType>(append.getKCache().getType());
-  writer.constant("tokens", dimOf(append.getV(), 0) / dimOf(append.getPages(), 0));
   writer.constant("kv_heads", cache.getDimSize(1));
   writer.constant("page_tokens", cache.getDimSize(2));
   writer.constant("max_pages", dimOf(append.getPages(), 1));
@@ -23,6 +22,7 @@ FailureOr<std::string> emitKvAppend(KernelWriter &writer, KvAppendOp append) {
                                 writer.rows(*values, "v"),
                                 writer.address(append, append.getPositions(), "positions"),
                                 writer.address(append, append.getPages(), "pages"),
+                                append.getPieces() ? writer.address(append, append.getPieces(), "pieces") : "nullptr",
                                 writer.address(append, append.getKCache(), "kCache"),
                                 writer.address(append, append.getVCache(), "vCache")};
   if (append.getScales())

@@ -25,7 +25,7 @@ FailureOr<std::string> emitRope(KernelWriter &writer, RopeOp rope);
 FailureOr<std::string> emitElementwise(KernelWriter &writer, Operation *last);
 
 /// Constants of the shape: kHeadDim, kRotaryDim and kRotationScale of a rotation, whose frequencies become a table;
-/// kTokens, kKvHeads, kPageTokens and kMaxPages of the cache that is appended to.
+/// kKvHeads, kPageTokens and kMaxPages of the cache that is appended to.
 void describeRope(KernelWriter &writer, RopeOp rope);
 void describeCache(KernelWriter &writer, KvAppendOp append);
 

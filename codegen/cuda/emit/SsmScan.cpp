@@ -6,8 +6,8 @@
 namespace bambac::codegen {
 
 FailureOr<std::string> emitSsmScan(KernelWriter &writer, SsmScanOp scan) {
-  writer.constant("sequences", dimOf(scan.getSlots(), 0));
-  writer.constant("tokens", scan.getNumTokens());
+  writer.constant("pieces", dimOf(scan.getSlots(), 0));
+  writer.constant("rows", scan.getNumRows());
   describeSsm(writer, scan);
   FailureOr<SmallVector<View>> views = viewsOf(writer, scan, {scan.getX(), scan.getDt(), scan.getB(), scan.getC()});
   FailureOr<std::string> epilogue = emitEpilogue(writer, scan.getResult(), nullptr);
@@ -23,7 +23,7 @@ FailureOr<std::string> emitSsmScan(KernelWriter &writer, SsmScanOp scan) {
   for (auto [view, name] : llvm::zip(*views, names))
     call.push_back(writer.rows(view, name));
   llvm::append_range(call, headArguments(writer, scan));
-  call.push_back(writer.address(scan, scan.getCounts(), "counts"));
+  call.push_back(writer.address(scan, scan.getStarts(), "starts"));
   call.push_back(writer.address(scan, scan.getState(), "state"));
   call.push_back(*epilogue);
   return writer.finish({"State"}, call);

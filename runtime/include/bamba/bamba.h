@@ -291,9 +291,9 @@ BAMBA_API bamba_status bamba_session_create(const bamba_model *model, const bamb
 BAMBA_API void bamba_session_destroy(bamba_session *session);
 
 /* Appends the tokens of each item to its sequence and computes logits. Items name different sequences; at most
- * `slots` items. Items of one token are decoded together, longer ones are processed in chunks; items of both sorts may
- * be mixed. The sequences are unchanged when an argument is refused. `item_size` is sizeof(bamba_batch_item), from one
- * item to the next. */
+ * `slots` items. Items of one token and longer ones may be mixed: they share steps as far as these have room, and
+ * prompts that are longer than a step are processed in chunks. The sequences are unchanged when an argument is refused.
+ * `item_size` is sizeof(bamba_batch_item), from one item to the next. */
 BAMBA_API bamba_status bamba_session_run(bamba_session *session, const bamba_batch_item *items, size_t num_items,
                                          size_t item_size, bamba_error *error);
 

@@ -65,17 +65,14 @@ static const EntryPoint &chooseDecode(const Metadata &metadata, uint64_t batch) 
 
 static double number(uint64_t value) { return static_cast<double>(value); }
 
-/// Costs are those of all sequences and tokens of an entry point; only what comes with the context is that of one
-/// sequence, with all its new tokens.
+/// Costs are those of all rows of an entry point; only what comes with the context is that of one sequence, with as
+/// many tokens as it may have.
 static double flopsOf(const Cost &cost, const PlannedRun &run) {
-  double own = number(cost.flops) * run.sequenceShare;
-  return (own + number(cost.contextFlops) * run.sequences * run.context) * run.tokenShare;
+  return number(cost.flops) * run.rowShare + number(cost.contextFlops) * run.sequences * run.context * run.tokenShare;
 }
 
 /// Linears know no context.
-static double codeFlopsOf(const Cost &cost, const PlannedRun &run) {
-  return number(cost.codeFlops) * run.sequenceShare * run.tokenShare;
-}
+static double codeFlopsOf(const Cost &cost, const PlannedRun &run) { return number(cost.codeFlops) * run.rowShare; }
 
 /// Of an entry point, `sequences` take part with `tokens` each.
 static PlannedRun makeRun(const EntryPoint &entry, uint64_t sequences, uint64_t tokens, double context) {
@@ -84,6 +81,7 @@ static PlannedRun makeRun(const EntryPoint &entry, uint64_t sequences, uint64_t 
   run.sequences = number(sequences);
   run.sequenceShare = run.sequences / number(entry.batch);
   run.tokenShare = number(tokens) / number(entry.chunk);
+  run.rowShare = entry.chunk == 1 ? run.sequenceShare : run.sequences * run.tokenShare;
   run.context = context;
   run.weightBytes = number(entry.cost.weightBytes);
   run.stateBytes = number(entry.cost.stateBytes) * run.sequenceShare;
@@ -129,7 +127,7 @@ double KernelWork::floorSeconds(const Machine &machine) const {
 
 KernelWork workOf(const Cost &cost, const PlannedRun &run) {
   KernelWork work;
-  work.streamBytes = number(cost.weightBytes) + number(cost.activationBytes) * run.sequenceShare * run.tokenShare +
+  work.streamBytes = number(cost.weightBytes) + number(cost.activationBytes) * run.rowShare +
                      number(cost.contextBytes) * run.sequences * run.context;
   work.stateBytes = number(cost.stateBytes) * run.sequenceShare;
   work.flops = flopsOf(cost, run);

@@ -59,6 +59,7 @@ struct PlannedRun {
   double sequences = 1;     ///< that take part
   double sequenceShare = 1; ///< of the entry point's sequences that are no padding
   double tokenShare = 1;    ///< of the tokens of a sequence that are no padding
+  double rowShare = 1;      ///< of the entry point's rows that are no padding
   double context = 0;       ///< tokens that each sequence holds, on average over its new tokens
   double weightBytes = 0, stateBytes = 0, contextBytes = 0, flops = 0;
   double codeFlops = 0; ///< of `flops`

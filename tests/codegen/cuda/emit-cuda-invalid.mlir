@@ -119,12 +119,12 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_byte
 // -----
 
 module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_bytes = 166912, multiprocessors = 108, fusions = []>} {
-  func.func private @step(%in: tensor<2x12xf32>, %dt: tensor<2x2xf32>, %w: tensor<4x12xf32>, %s: tensor<2xi32>, %n: tensor<2xi32>,
+  func.func private @step(%in: tensor<2x12xf32>, %dt: tensor<2x2xf32>, %w: tensor<4x12xf32>, %s: tensor<2xi32>, %n: tensor<3xi32>,
       %p: tensor<2xi32>, %a: tensor<2xf32>, %cs0: tensor<?x4x12xf32>, %ss0: tensor<?x2x2x4xf32>, %init: tensor<2x4xf32>)
       -> (tensor<2x4xf32>, tensor<?x4x12xf32>, tensor<?x2x2x4xf32>)
       attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "common/ssm_step", fields = {channel_tile = 2, threads = 32}>} {
     %e = tensor.empty() : tensor<2x12xbf16>
-    %cv, %cs = bamba.causal_conv1d ins(%in, %w, %s, %n : tensor<2x12xf32>, tensor<4x12xf32>, tensor<2xi32>, tensor<2xi32>)
+    %cv, %cs = bamba.causal_conv1d ins(%in, %w, %s, %n : tensor<2x12xf32>, tensor<4x12xf32>, tensor<2xi32>, tensor<3xi32>)
         positions(%p : tensor<2xi32>) outs(%e, %cs0 : tensor<2x12xbf16>, tensor<?x4x12xf32>)
     %x = tensor.extract_slice %cv[0, 0] [2, 4] [1, 1] : tensor<2x12xbf16> to tensor<2x4xbf16>
     %b = tensor.extract_slice %cv[0, 8] [2, 4] [1, 1] : tensor<2x12xbf16> to tensor<2x4xbf16>
@@ -140,12 +140,12 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_byte
 // -----
 
 module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_bytes = 166912, multiprocessors = 108, fusions = []>} {
-  func.func private @step(%in: tensor<2x12xf32>, %dt: tensor<2x2xf32>, %w: tensor<4x12xf32>, %s: tensor<2xi32>, %n: tensor<2xi32>,
+  func.func private @step(%in: tensor<2x12xf32>, %dt: tensor<2x2xf32>, %w: tensor<4x12xf32>, %s: tensor<2xi32>, %n: tensor<3xi32>,
       %p: tensor<2xi32>, %a: tensor<2xf32>, %cs0: tensor<?x4x12xf32>, %ss0: tensor<?x2x2x4xf32>, %init: tensor<2x4xf32>)
       -> (tensor<2x4xf32>, tensor<?x4x12xf32>, tensor<?x2x2x4xf32>)
       attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "common/ssm_step", fields = {channel_tile = 2, threads = 32}>} {
     %e = tensor.empty() : tensor<2x12xbf16>
-    %cv, %cs = bamba.causal_conv1d ins(%in, %w, %s, %n : tensor<2x12xf32>, tensor<4x12xf32>, tensor<2xi32>, tensor<2xi32>)
+    %cv, %cs = bamba.causal_conv1d ins(%in, %w, %s, %n : tensor<2x12xf32>, tensor<4x12xf32>, tensor<2xi32>, tensor<3xi32>)
         positions(%p : tensor<2xi32>) outs(%e, %cs0 : tensor<2x12xbf16>, tensor<?x4x12xf32>)
     %x = tensor.extract_slice %cv[0, 0] [2, 4] [1, 1] : tensor<2x12xbf16> to tensor<2x4xbf16>
     %b = tensor.extract_slice %in[0, 4] [2, 4] [1, 1] : tensor<2x12xf32> to tensor<2x4xf32>

@@ -45,7 +45,14 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_byte
   }
 
 // CHECK-LABEL: //--- kv_append.cu
-// CHECK:       Kernel::run(Rows<const bf16, 21>{k}, Rows<const float, 21>{v}, positions, pages, kCache, vCache);
+// CHECK:       Kernel::run(
+// CHECK-NEXT:      Rows<const bf16, 21>{k},
+// CHECK-NEXT:      Rows<const float, 21>{v},
+// CHECK-NEXT:      positions,
+// CHECK-NEXT:      pages,
+// CHECK-NEXT:      nullptr,
+// CHECK-NEXT:      kCache,
+// CHECK-NEXT:      vCache);
   func.func private @kv_append(%k: tensor<2x21xbf16>, %v: tensor<2x21xf32>, %p: tensor<2xi32>, %pages: tensor<2x4xi32>,
       %k0: tensor<?x3x64x7xbf16>, %v0: tensor<?x3x64x7xbf16>) -> (tensor<?x3x64x7xbf16>, tensor<?x3x64x7xbf16>)
       attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "common/kv_append", fields = {}>} {

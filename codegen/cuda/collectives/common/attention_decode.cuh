@@ -9,17 +9,18 @@
 #include "common/attention_tile.cuh"
 #include "common/epilogue.cuh"
 #include "common/limits.cuh"
+#include "common/pieces.cuh"
 
 namespace bambac {
 
-/// Shape: Operand and Cached (see below), kSequences, kTokens, kHeads, kKvHeads, kHeadDim, kPageTokens, kMaxPages,
-/// kScale, kAligned, kMultiprocessors, kSharedLimit; the fields of geometry::AttentionDecode.
+/// Shape: Operand and Cached (see below), kPieces (sequences), kRows, kHasRuns (not), kHeads, kKvHeads, kHeadDim,
+/// kPageTokens, kMaxPages, kScale, kAligned, kMultiprocessors, kSharedLimit; the fields of geometry::AttentionDecode.
 template <class Shape, class Query, class Epilogue> struct AttentionDecode {
   static constexpr geometry::AttentionShape kShape = kAttentionShape<Shape>;
   static constexpr geometry::AttentionDecode kGeometry = {Shape::kSplits, Shape::kMinSplitTokens, Shape::kTileHeads,
                                                           Shape::kWarps,  Shape::kStages,         Shape::kMinBlocks};
   static_assert(kGeometry.legal(kShape, kLimits<Shape>).isLegal(), "the schedule is legal");
-  static constexpr int kHeadDim = Shape::kHeadDim, kSequences = Shape::kSequences;
+  static constexpr int kHeadDim = Shape::kHeadDim, kSequences = Shape::kPieces;
   /// Query heads of a tile, such tiles of a sequence and of a KV head. In what follows a head is such a tile.
   static constexpr int kGroup = Shape::kTileHeads, kHeadTiles = Shape::kHeads / kGroup;
   static constexpr int kTilesOfGroup = kGeometry.tilesOfGroup(kShape);
@@ -47,14 +48,17 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
     return {keys, max(ceilDiv(length, keys), 1)};
   }
 
-  /// firstSplit[b] = the number of splits of the sequences before b. Called by one warp.
-  static __device__ __forceinline__ void numberSplits(const int *positions, int *firstSplit, int lane) {
+  /// firstSplit[b] = the number of splits of the sequences before b. Called by one warp. With `starts` only pieces of
+  /// one row that come first are sequences.
+  static __device__ __forceinline__ void numberSplits(const int *positions, const int *starts, int *firstSplit,
+                                                      int lane) {
     constexpr int kEach = ceilDiv(kSequences, 32); // neighbouring sequences of a lane
     int splits[kEach], sum = 0;
 #pragma unroll
     for (int i = 0; i < kEach; ++i) {
       int sequence = lane * kEach + i;
-      splits[i] = sequence < kSequences ? cutOf(positions[sequence] + 1).splits : 0;
+      bool isThere = sequence < kSequences && (!starts || isSingle(starts, sequence));
+      splits[i] = isThere ? cutOf(positions[sequence] + 1).splits : 0;
       sum += splits[i];
     }
     int inclusive = sum;
@@ -127,6 +131,18 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
   static __device__ __forceinline__ void run(const Query &query, const Cached *keys, const Cached *values,
                                              const int *positions, const int *pages, const float *scales,
                                              const Epilogue &epilogue, void *workspace = nullptr) {
+    launchDependents();
+    beginEpilogue(epilogue);
+    waitForPredecessors();
+    work<kGrid>(blockIdx.x, query, keys, values, positions, pages, scales, nullptr, epilogue, workspace);
+    finishBlock<kThreads>(epilogue);
+  }
+
+  /// The part of block `block` of `Blocks`, after waitForPredecessors(). `starts`: null, or as numberSplits() has it.
+  template <int Blocks>
+  static __device__ __forceinline__ void work(int block, const Query &query, const Cached *keys, const Cached *values,
+                                              const int *positions, const int *pages, const float *scales,
+                                              const int *starts, const Epilogue &epilogue, void *workspace) {
     extern __shared__ __align__(1024) uint8 sharedMemory[];
     uint32 *counters = static_cast<uint32 *>(workspace);
     AttentionDecode{query,
@@ -139,29 +155,25 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
                     counters,
                     reinterpret_cast<float *>(counters + kWorkspaceCounters),
                     *reinterpret_cast<Shared *>(sharedMemory)}
-        .runItems();
-    finishBlock<kThreads>(epilogue);
+        .template runItems<Blocks>(block, starts);
   }
 
   /// Works through the items: the first by the block's number, further ones as blocks become free.
-  __device__ __forceinline__ void runItems() {
-    launchDependents();
-    beginEpilogue(epilogue);
-    waitForPredecessors();
+  template <int Blocks> __device__ __forceinline__ void runItems(int block, const int *starts) {
     if (threadIdx.x < 32)
-      numberSplits(positions, shared.firstSplit, threadIdx.x);
+      numberSplits(positions, starts, shared.firstSplit, threadIdx.x);
     __syncthreads();
     int items = shared.firstSplit[kSequences] * kHeadTiles;
-    for (int index = blockIdx.x; index < items;) {
+    for (int index = block; index < items;) {
       int next = items;
-      if (kMaxItems > kGrid && threadIdx.x == 0) {
+      if (kMaxItems > Blocks && threadIdx.x == 0) {
         uint32 handedOut = atomicAdd(&counters[0], 1);
-        next = kGrid + handedOut;
+        next = Blocks + handedOut;
         if (handedOut == items - 1) // as many requests as items: this was the last
           counters[0] = 0;
       }
       runItem(Item(index, shared.firstSplit, positions));
-      if (kMaxItems == kGrid)
+      if (kMaxItems <= Blocks)
         return;
       if (threadIdx.x == 0)
         shared.nextItem = next;

@@ -1,16 +1,16 @@
-// Causal depthwise convolution of a chunk of tokens with bias and SiLU, continuing from a ring of the last inputs.
+// Causal depthwise convolution of pieces of tokens with bias and SiLU, continuing from a ring of the last inputs.
 #pragma once
 #include "common/launch.cuh"
+#include "common/pieces.cuh"
 #include "common/row_views.cuh"
 
 namespace bambac {
 
-/// Shape: kSequences, kTokens (of a sequence), kChannels, kTaps, kConvRing (rows of the ring), kVector,
-/// kMultiprocessors.
+/// Shape: kPieces, kRows (of all), kChannels, kTaps, kConvRing (rows of the ring), kVector, kMultiprocessors.
 ///
-/// A thread owns a vector of channels and a tile of tokens, over which it slides a window of the last inputs. The
-/// thread of the first tile reads its channels of the ring and afterwards writes the chunk's last inputs there, which
-/// it takes from the input itself: nobody else touches these channels of the ring.
+/// A thread owns a vector of channels and a tile of rows, over which it slides a window of the last inputs. The
+/// thread of a piece's first tile reads its channels of the ring and afterwards writes the piece's last inputs there,
+/// which it takes from the input itself: nobody else touches these channels of the ring.
 template <class Shape> struct CausalConv1d {
   static constexpr int kThreads = 128, kMinBlocks = 4;
   /// As wide as the registers for the taps and the window allow.
@@ -23,22 +23,22 @@ template <class Shape> struct CausalConv1d {
   static constexpr int kVector = chooseVector();
   static constexpr int kRowVectors = Shape::kChannels / kVector;
   static constexpr int kHistory = Shape::kTaps - 1, kRing = Shape::kConvRing;
-  static constexpr int kStep = 4; ///< tokens whose inputs a thread has under way at a time
+  static constexpr int kStep = 4; ///< rows whose inputs a thread has under way at a time
 
-  /// Tokens of a thread: long enough that few inputs are read twice, short enough that the device is full.
+  /// Rows of a thread: long enough that few inputs are read twice, short enough that the device is full.
   static __host__ __device__ constexpr int chooseTile() {
     int tile = 32;
     while (tile < kHistory)
       tile *= 2;
     while (tile > kStep && tile / 2 >= kHistory &&
-           ceilDiv(Shape::kTokens, tile) * kRowVectors * Shape::kSequences < Shape::kMultiprocessors * 512)
+           ceilDiv(Shape::kRows, tile) * kRowVectors < Shape::kMultiprocessors * 512)
       tile /= 2;
     return tile;
   }
   static constexpr int kTile = chooseTile();
-  static constexpr int kTiles = ceilDiv(Shape::kTokens, kTile);
-  static constexpr Launch kLaunch = {
-      ceilDiv(kTiles * kRowVectors, kThreads), Shape::kSequences, 1, kThreads, 1, 0, 1, 0};
+  using Tile = PieceTile<Shape::kPieces, kTile>;
+  static constexpr int kTiles = geometry::mostPieceTiles(Shape::kPieces, Shape::kRows, kTile);
+  static constexpr Launch kLaunch = {ceilDiv(kTiles * kRowVectors, kThreads), 1, 1, kThreads, 1, 0, 1, 0};
 
   struct Weights {
     float taps[Shape::kTaps][kVector], bias[kVector];
@@ -48,41 +48,46 @@ template <class Shape> struct CausalConv1d {
     float inputs[kHistory + 1][kVector];
   };
 
-  /// ring: [slots, kConvRing, kChannels], the input at position p in row p % kConvRing. counts: tokens present in each
-  /// sequence's chunk; positions: of all tokens, the first of each sequence is used. bias: may be null.
+  /// ring: [slots, kConvRing, kChannels], the input at position p in row p % kConvRing. starts: as PieceTile has it;
+  /// positions: of all rows, the first of each piece is used. bias: may be null.
   template <class Input, class Result>
   static __device__ __forceinline__ void run(Input input, const float *weight, const float *bias, float *ring,
-                                             const int *slots, const int *counts, const int *positions, Result result) {
+                                             const int *slots, const int *starts, const int *positions, Result result) {
     launchDependents();
-    const int item = blockIdx.x * kThreads + threadIdx.x, sequence = blockIdx.y;
-    const int tile = item / kRowVectors, channel = item % kRowVectors * kVector;
-    const bool isWorking = item < kTiles * kRowVectors;
+    const int item = blockIdx.x * kThreads + threadIdx.x, channel = item % kRowVectors * kVector;
+    const Tile tile(starts, item / kRowVectors);
+    const bool isWorking = item < kTiles * kRowVectors && tile.first < tile.end;
     Weights weights;
     if (isWorking)
       weights = loadWeights(weight, bias, channel);
     waitForPredecessors();
     if (!isWorking)
       return;
-    const int firstRow = sequence * Shape::kTokens, count = min(counts[sequence], Shape::kTokens);
-    if (tile * kTile >= count)
-      return;
-    float *state = ring + static_cast<long long>(slots[sequence]) * kRing * Shape::kChannels + channel;
-    const int position = max(positions[firstRow], 0);
+    const float *state = ringOf(ring, slots[tile.piece]) + channel;
+    const bool isFirst = tile.first == tile.start;
+    const int position = positions[tile.start];
     Window window;
     const int oldest = (position + kRing - kHistory) % kRing;
 #pragma unroll
     for (int i = 0; i < kHistory; ++i) {
-      if (tile == 0)
+      if (isFirst)
         loadVector(state + wrapped(oldest + i) * Shape::kChannels, window.inputs[i]);
       else
-        loadHistory(input, firstRow, tile * kTile - kHistory + i, channel, window.inputs[i]);
+        loadHistory(input, tile.first - kHistory + i, channel, window.inputs[i]);
     }
-    convolve(input, result, firstRow, tile * kTile, count, channel, weights, window);
-    if (tile == 0)
-      keepLast(input, firstRow, count, position, channel, state);
+    convolve(input, result, tile.first, tile.end, channel, weights, window);
+    if (isFirst) { // where the ring and the piece lie is read again: in registers it would be too much
+      const int start = starts[tile.piece];
+      keepLast(input, start, starts[tile.piece + 1], positions[start], channel,
+               ringOf(ring, slots[tile.piece]) + channel);
+    }
   }
 
 private:
+  static __device__ __forceinline__ float *ringOf(float *ring, int slot) {
+    return ring + static_cast<long long>(slot) * kRing * Shape::kChannels;
+  }
+
   /// A row of the ring from one below 2 * kRing.
   static __device__ __forceinline__ int wrapped(int row) { return row < kRing ? row : row - kRing; }
 
@@ -98,27 +103,25 @@ private:
 
   /// An input before a later tile.
   template <class Input>
-  static __device__ __forceinline__ void loadHistory(Input input, int firstRow, int token, int channel,
-                                                     float (&to)[kVector]) {
+  static __device__ __forceinline__ void loadHistory(Input input, int row, int channel, float (&to)[kVector]) {
     static_assert(kTile >= kHistory, "only the first tile reaches back to the ring");
-    loadFrom<kVector>(input, firstRow + token, channel, to);
+    loadFrom<kVector>(input, row, channel, to);
   }
 
   template <class Input, class Result>
-  static __device__ __forceinline__ void convolve(Input input, Result result, int firstRow, int firstToken, int count,
-                                                  int channel, const Weights &weights, Window &window) {
-    const int end = min(firstToken + kTile, count);
+  static __device__ __forceinline__ void convolve(Input input, Result result, int first, int end, int channel,
+                                                  const Weights &weights, Window &window) {
 #pragma unroll 1
-    for (int token = firstToken; token < end; token += kStep) {
+    for (int row = first; row < end; row += kStep) {
       float inputs[kStep][kVector];
 #pragma unroll
       for (int i = 0; i < kStep; ++i)
-        if (token + i < end)
-          loadFrom<kVector>(input, firstRow + token + i, channel, inputs[i]);
+        if (row + i < end)
+          loadFrom<kVector>(input, row + i, channel, inputs[i]);
 #pragma unroll
       for (int i = 0; i < kStep; ++i)
-        if (token + i < end)
-          storeVector(result[firstRow + token + i] + channel, slide(inputs[i], weights, window).values);
+        if (row + i < end)
+          storeVector(result[row + i] + channel, slide(inputs[i], weights, window).values);
     }
   }
 
@@ -126,7 +129,7 @@ private:
     float values[kVector];
   };
 
-  /// The result at the token of `input`, which then becomes the newest of the window.
+  /// The result at the row of `input`, which then becomes the newest of the window.
   static __device__ __forceinline__ Outputs slide(const float (&input)[kVector], const Weights &weights,
                                                   Window &window) {
     Outputs outputs;
@@ -145,18 +148,18 @@ private:
     return outputs;
   }
 
-  /// Writes the last inputs of the `count` present ones to the ring: as many as a convolution reaches back.
+  /// Writes the last inputs of the piece with rows `start` to `end` to the ring: as many as a convolution reaches back.
   template <class Input>
-  static __device__ __forceinline__ void keepLast(Input input, int firstRow, int count, int position, int channel,
+  static __device__ __forceinline__ void keepLast(Input input, int start, int end, int position, int channel,
                                                   float *state) {
-    const int first = max(count - Shape::kTaps, 0);
-    int row = (position + first) % kRing;
+    const int first = max(end - Shape::kTaps, start);
+    int place = (position + first - start) % kRing;
 #pragma unroll 1
-    for (int token = first; token < count; ++token) {
+    for (int row = first; row < end; ++row) {
       float values[kVector];
-      loadFrom<kVector>(input, firstRow + token, channel, values);
-      storeVector(state + row * Shape::kChannels, values);
-      row = wrapped(row + 1);
+      loadFrom<kVector>(input, row, channel, values);
+      storeVector(state + place * Shape::kChannels, values);
+      place = wrapped(place + 1);
     }
   }
 };

@@ -10,13 +10,13 @@ template <class Cache> __host__ __device__ constexpr long long cacheOffset(long 
   return (page * Cache::kKvHeads + head) * (Cache::kPageTokens * Cache::kHeadDim) + slot * Cache::kHeadDim;
 }
 
-/// The place of a row's token in a cache: the element where its first head starts. Negative where it has none: at
-/// position -1 and beyond the page table. Cache: kTokens, kKvHeads, kHeadDim, kPageTokens, kMaxPages; pages:
-/// [sequences, kMaxPages].
-template <class Cache> __device__ __forceinline__ long long cachePlace(const int *pages, int row, int position) {
+/// The place of a token of a piece in a cache: the element where its first head starts. Negative where it has none: at
+/// position -1 and beyond the page table. Cache: kKvHeads, kHeadDim, kPageTokens, kMaxPages; pages: [pieces,
+/// kMaxPages].
+template <class Cache> __device__ __forceinline__ long long cachePlace(const int *pages, int piece, int position) {
   if (position < 0 || position >= Cache::kMaxPages * Cache::kPageTokens)
     return -1;
-  int page = pages[row / Cache::kTokens * Cache::kMaxPages + position / Cache::kPageTokens];
+  int page = pages[piece * Cache::kMaxPages + position / Cache::kPageTokens];
   return cacheOffset<Cache>(page, 0, position % Cache::kPageTokens);
 }
 

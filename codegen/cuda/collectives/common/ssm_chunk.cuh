@@ -8,8 +8,8 @@ namespace bambac {
 
 /// The sizes of a scan as its geometry wants them.
 template <class Shape, class State>
-inline constexpr geometry::SsmShape kSsmShape = {Shape::kSequences, Shape::kTokens,    Shape::kHeads,
-                                                 Shape::kHeadDim,   Shape::kStateSize, int(sizeof(State))};
+inline constexpr geometry::SsmShape kSsmShape = {Shape::kPieces,  Shape::kRows,      Shape::kHeads,
+                                                 Shape::kHeadDim, Shape::kStateSize, int(sizeof(State))};
 
 /// To an address of the shared window.
 __device__ __forceinline__ void storeShared(uint32 address, uint16 value) {
@@ -64,7 +64,7 @@ __device__ __forceinline__ void copyTile(uint32 shared, const View &view, int ro
 
 /// Step sizes and decays of a chunk of up to 64 tokens; lane l of a warp holds tokens 2 l and 2 l + 1.
 struct ChunkDecay {
-  float delta[2]; ///< softplus(dt + bias), clamped; 0 for tokens beyond the count
+  float delta[2]; ///< softplus(dt + bias), clamped; 0 for tokens beyond the piece
   float sum[2];   ///< log2 of the decay from the chunk's start through the token: the running sum of delta * A / ln 2
 
   /// `raw` are the tokens' dt plus bias, the first `present` of them valid; `rate` is A / ln 2.

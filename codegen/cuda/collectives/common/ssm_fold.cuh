@@ -5,14 +5,14 @@
 namespace bambac {
 
 /// Shape: kBatch, kHeads, kHeadDim, kStateSize, kGroups, Operand; the fields of geometry::SsmFold. A block has the tile
-/// of the state that one of a step has, and nothing to do where no token waits.
+/// of the state that one of a step has, of those among kPieces pieces in which tokens wait: mostly there are few.
 template <class Shape, class State, class Ring> struct SsmFold {
   struct StepShape : Shape {
     static constexpr int kTaps = 1, kInputVector = 1; // no input is read
   };
   using Step = SsmStep<StepShape, State, Ring>;
   static constexpr int kThreads = Step::kThreads, kMinBlocks = Step::kMinBlocks;
-  static constexpr Launch kLaunch = Step::kLaunch;
+  static constexpr Launch kLaunch = Step::kFoldLaunch;
 
   /// aLog: [kHeads]; state: [slots, kHeads, kHeadDim, kStateSize].
   static __device__ __forceinline__ void run(const float *aLog, const int *slots, State *state, const Ring &ring) {

@@ -1,50 +1,68 @@
-// What a block of a scan works on, whatever instructions it multiplies with: which channels of which head and sequence.
+// What a block of a scan works on, whatever instructions it multiplies with: which channels of which head, and which
+// pieces one after another.
 #pragma once
 #include "common/launch.cuh"
 #include "common/types.cuh"
+#include "geometry/ssm.h"
 
 namespace bambac {
 
-/// `Channels` channels of one head, or those that are left of it, in one sequence, whose tokens come in chunks of
-/// `Chunk`. Shape: as the scans have it.
+/// `Channels` channels of one head, or those that are left of it, in some of the pieces, whose tokens come in chunks of
+/// `Chunk`. The chunks of all pieces of a block are numbered in one row, so that their way through shared memory goes
+/// on from piece to piece. Shape: as the scans have it.
 template <class Shape, int Chunk, int Channels> struct SsmSlice {
   static constexpr int kSlices = ceilDiv(Shape::kHeadDim, Channels); ///< of a head
+  /// Blocks of a slice, which take its pieces in turns.
+  static constexpr int kPieceGroups =
+      geometry::pieceGroups(Shape::kPieces, Shape::kHeads *kSlices, Shape::kMultiprocessors);
 
-  /// One block for each slice.
   static __host__ __device__ constexpr Launch launch(int threads, int sharedBytes) {
-    return {
-        uint32(Shape::kHeads * kSlices), uint32(Shape::kSequences), 1, uint32(threads), 1, uint32(sharedBytes), 1, 0};
+    return {uint32(Shape::kHeads * kSlices), uint32(kPieceGroups), 1, uint32(threads), 1, uint32(sharedBytes), 1, 0};
   }
 
-  int head, channel, group, row; // the slice's first channel in the head; the sequence's first row
+  int head, channel, group; // the slice's first channel in the head
   int lane;
-  int count; // tokens of the sequence, known after readCount()
+  int piece, row, count; // the piece, its first row and its rows, after enter()
+  int before = 0;        // chunks of the pieces before it
 
   __device__ __forceinline__ SsmSlice()
       : head(blockIdx.x / kSlices), channel(blockIdx.x % kSlices * Channels),
-        group(head / (Shape::kHeads / Shape::kGroups)), row(blockIdx.y * Shape::kTokens), lane(threadIdx.x % 32) {}
+        group(head / (Shape::kHeads / Shape::kGroups)), lane(threadIdx.x % 32), piece(blockIdx.y) {}
 
-  /// `counts`: one for each sequence; an earlier kernel may have written them.
-  __device__ __forceinline__ void readCount(const int *counts) {
-    count = maxOf(minOf(counts[blockIdx.y], Shape::kTokens), 0);
+  /// Reads where the piece lies; false where there is none any more.
+  __device__ __forceinline__ bool enter(const int *starts) {
+    if (piece >= Shape::kPieces)
+      return false;
+    row = starts[piece];
+    count = starts[piece + 1] - row;
+    return count > 0;
+  }
+  /// Goes on to the block's next piece; false where there is none.
+  __device__ __forceinline__ bool enterNext(const int *starts) {
+    before += chunks();
+    piece += kPieceGroups;
+    return Shape::kPieces > kPieceGroups && enter(starts);
   }
   __device__ __forceinline__ int chunks() const { return ceilDiv(count, Chunk); }
+  /// The number of a chunk of the piece among all of the block.
+  __device__ __forceinline__ int number(int chunk) const { return before + chunk; }
   /// Tokens of a chunk that exist.
   __device__ __forceinline__ int present(int chunk) const { return minOf(count - chunk * Chunk, Chunk); }
 
   /// The head's state in `state`, [slots, heads, P, N].
   template <class State> __device__ __forceinline__ State *stateOf(State *state, const int *slots) const {
     return state +
-           (static_cast<long long>(slots[blockIdx.y]) * Shape::kHeads + head) * (Shape::kHeadDim * Shape::kStateSize);
+           (static_cast<long long>(slots[piece]) * Shape::kHeads + head) * (Shape::kHeadDim * Shape::kStateSize);
   }
 
-  /// dt + bias of this lane's two tokens of a chunk. The scans call it ahead of the use, for the loads take long.
+  /// dt + bias of this lane's two tokens of the chunk that begins with row `first`, in a piece that ends before row
+  /// `end`. The scans call it ahead of the use, for the loads take long.
   template <class Dt>
-  __device__ __forceinline__ void loadSteps(int chunk, const Dt &dt, float bias, float (&raw)[2]) const {
-    int token = chunk * Chunk + 2 * lane;
+  __device__ __forceinline__ void loadSteps(int first, int end, const Dt &dt, float bias, float (&raw)[2]) const {
+    int token = first + 2 * lane;
 #pragma unroll
     for (int i = 0; i < 2; ++i)
-      raw[i] = 2 * lane < Chunk && token + i < count ? toFloat(dt[row + token + i][head]) + bias : 0.0f;
+      raw[i] = 2 * lane < Chunk && token + i < end ? toFloat(dt[token + i][head]) + bias : 0.0f;
   }
 };
 

@@ -55,6 +55,10 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
   /// registers of both are for more blocks.
   static constexpr int kEarlyRows = kHasRing ? ceilDiv(kThreadRows, 2) : kThreadRows;
   static constexpr Launch kLaunch = {Shape::kHeads * kTiles, Shape::kBatch, 1, kThreads, 1, 0, 1, 0};
+  /// Sequences that a block of a fold looks after: one a lane.
+  static constexpr int kFolded = 32;
+  static constexpr Launch kFoldLaunch = {
+      Shape::kHeads * kTiles, ceilDiv(Shape::kBatch, kFolded), 1, kThreads, 1, 0, 1, 0};
 
   /// dt: rows [kBatch, kHeads]; aLog, d, dtBias: [kHeads]; state: [slots, kHeads, kHeadDim, kStateSize].
   /// epilogue.store(sequence, head * kHeadDim + channel, y).
@@ -114,22 +118,16 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
   /// Takes the state of each sequence over the entries that wait, so that what follows may begin with it.
   static __device__ __forceinline__ void fold(const float *aLog, const int *slots, State *state, const Ring &ring) {
     launchDependents();
-    const Block block;
+    Block block;
     const float rate = -expf(aLog[block.head]);
+    const int first = blockIdx.y * kFolded, own = first + threadIdx.x % 32;
     waitForPredecessors();
-    const auto waiting = loadRing(block, ring);
-    if (waiting.count() == 0)
-      return;
-    State *tile = tileOf(block, state, slots);
-    LoadedState loaded;
-    loadState<0, kThreadRows>(block, tile, loaded);
-    waiting.stage(sharedEntries(), rate, 0.0f);
-    __syncthreads();
-    forEachVector(block, [&](int i, int v) {
-      float values[kVector];
-      foldVector(block, waiting, sharedEntries(), loaded.vectors[i][v], i, v, values);
-      storeStreaming<kVector>(tile + block.offsetOf(i, v), values);
-    });
+    uint32 waiting = __ballot_sync(0xffffffffu, own < Shape::kBatch && ring.waitingOf(own) > 0);
+    for (; waiting != 0; waiting &= waiting - 1) {
+      block.sequence = first + __ffs(waiting) - 1;
+      foldSequence(block, rate, slots, state, ring);
+      __syncthreads(); // the entries in shared memory are read
+    }
   }
 
 private:
@@ -316,6 +314,21 @@ private:
         values[k] += scaled * b[k];
         rowSums[i] += values[k] * b[kStateSize + k];
       }
+      storeStreaming<kVector>(tile + block.offsetOf(i, v), values);
+    });
+  }
+
+  static __device__ __forceinline__ void foldSequence(const Block &block, float rate, const int *slots, State *state,
+                                                      const Ring &ring) {
+    const auto waiting = loadRing(block, ring);
+    State *tile = tileOf(block, state, slots);
+    LoadedState loaded;
+    loadState<0, kThreadRows>(block, tile, loaded);
+    waiting.stage(sharedEntries(), rate, 0.0f);
+    __syncthreads();
+    forEachVector(block, [&](int i, int v) {
+      float values[kVector];
+      foldVector(block, waiting, sharedEntries(), loaded.vectors[i][v], i, v, values);
       storeStreaming<kVector>(tile + block.offsetOf(i, v), values);
     });
   }

@@ -1,4 +1,4 @@
-// The attention collectives: common/attention_decode (one token of each sequence) and mma/attention_prefill (a run of
+// The attention collectives: common/attention_decode (one token of each sequence) and mma/attention_prefill (runs of
 // tokens).
 #pragma once
 #include "geometry/geometry.h"
@@ -6,7 +6,8 @@
 namespace bambac::geometry {
 
 struct AttentionShape {
-  int sequences, tokens; ///< tokens of a sequence
+  int pieces, rows; ///< in all
+  bool hasRuns;     ///< rows are runs of tokens; else each is a piece
   int heads, kvHeads, headDim, pageTokens;
   int epilogueBytes = 0, epilogueCounters = 0; ///< static shared memory and counters that the epilogue takes
   BAMBAC_HOST_DEVICE constexpr int group() const { return heads / kvHeads; } ///< query heads that share a KV head
@@ -57,7 +58,7 @@ struct AttentionDecode {
   BAMBAC_HOST_DEVICE constexpr int tilesOfGroup(const AttentionShape &shape) const { return shape.group() / tileHeads; }
   /// Tiles of query heads of all sequences.
   BAMBAC_HOST_DEVICE constexpr int headTiles(const AttentionShape &shape) const {
-    return shape.sequences * (shape.heads / tileHeads);
+    return shape.pieces * (shape.heads / tileHeads);
   }
   BAMBAC_HOST_DEVICE constexpr int items(const AttentionShape &shape) const { return headTiles(shape) * splits; }
   /// Without splits a block takes one item. Otherwise blocks that are done take further ones.
@@ -75,12 +76,12 @@ struct AttentionDecode {
   BAMBAC_HOST_DEVICE constexpr int sharedBytes(const AttentionShape &shape) const {
     int queries = rowTiles() * kMmaRows * headBytes(shape.headDim);
     int parts = 2 * maxOf(warps, splits) * tileHeads * 4; // maxima and weights
-    return queries + warps * warpBytes(shape) + parts + (shape.sequences + 1 + 2) * 4;
+    return queries + warps * warpBytes(shape) + parts + (shape.pieces + 1 + 2) * 4;
   }
 
   BAMBAC_HOST_DEVICE constexpr Fault legal(const AttentionShape &shape, const Limits &limits) const {
     Check check;
-    check.exactly("tokens of a sequence", 1, shape.tokens)
+    check.exactly("operands 'starts'", 0, shape.hasRuns)
         .atLeast("splits", 1, splits)
         .atLeast("min_split_tokens", 1, minSplitTokens)
         .divisorOf("tile_heads", shape.group(), tileHeads)
@@ -115,6 +116,8 @@ struct AttentionPrefill {
                                                         {"step_keys", &AttentionPrefill::stepKeys},
                                                         {"min_blocks", &AttentionPrefill::minBlocks}};
   static constexpr int kStages = 2, kMaxWarps = 16;
+  /// Of pieces of one row: splits, the keys of one at least; shared memory that a block takes for itself.
+  static constexpr int kSingleSplits = 16, kMinSplitTokens = 512, kReservedBytes = 1024;
   /// Wider heads leave a warp registers for one tile of 16 rows only.
   static constexpr int kWidestOfTwoTiles = 128;
 
@@ -127,6 +130,10 @@ struct AttentionPrefill {
   BAMBAC_HOST_DEVICE constexpr int threads(const AttentionShape &shape) const { return warps(shape) * 32; }
   /// Tokens of a tile; the rows left over are empty.
   BAMBAC_HOST_DEVICE constexpr int tileTokens(const AttentionShape &shape) const { return tileQueries / shape.group(); }
+  /// Tiles of all pieces, at most: those of one begin with its first row.
+  BAMBAC_HOST_DEVICE constexpr int tiles(const AttentionShape &shape) const {
+    return mostPieceTiles(shape.pieces, shape.rows, tileTokens(shape));
+  }
   BAMBAC_HOST_DEVICE constexpr int queryBytes(const AttentionShape &shape) const {
     return tileQueries * headBytes(shape.headDim);
   }
@@ -135,9 +142,28 @@ struct AttentionPrefill {
     return queryBytes(shape) + kStages * 2 * tileKeys * headBytes(shape.headDim) + tileQueries * 4;
   }
 
+  /// How blocks of the same threads compute the pieces of one row that come first: with splits, all query heads of a KV
+  /// head at once, or less where that does not fit beside the tiles of the other pieces. Without splits: not at all,
+  /// they are pieces as others.
+  BAMBAC_HOST_DEVICE constexpr AttentionDecode singles(const AttentionShape &shape, const Limits &limits) const {
+    const AttentionShape rows = {shape.pieces,  shape.pieces,  false,           shape.heads,
+                                 shape.kvHeads, shape.headDim, shape.pageTokens};
+    const int room = maxOf(sharedBytes(shape), limits.sharedBytes / minBlocks - kReservedBytes);
+    for (int splits = kSingleSplits; splits >= 1; splits -= kSingleSplits - 1)
+      for (int tileHeads = shape.group(); tileHeads >= 1; --tileHeads) {
+        if (shape.group() % tileHeads != 0)
+          continue;
+        const AttentionDecode decode = {splits, kMinSplitTokens, tileHeads, warps(shape), kStages, minBlocks};
+        if (decode.legal(rows, limits).isLegal() && decode.sharedBytes(rows) <= room)
+          return decode;
+      }
+    return {};
+  }
+
   BAMBAC_HOST_DEVICE constexpr Fault legal(const AttentionShape &shape, const Limits &limits) const {
     Check check;
-    check.multipleOf("tile_queries", kMmaRows, tileQueries)
+    check.exactly("operands 'starts'", 1, shape.hasRuns)
+        .multipleOf("tile_queries", kMmaRows, tileQueries)
         .atLeast("tile_queries", shape.group(), tileQueries)
         .multipleOf("step_keys", kMmaRows, stepKeys)
         .multipleOf("tile_keys", maxOf(stepKeys, 1), tileKeys)

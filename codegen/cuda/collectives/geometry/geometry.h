@@ -26,6 +26,11 @@ BAMBAC_HOST_DEVICE constexpr int dividingVector(int limit, int count) {
   return limit;
 }
 
+/// Numbers of the tiles of pieces with `rows` rows in all, at most (common/pieces.cuh): each piece may add one.
+BAMBAC_HOST_DEVICE constexpr int mostPieceTiles(int pieces, int rows, int tileRows) {
+  return ceilDiv(rows, tileRows) + pieces - 1;
+}
+
 /// Rows of one mma.sync m16n8k16, columns of its other operand, and its depth.
 inline constexpr int kMmaRows = 16, kMmaColumns = 8, kMmaDepth = 16;
 /// Columns of the depth in one stage of a product: 128 bytes, what one row of a swizzled tensor copy holds.

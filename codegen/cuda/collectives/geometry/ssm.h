@@ -6,10 +6,16 @@
 namespace bambac::geometry {
 
 struct SsmShape {
-  int sequences, tokens; ///< tokens of a sequence; 1 for a step
+  int pieces, rows; ///< in all
   int heads, headDim, stateSize;
   int stateBytes; ///< of one element of the state
 };
+
+/// Blocks that share the pieces of each of `slices` slices: as many as there are multiprocessors for. Each takes the
+/// pieces in turns, one after another, so that unequal pieces cost what their chunks cost.
+BAMBAC_HOST_DEVICE constexpr int pieceGroups(int pieces, int slices, int multiprocessors) {
+  return maxOf(1, minOf(pieces, multiprocessors / maxOf(slices, 1)));
+}
 
 /// Tokens of a chunk whose decays two registers of each lane hold.
 inline constexpr int kMaxChunk = 64;
@@ -31,7 +37,7 @@ struct Scan {
     return alignTo(shape.stateSize, kMmaRows);
   }
   BAMBAC_HOST_DEVICE static constexpr int blocksWith(const SsmShape &shape, int channels) {
-    return ceilDiv(shape.headDim, channels) * shape.heads * shape.sequences;
+    return ceilDiv(shape.headDim, channels) * shape.heads;
   }
   /// Channels of a block: up to 64, fewer while every block still has a multiprocessor for itself.
   BAMBAC_HOST_DEVICE static constexpr int channels(const SsmShape &shape, const Limits &limits) {
@@ -59,7 +65,7 @@ struct Scan {
     Check check;
     check.atMost("elements of a channel's state", kMaxState, paddedState(shape))
         .multipleOf("chunk", kMmaRows, chunk)
-        .atMost("chunk", minOf(kMaxChunk, alignTo(shape.tokens, kMmaRows)), chunk);
+        .atMost("chunk", minOf(kMaxChunk, alignTo(shape.rows, kMmaRows)), chunk);
     if (check.isLegal())
       check.atMost(kSharedBytesText, limits.sharedBytes, sharedBytes(shape, limits));
     return check.result();

@@ -1,15 +1,18 @@
-// Attention of a run of tokens over the paged KV cache: FlashAttention-2 on mma.sync.
+// Attention of runs of tokens over the paged KV cache: FlashAttention-2 on mma.sync.
 //
-// A block takes kTileQueries query rows: neighbouring tokens times the heads of one KV head's group, which share the
-// keys and values that it streams through shared memory, a tile of kTileKeys at a time and the next tile in flight. A
-// warp keeps 32 of the rows (16 for wide heads), so that a fragment of K or V read from shared memory serves two tiles.
+// A block takes kTileQueries query rows of one piece: neighbouring tokens times the heads of one KV head's group, which
+// share the keys and values that it streams through shared memory, a tile of kTileKeys at a time and the next tile in
+// flight. A warp keeps 32 of the rows (16 for wide heads), so that a fragment of K or V read from shared memory serves
+// two tiles.
 #pragma once
+#include "common/attention_decode.cuh"
 #include "common/attention_tile.cuh"
 #include "common/limits.cuh"
+#include "common/pieces.cuh"
 
 namespace bambac {
 
-/// Shape: Operand and Cached (see below), kSequences, kTokens, kHeads, kKvHeads, kHeadDim, kPageTokens, kMaxPages,
+/// Shape: Operand and Cached (see below), kPieces, kRows, kHasRuns, kHeads, kKvHeads, kHeadDim, kPageTokens, kMaxPages,
 /// kScale, kAligned, kMultiprocessors, kSharedLimit; the fields of geometry::AttentionPrefill.
 template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
   static constexpr geometry::AttentionShape kShape = kAttentionShape<Shape>;
@@ -27,6 +30,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
   using Operand = typename Shape::Operand; ///< what queries and weights are rounded to: Cached, or f16 for codes
   using Layout = HeadRows<kHeadDim>;
   using Tile = AttentionTile<Operand, kRowTiles, kStepKeys, kHeadDim>;
+  using RowTile = PieceTile<Shape::kPieces, kTileTokens>;
 
   /// Keys that lie in one page, and page lookups for a tile.
   static constexpr int kRun = kTileKeys % Shape::kPageTokens == 0   ? Shape::kPageTokens
@@ -37,13 +41,39 @@ template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
   static constexpr int kStages = kGeometry.kStages, kTileElements = kTileKeys * Layout::kStride;
   static constexpr int kQueryBytes = kGeometry.queryBytes(kShape);
   static constexpr int kSharedBytes = kGeometry.sharedBytes(kShape);
-  static constexpr Launch kLaunch = {
-      Shape::kKvHeads, ceilDiv(Shape::kTokens, kTileTokens), Shape::kSequences, kThreads, 1, kSharedBytes, 1, 0};
 
-  /// The cache of this block's sequence and KV head, read a tile of keys at a time, in order.
+  // Pieces of one row that come first are for blocks of their own, after those of the tiles, as sequences of a decode.
+  static constexpr geometry::AttentionDecode kSingles = Shape::kPieces > 1 ? kGeometry.singles(kShape, kLimits<Shape>)
+                                                                           : geometry::AttentionDecode{};
+  static constexpr bool kHasSingles = kSingles.splits > 0;
+  struct SinglesShape : Shape {
+    static constexpr int kRows = Shape::kPieces, kSplits = kSingles.splits, kTileHeads = kSingles.tileHeads;
+    static constexpr int kMinSplitTokens = kSingles.minSplitTokens, kWarps = kSingles.warps, kStages = kSingles.stages;
+    static constexpr bool kHasRuns = false;
+  };
+  template <bool Exists, class Unused = void> struct Singles {
+    using Decode = AttentionDecode<SinglesShape, Query, Epilogue>;
+    static_assert(Decode::kThreads == kThreads, "they share a kernel");
+    static constexpr int kSharedBytes = Decode::kLaunch.shared_bytes, kWorkspaceBytes = Decode::kLaunch.workspace;
+    static constexpr int kRowsOfBlocks = ceilDiv(Decode::kGrid, Shape::kKvHeads); ///< of the grid
+  };
+  template <class Unused> struct Singles<false, Unused> {
+    static constexpr int kSharedBytes = 0, kWorkspaceBytes = 0, kRowsOfBlocks = 0;
+  };
+  static constexpr int kTiles = kGeometry.tiles(kShape);
+  static constexpr Launch kLaunch = {Shape::kKvHeads,
+                                     kTiles + Singles<kHasSingles>::kRowsOfBlocks,
+                                     1,
+                                     kThreads,
+                                     1,
+                                     maxOf(kSharedBytes, Singles<kHasSingles>::kSharedBytes),
+                                     1,
+                                     Singles<kHasSingles>::kWorkspaceBytes};
+
+  /// The cache of this block's piece and KV head, read a tile of keys at a time, in order.
   struct KeyStream {
     const Cached *keys, *values;
-    const int *pages; ///< of the sequence
+    const int *pages; ///< of the piece
     int head;
     int length;      ///< keys in all
     int page[kRuns]; ///< of the tile that comes next: looked up one tile ahead, a load from memory's latency early
@@ -74,10 +104,10 @@ template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
     int *ofRow; ///< in shared memory; -1 for padding
     int first, last;
 
-    __device__ __forceinline__ Positions(int *shared, const int *positions, int firstToken) : ofRow(shared) {
+    __device__ __forceinline__ Positions(int *shared, const int *positions, const RowTile &rows) : ofRow(shared) {
       for (int row = threadIdx.x; row < kTileQueries; row += kThreads) {
-        int token = firstToken + row / kGroup;
-        ofRow[row] = row < kTileTokens * kGroup && token < Shape::kTokens ? positions[token] : -1;
+        int token = rows.first + row / kGroup;
+        ofRow[row] = row < kTileTokens * kGroup && token < rows.end ? positions[token] : -1;
       }
       __syncthreads();
       first = 0x7fffffff, last = -1;
@@ -98,28 +128,40 @@ template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
 
   static __device__ __forceinline__ void run(const Query &query, const Cached *keys, const Cached *values,
                                              const int *positions, const int *pages, const float *cacheScales,
-                                             const Epilogue &epilogue, const int *rowsThere = nullptr) {
+                                             const int *starts, const Epilogue &epilogue,
+                                             [[maybe_unused]] void *workspace = nullptr) {
+    launchDependents();
+    if constexpr (kHasSingles) {
+      if (blockIdx.y >= kTiles) {
+        if (!isSingle(starts, 0))
+          return waitForPredecessors();
+        waitForPredecessors();
+        using Parts = Singles<kHasSingles>;
+        constexpr int kBlocks = Parts::kRowsOfBlocks * Shape::kKvHeads;
+        Parts::Decode::template work<kBlocks>((blockIdx.y - kTiles) * Shape::kKvHeads + blockIdx.x, query, keys, values,
+                                              positions, pages, cacheScales, starts, epilogue, workspace);
+        return;
+      }
+    }
     extern __shared__ __align__(1024) uint8 shared[];
     Operand *queryTile = reinterpret_cast<Operand *>(shared);
     Operand *stages = reinterpret_cast<Operand *>(shared + kQueryBytes);
     int *rowPositions = reinterpret_cast<int *>(stages + kStages * 2 * kTileElements);
     int thread = threadIdx.x, warp = thread / 32, lane = thread % 32;
-    int kvHead = blockIdx.x, sequence = Shape::kSequences == 1 ? 0 : blockIdx.z;
-    // The last tokens see the most keys: their blocks start first.
-    int firstToken = (gridDim.y - 1 - blockIdx.y) * kTileTokens;
-    int firstRow = sequence * Shape::kTokens + firstToken;
+    int kvHead = blockIdx.x;
     if constexpr (Layout::kHasPadding)
       for (int i = thread; i < kStages * 2 * kTileElements; i += kThreads)
         stages[i] = Operand{0};
 
-    launchDependents();
-    const int count = rowCount<Shape::kSequences * Shape::kTokens>(rowsThere);
+    // The last tokens of a piece see the most keys: their blocks start first.
+    const RowTile tileRows(starts, kTiles - 1 - blockIdx.y);
+    const bool isLeft = tileRows.first >= tileRows.end || (kHasSingles && isSingle(starts, tileRows.piece));
     waitForPredecessors();
-    if (firstRow >= count)
+    if (isLeft)
       return;
     const AttentionScales<Shape> scales(cacheScales);
-    Positions rows(rowPositions, positions + sequence * Shape::kTokens, firstToken);
-    KeyStream stream{keys, values, pages + sequence * Shape::kMaxPages, kvHead, rows.last + 1};
+    Positions rows(rowPositions, positions, tileRows);
+    KeyStream stream{keys, values, pages + tileRows.piece * Shape::kMaxPages, kvHead, rows.last + 1};
     int tiles = ceilDiv(stream.length, kTileKeys);
     stream.lookUp(0);
     if (tiles > 0)
@@ -129,7 +171,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
     stageQueries<Shape, kTileQueries, kThreads>(
         queryTile, query,
         [&](int row) {
-          return QuerySource{firstRow + row / kGroup, kvHead * kGroup + row % kGroup, rowPositions[row]};
+          return QuerySource{tileRows.first + row / kGroup, kvHead * kGroup + row % kGroup, rowPositions[row]};
         },
         thread);
 
@@ -155,17 +197,17 @@ template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
       }
     }
     tile.finish();
-    store(tile, scales.value, warp * 16 * kRowTiles, lane, firstToken, firstRow, kvHead, epilogue);
+    store(tile, scales.value, warp * 16 * kRowTiles, lane, tileRows, kvHead, epilogue);
   }
 
   /// Divides the sums by the weights and hands them to the epilogue, the two neighbours that a lane holds at once.
   static __device__ __forceinline__ void store(const Tile &tile, float scale, int firstTileRow, int lane,
-                                               int firstToken, int firstRow, int kvHead, const Epilogue &epilogue) {
+                                               const RowTile &tileRows, int kvHead, const Epilogue &epilogue) {
     constexpr int kVector = kHeadDim % 2 == 0 && Epilogue::kVector >= 2 ? 2 : 1;
 #pragma unroll
     for (int i = 0; i < kRowTiles * 2; ++i) {
-      int row = firstTileRow + i * 8 + lane / 4, token = row / kGroup;
-      if (row >= kTileTokens * kGroup || firstToken + token >= Shape::kTokens)
+      int row = firstTileRow + i * 8 + lane / 4, token = tileRows.first + row / kGroup;
+      if (row >= kTileTokens * kGroup || token >= tileRows.end)
         continue;
       float weight = tile.weight[i / 2][i % 2];
       float inverse = weight > 0.0f ? scale / weight : 0.0f; // a padding row has seen nothing
@@ -181,8 +223,8 @@ template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
 #pragma unroll
           for (int v = 0; v < kVector; ++v)
             result[v] = tile.sums[i / 2][dim][i % 2 * 2 + j + v] * inverse;
-          auto extra = epilogue.template load<kVector>(firstRow + token, channel);
-          epilogue.template store<kVector>(firstRow + token, channel, result, extra);
+          auto extra = epilogue.template load<kVector>(token, channel);
+          epilogue.template store<kVector>(token, channel, result, extra);
         }
     }
   }

@@ -1,8 +1,8 @@
 // The selective state space recurrence over a run of tokens, in chunks, on mma.sync (sm_80 and up).
 //
-// A block walks the chunks of one (sequence, head, slice of the head's channels) in order and keeps the state S in f32
-// registers from the first chunk to the last. With a[t] the log of the decay from the chunk's start to token t, a chunk
-// of L tokens is four matrix products (Dao and Gu, "Transformers are SSMs"):
+// A block walks the chunks of one (head, slice of the head's channels) of one piece after another, in order, and keeps
+// the state S in f32 registers from a piece's first chunk to its last. With a[t] the log of the decay from the chunk's
+// start to token t, a chunk of L tokens is four matrix products (Dao and Gu, "Transformers are SSMs"):
 //
 //   scores   M[t, s] = (C B^T)[t, s] exp(a[t] - a[s]) delta[s], s <= t            [L, N] x [N, L]
 //   carried  Y^T = S C^T exp(a[t])                                                [P, N] x [N, L]
@@ -22,12 +22,12 @@
 #pragma once
 #include "common/limits.cuh"
 #include "common/ssm_chunk.cuh"
-#include "common/ssm_slice.cuh"
+#include "common/ssm_singles.cuh"
 #include "mma/ssm_output.cuh"
 
 namespace bambac {
 
-/// Shape: Operand (of x, B and C), kSequences, kTokens, kHeads, kHeadDim, kStateSize, kGroups, kDtMin, kDtMax,
+/// Shape: Operand (of x, B and C), kPieces, kRows, kHeads, kHeadDim, kStateSize, kGroups, kDtMin, kDtMax,
 /// kAligned, kMultiprocessors, kSharedLimit; the fields of geometry::mma::Scan.
 template <class Shape, class State> class SsmScan {
   using Operand = typename Shape::Operand;
@@ -42,6 +42,7 @@ template <class Shape, class State> class SsmScan {
 
   static constexpr int kStateWarps = kGeometry.stateWarps(kShape, kLimits<Shape>), kScoreWarps = kGeometry.scoreWarps();
   static constexpr int kScoreThreads = kScoreWarps * 32;
+  using Singles = SsmSingles<Shape, State, Slice, (kStateWarps + kScoreWarps) * 32, kChannels>;
   static constexpr int kBlocks = kChunk / 16; // 16-token blocks of a chunk
 
   // Shared memory. B and C live three chunks (copied, scored, consumed), X and the scores two.
@@ -67,7 +68,7 @@ public:
   /// x, dt, b, c: rows of tokens (slices of columns); aLog, d, dtBias: one for each head; state [slots, heads, P, N].
   template <class X, class Dt, class B, class C, class Epilogue>
   static __device__ __forceinline__ void run(X x, Dt dt, B b, C c, const float *aLog, const float *d,
-                                             const float *dtBias, const int *slots, const int *counts, State *state,
+                                             const float *dtBias, const int *slots, const int *starts, State *state,
                                              const Epilogue &epilogue) {
     extern __shared__ __align__(1024) uint8 shared[];
     launchDependents();
@@ -78,16 +79,23 @@ public:
         reinterpret_cast<uint4 *>(shared)[i] = make_uint4(0, 0, 0, 0);
     float skip = d[at.head], bias = dtBias[at.head];
     float rate = -__expf(aLog[at.head]) * kLog2E;
+    const int singles = Shape::kPieces == 1 ? 0 : Singles::count(starts);
     waitForPredecessors();
-    at.readCount(counts);
-    if (at.count == 0)
+    if (singles > 0)
+      Singles::run(at, singles, x, dt, b, c, aLog, d, dtBias, slots, state, epilogue);
+    at.piece += singles;
+    if (!at.enter(starts))
       return;
-    State *blockState = at.stateOf(state, slots);
     __syncthreads();
-    if (warp < kStateWarps)
-      walkStates(at, warp, sharedAddress(shared), shared, skip, blockState, epilogue);
-    else
-      walkScores(at, warp - kStateWarps, sharedAddress(shared), shared, rate, bias, x, dt, b, c);
+    if (warp < kStateWarps) {
+      do
+        walkStates(at, warp, sharedAddress(shared), shared, skip, at.stateOf(state, slots), epilogue);
+      while (at.enterNext(starts));
+    } else {
+      do
+        walkScores(at, warp - kStateWarps, sharedAddress(shared), shared, rate, bias, x, dt, b, c);
+      while (at.enterNext(starts));
+    }
   }
 
 private:
@@ -98,25 +106,26 @@ private:
                                                     float bias, const X &x, const Dt &dt, const B &b, const C &c) {
     int thread = warp * 32 + at.lane, chunks = at.chunks();
     float raw[2];
-    at.loadSteps(0, dt, bias, raw);
+    at.loadSteps(at.row, at.row + at.count, dt, bias, raw);
     copyStage(at, 0, base, b, c, thread);
     commitCopies();
-    // In iteration i the state warps consume chunk i - 1 while these warps score chunk i and copy what follows.
+    // In iteration i the state warps consume chunk i - 1 while these warps score chunk i and copy what follows. In the
+    // first they consume the last chunk of the piece before.
     for (int i = 0; i <= chunks; ++i) {
       waitCopies<0>();
       __syncthreads();
       if (i == chunks)
         break;
       copyTile<Operand, kChunk, kChannels, kScoreThreads, Shape::kAligned && X::kStride % 8 == 0 && kHeadDim % 8 == 0>(
-          base + kInputs + i % 2 * InputTile::kBytes, x, at.row + i * kChunk, at.present(i),
+          base + kInputs + at.number(i) % 2 * InputTile::kBytes, x, at.row + i * kChunk, at.present(i),
           at.head * kHeadDim + at.channel, minOf(kHeadDim - at.channel, kChannels), thread);
       if (i + 1 < chunks)
         copyStage(at, i + 1, base, b, c, thread);
       commitCopies();
       ChunkDecay decay(raw, at.present(i), rate, Shape::kDtMin, Shape::kDtMax, at.lane);
-      at.loadSteps(i + 1, dt, bias, raw);
+      at.loadSteps(at.row + (i + 1) * kChunk, at.row + at.count, dt, bias, raw);
       if (warp == 0)
-        writeFactors(decay, reinterpret_cast<float *>(shared + kFactors + i % 2 * kFactorBytes), at.lane);
+        writeFactors(decay, reinterpret_cast<float *>(shared + kFactors + at.number(i) % 2 * kFactorBytes), at.lane);
       scoreChunk(at, i, warp, base, decay);
     }
   }
@@ -124,7 +133,7 @@ private:
   template <class B, class C>
   static __device__ __forceinline__ void copyStage(const Slice &at, int chunk, uint32 base, const B &b, const C &c,
                                                    int thread) {
-    uint32 stage = base + chunk % kStages * kStageBytes;
+    uint32 stage = base + at.number(chunk) % kStages * kStageBytes;
     int row = at.row + chunk * kChunk, present = at.present(chunk), column = at.group * kStateSize;
     constexpr bool kWideState = Shape::kAligned && kStateSize % 8 == 0;
     copyTile<Operand, kChunk, kPaddedState, kScoreThreads, kWideState && B::kStride % 8 == 0>(
@@ -146,7 +155,7 @@ private:
   /// Sixteen rows of M. Blocks right of the diagonal are neither computed nor read.
   static __device__ __forceinline__ void scoreChunk(const Slice &at, int chunk, int warp, uint32 base,
                                                     const ChunkDecay &decay) {
-    uint32 stage = base + chunk % kStages * kStageBytes;
+    uint32 stage = base + at.number(chunk) % kStages * kStageBytes;
     uint32 rows = stage + WideTile::kBytes + WideTile::offset(warp * 16, 0) + WideTile::laneRowsFirst(at.lane);
     uint32 columns = stage + WideTile::laneColumnsFirst(at.lane);
     float sums[2 * kBlocks][4] = {};
@@ -164,7 +173,7 @@ private:
     }
     int group = at.lane / 4, pair = at.lane % 4 * 2, token = warp * 16 + group;
     float through[2] = {decay.sumOf(token), decay.sumOf(token + 8)};
-    uint32 to = base + kScores + chunk % 2 * ScoreTile::kBytes + ScoreTile::offset(token, pair);
+    uint32 to = base + kScores + at.number(chunk) % 2 * ScoreTile::kBytes + ScoreTile::offset(token, pair);
 #pragma unroll
     for (int tile = 0; tile < 2 * kBlocks; ++tile)
       if (tile / 2 <= warp) {
@@ -204,15 +213,15 @@ private:
   template <class Epilogue>
   static __device__ __forceinline__ void consumeChunk(const Slice &at, int chunk, int warp, uint32 base, uint8 *shared,
                                                       float skip, StateTile &s, const Epilogue &epilogue) {
-    uint32 stage = base + chunk % kStages * kStageBytes;
-    const float *factors = reinterpret_cast<const float *>(shared + kFactors + chunk % 2 * kFactorBytes);
+    uint32 stage = base + at.number(chunk) % kStages * kStageBytes;
+    const float *factors = reinterpret_cast<const float *>(shared + kFactors + at.number(chunk) % 2 * kFactorBytes);
     float *results = reinterpret_cast<float *>(shared + kResults + warp * kResultBytes);
     ScanOutput<Epilogue, kHeadDim, kChunk> output(at.row + chunk * kChunk, at.present(chunk), at.head,
                                                   at.channel + warp * 16, at.lane);
     output.load(epilogue);
 
     InputFragments x;
-    uint32 inputs = base + kInputs + chunk % 2 * InputTile::kBytes + InputTile::laneColumnsFirst(at.lane);
+    uint32 inputs = base + kInputs + at.number(chunk) % 2 * InputTile::kBytes + InputTile::laneColumnsFirst(at.lane);
 #pragma unroll
     for (int block = 0; block < kBlocks; ++block)
       ldmatrixX4Trans(x[block], inputs + InputTile::offset(block * 16, warp * 16));
@@ -220,7 +229,7 @@ private:
     ResultTile y = {};
     addCarried(y, s, stage + WideTile::kBytes + WideTile::laneColumnsFirst(at.lane));
     scaleAndSkip(y, x, factors, skip, at.lane);
-    addWithin(y, x, base + kScores + chunk % 2 * ScoreTile::kBytes + ScoreTile::laneColumnsFirst(at.lane));
+    addWithin(y, x, base + kScores + at.number(chunk) % 2 * ScoreTile::kBytes + ScoreTile::laneColumnsFirst(at.lane));
     output.stage(y, results);
     updateState(s, x, factors, stage + WideTile::laneRowsFirst(at.lane), at.lane);
     __syncwarp();

@@ -1,8 +1,8 @@
 // The selective state space recurrence over a run of tokens, in chunks of 64, on wgmma (sm_90a).
 //
-// A block walks the chunks of one (sequence, head, slice of 64 channels) in order and keeps the state S in f32
-// registers from the first chunk to the last. With a[t] the log of the decay from the chunk's start to token t, a chunk
-// of L tokens is four matrix products (Dao and Gu, "Transformers are SSMs"):
+// A block walks the chunks of one (head, slice of 64 channels) of one piece after another, in order, and keeps the
+// state S in f32 registers from a piece's first chunk to its last. With a[t] the log of the decay from the chunk's
+// start to token t, a chunk of L tokens is four matrix products (Dao and Gu, "Transformers are SSMs"):
 //
 //   scores   M[t, s] = (C B^T)[t, s] exp(a[t] - a[s]) delta[s], s <= t, and D on the diagonal  [L, N] x [N, L]
 //   carried  Y = C S^T exp(a[t])                                                               [L, N] x [N, P]
@@ -17,7 +17,8 @@
 //
 // Rounded to the type of X, B and C are M, S as an operand and delta X as an operand, each once.
 //
-// Barriers in shared memory. A chunk c uses stage c % kStages of the ring and operand c % kResultGroups of S.
+// Barriers in shared memory. Chunk c, counted over all pieces, uses stage c % kStages of the ring and operand c %
+// kResultGroups of S.
 //
 //   name       arrives                                       count  waits                   parity
 //   full(c)    threads that bring, twice: copied, written      256  state, results of c     (c / kStages) & 1
@@ -30,13 +31,13 @@
 // For states of up to 128; any number of channels, any alignment (16-byte copies where it allows them).
 #pragma once
 #include "common/limits.cuh"
-#include "common/ssm_slice.cuh"
+#include "common/ssm_singles.cuh"
 #include "wgmma/ssm_rows.cuh"
 #include "wgmma/ssm_tiles.cuh"
 
 namespace bambac {
 
-/// Shape: Operand (of x, B and C), kSequences, kTokens, kHeads, kHeadDim, kStateSize, kGroups, kDtMin (not negative),
+/// Shape: Operand (of x, B and C), kPieces, kRows, kHeads, kHeadDim, kStateSize, kGroups, kDtMin (not negative),
 /// kDtMax, kAligned, kMultiprocessors, kSharedLimit.
 template <class Shape, class State> class SsmScan {
   using Operand = typename Shape::Operand;
@@ -47,6 +48,7 @@ template <class Shape, class State> class SsmScan {
   static constexpr int kHeadDim = Shape::kHeadDim, kStateSize = Shape::kStateSize;
   static constexpr int kChunk = kGeometry.kChunk, kChannels = kGeometry.kChannels;
   using Slice = SsmSlice<Shape, kChunk, kChannels>;
+  using Singles = SsmSingles<Shape, State, Slice, kGeometry.kThreads, kChannels>;
 
   // Shared memory: a ring of chunks, S as an operand for each warpgroup of results, their staging, barriers.
   using StateTile = PanelTile<kGeometry.panels(kShape) * kGeometry.kPanelColumns>; // of S, B and C
@@ -62,8 +64,8 @@ template <class Shape, class State> class SsmScan {
   static_assert(kStageBytes == 2 * StateTile::kBytes + InputTile::kBytes);
   static_assert(kSharedBytes == kBarriers + (2 * kStages + 2 * kResultGroups) * 8);
 
-  // Registers of the roles' threads.
-  static constexpr int kResultRegisters = 160, kStateRegisters = kPanels == 2 ? 144 : 136;
+  // Registers of the roles' threads: those that bring several pieces keep more in mind.
+  static constexpr int kResultRegisters = Shape::kPieces == 1 ? 160 : 152, kStateRegisters = kPanels == 2 ? 144 : 136;
   static constexpr int kBringRegisters = 4 * 128 - kStateRegisters - kResultGroups * kResultRegisters;
 
 public:
@@ -73,7 +75,7 @@ public:
   /// x, dt, b, c: rows of tokens (slices of columns); aLog, d, dtBias: one for each head; state [slots, heads, P, N].
   template <class X, class Dt, class B, class C, class Epilogue>
   static __device__ __forceinline__ void run(X x, Dt dt, B b, C c, const float *aLog, const float *d,
-                                             const float *dtBias, const int *slots, const int *counts, State *state,
+                                             const float *dtBias, const int *slots, const int *starts, State *state,
                                              const Epilogue &epilogue) {
     extern __shared__ __align__(1024) uint8 shared[];
     launchDependents();
@@ -83,21 +85,34 @@ public:
     at.shared = shared;
     if (threadIdx.x == 0)
       initializeBarriers(at);
+    const int singles = Shape::kPieces == 1 ? 0 : Singles::count(starts);
     __syncthreads();
     waitForPredecessors();
-    at.readCount(counts);
-    if (at.count == 0)
+    if (singles > 0)
+      Singles::run(at, singles, x, dt, b, c, aLog, d, dtBias, slots, state, epilogue);
+    at.piece += singles;
+    if (!at.enter(starts))
       return;
     int warpgroup = threadIdx.x / 128;
     if (warpgroup == 0) {
       releaseRegisters<kBringRegisters>();
-      bringChunks(at, aLog[at.head], dtBias[at.head], x, dt, b, c);
+      do {
+        at.forget();
+        bringChunks(at, aLog[at.head], dtBias[at.head], x, dt, b, c);
+      } while (at.enterNext(starts));
+      waitCopies<0>();
     } else if (warpgroup == 1) {
       claimRegisters<kStateRegisters>();
-      walkStates(at, at.stateOf(state, slots));
+      do {
+        at.forget();
+        walkStates(at, at.stateOf(state, slots));
+      } while (at.enterNext(starts));
     } else {
       claimRegisters<kResultRegisters>();
-      walkResults(at, warpgroup - 2, d[at.head], epilogue);
+      do {
+        at.forget();
+        walkResults(at, warpgroup - 2, d[at.head], epilogue);
+      } while (at.enterNext(starts));
     }
   }
 
@@ -108,7 +123,14 @@ private:
     uint32 base;
     uint8 *shared;
 
-    // The slot of a chunk in the ring.
+    /// Hides from the compiler that these are the same for each piece: it would keep in registers what follows from
+    /// them.
+    __device__ __forceinline__ void forget() {
+      if constexpr (Shape::kPieces > 1)
+        asm volatile("" : "+r"(this->head), "+r"(warp));
+    }
+
+    // The slot of a chunk in the ring, chunks counted over all pieces of the block.
     __device__ __forceinline__ uint32 tileB(int chunk) const { return base + chunk % kStages * kStageBytes; }
     __device__ __forceinline__ uint32 tileC(int chunk) const { return tileB(chunk) + StateTile::kBytes; }
     __device__ __forceinline__ uint32 tileX(int chunk) const { return tileC(chunk) + StateTile::kBytes; }
@@ -160,11 +182,13 @@ private:
     constexpr bool kWideState = Shape::kAligned && kStateSize % 8 == 0, kWideB = kWideState && B::kStride % 8 == 0;
     constexpr bool kWideC = kWideState && C::kStride % 8 == 0;
     constexpr bool kWideX = Shape::kAligned && X::kStride % 8 == 0 && kHeadDim % 8 == 0;
-    int thread = at.warp * 32 + at.lane, chunks = at.chunks(), column = at.group * kStateSize;
+    int thread = at.warp * 32 + at.lane, column = at.group * kStateSize;
     float rate = -__expf(aLog) * kLog2E, raw[2];
-    at.loadSteps(at.warp, dt, bias, raw);
-    for (int i = 0; i < chunks; ++i) {
-      int row = at.row + i * kChunk, present = at.present(i);
+    // Chunks by their numbers among all of the block, and rows, take fewer registers than both in the piece.
+    int i = at.before, row = at.row, end = at.row + at.count;
+    at.loadSteps(row + (at.warp - i & 3) * kChunk, end, dt, bias, raw);
+    for (; row < end; row += kChunk, ++i) {
+      int present = minOf(end - row, kChunk);
       wait(at.empty(i), (i / kStages + 1) % 2);
       copyPanels<Operand, StateTile::kPanels * 64, 128, kWideB>(at.tileB(i), b, row, present, column, kStateSize,
                                                                 thread);
@@ -175,13 +199,12 @@ private:
       arriveAfterCopies(at.full(i));
       if (i % 4 == at.warp) { // the warps take turns
         at.factors(i).write(ChunkDecay(raw, present, rate, Shape::kDtMin, Shape::kDtMax, at.lane), at.lane);
-        at.loadSteps(i + 4, dt, bias, raw);
+        at.loadSteps(row + 4 * kChunk, end, dt, bias, raw);
       }
       if constexpr (!kWideB || !kWideC || !kWideX)
         fenceAsyncProxy();
       arrive(at.full(i));
     }
-    waitCopies<0>();
   }
 
   // --- the state's warpgroup -------------------------------------------------------------------------------------
@@ -192,11 +215,11 @@ private:
   static __device__ __forceinline__ void walkStates(const Place &at, State *state) {
     StateSums s;
     Operands x, next;
-    int chunks = at.chunks();
+    int chunk = at.before, chunks = chunk + at.chunks();
     moveState<true>(at, state, s);
-    at.waitForChunk(0);
-    float decay = weighInputs(at, 0, x);
-    for (int chunk = 0; chunk < chunks; ++chunk) {
+    at.waitForChunk(chunk);
+    float decay = weighInputs(at, chunk, x);
+    for (; chunk < chunks; ++chunk) {
       wait(at.emptyS(chunk), (chunk / kResultGroups + 1) % 2);
       publishState(at, at.operandS(chunk), s);
       fenceAsyncProxy();
@@ -300,10 +323,10 @@ private:
     using Output = ScanRows<Epilogue, kHeadDim>;
     static_assert(Output::kBytes == kStagingBytes, "one warp's share");
     float *staging = reinterpret_cast<float *>(at.shared + kStaging + (group * 4 + at.warp) * kStagingBytes);
-    int chunks = at.chunks();
-    for (int chunk = group; chunk < chunks; chunk += kResultGroups) {
-      Output output(at.row + chunk * kChunk + at.warp * 16, at.present(chunk) - at.warp * 16, at.head, at.channel,
-                    at.lane);
+    static_assert(kResultGroups == 2, "the parity of the chunks before says whose turn it is");
+    int skipped = (group + at.before) % 2, row = at.row + skipped * kChunk, end = at.row + at.count;
+    for (int chunk = at.before + skipped; row < end; chunk += kResultGroups, row += kResultGroups * kChunk) {
+      Output output(row + at.warp * 16, minOf(end - row, kChunk) - at.warp * 16, at.head, at.channel, at.lane);
       float y[32];
       computeResults(at, chunk, skip, y, [&] { output.load(epilogue); });
       output.finish(epilogue, y, staging);

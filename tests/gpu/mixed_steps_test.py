@@ -1,0 +1,32 @@
+# REQUIRES: gpu
+# RUN: %python %s
+"""The tests of tests/e2e/mixtures_test.py on the GPU, with its bound."""
+
+import gpu
+import harness
+import mixtures_test
+
+
+class MixedStepsTest(gpu.Case, mixtures_test.MixedStepsTest):
+    @classmethod
+    def open_model(cls):
+        return gpu.open_model(gpu.fixture_path(cls.NAME, cls.target, **cls.LIMITS), harness.fixture(cls.NAME), cls.target)
+
+    def assert_oracle(self, got, want, what):
+        self.assert_close(got, want, what)
+
+
+@gpu.for_each_target
+class TinyTest(MixedStepsTest):
+    NAME, LIMITS = "tiny", {}
+
+
+@gpu.for_each_target
+class OddTest(MixedStepsTest):
+    NAME, LIMITS = "odd", {}
+
+
+del MixedStepsTest  # tests of its own only with a model
+
+if __name__ == "__main__":
+    gpu.main()
