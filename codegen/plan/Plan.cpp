@@ -124,8 +124,7 @@ bamba_rt_dtype codegen::weightType(const Plan &plan) {
 static constexpr StringLiteral kStateMeaning =
     "pages: token t of a sequence is row t % page_tokens of its page t / page_tokens, keys after their rotation; "
     "slots: a convolution's last inputs from the oldest on, a state space's sums after the last token that does not "
-    "wait "
-    "in a ring, the tokens of a ring from the oldest on";
+    "wait in a ring, the tokens of a ring from the oldest on";
 
 /// The rotations of keys as their ops say it: which pairs are turned, and how far.
 static std::set<std::string> describeRotations(ModuleOp module) {

@@ -153,8 +153,9 @@ std::string Compilation::describeFlags() const {
          << (options.limits.cachesCodes ? " --kv-dtype=fp8" : "")
          << (options.limits.accumulatesFast ? " --fp8-accumulate=fast" : "") << " --max-batch=" << limits.getMaxBatch()
          << " --max-context=" << limits.getMaxContext() << " --prefill-chunk=" << limits.getPrefillChunk();
-  if (limits.getStateRing() > 1)
-    stream << " --state-ring=" << limits.getStateRing();
+  // By itself the target chooses the same again.
+  if (options.limits.stateRing)
+    stream << " --state-ring=" << (*options.limits.stateRing > 1 ? Twine(*options.limits.stateRing) : Twine("off"));
   if (!options.quantization.fp8Layers.empty())
     stream << " --fp8-layers=" << llvm::join(options.quantization.fp8Layers, ",");
   if (!options.quantization.bf16Layers.empty())

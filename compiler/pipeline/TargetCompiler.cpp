@@ -49,8 +49,8 @@ llvm::Error TargetCompiler::runPasses(Phase phase, llvm::function_ref<void(OpPas
 }
 
 /// Matrices of a type that the target does not compute with are an error; states that it keeps in another type than
-/// was asked for are a warning, since another target of the library may keep them so.
-llvm::Error TargetCompiler::checkTypes(TargetInterface target) {
+/// was asked for, or writes more often, are a warning, since another target of the library may do as asked.
+llvm::Error TargetCompiler::checkOptions(TargetInterface target) {
   DiagnosticCollector diagnostics(&context, warn);
   Type matrix = toMlirType(&context, options.limits.weightType), state = toMlirType(&context, options.limits.stateType);
   auto atOption = [&] { return emitError(UnknownLoc::get(&context)) << "option '--dtype': "; };
@@ -71,7 +71,7 @@ llvm::Error TargetCompiler::toModel(const ModelDescription &description) {
   llvm::Expected<TargetInterface> target = makeTarget(&context, name, {options.cpu, options.multiprocessors});
   if (!target)
     return target.takeError();
-  if (llvm::Error error = checkTypes(*target))
+  if (llvm::Error error = checkOptions(*target))
     return error;
   CompileLimits wanted = options.limits;
   wanted.pageTokens = target->getPageTokens();

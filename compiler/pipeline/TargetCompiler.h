@@ -46,7 +46,7 @@ public:
   LimitsAttr getLimits() const { return cast<LimitsAttr>((*module)->getAttr(attr::kLimits)); }
 
 private:
-  llvm::Error checkTypes(TargetInterface target);
+  llvm::Error checkOptions(TargetInterface target);
   llvm::Error toModel(const ModelDescription &description);
   llvm::Error toFused();
   llvm::Error toScheduled();

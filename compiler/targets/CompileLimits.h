@@ -42,7 +42,7 @@ llvm::SmallVector<int64_t> decodeBatches(const CompileLimits &limits);
 /// prompts and the ends of long ones.
 llvm::SmallVector<int64_t> prefillChunks(const CompileLimits &limits, int64_t least);
 
-/// Rows of logits that an entry point of `rows` rows can keep: all of them, or 512.
+/// Rows of logits that an entry point of `rows` rows can keep: all of them, but no more than memory is well spent on.
 int64_t keptRows(int64_t rows);
 
 /// Pieces of a prefill entry point of `rows` rows: a sequence of each row, but no more than twice as many as are

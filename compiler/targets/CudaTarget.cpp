@@ -1,6 +1,7 @@
 // The GPUs of --target (their shared memory and multiprocessors) and how models are laid out for them.
 #include "compiler/targets/CudaTarget.h"
 #include "codegen/cuda/collectives/geometry/geometry.h"
+#include "codegen/cuda/collectives/geometry/state_ring.h"
 
 using namespace mlir;
 
@@ -73,28 +74,24 @@ struct CudaTargetModel : TargetInterface::ExternalModel<CudaTargetModel, CudaTar
 
   /// Entries are weighed by the lanes of one warp.
   int64_t getLongestStateRing(Attribute) const { return 32; }
-
-  // Two tiles of the large linears, whose last round of blocks is seldom full. Of Bamba-9B on an H100 a row takes 31 us
-  // in a long prompt, and the linears of a decode step 6.9 ms.
-  int64_t getRowTile(Attribute) const { return 256; }
-  int64_t getWeightRows(Attribute) const { return 224; }
-  /// The fewest bytes: with a ring of L a token reads the state and (L - 1) / 2 entries on average, writes the state
-  /// every L-th time and else an entry. What the ring costs whatever the sizes counts as bytes too, so that small
-  /// states are written at once.
+  /// The fewest bytes. What the ring costs whatever the sizes counts as bytes too, so that small states are written at
+  /// once.
   int64_t chooseStateRing(Attribute, int64_t batch, int64_t stateBytes, int64_t entryBytes) const {
     constexpr double kRingBytes = 1 << 20; // a step of one sequence of Bamba-9B gains with a ring
     int64_t best = 1;
     double fewest = 2.0 * static_cast<double>(batch * stateBytes);
     for (int64_t length : {4, 8, 16, 32}) {
-      double written = 1.0 / static_cast<double>(length);
-      double entries = static_cast<double>(length - 1) * (0.5 + written);
-      double bytes = static_cast<double>(stateBytes) * (1.0 + written) + static_cast<double>(entryBytes) * entries;
-      bytes = static_cast<double>(batch) * bytes + kRingBytes;
+      double bytes = static_cast<double>(batch) * geometry::ringStepBytes(stateBytes, entryBytes, length) + kRingBytes;
       if (bytes < fewest)
         fewest = bytes, best = length;
     }
     return best;
   }
+
+  /// Two tiles of the large linears, whose last round of blocks is seldom full. Of Bamba-9B on an H100 a row takes 31
+  /// us in a long prompt, and the linears of a decode step 6.9 ms.
+  int64_t getRowTile(Attribute) const { return 256; }
+  int64_t getWeightRows(Attribute) const { return 224; }
 
   /// What the tensor cores multiply has the type of the matrices and is rounded once, when it is written for them.
   /// Everything else stays f32.

@@ -1,4 +1,5 @@
 // States what kernels move and compute: see EstimateCosts in Passes.td.
+#include "codegen/cuda/collectives/geometry/state_ring.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "passes/Passes.h"
 #include "passes/memory/TensorBytes.h"
@@ -38,12 +39,12 @@ int64_t chunkOf(SsmScanOp scan) {
   return scan.getChunk();
 }
 
-/// What a decode step with a ring moves on average: it reads the state and half the entries, and writes an entry, or
-/// the state where the ring is full.
+/// What a decode step with a ring moves on average.
 int64_t ringBytes(SsmStepOp step, int64_t batch) {
-  int64_t entries = sizeOf(step.getEntries(), 1), state = bytesOf(step.getState().getType(), batch);
+  int64_t entries = sizeOf(step.getEntries(), 1);
   int64_t all = bytesOf(step.getEntries().getType(), batch) + bytesOf(step.getDeltas().getType(), batch);
-  return state + all / 2 + (state + all) / (entries + 1);
+  return static_cast<int64_t>(
+      geometry::ringStepBytes(bytesOf(step.getState().getType(), batch), all / entries, entries + 1));
 }
 
 /// States read and written, and operations; a multiply-add counts as two. Fails for an op of which neither is known.
