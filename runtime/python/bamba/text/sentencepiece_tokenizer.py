@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import sentencepiece
-from llguidance import LLTokenizer
-from llguidance._tokenizer import TokenizerWrapper
+from llguidance import LLTokenizer, TokenizerWrapper
 
 from bamba.errors import CheckpointError
 
