@@ -79,13 +79,17 @@ class FakeEngine:
 
     def poll(self, timeout: float) -> list[Event]:
         with self._condition:
-            self._condition.wait_for(lambda: self._events or self._closed, timeout)
+            drained = lambda: self._draining and not self._live  # noqa: E731
+            self._condition.wait_for(lambda: self._events or self._closed or drained(), timeout)
+            if drained() and not self._events:
+                raise EngineClosedError("drained")  # As a library does.
             events, self._events = self._events, []
             return events
 
     def drain(self, timeout: float) -> int:
         with self._condition:
             self._draining = True
+            self._condition.notify_all()
             self._condition.wait_for(lambda: not self._live, timeout)
             return len(self._live)
 
