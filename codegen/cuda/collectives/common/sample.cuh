@@ -77,6 +77,11 @@ private:
     }
   }
 
+  /// Few tokens have edits: as a function of its own this is compiled once, and not in each pass.
+  static __device__ __noinline__ float adjusted(const bamba_rt_sampling &parameters, int token, float value) {
+    return contract::adjustLogit(parameters, *contract::findEdit(parameters, token), value);
+  }
+
   /// Calls `function(block, values, keys)` with logits after the edits, and keys that are larger for larger ones and 0
   /// for tokens that do not take part.
   template <class Function> __device__ __forceinline__ void forEachEdited(Function function) const {
@@ -90,7 +95,7 @@ private:
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
         if (edits >> i & 1)
-          values[i] = contract::adjustLogit(parameters, *contract::findEdit(parameters, block * 4 + i), values[i]);
+          values[i] = adjusted(parameters, block * 4 + i, values[i]);
         const bool takesPart = part >> i & 1 && block * 4 + i < kColumns;
         keys[i] = takesPart ? contract::orderOf(__float_as_uint(values[i] + 0.0f)) : 0;
       }
@@ -121,7 +126,7 @@ private:
     if (threadIdx.x % 32 == 0)
       warps[threadIdx.x / 32] = key;
     __syncthreads();
-#pragma unroll
+#pragma unroll 4
     for (int i = 0; i < kThreads / 32; ++i)
       key = max(key, warps[i]);
     return key;
@@ -135,6 +140,7 @@ private:
       warps[threadIdx.x / 32] = value;
     __syncthreads();
     float sum = 0.0f;
+#pragma unroll 4
     for (int i = 0; i < kThreads / 32; ++i)
       sum += warps[i];
     return sum;
@@ -155,12 +161,17 @@ private:
       largest = __uint_as_float(order >> 31 ? order & 0x7fffffffu : ~order);
     }
     inverse = 1.0f / parameters.temperature;
-    if (parameters.top_k > 0)
-      least = select(least, [&](uint64) { return uint64(parameters.top_k); }, [](float) { return 1u; });
-    if (parameters.top_p < 1.0f)
-      least = select(
-          least, [&](uint64 all) { return contract::wantedWeight(parameters.top_p, all); },
-          [&](float logit) { return contract::weightOf(logit, largest, inverse); });
+#pragma unroll 1 // one after the other in the same code
+    for (int i = 0; i < 2; ++i) {
+      const bool isTopP = i == 1;
+      if (isTopP ? parameters.top_p < 1.0f : parameters.top_k > 0)
+        least = select(
+            least,
+            [&](uint64 all) {
+              return isTopP ? contract::wantedWeight(parameters.top_p, all) : uint64(parameters.top_k);
+            },
+            [&](float logit) { return isTopP ? contract::weightOf(logit, largest, inverse) : 1u; });
+    }
     return race(least, position);
   }
 
@@ -182,6 +193,7 @@ private:
   __device__ __forceinline__ uint32 select(uint32 least, Wanted getWanted, Weigh weigh) const {
     uint64 wanted = 0;
     uint32 prefix = 0;
+#pragma unroll 1
     for (int level = 0; level < 3; ++level) {
       const int shift = level == 0 ? 21 : level == 1 ? 10 : 0, bits = level == 2 ? 10 : 11;
       fillBins(least, level == 0 ? 32 : shift + bits, prefix, shift, (1u << bits) - 1, weigh);
@@ -227,6 +239,7 @@ private:
     if (threadIdx.x < 32) {
       const int last = kBins - 1 - int(threadIdx.x) * kLaneBins; // of the lane, which goes down
       uint64 own = 0;
+#pragma unroll 4
       for (int i = 0; i < kLaneBins; ++i)
         own += weightOfBin(last - i);
       uint64 upTo = own; // the weight of the lanes up to this one
