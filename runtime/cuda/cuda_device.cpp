@@ -53,6 +53,19 @@ void CudaDevice::uploadRows(std::byte *to, const std::byte *from, size_t bytes, 
   call("copying to the device", [&](const Driver &driver) { return driver.memcpy2DAsync(&copy, stream); });
 }
 
+void CudaDevice::copyRows(std::byte *to, size_t toPitch, const std::byte *from, size_t fromPitch, size_t bytes,
+                          size_t rows) {
+  Copy2d copy = {};
+  copy.sourceType = copy.targetType = memoryDevice;
+  copy.sourceDevice = addressOf(from);
+  copy.targetDevice = addressOf(to);
+  copy.sourcePitch = fromPitch;
+  copy.targetPitch = toPitch;
+  copy.width = bytes;
+  copy.height = rows;
+  call("copying memory", [&](const Driver &driver) { return driver.memcpy2DAsync(&copy, stream); });
+}
+
 void CudaDevice::download(std::byte *to, const std::byte *from, size_t bytes) {
   if (bytes > 0)
     call("copying from the device",

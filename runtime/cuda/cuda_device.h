@@ -22,6 +22,8 @@ public:
   void copy(std::byte *to, const std::byte *from, size_t bytes) override;
   void upload(std::byte *to, const std::byte *from, size_t bytes) override;
   void uploadRows(std::byte *to, const std::byte *from, size_t bytes, size_t rows, size_t pitch) override;
+  void copyRows(std::byte *to, size_t toPitch, const std::byte *from, size_t fromPitch, size_t bytes,
+                size_t rows) override;
   void download(std::byte *to, const std::byte *from, size_t bytes) override;
 
   void mark(unsigned mark) override;
@@ -38,7 +40,7 @@ private:
   const Context &context;
   Stream own; ///< null where the stream is the caller's
   StreamHandle stream;
-  Event marks[numMarks];
+  Event marks[numMarks + numBatchMarks];
 };
 
 } // namespace bambac::rt::cuda

@@ -41,6 +41,8 @@ Draws::Draws(const bamba_request_options &options, uint32_t vocabulary)
     allowedNow.resize(maskWords(vocabulary));
 }
 
+bool Draws::needsAnswer() const { return allow || hasPenalties(sampling); }
+
 void Draws::allowAfter(std::span<const int32_t> answer) {
   if (!allow)
     return;

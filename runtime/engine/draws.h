@@ -20,6 +20,9 @@ public:
   /// that names the field.
   Draws(const bamba_request_options &options, uint32_t vocabulary);
 
+  /// True where a draw depends on the answer before it, which must then be known.
+  bool needsAnswer() const;
+
   /// Once before the token after `answer` is drawn: asks the caller what it may be. Throws Error BAMBA_INVALID_ARGUMENT
   /// where it may be none.
   void allowAfter(std::span<const int32_t> answer);

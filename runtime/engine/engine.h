@@ -15,6 +15,7 @@ class Engine {
 public:
   /// Throws Error BAMBA_INVALID_ARGUMENT, and what Session() throws.
   Engine(const Model &model, const bamba_engine_options &options);
+  Engine(const Model &model, const EngineSize &size);
 
   /// Ends what is left. A child that was forked must not destroy an engine.
   ~Engine();
@@ -32,7 +33,6 @@ public:
   bamba_engine_counters counters() const;
 
 private:
-  Engine(const Model &model, const EngineSize &size);
   void expectOwner() const;
 
   const bamba_rt_model &table;

@@ -7,6 +7,7 @@
 #include "runtime/include/bamba/engine.h"
 #include "runtime/session/session.h"
 #include <cstdint>
+#include <optional>
 
 namespace bambac::rt {
 
@@ -15,7 +16,8 @@ struct EngineSize {
   uint64_t pages;
   uint32_t maxStepRows, queueLimit;
   CacheSize cache;
-  uint64_t cachePages; ///< that the session has for the cache
+  uint64_t cachePages;               ///< that the session has for the cache
+  std::optional<bool> launchesAhead; ///< none: where that pays
 
   /// Throws Error BAMBA_INVALID_ARGUMENT for numbers that no engine can have.
   EngineSize(const bamba_engine_options &options, const bamba_rt_model &model);

@@ -29,7 +29,9 @@ struct Request {
   Clock::time_point submitted;
 
   std::vector<int32_t> tokens; ///< the prompt, and then the answer so far
-  uint32_t done = 0;           ///< tokens of them that its sequence holds
+  uint32_t awaited = 0;        ///< tokens after these that the device draws or has drawn, and that are not known yet
+  int32_t reference = 0;       ///< to the last awaited one, for Session::launch()
+  uint32_t done = 0;           ///< tokens that its sequence holds
   std::optional<bamba_sequence> sequence;
   std::vector<std::byte> saved; ///< the state of one that was preempted
   bool started = false;         ///< it has had a slot
@@ -38,10 +40,12 @@ struct Request {
   uint32_t branch = 0; ///< the length at which its prompt parts from others, or 0
   Clock::time_point lastToken;
 
-  /// Tokens that its sequence has yet to take; never none.
-  uint32_t pending() const { return static_cast<uint32_t>(tokens.size()) - done; }
+  /// Tokens that its sequence has yet to take, awaited ones too; never none.
+  uint32_t pending() const { return static_cast<uint32_t>(tokens.size()) + awaited - done; }
   /// All but the last token of what it has were run: each step gives it a token.
   bool decodes() const { return pending() == 1; }
+  /// The answer has all its tokens with those that are awaited.
+  bool isFull() const { return answer().size() + awaited >= maxTokens; }
   std::span<const int32_t> prompt() const { return std::span(tokens).first(promptTokens); }
   std::span<const int32_t> answer() const { return std::span(tokens).subspan(promptTokens); }
 };

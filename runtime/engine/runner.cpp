@@ -11,9 +11,12 @@ namespace bambac::rt {
 
 Runner::Runner(const Model &model, const EngineSize &size, Mailbox &mailbox)
     : slots(size.slots), maxStepRows(size.maxStepRows), mailbox(mailbox), session(model, size.session()),
-      cache(session, size.cache), created(Clock::now()), now(created) {
+      launchesAhead(size.launchesAhead.value_or(!session.runsAtOnce())), cache(session, size.cache),
+      created(Clock::now()), now(created) {
+  session.prepareToLaunch();
   running.reserve(slots);
-  pieces.reserve(slots);
+  for (Pieces *list : {&pieces, &first, &second})
+    list->reserve(slots);
   items.reserve(slots);
   counters.slots = slots;
   counters.pages = session.numPages();
@@ -23,7 +26,7 @@ Runner::Runner(const Model &model, const EngineSize &size, Mailbox &mailbox)
 void Runner::loop() {
   Clock::time_point begin; // of the step, what followed the one before included
   while (true) {
-    bool sleeps = waiting.empty() && running.empty();
+    bool sleeps = waiting.empty() && running.empty() && first.empty();
     Mail mail = mailbox.take(sleeps);
     now = Clock::now();
     if (sleeps)
@@ -149,6 +152,9 @@ void Runner::failRunning() noexcept {
   bamba_error error = {sizeof(error), {}};
   bamba_status status = reportException(&error);
   plannedPages = 0;
+  session.abandon();
+  first.clear();
+  second.clear();
   for (std::unique_ptr<Request> &request : running)
     if (!request->ended)
       fail(*request, status, error.message);
@@ -165,6 +171,10 @@ void Runner::retire(Request &request) {
 }
 
 void Runner::removeEnded() {
+  for (Pieces *launched : {&first, &second})
+    for (Piece &piece : *launched)
+      if (piece.request && piece.request->ended)
+        piece.request = nullptr;
   auto ended = [](const std::unique_ptr<Request> &request) { return request->ended; };
   std::erase_if(waiting, ended);
   std::erase_if(running, ended);

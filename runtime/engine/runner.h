@@ -15,8 +15,9 @@ namespace bambac::rt {
 
 /// Tokens of a request in a step: the first `count` that are pending.
 struct Piece {
-  Request *request;
+  Request *request; ///< null where it is gone since the step was launched
   uint32_t count;
+  bool draws; ///< a token follows
 };
 
 /// Owns the session and all requests that were taken from the mailbox. Created on any thread, then used by one.
@@ -39,13 +40,17 @@ private:
   void enqueue(Requests &requests, std::unique_ptr<Request> request);
 
   // A step.
+  using Pieces = std::vector<Piece>;
   void step();
   void plan();
-  void planDecodes();
+  bool planAhead();
+  void startPlan();
+  bool planDecodes(bool preempts);
   void planPrompts();
   void add(Request &request, uint32_t count);
   void allowTokens();
-  void execute();
+  void launch(Pieces &launched);
+  void collect(const Pieces &launched);
   bool keepsStates(const Request &request) const;
   void keepState(const Request &request);
   void takeToken(Request &request, size_t item);
@@ -77,9 +82,11 @@ private:
   const uint32_t slots, maxStepRows;
   Mailbox &mailbox;
   Session session;
+  const bool launchesAhead;
   PrefixCache cache;
   Requests waiting, running; ///< the most important first
-  std::vector<Piece> pieces; ///< of the step that is planned
+  Pieces pieces;             ///< of the step that is planned
+  Pieces first, second;      ///< of steps that were launched and not collected, in that order
   std::vector<bamba_batch_item> items;
   uint64_t plannedPages = 0; ///< that they take
   uint32_t plannedRows = 0;
@@ -87,7 +94,7 @@ private:
   Report news;
   bamba_engine_counters counters = {};
   RecentRate rate;
-  double runTime = 0;             ///< seconds that the session took in this step
+  double runTime = 0;             ///< seconds that the session took, and the device was waited for, in this step
   Clock::time_point created, now; ///< now: when the step began, and then when it was done
 };
 

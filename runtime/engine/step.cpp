@@ -1,4 +1,5 @@
-// A step: tokens of all that decode, then pieces of prompts up to the limit of rows, in one batch of the session.
+// A step: tokens of all that decode, then pieces of prompts up to the limit of rows, in one batch of the session. Where
+// the device works by itself, the next step is launched before the host has the tokens of the one before.
 
 #include "runtime/engine/runner.h"
 #include "runtime/support/error.h"
@@ -8,18 +9,28 @@
 namespace bambac::rt {
 
 void Runner::step() {
-  if (running.empty())
-    return;
-  plan();
-  execute();
+  if (first.empty() && !running.empty()) {
+    plan();
+    launch(first);
+  }
+  if (launchesAhead && !first.empty() && planAhead())
+    launch(second);
+  if (!first.empty())
+    collect(first);
   removeEnded();
+  first.clear();
+  std::swap(first, second);
+}
+
+void Runner::startPlan() {
+  pieces.clear();
+  plannedPages = plannedRows = 0;
 }
 
 void Runner::plan() {
   do {
-    pieces.clear();
-    plannedPages = plannedRows = 0;
-    planDecodes();
+    startPlan();
+    planDecodes(true);
     planPrompts();
     // Several prompts may hold all pages, and none has room to go on.
   } while (pieces.empty() && preemptLast());
@@ -27,25 +38,44 @@ void Runner::plan() {
     fail(*running.back(), BAMBA_EXHAUSTED, "expected pages for one request, found too few");
 }
 
+/// Plans a step while tokens of the one before are awaited. False where these must be known first: for what a draw
+/// depends on, or since somebody has to make way.
+bool Runner::planAhead() {
+  startPlan();
+  bool mustWait = std::ranges::any_of(running, [](const std::unique_ptr<Request> &request) {
+    return request->awaited > 0 && request->draws.needsAnswer();
+  });
+  if (mustWait || !planDecodes(false)) {
+    startPlan();
+    return false;
+  }
+  planPrompts();
+  return true;
+}
+
 void Runner::add(Request &request, uint32_t count) {
-  pieces.push_back({&request, count});
+  pieces.push_back({&request, count, count == request.pending()});
   plannedRows += count;
   plannedPages += session.newPages(*request.sequence, count);
 }
 
-/// Those that decode never wait for others: the least important make way where pages run out.
-void Runner::planDecodes() {
+/// Those that decode never wait for others: the least important make way where pages run out. Without `preempts` they
+/// do not, and the result is false.
+bool Runner::planDecodes(bool preempts) {
   for (size_t i = 0; i < running.size(); ++i) {
     Request &request = *running[i];
-    if (!request.decodes())
+    if (!request.decodes() || request.isFull())
       continue;
     uint64_t pages = session.newPages(*request.sequence, 1);
     bool hasRoom = makeRoom(pages);
+    if (!hasRoom && !preempts)
+      return false;
     while (!hasRoom && preemptLast() && i < running.size())
       hasRoom = makeRoom(pages);
     if (hasRoom)
       add(request, 1);
   }
+  return true;
 }
 
 /// Prompts take the rows that are left, the most important first, as far as there are pages.
@@ -71,7 +101,7 @@ void Runner::planPrompts() {
 void Runner::allowTokens() {
   for (const Piece &piece : pieces) {
     Request &request = *piece.request;
-    if (piece.count < request.pending())
+    if (!piece.draws)
       continue;
     try {
       request.draws.allowAfter(request.answer());
@@ -81,9 +111,11 @@ void Runner::allowTokens() {
     }
   }
   std::erase_if(pieces, [](const Piece &piece) { return piece.request->ended; });
+  removeEnded();
 }
 
-void Runner::execute() {
+/// Launches what is planned; its pieces become `launched`, which is empty.
+void Runner::launch(Pieces &launched) {
   plannedPages = 0; // the session takes them, and nothing else does before
   allowTokens();
   if (pieces.empty())
@@ -91,23 +123,38 @@ void Runner::execute() {
   items.clear();
   for (const Piece &piece : pieces) {
     Request &request = *piece.request;
-    bool isLast = piece.count == request.pending();
-    items.push_back({*request.sequence, piece.count, request.tokens.data() + request.done,
-                     isLast ? BAMBA_LOGITS_LAST : BAMBA_LOGITS_NONE, 0, nullptr, 0, 0,
-                     isLast ? request.draws.after(request.prompt(), request.answer()) : nullptr});
+    const int32_t *tokens =
+        request.done < request.tokens.size() ? request.tokens.data() + request.done : &request.reference;
+    items.push_back({*request.sequence, piece.count, tokens, piece.draws ? BAMBA_LOGITS_LAST : BAMBA_LOGITS_NONE, 0,
+                     nullptr, 0, 0, piece.draws ? request.draws.after(request.prompt(), request.answer()) : nullptr});
   }
   Clock::time_point begin = Clock::now();
-  session.run(items);
-  now = Clock::now();
-  runTime = std::chrono::duration<double>(now - begin).count();
+  session.launch(items);
+  runTime += std::chrono::duration<double>(Clock::now() - begin).count();
   ++counters.steps;
   counters.step_rows += plannedRows;
-  for (size_t i = 0; i < pieces.size(); ++i) {
-    Request &request = *pieces[i].request;
-    request.done += pieces[i].count;
-    keepState(request);
-    if (request.pending() == 0)
-      takeToken(request, i);
+  std::swap(launched, pieces);
+  for (size_t i = 0; i < launched.size(); ++i) {
+    Request &request = *launched[i].request;
+    request.done += launched[i].count;
+    request.awaited += launched[i].draws;
+    request.reference = -1 - static_cast<int32_t>(i);
+    keepState(request); // the device comes to that before it goes on with the sequence
+  }
+}
+
+/// Takes the tokens of a step that was launched. Those of requests that have ended since are dropped.
+void Runner::collect(const Pieces &launched) {
+  Clock::time_point begin = Clock::now();
+  session.collect();
+  now = Clock::now();
+  runTime += std::chrono::duration<double>(now - begin).count();
+  for (size_t i = 0; i < launched.size(); ++i) {
+    Request *request = launched[i].request;
+    if (!request || request->ended || !launched[i].draws)
+      continue;
+    --request->awaited;
+    takeToken(*request, i);
   }
 }
 
@@ -164,7 +211,7 @@ void Runner::count(Request &request) {
 void Runner::finish(Request &request) {
   ++counters.finished;
   observe(counters.request_time, secondsSince(request.submitted));
-  // A next prompt may go on from this answer. Its last token was not run.
+  // A next prompt may go on from this answer. Its last token was not run, unless the next step was launched already.
   if (request.usesCache && cache.isOn() &&
       cache.adopt(std::span(request.tokens).first(request.done), *request.sequence))
     request.sequence.reset();

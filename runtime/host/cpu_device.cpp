@@ -38,6 +38,12 @@ void CpuDevice::uploadRows(std::byte *to, const std::byte *from, size_t bytes, s
     copy(to + row * pitch, from + row * pitch, bytes);
 }
 
+void CpuDevice::copyRows(std::byte *to, size_t toPitch, const std::byte *from, size_t fromPitch, size_t bytes,
+                         size_t rows) {
+  for (size_t row = 0; row < rows; ++row)
+    copy(to + row * toPitch, from + row * fromPitch, bytes);
+}
+
 std::unique_ptr<Executor> CpuDevice::makeExecutor(const bamba_rt_model &model, const Buffers &buffers) {
   return std::make_unique<Interpreter>(model, threads, buffers);
 }

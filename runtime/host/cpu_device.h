@@ -25,6 +25,8 @@ public:
   void copy(std::byte *to, const std::byte *from, size_t bytes) override;
   void upload(std::byte *to, const std::byte *from, size_t bytes) override { copy(to, from, bytes); }
   void uploadRows(std::byte *to, const std::byte *from, size_t bytes, size_t rows, size_t pitch) override;
+  void copyRows(std::byte *to, size_t toPitch, const std::byte *from, size_t fromPitch, size_t bytes,
+                size_t rows) override;
   void download(std::byte *to, const std::byte *from, size_t bytes) override { copy(to, from, bytes); }
 
   void mark(unsigned) override {}

@@ -2,6 +2,7 @@
 #include "runtime/model/model.h"
 #include "runtime/support/memory.h"
 #include <algorithm>
+#include <cstddef>
 #include <utility>
 
 namespace bambac::rt {
@@ -10,6 +11,7 @@ Results::Results(const bamba_rt_model &model, uint64_t rows, uint64_t stepRows, 
     : device(device), rowBytes(uint64_t{model.vocab_size} * sizeof(float)), greedyRows(mostKeptRows(model)),
       step(makeStepBuffers(stepRows)) {
   reserve(rows, stepRows);
+  places[0] = makeRoom({}, rows, {});
 }
 
 StepBuffers Results::makeStepBuffers(uint64_t stepRows) const {
@@ -23,26 +25,45 @@ void Results::use(StepBuffers larger) {
   step = std::move(larger);
 }
 
-void Results::begin(uint64_t wanted, bool sampled) {
+void Results::makeRoomToAlternate() {
+  for (unsigned place = 0; place < numPlaces; ++place)
+    begin(place, rows, {.isSampled = true, .keepsLogits = false, .keepsTokens = true});
+}
+
+void Results::begin(unsigned place, uint64_t wanted, const BatchUse &use) {
+  Tokens next = makeRoom(places[place], std::max(rows, wanted), use);
   if (wanted > rows)
     reserve(wanted, step.rows);
-  if (sampled && !rowSamples)
-    rowSamples = device.allocateHost(checkedMul(rows, sizeof(bamba_rt_sample), "the drawn tokens"), "the drawn tokens");
-  isSampled = sampled;
+  else if (next.greedy != places[place].greedy)
+    device.finish(); // nothing writes to the old ones any more
+  places[place] = std::move(next);
+  current = place;
   unplaced = {0, 0};
+}
+
+/// The same memory, or what there has to be in its place.
+Results::Tokens Results::makeRoom(Tokens tokens, uint64_t wanted, const BatchUse &use) const {
+  tokens.use = use;
+  if (tokens.rows < wanted)
+    tokens = {
+        wanted,  device.allocateHost(checkedMul(wanted, sizeof(int32_t), "the greedy tokens"), "the greedy tokens"),
+        nullptr, nullptr,
+        use,     true};
+  if (use.isSampled && !tokens.samples)
+    tokens.samples =
+        device.allocateHost(checkedMul(tokens.rows, sizeof(bamba_rt_sample), "the drawn tokens"), "the drawn tokens");
+  if (use.keepsTokens && !tokens.onDevice)
+    tokens.onDevice = device.allocate(tokens.rows * sizeof(int32_t), "the tokens of a batch");
+  return tokens;
 }
 
 void Results::reserve(uint64_t wanted, uint64_t stepRows) {
   // Where kernels write in place: room for the padding rows of the last step too.
   uint64_t room = checkedAdd(wanted, device.isHost() ? stepRows : 0, "the logits");
   DeviceMemory newLogits = device.allocate(checkedMul(room, rowBytes, "the logits"), "the logits");
-  DeviceMemory newGreedy =
-      device.allocateHost(checkedMul(room, sizeof(int32_t), "the greedy tokens"), "the greedy tokens");
   device.finish(); // nothing writes to the old ones any more
   rowLogits = std::move(newLogits);
-  rowGreedy = std::move(newGreedy);
   hostLogits.reset();
-  rowSamples.reset();
   rows = wanted;
 }
 
@@ -55,27 +76,52 @@ void Results::direct(const Step &next, Executor &executor) {
     return executor.setOutput(BAMBA_RT_OUTPUT_LOGITS, inPlace(next) ? logitsRow(next.logitsRow) : step.logits.get());
   if (next.writesNoLogits())
     return;
-  if (unplaced.count > 0)
+  if (unplaced.count > 0 && places[current].use.keepsLogits)
     device.copy(logitsRow(unplaced.first), step.logits.get(), unplaced.count * rowBytes);
   unplaced = {next.logitsRow, next.logitsRows};
 }
 
 void Results::collect(const Step &done) {
+  Tokens &tokens = places[current];
+  const uint64_t first = done.logitsRow, count = done.logitsRows;
   if (device.isHost() && !inPlace(done))
-    device.copy(logitsRow(done.logitsRow), step.logits.get(), done.logitsRows * rowBytes);
-  if (done.logitsRows > 0)
-    device.download(rowGreedy.get() + done.logitsRow * sizeof(int32_t), step.greedy.get(),
-                    done.logitsRows * sizeof(int32_t));
-  if (done.logitsRows > 0 && isSampled)
-    device.download(rowSamples.get() + done.logitsRow * sizeof(bamba_rt_sample), step.samples.get(),
-                    done.logitsRows * sizeof(bamba_rt_sample));
-  settled = false;
+    device.copy(logitsRow(first), step.logits.get(), count * rowBytes);
+  tokens.settled = false;
+  if (count == 0)
+    return;
+  device.download(tokens.greedy.get() + first * sizeof(int32_t), step.greedy.get(), count * sizeof(int32_t));
+  if (tokens.use.isSampled)
+    device.download(tokens.samples.get() + first * sizeof(bamba_rt_sample), step.samples.get(),
+                    count * sizeof(bamba_rt_sample));
+  if (!tokens.use.keepsTokens)
+    return;
+  std::byte *kept = tokens.onDevice.get() + first * sizeof(int32_t);
+  if (tokens.use.isSampled)
+    device.copyRows(kept, sizeof(int32_t), step.samples.get(), sizeof(bamba_rt_sample), sizeof(int32_t), count);
+  else
+    device.copy(kept, step.greedy.get(), count * sizeof(int32_t));
+}
+
+static_assert(offsetof(bamba_rt_sample, token) == 0, "copies of rows begin with the token");
+
+void Results::mark() { device.mark(Device::numMarks + current); }
+
+void Results::waitFor(unsigned place) {
+  device.waitFor(Device::numMarks + place);
+  places[place].settled = true;
 }
 
 void Results::settle() {
-  if (!settled)
+  if (!places[current].settled)
     device.finish();
-  settled = true;
+  places[current].settled = true;
+}
+
+void Results::copyTokens(unsigned place, uint64_t first, size_t count, int32_t *to) {
+  device.copy(reinterpret_cast<std::byte *>(to), places[place].onDevice.get() + first * sizeof(int32_t),
+              count * sizeof(int32_t));
+  for (size_t i = 0; device.isHost() && i < count; ++i)
+    to[i] = std::max(to[i], 0); // no token; kernels of other devices see to that
 }
 
 void Results::fetch(uint64_t first, uint64_t count) {
@@ -98,18 +144,20 @@ const float *Results::logits(uint64_t first, uint64_t count) {
   return reinterpret_cast<const float *>(hostLogits.get() + first * rowBytes);
 }
 
-const bamba_rt_sample &Results::sample(uint64_t row) {
-  if (!isSampled) {
-    greedySample.token = greedy(row);
+const bamba_rt_sample &Results::sample(unsigned place, uint64_t row) {
+  if (!places[place].use.isSampled) {
+    greedySample.token = greedy(place, row);
     return greedySample;
   }
-  settle();
-  return reinterpret_cast<const bamba_rt_sample *>(rowSamples.get())[row];
+  if (place == current)
+    settle();
+  return reinterpret_cast<const bamba_rt_sample *>(places[place].samples.get())[row];
 }
 
-int32_t Results::greedy(uint64_t row) {
-  settle();
-  return reinterpret_cast<const int32_t *>(rowGreedy.get())[row];
+int32_t Results::greedy(unsigned place, uint64_t row) {
+  if (place == current)
+    settle();
+  return reinterpret_cast<const int32_t *>(places[place].greedy.get())[row];
 }
 
 } // namespace bambac::rt

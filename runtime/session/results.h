@@ -1,4 +1,4 @@
-// The results of a batch: rows of logits and greedy tokens.
+// The results of batches: rows of logits, and tokens.
 #ifndef BAMBA_RUNTIME_SESSION_RESULTS_H
 #define BAMBA_RUNTIME_SESSION_RESULTS_H
 
@@ -17,7 +17,15 @@ struct StepBuffers {
   DeviceMemory logits, greedy, samples;
 };
 
-/// Owns the rows of the last batch. On a host device kernels write a step's logits straight to their rows where those
+/// What a batch is there for.
+struct BatchUse {
+  bool isSampled = false;   ///< tokens are drawn that may not be the greedy ones
+  bool keepsLogits = true;  ///< which can be read until the next batch
+  bool keepsTokens = false; ///< on the device, for the batch that follows
+};
+
+/// Owns the rows of logits of the last batch, and the tokens of two: those of one can be read while the next one runs,
+/// where their places alternate. On a host device kernels write a step's logits straight to their rows where those
 /// are aligned, else to the step's buffer. On other devices they always write to that buffer, whose rows are copied to
 /// their places only when another step needs it, and logits come to the host only when they are asked for. Used by one
 /// thread at a time. Allocates in the constructor, where begin() or use() have to make room, and for the first logits
@@ -35,9 +43,15 @@ public:
   void use(StepBuffers larger);
   const StepBuffers &stepBuffers() const { return step; }
 
-  /// Starts a batch of `rows` rows: makes room for them; the old ones are gone. Throws Error BAMBA_OUT_OF_MEMORY and
-  /// leaves the rows as they were. `sampled`: tokens are drawn that may not be the greedy ones.
-  void begin(uint64_t rows, bool sampled = false);
+  /// The places of batches.
+  static constexpr unsigned numPlaces = Device::numBatchMarks;
+
+  /// Room in both places for batches of as many rows as there is room for logits. Throws Error BAMBA_OUT_OF_MEMORY.
+  void makeRoomToAlternate();
+
+  /// Starts a batch of `rows` rows in a place: makes room for them; what was there is gone, and so are logits. Throws
+  /// Error BAMBA_OUT_OF_MEMORY and leaves the rows as they were.
+  void begin(unsigned place, uint64_t rows, const BatchUse &use);
 
   /// Before a step: where its outputs go.
   void direct(const Step &next, Executor &executor);
@@ -45,15 +59,22 @@ public:
   /// After a step: takes in what went to the step's buffers.
   void collect(const Step &done);
 
+  /// After the steps of a batch that keeps tokens; waitFor() returns when it is done.
+  void mark();
+  void waitFor(unsigned place);
+
   /// Waits until all that was collected is there.
   void settle();
+
+  /// Copies tokens that the batch in `place` has drawn after its rows from `first` on, on the device.
+  void copyTokens(unsigned place, uint64_t first, size_t count, int32_t *to);
 
   /// `count` rows from `first` on, in host memory. Throws Error BAMBA_OUT_OF_MEMORY or BAMBA_DEVICE_ERROR.
   const float *logits(uint64_t first, uint64_t count);
   /// The column of the largest logit, or -1 where one is not a number.
-  int32_t greedy(uint64_t row);
+  int32_t greedy(unsigned place, uint64_t row);
   /// What was drawn after a row: the greedy token where the batch was not sampled.
-  const bamba_rt_sample &sample(uint64_t row);
+  const bamba_rt_sample &sample(unsigned place, uint64_t row);
 
 private:
   /// Some of the batch's rows.
@@ -61,8 +82,19 @@ private:
     uint64_t first, count;
   };
 
-  /// Room for `wanted` rows, where steps write `stepRows`.
+  /// The tokens of a batch, in host memory.
+  struct Tokens {
+    uint64_t rows = 0; ///< that there is room for
+    DeviceMemory greedy;
+    DeviceMemory samples;  ///< null until a batch is sampled
+    DeviceMemory onDevice; ///< null unless places alternate
+    BatchUse use;
+    bool settled = true;
+  };
+
+  /// Room for the logits of `wanted` rows, where steps write `stepRows`.
   void reserve(uint64_t wanted, uint64_t stepRows);
+  Tokens makeRoom(Tokens tokens, uint64_t wanted, const BatchUse &use) const;
   bool inPlace(const Step &next) const;
   std::byte *logitsRow(uint64_t row) const { return rowLogits.get() + row * rowBytes; }
   void fetch(uint64_t first, uint64_t count);
@@ -72,12 +104,10 @@ private:
   StepBuffers step;
   DeviceMemory rowLogits;
   DeviceMemory hostLogits; ///< copies of rows that were asked for; null until then, and on a host device
-  DeviceMemory rowGreedy;  ///< in host memory
-  DeviceMemory rowSamples; ///< in host memory; null until a batch is sampled
-  bool isSampled = false;
+  Tokens places[numPlaces];
+  unsigned current = 0;              ///< the place of the last batch
   bamba_rt_sample greedySample = {}; ///< of the row that was asked for last
   Rows unplaced = {0, 0};            ///< those that are still in the step's buffer
-  bool settled = true;
 };
 
 } // namespace bambac::rt

@@ -12,11 +12,6 @@ namespace {
 
 static_assert(BAMBA_MAX_BEST == BAMBA_RT_MOST_BEST, "a row has room for all that callers may ask for");
 
-bool hasPenalties(const bamba_sampling &sampling) {
-  return (sampling.repetition_penalty != 0 && sampling.repetition_penalty != 1) || sampling.presence_penalty != 0 ||
-         sampling.frequency_penalty != 0;
-}
-
 bool hasEdits(const bamba_sampling &sampling) { return sampling.num_bias > 0 || hasPenalties(sampling); }
 
 /// Bits of BAMBA_RT_SAMPLING_...; none where the greedy token is all that is wanted.
@@ -100,6 +95,11 @@ private:
 };
 
 } // namespace
+
+bool hasPenalties(const bamba_sampling &sampling) {
+  return (sampling.repetition_penalty != 0 && sampling.repetition_penalty != 1) || sampling.presence_penalty != 0 ||
+         sampling.frequency_penalty != 0;
+}
 
 bool allowsAny(const uint32_t *allowed, uint32_t vocabulary) {
   std::span words(allowed, vocabulary / 32);

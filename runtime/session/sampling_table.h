@@ -17,6 +17,9 @@ namespace bambac::rt {
 /// of the item that has them, where it is one of a batch.
 void checkSampling(std::optional<size_t> item, const bamba_sampling &sampling, uint32_t vocabulary);
 
+/// True where tokens that were there before change what is drawn.
+bool hasPenalties(const bamba_sampling &sampling);
+
 /// Words of a mask of allowed tokens.
 constexpr size_t maskWords(uint32_t vocabulary) { return (size_t{vocabulary} + 31) / 32; }
 

@@ -1,3 +1,5 @@
+// Running batches, and what they leave. session_sequences.cpp has what is done to sequences between them.
+
 #include "runtime/session/session.h"
 #include "runtime/support/error.h"
 #include "runtime/support/processors.h"
@@ -22,29 +24,6 @@ StateShape shapeOf(const bamba_rt_model &model, const Weights &weights) {
           stateBytes(model, BAMBA_RT_STATE_SLOT),
           stateBytes(model, BAMBA_RT_STATE_PAGE)};
 }
-
-/// A sequence that is freed again unless it is kept: where the device fails, the caller never learns its number.
-class NewSequence {
-public:
-  explicit NewSequence(SequenceTable &table) : table(table), sequence(table.create()) {}
-  ~NewSequence() {
-    if (!kept)
-      table.free(sequence);
-  }
-  NewSequence(const NewSequence &) = delete;
-  NewSequence &operator=(const NewSequence &) = delete;
-
-  bamba_sequence number() const { return sequence; }
-  bamba_sequence keep() {
-    kept = true;
-    return sequence;
-  }
-
-private:
-  SequenceTable &table;
-  bamba_sequence sequence;
-  bool kept = false;
-};
 
 } // namespace
 
@@ -76,8 +55,11 @@ Session::Session(const Model &model, SessionSize wanted)
       arena(device->allocate(arenaBytes(table), "the arena")), scheduler(table, size.slots),
       inputs(table, static_cast<uint32_t>(scheduler.mostLanes(size.slots)), size.slots, size.pages, *device),
       results(table, size.slots, scheduler.leastStepRows(size.slots), *device),
-      executor(device->makeExecutor(table, buffers(results.stepBuffers()))), bestWanted(size.slots),
-      lastBatchSeen(size.slots, "the batch") {
+      executor(device->makeExecutor(table, buffers(results.stepBuffers()))), lastBatchSeen(size.slots, "the batch") {
+  for (Batch &batch : batches) {
+    batch.rows.resize(size.slots);
+    batch.bestWanted.resize(size.slots);
+  }
   device->finish();
 }
 
@@ -106,10 +88,10 @@ Buffers Session::buffers(const StepBuffers &step) const {
 
 void Session::checkItem(size_t index, const bamba_batch_item &item) {
   sequences.expectAlive(item.sequence);
-  if (lastBatchSeen[item.sequence] == batches)
+  if (lastBatchSeen[item.sequence] == checked)
     fail(BAMBA_INVALID_ARGUMENT, "item {}: expected each sequence once in a batch, found sequence {} again", index,
          item.sequence);
-  lastBatchSeen[item.sequence] = batches;
+  lastBatchSeen[item.sequence] = checked;
   if (item.num_tokens == 0 || !item.tokens)
     fail(BAMBA_INVALID_ARGUMENT, "item {}: expected at least one token, found {}", index,
          item.num_tokens == 0 ? "none" : "a null pointer");
@@ -123,6 +105,17 @@ void Session::checkItem(size_t index, const bamba_batch_item &item) {
   if (item.num_tokens > table.max_context - held)
     fail(BAMBA_OUT_OF_RANGE, "item {}: expected at most {} more tokens for sequence {} that holds {} of {}, found {}",
          index, table.max_context - held, item.sequence, held, table.max_context, item.num_tokens);
+  checkTokens(index, item);
+}
+
+/// The item of the batch before, after which a token that is not known yet is drawn.
+static size_t sourceOf(int32_t token) { return static_cast<size_t>(-1 - int64_t{token}); }
+
+void Session::checkTokens(size_t index, const bamba_batch_item &item) const {
+  const Batch &before = batches[newest];
+  if (int32_t token = item.tokens[0]; launched > 0 && item.num_tokens == 1 && token < 0 &&
+                                      sourceOf(token) < before.items && before.rows[sourceOf(token)].count > 0)
+    return;
   for (uint32_t t = 0; t < item.num_tokens; ++t)
     if (item.tokens[t] < 0 || static_cast<uint32_t>(item.tokens[t]) >= table.vocab_size)
       fail(BAMBA_OUT_OF_RANGE, "item {}: token {}: expected a number from 0 to {}, found {}", index, t,
@@ -140,7 +133,7 @@ void Session::expectBatchSize(size_t items) const {
 
 void Session::checkBatch(std::span<const bamba_batch_item> items) {
   expectBatchSize(items.size());
-  ++batches;
+  ++checked;
   uint64_t newPages = 0;
   for (size_t i = 0; i < items.size(); ++i) {
     checkItem(i, items[i]);
@@ -151,7 +144,7 @@ void Session::checkBatch(std::span<const bamba_batch_item> items) {
 
 /// Kernels that keep the logits of all tokens of a chunk write more rows than others: the memory for them is taken when
 /// a batch asks for the first time.
-void Session::reserveFor(std::span<const bamba_batch_item> items) {
+void Session::reserveFor(std::span<const bamba_batch_item> items, bool isLaunch) {
   uint64_t rows = scheduler.mostStepRows(items);
   if (rows > results.stepBuffers().rows) {
     StepBuffers larger = results.makeStepBuffers(rows);
@@ -160,19 +153,31 @@ void Session::reserveFor(std::span<const bamba_batch_item> items) {
     executor = std::move(next);
   }
   inputs.sampling().prepare(items);
-  results.begin(Scheduler::countRows(items), std::ranges::any_of(items, isSampled));
-  for (size_t i = 0; i < items.size(); ++i)
-    bestWanted[i] = items[i].sampling && items[i].sampling->wants_logprobs
-                        ? static_cast<uint8_t>(std::min(items[i].sampling->num_best, table.vocab_size) + 1)
-                        : uint8_t{0};
+  results.begin(
+      isLaunch ? 1 - newest : newest, Scheduler::countRows(items),
+      {.isSampled = std::ranges::any_of(items, isSampled), .keepsLogits = !isLaunch, .keepsTokens = isLaunch});
 }
 
-template <typename Execute> void Session::runSteps(std::span<const bamba_batch_item> items, const Execute &execute) {
+/// What must be known of a batch after the scheduler has gone on to another.
+void Session::note(std::span<const bamba_batch_item> items) {
+  Batch &batch = batches[newest];
+  batch.items = items.size();
+  for (size_t i = 0; i < items.size(); ++i) {
+    batch.rows[i] = {scheduler.firstRow(i), scheduler.numRows(i)};
+    batch.bestWanted[i] = items[i].sampling && items[i].sampling->wants_logprobs
+                              ? static_cast<uint8_t>(std::min(items[i].sampling->num_best, table.vocab_size) + 1)
+                              : uint8_t{0};
+  }
+}
+
+template <typename Execute>
+void Session::runSteps(std::span<const bamba_batch_item> items, bool isLaunch, const Execute &execute) {
   checkBatch(items);
-  reserveFor(items);
+  reserveFor(items, isLaunch);
   // From here on nothing can fail but the device.
   scheduler.begin(items);
-  itemsRun = 0;
+  newest = isLaunch ? 1 - newest : newest;
+  batches[newest].items = 0;
   try {
     walkSteps(items, execute);
   } catch (...) { // pages for tokens that the sequences do not have
@@ -180,7 +185,7 @@ template <typename Execute> void Session::runSteps(std::span<const bamba_batch_i
       sequences.dropPages(item.sequence, sequences.pagesFor(sequences.length(item.sequence)));
     throw;
   }
-  itemsRun = items.size();
+  note(items);
 }
 
 template <typename Execute> void Session::walkSteps(std::span<const bamba_batch_item> items, const Execute &execute) {
@@ -189,6 +194,7 @@ template <typename Execute> void Session::walkSteps(std::span<const bamba_batch_
   Step step;
   while (scheduler.next(step)) {
     inputs.fill(step, items, sequences);
+    copyTokens(step, items);
     results.direct(step, *executor);
     execute(*step.entry);
     results.collect(step);
@@ -200,18 +206,63 @@ template <typename Execute> void Session::walkSteps(std::span<const bamba_batch_
         sequences.appendRun(sequence, lane.count);
     }
   }
+}
+
+/// Tokens that the batch before has drawn go from its rows to those of the step; neighbours go together.
+void Session::copyTokens(const Step &step, std::span<const bamba_batch_item> items) {
+  auto *tokens = static_cast<int32_t *>(inputs.address(BAMBA_RT_INPUT_TOKENS));
+  unsigned before = 1 - newest;
+  auto tokenOf = [&](size_t lane) { return items[step.lanes[lane].item].tokens[step.lanes[lane].first]; };
+  auto sourceRow = [&](size_t lane) {
+    const Rows &rows = batches[before].rows[sourceOf(tokenOf(lane))];
+    return rows.first + rows.count - 1;
+  };
+  for (size_t lane = 0, row = 0, end = 0; lane < step.lanes.size(); lane = end) {
+    end = lane + 1;
+    if (tokenOf(lane) < 0) {
+      while (end < step.lanes.size() && tokenOf(end) < 0 && sourceRow(end) == sourceRow(lane) + (end - lane))
+        ++end;
+      results.copyTokens(before, sourceRow(lane), end - lane, tokens + row);
+      row += end - lane;
+    } else {
+      row += step.lanes[lane].count;
+    }
+  }
+}
+
+void Session::run(std::span<const bamba_batch_item> items) {
+  runSteps(items, false, [&](const bamba_rt_entry &entry) { executor->run(entry); });
+  readable = newest;
   if (!device->isAsynchronous())
     results.settle();
 }
 
-void Session::run(std::span<const bamba_batch_item> items) {
-  runSteps(items, [&](const bamba_rt_entry &entry) { executor->run(entry); });
+void Session::prepareToLaunch() { results.makeRoomToAlternate(); }
+
+void Session::launch(std::span<const bamba_batch_item> items) {
+  runSteps(items, true, [&](const bamba_rt_entry &entry) { executor->run(entry); });
+  results.mark();
+  ++launched;
+}
+
+void Session::collect() {
+  readable = launched == 2 ? 1 - newest : newest;
+  results.waitFor(readable);
+  --launched;
+}
+
+void Session::abandon() noexcept {
+  try {
+    device->finish();
+  } catch (...) { // NOLINT(bugprone-empty-catch): a device that has failed does nothing any more
+  }
+  launched = 0;
 }
 
 void Session::profile(std::span<const bamba_batch_item> items, unsigned repeats,
                       const std::function<void(const bamba_launch_time &)> &report) {
   bamba_launch_time time = {};
-  runSteps(items, [&](const bamba_rt_entry &entry) {
+  runSteps(items, false, [&](const bamba_rt_entry &entry) {
     std::vector<double> seconds = executor->profile(entry, repeats);
     for (uint32_t i = 0; i < entry.num_launches; ++i) {
       time.launch = i;
@@ -222,6 +273,8 @@ void Session::profile(std::span<const bamba_batch_item> items, unsigned repeats,
     }
     ++time.step;
   });
+  readable = newest;
+  results.settle();
 }
 
 /// The pages for a batch item's tokens.
@@ -241,25 +294,27 @@ void Session::addPages(const bamba_batch_item &item) {
   }
 }
 
-void Session::expectLogits(size_t item) const {
+/// The rows of logits that an item keeps.
+const Session::Rows &Session::expectLogits(size_t item) const {
   device->expectUsable();
-  if (itemsRun == 0)
+  const Batch &batch = batches[readable];
+  if (batch.items == 0)
     fail(BAMBA_NOT_READY, "expected results of a batch, found a session that has run none");
-  if (item >= itemsRun)
-    fail(BAMBA_INVALID_ARGUMENT, "expected an item of the last batch, from 0 to {}, found {}", itemsRun - 1, item);
-  if (scheduler.numRows(item) == 0)
+  if (item >= batch.items)
+    fail(BAMBA_INVALID_ARGUMENT, "expected an item of the last batch, from 0 to {}, found {}", batch.items - 1, item);
+  if (batch.rows[item].count == 0)
     fail(BAMBA_NOT_READY, "expected an item that keeps logits, found item {} of BAMBA_LOGITS_NONE", item);
+  return batch.rows[item];
 }
 
 std::span<const float> Session::logits(size_t item) const {
-  expectLogits(item);
-  uint64_t rows = scheduler.numRows(item);
-  return {results.logits(scheduler.firstRow(item), rows), rows * table.vocab_size};
+  const Rows &rows = expectLogits(item);
+  return {results.logits(rows.first, rows.count), rows.count * table.vocab_size};
 }
 
 int32_t Session::greedy(size_t item) const {
-  expectLogits(item);
-  int32_t token = results.greedy(scheduler.firstRow(item) + scheduler.numRows(item) - 1);
+  const Rows &rows = expectLogits(item);
+  int32_t token = results.greedy(readable, rows.first + rows.count - 1);
   if (token < 0)
     fail(BAMBA_NOT_A_NUMBER, "expected numbers as logits after the last token of item {}, found one that is none",
          item);
@@ -267,145 +322,24 @@ int32_t Session::greedy(size_t item) const {
 }
 
 bamba_sample Session::sample(size_t item, size_t row) const {
-  expectLogits(item);
-  if (row >= scheduler.numRows(item))
-    fail(BAMBA_INVALID_ARGUMENT, "row: expected one of the item's logits, from 0 to {}, found {}",
-         scheduler.numRows(item) - 1, row);
-  const bamba_rt_sample &drawn = results.sample(scheduler.firstRow(item) + row);
+  const Rows &rows = expectLogits(item);
+  if (row >= rows.count)
+    fail(BAMBA_INVALID_ARGUMENT, "row: expected one of the item's logits, from 0 to {}, found {}", rows.count - 1, row);
+  const bamba_rt_sample &drawn = results.sample(readable, rows.first + row);
   if (drawn.token < 0)
     fail(BAMBA_NOT_A_NUMBER, "expected numbers as logits after {} of item {}, found one that is none",
-         row + 1 == scheduler.numRows(item) ? std::string("the last token") : fmt::format("row {}", row), item);
+         row + 1 == rows.count ? std::string("the last token") : fmt::format("row {}", row), item);
   bamba_sample sample = {};
   sample.token = drawn.token;
-  if (bestWanted[item] > 0)
+  unsigned wanted = batches[readable].bestWanted[item];
+  if (wanted > 0)
     sample.logprob = drawn.logprob;
-  if (bestWanted[item] > 1) {
-    sample.num_best = bestWanted[item] - 1U;
+  if (wanted > 1) {
+    sample.num_best = wanted - 1U;
     sample.best_tokens = drawn.best;
     sample.best_logprobs = drawn.best_logprobs;
   }
   return sample;
-}
-
-void Session::clearIfDirty(bamba_sequence sequence) {
-  if (!sequences.isDirty(sequence))
-    return;
-  states.clearSlot(sequence);
-  sequences.setDirty(sequence, false);
-}
-
-bamba_sequence Session::create() {
-  device->expectUsable();
-  NewSequence sequence(sequences);
-  clearIfDirty(sequence.number());
-  inputs.sampling().forget(sequence.number());
-  return sequence.keep();
-}
-
-void Session::expectSequence(bamba_sequence sequence) const {
-  device->expectUsable();
-  sequences.expectAlive(sequence);
-}
-
-void Session::free(bamba_sequence sequence) {
-  expectSequence(sequence);
-  sequences.free(sequence);
-}
-
-bamba_sequence Session::fork(bamba_sequence source) {
-  expectSequence(source);
-  // Full pages are never written again and are shared; the one that goes on is copied.
-  std::span<const int32_t> from = sequences.pages(source);
-  size_t full = fullPages(sequences.length(source));
-  sequences.expectFreePages(from.size() - full);
-  NewSequence fork(sequences);
-  inputs.sampling().forget(fork.number());
-  sequences.setDirty(fork.number(), true);
-  states.copySlot(fork.number(), source);
-  for (int32_t page : from.first(full))
-    sequences.sharePage(fork.number(), static_cast<uint32_t>(page));
-  for (int32_t page : from.subspan(full))
-    states.copyPage(sequences.addPage(fork.number()).number, static_cast<uint32_t>(page));
-  sequences.setTokens(fork.number(), sequences.tokens(source));
-  return fork.keep();
-}
-
-void Session::reset(bamba_sequence sequence) {
-  expectSequence(sequence);
-  sequences.dropPages(sequence, 0);
-  sequences.setTokens(sequence, {});
-  inputs.sampling().forget(sequence);
-  clearIfDirty(sequence);
-}
-
-uint32_t Session::length(bamba_sequence sequence) const {
-  expectSequence(sequence);
-  return sequences.length(sequence);
-}
-
-uint32_t Session::mostDropped(bamba_sequence sequence) const {
-  expectSequence(sequence);
-  return sequences.mostDropped(sequence);
-}
-
-void Session::truncate(bamba_sequence sequence, uint32_t tokens) {
-  expectSequence(sequence);
-  if (uint32_t most = sequences.mostDropped(sequence); tokens > most)
-    fail(BAMBA_OUT_OF_RANGE, "expected at most {} tokens to drop from sequence {} that holds {}, found {}", most,
-         sequence, sequences.length(sequence), tokens);
-  sequences.drop(sequence, tokens);
-  inputs.sampling().forget(sequence);
-}
-
-std::span<const int32_t> Session::pages(bamba_sequence sequence) const {
-  expectSequence(sequence);
-  return sequences.pages(sequence);
-}
-
-uint64_t Session::newPages(bamba_sequence sequence, uint32_t tokens) const {
-  expectSequence(sequence);
-  return sequences.newPages(sequence, tokens);
-}
-
-uint32_t Session::tokensFor(bamba_sequence sequence, uint64_t pages) const {
-  expectSequence(sequence);
-  uint32_t room = table.max_context - sequences.length(sequence);
-  if (table.page_tokens == 0)
-    return room;
-  if (sequences.writesToSharedPage(sequence) && pages-- == 0)
-    return 0;
-  uint64_t end = (sequences.pages(sequence).size() + pages) * table.page_tokens;
-  return static_cast<uint32_t>(std::min<uint64_t>(room, end - sequences.length(sequence)));
-}
-
-size_t Session::savedBytes(bamba_sequence sequence) const {
-  return checkedAdd(stateHeaderBytes, shape.payloadBytes(length(sequence)), "a saved state");
-}
-
-void Session::save(bamba_sequence sequence, std::span<std::byte> blob) const {
-  expectSequence(sequence);
-  std::byte *out = states.save(BAMBA_RT_STATE_SLOT, sequence, blob.data() + stateHeaderBytes);
-  for (int32_t page : sequences.pages(sequence))
-    out = states.save(BAMBA_RT_STATE_PAGE, static_cast<uint32_t>(page), out);
-  device->finish();
-  sealStateBlob(shape, sequences.tokens(sequence), blob);
-}
-
-void Session::restore(bamba_sequence sequence, std::span<const std::byte> bytes) {
-  expectSequence(sequence);
-  StateBlob blob = openStateBlob(shape, bytes);
-  uint64_t pages = sequences.pagesFor(blob.tokens.count), own = sequences.ownPages(sequence);
-  sequences.expectFreePages(pages > own ? pages - own : 0);
-  sequences.dropPages(sequence, 0); // other sequences may have some of them
-  while (sequences.pages(sequence).size() < pages)
-    sequences.addPage(sequence);
-  sequences.setTokens(sequence, blob.tokens);
-  inputs.sampling().forget(sequence);
-  sequences.setDirty(sequence, true);
-  const std::byte *in = states.restore(BAMBA_RT_STATE_SLOT, sequence, blob.payload.data());
-  for (int32_t page : sequences.pages(sequence))
-    in = states.restore(BAMBA_RT_STATE_PAGE, static_cast<uint32_t>(page), in);
-  device->finish(); // the caller's bytes are not needed any more
 }
 
 } // namespace bambac::rt

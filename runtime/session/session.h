@@ -44,6 +44,24 @@ public:
   /// way; the functions that return them wait.
   void run(std::span<const bamba_batch_item> items);
 
+  /// Takes the memory for launch(). Throws Error BAMBA_OUT_OF_MEMORY.
+  void prepareToLaunch();
+
+  /// Tells the device to run a batch as run() does, and leaves the rest to collect(). A batch may be launched before
+  /// the one before it is collected; a token of -1 - i, alone in its item, is then the one drawn after item i of that
+  /// batch, which need not be known yet. Keeps no logits. Throws what run() throws.
+  void launch(std::span<const bamba_batch_item> items);
+
+  /// Waits for the first batch that was launched and not collected, whose tokens can be read until the next call. The
+  /// host runs batches at once: there it waits for nothing.
+  void collect();
+
+  /// Forgets what was launched and not collected.
+  void abandon() noexcept;
+
+  /// Batches that were launched and not collected: at most two.
+  unsigned numLaunched() const { return launched; }
+
   /// As bamba_session_profile: calls `report` for each launch, all but struct_size filled in. `repeats` is at least 1.
   /// Throws what run() throws.
   void profile(std::span<const bamba_batch_item> items, unsigned repeats,
@@ -58,6 +76,8 @@ public:
   /// row.
   bamba_sample sample(size_t item, size_t row) const;
   uint32_t vocabSize() const { return table.vocab_size; }
+  /// True where a batch is done when run() or launch() returns.
+  bool runsAtOnce() const { return device->isHost(); }
 
   bamba_sequence create();
   void free(bamba_sequence sequence);
@@ -87,13 +107,28 @@ public:
   void restore(bamba_sequence sequence, std::span<const std::byte> blob);
 
 private:
+  /// What is known of a batch: its rows of logits among all, and the tokens of each item whose log-probabilities are
+  /// wanted, 1 more where there are any.
+  struct Rows {
+    uint64_t first, count;
+  };
+  struct Batch {
+    size_t items = 0;
+    std::vector<Rows> rows;
+    std::vector<uint8_t> bestWanted;
+  };
+
   /// Runs a batch; `execute` does what a step is there for.
-  template <typename Execute> void runSteps(std::span<const bamba_batch_item> items, const Execute &execute);
+  template <typename Execute>
+  void runSteps(std::span<const bamba_batch_item> items, bool isLaunch, const Execute &execute);
   template <typename Execute> void walkSteps(std::span<const bamba_batch_item> items, const Execute &execute);
-  void reserveFor(std::span<const bamba_batch_item> items);
+  void reserveFor(std::span<const bamba_batch_item> items, bool isLaunch);
+  void note(std::span<const bamba_batch_item> items);
+  void copyTokens(const Step &step, std::span<const bamba_batch_item> items);
   void checkBatch(std::span<const bamba_batch_item> items);
   void checkItem(size_t index, const bamba_batch_item &item);
-  void expectLogits(size_t item) const;
+  void checkTokens(size_t index, const bamba_batch_item &item) const;
+  const Rows &expectLogits(size_t item) const;
   void expectSequence(bamba_sequence sequence) const;
   void addPages(const bamba_batch_item &item);
   void clearIfDirty(bamba_sequence sequence);
@@ -111,9 +146,10 @@ private:
   StepInputs inputs;
   mutable Results results; ///< fetches logits when they are asked for
   std::unique_ptr<Executor> executor;
-  size_t itemsRun = 0;
-  std::vector<uint8_t> bestWanted; ///< tokens of each item of the last batch, 1 more where log-probabilities are wanted
-  uint64_t batches = 0;            ///< batches that were checked
+  Batch batches[Results::numPlaces];
+  unsigned newest = 0, readable = 0; ///< places of the last batch, and of the one that is read
+  unsigned launched = 0;             ///< batches that were not collected
+  uint64_t checked = 0;              ///< batches that were
   LazyArray<uint64_t> lastBatchSeen; ///< of each sequence: finds one that a batch names twice
 };
 

@@ -32,7 +32,7 @@ public:
   SamplingTable &sampling() { return parameters; }
 
   /// Writes what `step` of a batch reads; the pages for its tokens are there already. Rows and pieces that the step
-  /// does not fill become padding.
+  /// does not fill become padding. What negative tokens stand for is copied over them.
   void fill(const Step &step, std::span<const bamba_batch_item> items, const SequenceTable &sequences);
 
 private:

@@ -145,15 +145,19 @@ Result cuMemcpyDtoDAsync_v2(Address to, Address from, size_t bytes, StreamHandle
 }
 Result cuMemcpy2DAsync_v2(const Copy2d *given, StreamHandle stream) {
   Lock lock(mutex);
-  ++fake.uploadsOfRows;
   Copy2d copy = *given;
-  if (copy.sourceType != memoryHost || copy.targetType != memoryDevice ||
-      !isDevice(copy.targetDevice, (copy.height - 1) * copy.targetPitch + copy.width))
+  bool fromHost = copy.sourceType == memoryHost;
+  ++(fromHost ? fake.uploadsOfRows : fake.copies);
+  if (!fromHost && fake.failCopy)
+    return fake.failCopy;
+  auto has = [&](Address address, size_t pitch) { return isDevice(address, (copy.height - 1) * pitch + copy.width); };
+  if (copy.targetType != memoryDevice || !has(copy.targetDevice, copy.targetPitch) ||
+      (!fromHost && (copy.sourceType != memoryDevice || !has(copy.sourceDevice, copy.sourcePitch))))
     return invalidValue;
-  return enqueue(stream, [copy] {
+  return enqueue(stream, [copy, fromHost] {
+    const std::byte *from = fromHost ? static_cast<const std::byte *>(copy.sourceHost) : onHost(copy.sourceDevice);
     for (size_t row = 0; row < copy.height; ++row)
-      std::memcpy(onHost(copy.targetDevice) + row * copy.targetPitch,
-                  static_cast<const std::byte *>(copy.sourceHost) + row * copy.sourcePitch, copy.width);
+      std::memcpy(onHost(copy.targetDevice) + row * copy.targetPitch, from + row * copy.sourcePitch, copy.width);
   });
 }
 Result cuStreamCreate(StreamHandle *stream, unsigned) {
@@ -226,8 +230,12 @@ Result cuEventElapsedTime(float *milliseconds, EventHandle start, EventHandle en
 Result cuEventSynchronize(EventHandle handle) {
   Lock lock(mutex);
   auto *event = reinterpret_cast<FakeEvent *>(handle);
-  if (event->stream)
+  if (event->stream) {
+    size_t before = event->stream->queue.size();
     drain(*event->stream, event->after);
+    size_t left = event->stream->queue.size();
+    fake.waitsThatLeaveWork += left < before && left > 0;
+  }
   return needContext();
 }
 }

@@ -21,6 +21,7 @@ struct FakeCubin {
 struct FakeCuda {
   int captures, instantiations, graphLaunches, kernelLaunches, programmaticLaunches;
   int uploads, uploadsOfRows, downloads, copies, clears, synchronizations;
+  int waitsThatLeaveWork;  // that did something, and left something to do
   int contextDepth;        // pushed and not popped
   int callsWithoutContext; // that need one
   int64_t liveBytes;       // of device and host memory

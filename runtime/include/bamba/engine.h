@@ -190,7 +190,8 @@ typedef struct bamba_engine_counters {
   bamba_histogram time_between_tokens;
   bamba_histogram request_time; /* from the submission to the end, of finished requests */
   bamba_histogram step_time;    /* of one step, from the start of one to that of the next */
-  bamba_histogram host_time;    /* the part of that in which the host neither runs the session nor sleeps */
+  bamba_histogram host_time;    /* the part of that in which the host neither runs the session, nor waits for it, nor
+                                   sleeps; a GPU works on the next step meanwhile */
 } bamba_engine_counters;
 
 /* Creates an engine and starts its thread. The model has its weights, and must outlive the engine. `options` may be

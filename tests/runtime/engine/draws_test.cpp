@@ -2,6 +2,7 @@
 
 #include "tests/runtime/engine/engine_checks.h"
 #include <cmath>
+#include <optional>
 
 using namespace bambac::rt;
 using namespace bambac::rt::toy;
@@ -75,11 +76,12 @@ struct Grammar {
   }
 };
 
-class DrawsTest : public testing::Test {
+class DrawsTest : public AheadOrNotTest {
 protected:
   /// All parameters for some prompts, together in an engine, which must answer as a session does.
   void expectAnswersOfASession(Engine &engine, uint32_t count, size_t promptTokens, unsigned numPrompts) {
     std::map<bamba_request, Numbers> expected;
+    std::optional<HeldEngine> held(std::in_place, engine);
     for (unsigned seed = 0; seed < numPrompts; ++seed)
       for (const bamba_sampling &sampling : someSamplings()) {
         Numbers prompt = someTokens(seed, promptTokens);
@@ -87,49 +89,51 @@ protected:
         options.sampling = &sampling;
         expected[submit(engine, options)] = alone(*model, prompt, sampling, count);
       }
+    held.reset();
     std::map<bamba_request, Answer> answers = waitAll(engine, expected.size());
     for (const auto &[id, tokens] : expected)
       EXPECT_EQ(answers[id].tokens, tokens) << id;
   }
-
-  std::unique_ptr<Model> model = loadToy();
 };
+
+INSTANTIATE_TEST_SUITE_P(Engine, DrawsTest, testing::Bool(), aheadOrNot);
 
 } // namespace
 
-TEST_F(DrawsTest, ParametersOfTheTestMakeADifference) {
+TEST_P(DrawsTest, ParametersOfTheTestMakeADifference) {
   std::map<Numbers, int> answers;
   for (const bamba_sampling &sampling : someSamplings())
     ++answers[alone(*model, someTokens(1, 9), sampling, 12)];
   EXPECT_EQ(answers.size(), someSamplings().size());
 }
 
-TEST_F(DrawsTest, AreThoseOfASessionInAnyCompany) {
-  Engine engine(*model, engineOptions(3, 0, 5)); // prompts are cut, and most requests wait
+TEST_P(DrawsTest, AreThoseOfASessionInAnyCompany) {
+  Engine engine(*model, sized(engineOptions(3, 0, 5))); // prompts are cut, and most requests wait
   expectAnswersOfASession(engine, 12, 9, 3);
 }
 
-TEST_F(DrawsTest, GoOnAfterPreemption) {
-  Engine engine(*model, engineOptions(4, 12));
+TEST_P(DrawsTest, GoOnAfterPreemption) {
+  Engine engine(*model, sized(engineOptions(4, 12)));
   expectAnswersOfASession(engine, 24, 7, 1);
   EXPECT_GT(engine.counters().preemptions, 0u);
 }
 
-TEST_F(DrawsTest, FollowPrefixes) {
+TEST_P(DrawsTest, FollowPrefixes) {
   bamba_engine_options options = engineOptions(3, 0, 5);
   options.prefix_cache = BAMBA_PREFIX_CACHE_ON;
   options.snapshot_interval = 4;
-  Engine engine(*model, options);
+  Engine engine(*model, sized(options));
   expectAnswersOfASession(engine, 10, 13, 2);
   EXPECT_GT(engine.counters().cache_hits, 0u);
 }
 
-TEST_F(DrawsTest, CallersAllowTokens) {
+TEST_P(DrawsTest, CallersAllowTokens) {
   constexpr size_t count = 20;
-  Engine engine(*model, engineOptions(4, 12)); // some are preempted
+  Engine engine(*model, sized(engineOptions(4, 12))); // some are preempted
   const bamba_sampling samplings[] = {drawing(0, 0), drawing(15, 3), drawing(15, 4)};
   Grammar grammars[6], expectedGrammars[6];
   std::map<bamba_request, Numbers> expected;
+  std::optional<HeldEngine> held(std::in_place, engine);
   for (size_t i = 0; i < 6; ++i) {
     Numbers prompt = someTokens(static_cast<unsigned>(i), 6);
     bamba_request_options options = request(prompt, count);
@@ -139,6 +143,7 @@ TEST_F(DrawsTest, CallersAllowTokens) {
     expected[submit(engine, options)] =
         alone(*model, prompt, samplings[i % 3], count, Grammar::allow, &expectedGrammars[i]);
   }
+  held.reset();
   std::map<bamba_request, Answer> answers = waitAll(engine, 6);
   for (const auto &[id, tokens] : expected)
     EXPECT_EQ(answers[id].tokens, tokens) << id;
@@ -147,8 +152,8 @@ TEST_F(DrawsTest, CallersAllowTokens) {
   EXPECT_GT(engine.counters().preemptions, 0u);
 }
 
-TEST_F(DrawsTest, TokensAreAllowedByBoth) {
-  Engine engine(*model, engineOptions());
+TEST_P(DrawsTest, TokensAreAllowedByBoth) {
+  Engine engine(*model, sized(engineOptions()));
   Numbers prompt = someTokens(1, 5);
   const uint32_t mine = 1U << 4 | 1U << 6;
   bamba_sampling sampling = drawing(5, 1);
@@ -162,8 +167,8 @@ TEST_F(DrawsTest, TokensAreAllowedByBoth) {
   EXPECT_EQ(wait(engine, submit(engine, options)).tokens, Numbers(5, 6));
 }
 
-TEST_F(DrawsTest, ACallerThatAllowsNothingEndsItsRequestOnly) {
-  Engine engine(*model, engineOptions(4));
+TEST_P(DrawsTest, ACallerThatAllowsNothingEndsItsRequestOnly) {
+  Engine engine(*model, sized(engineOptions(4)));
   Numbers prompt = someTokens(1, 5);
   bamba_request_options good = request(prompt, 8), refuses = request(prompt, 8), empty = request(prompt, 8);
   refuses.allow = [](void *, int32_t token, uint32_t *allowed) {
@@ -191,8 +196,8 @@ TEST_F(DrawsTest, ACallerThatAllowsNothingEndsItsRequestOnly) {
   EXPECT_EQ(counters.free_pages, counters.pages);
 }
 
-TEST_F(DrawsTest, LogProbabilitiesAreThoseOfASession) {
-  Engine engine(*model, engineOptions(2, 0, 4));
+TEST_P(DrawsTest, LogProbabilitiesAreThoseOfASession) {
+  Engine engine(*model, sized(engineOptions(2, 0, 4)));
   Numbers prompt = someTokens(4, 9);
   for (const bamba_sampling &sampling : {drawing(0, 0), drawing(3, 2)}) {
     bamba_request_options options = request(prompt, 6);

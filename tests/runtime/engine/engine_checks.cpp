@@ -1,4 +1,6 @@
 #include "tests/runtime/engine/engine_checks.h"
+#include <optional>
+#include <thread>
 
 namespace bambac::rt::toy {
 
@@ -30,6 +32,34 @@ bamba_engine_options engineOptions(uint32_t slots, uint64_t pages, uint32_t maxS
   options.max_step_rows = maxStepRows;
   options.prefix_cache = BAMBA_PREFIX_CACHE_OFF;
   return options;
+}
+
+EngineSize AheadOrNotTest::sized(const bamba_engine_options &options) const {
+  EngineSize size(options, model->table());
+  size.launchesAhead = GetParam();
+  return size;
+}
+
+HeldEngine::HeldEngine(Engine &engine) {
+  const Numbers prompt = {1};
+  bamba_request_options options = request(prompt, 1);
+  options.user = this;
+  options.callback = [](void *user, const bamba_engine_event *) {
+    auto &own = *static_cast<HeldEngine *>(user);
+    own.isHeld = true;
+    while (!own.goes)
+      std::this_thread::yield();
+    own.isGone = true;
+  };
+  submit(engine, options);
+  while (!isHeld)
+    std::this_thread::yield();
+}
+
+HeldEngine::~HeldEngine() {
+  goes = true;
+  while (!isGone)
+    std::this_thread::yield();
 }
 
 void take(Answer &answer, const bamba_engine_event &event) {

@@ -4,6 +4,7 @@
 
 #include "runtime/engine/engine.h"
 #include "tests/runtime/toy_model.h"
+#include <atomic>
 #include <map>
 
 namespace bambac::rt::toy {
@@ -18,6 +19,30 @@ bamba_request_options request(const Numbers &prompt, uint32_t count);
 
 /// Without a cache of prefixes.
 bamba_engine_options engineOptions(uint32_t slots = 0, uint64_t pages = 0, uint32_t maxStepRows = 0);
+
+/// Tests with this fixture are run for engines that launch steps ahead of the tokens of those before, and that do not.
+class AheadOrNotTest : public testing::TestWithParam<bool> {
+protected:
+  EngineSize sized(const bamba_engine_options &options) const;
+
+  std::unique_ptr<Model> model = loadToy();
+};
+
+/// The names of both.
+inline std::string aheadOrNot(const testing::TestParamInfo<bool> &info) { return info.param ? "Ahead" : "InTurn"; }
+
+/// Holds an engine's thread in the callback of a request of its own until it is destroyed, so that all that is
+/// submitted meanwhile starts together.
+class HeldEngine {
+public:
+  explicit HeldEngine(Engine &engine);
+  ~HeldEngine();
+  HeldEngine(const HeldEngine &) = delete;
+  HeldEngine &operator=(const HeldEngine &) = delete;
+
+private:
+  std::atomic<bool> isHeld = false, goes = false, isGone = false;
+};
 
 /// What came of a request.
 struct Answer {

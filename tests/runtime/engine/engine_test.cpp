@@ -2,6 +2,8 @@
 
 #include "tests/runtime/engine/engine_checks.h"
 #include <atomic>
+#include <cstring>
+#include <limits>
 #include <thread>
 
 using namespace bambac::rt;
@@ -9,15 +11,14 @@ using namespace bambac::rt::toy;
 
 namespace {
 
-class EngineTest : public testing::Test {
-protected:
-  std::unique_ptr<Model> model = loadToy();
-};
+class EngineTest : public AheadOrNotTest {};
+
+INSTANTIATE_TEST_SUITE_P(Engine, EngineTest, testing::Bool(), aheadOrNot);
 
 } // namespace
 
-TEST_F(EngineTest, AnswersOneRequest) {
-  Engine engine(*model, engineOptions());
+TEST_P(EngineTest, AnswersOneRequest) {
+  Engine engine(*model, sized(engineOptions()));
   Numbers prompt = someTokens(1, 9);
   Answer answer = wait(engine, submit(engine, request(prompt, 6)));
   EXPECT_EQ(answer.tokens, expectedAnswer(prompt, 6));
@@ -25,8 +26,8 @@ TEST_F(EngineTest, AnswersOneRequest) {
   EXPECT_EQ(answer.last.prompt_tokens, 9u);
 }
 
-TEST_F(EngineTest, AnswersDoNotDependOnTheCompany) {
-  Engine engine(*model, engineOptions(3, 0, 5)); // prompts are cut, and most requests wait
+TEST_P(EngineTest, AnswersDoNotDependOnTheCompany) {
+  Engine engine(*model, sized(engineOptions(3, 0, 5))); // prompts are cut, and most requests wait
   std::map<bamba_request, Numbers> prompts;
   for (unsigned i = 0; i < 20; ++i) {
     Numbers prompt = someTokens(i, 1 + i * 7 % 20);
@@ -38,9 +39,9 @@ TEST_F(EngineTest, AnswersDoNotDependOnTheCompany) {
     EXPECT_EQ(answers[id].tokens, expectedAnswer(prompt, 1 + (id - 1) % 9)) << id;
 }
 
-TEST_F(EngineTest, PreemptedRequestsComeBack) {
+TEST_P(EngineTest, PreemptedRequestsComeBack) {
   // Four requests of up to 36 tokens, 9 pages each, with 12 pages.
-  Engine engine(*model, engineOptions(4, 12));
+  Engine engine(*model, sized(engineOptions(4, 12)));
   std::map<bamba_request, Numbers> prompts;
   for (unsigned i = 0; i < 4; ++i) {
     Numbers prompt = someTokens(i, 6);
@@ -55,9 +56,9 @@ TEST_F(EngineTest, PreemptedRequestsComeBack) {
   EXPECT_EQ(counters.finished, 4u);
 }
 
-TEST_F(EngineTest, PromptsThatHoldAllPagesMakeWay) {
+TEST_P(EngineTest, PromptsThatHoldAllPagesMakeWay) {
   // Two prompts of ten pages each grow together in pieces, with eleven pages.
-  Engine engine(*model, engineOptions(2, 11, 4));
+  Engine engine(*model, sized(engineOptions(2, 11, 4)));
   Numbers first = someTokens(1, 38), second = someTokens(2, 38);
   submit(engine, request(first, 2));
   submit(engine, request(second, 2));
@@ -66,8 +67,8 @@ TEST_F(EngineTest, PromptsThatHoldAllPagesMakeWay) {
   EXPECT_EQ(answers[2].tokens, expectedAnswer(second, 2));
 }
 
-TEST_F(EngineTest, TheMoreImportantComeFirst) {
-  Engine engine(*model, engineOptions(1));
+TEST_P(EngineTest, TheMoreImportantComeFirst) {
+  Engine engine(*model, sized(engineOptions(1)));
   Numbers prompt = someTokens(1, 4);
   std::vector<bamba_request> ends;
   std::atomic<bool> go = false;
@@ -95,8 +96,8 @@ TEST_F(EngineTest, TheMoreImportantComeFirst) {
   EXPECT_EQ(ends, (std::vector<bamba_request>{1, 3, 5, 2, 4}));
 }
 
-TEST_F(EngineTest, StopsEndAnAnswer) {
-  Engine engine(*model, engineOptions());
+TEST_P(EngineTest, StopsEndAnAnswer) {
+  Engine engine(*model, sized(engineOptions()));
   Numbers prompt = someTokens(3, 7), expected = expectedAnswer(prompt, 8);
   bamba_request_options options = request(prompt, 8);
   // The first answer that is cut: at the third token, where that is not among the first two.
@@ -122,18 +123,18 @@ TEST_F(EngineTest, StopsEndAnAnswer) {
   EXPECT_LE(answer.tokens.size(), 5u);
 }
 
-TEST_F(EngineTest, TheContextIsAnEnd) {
-  Engine engine(*model, engineOptions());
+TEST_P(EngineTest, TheContextIsAnEnd) {
+  Engine engine(*model, sized(engineOptions()));
   Numbers prompt = someTokens(2, 36);
   Answer answer = wait(engine, submit(engine, request(prompt, 0)));
   EXPECT_EQ(answer.last.finish, BAMBA_FINISH_LENGTH);
   EXPECT_EQ(answer.tokens, expectedAnswer(prompt, maxContext - 36 + 1));
 }
 
-TEST_F(EngineTest, AFullQueueRefuses) {
+TEST_P(EngineTest, AFullQueueRefuses) {
   bamba_engine_options options = engineOptions(1);
   options.queue_limit = 3;
-  Engine engine(*model, options);
+  Engine engine(*model, sized(options));
   Numbers prompt = someTokens(1, 4);
   std::atomic<bool> go = false;
   bamba_request_options asked = request(prompt, 1);
@@ -157,8 +158,8 @@ TEST_F(EngineTest, AFullQueueRefuses) {
   expectFailure(failureOf([&] { engine.poll(0, 1, UINT32_MAX); }), BAMBA_NOT_READY, {"drained"});
 }
 
-TEST_F(EngineTest, CancelledRequestsEndOnce) {
-  Engine engine(*model, engineOptions(2));
+TEST_P(EngineTest, CancelledRequestsEndOnce) {
+  Engine engine(*model, sized(engineOptions(2)));
   Numbers prompt = someTokens(1, 30);
   std::vector<bamba_request> ids;
   ids.reserve(8);
@@ -181,8 +182,8 @@ TEST_F(EngineTest, CancelledRequestsEndOnce) {
   expectFailure(failureOf([&] { engine.cancel(1000); }), BAMBA_NOT_FOUND, {"1000"});
 }
 
-TEST_F(EngineTest, CancellingTwiceIsOneEnd) {
-  Engine engine(*model, engineOptions(1));
+TEST_P(EngineTest, CancellingTwiceIsOneEnd) {
+  Engine engine(*model, sized(engineOptions(1)));
   Numbers prompt = someTokens(1, 4);
   for (int i = 0; i < 50; ++i) {
     bamba_request id = submit(engine, request(prompt, 30));
@@ -194,10 +195,10 @@ TEST_F(EngineTest, CancellingTwiceIsOneEnd) {
   expectFailure(failureOf([&] { engine.poll(0, 1, 0); }), BAMBA_NOT_READY, {"drained"}); // no event is left
 }
 
-TEST_F(EngineTest, DestructionEndsWhatIsLeft) {
+TEST_P(EngineTest, DestructionEndsWhatIsLeft) {
   std::atomic<int> ends = 0;
   {
-    Engine engine(*model, engineOptions(1));
+    Engine engine(*model, sized(engineOptions(1)));
     Numbers prompt = someTokens(1, 4);
     bamba_request_options options = request(prompt, 30);
     options.user = &ends;
@@ -210,8 +211,35 @@ TEST_F(EngineTest, DestructionEndsWhatIsLeft) {
   EXPECT_EQ(ends, 5);
 }
 
-TEST_F(EngineTest, ManyThreadsSubmitAndPoll) {
-  Engine engine(*model, engineOptions(4, 20, 6));
+TEST_P(EngineTest, LogitsThatAreNoNumbersEndTheirRequestOnly) {
+  TemporaryFolder folder;
+  std::vector<TestTensor> tensors = toyTensors();
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  std::memcpy(tensors[0].bytes.data() + size_t{3} * dim * sizeof(float), &nan, sizeof(nan)); // of token 3
+  folder.write("model.safetensors", safetensors(tensors));
+  Model broken = openToy();
+  broken.load(folder.path(), {});
+  Engine engine(broken, sized(engineOptions(3)));
+  Numbers good = {1, 2}, bad = {1, 3, 2};
+  bamba_sampling sampling = {};
+  sampling.struct_size = sizeof(sampling);
+  const bamba_logit_bias bias[] = {{3, 1e5F}}; // the answer itself brings the token
+  sampling.bias = bias;
+  sampling.num_bias = 1;
+  bamba_request_options later = request(good, 6);
+  later.sampling = &sampling;
+  bamba_request ids[] = {submit(engine, request(good, 6)), submit(engine, request(bad, 6)), submit(engine, later)};
+  std::map<bamba_request, Answer> answers = waitAll(engine, 3);
+  EXPECT_EQ(answers[ids[0]].tokens, expectedAnswer(good, 6));
+  EXPECT_EQ(answers[ids[1]].tokens, Numbers());
+  EXPECT_EQ(answers[ids[2]].tokens, Numbers{3});
+  for (size_t i : {1U, 2U})
+    EXPECT_EQ(answers[ids[i]].last.status, BAMBA_NOT_A_NUMBER);
+  EXPECT_EQ(engine.counters().free_pages, engine.counters().pages);
+}
+
+TEST_P(EngineTest, ManyThreadsSubmitAndPoll) {
+  Engine engine(*model, sized(engineOptions(4, 20, 6)));
   std::vector<std::thread> threads;
   std::atomic<int> right = 0;
   threads.reserve(4);
@@ -228,8 +256,8 @@ TEST_F(EngineTest, ManyThreadsSubmitAndPoll) {
   EXPECT_EQ(right, 100);
 }
 
-TEST_F(EngineTest, CountsWhatItDoes) {
-  Engine engine(*model, engineOptions(2));
+TEST_P(EngineTest, CountsWhatItDoes) {
+  Engine engine(*model, sized(engineOptions(2)));
   Numbers prompt = someTokens(1, 5);
   for (int i = 0; i < 3; ++i)
     submit(engine, request(prompt, 4));

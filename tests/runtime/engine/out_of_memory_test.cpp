@@ -32,7 +32,7 @@ using namespace bambac::rt::toy;
 
 namespace {
 
-class OutOfMemoryTest : public testing::Test {
+class OutOfMemoryTest : public AheadOrNotTest {
 protected:
   OutOfMemoryTest() { isSpared = true; }
   ~OutOfMemoryTest() override { failingPeriod = 0; }
@@ -44,8 +44,6 @@ protected:
     options.cache_host_bytes = 8 << 10;
     return options;
   }
-
-  std::unique_ptr<Model> model = loadToy();
 };
 
 /// Takes events without memory of its own.
@@ -59,13 +57,15 @@ struct Counted {
   }
 };
 
+INSTANTIATE_TEST_SUITE_P(Engine, OutOfMemoryTest, testing::Bool(), aheadOrNot);
+
 } // namespace
 
-TEST_F(OutOfMemoryTest, NoEventIsLost) {
+TEST_P(OutOfMemoryTest, NoEventIsLost) {
   constexpr unsigned count = 120;
   uint64_t finished = 0, failed = 0;
   for (unsigned period : {3U, 20U, 150U}) {
-    Engine engine(*model, options());
+    Engine engine(*model, sized(options()));
     std::array<Counted, count / 3> counted;
     failingPeriod = period;
     std::map<bamba_request, unsigned> seeds;
@@ -105,8 +105,8 @@ TEST_F(OutOfMemoryTest, NoEventIsLost) {
   EXPECT_GT(failed, 0u);
 }
 
-TEST_F(OutOfMemoryTest, AnEngineWaitsForMemory) {
-  Engine engine(*model, options());
+TEST_P(OutOfMemoryTest, AnEngineWaitsForMemory) {
+  Engine engine(*model, sized(options()));
   Numbers prompt = someTokens(1, 9);
   failingPeriod = 1;
   std::map<bamba_request, Answer> answers;

@@ -23,7 +23,7 @@ float expectedLogprob(const Numbers &prompt) {
   return sample.logprob;
 }
 
-class PrefixCacheTest : public testing::Test {
+class PrefixCacheTest : public AheadOrNotTest {
 protected:
   /// An engine whose states are eight tokens apart.
   Engine &start(uint64_t deviceBytes = 0, uint64_t hostBytes = 0, uint32_t slots = 2, uint64_t pages = 0) {
@@ -32,7 +32,7 @@ protected:
     options.snapshot_interval = 8;
     options.cache_device_bytes = deviceBytes;
     options.cache_host_bytes = hostBytes;
-    engine.emplace(*model, options);
+    engine.emplace(*model, sized(options));
     return *engine;
   }
 
@@ -56,13 +56,14 @@ protected:
 
   const uint64_t slotBytes = stateBytes(toyTable, BAMBA_RT_STATE_SLOT),
                  pageBytes = stateBytes(toyTable, BAMBA_RT_STATE_PAGE);
-  std::unique_ptr<Model> model = loadToy();
   std::optional<Engine> engine;
 };
 
+INSTANTIATE_TEST_SUITE_P(Engine, PrefixCacheTest, testing::Bool(), aheadOrNot);
+
 } // namespace
 
-TEST_F(PrefixCacheTest, TheLongestStoredPrefixIsTaken) {
+TEST_P(PrefixCacheTest, TheLongestStoredPrefixIsTaken) {
   start();
   Numbers shared = someTokens(1, 19);
   expectCached(shared + Numbers{3, 4}, 0);
@@ -76,7 +77,7 @@ TEST_F(PrefixCacheTest, TheLongestStoredPrefixIsTaken) {
   EXPECT_EQ(counters.cached_tokens, 16u + 19 + 21);
 }
 
-TEST_F(PrefixCacheTest, AnswersAreContinued) {
+TEST_P(PrefixCacheTest, AnswersAreContinued) {
   start();
   Numbers prompt = someTokens(2, 6), answer = expectedAnswer(prompt, 3);
   expectCached(prompt, 0);
@@ -84,7 +85,18 @@ TEST_F(PrefixCacheTest, AnswersAreContinued) {
   expectCached(prompt + answer + Numbers{1}, 8);
 }
 
-TEST_F(PrefixCacheTest, TheSamePromptAgain) {
+TEST_P(PrefixCacheTest, AnswersThatStopAreContinued) {
+  start();
+  Numbers prompt = someTokens(2, 6), answer = expectedAnswer(prompt, 1);
+  bamba_request_options options = request(prompt, 5);
+  options.stop_tokens = answer.data();
+  options.num_stop_tokens = 1;
+  EXPECT_EQ(wait(*engine, submit(*engine, options)).last.finish, BAMBA_FINISH_STOP_TOKEN);
+  // The step that was launched ahead has run the stop token, too, and nothing after it.
+  expectCached(prompt + answer + Numbers{1}, GetParam() ? 7 : 6);
+}
+
+TEST_P(PrefixCacheTest, TheSamePromptAgain) {
   start();
   Numbers prompt = someTokens(4, 15);
   expectCached(prompt, 0);
@@ -92,7 +104,7 @@ TEST_F(PrefixCacheTest, TheSamePromptAgain) {
   expectCached(prompt, 14); // the last token is always run
 }
 
-TEST_F(PrefixCacheTest, ARequestCanDoWithout) {
+TEST_P(PrefixCacheTest, ARequestCanDoWithout) {
   start();
   Numbers prompt = someTokens(1, 20);
   bamba_request_options options = request(prompt, 2);
@@ -104,7 +116,7 @@ TEST_F(PrefixCacheTest, ARequestCanDoWithout) {
   EXPECT_EQ(engine->counters().cache_lookups, 1u);
 }
 
-TEST_F(PrefixCacheTest, TheBudgetOfTheDeviceIsKept) {
+TEST_P(PrefixCacheTest, TheBudgetOfTheDeviceIsKept) {
   uint64_t budget = 3 * (slotBytes + 2 * pageBytes);
   start(budget);
   for (unsigned i = 0; i < 12; ++i) {
@@ -117,7 +129,7 @@ TEST_F(PrefixCacheTest, TheBudgetOfTheDeviceIsKept) {
   EXPECT_EQ(counters.cache_host_bytes, 0u);
 }
 
-TEST_F(PrefixCacheTest, StatesGoToTheHostAndComeBack) {
+TEST_P(PrefixCacheTest, StatesGoToTheHostAndComeBack) {
   uint64_t budget = 8 << 10;
   start(slotBytes + 2 * pageBytes, budget, 1); // one short state on the device
   Numbers first = someTokens(1, 21), second = someTokens(2, 21);
@@ -130,7 +142,7 @@ TEST_F(PrefixCacheTest, StatesGoToTheHostAndComeBack) {
   EXPECT_LE(counters.cache_host_bytes, budget);
 }
 
-TEST_F(PrefixCacheTest, RequestsThatRunComeBeforePrefixes) {
+TEST_P(PrefixCacheTest, RequestsThatRunComeBeforePrefixes) {
   // Ten pages for one request of the whole context, and few for prefixes, which have taken some of both.
   start(4 * (slotBytes + 2 * pageBytes), 0, 1, 10);
   for (unsigned i = 0; i < 3; ++i)
@@ -142,7 +154,7 @@ TEST_F(PrefixCacheTest, RequestsThatRunComeBeforePrefixes) {
   EXPECT_EQ(engine->counters().preemptions, 0u);
 }
 
-TEST_F(PrefixCacheTest, ManyPromptsShareWhatTheyCan) {
+TEST_P(PrefixCacheTest, ManyPromptsShareWhatTheyCan) {
   start(0, 64 << 10, 4, 14); // pages for little more than one whole context: requests are preempted too
   std::map<bamba_request, Numbers> prompts;
   for (unsigned i = 0; i < 60; ++i) {

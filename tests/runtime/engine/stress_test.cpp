@@ -84,15 +84,17 @@ private:
 
 } // namespace
 
-TEST(EngineStress, TenThousandRequestsWithRandomCancels) {
-  std::unique_ptr<Model> model = loadToy();
+using EngineStress = AheadOrNotTest;
+INSTANTIATE_TEST_SUITE_P(Engine, EngineStress, testing::Bool(), aheadOrNot);
+
+TEST_P(EngineStress, TenThousandRequestsWithRandomCancels) {
   bamba_engine_options options = engineOptions(4, maxPages, 6); // few pages: some are preempted
   options.prefix_cache = BAMBA_PREFIX_CACHE_ON;
   options.snapshot_interval = 4;
   options.cache_device_bytes =
       2 * (stateBytes(toyTable, BAMBA_RT_STATE_SLOT) + stateBytes(toyTable, BAMBA_RT_STATE_PAGE));
   options.cache_host_bytes = 16 << 10;
-  Engine engine(*model, options);
+  Engine engine(*model, sized(options));
   std::vector<Client> clients;
   clients.reserve(numThreads);
   std::vector<std::thread> threads;
