@@ -13,7 +13,9 @@ std::string codegen::packKernelName(bamba_rt_dtype dtype, uint64_t panel, uint64
 }
 
 static FailureOr<bamba_rt_dtype> dtypeOf(GlobalOp global, Type type) {
-  if (std::optional<bamba_rt_dtype> dtype = weightTypeOf(type))
+  std::optional<bamba_rt_dtype> dtype = elementTypeOf(type);
+  const contract::ElementType *known = dtype ? &contract::describe(*dtype) : nullptr;
+  if (known && (global->hasAttr(attr::kState) ? contract::isOfStates(*known) : known->isWeight))
     return *dtype;
   return global.emitError() << "expected '" << global.getSymName() << "' of "
                             << contract::listWeightTypes(&contract::ElementType::name) << ", found " << type;

@@ -15,7 +15,7 @@ struct EntryInputs {
 
 /// What a step and a scan of the state space recurrence have in common.
 struct SsmOperands {
-  Value x, dt, b, c, aLog, d, dtBias, init, state;
+  Value x, dt, b, c, aLog, d, dtBias, init, state, scales; ///< scales: of a state of codes, or null
 };
 
 /// Builds one entry point. Each kind of block is an overload of buildBody(), the mixers in files of their own
@@ -38,9 +38,9 @@ private:
   /// The state space op on the convolved x|B|C and the raw dt.
   Value buildSsm(const Mamba2 &mamba, Value convolved, Value dt);
   SsmStepOp buildSsmStep(const Mamba2 &mamba, const SsmOperands &operands);
-  SsmScanOp buildSsmScan(const Mamba2 &mamba, const SsmOperands &operands);
-  /// The state with what waits in the ring.
-  Value foldRing(const Mamba2 &mamba, Value aLog, Value state);
+  SsmScanOp buildSsmScan(const Mamba2 &mamba, SsmOperands operands);
+  /// Takes the state over what waits in the ring.
+  void foldRing(const Mamba2 &mamba, SsmOperands &operands);
   /// The pools of a layer's ring: what the tokens that wait brought.
   std::pair<ml_program::GlobalOp, ml_program::GlobalOp> getRing(const Mamba2 &mamba);
   bool hasRing() const { return *limits.stateRing > 1; }

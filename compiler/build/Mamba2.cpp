@@ -52,12 +52,19 @@ Value EntryBuilder::buildSsm(const Mamba2 &mamba, Value convolved, Value dt) {
       getState("ssm_state", StateKind::Slot, {mamba.heads, mamba.headDim, mamba.stateSize}, types.ssmState);
   operands.init = emptyLike(dt, parts.x.count);
   operands.state = loadState(stateGlobal);
+  ml_program::GlobalOp scalesGlobal;
+  if (isa<IntegerType>(types.ssmState)) {
+    scalesGlobal = getState("ssm_scales", StateKind::Slot, {mamba.heads, mamba.headDim}, types.wide);
+    operands.scales = loadState(scalesGlobal);
+  }
   ValueRange results;
   if (entry.getKind() == EntryKind::Decode)
     results = buildSsmStep(mamba, operands)->getResults();
   else
     results = buildSsmScan(mamba, operands)->getResults();
   storeState(stateGlobal, results[1]);
+  if (scalesGlobal)
+    storeState(scalesGlobal, results.back());
   return results[0];
 }
 
@@ -70,9 +77,9 @@ SsmStepOp EntryBuilder::buildSsmStep(const Mamba2 &mamba, const SsmOperands &o) 
     entries = loadState(entryPool);
     deltas = loadState(deltaPool);
   }
-  auto step =
-      SsmStepOp::create(builder, loc, o.x, o.dt, o.b, o.c, o.aLog, o.d, o.dtBias, inputs.slots, pending, o.init,
-                        o.state, entries, deltas, APFloat(mamba.dtMin), APFloat(mamba.dtMax), builder.getF32Type());
+  auto step = SsmStepOp::create(builder, loc, o.x, o.dt, o.b, o.c, o.aLog, o.d, o.dtBias, inputs.slots, pending, o.init,
+                                o.state, entries, deltas, o.scales, APFloat(mamba.dtMin), APFloat(mamba.dtMax),
+                                builder.getF32Type());
   if (hasRing()) {
     storeState(entryPool, step.getNewRing()[0]);
     storeState(deltaPool, step.getNewRing()[1]);
@@ -80,19 +87,23 @@ SsmStepOp EntryBuilder::buildSsmStep(const Mamba2 &mamba, const SsmOperands &o) 
   return step;
 }
 
-SsmScanOp EntryBuilder::buildSsmScan(const Mamba2 &mamba, const SsmOperands &o) {
-  Value state = hasRing() ? foldRing(mamba, o.aLog, o.state) : o.state;
+SsmScanOp EntryBuilder::buildSsmScan(const Mamba2 &mamba, SsmOperands o) {
+  if (hasRing())
+    foldRing(mamba, o);
   int64_t chunk = std::min(mamba.chunkSize, entry.getChunk());
   return SsmScanOp::create(builder, loc, o.x, o.dt, o.b, o.c, o.aLog, o.d, o.dtBias, inputs.slots, inputs.starts,
-                           o.init, state, APFloat(mamba.dtMin), APFloat(mamba.dtMax), chunk, builder.getF32Type());
+                           o.init, o.state, o.scales, APFloat(mamba.dtMin), APFloat(mamba.dtMax), chunk,
+                           builder.getF32Type());
 }
 
-Value EntryBuilder::foldRing(const Mamba2 &mamba, Value aLog, Value state) {
+void EntryBuilder::foldRing(const Mamba2 &mamba, SsmOperands &o) {
   auto [entryPool, deltaPool] = getRing(mamba);
   Value entries = loadState(entryPool), deltas = loadState(deltaPool);
-  return SsmFoldOp::create(builder, loc, aLog, inputs.slots, inputs.pending, entries, deltas, state,
-                           builder.getF32Type())
-      .getResult();
+  auto fold = SsmFoldOp::create(builder, loc, o.aLog, inputs.slots, inputs.pending, entries, deltas, o.state, o.scales,
+                                builder.getF32Type());
+  o.state = fold.getNewState();
+  if (o.scales)
+    o.scales = fold.getNewScales().front();
 }
 
 std::pair<ml_program::GlobalOp, ml_program::GlobalOp> EntryBuilder::getRing(const Mamba2 &mamba) {

@@ -20,6 +20,8 @@ static SmallVector<EntryAttr> listEntries(const CompileLimits &limits, TargetInt
   return entries;
 }
 
+static constexpr int64_t kShortestRingOfCodes = 4;
+
 /// After how many decode steps SSM states are written: what was asked for, as far as the target can, or what it
 /// chooses for the largest state.
 static int64_t chooseStateRing(const ModelDescription &model, const CompileLimits &limits, const ElementTypes &types,
@@ -37,7 +39,9 @@ static int64_t chooseStateRing(const ModelDescription &model, const CompileLimit
             std::max<int64_t>(entryBytes, bytesOf(channels + mamba->groups * mamba->stateSize, types.activation) +
                                               bytesOf(mamba->heads, types.wide));
       }
-  return target.chooseStateRing(limits.maxBatch, stateBytes, entryBytes);
+  int64_t chosen = target.chooseStateRing(limits.maxBatch, stateBytes, entryBytes);
+  // The errors of codes that are rounded at each token would add up.
+  return isa<IntegerType>(types.ssmState) ? std::max<int64_t>(chosen, kShortestRingOfCodes) : chosen;
 }
 
 OwningOpRef<ModuleOp> buildModelModule(const ModelDescription &model, const CompileLimits &asked,

@@ -51,8 +51,10 @@ struct CommandLine {
       "fp8-accumulate", cl::init("exact"), cl::value_desc("exact|fast"), cl::cat(category),
       cl::desc("How sm_90a sums products of fp8 (default exact): fast leaves sums of more than 16 rows to the tensor "
                "cores, which keep 14 bits, where a row has one scale; other targets sum in f32 all the same")};
-  cl::opt<std::string> stateDtype{"state-dtype", cl::init("f32"), cl::value_desc("f32|bf16|f16"), cl::cat(category),
-                                  cl::desc("The type of the SSM state on CUDA (default f32)")};
+  cl::opt<std::string> stateDtype{"state-dtype", cl::init("f32"), cl::value_desc("f32|bf16|f16|int8"),
+                                  cl::cat(category),
+                                  cl::desc("The type of the SSM state on CUDA (default f32); int8: codes with a scale "
+                                           "for each channel")};
   cl::opt<std::string> stateRing{
       "state-ring", cl::init("auto"), cl::value_desc("auto|off|n"), cl::cat(category),
       cl::desc(
@@ -155,11 +157,13 @@ static Error readLimits(const CommandLine &line, CompileLimits &result) {
   result.maxBatch = *batch;
   result.prefillChunk = *chunk;
   const contract::ElementType *states = contract::findElementType(std::string_view(line.stateDtype));
-  if (!states || !is_contained({BAMBA_RT_F32, BAMBA_RT_BF16, BAMBA_RT_F16}, states->type))
-    return wrongOption("--state-dtype", "f32, bf16 or f16", line.stateDtype);
+  if (!states || !is_contained({BAMBA_RT_F32, BAMBA_RT_BF16, BAMBA_RT_F16, BAMBA_RT_I8}, states->type))
+    return wrongOption("--state-dtype", "f32, bf16, f16 or int8", line.stateDtype);
   result.stateType = states->type;
   if (Error error = readStateRing(line, result))
     return error;
+  if (states->type == BAMBA_RT_I8 && result.stateRing == 1)
+    return wrongOption("--state-ring", "auto or an integer of at least 2 with --state-dtype=int8", line.stateRing);
   if (line.kvDtype.getNumOccurrences() && StringRef(line.kvDtype) != "fp8")
     return wrongOption("--kv-dtype", "fp8", line.kvDtype);
   result.cachesCodes = line.kvDtype.getNumOccurrences() > 0;

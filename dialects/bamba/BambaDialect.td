@@ -116,5 +116,7 @@ def Bamba_MatrixOrPanels : TensorRankOf<[F32, BF16, F16, F8E4M3FN], [2, 3, 4]>;
 def Bamba_Indices : TensorRankOf<[I32], [1]>;
 def Bamba_PageTable : TensorRankOf<[I32], [2]>;
 def Bamba_StatePool : TensorRankOf<[F32, BF16, F16, F8E4M3FN], [3, 4]>;
+// The same, or codes that go with a pool of scales.
+def Bamba_SsmStatePool : TensorRankOf<[F32, BF16, F16, I8], [4]>;
 
 #endif

@@ -50,9 +50,24 @@ LogicalResult CausalConv1dOp::verify() {
   return success();
 }
 
+/// Codes have scales, and nothing else has.
+template <typename Op> static LogicalResult verifyScales(Op op) {
+  ArrayRef<int64_t> state = op.getState().getType().getShape();
+  bool isCoded = isa<IntegerType>(op.getState().getType().getElementType());
+  if (isCoded != static_cast<bool>(op.getScales()))
+    return op.emitOpError() << "expected scales for a state of i8 and for no other, found "
+                            << op.getState().getType().getElementType() << (isCoded ? " without" : " with");
+  if (!isCoded)
+    return success();
+  if (!op.getScales().getType().getElementType().isF32())
+    return op.emitOpError() << "expected scales of f32, found " << op.getScales().getType().getElementType();
+  return success(succeeded(checkPoolRank(op, "scales", op.getScales(), 3)) &&
+                 succeeded(checkShape(op, "scales", op.getScales().getType(), {kAny, state[1], state[2]})));
+}
+
 /// What ssm_step and ssm_scan have in common.
 template <typename Op> static LogicalResult verifySsm(Op op) {
-  if (failed(checkPoolRank(op, "state", op.getState(), 4)))
+  if (failed(verifyScales(op)))
     return failure();
   int64_t rows = dimOf(op.getX(), 0), heads = op.getNumHeads(), stateSize = op.getStateSize();
   int64_t groupColumns = dimOf(op.getB(), 1);
@@ -72,15 +87,33 @@ template <typename Op> static LogicalResult verifySsm(Op op) {
   return success();
 }
 
+/// The types of those destinations that are there.
+static LogicalResult typesOf(ArrayRef<Value> destinations, SmallVectorImpl<Type> &types) {
+  for (Value destination : destinations)
+    if (destination)
+      types.push_back(destination.getType());
+  return success();
+}
+
 LogicalResult SsmStepOp::inferReturnTypes(MLIRContext *, std::optional<Location>, ValueRange operands,
                                           DictionaryAttr attributes, OpaqueProperties properties, RegionRange regions,
                                           SmallVectorImpl<Type> &types) {
-  Adaptor adaptor(operands, attributes, properties, regions);
-  types.assign({adaptor.getInit().getType(), adaptor.getState().getType()});
-  for (Value pool : {adaptor.getEntries(), adaptor.getDeltas()})
-    if (pool)
-      types.push_back(pool.getType());
-  return success();
+  Adaptor a(operands, attributes, properties, regions);
+  return typesOf({a.getInit(), a.getState(), a.getEntries(), a.getDeltas(), a.getScales()}, types);
+}
+
+LogicalResult SsmFoldOp::inferReturnTypes(MLIRContext *, std::optional<Location>, ValueRange operands,
+                                          DictionaryAttr attributes, OpaqueProperties properties, RegionRange regions,
+                                          SmallVectorImpl<Type> &types) {
+  Adaptor a(operands, attributes, properties, regions);
+  return typesOf({a.getState(), a.getScales()}, types);
+}
+
+LogicalResult SsmScanOp::inferReturnTypes(MLIRContext *, std::optional<Location>, ValueRange operands,
+                                          DictionaryAttr attributes, OpaqueProperties properties, RegionRange regions,
+                                          SmallVectorImpl<Type> &types) {
+  Adaptor a(operands, attributes, properties, regions);
+  return typesOf({a.getInit(), a.getState(), a.getScales()}, types);
 }
 
 /// The pools of a ring in addition to the state of `op`, with x | B of `columns` columns.
@@ -97,7 +130,7 @@ LogicalResult SsmStepOp::verify() {
   if (failed(verifySsm(*this)) || failed(checkShape(*this, "slots", getSlots().getType(), {dimOf(getX(), 0)})))
     return failure();
   if (!getPending() && !getEntries() && !getDeltas())
-    return success();
+    return getScales() ? emitOpError() << "expected a ring with a state of i8, found none" : success();
   if (!getPending() || !getEntries() || !getDeltas())
     return emitOpError() << "expected pending, entries and deltas of a ring, found some of them";
   Type kept = getEntries().getType().getElementType(), given = getX().getType().getElementType();
@@ -107,9 +140,8 @@ LogicalResult SsmStepOp::verify() {
 }
 
 LogicalResult SsmFoldOp::verify() {
-  if (failed(checkPoolRank(*this, "state", getState(), 4)) ||
-      failed(checkShape(*this, "a_log", getALog().getType(), {getNumHeads()})) || failed(checkAcc(*this, getAcc())) ||
-      failed(verifyRing(*this, kAny)))
+  if (failed(verifyScales(*this)) || failed(checkShape(*this, "a_log", getALog().getType(), {getNumHeads()})) ||
+      failed(checkAcc(*this, getAcc())) || failed(verifyRing(*this, kAny)))
     return failure();
   int64_t groupColumns = dimOf(getEntries(), 2) - getNumHeads() * getHeadDim();
   if (groupColumns <= 0)

@@ -52,7 +52,7 @@ def Bamba_CausalConv1dOp : Bamba_TiledOp<"causal_conv1d",
 }
 
 class Bamba_SsmOp<string mnemonic, list<Trait> traits = []> : Bamba_RootTiledOp<mnemonic, traits> {
-  let results = (outs Bamba_Activation:$result, Bamba_StatePool:$new_state);
+  let results = (outs Bamba_Activation:$result, Bamba_SsmStatePool:$new_state, Variadic<Bamba_StatePool>:$new_scales);
   let extraClassDeclaration = dpsDeclaration # [{
     /// Heads, channels a head and state size, from the state pool's type [?, heads, P, N].
     int64_t getNumHeads() { return getState().getType().getDimSize(1); }
@@ -90,9 +90,17 @@ def Bamba_SsmStepOp : Bamba_SsmOp<"ssm_step",
     `pending[b]` and the state stays; else the state is written with the pending tokens and the new one in it, and none is
     pending after the step.
 
+    With a ring the state may be codes of 8 bits, with `scales` of its rows: `S[h,p,n] = scales[slot,h,p] * code[slot,h,p,n]`.
+    A state is written with
+
+        scales[slot,h,p] = max_n |S[h,p,n]| / 127
+        code[slot,h,p,n] = round(S[h,p,n] * (127 / max_n |S[h,p,n]|)), ties to even
+
+    and 0 for both in rows of no magnitude of 2^-100 or more.
+
     Shapes: x and result `[B, heads*P]`, dt `[B, heads]`, b and c `[B, G*N]`, a_log, d and dt_bias `[heads]`, slots and
-    pending `[B]`, state `[?, heads, P, N]`, entries `[?, E, heads*P + G*N]` of the type of x, deltas `[?, E, heads]`.
-    Source: Dao and Gu, "Transformers are SSMs" (Mamba2), the recurrent form; the ring: "ReplaySSM".
+    pending `[B]`, state `[?, heads, P, N]`, entries `[?, E, heads*P + G*N]` of the type of x, deltas `[?, E, heads]`,
+    scales `[?, heads, P]`. Source: Dao and Gu, "Transformers are SSMs" (Mamba2), the recurrent form; the ring: "ReplaySSM".
 
     Examples:
     ```mlir
@@ -110,20 +118,21 @@ def Bamba_SsmStepOp : Bamba_SsmOp<"ssm_step",
   }];
   let arguments = (ins Bamba_Activation:$x, Bamba_Activation:$dt, Bamba_Activation:$b, Bamba_Activation:$c,
       Bamba_Vector:$a_log, Bamba_Vector:$d, Bamba_Vector:$dt_bias, Bamba_Indices:$slots,
-      Optional<Bamba_Indices>:$pending, Bamba_Activation:$init, Bamba_StatePool:$state,
-      Optional<Bamba_StatePool>:$entries, Optional<Bamba_StatePool>:$deltas, F64Attr:$dt_min, F64Attr:$dt_max,
-      TypeAttr:$acc);
-  let results = (outs Bamba_Activation:$result, Bamba_StatePool:$new_state, Variadic<Bamba_StatePool>:$new_ring);
+      Optional<Bamba_Indices>:$pending, Bamba_Activation:$init, Bamba_SsmStatePool:$state,
+      Optional<Bamba_StatePool>:$entries, Optional<Bamba_StatePool>:$deltas, Optional<Bamba_StatePool>:$scales,
+      F64Attr:$dt_min, F64Attr:$dt_max, TypeAttr:$acc);
+  let results = (outs Bamba_Activation:$result, Bamba_SsmStatePool:$new_state, Variadic<Bamba_StatePool>:$new_ring);
   let assemblyFormat = [{
     `ins` `(` $x `,` $dt `,` $b `,` $c `,` $a_log `,` $d `,` $dt_bias `,` $slots `:` type($x) `,` type($dt) `,` type($b)
     `,` type($c) `,` type($a_log) `,` type($d) `,` type($dt_bias) `,` type($slots) `)`
     `outs` `(` $init `,` $state `:` type($init) `,` type($state) `)`
     (`ring` `(` $pending^ `,` $entries `,` $deltas `:` type($pending) `,` type($entries) `,` type($deltas) `)`)?
+    (`scales` `(` $scales^ `:` type($scales) `)`)?
     `dt_limit` `(` custom<Float>($dt_min) `,` custom<Float>($dt_max) `)` `acc` `(` $acc `)` attr-dict
   }];
 }
 
-def Bamba_SsmFoldOp : Bamba_RootTiledOp<"ssm_fold", [Bamba_ResultLike<"state", "new_state">]> {
+def Bamba_SsmFoldOp : Bamba_RootTiledOp<"ssm_fold", [DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
   let summary = "takes states over the tokens that wait in their rings";
   let description = [{
     For each sequence whose ring (see `bamba.ssm_step`) has `pending[b] > 0` entries, with `a[j]` the sum of `delta*A` over
@@ -131,10 +140,11 @@ def Bamba_SsmFoldOp : Bamba_RootTiledOp<"ssm_fold", [Bamba_ResultLike<"state", "
 
         new_state[slot,h,p,n] = exp(a) S[slot,h,p,n] + sum_j exp(a[j]) delta[j,h] x[j,h,p] B[j,g,n]
 
-    After it none is pending: a scan of the tokens that follow begins with this state.
+    After it none is pending: a scan of the tokens that follow begins with this state. A state of codes goes with
+    `scales`, see there.
 
     Shapes: a_log `[heads]`, slots and pending `[B]`, entries `[?, E, heads*P + G*N]`, deltas `[?, E, heads]`, state
-    `[?, heads, P, N]`.
+    `[?, heads, P, N]`, scales `[?, heads, P]`.
 
     Example:
     ```mlir
@@ -144,12 +154,12 @@ def Bamba_SsmFoldOp : Bamba_RootTiledOp<"ssm_fold", [Bamba_ResultLike<"state", "
     ```
   }];
   let arguments = (ins Bamba_Vector:$a_log, Bamba_Indices:$slots, Bamba_Indices:$pending, Bamba_StatePool:$entries,
-      Bamba_StatePool:$deltas, Bamba_StatePool:$state, TypeAttr:$acc);
-  let results = (outs Bamba_StatePool:$new_state);
+      Bamba_StatePool:$deltas, Bamba_SsmStatePool:$state, Optional<Bamba_StatePool>:$scales, TypeAttr:$acc);
+  let results = (outs Bamba_SsmStatePool:$new_state, Variadic<Bamba_StatePool>:$new_scales);
   let assemblyFormat = [{
     `ins` `(` $a_log `,` $slots `,` $pending `,` $entries `,` $deltas `:` type($a_log) `,` type($slots) `,`
     type($pending) `,` type($entries) `,` type($deltas) `)` `outs` `(` $state `:` type($state) `)`
-    `acc` `(` $acc `)` attr-dict
+    (`scales` `(` $scales^ `:` type($scales) `)`)? `acc` `(` $acc `)` attr-dict
   }];
   let extraClassDeclaration = dpsDeclaration # [{
     /// Heads, channels a head and state size, as the state pool has them.
@@ -163,8 +173,7 @@ def Bamba_SsmFoldOp : Bamba_RootTiledOp<"ssm_fold", [Bamba_ResultLike<"state", "
   }];
 }
 
-def Bamba_SsmScanOp : Bamba_SsmOp<"ssm_scan",
-    [Bamba_ResultLike<"init", "result">, Bamba_ResultLike<"state", "new_state">]> {
+def Bamba_SsmScanOp : Bamba_SsmOp<"ssm_scan", [DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
   let summary = "a run of tokens of the selective state space recurrence, in its chunked matrix form";
   let description = [{
     The rows are those of pieces, one after another: piece `p`, tokens of one sequence, has rows `starts[p]` to
@@ -174,11 +183,12 @@ def Bamba_SsmScanOp : Bamba_SsmOp<"ssm_scan",
         Y = (C B^T masked to s <= t, times exp(a[t] - a[s]) delta[s]) X + exp(a[t]) C S^T + D X
         S = exp(a[last]) S + sum_s exp(a[last] - a[s]) delta[s] x[s] B[s]^T
 
-    Only differences <= 0 are exponentiated. A piece without rows leaves its state as it is. Inputs of rows from the end
+    Only differences <= 0 are exponentiated. A state of codes goes with `scales`, as in `bamba.ssm_step`; it is f32 from
+    the first token of a piece to its last. A piece without rows leaves its state as it is. Inputs of rows from the end
     of the last piece on may be anything, and so may their results.
 
     Shapes, of K pieces: x and result `[R, heads*P]`, dt `[R, heads]`, b and c `[R, G*N]`, a_log, d and dt_bias
-    `[heads]`, slots `[K]`, starts `[K+1]`, state `[?, heads, P, N]`. Source: Dao and Gu, "Transformers are SSMs", the block decomposition.
+    `[heads]`, slots `[K]`, starts `[K+1]`, state `[?, heads, P, N]`, scales `[?, heads, P]`. Source: Dao and Gu, "Transformers are SSMs", the block decomposition.
 
     Example:
     ```mlir
@@ -191,11 +201,12 @@ def Bamba_SsmScanOp : Bamba_SsmOp<"ssm_scan",
   }];
   let arguments = (ins Bamba_Activation:$x, Bamba_Activation:$dt, Bamba_Activation:$b, Bamba_Activation:$c,
       Bamba_Vector:$a_log, Bamba_Vector:$d, Bamba_Vector:$dt_bias, Bamba_Indices:$slots, Bamba_Indices:$starts,
-      Bamba_Activation:$init, Bamba_StatePool:$state, F64Attr:$dt_min, F64Attr:$dt_max, I64Attr:$chunk, TypeAttr:$acc);
+      Bamba_Activation:$init, Bamba_SsmStatePool:$state, Optional<Bamba_StatePool>:$scales, F64Attr:$dt_min,
+      F64Attr:$dt_max, I64Attr:$chunk, TypeAttr:$acc);
   let assemblyFormat = [{
     `ins` `(` $x `,` $dt `,` $b `,` $c `,` $a_log `,` $d `,` $dt_bias `,` $slots `,` $starts `:` type($x) `,` type($dt)
     `,` type($b) `,` type($c) `,` type($a_log) `,` type($d) `,` type($dt_bias) `,` type($slots) `,` type($starts) `)`
-    `outs` `(` $init `,` $state `:` type($init) `,` type($state) `)`
+    `outs` `(` $init `,` $state `:` type($init) `,` type($state) `)` (`scales` `(` $scales^ `:` type($scales) `)`)?
     `dt_limit` `(` custom<Float>($dt_min) `,` custom<Float>($dt_max) `)` `chunk` `(` custom<Int>($chunk) `)`
     `acc` `(` $acc `)` attr-dict
   }];

@@ -68,6 +68,9 @@ FailureOr<TilingResult> CausalConv1dOp::generateResultTileValue(OpBuilder &build
 /// x and B of an entry of a ring are columns of one row: a tile of heads would be two slices of it.
 static LogicalResult refuseRing(Operation *op) { return op->emitOpError() << "is not tiled with a ring"; }
 
+/// Only kernels that are not tiled in the IR compute with states of codes.
+static LogicalResult refuseScales(Operation *op) { return op->emitOpError() << "is not tiled with a state of codes"; }
+
 /// A tile of heads lies inside one group, so that its B and C are those of that group.
 template <typename Op>
 static FailureOr<TilingResult> tileHeads(Op op, OpBuilder &builder, OpFoldResult offset, OpFoldResult size) {
@@ -148,12 +151,16 @@ SmallVector<Range> SsmScanOp::getIterationDomain(OpBuilder &builder) {
 
 FailureOr<TilingResult> SsmScanOp::getTiledImplementation(OpBuilder &builder, ArrayRef<OpFoldResult> offsets,
                                                           ArrayRef<OpFoldResult> sizes) {
+  if (getScales())
+    return refuseScales(*this);
   return tileHeads(*this, builder, offsets[0], sizes[0]);
 }
 
 LogicalResult SsmScanOp::getResultTilePosition(OpBuilder &builder, unsigned number, ArrayRef<OpFoldResult> offsets,
                                                ArrayRef<OpFoldResult> sizes, SmallVector<OpFoldResult> &resultOffsets,
                                                SmallVector<OpFoldResult> &resultSizes) {
+  if (getScales())
+    return refuseScales(*this);
   return headsPosition(*this, builder, number, {offsets[0], sizes[0]}, resultOffsets, resultSizes);
 }
 

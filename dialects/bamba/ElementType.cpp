@@ -19,6 +19,8 @@ Type toMlirType(MLIRContext *context, bamba_rt_dtype type) {
     return builder.getF64Type();
   case BAMBA_RT_F8E4M3:
     return builder.getType<mlir::Float8E4M3FNType>();
+  case BAMBA_RT_I8:
+    return builder.getI8Type();
   }
   llvm_unreachable("the switch covers all types");
 }

@@ -10,18 +10,23 @@ static bool isStatic(RankedTensorType type) {
   return !ShapedType::isDynamicShape(shape.size() > 2 ? shape.drop_front() : shape);
 }
 
+/// Slots, heads, channels and states.
+static constexpr int64_t kStateRank = 4;
+
 LogicalResult checkTensors(mlir::func::FuncOp kernel) {
-  auto check = [&](Location loc, Type type) -> LogicalResult {
-    auto tensor = dyn_cast<RankedTensorType>(type);
+  auto check = [&](Location loc, Type value) -> LogicalResult {
+    auto tensor = dyn_cast<RankedTensorType>(value);
     if (!tensor)
       return success();
     if (!isStatic(tensor))
       return emitError(loc) << "kernel '" << kernel.getSymName() << "': expected tensors of static shape, found "
                             << tensor;
-    if (!elementTypeOf(tensor.getElementType()))
-      return emitError(loc) << "kernel '" << kernel.getSymName()
-                            << "': expected an element type of runtime/contract/element_types.h, found "
-                            << tensor.getElementType() << " in " << tensor;
+    std::optional<bamba_rt_dtype> type = elementTypeOf(tensor.getElementType());
+    if (!type || (type == BAMBA_RT_I8 && tensor.getRank() != kStateRank))
+      return emitError(loc)
+             << "kernel '" << kernel.getSymName()
+             << "': expected an element type of runtime/contract/element_types.h, int8 for SSM states only, found "
+             << tensor.getElementType() << " in " << tensor;
     return success();
   };
   for (Type type : kernel.getArgumentTypes())

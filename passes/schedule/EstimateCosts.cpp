@@ -39,12 +39,17 @@ int64_t chunkOf(SsmScanOp scan) {
   return scan.getChunk();
 }
 
+/// States of so many sequences, with the scales of codes.
+template <typename Op> int64_t stateBytes(Op op, int64_t batch) {
+  int64_t scales = op.getScales() ? bytesOf(op.getScales().getType(), batch) : 0;
+  return bytesOf(op.getState().getType(), batch) + scales;
+}
+
 /// What a decode step with a ring moves on average.
 int64_t ringBytes(SsmStepOp step, int64_t batch) {
   int64_t entries = sizeOf(step.getEntries(), 1);
   int64_t all = bytesOf(step.getEntries().getType(), batch) + bytesOf(step.getDeltas().getType(), batch);
-  return static_cast<int64_t>(
-      geometry::ringStepBytes(bytesOf(step.getState().getType(), batch), all / entries, entries + 1));
+  return static_cast<int64_t>(geometry::ringStepBytes(stateBytes(step, batch), all / entries, entries + 1));
 }
 
 /// States read and written, and operations; a multiply-add counts as two. Fails for an op of which neither is known.
@@ -66,7 +71,7 @@ LogicalResult addOp(Operation *op, KernelCost &cost) {
       })
       .Case<SsmStepOp>([&](SsmStepOp step) {
         int64_t batch = sizeOf(step.getSlots(), 0);
-        cost.states += step.getPending() ? ringBytes(step, batch) : 2 * bytesOf(step.getState().getType(), batch);
+        cost.states += step.getPending() ? ringBytes(step, batch) : 2 * stateBytes(step, batch);
         // decay, outer product with B, product with C: 5 operations for each element of the state
         cost.flops += 5 * batch * step.getNumHeads() * step.getHeadDim() * step.getStateSize();
         return success();
@@ -76,7 +81,7 @@ LogicalResult addOp(Operation *op, KernelCost &cost) {
       .Case<SsmScanOp>([&](SsmScanOp scan) {
         int64_t tokens = sizeOf(scan.getX(), 0), chunk = chunkOf(scan);
         int64_t channels = scan.getHeadDim(), state = scan.getStateSize();
-        cost.states += 2 * bytesOf(scan.getState().getType(), sizeOf(scan.getSlots(), 0));
+        cost.states += 2 * stateBytes(scan, sizeOf(scan.getSlots(), 0));
         // C B^T and its product with X over half a chunk on average, C S^T and the state update over all of it
         cost.flops += scan.getNumHeads() * tokens * (chunk * (state + channels) + 4 * state * channels);
         return success();

@@ -8,16 +8,17 @@
 /* X(enumerator, number, name, bytes, CUDA type, safetensors name, weights, checkpoints, scaled)
  *
  * `number` stands in tables and saved states and never changes. `name` is that of our options, dumps and metadata. The
- * CUDA type is one of codegen/cuda/collectives/common/types.cuh. `weights` is 1 for types that weights and states can
- * have, `checkpoints` for those that they are converted from, `scaled` for those whose numbers are codes, which mean
- * something together with a scale only. */
+ * CUDA type is one of codegen/cuda/collectives/common/types.cuh. `weights` is 1 for types that weights can have,
+ * `checkpoints` for those that they are converted from, `scaled` for those whose numbers are codes, which mean
+ * something together with a scale only. States can have the types of weights, and int8. */
 #define BAMBA_RT_ELEMENT_TYPES(X)                                                                                      \
   X(F32, 0, "f32", 4, float, "F32", 1, 1, 0)                                                                           \
   X(BF16, 1, "bf16", 2, bf16, "BF16", 1, 1, 0)                                                                         \
   X(F16, 2, "f16", 2, f16, "F16", 1, 1, 0)                                                                             \
   X(I32, 3, "i32", 4, int, "I32", 0, 0, 0)                                                                             \
   X(F64, 4, "f64", 8, double, "F64", 0, 1, 0)                                                                          \
-  X(F8E4M3, 5, "f8e4m3", 1, e4m3, "F8_E4M3", 1, 1, 1)
+  X(F8E4M3, 5, "f8e4m3", 1, e4m3, "F8_E4M3", 1, 1, 1)                                                                  \
+  X(I8, 6, "int8", 1, int8, "I8", 0, 0, 1)
 
 enum bamba_rt_dtype {
 #define BAMBA_RT_ENUMERATOR(enumerator, number, ...) BAMBA_RT_##enumerator = number,
@@ -47,6 +48,9 @@ inline constexpr ElementType kElementTypes[] = {
     BAMBA_RT_ELEMENT_TYPES(BAMBA_RT_ELEMENT_TYPE)
 #undef BAMBA_RT_ELEMENT_TYPE
 };
+
+/// True for a type that states can have.
+constexpr bool isOfStates(const ElementType &type) { return type.isWeight || type.type == BAMBA_RT_I8; }
 
 /// True for a type that weights are converted from and no kernel computes with.
 constexpr bool isOfCheckpointsOnly(const ElementType &type) { return type.isStored && !type.isWeight; }

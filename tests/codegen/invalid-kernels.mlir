@@ -11,7 +11,7 @@ func.func private @dynamic(%x: tensor<4x?xf32>, %y: tensor<4x?xf32>, %init: tens
 
 // -----
 
-// expected-error@+1 {{kernel 'wide': expected an element type of runtime/contract/element_types.h, found 'f64' in 'tensor<4x8xf64>'}}
+// expected-error@+1 {{kernel 'wide': expected an element type of runtime/contract/element_types.h, int8 for SSM states only, found 'f64' in 'tensor<4x8xf64>'}}
 func.func private @wide(%x: tensor<4x8xf64>, %y: tensor<4x8xf64>, %init: tensor<4x8xf64>) -> tensor<4x8xf64>
     attributes {bamba.kernel, bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 0], rows = 1, depth = 0, chunk = 0>} {
   %0 = linalg.add ins(%x, %y : tensor<4x8xf64>, tensor<4x8xf64>) outs(%init : tensor<4x8xf64>) -> tensor<4x8xf64>

@@ -164,7 +164,10 @@ private:
 template <class T> __global__ void randomizeKernel(T *to, size_t count, unsigned seed, float scale) {
   size_t step = size_t(gridDim.x) * blockDim.x;
   for (size_t i = size_t(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += step)
-    to[i] = bambac::fromFloat<T>(scale * randomAt(seed, i));
+    if constexpr (bambac::kIsSame<T, bambac::int8>)
+      to[i] = bambac::int8(127 * randomAt(seed, i));
+    else
+      to[i] = bambac::fromFloat<T>(scale * randomAt(seed, i));
 }
 
 template <class T> void DeviceBuffer<T>::randomize(unsigned seed, float scale) {

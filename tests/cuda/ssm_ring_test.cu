@@ -6,6 +6,10 @@ using namespace ssm_step_test;
 
 namespace {
 
+using host_states::kStateError;
+
+template <class State> double resultError() { return sizeof(State) == 4 ? tolerance(1e-2) : kStateError<State>; }
+
 /// Steps in a row, the sequences at different places of their rings. A result is that of the recurrence; a state is
 /// that of the recurrence when it is written, and the same bits as before when it is not.
 template <class Shape, class State, int Length, bool Convolved = true>
@@ -17,27 +21,27 @@ void testRing(Runner &runner, const std::string &name, int steps = 2 * Length + 
   double worst = 0, worstState = 0;
   bool isKept = true;
   const int numLive = Shape::kBatch - problem.numPadding;
-  std::vector<State> before = problem.initialState;
+  host_states::States<State> before = problem.initialState, after = before;
   for (int i = 0; i < steps; ++i) {
     std::vector<Operand> zxBCdt = randomOperands(size_t(Shape::kBatch) * Shape::kWidth, 100 + i);
     std::vector<Operand> y = problem.run(zxBCdt);
     worst = std::max(worst, relativeError(slice(y, 0, size_t(numLive) * Shape::kX), problem.reference(zxBCdt)));
-    std::vector<State> after = problem.state.download();
+    problem.state.download(after);
     for (int b = 0; b < numLive; ++b) {
       const size_t from = problem.slots[b] * P::kStateElements;
       if (problem.pending[b] == Length - 1)
-        worstState = std::max(worstState, relativeError(slice(after, from, P::kStateElements),
+        worstState = std::max(worstState, relativeError(after.slice(from, P::kStateElements),
                                                         slice(problem.stateReference, from, P::kStateElements)));
       else
-        isKept &= sameBits(slice(after, from, P::kStateElements), slice(before, from, P::kStateElements));
+        isKept &= after.isSame(before, from, P::kStateElements);
       // A ring that was begun in the middle is emptied earlier, as a prompt in between does.
       problem.pending[b] = (problem.pending[b] + 1) % Length;
       ++problem.positions[b];
     }
     before = after;
   }
-  runner.report(name + " results", worst, sizeof(State) == 2 ? 1e-2 : tolerance(1e-2));
-  runner.report(name + " state", worstState, sizeof(State) == 2 ? 1e-2 : 5e-4);
+  runner.report(name + " results", worst, resultError<State>());
+  runner.report(name + " state", worstState, kStateError<State>);
   runner.expect(name + " state is kept between", isKept);
 }
 
@@ -65,16 +69,17 @@ template <class Shape, class State, int Length> void testFold(Runner &runner, co
     takeSteps(waiting, 100);
     problem.foldEntries();
     double worstState = 0;
-    std::vector<State> state = problem.state.download();
+    host_states::States<State> state = problem.initialState;
+    problem.state.download(state);
     for (int b = 0; b < numLive; ++b) {
       const size_t from = problem.slots[b] * P::kStateElements;
-      worstState = std::max(worstState, relativeError(slice(state, from, P::kStateElements),
+      worstState = std::max(worstState, relativeError(state.slice(from, P::kStateElements),
                                                       slice(problem.stateReference, from, P::kStateElements)));
       problem.pending[b] = 0;
     }
     const std::string label = name + ", " + std::to_string(waiting) + " of " + std::to_string(Length);
-    runner.report(label + " state", worstState, sizeof(State) == 2 ? 1e-2 : 5e-4);
-    runner.report(label + " then", takeSteps(Length + 1, 200), sizeof(State) == 2 ? 1e-2 : tolerance(1e-2));
+    runner.report(label + " state", worstState, kStateError<State>);
+    runner.report(label + " then", takeSteps(Length + 1, 200), resultError<State>());
   }
 }
 
@@ -89,11 +94,13 @@ template <int Batch, class State, int Length> void bench(Runner &runner, const s
   const size_t entryElements = size_t(Batch) * maxOf(Length - 1, 1) * (Shape::kX + Shape::kBC);
   const size_t deltaElements = size_t(Batch) * maxOf(Length - 1, 1) * Shape::kHeads;
   DeviceBuffer<State> states(kLayers * stateElements);
+  DeviceBuffer<float> scales(kLayers * size_t(Batch) * Shape::kX);
   DeviceBuffer<float> rings(kLayers * ringElements), weights(kLayers * 5 * size_t(Shape::kChannels)),
       heads(Shape::kHeads), deltas(kLayers * deltaElements);
   DeviceBuffer<Operand> input(size_t(Batch) * Shape::kWidth), y(size_t(Batch) * Shape::kX),
       entries(kLayers * entryElements);
-  states.randomize(1), rings.randomize(2), weights.randomize(3), heads.randomize(4), input.randomize(5);
+  scales.randomize(8), states.randomize(1), rings.randomize(2), weights.randomize(3), heads.randomize(4),
+      input.randomize(5);
   entries.randomize(6), deltas.randomize(7);
   std::vector<int> slots(Batch), pending(Batch);
   for (int b = 0; b < Batch; ++b)
@@ -103,11 +110,11 @@ template <int Batch, class State, int Length> void bench(Runner &runner, const s
     const int layer = i % kLayers;
     const float *weight = weights.data() + layer * 5 * size_t(Shape::kChannels);
     Parameters parameters{weight, weight + 4 * Shape::kChannels, heads.data(), heads.data(), heads.data()};
-    launch(
-        step<Shape, State, true, Length>, SsmStep<Shape, State, Ring>::kLaunch, stream, input.data(), parameters,
-        rings.data() + layer * ringElements, slotsDevice.data(), positions.data(),
-        states.data() + layer * stateElements, y.data(),
-        Entries{entries.data() + layer * entryElements, deltas.data() + layer * deltaElements, pendingDevice.data()});
+    launch(step<Shape, State, true, Length>, SsmStep<Shape, State, Ring>::kLaunch, stream, input.data(), parameters,
+           rings.data() + layer * ringElements, slotsDevice.data(), positions.data(),
+           states.data() + layer * stateElements, y.data(),
+           Entries{entries.data() + layer * entryElements, deltas.data() + layer * deltaElements, pendingDevice.data(),
+                   scales.data() + layer * size_t(Batch) * Shape::kX});
   });
   runner.benched(name, time, (1.0 + 1.0 / maxOf(Length, 1)) * sizeof(State) * stateElements, "GB/s");
 }
@@ -128,6 +135,13 @@ int main(int argc, char **argv) {
   testFold<StepShape<4, 6, 7, 9, 3, 2, 7>, float, 6>(runner, "ring fold scalar");
   testFold<StepShape<3, 8, 48, 256, 2, 4, 32>, f16, 8>(runner, "ring fold wide f16");
   testFold<StepShape<2, 128, 64, 128, 1, 4, 64>, float, 16>(runner, "ring fold Bamba-9B");
+  testRing<StepShape<5, 6, 20, 24, 2, 4, 20, 19>, int8, 16>(runner, "ring odd of 16 int8");
+  testRing<StepShape<4, 6, 7, 9, 3, 2, 7>, int8, 4>(runner, "ring scalar of 4 int8");
+  testRing<StepShape<3, 8, 48, 256, 2, 4, 32>, int8, 8>(runner, "ring wide state of 8 int8");
+  testRing<StepShape<2, 128, 64, 128, 1, 4, 64, 19>, int8, 16>(runner, "ring Bamba-9B of 16 int8");
+  testFold<StepShape<5, 6, 20, 24, 2, 4, 20>, int8, 16>(runner, "ring fold odd int8");
+  testFold<StepShape<4, 6, 7, 9, 3, 2, 7>, int8, 6>(runner, "ring fold scalar int8");
+  testFold<StepShape<2, 128, 64, 128, 1, 4, 64>, int8, 16>(runner, "ring fold Bamba-9B int8");
   bench<64, float, 0>(runner, "ring ssm_step f32 batch 64, none");
   bench<64, float, 16>(runner, "ring ssm_step f32 batch 64, 16");
   bench<256, float, 0>(runner, "ring ssm_step f32 batch 256, none");
@@ -136,5 +150,6 @@ int main(int argc, char **argv) {
   bench<256, float, 32>(runner, "ring ssm_step f32 batch 256, 32");
   bench<256, f16, 0>(runner, "ring ssm_step f16 batch 256, none");
   bench<256, f16, 16>(runner, "ring ssm_step f16 batch 256, 16");
+  bench<256, int8, 16>(runner, "ring ssm_step int8 batch 256, 16");
   return runner.exitCode();
 }

@@ -2,7 +2,7 @@
 // memory of a problem and a reference in f64.
 #pragma once
 #include "common/ssm_step.cuh"
-#include "tests/cuda/harness.cuh"
+#include "tests/cuda/host_states.cuh"
 
 namespace ssm_step_test {
 
@@ -53,6 +53,7 @@ struct Entries {
   Operand *inputs = nullptr;
   float *deltas = nullptr;
   const int *pending = nullptr;
+  float *scales = nullptr; ///< of a state of codes
 };
 
 /// `Length`: of the ring of states; 0: none.
@@ -72,19 +73,20 @@ __global__ void __launch_bounds__(SsmStep<Shape, State, Ring>::kThreads, SsmStep
   const GateEpilogue<Shape> epilogue{zxBCdt, y};
   if constexpr (Convolved)
     Step::run(ConvolvedInput<Shape, View>{{zxBCdt + Shape::kX}, p.convWeight, p.convBias, ring, slots, positions}, dt,
-              p.aLog, p.d, p.dtBias, slots, state, epilogue, waiting);
+              p.aLog, p.d, p.dtBias, slots, state, epilogue, waiting, entries.scales);
   else
     Step::run(SsmInput<View, View, View>{{zxBCdt + Shape::kX},
                                          {zxBCdt + 2 * Shape::kX},
                                          {zxBCdt + 2 * Shape::kX + Shape::kBC}},
-              dt, p.aLog, p.d, p.dtBias, slots, state, epilogue, waiting);
+              dt, p.aLog, p.d, p.dtBias, slots, state, epilogue, waiting, entries.scales);
 }
 
 /// Takes states over the entries that wait.
 template <class Shape, class State, int Length, class Ring = RingFor<Shape, Length>>
 __global__ void __launch_bounds__(SsmStep<Shape, State, Ring>::kThreads, SsmStep<Shape, State, Ring>::kMinBlocks)
     fold(const float *aLog, const int *slots, State *state, Entries entries) {
-  SsmStep<Shape, State, Ring>::fold(aLog, slots, state, Ring{entries.inputs, entries.deltas, slots, entries.pending});
+  SsmStep<Shape, State, Ring>::fold(aLog, slots, state, Ring{entries.inputs, entries.deltas, slots, entries.pending},
+                                    entries.scales);
 }
 
 inline double siluOf(double v) { return v / (1 + std::exp(-v)); }
@@ -99,14 +101,14 @@ template <class Shape, class State, bool Convolved, bool HasBias, int Length = 0
                      convBias = randomFloats(kChannels, 2);
   std::vector<float> aLog = randomFloats(Shape::kHeads, 3, 1.0f), d = randomFloats(Shape::kHeads, 4),
                      dtBias = randomFloats(Shape::kHeads, 5, 2.0f, -1.0f);
-  std::vector<State> initialState = fromFloats<State>(randomFloats(kSlots * kStateElements, 6));
+  host_states::States<State> initialState{randomFloats(kSlots * kStateElements, 6), Shape::kStateSize};
   std::vector<float> initialRing = randomFloats(kSlots * kRingElements, 7);
   std::vector<int> slots, positions;
   int numPadding = Shape::kBatch > 3 ? 2 : 0;
 
   DeviceBuffer<float> convWeightDevice{convWeight}, convBiasDevice{convBias}, aLogDevice{aLog}, dDevice{d},
       dtBiasDevice{dtBias}, ring{initialRing};
-  DeviceBuffer<State> state{initialState};
+  host_states::DeviceStates<State> state{initialState};
   DeviceBuffer<Operand> y{size_t(Shape::kBatch) * Shape::kX};
   // Entries of the ring that do not wait are NaN.
   std::vector<int> pending = std::vector<int>(Shape::kBatch, 0);
@@ -121,8 +123,7 @@ template <class Shape, class State, bool Convolved, bool HasBias, int Length = 0
       slots.push_back(isPadding(b) ? 0 : kSlots - 1 - b);
       positions.push_back(isPadding(b) ? -1 : 3 * b);
     }
-    for (State value : initialState)
-      stateReference.push_back(toDouble(value));
+    stateReference = initialState.slice(0, kSlots * kStateElements);
     ringReference.assign(initialRing.begin(), initialRing.end());
   }
   bool isPadding(int b) const { return b >= Shape::kBatch - numPadding; }
@@ -135,16 +136,16 @@ template <class Shape, class State, bool Convolved, bool HasBias, int Length = 0
     y.poison();
     DeviceBuffer<int> pendingDevice(pending);
     launch(step<Shape, State, Convolved, Length>, SsmStep<Shape, State, RingFor<Shape, Length>>::kLaunch, 0,
-           input.data(), parameters, ring.data(), slotsDevice.data(), positionsDevice.data(), state.data(), y.data(),
-           Entries{entries.data(), deltas.data(), pendingDevice.data()});
+           input.data(), parameters, ring.data(), slotsDevice.data(), positionsDevice.data(), state.elements.data(),
+           y.data(), Entries{entries.data(), deltas.data(), pendingDevice.data(), state.scales.data()});
     return y.download();
   }
 
   void foldEntries() {
     DeviceBuffer<int> slotsDevice(slots), pendingDevice(pending);
-    launch(fold<Shape, State, Length>, SsmStep<Shape, State, RingFor<Shape, Length>>::kLaunch, 0,
-           (const float *)aLogDevice.data(), (const int *)slotsDevice.data(), state.data(),
-           Entries{entries.data(), deltas.data(), pendingDevice.data()});
+    launch(fold<Shape, State, Length>, SsmStep<Shape, State, RingFor<Shape, Length>>::kFoldLaunch, 0,
+           (const float *)aLogDevice.data(), (const int *)slotsDevice.data(), state.elements.data(),
+           Entries{entries.data(), deltas.data(), pendingDevice.data(), state.scales.data()});
   }
 
   /// x, B and C of a sequence: the ring moves on.

@@ -85,7 +85,7 @@ func.func @f(%x: tensor<4x16xf32>, %dt: tensor<4x4xf32>, %b: tensor<4x6xf32>, %a
              %s: tensor<?x4x4x3xf32>, %e: tensor<?x7x22xf32>) {
   // expected-error @+1 {{expected pending, entries and deltas of a ring, found some of them}}
   %y:3 = "bamba.ssm_step"(%x, %dt, %b, %b, %a, %a, %a, %i, %x, %s, %e) <{acc = f32, dt_max = 1.0 : f64, dt_min = 0.0 : f64,
-      operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 0>}> : (tensor<4x16xf32>, tensor<4x4xf32>,
+      operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 0, 0>}> : (tensor<4x16xf32>, tensor<4x4xf32>,
       tensor<4x6xf32>, tensor<4x6xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xi32>, tensor<4x16xf32>,
       tensor<?x4x4x3xf32>, tensor<?x7x22xf32>) -> (tensor<4x16xf32>, tensor<?x4x4x3xf32>, tensor<?x7x22xf32>)
   return
@@ -96,7 +96,7 @@ func.func @f(%x: tensor<4x16xf32>, %dt: tensor<4x4xf32>, %b: tensor<4x6xf32>, %a
 //===-- ssm_fold --===//
 
 func.func @f(%a: tensor<4xf32>, %i: tensor<4xi32>, %p: tensor<4xi32>, %s: tensor<?x4x4xf32>, %e: tensor<?x7x22xf32>, %d: tensor<?x7x4xf32>) {
-  // expected-error @+1 {{expected 'state' of rank 4, found rank 3}}
+  // expected-error @+1 {{must be 4D tensor of}}
   %s1 = bamba.ssm_fold ins(%a, %i, %p, %e, %d : tensor<4xf32>, tensor<4xi32>, tensor<4xi32>, tensor<?x7x22xf32>, tensor<?x7x4xf32>) outs(%s : tensor<?x4x4xf32>) acc(f32)
   return
 }

@@ -14,7 +14,9 @@ CONFIG = os.path.join(harness.SOURCE, "examples", "configs", "bamba-9b.json")
 TARGETS = ("sm_80", "sm_90a")
 DTYPES = ("bf16", "f16")
 # How Bamba-9B is compiled for each target: all types of weights, and narrower states and caches.
-FULL_SIZE = (("--dtype=bf16",), ("--dtype=f16", "--state-dtype=f16"), ("--dtype=fp8", "--kv-dtype=fp8"))
+FULL_SIZE = (
+    ("--dtype=bf16",), ("--dtype=f16", "--state-dtype=f16"), ("--dtype=fp8", "--kv-dtype=fp8", "--state-dtype=int8"),
+)
 
 
 class CudaKernelsTest(harness.Case):

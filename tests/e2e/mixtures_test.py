@@ -4,7 +4,7 @@
 import numpy as np
 
 import harness
-from bamba_ctypes import LOGITS_LAST, LOGITS_NONE, Library, Model
+from bamba_ctypes import LOGITS_ALL, LOGITS_LAST, LOGITS_NONE, Library, Model
 from bamba_oracle import Oracle
 
 VOCAB = 256
@@ -27,7 +27,8 @@ class MixedStepsTest(harness.Case):
     def tearDownClass(cls):
         cls.model.close()
 
-    def assert_oracle(self, got, want, what):
+    def assert_oracle(self, got, want, alone, what):
+        """`alone`: the same rows of a prompt in one piece."""
         self.assert_f32_logits(got, want, what)
 
     def assert_same_bits(self, got, want, what):
@@ -66,16 +67,22 @@ class MixedStepsTest(harness.Case):
                         del active[sequence]
         return found
 
+    def alone(self, text):
+        with self.model.session(slots=1) as session:
+            return session.run([(session.create(), text)], LOGITS_ALL)[0]
+
     def test_random_mixtures(self):
         rng = np.random.default_rng(11)
         texts = [rng.integers(0, VOCAB, int(rng.integers(1, 160))).tolist() for _ in range(14)]
         want = [self.oracle.logits(text) for text in texts]
+        alone = [self.alone(text) for text in texts]
         for seed in (1, 2):
             found = self.serve(texts, seed)
             for text in range(len(texts)):
                 places = sorted(done for other, done in found if other == text)
                 rows = np.concatenate([found[text, done] for done in places])
-                self.assert_oracle(rows, want[text][[done - 1 for done in places]], f"seed {seed}, text {text}: {places}")
+                at = [done - 1 for done in places]
+                self.assert_oracle(rows, want[text][at], alone[text][at], f"seed {seed}, text {text}: {places}")
         again = self.serve(texts, seed)
         for key, row in found.items():
             self.assert_same_bits(again[key], row, f"again, {key}")

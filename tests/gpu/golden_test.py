@@ -49,7 +49,7 @@ class GoldenTest(gpu.Case):
     def test_logits_of_small_chunks(self):
         self.check_logits(("prefill", "chunk:20"), chunk=32)
 
-    @unittest.skipUnless(FIXTURE in libraries.STATE_FIXTURES, "not compiled with a state of 16 bits")
+    @unittest.skipUnless(FIXTURE in libraries.STATE_FIXTURES, "not compiled with a narrow state")
     def test_logits_with_narrow_state(self):
         for state in libraries.STATE_TYPES:
             with self.subTest(state=state):

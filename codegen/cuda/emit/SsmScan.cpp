@@ -26,6 +26,8 @@ FailureOr<std::string> emitSsmScan(KernelWriter &writer, SsmScanOp scan) {
   call.push_back(writer.address(scan, scan.getStarts(), "starts"));
   call.push_back(writer.address(scan, scan.getState(), "state"));
   call.push_back(*epilogue);
+  if (scan.getScales())
+    call.push_back(writer.address(scan, scan.getScales(), "scales"));
   return writer.finish({"State"}, call);
 }
 

@@ -98,9 +98,12 @@ FailureOr<std::string> emitSsmFold(KernelWriter &writer, SsmFoldOp fold) {
   describeSsm(writer, fold);
   writer.operand(fold.getEntries().getType().getElementType());
   std::string ring = emitRing(writer, fold, /*isRead=*/true);
-  return writer.finish({"State", "Ring"},
-                       {writer.address(fold, fold.getALog(), "aLog"), writer.address(fold, fold.getSlots(), "slots"),
-                        writer.address(fold, fold.getState(), "state"), ring});
+  SmallVector<std::string> call{writer.address(fold, fold.getALog(), "aLog"),
+                                writer.address(fold, fold.getSlots(), "slots"),
+                                writer.address(fold, fold.getState(), "state"), ring};
+  if (fold.getScales())
+    call.push_back(writer.address(fold, fold.getScales(), "scales"));
+  return writer.finish({"State", "Ring"}, call);
 }
 
 FailureOr<std::string> emitSsmStep(KernelWriter &writer, SsmStepOp step) {
@@ -122,6 +125,8 @@ FailureOr<std::string> emitSsmStep(KernelWriter &writer, SsmStepOp step) {
     return writer.finish({"State"}, call);
   writer.operand(step.getEntries().getType().getElementType());
   call.push_back(emitRing(writer, step, /*isRead=*/false));
+  if (step.getScales())
+    call.push_back(writer.address(step, step.getScales(), "scales"));
   return writer.finish({"State", "Ring"}, call);
 }
 

@@ -75,7 +75,7 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_byte
 // -----
 
 module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_bytes = 166912, multiprocessors = 108, fusions = []>} {
-  // expected-error@+1 {{kernel 'wide': expected an element type of runtime/contract/element_types.h, found 'f64' in 'tensor<4x8xf64>'}}
+  // expected-error@+1 {{kernel 'wide': expected an element type of runtime/contract/element_types.h, int8 for SSM states only, found 'f64' in 'tensor<4x8xf64>'}}
   func.func private @wide(%x: tensor<4x8xf64>, %y: tensor<4x8xf64>, %init: tensor<4x8xf64>) -> tensor<4x8xf64>
       attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "common/elementwise", fields = {}>} {
     %0 = linalg.add ins(%x, %y : tensor<4x8xf64>, tensor<4x8xf64>) outs(%init : tensor<4x8xf64>) -> tensor<4x8xf64>
@@ -86,7 +86,7 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_byte
 // -----
 
 module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_bytes = 166912, multiprocessors = 108, fusions = []>} {
-  // expected-error@+1 {{kernel 'narrow': expected an element type of runtime/contract/element_types.h, found 'i8' in 'tensor<4x8xi8>'}}
+  // expected-error@+1 {{kernel 'narrow': expected an element type of runtime/contract/element_types.h, int8 for SSM states only, found 'i8' in 'tensor<4x8xi8>'}}
   func.func private @narrow(%x: tensor<4x8xi8>, %y: tensor<4x8xi8>, %init: tensor<4x8xi8>) -> tensor<4x8xi8>
       attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "common/elementwise", fields = {}>} {
     %0 = linalg.add ins(%x, %y : tensor<4x8xi8>, tensor<4x8xi8>) outs(%init : tensor<4x8xi8>) -> tensor<4x8xi8>

@@ -14,9 +14,11 @@ template <class Shape, class State, class Ring> struct SsmFold {
   static constexpr int kThreads = Step::kThreads, kMinBlocks = Step::kMinBlocks;
   static constexpr Launch kLaunch = Step::kFoldLaunch;
 
-  /// aLog: [kHeads]; state: [slots, kHeads, kHeadDim, kStateSize].
-  static __device__ __forceinline__ void run(const float *aLog, const int *slots, State *state, const Ring &ring) {
-    Step::fold(aLog, slots, state, ring);
+  /// aLog: [kHeads]; state: [slots, kHeads, kHeadDim, kStateSize]; scales of a state of codes: [slots, kHeads,
+  /// kHeadDim].
+  static __device__ __forceinline__ void run(const float *aLog, const int *slots, State *state, const Ring &ring,
+                                             float *scales = nullptr) {
+    Step::fold(aLog, slots, state, ring, scales);
   }
 };
 

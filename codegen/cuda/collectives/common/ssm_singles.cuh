@@ -2,6 +2,7 @@
 // chunk of products. All threads of a block take part, for the block's slice of channels. Where a thread has little of
 // a piece, the state of the next is under way in registers while one is computed.
 #pragma once
+#include "common/coded_state.cuh"
 #include "common/pieces.cuh"
 #include "common/row_sums.cuh"
 #include "common/row_views.cuh"
@@ -26,7 +27,7 @@ template <class Shape, class State, class Slice, int Threads, int Channels> stru
   static constexpr int kLanes = geometry::SsmStep::lanes(kShape), kLaneVectors = geometry::SsmStep::laneVectors(kShape);
   static constexpr int kGroupRows = ceilDiv(Channels, Threads / kLanes); ///< channels of a group
   /// Registers for two pieces: with more elements of each the assembler spills.
-  static constexpr bool kOverlaps = kGroupRows * kLaneVectors * kVector <= 16;
+  static constexpr bool kOverlaps = kGroupRows * kLaneVectors * kVector <= 16 && !kIsCoded<State>;
 
   /// How many pieces of one row come first.
   static __device__ __forceinline__ int count(const int *starts) {
@@ -45,12 +46,12 @@ template <class Shape, class State, class Slice, int Threads, int Channels> stru
   template <class X, class Dt, class B, class C, class Epilogue>
   static __device__ __forceinline__ void run(const Slice &at, int singles, const X &x, const Dt &dt, const B &b,
                                              const C &c, const float *aLog, const float *d, const float *dtBias,
-                                             const int *slots, State *state, const Epilogue &epilogue) {
+                                             const int *slots, State *state, float *scales, const Epilogue &epilogue) {
     const float rate = -expf(aLog[at.head]), skip = d[at.head], bias = dtBias[at.head];
     using Piece = PieceOf<Epilogue, typename ElementOf<Dt>::Type>;
     auto load = [&](int number, Piece &piece) {
       if (number < singles)
-        piece.load(at, number, x, dt, b, c, slots, state);
+        piece.load(at, number, x, dt, b, c, slots, state, scales);
     };
     auto finish = [&](int number, Piece &piece) {
       if (number < singles)
@@ -89,7 +90,9 @@ private:
     /// Neighbouring results of one access.
     static constexpr int kWidth = dividingVector(dividingVector(Epilogue::kVector, kHeadDim), kGroupRows);
 
-    State *tile; ///< of the block's channels
+    State *tile;       ///< of the block's channels
+    float *tileScales; ///< theirs, of a state of codes
+    float scales[kIsCoded<State> ? kGroupRows : 1];
     RawVector<State, kVector> values[kGroupRows][kLaneVectors];
     RawVector<Operand, kVector> b[kLaneVectors], c[kLaneVectors];
     Operand x[kGroupRows];
@@ -109,9 +112,16 @@ private:
 
     template <class X, class Dt, class B, class C>
     __device__ __forceinline__ void load(const Slice &at, int row, const X &inputs, const Dt &dt, const B &keys,
-                                         const C &queries, const int *slots, State *state) {
+                                         const C &queries, const int *slots, State *state, float *stateScales) {
       const int column = at.head * kHeadDim + at.channel + firstRow();
       tile = tileOf(at, row, slots, state);
+      if constexpr (kIsCoded<State>) {
+        tileScales =
+            stateScales + (static_cast<long long>(slots[row]) * Shape::kHeads + at.head) * kHeadDim + at.channel;
+#pragma unroll
+        for (int i = 0; i < kGroupRows; ++i)
+          scales[i] = hasRow(at, i) ? tileScales[firstRow() + i] : 0.0f;
+      }
 #pragma unroll
       for (int i = 0; i < kGroupRows; ++i)
 #pragma unroll
@@ -154,6 +164,39 @@ private:
       return to;
     }
 
+    /// A vector of the next state, and what it adds to the row's sum.
+    __device__ __forceinline__ void stepVector(int i, int v, float decay, float scaled, float (&next)[kVector],
+                                               float &sum) const {
+#pragma unroll
+      for (int k = 0; k < kVector; ++k) {
+        next[k] = values[i][v][k] * decay + scaled * b[v][k];
+        sum += next[k] * c[v][k];
+      }
+    }
+
+    /// The same of a row of codes, which is written. All lanes take part.
+    __device__ __forceinline__ void stepCodes(const Slice &at, int i, float decay, float scaled, float &sum) const {
+      float next[kLaneVectors][kVector] = {}, most = 0.0f;
+#pragma unroll
+      for (int v = 0; v < kLaneVectors; ++v)
+        if (hasRow(at, i) && hasVector(v)) {
+          stepVector(i, v, decay, scaled, next[v], sum);
+#pragma unroll
+          for (int k = 0; k < kVector; ++k)
+            most = largerMagnitude(most, next[v][k]);
+        }
+      const CodeScale scale(laneMagnitude<1, kLanes>(most));
+      if (!hasRow(at, i))
+        return;
+      if (lane() == 0)
+        tileScales[firstRow() + i] = scale.scale;
+#pragma unroll
+      for (int v = 0; v < kLaneVectors; ++v)
+        if constexpr (kIsCoded<State>)
+          if (hasVector(v))
+            storeCodes(tile + offsetOf(i, v), next[v], scale);
+    }
+
     __device__ __forceinline__ void finish(const Slice &at, int row, float rate, float skip, float bias,
                                            const Epilogue &epilogue) {
       float delta = softplus(toFloat(step) + bias);
@@ -165,6 +208,10 @@ private:
       for (int i = 0; i < kGroupRows; ++i) {
         const float scaled = delta * toFloat(x[i]);
         sums[i] = 0.0f;
+        if constexpr (kIsCoded<State>) {
+          stepCodes(at, i, decay * scales[i], scaled, sums[i]);
+          continue;
+        }
         if (!hasRow(at, i))
           continue;
 #pragma unroll
@@ -172,12 +219,9 @@ private:
           if (!hasVector(v))
             continue;
           float next[kVector];
-#pragma unroll
-          for (int k = 0; k < kVector; ++k) {
-            next[k] = values[i][v][k] * decay + scaled * b[v][k];
-            sums[i] += next[k] * c[v][k];
-          }
-          storeStreaming<kVector>(tile + offsetOf(i, v), next);
+          stepVector(i, v, decay, scaled, next, sums[i]);
+          if constexpr (!kIsCoded<State>)
+            storeStreaming<kVector>(tile + offsetOf(i, v), next);
         }
       }
 #pragma unroll

@@ -55,6 +55,11 @@ template <class Shape, int Chunk, int Channels> struct SsmSlice {
            (static_cast<long long>(slots[piece]) * Shape::kHeads + head) * (Shape::kHeadDim * Shape::kStateSize);
   }
 
+  /// The scales of a state of codes, [slots, heads, P].
+  __device__ __forceinline__ float *scalesOf(float *scales, const int *slots) const {
+    return scales + (static_cast<long long>(slots[piece]) * Shape::kHeads + head) * Shape::kHeadDim;
+  }
+
   /// dt + bias of this lane's two tokens of the chunk that begins with row `first`, in a piece that ends before row
   /// `end`. The scans call it ahead of the use, for the loads take long.
   template <class Dt>

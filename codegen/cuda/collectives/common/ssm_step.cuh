@@ -5,8 +5,9 @@
 // run of memory: all of it is under way in registers while the convolution of the inputs and delta are computed, and is
 // written back in place. The lanes of a warp lie along the state index; the sums over it are exchanged so that each
 // step halves the number of rows a lane still sums. With a ring (common/ssm_ring.cuh) the state is written back only
-// when the ring is full.
+// when the ring is full. A state of codes (common/coded_state.cuh) has one.
 #pragma once
+#include "common/coded_state.cuh"
 #include "common/launch.cuh"
 #include "common/row_sums.cuh"
 #include "common/ssm_inputs.cuh"
@@ -46,6 +47,7 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
 
   // What is held in registers until the state arrives decides how many blocks fit on a multiprocessor.
   static constexpr bool kHasRing = Ring::kLength > 0;
+  static_assert(kHasRing || !kIsCoded<State>, "codes are rounded when a ring is full, not at each token");
   static constexpr int kHeldRegisters = kGeometry.elements(kShape) + kRounds * kInputVector * (2 * Shape::kTaps + 1);
   static constexpr int kMinBlocks = maxOf(1, (kHasRing                                    ? kGeometry.kRingThreads
                                               : kHeldRegisters <= kGeometry.kFewRegisters ? kGeometry.kManyThreads
@@ -60,12 +62,12 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
   static constexpr Launch kFoldLaunch = {
       Shape::kHeads * kTiles, ceilDiv(Shape::kBatch, kFolded), 1, kThreads, 1, 0, 1, 0};
 
-  /// dt: rows [kBatch, kHeads]; aLog, d, dtBias: [kHeads]; state: [slots, kHeads, kHeadDim, kStateSize].
-  /// epilogue.store(sequence, head * kHeadDim + channel, y).
+  /// dt: rows [kBatch, kHeads]; aLog, d, dtBias: [kHeads]; state: [slots, kHeads, kHeadDim, kStateSize]; scales of a
+  /// state of codes: [slots, kHeads, kHeadDim]. epilogue.store(sequence, head * kHeadDim + channel, y).
   template <class Input, class Dt, class Epilogue>
   static __device__ __forceinline__ void run(const Input &input, Dt dt, const float *aLog, const float *d,
                                              const float *dtBias, const int *slots, State *state,
-                                             const Epilogue &epilogue, const Ring &ring = {}) {
+                                             const Epilogue &epilogue, const Ring &ring = {}, float *scales = nullptr) {
     __shared__ alignas(16) float staged[kStaged];
     __shared__ float sums[kTile];
     launchDependents();
@@ -84,6 +86,8 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
     });
     LoadedState loaded;
     loadState<0, kEarlyRows>(block, tile, loaded);
+    float *tileScales = scalesOf(block, scales, slots);
+    loadScales(block, tileScales, loaded);
     [[maybe_unused]] const auto waiting = loadRing(block, ring);
     const float delta = clampDelta(softplus(toFloat(dt[block.sequence][block.head]) + timeBias));
     forEachPiece(block, [&](int round, const SsmChannels &channels, int offset) {
@@ -96,7 +100,7 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
       waiting.stage(entries, rate, delta);
       __syncthreads();
       if (waiting.isFull()) {
-        writeFolded(block, waiting, entries, loaded, tile, delta, staged, rowSums);
+        writeFolded(block, waiting, entries, loaded, tile, tileScales, delta, staged, rowSums);
       } else {
         waiting.multiply(entries, staged, staged + kStateSize, delta);
         keepEntry(block, staged, delta, ring);
@@ -116,7 +120,8 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
   }
 
   /// Takes the state of each sequence over the entries that wait, so that what follows may begin with it.
-  static __device__ __forceinline__ void fold(const float *aLog, const int *slots, State *state, const Ring &ring) {
+  static __device__ __forceinline__ void fold(const float *aLog, const int *slots, State *state, const Ring &ring,
+                                              float *scales) {
     launchDependents();
     Block block;
     const float rate = -expf(aLog[block.head]);
@@ -125,7 +130,7 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
     uint32 waiting = __ballot_sync(0xffffffffu, own < Shape::kBatch && ring.waitingOf(own) > 0);
     for (; waiting != 0; waiting &= waiting - 1) {
       block.sequence = first + __ffs(waiting) - 1;
-      foldSequence(block, rate, slots, state, ring);
+      foldSequence(block, rate, slots, state, scales, ring);
       __syncthreads(); // the entries in shared memory are read
     }
   }
@@ -183,10 +188,33 @@ private:
            block.firstChannel * kStateSize;
   }
 
+  /// The scales of a state of codes there.
+  static __device__ __forceinline__ float *scalesOf(const Block &block, float *scales, const int *slots) {
+    if constexpr (kIsCoded<State>)
+      return scales + (static_cast<long long>(slots[block.sequence]) * Shape::kHeads + block.head) * kHeadDim +
+             block.firstChannel;
+    else
+      return nullptr;
+  }
+
   /// What a thread has of the state, as it lies in memory.
   struct LoadedState {
     RawVector<State, kVector> vectors[kThreadRows][kLaneVectors];
+    float scales[kIsCoded<State> ? kThreadRows : 1];
+
+    __device__ __forceinline__ float scaleOf(int i) const {
+      if constexpr (kIsCoded<State>)
+        return scales[i];
+      else
+        return 1.0f;
+    }
   };
+  static __device__ __forceinline__ void loadScales(const Block &block, const float *tileScales, LoadedState &loaded) {
+    if constexpr (kIsCoded<State>)
+#pragma unroll
+      for (int i = 0; i < kThreadRows; ++i)
+        loaded.scales[i] = block.hasRow(i) ? tileScales[block.rowGroup + i * kRowGroups] : 0.0f;
+  }
   /// The rows from `First` to `Last`.
   template <int First, int Last>
   static __device__ __forceinline__ void loadState(const Block &block, const State *tile, LoadedState &loaded) {
@@ -206,6 +234,42 @@ private:
       for (int i = 0; i < kThreadRows; ++i)
         if (block.hasRow(i) && block.hasVector(v))
           function(i, v);
+  }
+
+  /// Writes the thread's rows of the state: `compute(i, v, values)` gives a vector's elements.
+  template <class Compute>
+  static __device__ __forceinline__ void writeState(const Block &block, State *tile, float *tileScales,
+                                                    const Compute &compute) {
+    if constexpr (!kIsCoded<State>) {
+      forEachVector(block, [&](int i, int v) {
+        float values[kVector];
+        compute(i, v, values);
+        storeStreaming<kVector>(tile + block.offsetOf(i, v), values);
+      });
+      return;
+    } else {
+#pragma unroll
+      for (int i = 0; i < kThreadRows; ++i) { // all lanes take part in each
+        float values[kLaneVectors][kVector] = {}, most = 0.0f;
+#pragma unroll
+        for (int v = 0; v < kLaneVectors; ++v)
+          if (block.hasRow(i) && block.hasVector(v)) {
+            compute(i, v, values[v]);
+#pragma unroll
+            for (int k = 0; k < kVector; ++k)
+              most = largerMagnitude(most, values[v][k]);
+          }
+        const CodeScale scale(laneMagnitude<1, kLanes>(most));
+        if (!block.hasRow(i))
+          continue;
+        if (block.lane == 0)
+          tileScales[block.rowGroup + i * kRowGroups] = scale.scale;
+#pragma unroll
+        for (int v = 0; v < kLaneVectors; ++v)
+          if (block.hasVector(v))
+            storeCodes(tile + block.offsetOf(i, v), values[v], scale);
+      }
+    }
   }
 
   /// Updates the state and leaves each row's sum over this lane's part of it in `rowSums`.
@@ -274,17 +338,17 @@ private:
     }
 #pragma unroll
     for (int i = 0; i < kThreadRows; ++i)
-      rowSums[i] *= decay;
+      rowSums[i] *= decay * loaded.scaleOf(i);
   }
 
   /// A vector of the state after the waiting entries.
   static __device__ __forceinline__ void foldVector(const Block &block, const RingOf &waiting,
-                                                    const typename RingOf::Shared &entries,
-                                                    const RawVector<State, kVector> &loaded, int i, int v,
-                                                    float (&values)[kVector]) {
+                                                    const typename RingOf::Shared &entries, const LoadedState &loaded,
+                                                    int i, int v, float (&values)[kVector]) {
+    const float decay = entries.decay * loaded.scaleOf(i);
 #pragma unroll
     for (int k = 0; k < kVector; ++k)
-      values[k] = loaded[k] * entries.decay;
+      values[k] = loaded.vectors[i][v][k] * decay;
 #pragma unroll 1
     for (int entry = 0; entry < waiting.count(); ++entry) {
       float b[kVector];
@@ -299,14 +363,13 @@ private:
   /// Writes the state after the waiting entries and the new token, and leaves the sums with C in `rowSums`.
   static __device__ __forceinline__ void writeFolded(const Block &block, const RingOf &waiting,
                                                      const typename RingOf::Shared &entries, const LoadedState &loaded,
-                                                     State *tile, float delta, const float *staged,
+                                                     State *tile, float *tileScales, float delta, const float *staged,
                                                      float (&rowSums)[kThreadRows]) {
 #pragma unroll
     for (int i = 0; i < kThreadRows; ++i)
       rowSums[i] = 0.0f;
-    forEachVector(block, [&](int i, int v) {
-      float values[kVector];
-      foldVector(block, waiting, entries, loaded.vectors[i][v], i, v, values);
+    writeState(block, tile, tileScales, [&](int i, int v, float (&values)[kVector]) {
+      foldVector(block, waiting, entries, loaded, i, v, values);
       const float scaled = delta * staged[2 * kStateSize + block.rowGroup + i * kRowGroups];
       const float *b = staged + (block.lane + v * kLanes) * kVector;
 #pragma unroll
@@ -314,22 +377,21 @@ private:
         values[k] += scaled * b[k];
         rowSums[i] += values[k] * b[kStateSize + k];
       }
-      storeStreaming<kVector>(tile + block.offsetOf(i, v), values);
     });
   }
 
   static __device__ __forceinline__ void foldSequence(const Block &block, float rate, const int *slots, State *state,
-                                                      const Ring &ring) {
+                                                      float *scales, const Ring &ring) {
     const auto waiting = loadRing(block, ring);
     State *tile = tileOf(block, state, slots);
+    float *tileScales = scalesOf(block, scales, slots);
     LoadedState loaded;
     loadState<0, kThreadRows>(block, tile, loaded);
+    loadScales(block, tileScales, loaded);
     waiting.stage(sharedEntries(), rate, 0.0f);
     __syncthreads();
-    forEachVector(block, [&](int i, int v) {
-      float values[kVector];
-      foldVector(block, waiting, sharedEntries(), loaded.vectors[i][v], i, v, values);
-      storeStreaming<kVector>(tile + block.offsetOf(i, v), values);
+    writeState(block, tile, tileScales, [&](int i, int v, float (&values)[kVector]) {
+      foldVector(block, waiting, sharedEntries(), loaded, i, v, values);
     });
   }
 

@@ -4,6 +4,7 @@
 
 namespace bambac {
 
+using int8 = signed char;
 using uint8 = unsigned char;
 using uint16 = unsigned short;
 using uint32 = unsigned int;
@@ -31,6 +32,7 @@ using geometry::maxOf;
 using geometry::minOf;
 
 __device__ __forceinline__ float toFloat(float value) { return value; }
+__device__ __forceinline__ float toFloat(int8 value) { return static_cast<float>(value); }
 __device__ __forceinline__ float toFloat(double value) { return __double2float_rn(value); }
 __device__ __forceinline__ float toFloat(bf16 value) { return __uint_as_float(uint32(value.bits) << 16); }
 __device__ __forceinline__ float toFloat(f16 value) {

@@ -65,11 +65,12 @@ public:
   static constexpr int kMinBlocks = 1;
   static constexpr Launch kLaunch = Slice::launch(kThreads, kSharedBytes);
 
-  /// x, dt, b, c: rows of tokens (slices of columns); aLog, d, dtBias: one for each head; state [slots, heads, P, N].
+  /// x, dt, b, c: rows of tokens (slices of columns); aLog, d, dtBias: one for each head; state [slots, heads, P, N];
+  /// scales of a state of codes: [slots, heads, P].
   template <class X, class Dt, class B, class C, class Epilogue>
   static __device__ __forceinline__ void run(X x, Dt dt, B b, C c, const float *aLog, const float *d,
                                              const float *dtBias, const int *slots, const int *starts, State *state,
-                                             const Epilogue &epilogue) {
+                                             const Epilogue &epilogue, float *scales = nullptr) {
     extern __shared__ __align__(1024) uint8 shared[];
     launchDependents();
     Slice at;
@@ -82,14 +83,15 @@ public:
     const int singles = Shape::kPieces == 1 ? 0 : Singles::count(starts);
     waitForPredecessors();
     if (singles > 0)
-      Singles::run(at, singles, x, dt, b, c, aLog, d, dtBias, slots, state, epilogue);
+      Singles::run(at, singles, x, dt, b, c, aLog, d, dtBias, slots, state, scales, epilogue);
     at.piece += singles;
     if (!at.enter(starts))
       return;
     __syncthreads();
     if (warp < kStateWarps) {
       do
-        walkStates(at, warp, sharedAddress(shared), shared, skip, at.stateOf(state, slots), epilogue);
+        walkStates(at, warp, sharedAddress(shared), shared, skip, at.stateOf(state, slots), scalesOf(at, scales, slots),
+                   epilogue);
       while (at.enterNext(starts));
     } else {
       do
@@ -196,18 +198,25 @@ private:
   using ResultTile = float[2 * kBlocks][4];     // Y^T, 16 channels: accumulators [16 channels, 8 tokens]
   using InputFragments = uint32[kBlocks][4];    // X^T, 16 channels: A fragments [16 channels, 16 tokens]
 
+  static __device__ __forceinline__ float *scalesOf(const Slice &at, float *scales, const int *slots) {
+    if constexpr (kIsCoded<State>)
+      return at.scalesOf(scales, slots);
+    else
+      return nullptr;
+  }
+
   template <class Epilogue>
   static __device__ __forceinline__ void walkStates(const Slice &at, int warp, uint32 base, uint8 *shared, float skip,
-                                                    State *state, const Epilogue &epilogue) {
+                                                    State *state, float *scales, const Epilogue &epilogue) {
     StateTile s;
-    moveState<true>(at, warp, state, s);
+    moveState<true>(at, warp, state, scales, s);
     int chunks = at.chunks();
     __syncthreads(); // the score warps' first iteration
     for (int chunk = 0; chunk < chunks; ++chunk) {
       __syncthreads();
       consumeChunk(at, chunk, warp, base, shared, skip, s, epilogue);
     }
-    moveState<false>(at, warp, state, s);
+    moveState<false>(at, warp, state, scales, s);
   }
 
   template <class Epilogue>
@@ -315,7 +324,19 @@ private:
 
   /// Loads this warp's 16 channels of the state, or stores them.
   template <bool Loads>
-  static __device__ __forceinline__ void moveState(const Slice &at, int warp, State *state, StateTile &s) {
+  static __device__ __forceinline__ void moveState(const Slice &at, int warp, State *state, float *scales,
+                                                   StateTile &s) {
+    if constexpr (kIsCoded<State>) {
+      moveCodedFragment<Loads, kPaddedState / 2, kHeadDim, kStateSize>(
+          state, scales, at.channel + warp * 16 + at.lane / 4, at.lane,
+          [&](int i) -> float & { return s[i / 4][i % 4]; });
+    } else {
+      movePlainState<Loads>(at, warp, state, s);
+    }
+  }
+
+  template <bool Loads>
+  static __device__ __forceinline__ void movePlainState(const Slice &at, int warp, State *state, StateTile &s) {
     constexpr int kVector = kStateSize % 2 == 0 ? 2 : 1;
 #pragma unroll
     for (int tile = 0; tile < kPaddedState / 8; ++tile)

@@ -72,11 +72,12 @@ public:
   static constexpr int kThreads = kGeometry.kThreads, kMinBlocks = 1;
   static constexpr Launch kLaunch = Slice::launch(kThreads, kSharedBytes);
 
-  /// x, dt, b, c: rows of tokens (slices of columns); aLog, d, dtBias: one for each head; state [slots, heads, P, N].
+  /// x, dt, b, c: rows of tokens (slices of columns); aLog, d, dtBias: one for each head; state [slots, heads, P, N];
+  /// scales of a state of codes: [slots, heads, P].
   template <class X, class Dt, class B, class C, class Epilogue>
   static __device__ __forceinline__ void run(X x, Dt dt, B b, C c, const float *aLog, const float *d,
                                              const float *dtBias, const int *slots, const int *starts, State *state,
-                                             const Epilogue &epilogue) {
+                                             const Epilogue &epilogue, float *scales = nullptr) {
     extern __shared__ __align__(1024) uint8 shared[];
     launchDependents();
     Place at;
@@ -89,7 +90,7 @@ public:
     __syncthreads();
     waitForPredecessors();
     if (singles > 0)
-      Singles::run(at, singles, x, dt, b, c, aLog, d, dtBias, slots, state, epilogue);
+      Singles::run(at, singles, x, dt, b, c, aLog, d, dtBias, slots, state, scales, epilogue);
     at.piece += singles;
     if (!at.enter(starts))
       return;
@@ -105,7 +106,7 @@ public:
       claimRegisters<kStateRegisters>();
       do {
         at.forget();
-        walkStates(at, at.stateOf(state, slots));
+        walkStates(at, at.stateOf(state, slots), state, scales, slots);
       } while (at.enterNext(starts));
     } else {
       claimRegisters<kResultRegisters>();
@@ -127,7 +128,7 @@ private:
     /// them.
     __device__ __forceinline__ void forget() {
       if constexpr (Shape::kPieces > 1)
-        asm volatile("" : "+r"(this->head), "+r"(warp));
+        asm volatile("" : "+r"(this->head), "+r"(this->channel), "+r"(warp));
     }
 
     // The slot of a chunk in the ring, chunks counted over all pieces of the block.
@@ -212,11 +213,13 @@ private:
   using StateSums = float[kPanels][32];    // S: accumulators [64 channels, 64 states] a panel
   using Operands = uint32[kChunk / 16][4]; // a of four steps along the tokens
 
-  static __device__ __forceinline__ void walkStates(const Place &at, State *state) {
+  /// `state`: the head's. `states`, `scales` and `slots` are the kernel's arguments, which take no registers.
+  static __device__ __forceinline__ void walkStates(const Place &at, State *state, State *states, float *scales,
+                                                    const int *slots) {
     StateSums s;
     Operands x, next;
     int chunk = at.before, chunks = chunk + at.chunks();
-    moveState<true>(at, state, s);
+    moveState<true>(at, state, states, scales, slots, s);
     at.waitForChunk(chunk);
     float decay = weighInputs(at, chunk, x);
     for (; chunk < chunks; ++chunk) {
@@ -254,7 +257,7 @@ private:
     // registers over the whole loop. On an H100 with Bamba-9B's sizes this saves 2% at 64 and at 256 tokens, and
     // nothing at 4,096.
     asm volatile("" : "+l"(state));
-    moveState<false>(at, state, s);
+    moveState<false>(at, state, states, scales, slots, s);
   }
 
   /// (exp(a[L-1] - a[s]) delta[s] X)^T, this warp's 16 channels. Returns the chunk's decay.
@@ -293,7 +296,22 @@ private:
   }
 
   /// Loads the state, or stores it.
-  template <bool Loads> static __device__ __forceinline__ void moveState(const Place &at, State *state, StateSums &s) {
+  template <bool Loads>
+  static __device__ __forceinline__ void moveState(const Place &at, State *state, State *states, float *scales,
+                                                   const int *slots, StateSums &s) {
+    if constexpr (kIsCoded<State>) {
+      Place place = at;
+      asm volatile("" : "+r"(place.piece)); // where codes and scales lie is found again for the stores, as above
+      moveCodedFragment<Loads, kPanels * 32, kHeadDim, kStateSize>(
+          place.stateOf(states, slots), place.scalesOf(scales, slots), at.channel + at.warp * 16 + at.lane / 4, at.lane,
+          [&](int i) -> float & { return s[i / 32][i % 32]; });
+    } else {
+      movePlainState<Loads>(at, state, s);
+    }
+  }
+
+  template <bool Loads>
+  static __device__ __forceinline__ void movePlainState(const Place &at, State *state, StateSums &s) {
     constexpr int kVector = kStateSize % 2 == 0 ? 2 : 1;
     int firstChannel = at.channel + at.warp * 16 + at.lane / 4, firstState = at.lane % 4 * 2;
     State *first = state + firstChannel * kStateSize + firstState;
