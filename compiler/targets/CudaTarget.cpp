@@ -70,7 +70,7 @@ struct CudaTargetModel : TargetInterface::ExternalModel<CudaTargetModel, CudaTar
   /// Long runs of memory, and a page table that is quickly copied.
   int64_t getPageTokens(Attribute) const { return 64; }
   /// Of Bamba-9B on an H100, 2, 16 and 64 rows take 7.2, 7.3 and 7.3 ms, in entry points of 16 rows or of 64.
-  int64_t getLeastPrefillChunk(Attribute) const { return 2 * geometry::kMmaRows; }
+  int64_t getLeastPrefillChunk(Attribute) const { return int64_t{2} * geometry::kMmaRows; }
 
   /// Entries are weighed by the lanes of one warp.
   int64_t getLongestStateRing(Attribute) const { return 32; }
