@@ -199,8 +199,16 @@ async def test_a_replica_answers(checkpoint: Checkpoint) -> None:
         replica.check_health()
 
 
-def start_ray() -> None:
-    """Starts Ray here. Its processes wait for each other for a fixed time, which a busy machine may exceed."""
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+def start_ray() -> int:
+    """Starts Ray here, and its proxy on the port returned. Its processes wait for each other for a fixed time, which a
+    busy machine may exceed."""
+    from ray import serve
+
     os.environ.setdefault("RAY_agent_register_timeout_ms", "120000")
     for attempt in range(2):
         try:
@@ -211,16 +219,14 @@ def start_ray() -> None:
                 log_to_driver=False,
                 configure_logging=False,
             )
-            return
+            port = free_port()
+            serve.start(http_options={"host": "127.0.0.1", "port": port})
+            return port
         except Exception as error:
             ray.shutdown()
             if attempt == 1:
                 pytest.skip(f"Ray does not start on this machine: {str(error)[:200]}")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
+    raise AssertionError("not reached")
 
 
 @pytest.fixture(scope="module")
@@ -230,10 +236,8 @@ def url(checkpoint: Checkpoint) -> Iterator[str]:
 
     from bamba.ray import app
 
-    port = free_port()
-    start_ray()
+    port = start_ray()
     try:
-        serve.start(http_options={"host": "127.0.0.1", "port": port})
         settings = {"checkpoint": checkpoint.folder, "library": checkpoint.library, "device": "cpu", "threads": 1,
                     "replicas": 2, "cpus": 0.5, "served_model_name": "tiny", "shutdown_seconds": 5}  # fmt: skip
         serve.run(app(settings))
