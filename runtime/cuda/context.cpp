@@ -9,6 +9,9 @@ Context::Context(std::shared_ptr<const Driver> driver, unsigned index, const Cud
     : functions(std::move(driver)), owner(getpid()), deviceName(fmt::format("cuda:{}", index)),
       productName(device.name) {
   check(functions->deviceGet(&number, static_cast<int>(index)), "opening the device");
+  int pitch = 0;
+  check(functions->deviceGetAttribute(&pitch, attributeMaxPitch, number), "opening the device");
+  pitchLimit = static_cast<size_t>(pitch);
   check(functions->devicePrimaryCtxRetain(&handle, number), "opening the device");
 }
 

@@ -47,6 +47,7 @@ public:
   void expectOwner() const;
 
   const Driver &driver() const { return *functions; }
+  size_t mostPitch() const { return pitchLimit; }          ///< bytes between rows that one call of the driver takes
   const std::string &device() const { return deviceName; } ///< "cuda:0"
   const std::string &product() const { return productName; }
 
@@ -78,6 +79,7 @@ private:
   pid_t owner; ///< the process that opened the device
   DeviceNumber number = 0;
   ContextHandle handle = nullptr;
+  size_t pitchLimit = 0;
   std::string deviceName, productName;
 };
 

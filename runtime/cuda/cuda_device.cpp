@@ -1,7 +1,21 @@
 #include "runtime/cuda/cuda_device.h"
 #include "runtime/cuda/executor.h"
+#include <algorithm>
 
 namespace bambac::rt::cuda {
+namespace {
+
+/// A copy of rows without its addresses.
+Copy2d rowsOf(size_t toPitch, size_t fromPitch, size_t bytes, size_t rows) {
+  Copy2d copy = {};
+  copy.targetPitch = toPitch;
+  copy.sourcePitch = fromPitch;
+  copy.width = bytes;
+  copy.height = rows;
+  return copy;
+}
+
+} // namespace
 
 CudaDevice::CudaDevice(std::shared_ptr<const Kernels> loaded, void *callers)
     : kernels(std::move(loaded)), context(*kernels->context()), own(callers ? nullptr : context.makeStream()),
@@ -41,35 +55,75 @@ void CudaDevice::upload(std::byte *to, const std::byte *from, size_t bytes) {
          [&](const Driver &driver) { return driver.memcpyHtoDAsync(addressOf(to), from, bytes, stream); });
 }
 
-void CudaDevice::uploadRows(std::byte *to, const std::byte *from, size_t bytes, size_t rows, size_t pitch) {
-  Copy2d copy = {};
-  copy.sourceType = memoryHost;
-  copy.sourceHost = from;
-  copy.targetType = memoryDevice;
-  copy.targetDevice = addressOf(to);
-  copy.sourcePitch = copy.targetPitch = pitch;
-  copy.width = bytes;
-  copy.height = rows;
-  call("copying to the device", [&](const Driver &driver) { return driver.memcpy2DAsync(&copy, stream); });
-}
-
-void CudaDevice::copyRows(std::byte *to, size_t toPitch, const std::byte *from, size_t fromPitch, size_t bytes,
-                          size_t rows) {
-  Copy2d copy = {};
-  copy.sourceType = copy.targetType = memoryDevice;
-  copy.sourceDevice = addressOf(from);
-  copy.targetDevice = addressOf(to);
-  copy.sourcePitch = fromPitch;
-  copy.targetPitch = toPitch;
-  copy.width = bytes;
-  copy.height = rows;
-  call("copying memory", [&](const Driver &driver) { return driver.memcpy2DAsync(&copy, stream); });
-}
-
 void CudaDevice::download(std::byte *to, const std::byte *from, size_t bytes) {
   if (bytes > 0)
     call("copying from the device",
          [&](const Driver &driver) { return driver.memcpyDtoHAsync(to, addressOf(from), bytes, stream); });
+}
+
+void CudaDevice::clearRows(std::byte *to, size_t pitch, size_t bytes, size_t rows) {
+  if (!takesRows(pitch, rows)) {
+    for (size_t row = 0; row < rows; ++row)
+      clear(to + row * pitch, bytes);
+    return;
+  }
+  if (bytes == 0)
+    return;
+  constexpr size_t word = sizeof(unsigned); // words are faster than bytes
+  bool isWords = (addressOf(to) | pitch | bytes) % word == 0;
+  call("clearing memory", [&](const Driver &driver) {
+    return isWords ? driver.memsetD2D32Async(addressOf(to), pitch, 0, bytes / word, rows, stream)
+                   : driver.memsetD2D8Async(addressOf(to), pitch, 0, bytes, rows, stream);
+  });
+}
+
+void CudaDevice::copyRows(std::byte *to, size_t toPitch, const std::byte *from, size_t fromPitch, size_t bytes,
+                          size_t rows) {
+  if (!takesRows(std::max(toPitch, fromPitch), rows)) {
+    for (size_t row = 0; row < rows; ++row)
+      copy(to + row * toPitch, from + row * fromPitch, bytes);
+    return;
+  }
+  Copy2d copy = rowsOf(toPitch, fromPitch, bytes, rows);
+  copy.sourceType = copy.targetType = memoryDevice;
+  copy.sourceDevice = addressOf(from);
+  copy.targetDevice = addressOf(to);
+  copy2d("copying memory", copy);
+}
+
+void CudaDevice::uploadRows(std::byte *to, size_t toPitch, const std::byte *from, size_t fromPitch, size_t bytes,
+                            size_t rows) {
+  if (!takesRows(std::max(toPitch, fromPitch), rows)) {
+    for (size_t row = 0; row < rows; ++row)
+      upload(to + row * toPitch, from + row * fromPitch, bytes);
+    return;
+  }
+  Copy2d copy = rowsOf(toPitch, fromPitch, bytes, rows);
+  copy.sourceType = memoryHost;
+  copy.sourceHost = from;
+  copy.targetType = memoryDevice;
+  copy.targetDevice = addressOf(to);
+  copy2d("copying to the device", copy);
+}
+
+void CudaDevice::downloadRows(std::byte *to, size_t toPitch, const std::byte *from, size_t fromPitch, size_t bytes,
+                              size_t rows) {
+  if (!takesRows(std::max(toPitch, fromPitch), rows)) {
+    for (size_t row = 0; row < rows; ++row)
+      download(to + row * toPitch, from + row * fromPitch, bytes);
+    return;
+  }
+  Copy2d copy = rowsOf(toPitch, fromPitch, bytes, rows);
+  copy.sourceType = memoryDevice;
+  copy.sourceDevice = addressOf(from);
+  copy.targetType = memoryHost;
+  copy.targetHost = to;
+  copy2d("copying from the device", copy);
+}
+
+void CudaDevice::copy2d(const char *doing, const Copy2d &copy) {
+  if (copy.width > 0)
+    call(doing, [&](const Driver &driver) { return driver.memcpy2DAsync(&copy, stream); });
 }
 
 void CudaDevice::mark(unsigned mark) {

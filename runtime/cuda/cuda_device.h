@@ -21,10 +21,15 @@ public:
   void clear(std::byte *to, size_t bytes) override;
   void copy(std::byte *to, const std::byte *from, size_t bytes) override;
   void upload(std::byte *to, const std::byte *from, size_t bytes) override;
-  void uploadRows(std::byte *to, const std::byte *from, size_t bytes, size_t rows, size_t pitch) override;
+  void download(std::byte *to, const std::byte *from, size_t bytes) override;
+
+  void clearRows(std::byte *to, size_t pitch, size_t bytes, size_t rows) override;
   void copyRows(std::byte *to, size_t toPitch, const std::byte *from, size_t fromPitch, size_t bytes,
                 size_t rows) override;
-  void download(std::byte *to, const std::byte *from, size_t bytes) override;
+  void uploadRows(std::byte *to, size_t toPitch, const std::byte *from, size_t fromPitch, size_t bytes,
+                  size_t rows) override;
+  void downloadRows(std::byte *to, size_t toPitch, const std::byte *from, size_t fromPitch, size_t bytes,
+                    size_t rows) override;
 
   void mark(unsigned mark) override;
   void waitFor(unsigned mark) override;
@@ -35,6 +40,10 @@ public:
 private:
   /// Calls the driver with the context current, and checks the result.
   template <typename Call> void call(const char *doing, const Call &call) const;
+
+  /// False where one call of the driver does not take such rows, or has no advantage.
+  bool takesRows(size_t pitch, size_t rows) const { return rows > 1 && pitch <= context.mostPitch(); }
+  void copy2d(const char *doing, const Copy2d &copy);
 
   std::shared_ptr<const Kernels> kernels;
   const Context &context;

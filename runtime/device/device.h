@@ -66,15 +66,17 @@ public:
   /// From host memory. `from` must stay as it is until the copy is done.
   virtual void upload(std::byte *to, const std::byte *from, size_t bytes) = 0;
 
-  /// The first `bytes` of each of `rows` rows that start `pitch` bytes apart, on both sides.
-  virtual void uploadRows(std::byte *to, const std::byte *from, size_t bytes, size_t rows, size_t pitch) = 0;
-
-  /// The first `bytes` of each of `rows` rows, which start so many bytes apart on each side.
-  virtual void copyRows(std::byte *to, size_t toPitch, const std::byte *from, size_t fromPitch, size_t bytes,
-                        size_t rows) = 0;
-
   /// To host memory, where it is readable after finish().
   virtual void download(std::byte *to, const std::byte *from, size_t bytes) = 0;
+
+  /// The same with the first `bytes` of each of `rows` rows, which start so many bytes apart on each side.
+  virtual void clearRows(std::byte *to, size_t pitch, size_t bytes, size_t rows) = 0;
+  virtual void copyRows(std::byte *to, size_t toPitch, const std::byte *from, size_t fromPitch, size_t bytes,
+                        size_t rows) = 0;
+  virtual void uploadRows(std::byte *to, size_t toPitch, const std::byte *from, size_t fromPitch, size_t bytes,
+                          size_t rows) = 0;
+  virtual void downloadRows(std::byte *to, size_t toPitch, const std::byte *from, size_t fromPitch, size_t bytes,
+                            size_t rows) = 0;
 
   /// Marks this moment as number `mark`; waitFor() returns when all that came before it is done. There are numMarks for
   /// staging memory, then numBatchMarks for batches.

@@ -7,13 +7,20 @@
 namespace bambac::rt {
 namespace {
 
-/// Calls function(begin, size) for pieces of `bytes` bytes, on all threads where that pays.
-template <typename Function> void forEachPiece(ThreadPool &threads, size_t bytes, const Function &function) {
+/// Calls function(row, begin, size) for pieces of `rows` rows of `bytes` bytes, on all threads where that pays.
+template <typename Function>
+void forEachPiece(ThreadPool &threads, size_t bytes, size_t rows, const Function &function) {
   constexpr size_t piece = size_t{1} << 20;
-  if (bytes <= piece)
-    return function(0, bytes);
-  threads.forEach((bytes + piece - 1) / piece,
-                  [&](uint64_t index, unsigned) { function(index * piece, std::min(piece, bytes - index * piece)); });
+  if (bytes * rows <= piece) {
+    for (size_t row = 0; row < rows; ++row)
+      function(row, 0, bytes);
+    return;
+  }
+  size_t pieces = (bytes + piece - 1) / piece; // of a row
+  threads.forEach(pieces * rows, [&](uint64_t index, unsigned) {
+    size_t begin = index % pieces * piece;
+    function(index / pieces, begin, std::min(piece, bytes - begin));
+  });
 }
 
 } // namespace
@@ -25,23 +32,16 @@ DeviceMemory CpuDevice::allocate(size_t bytes, const char *what) {
   return {region, region->data()};
 }
 
-void CpuDevice::clear(std::byte *to, size_t bytes) {
-  forEachPiece(threads, bytes, [&](size_t begin, size_t size) { std::memset(to + begin, 0, size); });
-}
-
-void CpuDevice::copy(std::byte *to, const std::byte *from, size_t bytes) {
-  forEachPiece(threads, bytes, [&](size_t begin, size_t size) { std::memcpy(to + begin, from + begin, size); });
-}
-
-void CpuDevice::uploadRows(std::byte *to, const std::byte *from, size_t bytes, size_t rows, size_t pitch) {
-  for (size_t row = 0; row < rows; ++row)
-    copy(to + row * pitch, from + row * pitch, bytes);
+void CpuDevice::clearRows(std::byte *to, size_t pitch, size_t bytes, size_t rows) {
+  forEachPiece(threads, bytes, rows,
+               [&](size_t row, size_t begin, size_t size) { std::memset(to + row * pitch + begin, 0, size); });
 }
 
 void CpuDevice::copyRows(std::byte *to, size_t toPitch, const std::byte *from, size_t fromPitch, size_t bytes,
                          size_t rows) {
-  for (size_t row = 0; row < rows; ++row)
-    copy(to + row * toPitch, from + row * fromPitch, bytes);
+  forEachPiece(threads, bytes, rows, [&](size_t row, size_t begin, size_t size) {
+    std::memcpy(to + row * toPitch + begin, from + row * fromPitch + begin, size);
+  });
 }
 
 std::unique_ptr<Executor> CpuDevice::makeExecutor(const bamba_rt_model &model, const Buffers &buffers) {

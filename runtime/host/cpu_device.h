@@ -21,13 +21,22 @@ public:
   DeviceMemory allocate(size_t bytes, const char *what) override;
   DeviceMemory allocateHost(size_t bytes, const char *what) override { return allocate(bytes, what); }
 
-  void clear(std::byte *to, size_t bytes) override;
-  void copy(std::byte *to, const std::byte *from, size_t bytes) override;
+  void clear(std::byte *to, size_t bytes) override { clearRows(to, bytes, bytes, 1); }
+  void copy(std::byte *to, const std::byte *from, size_t bytes) override { copyRows(to, bytes, from, bytes, bytes, 1); }
   void upload(std::byte *to, const std::byte *from, size_t bytes) override { copy(to, from, bytes); }
-  void uploadRows(std::byte *to, const std::byte *from, size_t bytes, size_t rows, size_t pitch) override;
+  void download(std::byte *to, const std::byte *from, size_t bytes) override { copy(to, from, bytes); }
+
+  void clearRows(std::byte *to, size_t pitch, size_t bytes, size_t rows) override;
   void copyRows(std::byte *to, size_t toPitch, const std::byte *from, size_t fromPitch, size_t bytes,
                 size_t rows) override;
-  void download(std::byte *to, const std::byte *from, size_t bytes) override { copy(to, from, bytes); }
+  void uploadRows(std::byte *to, size_t toPitch, const std::byte *from, size_t fromPitch, size_t bytes,
+                  size_t rows) override {
+    copyRows(to, toPitch, from, fromPitch, bytes, rows);
+  }
+  void downloadRows(std::byte *to, size_t toPitch, const std::byte *from, size_t fromPitch, size_t bytes,
+                    size_t rows) override {
+    copyRows(to, toPitch, from, fromPitch, bytes, rows);
+  }
 
   void mark(unsigned) override {}
   void waitFor(unsigned) override {}

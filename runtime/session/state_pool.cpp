@@ -1,38 +1,92 @@
+// Blocks are found by kind and size. A saved item has the states in the order of the model, so that those of a block
+// are spread over it.
+
 #include "runtime/session/state_pool.h"
+#include "runtime/model/model.h"
+#include "runtime/support/error.h"
 #include "runtime/support/memory.h"
-#include <span>
+#include <algorithm>
+#include <string>
 
 namespace bambac::rt {
 
 StatePool::StatePool(const bamba_rt_model &model, uint32_t slots, uint64_t pages, Device &device)
     : model(model), device(device), numSlots(uint64_t{slots} + 1), numPages(pages) {
+  uint64_t saved[] = {0, 0}; // bytes of the states so far in an item of each kind
   for (uint32_t i = 0; i < model.num_states; ++i) {
     const bamba_rt_state &state = model.states[i];
-    pools.push_back(device.allocate(checkedMul(items(i), state.item_bytes, state.name), state.name));
+    uint64_t &offset = saved[state.kind == BAMBA_RT_STATE_PAGE];
+    blockOf(state).add(i, offset);
+    offset += state.item_bytes;
   }
+  for (Block &block : blocks)
+    allocate(block);
+}
+
+StatePool::Block &StatePool::blockOf(const bamba_rt_state &state) {
+  auto found = std::ranges::find_if(
+      blocks, [&](const Block &block) { return block.kind == state.kind && block.itemBytes == state.item_bytes; });
+  if (found != blocks.end())
+    return *found;
+  Block &block = blocks.emplace_back();
+  block.kind = state.kind;
+  block.itemBytes = state.item_bytes;
+  return block;
+}
+
+/// The pool of state `number`, whose item starts at `offset` of a saved one.
+void StatePool::Block::add(uint32_t number, uint64_t offset) {
+  uint64_t pool = states.size();
+  states.push_back(number);
+  if (!runs.empty()) {
+    Run &run = runs.back();
+    uint64_t distance = offset - run.offset - (run.count - 1) * run.distance;
+    if (run.count == 1 || distance == run.distance) {
+      run.distance = distance;
+      ++run.count;
+      return;
+    }
+  }
+  runs.push_back({pool, 1, offset});
+}
+
+void StatePool::allocate(Block &block) {
+  std::string name = model.states[block.states[0]].name;
+  if (block.states.size() > 1)
+    name += fmt::format(" and {} more states in one block", block.states.size() - 1);
+  const char *what = name.c_str();
+  // Each pool is aligned as if it were allocated alone.
+  block.pitch = checkedMul(itemsOf(block.kind), block.itemBytes, what);
+  if (block.states.size() > 1)
+    block.pitch = alignUp(block.pitch, deviceAlignment, what);
+  block.memory = device.allocate(checkedMul(block.pitch, block.states.size(), what), what);
 }
 
 std::vector<void *> StatePool::bases() const {
-  std::vector<void *> bases;
-  bases.reserve(pools.size());
-  for (const DeviceMemory &pool : pools)
-    bases.push_back(pool.get());
+  std::vector<void *> bases(model.num_states);
+  for (const Block &block : blocks)
+    for (size_t pool = 0; pool < block.states.size(); ++pool)
+      bases[block.states[pool]] = block.item(pool, 0);
   return bases;
 }
 
-template <typename Function> void StatePool::forEachState(bamba_rt_state_kind kind, const Function &function) const {
-  for (uint32_t i = 0; i < model.num_states; ++i)
-    if (model.states[i].kind == static_cast<uint32_t>(kind))
-      function(pools[i].get(), model.states[i].item_bytes);
+template <typename Function> void StatePool::forEachBlock(bamba_rt_state_kind kind, const Function &function) const {
+  for (const Block &block : blocks)
+    if (block.kind == static_cast<uint32_t>(kind))
+      function(block);
 }
 
 void StatePool::copy(bamba_rt_state_kind kind, uint32_t to, uint32_t from) {
-  forEachState(kind,
-               [&](std::byte *base, uint64_t bytes) { device.copy(base + to * bytes, base + from * bytes, bytes); });
+  forEachBlock(kind, [&](const Block &block) {
+    device.copyRows(block.item(0, to), block.pitch, block.item(0, from), block.pitch, block.itemBytes,
+                    block.states.size());
+  });
 }
 
 void StatePool::clear(bamba_rt_state_kind kind, uint32_t item) {
-  forEachState(kind, [&](std::byte *base, uint64_t bytes) { device.clear(base + item * bytes, bytes); });
+  forEachBlock(kind, [&](const Block &block) {
+    device.clearRows(block.item(0, item), block.pitch, block.itemBytes, block.states.size());
+  });
 }
 
 void StatePool::clearSlot(uint32_t slot) { clear(BAMBA_RT_STATE_SLOT, slot); }
@@ -41,19 +95,21 @@ void StatePool::clearPage(uint32_t page) { clear(BAMBA_RT_STATE_PAGE, page); }
 void StatePool::copyPage(uint32_t to, uint32_t from) { copy(BAMBA_RT_STATE_PAGE, to, from); }
 
 std::byte *StatePool::save(bamba_rt_state_kind kind, uint32_t item, std::byte *out) const {
-  forEachState(kind, [&](std::byte *base, uint64_t bytes) {
-    device.download(out, base + item * bytes, bytes);
-    out += bytes;
+  forEachBlock(kind, [&](const Block &block) {
+    for (const Run &run : block.runs)
+      device.downloadRows(out + run.offset, run.distance, block.item(run.first, item), block.pitch, block.itemBytes,
+                          run.count);
   });
-  return out;
+  return out + stateBytes(model, kind);
 }
 
 const std::byte *StatePool::restore(bamba_rt_state_kind kind, uint32_t item, const std::byte *in) {
-  forEachState(kind, [&](std::byte *base, uint64_t bytes) {
-    device.upload(base + item * bytes, in, bytes);
-    in += bytes;
+  forEachBlock(kind, [&](const Block &block) {
+    for (const Run &run : block.runs)
+      device.uploadRows(block.item(run.first, item), block.pitch, in + run.offset, run.distance, block.itemBytes,
+                        run.count);
   });
-  return in;
+  return in + stateBytes(model, kind);
 }
 
 } // namespace bambac::rt

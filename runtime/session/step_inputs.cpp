@@ -63,7 +63,7 @@ void StepInputs::fill(const Step &step, std::span<const bamba_batch_item> items,
   parameters.fill(step, items, current);
   if (!device.isHost()) {
     size_t bytes = size_t{rowsOf(entry) + 1} * sizeof(int32_t);
-    device.uploadRows(onDevice.get(), block, bytes, numArrays, pitch);
+    device.uploadRows(onDevice.get(), pitch, block, pitch, bytes, numArrays);
     device.mark(current);
   }
 }

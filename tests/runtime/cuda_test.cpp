@@ -21,6 +21,7 @@ static_assert(CU_TENSOR_MAP_DATA_TYPE_FLOAT32 == bambac::rt::cuda::tensorFloat32
 static_assert(CU_EVENT_RECORD_EXTERNAL == bambac::rt::cuda::eventRecordExternal);
 static_assert(CU_TENSOR_MAP_SWIZZLE_128B == 3);
 static_assert(CU_TENSOR_MAP_L2_PROMOTION_L2_256B == bambac::rt::cuda::tensorPromote256);
+static_assert(CU_DEVICE_ATTRIBUTE_MAX_PITCH == bambac::rt::cuda::attributeMaxPitch);
 static_assert(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT == bambac::rt::cuda::attributeMultiprocessors);
 static_assert(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN == bambac::rt::cuda::attributeSharedBytesOptin);
 static_assert(CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES == bambac::rt::cuda::functionMaxDynamicShared);

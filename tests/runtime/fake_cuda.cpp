@@ -5,6 +5,26 @@
 
 using namespace bambac::fake_cuda;
 
+namespace {
+
+bool hasRows(Address address, size_t pitch, size_t width, size_t height) {
+  return pitch <= static_cast<size_t>(fake.maxPitch) && width <= pitch &&
+         isDevice(address, (height - 1) * pitch + width);
+}
+
+Result clearRows(Address to, size_t pitch, unsigned char value, size_t width, size_t height, StreamHandle stream) {
+  if (fake.failClear)
+    return fake.failClear;
+  if (!hasRows(to, pitch, width, height))
+    return invalidValue;
+  return enqueue(stream, [=] {
+    for (size_t row = 0; row < height; ++row)
+      std::memset(onHost(to) + row * pitch, value, width);
+  });
+}
+
+} // namespace
+
 #pragma GCC visibility push(default)
 extern "C" {
 
@@ -39,6 +59,7 @@ Result cuDeviceGetAttribute(int *value, int attribute, DeviceNumber) {
   *value = attribute == attributeMajor              ? fake.major
            : attribute == attributeMinor            ? fake.minor
            : attribute == attributeSharedBytesOptin ? fake.sharedBytes
+           : attribute == attributeMaxPitch         ? fake.maxPitch
                                                     : fake.multiprocessors;
   return success;
 }
@@ -117,6 +138,20 @@ Result cuMemsetD8Async(Address to, unsigned char value, size_t count, StreamHand
     return invalidValue;
   return enqueue(stream, [=] { std::memset(onHost(to), value, count); });
 }
+Result cuMemsetD2D8Async(Address to, size_t pitch, unsigned char value, size_t width, size_t height,
+                         StreamHandle stream) {
+  Lock lock(mutex);
+  ++fake.clears;
+  return clearRows(to, pitch, value, width, height, stream);
+}
+Result cuMemsetD2D32Async(Address to, size_t pitch, unsigned value, size_t width, size_t height, StreamHandle stream) {
+  Lock lock(mutex);
+  ++fake.clears;
+  ++fake.clearsOfWords;
+  if (value != 0 || (to | pitch) % sizeof(value) != 0)
+    return invalidValue;
+  return clearRows(to, pitch, 0, width * sizeof(value), height, stream);
+}
 Result cuMemcpyHtoDAsync_v2(Address to, const void *from, size_t bytes, StreamHandle stream) {
   Lock lock(mutex);
   ++fake.uploads;
@@ -146,18 +181,18 @@ Result cuMemcpyDtoDAsync_v2(Address to, Address from, size_t bytes, StreamHandle
 Result cuMemcpy2DAsync_v2(const Copy2d *given, StreamHandle stream) {
   Lock lock(mutex);
   Copy2d copy = *given;
-  bool fromHost = copy.sourceType == memoryHost;
-  ++(fromHost ? fake.uploadsOfRows : fake.copies);
-  if (!fromHost && fake.failCopy)
-    return fake.failCopy;
-  auto has = [&](Address address, size_t pitch) { return isDevice(address, (copy.height - 1) * pitch + copy.width); };
-  if (copy.targetType != memoryDevice || !has(copy.targetDevice, copy.targetPitch) ||
-      (!fromHost && (copy.sourceType != memoryDevice || !has(copy.sourceDevice, copy.sourcePitch))))
+  bool fromHost = copy.sourceType == memoryHost, toHost = copy.targetType == memoryHost;
+  ++(fromHost ? fake.uploadsOfRows : toHost ? fake.downloadsOfRows : fake.copies);
+  if (Result failed = fromHost ? fake.failUpload : toHost ? success : fake.failCopy)
+    return failed;
+  if ((!fromHost && !hasRows(copy.sourceDevice, copy.sourcePitch, copy.width, copy.height)) ||
+      (!toHost && !hasRows(copy.targetDevice, copy.targetPitch, copy.width, copy.height)))
     return invalidValue;
-  return enqueue(stream, [copy, fromHost] {
+  return enqueue(stream, [copy, fromHost, toHost] {
     const std::byte *from = fromHost ? static_cast<const std::byte *>(copy.sourceHost) : onHost(copy.sourceDevice);
+    std::byte *to = toHost ? static_cast<std::byte *>(copy.targetHost) : onHost(copy.targetDevice);
     for (size_t row = 0; row < copy.height; ++row)
-      std::memcpy(onHost(copy.targetDevice) + row * copy.targetPitch, from + row * copy.sourcePitch, copy.width);
+      std::memcpy(to + row * copy.targetPitch, from + row * copy.sourcePitch, copy.width);
   });
 }
 Result cuStreamCreate(StreamHandle *stream, unsigned) {

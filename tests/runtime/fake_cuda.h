@@ -20,7 +20,7 @@ struct FakeCubin {
 /// What the driver was asked to do, and what it is to get wrong.
 struct FakeCuda {
   int captures, instantiations, graphLaunches, kernelLaunches, programmaticLaunches;
-  int uploads, uploadsOfRows, downloads, copies, clears, synchronizations;
+  int uploads, uploadsOfRows, downloads, downloadsOfRows, copies, clears, clearsOfWords, synchronizations;
   int waitsThatLeaveWork;  // that did something, and left something to do
   int contextDepth;        // pushed and not popped
   int callsWithoutContext; // that need one
@@ -29,14 +29,15 @@ struct FakeCuda {
   int major, minor;        // compute capability
   int sharedBytes;         // that a block can ask for
   int multiprocessors = 2;
-  int64_t deviceBytes; // memory that the device has
-  int failLaunch;      // the result of graph launches; 0: they work
-  int failCopy;        // the result of copies on the device
-  int failClear;       // the result of clearing memory
-  int failUpload;      // the result of copies to the device
-  int failLoad;        // the result of loading a module
-  int failPack;        // the result of launches that pack weights
-  int packLaunches;    // not among the kernelLaunches
+  int maxPitch = INT32_MAX; // bytes between rows
+  int64_t deviceBytes;      // memory that the device has
+  int failLaunch;           // the result of graph launches; 0: they work
+  int failCopy;             // the result of copies on the device
+  int failClear;            // the result of clearing memory
+  int failUpload;           // the result of copies to the device
+  int failLoad;             // the result of loading a module
+  int failPack;             // the result of launches that pack weights
+  int packLaunches;         // not among the kernelLaunches
   int64_t uploadedBytes;
 };
 }
