@@ -1,13 +1,11 @@
 #include "runtime/cuda/context.h"
 #include "runtime/support/error.h"
 #include <cstring>
-#include <unistd.h>
 
 namespace bambac::rt::cuda {
 
 Context::Context(std::shared_ptr<const Driver> driver, unsigned index, const CudaDeviceInfo &device)
-    : functions(std::move(driver)), owner(getpid()), deviceName(fmt::format("cuda:{}", index)),
-      productName(device.name) {
+    : functions(std::move(driver)), deviceName(fmt::format("cuda:{}", index)), productName(device.name) {
   check(functions->deviceGet(&number, static_cast<int>(index)), "opening the device");
   int pitch = 0;
   check(functions->deviceGetAttribute(&pitch, attributeMaxPitch, number), "opening the device");
@@ -16,12 +14,12 @@ Context::Context(std::shared_ptr<const Driver> driver, unsigned index, const Cud
 }
 
 Context::~Context() {
-  if (owner == getpid())
+  if (owner.isCurrent())
     functions->devicePrimaryCtxRelease(number);
 }
 
 void Context::expectOwner() const {
-  if (owner != getpid())
+  if (!owner.isCurrent())
     fail(BAMBA_UNSUPPORTED,
          "{} ({}): expected the process that opened the device, found one that was forked from it, where CUDA does not "
          "work",

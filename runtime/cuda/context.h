@@ -4,7 +4,7 @@
 
 #include "runtime/cuda/driver.h"
 #include "runtime/device/device.h"
-#include <sys/types.h>
+#include "runtime/support/own_process.h"
 
 namespace bambac::rt::cuda {
 
@@ -76,7 +76,7 @@ private:
   template <typename Tag> std::shared_ptr<Tag> own(Tag *handle, Result (*Driver::*destroy)(Tag *)) const;
 
   std::shared_ptr<const Driver> functions;
-  pid_t owner; ///< the process that opened the device
+  OwnProcess owner; ///< opened the device
   DeviceNumber number = 0;
   ContextHandle handle = nullptr;
   size_t pitchLimit = 0;

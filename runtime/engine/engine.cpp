@@ -3,7 +3,6 @@
 #include "runtime/engine/engine.h"
 #include "runtime/support/blocked_signals.h"
 #include "runtime/support/error.h"
-#include <unistd.h>
 
 namespace bambac::rt {
 namespace {
@@ -20,7 +19,7 @@ Engine::Engine(const Model &model, const bamba_engine_options &options)
     : Engine(model, EngineSize(options, model.table())) {}
 
 Engine::Engine(const Model &model, const EngineSize &size)
-    : table(model.table()), owner(getpid()), mailbox(size.queueLimit), runner(model, size, mailbox) {
+    : table(model.table()), mailbox(size.queueLimit), runner(model, size, mailbox) {
   BlockedSignals blocked;
   thread = std::thread([this] { runner.loop(); });
 }
@@ -29,8 +28,6 @@ Engine::~Engine() {
   mailbox.stop();
   thread.join();
 }
-
-bool Engine::isOwner() const { return getpid() == owner; }
 
 void Engine::expectOwner() const {
   if (!isOwner())

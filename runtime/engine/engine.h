@@ -5,7 +5,7 @@
 #include "runtime/engine/mailbox.h"
 #include "runtime/engine/runner.h"
 #include "runtime/model/model.h"
-#include <sys/types.h>
+#include "runtime/support/own_process.h"
 #include <thread>
 
 namespace bambac::rt {
@@ -23,7 +23,7 @@ public:
   Engine &operator=(const Engine &) = delete;
 
   /// True in the process that created it: a child has no thread of it.
-  bool isOwner() const;
+  bool isOwner() const { return owner.isCurrent(); }
 
   /// As the functions of engine.h.
   void submit(const bamba_request_options &options, bamba_request &id);
@@ -36,7 +36,7 @@ private:
   void expectOwner() const;
 
   const bamba_rt_model &table;
-  const pid_t owner;
+  const OwnProcess owner;
   Mailbox mailbox;
   Runner runner;
   std::thread thread;

@@ -1,5 +1,6 @@
 // Children that a process forks: what they can do with the models and sessions that they inherit.
 
+#include "runtime/support/own_process.h"
 #include "tests/runtime/cuda_toy.h"
 #include "tests/runtime/session_checks.h"
 #include <sys/wait.h>
@@ -40,6 +41,17 @@ int32_t greedyAfter(Session &session, const Numbers &tokens) {
 }
 
 } // namespace
+
+TEST(Fork, AProcessIsToldFromItsChildren) {
+  OwnProcess process;
+  EXPECT_TRUE(process.isCurrent());
+  EXPECT_TRUE(inChild([&] {
+    OwnProcess child;
+    return !process.isCurrent() && child.isCurrent() &&
+           inChild([&] { return !process.isCurrent() && !child.isCurrent(); });
+  }));
+  EXPECT_TRUE(process.isCurrent());
+}
 
 TEST(Fork, AThreadPoolStartsNewHelpersInAChild) {
   ThreadPool pool(4);
