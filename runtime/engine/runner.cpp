@@ -82,8 +82,10 @@ void Runner::receive(Mail &&mail) {
 
 /// Puts a request where it belongs by priority and age.
 void Runner::enqueue(Requests &requests, std::unique_ptr<Request> request) {
-  auto after =
-      std::ranges::find_if(requests, [&](const std::unique_ptr<Request> &other) { return isBefore(*request, *other); });
+  auto isEarlier = [](const std::unique_ptr<Request> &a, const std::unique_ptr<Request> &b) {
+    return isBefore(*a, *b);
+  };
+  auto after = std::ranges::upper_bound(requests, request, isEarlier);
   requests.insert(after, std::move(request));
 }
 
@@ -163,7 +165,7 @@ void Runner::failRunning() noexcept {
 
 /// After its last event.
 void Runner::retire(Request &request) {
-  request.ended = true;
+  request.ended = anyEnded = true;
   if (!request.started)
     ++news.leftQueue;
   request.started = true;
@@ -171,6 +173,8 @@ void Runner::retire(Request &request) {
 }
 
 void Runner::removeEnded() {
+  if (!std::exchange(anyEnded, false))
+    return; // so that a step without an end does not look at all requests
   for (Pieces *launched : {&first, &second})
     for (Piece &piece : *launched)
       if (piece.request && piece.request->ended)

@@ -47,7 +47,7 @@ private:
   void startPlan();
   bool planDecodes(bool preempts);
   void planPrompts();
-  void add(Request &request, uint32_t count);
+  void add(Request &request, uint32_t count, uint64_t pages);
   void allowTokens();
   void launch(Pieces &launched);
   void collect(const Pieces &launched);
@@ -90,6 +90,7 @@ private:
   std::vector<bamba_batch_item> items;
   uint64_t plannedPages = 0; ///< that they take
   uint32_t plannedRows = 0;
+  bool anyEnded = false; ///< of the requests that wait or run
 
   Report news;
   bamba_engine_counters counters = {};

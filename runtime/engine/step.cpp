@@ -53,10 +53,11 @@ bool Runner::planAhead() {
   return true;
 }
 
-void Runner::add(Request &request, uint32_t count) {
+/// Takes a piece that needs so many pages into the plan.
+void Runner::add(Request &request, uint32_t count, uint64_t pages) {
   pieces.push_back({&request, count, count == request.pending()});
   plannedRows += count;
-  plannedPages += session.newPages(*request.sequence, count);
+  plannedPages += pages;
 }
 
 /// Those that decode never wait for others: the least important make way where pages run out. Without `preempts` they
@@ -73,7 +74,7 @@ bool Runner::planDecodes(bool preempts) {
     while (!hasRoom && preemptLast() && i < running.size())
       hasRoom = makeRoom(pages);
     if (hasRoom)
-      add(request, 1);
+      add(request, 1, pages);
   }
   return true;
 }
@@ -91,7 +92,7 @@ void Runner::planPrompts() {
     makeRoom(session.newPages(*request->sequence, wanted));
     uint32_t count = std::min(wanted, session.tokensFor(*request->sequence, freePages()));
     if (count > 0)
-      add(*request, count);
+      add(*request, count, session.newPages(*request->sequence, count));
     if (count < wanted)
       return; // the pages that are left are not for those after it
   }
