@@ -266,7 +266,7 @@ void SamplingTable::show(Shown &shown, const void *from, size_t bytes) {
 void SamplingTable::fill(const Step &step, std::span<const bamba_batch_item> items, unsigned block) {
   next = staging ? staging.get() + block * blockBytes : nullptr;
   bool keepsAll = step.entry->kind == BAMBA_RT_DECODE;
-  size_t count = keepsAll ? step.lanes.size() : step.kept.size();
+  size_t count = keepsAll ? step.lanes.size() : step.kept.size(), firstChanged = count, lastChanged = 0;
   for (size_t i = 0; i < count; ++i) {
     const bamba_batch_item &item = items[keepsAll ? step.lanes[i].item : step.kept[i].item];
     bamba_rt_sampling wanted = rowOf(item);
@@ -280,12 +280,18 @@ void SamplingTable::fill(const Step &step, std::span<const bamba_batch_item> ite
     if (std::memcmp(&wanted, &rows[i], sizeof(wanted)) == 0)
       continue;
     rows[i] = wanted;
-    std::byte *to = table.get() + i * sizeof(wanted);
-    if (device.isHost())
-      std::memcpy(to, &wanted, sizeof(wanted));
-    else
-      stage(to, &wanted, sizeof(wanted));
+    firstChanged = std::min(firstChanged, i);
+    lastChanged = i;
   }
+  if (firstChanged == count)
+    return;
+  // Rows in between that have not changed are small next to what another transfer costs.
+  std::byte *to = table.get() + firstChanged * sizeof(bamba_rt_sampling);
+  size_t bytes = (lastChanged + 1 - firstChanged) * sizeof(bamba_rt_sampling);
+  if (device.isHost())
+    std::memcpy(to, &rows[firstChanged], bytes);
+  else
+    stage(to, &rows[firstChanged], bytes);
 }
 
 } // namespace bambac::rt

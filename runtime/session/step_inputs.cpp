@@ -34,13 +34,10 @@ StepInputs::StepInputs(const bamba_rt_model &model, uint32_t sequences, uint32_t
     block = onDevice.get();
     return;
   }
-  size_t listEntries = checkedMul(sequences, mostPages, what); // sequences may share pages, each lists its own
+  size_t listEntries = checkedMul(sequences, mostPages, what); // each row at most once
   blockBytes = checkedAdd(pitch * numArrays, checkedMul(listEntries, sizeof(int32_t), what), what);
   blockBytes = alignUp(blockBytes, deviceAlignment, what);
-  size_t blocksBytes = checkedMul(blockBytes, Device::numMarks, what);
-  staging = device.allocateHost(checkedAdd(blocksBytes, mostPages * sizeof(int32_t), what), what);
-  noPages = reinterpret_cast<int32_t *>(staging.get() + blocksBytes);
-  std::fill_n(noPages, mostPages, -1);
+  staging = device.allocateHost(checkedMul(blockBytes, Device::numMarks, what), what);
   block = staging.get();
 }
 
@@ -58,6 +55,7 @@ void StepInputs::fill(const Step &step, std::span<const bamba_batch_item> items,
     rows += lane.count;
   }
   fillPadding(entry, pieces, rows, sequences.slots());
+  fillPages(step, items, sequences);
   std::ranges::transform(step.kept, array(BAMBA_RT_INPUT_KEPT), &KeptRow::row);
   array(BAMBA_RT_INPUT_KEPT_COUNT)[0] = static_cast<int32_t>(step.kept.size());
   parameters.fill(step, items, current);
@@ -77,7 +75,6 @@ void StepInputs::fillPiece(uint32_t number, uint32_t firstRow, const Lane &token
   array(BAMBA_RT_INPUT_SLOTS)[number] = static_cast<int32_t>(item.sequence);
   array(BAMBA_RT_INPUT_PENDING)[number] = static_cast<int32_t>(sequences.tokens(item.sequence).pending);
   array(BAMBA_RT_INPUT_STARTS)[number] = static_cast<int32_t>(firstRow);
-  fillPages(number, sequences.pages(item.sequence), sequences.pagesVersion(item.sequence));
 }
 
 void StepInputs::fillPadding(const bamba_rt_entry &entry, uint32_t pieces, uint32_t rows, uint32_t spareSlot) {
@@ -91,27 +88,49 @@ void StepInputs::fillPadding(const bamba_rt_entry &entry, uint32_t pieces, uint3
   array(BAMBA_RT_INPUT_ROWS)[0] = static_cast<int32_t>(rows);
 }
 
-/// A row is written only when its pages have changed, and only as far as the table is used.
-void StepInputs::fillPages(uint32_t piece, std::span<const int32_t> pages, uint64_t version) {
-  PageRow &row = pageRows[piece];
-  if (row.version == version)
-    return;
-  auto *to = static_cast<int32_t *>(address(BAMBA_RT_INPUT_PAGES)) + size_t{piece} * maxPages;
-  size_t left = row.count > pages.size() ? row.count - pages.size() : 0; // of a longer row before
-  if (device.isHost()) {
-    std::fill_n(std::ranges::copy(pages, to).out, left, -1);
-  } else {
-    int32_t *list = array(BAMBA_RT_INPUT_PAGES) + listed; // where the block goes on
-    listed += pages.size();
-    std::ranges::copy(pages, list);
-    uploadPages(to, list, pages.size());
-    uploadPages(to + pages.size(), noPages, left);
+/// Rows are written only where their pages have changed, and only as far as they are used. Where a request has ended,
+/// all rows after its own have the pages of another sequence: they go to the device together. So do rows with few
+/// between them that have not changed, since another transfer costs as much as some KiB.
+void StepInputs::fillPages(const Step &step, std::span<const bamba_batch_item> items, const SequenceTable &sequences) {
+  const size_t mostBetween = device.isHost() ? 0 : size_t{16} << 10; // bytes
+  PageRows changed;
+  for (size_t piece = 0; piece < step.lanes.size(); ++piece) {
+    bamba_sequence sequence = items[step.lanes[piece].item].sequence;
+    const PageRow &row = pageRows[piece];
+    if (row.version == sequences.pagesVersion(sequence))
+      continue;
+    if (changed.end > 0 && (piece - changed.end) * changed.width * sizeof(int32_t) > mostBetween) {
+      writePages(changed, step, items, sequences);
+      changed = {};
+    }
+    if (changed.end == 0)
+      changed.first = piece;
+    changed.end = piece + 1;
+    changed.width = std::max({changed.width, row.count, sequences.pages(sequence).size()});
   }
-  row = {version, pages.size()}; // now it is there
+  writePages(changed, step, items, sequences);
 }
 
-void StepInputs::uploadPages(int32_t *to, const int32_t *from, size_t count) {
-  device.upload(reinterpret_cast<std::byte *>(to), reinterpret_cast<const std::byte *>(from), count * sizeof(int32_t));
+void StepInputs::writePages(const PageRows &rows, const Step &step, std::span<const bamba_batch_item> items,
+                            const SequenceTable &sequences) {
+  if (rows.width == 0)
+    return;
+  auto *table = static_cast<int32_t *>(address(BAMBA_RT_INPUT_PAGES)) + rows.first * maxPages;
+  int32_t *to = device.isHost() ? table : array(BAMBA_RT_INPUT_PAGES) + listed;
+  const size_t distance = device.isHost() ? maxPages : rows.width, count = rows.end - rows.first;
+  for (size_t i = 0; i < count; ++i) {
+    bamba_sequence sequence = items[step.lanes[rows.first + i].item].sequence;
+    std::span<const int32_t> pages = sequences.pages(sequence);
+    pageRows[rows.first + i] = {sequences.pagesVersion(sequence), pages.size()}; // now they are there
+    pages = pages.first(std::min(pages.size(), rows.width)); // of a row that has not changed the beginning will do
+    std::fill(std::ranges::copy(pages, to + i * distance).out, to + i * distance + rows.width, -1);
+  }
+  if (device.isHost())
+    return;
+  device.uploadRows(reinterpret_cast<std::byte *>(table), maxPages * sizeof(int32_t),
+                    reinterpret_cast<const std::byte *>(to), rows.width * sizeof(int32_t), rows.width * sizeof(int32_t),
+                    count);
+  listed += count * rows.width;
 }
 
 } // namespace bambac::rt

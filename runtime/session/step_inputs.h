@@ -14,8 +14,8 @@ namespace bambac::rt {
 
 /// Owns the arrays, large enough for the entries of a model that run; their addresses stay. They are one block of
 /// memory. On a host device kernels read what fill() writes; else fill() writes one of several blocks in turn, so that
-/// the host can prepare steps while the device still reads the inputs of earlier ones. Such a block has the page tables
-/// as lists without gaps. Used by one thread at a time. Nothing here allocates after the constructor. `device` must
+/// the host can prepare steps while the device still reads the inputs of earlier ones. Of the page table, such a block
+/// has the rows that change. Used by one thread at a time. Nothing here allocates after the constructor. `device` must
 /// outlive it.
 class StepInputs {
 public:
@@ -43,6 +43,11 @@ private:
   };
   static constexpr uint64_t noVersion = UINT64_MAX;
 
+  /// Rows [first, end) of the page table, as far as column `width`.
+  struct PageRows {
+    size_t first = 0, end = 0, width = 0;
+  };
+
   /// Arrays in the block before the page table.
   static constexpr size_t numArrays = BAMBA_RT_INPUT_SAMPLING;
 
@@ -55,8 +60,9 @@ private:
                  const SequenceTable &sequences);
   /// What the step leaves of the entry's rows and pieces.
   void fillPadding(const bamba_rt_entry &entry, uint32_t pieces, uint32_t rows, uint32_t spareSlot);
-  void fillPages(uint32_t piece, std::span<const int32_t> pages, uint64_t version);
-  void uploadPages(int32_t *to, const int32_t *from, size_t count);
+  void fillPages(const Step &step, std::span<const bamba_batch_item> items, const SequenceTable &sequences);
+  void writePages(const PageRows &rows, const Step &step, std::span<const bamba_batch_item> items,
+                  const SequenceTable &sequences);
 
   Device &device;
   uint32_t maxPages;
@@ -65,8 +71,7 @@ private:
   DeviceMemory onDevice, staging;
   std::byte *block = nullptr; ///< the one that is written
   unsigned current = 0;       ///< its number
-  size_t listed = 0;          ///< pages in it
-  int32_t *noPages = nullptr; ///< as many -1 as a sequence can have pages
+  size_t listed = 0;          ///< numbers of pages in it
   std::vector<PageRow> pageRows;
   SamplingTable parameters;
 };

@@ -76,6 +76,39 @@ TEST_F(CudaTest, ADeviceOfItsOwnDrawsTheSame) {
     EXPECT_EQ(generate(host, {1, 2, 3}, sampling, 20), generate(device, {1, 2, 3}, sampling, 20, others));
 }
 
+/// Where a sequence leaves a batch, all rows after its own have the parameters of another.
+TEST_F(CudaTest, ParametersThatMoveGoToTheDeviceTogether) {
+  CudaToy toy;
+  std::unique_ptr<Model> onHost = loadToy(), onDevice = toy.load();
+  Session host(*onHost, {.slots = 4, .threads = 1}), device(*onDevice, {.slots = 4});
+  const Numbers tokens = {3};
+  const bamba_sampling seeds[] = {drawing(3, 0), drawing(3, 1), drawing(3, 2), drawing(3, 3)};
+  std::vector<bamba_batch_item> items;
+  for (const bamba_sampling &sampling : seeds) {
+    host.create();
+    items.push_back(sampled(device.create(), tokens, sampling));
+  }
+  auto expectSame = [&] {
+    host.run(items);
+    device.run(items);
+    for (size_t i = 0; i < items.size(); ++i)
+      EXPECT_EQ(host.sample(i, 0).token, device.sample(i, 0).token);
+  };
+  expectSame();
+  items.erase(items.begin());
+  FakeCuda before = fake;
+  expectSame();
+  EXPECT_EQ(fake.uploads - before.uploads, 1) << "the parameters";
+  EXPECT_EQ(fake.uploadsOfRows - before.uploadsOfRows, 2) << "the other inputs, and the page table";
+  std::swap(items[0], items[2]); // the one between them stays
+  before = fake;
+  expectSame();
+  EXPECT_EQ(fake.uploads - before.uploads, 1);
+  before = fake;
+  expectSame();
+  EXPECT_EQ(fake.uploads, before.uploads);
+}
+
 TEST_F(SamplingTest, ItemsWithoutParametersAreGreedy) {
   Session session(*model, {.slots = 3, .threads = 1});
   Numbers tokens = someTokens(3, 6);
