@@ -16,11 +16,16 @@ bamba_sequence SequenceTable::create() {
     fail(BAMBA_EXHAUSTED, "expected a free slot for a sequence, found all {} in use", numSlots);
   bamba_sequence sequence = freeSlots.take().number;
   Entry &entry = entries[sequence];
-  entry.tokens = {};
   entry.numPages = 0;
   entry.pagesVersion = ++lastVersion;
   entry.alive = true;
+  clear(sequence);
   return sequence;
+}
+
+void SequenceTable::clear(bamba_sequence sequence) {
+  entries[sequence].tokens = {};
+  entries[sequence].stale = entries[sequence].written;
 }
 
 void SequenceTable::free(bamba_sequence sequence) {

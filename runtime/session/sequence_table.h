@@ -78,9 +78,19 @@ public:
   /// Drops the last tokens, at most mostDropped(), and the pages that only they have.
   void drop(bamba_sequence sequence, uint32_t count);
 
-  /// True where kernels or a copy may have written the slot's memory since it was last zeroed.
-  bool isDirty(bamba_sequence sequence) const { return entries[sequence].dirty; }
-  void setDirty(bamba_sequence sequence, bool dirty) { entries[sequence].dirty = dirty; }
+  /// Makes the sequence an empty one, without its pages.
+  void clear(bamba_sequence sequence);
+
+  /// True where an empty sequence's slot has what was written for another: it counts as zero, and must be before a
+  /// kernel reads it.
+  bool isStale(bamba_sequence sequence) const { return entries[sequence].stale; }
+
+  /// The slot's memory is zero; kernels or a copy may write all of it from now on.
+  void setZeroed(bamba_sequence sequence) { entries[sequence].written = entries[sequence].stale = false; }
+  void setWritten(bamba_sequence sequence) {
+    entries[sequence].written = true;
+    entries[sequence].stale = false;
+  }
 
   /// The pages in the order of the tokens.
   std::span<const int32_t> pages(bamba_sequence sequence) const {
@@ -129,7 +139,9 @@ private:
     Tokens tokens;
     uint32_t numPages;
     uint64_t pagesVersion;
-    bool alive, dirty;
+    bool alive;
+    bool written; ///< the slot's memory, since it was last zeroed
+    bool stale;
   };
 
   uint32_t numSlots, pageTokens, maxPages, stateRing;

@@ -60,6 +60,7 @@ Session::Session(const Model &model, SessionSize wanted)
     batch.rows.resize(size.slots);
     batch.bestWanted.resize(size.slots);
   }
+  stale.reserve(size.slots);
   device->finish();
 }
 
@@ -189,6 +190,7 @@ void Session::runSteps(std::span<const bamba_batch_item> items, bool isLaunch, c
 }
 
 template <typename Execute> void Session::walkSteps(std::span<const bamba_batch_item> items, const Execute &execute) {
+  clearSlots(items);
   for (const bamba_batch_item &item : items)
     addPages(item);
   Step step;
@@ -277,10 +279,26 @@ void Session::profile(std::span<const bamba_batch_item> items, unsigned repeats,
   results.settle();
 }
 
+/// Zeroes slots in which another sequence was, neighbours together: many may start in the same batch.
+void Session::clearSlots(std::span<const bamba_batch_item> items) {
+  stale.clear();
+  for (const bamba_batch_item &item : items)
+    if (sequences.isStale(item.sequence))
+      stale.push_back(item.sequence);
+  std::ranges::sort(stale);
+  for (size_t first = 0, end = 0; first < stale.size(); first = end) {
+    while (end < stale.size() && stale[end] == stale[first] + (end - first))
+      ++end;
+    states.clearSlots(stale[first], end - first);
+    for (size_t i = first; i < end; ++i)
+      sequences.setZeroed(stale[i]);
+  }
+}
+
 /// The pages for a batch item's tokens.
 void Session::addPages(const bamba_batch_item &item) {
   uint64_t tokens = uint64_t{sequences.length(item.sequence)} + item.num_tokens;
-  sequences.setDirty(item.sequence, true);
+  sequences.setWritten(item.sequence);
   if (sequences.writesToSharedPage(item.sequence)) {
     SequenceTable::Replaced page = sequences.replaceSharedPage(item.sequence);
     states.copyPage(page.now, page.before);

@@ -131,7 +131,7 @@ private:
   const Rows &expectLogits(size_t item) const;
   void expectSequence(bamba_sequence sequence) const;
   void addPages(const bamba_batch_item &item);
-  void clearIfDirty(bamba_sequence sequence);
+  void clearSlots(std::span<const bamba_batch_item> items);
   Buffers buffers(const StepBuffers &step) const;
 
   const Weights &weights;
@@ -149,6 +149,7 @@ private:
   Batch batches[Results::numPlaces];
   unsigned newest = 0, readable = 0; ///< places of the last batch, and of the one that is read
   unsigned launched = 0;             ///< batches that were not collected
+  std::vector<bamba_sequence> stale; ///< of a batch, those whose slots are zeroed before it
   uint64_t checked = 0;              ///< batches that were
   LazyArray<uint64_t> lastBatchSeen; ///< of each sequence: finds one that a batch names twice
 };

@@ -32,17 +32,9 @@ private:
 
 } // namespace
 
-void Session::clearIfDirty(bamba_sequence sequence) {
-  if (!sequences.isDirty(sequence))
-    return;
-  states.clearSlot(sequence);
-  sequences.setDirty(sequence, false);
-}
-
 bamba_sequence Session::create() {
   device->expectUsable();
   NewSequence sequence(sequences);
-  clearIfDirty(sequence.number());
   inputs.sampling().forget(sequence.number());
   return sequence.keep();
 }
@@ -65,8 +57,10 @@ bamba_sequence Session::fork(bamba_sequence source) {
   sequences.expectFreePages(from.size() - full);
   NewSequence fork(sequences);
   inputs.sampling().forget(fork.number());
-  sequences.setDirty(fork.number(), true);
-  states.copySlot(fork.number(), source);
+  if (!sequences.isStale(source)) { // else both are empty
+    sequences.setWritten(fork.number());
+    states.copySlot(fork.number(), source);
+  }
   for (int32_t page : from.first(full))
     sequences.sharePage(fork.number(), static_cast<uint32_t>(page));
   for (int32_t page : from.subspan(full))
@@ -78,9 +72,8 @@ bamba_sequence Session::fork(bamba_sequence source) {
 void Session::reset(bamba_sequence sequence) {
   expectSequence(sequence);
   sequences.dropPages(sequence, 0);
-  sequences.setTokens(sequence, {});
+  sequences.clear(sequence);
   inputs.sampling().forget(sequence);
-  clearIfDirty(sequence);
 }
 
 uint32_t Session::length(bamba_sequence sequence) const {
@@ -129,7 +122,9 @@ size_t Session::savedBytes(bamba_sequence sequence) const {
 
 void Session::save(bamba_sequence sequence, std::span<std::byte> blob) const {
   expectSequence(sequence);
-  std::byte *out = states.save(BAMBA_RT_STATE_SLOT, sequence, blob.data() + stateHeaderBytes);
+  std::byte *out = blob.data() + stateHeaderBytes;
+  out = sequences.isStale(sequence) ? std::fill_n(out, shape.slotBytes, std::byte{0})
+                                    : states.save(BAMBA_RT_STATE_SLOT, sequence, out);
   for (int32_t page : sequences.pages(sequence))
     out = states.save(BAMBA_RT_STATE_PAGE, static_cast<uint32_t>(page), out);
   device->finish();
@@ -146,7 +141,7 @@ void Session::restore(bamba_sequence sequence, std::span<const std::byte> bytes)
     sequences.addPage(sequence);
   sequences.setTokens(sequence, blob.tokens);
   inputs.sampling().forget(sequence);
-  sequences.setDirty(sequence, true);
+  sequences.setWritten(sequence);
   const std::byte *in = states.restore(BAMBA_RT_STATE_SLOT, sequence, blob.payload.data());
   for (int32_t page : sequences.pages(sequence))
     in = states.restore(BAMBA_RT_STATE_PAGE, static_cast<uint32_t>(page), in);

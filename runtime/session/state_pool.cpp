@@ -83,15 +83,15 @@ void StatePool::copy(bamba_rt_state_kind kind, uint32_t to, uint32_t from) {
   });
 }
 
-void StatePool::clear(bamba_rt_state_kind kind, uint32_t item) {
+void StatePool::clear(bamba_rt_state_kind kind, uint32_t first, uint64_t count) {
   forEachBlock(kind, [&](const Block &block) {
-    device.clearRows(block.item(0, item), block.pitch, block.itemBytes, block.states.size());
+    device.clearRows(block.item(0, first), block.pitch, count * block.itemBytes, block.states.size());
   });
 }
 
-void StatePool::clearSlot(uint32_t slot) { clear(BAMBA_RT_STATE_SLOT, slot); }
+void StatePool::clearSlots(uint32_t first, uint64_t count) { clear(BAMBA_RT_STATE_SLOT, first, count); }
 void StatePool::copySlot(uint32_t to, uint32_t from) { copy(BAMBA_RT_STATE_SLOT, to, from); }
-void StatePool::clearPage(uint32_t page) { clear(BAMBA_RT_STATE_PAGE, page); }
+void StatePool::clearPage(uint32_t page) { clear(BAMBA_RT_STATE_PAGE, page, 1); }
 void StatePool::copyPage(uint32_t to, uint32_t from) { copy(BAMBA_RT_STATE_PAGE, to, from); }
 
 std::byte *StatePool::save(bamba_rt_state_kind kind, uint32_t item, std::byte *out) const {

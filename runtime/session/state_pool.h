@@ -24,7 +24,7 @@ public:
   /// Slots or pages of state `index`.
   uint64_t items(uint32_t index) const { return itemsOf(model.states[index].kind); }
 
-  void clearSlot(uint32_t slot);
+  void clearSlots(uint32_t first, uint64_t count);
   void copySlot(uint32_t to, uint32_t from);
   void clearPage(uint32_t page);
   void copyPage(uint32_t to, uint32_t from);
@@ -62,7 +62,7 @@ private:
   /// Calls function(block) for each block of a kind.
   template <typename Function> void forEachBlock(bamba_rt_state_kind kind, const Function &function) const;
   void copy(bamba_rt_state_kind kind, uint32_t to, uint32_t from);
-  void clear(bamba_rt_state_kind kind, uint32_t item);
+  void clear(bamba_rt_state_kind kind, uint32_t first, uint64_t count);
 
   const bamba_rt_model &model;
   Device &device;

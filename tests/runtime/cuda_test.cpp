@@ -159,6 +159,43 @@ TEST_F(CudaTest, SequencesAreForkedSavedAndRestored) {
   EXPECT_EQ(save(session, c), blob);
 }
 
+TEST_F(CudaTest, SlotsAreClearedWhenABatchUsesThemAndNeighboursTogether) {
+  std::unique_ptr<Model> model = toy.load();
+  Session session(*model, {.slots = 4});
+  Numbers tokens = someTokens(5, pageTokens); // no page needs to be cleared, since they fill it
+  auto runAll = [&] {
+    bamba_batch_item items[] = {item(0, tokens), item(1, tokens), item(2, tokens), item(3, tokens)};
+    int before = fake.clears;
+    session.run(items);
+    for (size_t i = 0; i < std::size(items); ++i)
+      EXPECT_EQ(session.greedy(i), argmax(expectedLogits(tokens).back()));
+    return fake.clears - before;
+  };
+  auto again = [&](std::initializer_list<bamba_sequence> gone) {
+    for (bamba_sequence sequence : gone)
+      session.free(sequence);
+    int before = fake.clears;
+    for (size_t i = 0; i < gone.size(); ++i)
+      session.create();
+    EXPECT_EQ(fake.clears, before);
+  };
+  for (int i = 0; i < 4; ++i)
+    session.create();
+  EXPECT_EQ(runAll(), 0) << "new memory is zero";
+  again({0, 1, 2, 3});
+  EXPECT_EQ(runAll(), 1);
+  session.reset(2);
+  again({0, 1, 3});
+  EXPECT_EQ(runAll(), 1);
+  Bytes blob = save(session, 1);
+  again({3, 1, 0, 2});
+  session.restore(1, blob); // in place of what was there
+  bamba_batch_item items[] = {item(0, tokens), item(1, tokens), item(3, tokens)};
+  int before = fake.clears;
+  session.run(items);
+  EXPECT_EQ(fake.clears - before, 2) << "0 and 3, which are no neighbours";
+}
+
 TEST_F(CudaTest, ACallersStreamIsNotWaitedFor) {
   std::unique_ptr<Model> model = toy.load();
   {
@@ -214,10 +251,10 @@ TEST_F(CudaTest, FailuresOfTheDeviceTakeNoSlotAndNoPage) {
   failing(fake.failCopy, [&] { session.fork(a); });
   bamba_sequence b = session.fork(a); // needs the other slot and the other pages
   session.free(b);
-  failing(fake.failClear, [&] { session.create(); }); // the slot was used
   b = session.create();
 
   bamba_batch_item next = item(b, more);
+  failing(fake.failClear, [&] { session.run({&next, 1}); }); // the slot was used
   failing(fake.failLaunch, [&] { session.run({&next, 1}); });
   EXPECT_EQ(session.length(b), 0u);
   session.reset(b);

@@ -153,10 +153,11 @@ TEST_F(StatePoolTest, EachStateHasItemsOfItsOwn) {
 }
 
 TEST_F(StatePoolTest, ClearsAnItemOfAllStatesOfAKind) {
-  pool.clearSlot(1);
-  pool.clearSlot(slots); // the spare one is the last of its pool
-  auto expected = changed(slotState, 1, zeros);
-  before = expected;
+  pool.clearSlots(0, 1);
+  EXPECT_EQ(all(), changed(slotState, 0, zeros));
+  before = all();
+  pool.clearSlots(slots - 1, 2); // to the end of a pool
+  before = changed(slotState, slots - 1, zeros);
   EXPECT_EQ(all(), changed(slotState, slots, zeros));
   before = all();
   pool.clearPage(pages - 1);
@@ -203,7 +204,8 @@ TEST(StatePool, ABlockOfStatesIsOneCall) {
     return device.calls;
   };
   Bytes bytes(stateBytes(states.model, slotState));
-  EXPECT_EQ(callsOf([&] { pool.clearSlot(1); }), 4);
+  EXPECT_EQ(callsOf([&] { pool.clearSlots(1, 1); }), 4);
+  EXPECT_EQ(callsOf([&] { pool.clearSlots(0, 3); }), 4);
   EXPECT_EQ(callsOf([&] { pool.copySlot(1, 2); }), 4);
   EXPECT_EQ(callsOf([&] { pool.clearPage(1); }), 1);
   EXPECT_EQ(callsOf([&] { pool.copyPage(1, 2); }), 1);

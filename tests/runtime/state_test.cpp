@@ -142,6 +142,30 @@ TEST_F(StateTest, AnEmptySequenceIsSavedToo) {
   expectContinues(session, a, {}, more);
 }
 
+/// A slot in which another sequence was is zeroed when it is used, and counts as zero before.
+TEST_F(StateTest, EmptySequencesAreEmptyInUsedSlotsToo) {
+  bamba_sequence fresh = session.create();
+  Bytes empty = save(session, fresh);
+  session.free(fresh);
+  for (bamba_sequence used : {session.create(), session.create(), session.create()})
+    append(session, used, past);
+  for (bamba_sequence used : {0U, 1U, 2U})
+    session.free(used);
+  bamba_sequence a = session.create();
+  EXPECT_EQ(save(session, a), empty);
+  bamba_sequence b = session.fork(a);
+  EXPECT_EQ(save(session, b), empty);
+  expectContinues(session, b, {}, past);
+  expectContinues(session, a, {}, more);
+  session.reset(b);
+  EXPECT_EQ(save(session, b), empty);
+  session.free(session.fork(b));
+  expectContinues(session, b, {}, more);
+  bamba_sequence c = session.create();
+  session.restore(c, save(session, b));
+  expectContinues(session, c, more, one);
+}
+
 TEST_F(StateTest, RestoreNeedsPages) {
   bamba_sequence a = session.create(), b = session.create();
   append(session, a, someTokens(1, 30)); // 8 of 12 pages
