@@ -32,8 +32,9 @@ void Mailbox::submit(std::unique_ptr<Request> request, Sender sender, bamba_requ
   }
   request->id = lastId + 1;
   request->submitted = Clock::now();
-  auto [place, added] = known.try_emplace(request->id, Known{sender, request->promptTokens, {}, false, false, {}});
+  auto [place, added] = known.try_emplace(request->id, Known{sender, request->promptTokens, {}, {}, {}, 0, false});
   try {
+    place->second.place = place->second.entry.insert(place->second.entry.end(), request->id);
     mail.requests.push_back(std::move(request));
   } catch (...) {
     known.erase(place);
@@ -92,15 +93,15 @@ void Mailbox::poll(bamba_request id, size_t most, std::optional<Clock::time_poin
 /// Forgets the request with its last event.
 void Mailbox::takeEvents(KnownRequests::iterator request, size_t most, std::vector<bamba_engine_event> &events) {
   Known &own = request->second;
-  for (; most > 0 && !own.events.empty(); --most) {
-    events.push_back(expand(own.events.front(), own));
-    own.events.pop_front();
-  }
-  if (!own.events.empty())
+  if (own.events.empty())
     return;
-  if (own.listed)
-    ready.erase(own.place);
-  own.listed = false;
+  for (; most > 0 && own.polled < own.events.size(); --most, ++own.polled)
+    events.push_back(expand(own.events[own.polled], own));
+  if (own.polled < own.events.size())
+    return;
+  own.events.clear();
+  own.polled = 0;
+  own.entry.splice(own.entry.end(), ready, own.place);
   if (own.ended)
     known.erase(request);
 }
@@ -166,14 +167,7 @@ bamba_engine_event Mailbox::expand(const Event &event, const Known &known) {
   return full;
 }
 
-/// Adds a request to those with events.
-void Mailbox::list(KnownRequests::iterator request) {
-  if (!request->second.listed)
-    request->second.place = ready.insert(ready.end(), request->first);
-  request->second.listed = true;
-}
-
-/// Takes the event, or throws and leaves it.
+/// Takes the event, or throws and leaves it. Allocates only where more events wait than ever before.
 void Mailbox::file(Event &&event, KnownRequests::iterator request) {
   Known &own = request->second;
   bool last = event.stop.reason != BAMBA_FINISH_NONE;
@@ -184,13 +178,7 @@ void Mailbox::file(Event &&event, KnownRequests::iterator request) {
     return;
   }
   own.events.push_back(std::move(event));
-  try {
-    list(request);
-  } catch (...) {
-    event = std::move(own.events.back());
-    own.events.pop_back();
-    throw;
-  }
+  ready.splice(ready.end(), own.entry); // where it is not there already
   own.ended = own.ended || last;
 }
 

@@ -4,7 +4,6 @@
 
 #include "runtime/engine/request.h"
 #include <condition_variable>
-#include <deque>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -85,15 +84,15 @@ private:
   struct Known {
     Sender sender;
     uint32_t promptTokens;
-    std::deque<Event> events; ///< not yet polled
-    bool ended = false;       ///< the last event is there, or was passed on
-    bool listed = false;      ///< is in `ready`, at `place`
-    std::list<bamba_request>::iterator place;
+    std::list<bamba_request> entry;           ///< its own, but for the time that it is in `ready`
+    std::list<bamba_request>::iterator place; ///< of the entry
+    std::vector<Event> events;                ///< cleared when all were polled; keeps its memory, for the next step
+    size_t polled = 0;                        ///< of the events
+    bool ended = false;                       ///< the last event is there, or was passed on
   };
   using KnownRequests = std::unordered_map<bamba_request, Known>;
 
   static bamba_engine_event expand(const Event &event, const Known &known);
-  void list(KnownRequests::iterator request);
   bool hasEvents(bamba_request id) const;
   bool isExhausted() const;
   void takeEvents(KnownRequests::iterator request, size_t most, std::vector<bamba_engine_event> &events);
