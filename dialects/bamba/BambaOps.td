@@ -242,7 +242,7 @@ def Bamba_ArgmaxOp : Bamba_ResultTiledOp<"argmax", 1, [Bamba_ResultLike<"init", 
 def Bamba_SampleOp : Bamba_ResultTiledOp<"sample", 1, [Bamba_ResultLike<"init", "result">]> {
   let summary = "a token drawn from each row of logits, and log-probabilities";
   let description = [{
-    Row `r` of `sampling` holds the parameters of row `r` of the logits, the 16 words of a `bamba_rt_sampling`
+    Row `r` of `sampling` holds the parameters of row `r` of the logits, the 18 words of a `bamba_rt_sampling`
     (runtime/contract/sampling.h, which says what each means), row `r` of the result the 42 words of a
     `bamba_rt_sample`. With `z` the logits after the edits that the parameters name, `T` the temperature, and `S` the
     tokens that the mask, `top_k`, `top_p` and `min_p` leave: `token = argmax_{v in S} z[v] / T + g(v)`, a draw from
@@ -261,7 +261,7 @@ def Bamba_SampleOp : Bamba_ResultTiledOp<"sample", 1, [Bamba_ResultLike<"init", 
     Example:
     ```mlir
     %s = bamba.sample ins(%logits, %greedy, %positions, %sampling : tensor<4x256xf32>, tensor<4xi32>, tensor<4xi32>,
-                          tensor<4x16xi32>) outs(%init : tensor<4x42xi32>)
+                          tensor<4x18xi32>) outs(%init : tensor<4x42xi32>)
     ```
   }];
   let arguments = (ins TensorRankOf<[F32], [2]>:$logits, Bamba_Indices:$greedy, Bamba_Indices:$positions,

@@ -49,8 +49,9 @@ typedef struct bamba_rt_sampling {
   uint32_t num_edits;
   uint64_t edits;   /* the address of num_edits bamba_rt_edit, ascending by token */
   uint64_t allowed; /* the address of a bit for each token, 32 a word */
+  uint64_t awaited; /* with EDITS: the address of a token that was generated since; 0: of none */
 } bamba_rt_sampling;
-#define BAMBA_RT_SAMPLING_WORDS 16
+#define BAMBA_RT_SAMPLING_WORDS 18
 
 /* What a row gives. */
 typedef struct bamba_rt_sample {
@@ -131,6 +132,24 @@ BAMBAC_RT_DEVICE inline const bamba_rt_edit *findEdit(const bamba_rt_sampling &s
       end = middle;
   }
   return first < sampling.num_edits && edits[first].token == token ? edits + first : nullptr;
+}
+
+/// The token that was generated after those that the edits count: where the row is computed before the host knows it.
+/// Negative for none.
+BAMBAC_RT_DEVICE inline int awaitedToken(const bamba_rt_sampling &sampling) {
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): as above
+  return sampling.awaited ? *reinterpret_cast<const int *>(sampling.awaited) : -1;
+}
+
+/// What changes the logit of a token: its edit, and that it is the awaited one.
+BAMBAC_RT_DEVICE inline bamba_rt_edit editOf(const bamba_rt_sampling &sampling, int token) {
+  const bamba_rt_edit *found = findEdit(sampling, token);
+  bamba_rt_edit edit = {token, 0.0f, 0, 0};
+  if (found)
+    edit = *found;
+  if (token == awaitedToken(sampling))
+    ++edit.generated;
+  return edit;
 }
 
 /// The weight of a logit below the largest one, in multiples of 2^-27; equal infinities are as likely as can be.

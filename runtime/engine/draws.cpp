@@ -41,7 +41,7 @@ Draws::Draws(const bamba_request_options &options, uint32_t vocabulary)
     allowedNow.resize(maskWords(vocabulary));
 }
 
-bool Draws::needsAnswer() const { return allow || hasPenalties(sampling); }
+bool Draws::needsAnswer() const { return allow; }
 
 void Draws::allowAfter(std::span<const int32_t> answer) {
   if (!allow)

@@ -20,7 +20,7 @@ public:
   /// that names the field.
   Draws(const bamba_request_options &options, uint32_t vocabulary);
 
-  /// True where a draw depends on the answer before it, which must then be known.
+  /// True where the host must know the answer before a draw. What penalties count can be awaited.
   bool needsAnswer() const;
 
   /// Once before the token after `answer` is drawn: asks the caller what it may be. Throws Error BAMBA_INVALID_ARGUMENT

@@ -48,8 +48,12 @@ public:
 private:
   void edit() {
     const auto *edits = reinterpret_cast<const bamba_rt_edit *>(sampling.edits); // NOLINT(performance-no-int-to-ptr)
+    const int awaited = awaitedToken(sampling);
     for (const bamba_rt_edit &edit : std::span(edits, sampling.num_edits))
-      logits[edit.token] = adjustLogit(sampling, edit, logits[edit.token]);
+      if (edit.token != awaited)
+        logits[edit.token] = adjustLogit(sampling, edit, logits[edit.token]);
+    if (awaited >= 0)
+      logits[awaited] = adjustLogit(sampling, editOf(sampling, awaited), logits[awaited]);
   }
 
   void mask() {

@@ -263,13 +263,16 @@ void SamplingTable::show(Shown &shown, const void *from, size_t bytes) {
   shown.isCurrent = true;
 }
 
-void SamplingTable::fill(const Step &step, std::span<const bamba_batch_item> items, unsigned block) {
+void SamplingTable::fill(const Step &step, std::span<const bamba_batch_item> items, const int32_t *tokens,
+                         unsigned block) {
   next = staging ? staging.get() + block * blockBytes : nullptr;
   bool keepsAll = step.entry->kind == BAMBA_RT_DECODE;
   size_t count = keepsAll ? step.lanes.size() : step.kept.size(), firstChanged = count, lastChanged = 0;
   for (size_t i = 0; i < count; ++i) {
     const bamba_batch_item &item = items[keepsAll ? step.lanes[i].item : step.kept[i].item];
     bamba_rt_sampling wanted = rowOf(item);
+    if (item.tokens[item.num_tokens - 1] < 0 && wanted.flags & BAMBA_RT_SAMPLING_EDITS && hasPenalties(*item.sampling))
+      wanted.awaited = reinterpret_cast<uint64_t>(tokens + (keepsAll ? static_cast<int32_t>(i) : step.kept[i].row));
     if (wanted.flags & BAMBA_RT_SAMPLING_EDITS)
       show(lists[item.sequence].shownEdits, lists[item.sequence].edits.data(),
            lists[item.sequence].edits.size() * sizeof(bamba_rt_edit));

@@ -44,8 +44,9 @@ public:
   /// takes all of them in again.
   void prepare(std::span<const bamba_batch_item> items);
 
-  /// Writes the rows of a step. `block` is the number of staging memory that the device does not read any more.
-  void fill(const Step &step, std::span<const bamba_batch_item> items, unsigned block);
+  /// Writes the rows of a step. `block` is the number of staging memory that the device does not read any more. What is
+  /// drawn before the item's only token is known counts that too, which the device then has among the step's `tokens`.
+  void fill(const Step &step, std::span<const bamba_batch_item> items, const int32_t *tokens, unsigned block);
 
   /// The slot's lists are those of another sequence from now on.
   void forget(bamba_sequence slot);

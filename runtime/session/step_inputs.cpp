@@ -58,7 +58,7 @@ void StepInputs::fill(const Step &step, std::span<const bamba_batch_item> items,
   fillPages(step, items, sequences);
   std::ranges::transform(step.kept, array(BAMBA_RT_INPUT_KEPT), &KeptRow::row);
   array(BAMBA_RT_INPUT_KEPT_COUNT)[0] = static_cast<int32_t>(step.kept.size());
-  parameters.fill(step, items, current);
+  parameters.fill(step, items, static_cast<const int32_t *>(address(BAMBA_RT_INPUT_TOKENS)), current);
   if (!device.isHost()) {
     size_t bytes = size_t{rowsOf(entry) + 1} * sizeof(int32_t);
     device.uploadRows(onDevice.get(), pitch, block, pitch, bytes, numArrays);

@@ -91,9 +91,13 @@ template <int RowCount, int Columns> void test(Runner &runner) {
   std::vector<bamba_rt_edit> edits;
   for (int token = 1; token < Columns; token += Columns / 16 + 1)
     edits.push_back({token, token % 2 ? 3.0f : -2.0f, 1, unsigned(token % 3)});
+  std::vector<int> awaited; // with and without an edit, in every other row; -1 is no token
+  for (int row = 0; row < RowCount; ++row)
+    awaited.push_back(row % 3 == 0 ? greedy[row] : row % 3 == 1 ? edits[row % edits.size()].token : -1);
   std::vector<unsigned> allowed((Columns + 31) / 32, 0x10204081u);
   DeviceBuffer<bamba_rt_edit> deviceEdits(edits);
   DeviceBuffer<unsigned> deviceAllowed(allowed);
+  DeviceBuffer<int> deviceAwaited(awaited);
   std::vector<bamba_rt_sampling> parameters = someParameters(RowCount), onDevice = parameters;
   for (int row = 0; row < RowCount; ++row) {
     parameters[row].num_edits = onDevice[row].num_edits = unsigned(edits.size());
@@ -101,6 +105,10 @@ template <int RowCount, int Columns> void test(Runner &runner) {
     onDevice[row].edits = reinterpret_cast<uint64_t>(deviceEdits.data());
     parameters[row].allowed = reinterpret_cast<uint64_t>(allowed.data());
     onDevice[row].allowed = reinterpret_cast<uint64_t>(deviceAllowed.data());
+    if (row % 2 == 0)
+      continue;
+    parameters[row].awaited = reinterpret_cast<uint64_t>(&awaited[row]);
+    onDevice[row].awaited = reinterpret_cast<uint64_t>(deviceAwaited.data() + row);
   }
   DeviceBuffer<float> x(logits);
   DeviceBuffer<int> best(greedy), at(positions), list(kept), count(rows);

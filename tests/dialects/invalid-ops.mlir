@@ -228,40 +228,40 @@ func.func @f(%x: tensor<4x8xf32>, %init: tensor<5xi32>) {
 
 //===-- sample --===//
 
-func.func @f(%x: tensor<4x8xf32>, %g: tensor<5xi32>, %p: tensor<4xi32>, %s: tensor<4x16xi32>, %init: tensor<4x42xi32>) {
+func.func @f(%x: tensor<4x8xf32>, %g: tensor<5xi32>, %p: tensor<4xi32>, %s: tensor<4x18xi32>, %init: tensor<4x42xi32>) {
   // expected-error @+1 {{expected 'greedy' of shape [4], found [5]}}
-  %y = bamba.sample ins(%x, %g, %p, %s : tensor<4x8xf32>, tensor<5xi32>, tensor<4xi32>, tensor<4x16xi32>) outs(%init : tensor<4x42xi32>)
+  %y = bamba.sample ins(%x, %g, %p, %s : tensor<4x8xf32>, tensor<5xi32>, tensor<4xi32>, tensor<4x18xi32>) outs(%init : tensor<4x42xi32>)
   return
 }
 
 // -----
 
 func.func @f(%x: tensor<4x8xf32>, %g: tensor<4xi32>, %p: tensor<4xi32>, %s: tensor<4x15xi32>, %init: tensor<4x42xi32>) {
-  // expected-error @+1 {{expected 'sampling' of shape [4, 16], found [4, 15]}}
+  // expected-error @+1 {{expected 'sampling' of shape [4, 18], found [4, 15]}}
   %y = bamba.sample ins(%x, %g, %p, %s : tensor<4x8xf32>, tensor<4xi32>, tensor<4xi32>, tensor<4x15xi32>) outs(%init : tensor<4x42xi32>)
   return
 }
 
 // -----
 
-func.func @f(%x: tensor<4x8xf32>, %g: tensor<4xi32>, %p: tensor<4xi32>, %s: tensor<4x16xi32>, %init: tensor<3x42xi32>) {
+func.func @f(%x: tensor<4x8xf32>, %g: tensor<4xi32>, %p: tensor<4xi32>, %s: tensor<4x18xi32>, %init: tensor<3x42xi32>) {
   // expected-error @+1 {{expected 'outs' of shape [4, 42], found [3, 42]}}
-  %y = bamba.sample ins(%x, %g, %p, %s : tensor<4x8xf32>, tensor<4xi32>, tensor<4xi32>, tensor<4x16xi32>) outs(%init : tensor<3x42xi32>)
+  %y = bamba.sample ins(%x, %g, %p, %s : tensor<4x8xf32>, tensor<4xi32>, tensor<4xi32>, tensor<4x18xi32>) outs(%init : tensor<3x42xi32>)
   return
 }
 
 // -----
 
-func.func @f(%x: tensor<4x8xf32>, %g: tensor<4xi32>, %p: tensor<9xi32>, %s: tensor<4x16xi32>, %init: tensor<4x42xi32>) {
+func.func @f(%x: tensor<4x8xf32>, %g: tensor<4xi32>, %p: tensor<9xi32>, %s: tensor<4x18xi32>, %init: tensor<4x42xi32>) {
   // expected-error @+1 {{expected 'positions' of shape [4], found [9]}}
-  %y = bamba.sample ins(%x, %g, %p, %s : tensor<4x8xf32>, tensor<4xi32>, tensor<9xi32>, tensor<4x16xi32>) outs(%init : tensor<4x42xi32>)
+  %y = bamba.sample ins(%x, %g, %p, %s : tensor<4x8xf32>, tensor<4xi32>, tensor<9xi32>, tensor<4x18xi32>) outs(%init : tensor<4x42xi32>)
   return
 }
 
 // -----
 
-func.func @f(%x: tensor<4x8xf32>, %g: tensor<4xi32>, %p: tensor<9xi32>, %s: tensor<4x16xi32>, %k: tensor<3xi32>, %init: tensor<4x42xi32>) {
+func.func @f(%x: tensor<4x8xf32>, %g: tensor<4xi32>, %p: tensor<9xi32>, %s: tensor<4x18xi32>, %k: tensor<3xi32>, %init: tensor<4x42xi32>) {
   // expected-error @+1 {{expected 'kept' of shape [4], found [3]}}
-  %y = bamba.sample ins(%x, %g, %p, %s : tensor<4x8xf32>, tensor<4xi32>, tensor<9xi32>, tensor<4x16xi32>) kept(%k : tensor<3xi32>) outs(%init : tensor<4x42xi32>)
+  %y = bamba.sample ins(%x, %g, %p, %s : tensor<4x8xf32>, tensor<4xi32>, tensor<9xi32>, tensor<4x18xi32>) kept(%k : tensor<3xi32>) outs(%init : tensor<4x42xi32>)
   return
 }

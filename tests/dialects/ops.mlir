@@ -83,12 +83,12 @@ func.func @take_rows(%x: tensor<64x128xf32>, %kept: tensor<8xi32>, %init: tensor
 
 // CHECK-LABEL: @sample
 func.func @sample(%logits: tensor<4x256xf32>, %greedy: tensor<4xi32>, %positions: tensor<64xi32>,
-                  %sampling: tensor<4x16xi32>, %kept: tensor<4xi32>, %init: tensor<4x42xi32>) -> tensor<4x42xi32> {
-  // CHECK: bamba.sample ins(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} : tensor<4x256xf32>, tensor<4xi32>, tensor<64xi32>, tensor<4x16xi32>) kept(%{{.*}} : tensor<4xi32>) outs(%{{.*}} : tensor<4x42xi32>)
-  %s = bamba.sample ins(%logits, %greedy, %positions, %sampling : tensor<4x256xf32>, tensor<4xi32>, tensor<64xi32>, tensor<4x16xi32>)
+                  %sampling: tensor<4x18xi32>, %kept: tensor<4xi32>, %init: tensor<4x42xi32>) -> tensor<4x42xi32> {
+  // CHECK: bamba.sample ins(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} : tensor<4x256xf32>, tensor<4xi32>, tensor<64xi32>, tensor<4x18xi32>) kept(%{{.*}} : tensor<4xi32>) outs(%{{.*}} : tensor<4x42xi32>)
+  %s = bamba.sample ins(%logits, %greedy, %positions, %sampling : tensor<4x256xf32>, tensor<4xi32>, tensor<64xi32>, tensor<4x18xi32>)
                     kept(%kept : tensor<4xi32>) outs(%init : tensor<4x42xi32>)
-  // CHECK: bamba.sample ins(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} : tensor<4x256xf32>, tensor<4xi32>, tensor<4xi32>, tensor<4x16xi32>) outs(%{{.*}} : tensor<4x42xi32>)
-  %t = bamba.sample ins(%logits, %greedy, %kept, %sampling : tensor<4x256xf32>, tensor<4xi32>, tensor<4xi32>, tensor<4x16xi32>)
+  // CHECK: bamba.sample ins(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} : tensor<4x256xf32>, tensor<4xi32>, tensor<4xi32>, tensor<4x18xi32>) outs(%{{.*}} : tensor<4x42xi32>)
+  %t = bamba.sample ins(%logits, %greedy, %kept, %sampling : tensor<4x256xf32>, tensor<4xi32>, tensor<4xi32>, tensor<4x18xi32>)
                     outs(%s : tensor<4x42xi32>)
   return %t : tensor<4x42xi32>
 }

@@ -137,13 +137,13 @@ func.func @take_rows(%x: tensor<8x6xf32>, %kept: tensor<2xi32>, %init: tensor<2x
 // CHECK: scf.forall (%{{.*}}) in (2) shared_outs(%[[OUT:.*]] =
 // CHECK: %[[X:.*]] = tensor.extract_slice %arg0[%[[ROW:.*]], 0] [1, 8] [1, 1]
 // CHECK: %[[G:.*]] = tensor.extract_slice %arg1[%[[ROW]]] [1] [1]
-// CHECK: %[[S:.*]] = tensor.extract_slice %arg3[%[[ROW]], 0] [1, 16] [1, 1]
+// CHECK: %[[S:.*]] = tensor.extract_slice %arg3[%[[ROW]], 0] [1, 18] [1, 1]
 // CHECK: %[[O:.*]] = tensor.extract_slice %[[OUT]][%[[ROW]], 0] [1, 42] [1, 1]
 // CHECK: %[[K:.*]] = tensor.extract_slice %arg4[%[[ROW]]] [1] [1]
 // CHECK: bamba.sample ins(%[[X]], %[[G]], %arg2, %[[S]] : {{.*}}) kept(%[[K]] : tensor<1xi32>) outs(%[[O]] :
-func.func @sample(%x: tensor<2x8xf32>, %g: tensor<2xi32>, %p: tensor<9xi32>, %s: tensor<2x16xi32>, %k: tensor<2xi32>,
+func.func @sample(%x: tensor<2x8xf32>, %g: tensor<2xi32>, %p: tensor<9xi32>, %s: tensor<2x18xi32>, %k: tensor<2xi32>,
                   %init: tensor<2x42xi32>) -> tensor<2x42xi32> {
-  %t = bamba.sample ins(%x, %g, %p, %s : tensor<2x8xf32>, tensor<2xi32>, tensor<9xi32>, tensor<2x16xi32>)
+  %t = bamba.sample ins(%x, %g, %p, %s : tensor<2x8xf32>, tensor<2xi32>, tensor<9xi32>, tensor<2x18xi32>)
                     kept(%k : tensor<2xi32>) outs(%init : tensor<2x42xi32>)
   return %t : tensor<2x42xi32>
 }

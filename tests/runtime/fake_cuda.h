@@ -44,4 +44,7 @@ struct FakeCuda {
 
 inline constexpr uint32_t fakeCubinMagic = 0xC0B1;
 
+/// Device addresses are host addresses with this bit: whoever mixes them up crashes.
+inline constexpr uint64_t fakeDeviceTag = uint64_t{1} << 62;
+
 #endif // BAMBA_TESTS_RUNTIME_FAKE_CUDA_H

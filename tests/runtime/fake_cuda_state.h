@@ -17,8 +17,7 @@ namespace bambac::fake_cuda {
 
 using namespace rt::cuda;
 
-/// Device addresses are no host addresses: whoever mixes them up crashes.
-inline constexpr Address tag = Address{1} << 62;
+inline constexpr Address tag = fakeDeviceTag;
 
 inline constexpr Result invalidValue = 1, invalidContext = 201, notReady = 600;
 

@@ -178,6 +178,38 @@ TEST(Sample, EditsLogits) {
   EXPECT_EQ(sample(logits, sampling).token, 7);
 }
 
+/// A token that was generated since the edits were counted counts as if it were one of them.
+TEST(Sample, CountsTheAwaitedToken) {
+  Logits logits = someLogits();
+  const std::vector<bamba_rt_edit> edits = {{0, 0, 1, 0}, {3, 1.5F, 0, 0}, {6, 0, 0, 2}, {7, -1, 1, 1}, {36, 4, 0, 3}};
+  bamba_rt_sampling sampling = drawing(1);
+  sampling.flags |= BAMBA_RT_SAMPLING_EDITS;
+  sampling.num_edits = edits.size();
+  sampling.edits = reinterpret_cast<uint64_t>(edits.data());
+  sampling.repetition = 1.3F;
+  sampling.presence = 0.5F;
+  sampling.frequency = 0.25F;
+  int32_t awaited = 0;
+  sampling.awaited = reinterpret_cast<uint64_t>(&awaited);
+  for (size_t i = 0; i < edits.size(); ++i) { // in the prompt, biased, generated, all of these
+    std::vector<bamba_rt_edit> counted = edits;
+    ++counted[i].generated;
+    awaited = counted[i].token;
+    expectDistribution(logits, sampling, oracle(logits, sampling, counted));
+  }
+  for (int32_t other : {5, 35}) {
+    std::vector<bamba_rt_edit> counted = edits;
+    counted.push_back({other, 0, 0, 1});
+    awaited = other;
+    expectDistribution(logits, sampling, oracle(logits, sampling, counted));
+  }
+  awaited = -1; // no token: a logit was not a number
+  expectDistribution(logits, sampling, oracle(logits, sampling, edits));
+  sampling.num_edits = 0;
+  awaited = 4;
+  expectDistribution(logits, sampling, oracle(logits, sampling, {{4, 0, 0, 1}}));
+}
+
 TEST(Sample, LeavesOutWhatIsNotAllowed) {
   Logits logits = someLogits();
   const std::vector<uint32_t> allowed = {0x80010412, 0x11};

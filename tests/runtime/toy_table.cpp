@@ -1,5 +1,6 @@
 #include "tests/runtime/toy_table.h"
 #include "runtime/host/sample.h"
+#include "tests/runtime/fake_cuda.h"
 #include <algorithm>
 #include <cmath>
 
@@ -158,9 +159,11 @@ template <uint32_t Kind, int B, int T> struct Kernels {
       if (std::isnan(logits[v]))
         best = -1;
     arg<int32_t>(args, Greedy)[logitsRow] = best;
+    bamba_rt_sampling sampling = arg<bamba_rt_sampling>(args, Sampling)[logitsRow];
+    for (uint64_t *address : {&sampling.edits, &sampling.allowed, &sampling.awaited})
+      *address &= ~fakeDeviceTag;
     if (int row = rowOf(args, static_cast<int>(logitsRow)); row >= 0)
-      bambac_sample_row(logits, vocab, best, arg<int32_t>(args, Positions)[row],
-                        arg<bamba_rt_sampling>(args, Sampling) + logitsRow,
+      bambac_sample_row(logits, vocab, best, arg<int32_t>(args, Positions)[row], &sampling,
                         arg<bamba_rt_sample>(args, Samples) + logitsRow, static_cast<float *>(scratch));
   }
 };

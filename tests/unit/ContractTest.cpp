@@ -76,12 +76,12 @@ TEST(EntryPoint, HasTheArraysOfTheContract) {
   EXPECT_EQ(typesOf(EntryKind::Decode, 4, 1, 0),
             "tokens tensor<4xi32>\npositions tensor<4xi32>\nslots tensor<4xi32>\nstarts tensor<5xi32>\n"
             "rows tensor<1xi32>\npending tensor<4xi32>\npieces tensor<4xi32>\nkept tensor<4xi32>\n"
-            "kept_count tensor<1xi32>\nsampling tensor<4x16xi32>\npages tensor<4x3xi32>\nlogits tensor<4x30xf32>\n"
+            "kept_count tensor<1xi32>\nsampling tensor<4x18xi32>\npages tensor<4x3xi32>\nlogits tensor<4x30xf32>\n"
             "greedy tensor<4xi32>\nsamples tensor<4x42xi32>\n");
   EXPECT_EQ(typesOf(EntryKind::Prefill, 2, 8, 3),
             "tokens tensor<8xi32>\npositions tensor<8xi32>\nslots tensor<2xi32>\nstarts tensor<3xi32>\n"
             "rows tensor<1xi32>\npending tensor<2xi32>\npieces tensor<8xi32>\nkept tensor<3xi32>\n"
-            "kept_count tensor<1xi32>\nsampling tensor<3x16xi32>\npages tensor<2x3xi32>\nlogits tensor<3x30xf32>\n"
+            "kept_count tensor<1xi32>\nsampling tensor<3x18xi32>\npages tensor<2x3xi32>\nlogits tensor<3x30xf32>\n"
             "greedy tensor<3xi32>\nsamples tensor<3x42xi32>\n");
   EXPECT_EQ(findArray(contract::kInputs, "slots")->number, static_cast<uint32_t>(BAMBA_RT_INPUT_SLOTS));
   EXPECT_EQ(findArray(contract::kInputs, "logits"), nullptr);

@@ -16,9 +16,15 @@ bamba_batch_item item(bamba_sequence sequence, std::span<const int32_t> tokens) 
 
 /// Answers of two prompts, each step launched before the one before is collected; the sequences change their places in
 /// the batch from step to step.
-void expectAnswersAhead(Session &session) {
-  constexpr size_t count = 9;
+struct Ahead {
+  static constexpr size_t count = 9;
   Numbers prompts[2] = {someTokens(1, 5), someTokens(2, 11)}, answers[2];
+  bamba_sampling sampling[2] = {}; ///< of each
+
+  explicit Ahead(Session &session, const bamba_sampling *parameters = nullptr);
+};
+
+Ahead::Ahead(Session &session, const bamba_sampling *parameters) {
   bamba_sequence sequences[2] = {session.create(), session.create()};
   session.prepareToLaunch();
   for (size_t step = 0; step <= count; ++step) {
@@ -30,6 +36,14 @@ void expectAnswersAhead(Session &session) {
       size_t which = i == 0 ? first : 1 - first;
       items[i] = item(sequences[which],
                       step == 0 ? std::span<const int32_t>(prompts[which]) : std::span(references).subspan(i, 1));
+      if (!parameters)
+        continue;
+      sampling[which] = parameters[which];
+      sampling[which].prompt = prompts[which].data();
+      sampling[which].num_prompt = static_cast<uint32_t>(prompts[which].size());
+      sampling[which].generated = answers[which].data(); // without the last one
+      sampling[which].num_generated = static_cast<uint32_t>(answers[which].size());
+      items[i].sampling = &sampling[which];
     }
     session.launch(items);
     EXPECT_EQ(session.numLaunched(), step == 0 ? 1u : 2u);
@@ -40,8 +54,46 @@ void expectAnswersAhead(Session &session) {
       answers[i == 0 ? 1 - first : first].push_back(session.sample(i, 0).token);
   }
   session.collect();
+  for (bamba_sequence sequence : sequences)
+    session.free(sequence);
+}
+
+void expectAnswersAhead(Session &session) {
+  Ahead ahead(session);
   for (size_t i : {0U, 1U})
-    EXPECT_EQ(answers[i], expectedAnswer(prompts[i], count));
+    EXPECT_EQ(ahead.answers[i], expectedAnswer(ahead.prompts[i], Ahead::count));
+}
+
+/// Penalties that make a token less likely each time: one of two sequences draws, too.
+void expectPenaltiesAhead(Session &session) {
+  bamba_sampling parameters[2] = {};
+  for (bamba_sampling &one : parameters) {
+    one.struct_size = sizeof(one);
+    one.frequency_penalty = 7;
+    one.repetition_penalty = 1.5F;
+  }
+  parameters[1].temperature = 9;
+  parameters[1].seed = 3;
+  Ahead ahead(session, parameters);
+  for (size_t i : {0U, 1U}) {
+    Numbers answer, last = ahead.prompts[i];
+    bamba_sequence sequence = session.create();
+    while (answer.size() < Ahead::count) {
+      bamba_sampling sampling = parameters[i];
+      sampling.prompt = ahead.prompts[i].data();
+      sampling.num_prompt = static_cast<uint32_t>(ahead.prompts[i].size());
+      sampling.generated = answer.data();
+      sampling.num_generated = static_cast<uint32_t>(answer.size());
+      bamba_batch_item next = item(sequence, last);
+      next.sampling = &sampling;
+      session.run({&next, 1});
+      answer.push_back(session.sample(0, 0).token);
+      last = {answer.back()};
+    }
+    EXPECT_EQ(ahead.answers[i], answer);
+    EXPECT_NE(answer, expectedAnswer(ahead.prompts[i], Ahead::count)) << "penalties change it";
+    session.free(sequence);
+  }
 }
 
 } // namespace
@@ -50,6 +102,18 @@ TEST(AheadTest, ASessionTakesTokensThatAreNotKnownYet) {
   std::unique_ptr<Model> model = loadToy();
   Session session(*model, {.slots = 2, .threads = 1});
   expectAnswersAhead(session);
+}
+
+TEST(AheadTest, PenaltiesCountTokensThatAreNotKnownYet) {
+  std::unique_ptr<Model> model = loadToy();
+  Session session(*model, {.slots = 2, .threads = 1});
+  expectPenaltiesAhead(session);
+}
+
+TEST_F(CudaTest, PenaltiesCountTokensThatOnlyTheDeviceHas) {
+  std::unique_ptr<Model> model = toy.load();
+  Session session(*model, {.slots = 2});
+  expectPenaltiesAhead(session);
 }
 
 TEST(AheadTest, TokensMustBeThoseOfTheBatchBefore) {
@@ -104,6 +168,26 @@ TEST_F(CudaTest, AnEngineKeepsTheDeviceBusy) {
   EXPECT_EQ(left, static_cast<int>(count) - 1) << "each step but the last one was followed by another";
 }
 
+TEST_F(CudaTest, PenaltiesKeepTheDeviceBusyToo) {
+  constexpr uint32_t count = 12;
+  std::unique_ptr<Model> model = toy.load();
+  bamba_sampling sampling = {};
+  sampling.struct_size = sizeof(sampling);
+  sampling.presence_penalty = 4;
+  int left = 0;
+  {
+    Engine engine(*model, engineOptions(2));
+    int before = fake.waitsThatLeaveWork;
+    Numbers prompt = someTokens(1, 5);
+    bamba_request_options one = request(prompt, count);
+    one.sampling = &sampling;
+    EXPECT_EQ(wait(engine, submit(engine, one)).tokens.size(), count);
+    engine.drain(UINT32_MAX);
+    left = fake.waitsThatLeaveWork - before;
+  }
+  EXPECT_EQ(left, static_cast<int>(count) - 1);
+}
+
 TEST_F(CudaTest, AnEngineOnADeviceAnswersAsOnTheHost) {
   std::unique_ptr<Model> model = toy.load();
   bamba_engine_options options = engineOptions(4, maxPages, 6);
@@ -155,6 +239,7 @@ TEST_F(CudaTest, AnEngineOnADeviceDrawsAsOnTheHost) {
       sampling.temperature = 15;
       sampling.seed = i;
       sampling.top_k = i % 5;
+      sampling.frequency_penalty = i % 2 == 0 ? 0.0F : 3.0F;
       one.sampling = i % 3 == 0 ? nullptr : &sampling;
       submit(engine, one);
     }

@@ -79,7 +79,7 @@ private:
 
   /// Few tokens have edits: as a function of its own this is compiled once, and not in each pass.
   static __device__ __noinline__ float adjusted(const bamba_rt_sampling &parameters, int token, float value) {
-    return contract::adjustLogit(parameters, *contract::findEdit(parameters, token), value);
+    return contract::adjustLogit(parameters, contract::editOf(parameters, token), value);
   }
 
   /// Calls `function(block, values, keys)` with logits after the edits, and keys that are larger for larger ones and 0
@@ -111,6 +111,9 @@ private:
     const bamba_rt_edit *edits = reinterpret_cast<const bamba_rt_edit *>(parameters.edits);
     for (int i = threadIdx.x; i < int(parameters.num_edits); i += kThreads)
       atomicOr(edited + edits[i].token / 32, 1u << edits[i].token % 32);
+    const int awaited = contract::awaitedToken(parameters);
+    if (threadIdx.x == 0 && awaited >= 0)
+      atomicOr(edited + awaited / 32, 1u << awaited % 32);
     __syncthreads();
   }
 
