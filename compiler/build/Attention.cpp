@@ -20,7 +20,7 @@ Value EntryBuilder::buildBody(const Attention &attention, Value input) {
 
   // The new keys and values go first: a token attends to itself.
   const int64_t page[] = {attention.kvHeads, limits.pageTokens, attention.headDim};
-  Type element = attention.cacheScales || limits.cachesCodes ? types.codes : types.cache;
+  Type element = attention.cacheScales ? types.codes : types.cache;
   ml_program::GlobalOp keyCache = getState("k_cache", StateKind::Page, page, element);
   ml_program::GlobalOp valueCache = getState("v_cache", StateKind::Page, page, element);
   Value scales = loadWeight(attention.cacheScales), keys = loadState(keyCache), values = loadState(valueCache);

@@ -162,7 +162,7 @@ CheckpointRules describeBambaCheckpoint(const BambaConfig &config) {
   const std::string embedding = "model.embed_tokens.weight", head = "lm_head.weight";
   CheckpointRules rules;
   rules.ignored = {".rotary_emb.inv_freq"};
-  if (config.quantization) // of a cache that is kept as numbers
+  if (!config.cacheScales) // keys and values are kept as numbers
     rules.ignored.insert(rules.ignored.end(), {".k_scale", ".v_scale"});
   rules.padded = {embedding};
   if (config.tieWordEmbeddings)

@@ -50,6 +50,7 @@ struct BambaConfig {
   std::vector<bool> isAttention;
 
   std::optional<QuantizationRecipe> quantization; ///< none: all weights are numbers
+  std::optional<CacheScaleNames> cacheScales;     ///< of keys and values that are codes; none: they are numbers
 
   std::optional<int32_t> bosToken;
   std::vector<int32_t> eosTokens;

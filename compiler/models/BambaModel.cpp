@@ -131,6 +131,8 @@ ModelDescription describeBamba(const BambaConfig &config) {
   model.checkpoint = describeBambaCheckpoint(config);
   if (config.quantization)
     quantizeModel(model, *config.quantization);
+  if (config.cacheScales)
+    quantizeCache(model, *config.cacheScales);
   return model;
 }
 
@@ -150,13 +152,13 @@ Expected<ModelDescription> readBamba(const ModelSource &source, WarningHandler w
   Expected<std::optional<QuantizationRecipe>> chosen = applyOptions(recipe, source.options, listLinears(plain));
   if (!chosen)
     return chosen.takeError();
-  if (!*chosen)
-    return plain;
   // The checkpoint has no codes and no scales of a head that is the embedding: they are made while it is loaded.
-  if (auto scheme = (*chosen)->find(plain.head.matrix.name);
-      config->tieWordEmbeddings && scheme && *scheme != QuantizationScheme())
+  auto scheme = *chosen ? (*chosen)->find(plain.head.matrix.name) : std::nullopt;
+  if (config->tieWordEmbeddings && scheme && *scheme != QuantizationScheme())
     return createStringError(source.path + ": field 'quantization_config': expected '" + plain.head.matrix.name +
                              "' among the ignored modules, as tie_word_embeddings makes it the embedding, found none");
+  if (source.options.fp8Cache || (*chosen && (*chosen)->cachesCodes))
+    config->cacheScales = *chosen ? (*chosen)->cacheScales : CacheScaleNames();
   config->quantization = std::move(*chosen);
   return describeBamba(*config);
 }

@@ -195,9 +195,8 @@ void readCompressedTensors(FieldReader &reader, QuantizationRecipe &recipe) {
     for (StringRef name : names)
       readGroup(groups, name, *object->get(name), recipe);
   }
-  if (readsKvScheme(reader))
-    recipe.cacheScales = CacheScaleNames{"k_scale", "v_scale"};
-  if (recipe.groups.empty() && !recipe.cacheScales)
+  recipe.cachesCodes = readsKvScheme(reader);
+  if (recipe.groups.empty() && !recipe.cachesCodes)
     reader.fail("config_groups", "at least one group");
 }
 

@@ -53,8 +53,8 @@ static void readCacheScales(FieldReader &reader, QuantizationRecipe &recipe) {
   const json::Value *algorithm = reader.get("kv_cache_quant_algo");
   if (algorithm && !algorithm->getAsString().value_or("").equals_insensitive("FP8"))
     reader.fail("kv_cache_quant_algo", "\"FP8\" or null");
-  if (readsKvScheme(reader) || algorithm)
-    recipe.cacheScales = CacheScaleNames{"k_proj.k_scale", "v_proj.v_scale"};
+  recipe.cachesCodes = readsKvScheme(reader) || algorithm;
+  recipe.cacheScales = {"k_proj.k_scale", "v_proj.v_scale"};
 }
 
 static void readAlgorithms(FieldReader &reader, QuantizationRecipe &recipe) {
@@ -65,7 +65,7 @@ static void readAlgorithms(FieldReader &reader, QuantizationRecipe &recipe) {
   for (StringRef field : {"config_groups", "group_size", "producer", "quantized_layers", "quant_method"})
     (void)reader.get(field);
   const json::Value *algorithm = reader.get(kAlgorithm);
-  if (!algorithm && recipe.cacheScales)
+  if (!algorithm && recipe.cachesCodes)
     return;
   StringRef name = algorithm ? algorithm->getAsString().value_or("") : "";
   if (name.equals_insensitive("MIXED_PRECISION"))

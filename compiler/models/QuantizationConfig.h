@@ -43,7 +43,7 @@ void readBlockSizes(FieldReader &reader, llvm::StringRef field, const llvm::json
 /// A text of the file as it may stand in a message: on one line, without quotes.
 std::string showText(llvm::StringRef text);
 
-/// The scales of keys and values of a field kv_cache_scheme, which has e4m3 with one static scale, or is not there.
+/// Whether there is a field kv_cache_scheme, which says e4m3 with one static scale.
 bool readsKvScheme(FieldReader &reader);
 
 } // namespace quantization

@@ -15,6 +15,7 @@ struct QuantizationOptions {
   bool fp8 = false; ///< the linears of blocks become codes while they are loaded
   /// Wildcards: only these linears, and not these.
   std::vector<std::string> fp8Layers, bf16Layers;
+  bool fp8Cache = false;       ///< keys and values become codes, also where the configuration does not say so
   std::optional<bool> fp8Head; ///< the head, too; none: as the configuration says, which is no where it says nothing
 };
 

@@ -30,7 +30,7 @@ struct QuantizationScheme {
 
 /// The names of the scales of keys and values, within an attention module.
 struct CacheScaleNames {
-  std::string key, value;
+  std::string key = "k_scale", value = "v_scale";
 };
 
 struct QuantizationRecipe {
@@ -43,7 +43,8 @@ struct QuantizationRecipe {
   std::map<std::string, QuantizationScheme, std::less<>> overrides; ///< by linear; they count first
   /// What the names of scales have in place of ".weight".
   std::string weightScale = ".weight_scale", inputScale = ".input_scale";
-  std::optional<CacheScaleNames> cacheScales; ///< none: keys and values are kept as numbers
+  bool cachesCodes = false;    ///< keys and values become codes; else they are kept as numbers
+  CacheScaleNames cacheScales; ///< as the format names them, whether or not keys and values become codes
   /// What it was read from, or what says the same.
   llvm::json::Value config = nullptr;
 

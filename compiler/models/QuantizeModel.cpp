@@ -36,12 +36,9 @@ public:
 
   void run() {
     for (Layer &layer : model.layers)
-      for (ResidualBlock &block : layer.blocks) {
+      for (ResidualBlock &block : layer.blocks)
         for (const SameInput &group : std::visit([](auto &body) { return groupByInput(body); }, block.body))
           quantize(group);
-        if (auto *attention = std::get_if<Attention>(&block.body); attention && recipe.cacheScales)
-          addCacheScales(*attention);
-      }
     if (std::optional<QuantizationScheme> scheme = recipe.find(model.head.matrix.name)) {
       quantize(model.head, *scheme, model.head.matrix.name);
       if (scheme->staticInputs)
@@ -131,18 +128,6 @@ private:
       linear->quantization->inputScales = scale;
   }
 
-  void addCacheScales(Attention &attention) {
-    Weight scales;
-    std::string module = StringRef(moduleOf(attention.key)).rsplit('.').first.str();
-    scales.name = (StringRef(attention.key.matrix.name).rsplit('.').first + ".cache_scales").str();
-    scales.shape = {contract::kNumCacheScales};
-    scales.positive = scales.optional = true;
-    scales.sources.resize(contract::kNumCacheScales);
-    scales.sources[contract::kScaleOfKeys] = {module + "." + recipe.cacheScales->key, {1}};
-    scales.sources[contract::kScaleOfValues] = {module + "." + recipe.cacheScales->value, {1}};
-    attention.cacheScales = std::move(scales);
-  }
-
   ModelDescription &model;
   const QuantizationRecipe &recipe;
 };
@@ -168,6 +153,25 @@ std::vector<std::string> listModules(const ModelDescription &model) {
         modules.push_back(module.str());
   });
   return modules;
+}
+
+static Weight makeCacheScales(const Attention &attention, const CacheScaleNames &names) {
+  Weight scales;
+  std::string module = StringRef(moduleOf(attention.key)).rsplit('.').first.str();
+  scales.name = (StringRef(attention.key.matrix.name).rsplit('.').first + ".cache_scales").str();
+  scales.shape = {contract::kNumCacheScales};
+  scales.positive = scales.optional = true;
+  scales.sources.resize(contract::kNumCacheScales);
+  scales.sources[contract::kScaleOfKeys] = {module + "." + names.key, {1}};
+  scales.sources[contract::kScaleOfValues] = {module + "." + names.value, {1}};
+  return scales;
+}
+
+void quantizeCache(ModelDescription &model, const CacheScaleNames &names) {
+  for (Layer &layer : model.layers)
+    for (ResidualBlock &block : layer.blocks)
+      if (auto *attention = std::get_if<Attention>(&block.body))
+        attention->cacheScales = makeCacheScales(*attention, names);
 }
 
 void quantizeModel(ModelDescription &model, const QuantizationRecipe &recipe) { Quantizer(model, recipe).run(); }

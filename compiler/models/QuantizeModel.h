@@ -19,6 +19,9 @@ std::vector<std::string> listModules(const ModelDescription &model);
 /// static scale, of which the largest counts.
 void quantizeModel(ModelDescription &model, const QuantizationRecipe &recipe);
 
+/// Makes codes of keys and values in the cache. A checkpoint may have their scales under these names; else they are 1.
+void quantizeCache(ModelDescription &model, const CacheScaleNames &names);
+
 } // namespace bambac
 
 #endif // BAMBAC_COMPILER_MODELS_QUANTIZEMODEL_H

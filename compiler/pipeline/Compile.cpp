@@ -150,7 +150,7 @@ std::string Compilation::describeFlags() const {
   stream << "--target=" << llvm::join(options.targets, ",") << " --cpu=" << options.cpu << " --dtype="
          << (options.quantization.fp8 ? "fp8" : StringRef(contract::describe(options.limits.weightType).name))
          << " --state-dtype=" << StringRef(contract::describe(options.limits.stateType).name)
-         << (options.limits.cachesCodes ? " --kv-dtype=fp8" : "")
+         << (options.quantization.fp8Cache ? " --kv-dtype=fp8" : "")
          << (options.limits.accumulatesFast ? " --fp8-accumulate=fast" : "") << " --max-batch=" << limits.getMaxBatch()
          << " --max-context=" << limits.getMaxContext() << " --prefill-chunk=" << limits.getPrefillChunk();
   // By itself the target chooses the same again.

@@ -25,7 +25,6 @@ struct CompileLimits {
   bamba_rt_dtype stateType = BAMBA_RT_F32;
   /// Decode steps after which SSM states are written; none: what the target chooses. A target may write them in each.
   std::optional<int64_t> stateRing;
-  bool cachesCodes = false; ///< keys and values are kept in e4m3, also where the model does not say so
   /// Products of codes with one scale a row may be summed with as few bits as the device's fastest instructions do.
   bool accumulatesFast = false;
 };

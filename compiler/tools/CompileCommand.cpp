@@ -62,7 +62,8 @@ struct CommandLine {
           "a ring (default auto, by batch and state; off: each step writes it)")};
   cl::opt<std::string> kvDtype{"kv-dtype", cl::value_desc("fp8"), cl::cat(category),
                                cl::desc("The type of keys and values in the cache (default as the config says, else "
-                                        "that of what attention multiplies)")};
+                                        "that of what attention multiplies); the scales of fp8 are k_scale and "
+                                        "v_scale of the checkpoint, or 1")};
   cl::opt<std::string> nvrtc{"nvrtc", cl::value_desc("path"), cl::cat(category),
                              cl::desc("File or folder of NVRTC for CUDA targets (default: the toolkit's)")};
   cl::opt<std::string> maxBatch{"max-batch", cl::init("8"), cl::value_desc("n"), cl::cat(category),
@@ -109,7 +110,7 @@ static Expected<int64_t> parseCount(const cl::opt<std::string> &option, int64_t 
                      "an integer of at least " + Twine(min), option);
 }
 
-/// Reads the types of weights: fp8 is a recipe, whose rest is bf16.
+/// Reads the types of weights and of the cache: fp8 is a recipe, whose rest is bf16.
 static Error readTypes(const CommandLine &line, CompileOptions &result) {
   QuantizationOptions &quantization = result.quantization;
   const contract::ElementType *weights = contract::findElementType(std::string_view(line.dtype));
@@ -121,6 +122,9 @@ static Error readTypes(const CommandLine &line, CompileOptions &result) {
   result.limits.weightType = weights->type;
   quantization.fp8Layers.assign(line.fp8Layers.begin(), line.fp8Layers.end());
   quantization.bf16Layers.assign(line.bf16Layers.begin(), line.bf16Layers.end());
+  if (line.kvDtype.getNumOccurrences() && StringRef(line.kvDtype) != "fp8")
+    return wrongOption("--kv-dtype", "fp8", line.kvDtype);
+  quantization.fp8Cache = line.kvDtype.getNumOccurrences() > 0;
   if (!line.lmHead.getNumOccurrences())
     return Error::success();
   if (!is_contained({"bf16", "fp8"}, StringRef(line.lmHead)))
@@ -164,9 +168,6 @@ static Error readLimits(const CommandLine &line, CompileLimits &result) {
     return error;
   if (states->type == BAMBA_RT_I8 && result.stateRing == 1)
     return wrongOption("--state-ring", "auto or an integer of at least 2 with --state-dtype=int8", line.stateRing);
-  if (line.kvDtype.getNumOccurrences() && StringRef(line.kvDtype) != "fp8")
-    return wrongOption("--kv-dtype", "fp8", line.kvDtype);
-  result.cachesCodes = line.kvDtype.getNumOccurrences() > 0;
   if (!is_contained({"exact", "fast"}, StringRef(line.fp8Accumulate)))
     return wrongOption("--fp8-accumulate", "exact or fast", line.fp8Accumulate);
   result.accumulatesFast = StringRef(line.fp8Accumulate) == "fast";

@@ -41,6 +41,14 @@ class Copy:
             self.add(weight, self.tensors[weight] * self.tensors[name].reshape(-1, 1), "F32")
             self.remove(name)
 
+    def change_quantization(self, change):
+        path = os.path.join(self.folder, "config.json")
+        with open(path, encoding="utf-8") as file:
+            config = json.load(file)
+        change(config["quantization_config"])
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(config, file)
+
     def write(self):
         safetensors_io.write_file(os.path.join(self.folder, "model.safetensors"), self.tensors, self.dtypes)
         return self.folder
@@ -50,8 +58,9 @@ class CheckpointTest(harness.Case):
     def logits(self, library, folder):
         return harness.run_logits(library, folder, PROMPT, "prefill")
 
-    def refused(self, copy, *mentions, fixture="fp8_dynamic"):
-        arguments = [harness.BAMBA_RUN, "logits", harness.library(fixture, "bf16"), "--weights", copy.write(),
+    def refused(self, copy, *mentions, fixture="fp8_dynamic", library=None):
+        library = library or harness.library(fixture, "bf16")
+        arguments = [harness.BAMBA_RUN, "logits", library, "--weights", copy.write(),
                      harness.tokens_option(PROMPT), "-o", os.path.join(harness.scratch(), "x.safetensors")]
         self.assert_refused(arguments, *mentions)
 
@@ -136,6 +145,65 @@ class CheckpointTest(harness.Case):
         copy = Copy("fp8_kv")
         copy.tensors[names[0]][:] = -2
         self.refused(copy, names[0], "expected a scale greater than 0, found -2", fixture="fp8_kv")
+
+    def test_scales_of_a_cache_that_an_option_asks_for(self):
+        """The config says nothing of the cache: --kv-dtype=fp8 takes scales where the checkpoint has them."""
+        attention = "model.layers.2.self_attn."
+        said = Copy("fp8_kv")
+        scales = {name: said.tensors[name] for name in said.tensors if name.endswith(("k_scale", "v_scale"))}
+        self.assertEqual(sorted(scales), [attention + "k_scale", attention + "v_scale"])
+        want = self.logits(harness.library("fp8_kv", "bf16"), said.write())
+
+        unsaid = Copy("fp8_kv")
+        unsaid.change_quantization(lambda quantization: quantization.pop("kv_cache_scheme"))
+        option = harness.compile_model(unsaid.folder, os.path.join(harness.scratch(), "kv-option.so"), "--dtype=bf16",
+                                       "--kv-dtype=fp8", *harness.SMALL)
+        numbers = harness.compile_model(unsaid.folder, os.path.join(harness.scratch(), "kv-numbers.so"), "--dtype=bf16",
+                                        *harness.SMALL)
+        np.testing.assert_array_equal(self.logits(option, unsaid.write()), want)
+        ignored = self.logits(numbers, unsaid.write())
+
+        # A scale that is not there is 1, each for itself.
+        unsaid.remove(attention + "v_scale")
+        one = self.logits(option, unsaid.write())
+        unsaid.add(attention + "v_scale", [1.0], "F32")
+        np.testing.assert_array_equal(self.logits(option, unsaid.write()), one)
+        self.assertGreater(harness.max_error(one, want), 0)
+        unsaid.remove(attention + "k_scale")
+        unsaid.remove(attention + "v_scale")
+        self.assertGreater(harness.max_error(self.logits(option, unsaid.write()), one), 0)
+        np.testing.assert_array_equal(self.logits(numbers, unsaid.write()), ignored)
+
+        name = attention + "v_scale"
+        for value in (0.0, -1.0, np.nan, np.inf):
+            with self.subTest(value=value):
+                unsaid.add(name, [value], "F32")
+                self.refused(unsaid, name, "element 0", "expected a scale greater than 0", library=option)
+        unsaid.add(name, [1.0, 1.0], "F32")
+        self.refused(unsaid, name, "shape: expected [1], found [2]", library=option)
+        unsaid.remove(name)
+        # A scale under a name of another format would otherwise be 1 in silence.
+        unsaid.add(attention + "v_proj.v_scale", [2.0], "F32")
+        self.refused(unsaid, "found also", "v_proj.v_scale", library=option)
+
+    def test_scales_of_a_cache_without_other_codes(self):
+        """A checkpoint of numbers may have scales of the cache, too; a library with a cache of numbers ignores them."""
+        copy = Copy("tiny")
+        layers = {name.split(".self_attn.")[0] for name in copy.tensors if ".self_attn." in name}
+        option = harness.library("tiny", "bf16", "--kv-dtype=fp8", *harness.SMALL)
+        numbers = harness.library("tiny", "bf16")
+        of_ones, of_numbers = self.logits(option, copy.write()), self.logits(numbers, copy.write())
+        for layer in layers:
+            copy.add(layer + ".self_attn.k_scale", [0.75], "BF16")
+            copy.add(layer + ".self_attn.v_scale", [0.75], "BF16")
+        scaled = self.logits(option, copy.write())
+        self.assertGreater(harness.max_error(scaled, of_ones), 0)
+        self.assert_cached_logits(scaled, of_numbers)
+        np.testing.assert_array_equal(self.logits(numbers, copy.write()), of_numbers)
+
+    def assert_cached_logits(self, got, want):
+        """Codes have three bits after the first: keys and values are off by up to 2^-4, logits of less than that."""
+        self.assertLess(harness.relative_error(got, want), 2.0**-4)
 
     def test_random_checkpoints(self):
         """init-weights writes what a random model has, in each format."""

@@ -179,6 +179,28 @@ TEST(CompressedTensors, KnowsScalesOfKeysAndValues) {
             "c: field 'quantization_config.kv_cache_scheme.strategy': expected \"tensor\", found \"attn_head\"");
 }
 
+TEST(QuantizationConfig, KnowsScalesOfACacheThatAnOptionAsksFor) {
+  QuantizationOptions options;
+  options.fp8Cache = true;
+  auto scalesOf = [&](const std::string &quantization, const QuantizationOptions &options) {
+    Reading reading(quantization, "", options);
+    EXPECT_EQ(reading.error, "");
+    const auto &scales = std::get<Attention>(reading.model.layers[1].blocks[0].body).cacheScales;
+    bool ignoresScales = llvm::is_contained(reading.model.checkpoint.ignored, ".k_scale");
+    EXPECT_NE(ignoresScales, scales.has_value());
+    EXPECT_TRUE(!scales || (scales->optional && scales->positive));
+    return scales ? scales->sources[0].tensor + " " + scales->sources[1].tensor : "none";
+  };
+  std::string none = "null", modelOpt = R"({"quant_method": "modelopt", "quant_algo": "FP8", "ignore": ["lm_head"]})",
+              fp8 = R"({"quant_method": "fp8", "weight_block_size": [128, 32]})";
+  for (const std::string &quantization : {none, modelOpt, fp8, oneGroup(kChannel, kToken)})
+    EXPECT_EQ(scalesOf(quantization, {}), "none");
+  for (const std::string &quantization : {none, fp8, oneGroup(kChannel, kToken)})
+    EXPECT_EQ(scalesOf(quantization, options), "model.layers.1.self_attn.k_scale model.layers.1.self_attn.v_scale");
+  EXPECT_EQ(scalesOf(modelOpt, options),
+            "model.layers.1.self_attn.k_proj.k_scale model.layers.1.self_attn.v_proj.v_scale");
+}
+
 TEST(CompressedTensors, RefusesOtherRecipes) {
   auto errorOf = [](const std::string &config) {
     Reading reading(config);
