@@ -113,6 +113,7 @@ LogicalResult GlobalReader::addWeight(GlobalOp global) {
   weight.interleaved = global->hasAttr(attr::kInterleave);
   weight.optional = global->hasAttr(attr::kOptional);
   weight.positive = global->hasAttr(attr::kPositive);
+  weight.computed = global->hasAttr(attr::kComputed);
   if (failed(stackSources(global, sources, weight)))
     return failure();
   uint64_t rows = weight.transposed ? weight.cols : weight.rows, cols = weight.transposed ? weight.rows : weight.cols;

@@ -67,6 +67,8 @@ static Object describe(const PlanWeight &weight, const Plan &plan) {
     object[key::kPackKernel] = plan.kernels[weight.packKernel].name;
   if (weight.scales)
     object[key::kScales] = plan.weights[weight.scales - 1].name;
+  if (weight.computed)
+    object[key::kComputed] = true;
   return object;
 }
 

@@ -73,7 +73,7 @@ struct PlanWeight {
   bamba_rt_dtype dtype = BAMBA_RT_F32;
   SmallVector<uint64_t> shape; ///< of the tensor that the kernels see, without padding
   uint64_t panel = 0, panelGroup = 1, panelAlign = 1, rows = 0, cols = 0, bytes = 0;
-  bool transposed = false, interleaved = false, positive = false, optional = false;
+  bool transposed = false, interleaved = false, positive = false, optional = false, computed = false;
   uint32_t packKernel = 0; ///< on CUDA: the kernel that packs it
   uint32_t scales = 0;     ///< of codes: 1 + the number of the weight with their scales
   std::vector<PlanSource> sources;

@@ -52,6 +52,8 @@ ml_program::GlobalOp Globals::getWeight(const Weight &weight) {
     global->setAttr(attr::kTranspose, builder.getUnitAttr());
   if (weight.optional)
     global->setAttr(attr::kOptional, builder.getUnitAttr());
+  if (weight.computed)
+    global->setAttr(attr::kComputed, builder.getUnitAttr());
   if (weight.positive)
     global->setAttr(attr::kPositive, builder.getUnitAttr());
   if (!weight.scales.empty())

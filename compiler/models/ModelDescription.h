@@ -46,6 +46,8 @@ struct Weight {
   std::string scales;    ///< of codes: the name of the weight with their scales
   bool positive = false; ///< its numbers, scales, must be greater than zero and finite
   bool optional = false; ///< tensors that a checkpoint does not have are ones
+  /// Scales of codes for which a checkpoint of this configuration has numbers: both are computed while it is loaded.
+  bool computed = false;
 };
 
 /// What goes with a matrix of codes.

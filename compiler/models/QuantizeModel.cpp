@@ -15,7 +15,9 @@ static std::string withoutSuffix(StringRef tensor) {
   return tensor.str();
 }
 
-static std::string moduleOf(const Linear &linear) { return withoutSuffix(linear.matrix.sources.front().tensor); }
+static std::string moduleOf(const Weight &weight) { return withoutSuffix(weight.sources.front().tensor); }
+
+static std::string moduleOf(const Linear &linear) { return moduleOf(linear.matrix); }
 
 namespace {
 /// Linears that read the same value.
@@ -41,6 +43,9 @@ public:
           quantize(group);
     if (std::optional<QuantizationScheme> scheme = recipe.find(model.head.matrix.name)) {
       quantize(model.head, *scheme, model.head.matrix.name);
+      // An option asks for the codes, or the head is the embedding, which is read as numbers, too.
+      model.head.quantization->scales.computed =
+          recipe.overrides.contains(model.head.matrix.name) || moduleOf(model.head) == moduleOf(model.embedding);
       if (scheme->staticInputs)
         shareInputScale({&model.head}, {model.head.matrix.name}, model.head.matrix.name);
     }

@@ -43,13 +43,15 @@ inline constexpr StringLiteral kOutput = "bamba.output";
 /// On a global: an array of SourceAttr; UnitAttr where the stacked sources are transposed; UnitAttr where the sources,
 /// of equal rows, take turns row by row instead of being stacked; on one that holds codes, the global with their scales
 /// (FlatSymbolRefAttr), made of as many sources; UnitAttr where all numbers must be greater than zero; UnitAttr where
-/// tensors that are missing are ones; StateAttr.
+/// tensors that are missing are ones; on scales, UnitAttr where a checkpoint of the configuration has neither them nor
+/// codes, but numbers; StateAttr.
 inline constexpr StringLiteral kSources = "bamba.sources";
 inline constexpr StringLiteral kTranspose = "bamba.transpose";
 inline constexpr StringLiteral kInterleave = "bamba.interleave";
 inline constexpr StringLiteral kScales = "bamba.scales";
 inline constexpr StringLiteral kPositive = "bamba.positive";
 inline constexpr StringLiteral kOptional = "bamba.optional";
+inline constexpr StringLiteral kComputed = "bamba.computed";
 inline constexpr StringLiteral kState = "bamba.state";
 /// On a kernel: UnitAttr that marks it, a schedule attribute, CostAttr; once its code is made, the number of its
 /// workgroups and the bytes of scratch that one needs.

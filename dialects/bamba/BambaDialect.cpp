@@ -66,6 +66,7 @@ static constexpr AttributeRule kRules[] = {
     {attr::kScales, isOp<ml_program::GlobalOp>, "a global", isAttr<FlatSymbolRefAttr>, "the name of a global"},
     {attr::kPositive, isOp<ml_program::GlobalOp>, "a global", isAttr<UnitAttr>, "a unit"},
     {attr::kOptional, isOp<ml_program::GlobalOp>, "a global", isAttr<UnitAttr>, "a unit"},
+    {attr::kComputed, isOp<ml_program::GlobalOp>, "a global", isAttr<UnitAttr>, "a unit"},
     {attr::kState, isOp<ml_program::GlobalOp>, "a global", isAttr<StateAttr>, "#bamba.state"},
     {attr::kKernel, isOp<FunctionOpInterface>, "a function", isAttr<UnitAttr>, "a unit"},
     {attr::kRows, isOp<LoopLikeOpInterface>, "a loop", isAttr<UnitAttr>, "a unit"},

@@ -63,6 +63,7 @@ inline constexpr char kHeadDim[] = "head_dim";
 inline constexpr char kRotaryDim[] = "rotary_dim";
 inline constexpr char kRepeat[] = "repeat";
 inline constexpr char kScales[] = "scales";
+inline constexpr char kComputed[] = "computed";
 inline constexpr char kPackKernel[] = "pack_kernel";
 inline constexpr char kWorkgroups[] = "workgroups";
 inline constexpr char kGrid[] = "grid";

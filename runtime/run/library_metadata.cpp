@@ -65,6 +65,7 @@ static void from_json(const Json &json, WeightInfo &weight) {
   json.at(key::kBytes).get_to(weight.bytes);
   weight.isInterleaved = json.value(key::kInterleaved, false);
   weight.scales = json.value(key::kScales, "");
+  weight.isComputed = json.value(key::kComputed, false);
   weight.packKernel = json.value(key::kPackKernel, "");
   json.at(key::kSources).get_to(weight.sources);
 }

@@ -74,6 +74,7 @@ struct WeightInfo {
   uint64_t bytes = 0;
   bool isInterleaved = false; ///< the sources take turns row by row; else they are stacked
   std::string scales;         ///< of codes: the weight with their scales, else empty
+  bool isComputed = false;    ///< scales of codes for which a checkpoint of the configuration has numbers
   std::string packKernel;     ///< on a GPU the kernel that packs it, else empty
   std::vector<SourceTensor> sources;
 };

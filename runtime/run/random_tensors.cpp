@@ -43,8 +43,10 @@ static Scales findScales(const Metadata &metadata) {
   for (const WeightInfo &codes : metadata.weights)
     for (size_t i = 0; !codes.scales.empty() && i < codes.sources.size(); ++i) {
       const SourceTensor &source = codes.sources[i];
-      const std::string &ofSource = weights.at(codes.scales)->sources.at(i).name;
-      if (numbers.contains(source.name))
+      const WeightInfo &info = *weights.at(codes.scales);
+      const std::string &ofSource = info.sources.at(i).name;
+      // A library that an older compiler wrote does not say of a head that it is the embedding.
+      if (info.isComputed || numbers.contains(source.name))
         scales.computed.insert(ofSource);
       else
         scales.written[source.name] = scales.written[ofSource] = rt::scaleOfRandomCodes(columnsOf(source.shape));
