@@ -7,6 +7,8 @@ from kernel_harness import Case, Panel, e4m3, pack, to_bf16, type_of
 from kernels import attention, kernel, kv_append, poison, schedule
 
 rng = np.random.default_rng(3)
+# Columns of a block that the schedule of a deep linear of codes has.
+CHOSEN_BLOCKS = {"amx": 2048, "avx512": 512, "avx2": 1024}
 
 
 def hard_rows(rows, columns):
@@ -85,7 +87,14 @@ def make_cases(target):
         scaled_linear(target, "tall_wide", 33, 161, 1100, workgroup=(0, 0), tile=32, block=64),
         scaled_linear(target, "deep", 2, 14336, 64),
         scaled_linear(target, "deep_tall", 64, 14336, 64, block=512),
-        scaled_linear(target, "deep_tall_chosen_block", 64, 14336, 64, block={"amx": 2048, "avx512": 512, "avx2": 1024}[target]),
+        scaled_linear(target, "deep_tall_chosen_block", 64, 14336, 64, block=CHOSEN_BLOCKS[target]),
+        # Sums over groups are as exact as those over columns.
+        scaled_linear(target, "deep_groups", 2, 14336, 64, group=128),
+        scaled_linear(target, "deep_groups_of_one", 2, 4096, 64, group=1),
+        scaled_linear(target, "deep_tall_groups", 64, 14336, 64, group=128, block=512),
+        scaled_linear(target, "deep_tall_groups_chosen_block", 64, 14336, 64, group=128, block=CHOSEN_BLOCKS[target]),
+        scaled_linear(target, "deep_tall_groups_of_one", 64, 4096, 64, group=1, block=CHOSEN_BLOCKS[target]),
+        scaled_linear(target, "deep_tall_odd_groups", 35, 4099, 70, group=33, block=CHOSEN_BLOCKS[target], bias=True),
         scaled_linear(target, "subnormal_codes", 1, 64, 64, spread=12),
         scaled_linear(target, "tall_subnormal_codes", 20, 64, 64, block=64, spread=12),
         kv_append("append_codes", 4, 2, 24, 16, scales=(0.01, 0.5)),

@@ -26,7 +26,7 @@ public:
     if (block <= 0 || block > depth)
       block = depth;
     if (hasGroups())
-      block = group;
+      block = std::max<int64_t>(block / group, 1) * group;
     // Whole tiles of rows: a row of the last alone would read all weights.
     rows = e.min(e.dim(out, 0), e.mul(e.div(e.add(rows, rowTile - 1), e.index(rowTile)), rowTile));
   }
@@ -65,14 +65,19 @@ private:
 
   /// `start` and the sums of each group with its scales.
   SmallVector<Value> sumGroups(Value panel, Value row, Value column, Lanes lanes, ArrayRef<Value> start) {
-    return e.loop(e.index(0), e.dim(weightScales, 0), 1, start, [&](Value number, ValueRange totals) {
-      Value first = e.mul(number, group), end = e.add(first, e.partSize(e.index(depth), first, group));
-      SmallVector<Value> sums =
-          sumProducts(panel, row, SmallVector<Value>(totals.size(), e.splat(0.0, lanes.width)), first, end);
-      for (auto [r, sum] : llvm::enumerate(sums))
-        sum = e.fma(sum, getScale(e.add(row, r), number, column, lanes, kHalfOfCode), totals[r]);
-      return sums;
-    });
+    return sumInTree(e, start, e.index(0), e.index(countGroups(depth)), countGroups(depth),
+                     [&](MutableArrayRef<Value> totals, Value number) {
+                       Value first = e.mul(number, group), end = e.add(first, e.partSize(e.index(depth), first, group));
+                       SmallVector<Value> zeros(totals.size(), e.splat(0.0, lanes.width));
+                       addScaled(totals, sumProducts(panel, row, zeros, first, end), row, number, column, lanes);
+                     });
+  }
+
+  /// Adds the sums of group `number` times its scales.
+  void addScaled(MutableArrayRef<Value> totals, ArrayRef<Value> sums, Value row, Value number, Value column,
+                 Lanes lanes) {
+    for (auto [r, total] : llvm::enumerate(totals))
+      total = e.fma(sums[r], getScale(e.add(row, r), number, column, lanes, kHalfOfCode), total);
   }
 
   /// The weights of a panel at a depth; in bf16, those of even columns before those of odd ones. A pair of bf16 is a
@@ -127,8 +132,7 @@ private:
     return isScaled() ? loadCodes(panel, k) : e.load(weight, {panel, k, e.index(0)}, {panelWidth, Value()});
   }
 
-  /// Block by block of the depth, with the sums in the result. Where there are several groups of scales, a block is
-  /// one.
+  /// Block by block of the depth, with the sums in the result. A block has whole groups of scales.
   void emitTall(Value panel, Value column, Lanes lanes) {
     bool scalesLast = isScaled() && !hasGroups();
     Value start = scalesLast ? e.splat(0.0, lanes.width) : getStart(column, lanes);
@@ -160,16 +164,26 @@ private:
   /// errors of rounding would grow with the depth.
   void addBlock(Value row, int64_t count, Value first, Value size, Value column, Lanes lanes,
                 llvm::function_ref<Value(Value)> getWeights) {
-    bool scalesBlock = hasGroups();
-    Value number = e.div(first, e.index(group));
-    SmallVector<Value> sums =
-        accumulate(e, SmallVector<Value>(count, e.splat(0.0, lanes.width)), e.index(0), size,
-                   {[&](int64_t r, Value k) { return e.load(input, {e.add(row, r), e.add(first, k)}); }, getWeights});
-    for (auto [r, sum] : llvm::enumerate(sums)) {
-      Value before = e.load(out, {e.add(row, r), column}, lanes);
-      Value scale = scalesBlock ? getScale(e.add(row, r), number, column, lanes, kHalfOfCode) : Value();
-      e.store(scale ? e.fma(sum, scale, before) : e.addf(sum, before), out, {e.add(row, r), column}, lanes);
+    SmallVector<Value> zeros(count, e.splat(0.0, lanes.width));
+    auto sum = [&](Value begin, Value columns) {
+      Value from = e.add(first, begin);
+      return accumulate(e, zeros, e.index(0), columns,
+                        {[&](int64_t r, Value k) { return e.load(input, {e.add(row, r), e.add(from, k)}); },
+                         [&](Value k) { return getWeights(e.add(begin, k)); }});
+    };
+    SmallVector<Value> sums;
+    if (hasGroups()) {
+      Value firstGroup = e.div(first, e.index(group)), groups = e.div(e.add(size, group - 1), e.index(group));
+      sums =
+          sumInTree(e, zeros, e.index(0), groups, countGroups(block), [&](MutableArrayRef<Value> totals, Value number) {
+            Value begin = e.mul(number, group), columns = e.partSize(e.index(depth), e.add(first, begin), group);
+            addScaled(totals, sum(begin, columns), row, e.add(firstGroup, number), column, lanes);
+          });
+    } else {
+      sums = sum(e.index(0), size);
     }
+    for (auto [r, sum] : llvm::enumerate(sums))
+      e.store(e.addf(sum, e.load(out, {e.add(row, r), column}, lanes)), out, {e.add(row, r), column}, lanes);
   }
 
   bool isBf16, isNarrow; ///< narrow: widened when it is loaded

@@ -17,6 +17,8 @@ protected:
   bool isScaled() const { return static_cast<bool>(weightScales); }
   /// Whether there are several groups of columns, each with scales of its own.
   bool hasGroups() const { return isScaled() && group < depth; }
+  /// How many groups so many columns are.
+  int64_t countGroups(int64_t columns) const { return static_cast<int64_t>(llvm::divideCeil(columns, group)); }
   /// The bias, or zeros.
   Value getStart(Value column, Lanes lanes);
   /// What the sums of codes of group `number` are to be multiplied with, times `factor`.

@@ -180,13 +180,12 @@ private:
   }
 
   SmallVector<Value> sumGroups(Value panel, Value column, Lanes lanes, ArrayRef<Value> start) {
-    return e.loop(e.index(0), e.dim(weightScales, 0), 1, start, [&](Value number, ValueRange totals) {
-      Value first = e.mul(number, group), size = e.partSize(e.index(depth), first, group);
-      SmallVector<Value> sums = sumCodes(panel, first, size);
-      for (auto [row, sum] : llvm::enumerate(sums))
-        sum = e.fma(sum, getScale(e.index(row), number, column, lanes), totals[row]);
-      return sums;
-    });
+    return sumInTree(e, start, e.index(0), e.index(countGroups(depth)), countGroups(depth),
+                     [&](Sums totals, Value number) {
+                       Value first = e.mul(number, group), size = e.partSize(e.index(depth), first, group);
+                       for (auto [row, sum] : llvm::enumerate(sumCodes(panel, first, size)))
+                         totals[row] = e.fma(sum, getScale(e.index(row), number, column, lanes), totals[row]);
+                     });
   }
 
   OpBuilder &b;

@@ -52,4 +52,27 @@ SmallVector<Value> accumulate(Emitter &e, ArrayRef<Value> sums, Value begin, Val
   });
 }
 
+int64_t partOfTree(int64_t most) {
+  int64_t part = 1;
+  while (part * kLongestChain < most)
+    part *= kLongestChain;
+  return part;
+}
+
+SmallVector<Value> sumInTree(Emitter &e, ArrayRef<Value> sums, Value begin, Value end, int64_t most, TileStep step) {
+  int64_t part = partOfTree(most);
+  return e.loop(begin, end, part, sums, [&](Value first, ValueRange before) {
+    SmallVector<Value> next(before);
+    if (part == 1) {
+      step(next, first);
+      return next;
+    }
+    auto zeros = llvm::map_to_vector(before, [&](Value sum) { return e.constantLike(sum, 0.0); });
+    Value last = e.min(e.add(first, part), end);
+    for (auto [sum, ofPart] : llvm::zip_equal(next, sumInTree(e, zeros, first, last, part, step)))
+      sum = e.addf(sum, ofPart);
+    return next;
+  });
+}
+
 } // namespace bambac::codegen

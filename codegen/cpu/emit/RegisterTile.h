@@ -25,6 +25,17 @@ SmallVector<Value> accumulate(Emitter &emitter, ArrayRef<Value> sums, Value begi
 /// `begin` to `end`.
 SmallVector<Value> accumulate(Emitter &emitter, ArrayRef<Value> sums, Value begin, Value end, TileFactors factors);
 
+/// Sums that are added up one after another at most where sumInTree() is free to choose.
+inline constexpr int64_t kLongestChain = 16;
+
+/// `sums` and what `step` adds for each number from `begin` to `end`, of which there are at most `most`: in a tree,
+/// with chains of kLongestChain sums, since errors of rounding grow with the length of a chain.
+SmallVector<Value> sumInTree(Emitter &emitter, ArrayRef<Value> sums, Value begin, Value end, int64_t most,
+                             TileStep step);
+
+/// How many numbers each sum of the outermost chain of such a tree has.
+int64_t partOfTree(int64_t most);
+
 } // namespace bambac::codegen
 
 #endif // BAMBAC_CODEGEN_CPU_EMIT_REGISTERTILE_H
