@@ -79,11 +79,12 @@ def type_of(array):
 
 
 class Case:
-    """A kernel, its arguments (arrays; results are written into the last ones) and what they should become."""
+    """A kernel, its arguments (arrays; results are written into the last ones) and what they should become. With
+    `checks_nan`, what is expected to be no number must be none; else it may be anything."""
 
-    def __init__(self, name, source, arguments, expected, tolerance=1e-5):
+    def __init__(self, name, source, arguments, expected, tolerance=1e-5, checks_nan=False):
         self.name, self.source, self.arguments = name, source, arguments
-        self.expected, self.tolerance = expected, tolerance
+        self.expected, self.tolerance, self.checks_nan = expected, tolerance, checks_nan
 
 
 def compile_cases(cases, target, folder):
@@ -123,8 +124,7 @@ def run(library, kernel, arguments):
 
 
 def check(case, library, kernels):
-    """The largest error of the case relative to the size of what is expected. A result may be anything where what is
-    expected is no number."""
+    """The largest error of the case relative to the size of what is expected, where that is finite."""
     arguments = [np.array(array, copy=True, order="C") for array in case.arguments]
     run(library, kernels[case.name], arguments)
     worst = 0.0
@@ -132,7 +132,9 @@ def check(case, library, kernels):
         if wanted.dtype.kind == "i":
             worst = max(worst, 0.0 if (result == wanted).all() else np.inf)
             continue
-        counts = ~np.isnan(wanted)
+        infinite, counts = np.isinf(wanted), np.isfinite(wanted)
+        if (result[infinite] != wanted[infinite]).any() or case.checks_nan and not np.isnan(result[np.isnan(wanted)]).all():
+            return np.inf
         if not counts.any():
             continue
         result, wanted = result[counts], wanted[counts]

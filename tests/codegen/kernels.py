@@ -68,6 +68,24 @@ def linear(target, name, rows, depth, columns, dtype="f32", bias=False, workgrou
     return Case(name, kernel(name, arguments, 1, body, plan, types), arguments, [wanted])
 
 
+def infinite_linear(target, name, rows, depth, columns, dtype, block=0):
+    """Infinities and a NaN in the input: they are in the result, and in no other row."""
+    panel, numbers = Panel(target, dtype), np.random.default_rng(5)  # not those of the cases after this one
+    x, w = (numbers.standard_normal(shape).astype(np.float32) for shape in ((rows, depth), (columns, depth)))
+    x[0, 5] = np.inf
+    w[:, 6][::3] = 0
+    if rows > 1:
+        x[1, 7], x[2, [3, 8]], x[3, 9], x[4, 6] = -np.inf, [np.inf, -np.inf], np.nan, np.inf
+    stored = store(w, dtype)
+    with np.errstate(invalid="ignore"):
+        wanted = x.astype(np.float64) @ stored_values(stored).T.astype(np.float64)
+    arguments = [x, pack(stored, panel), poison(rows, columns)]
+    types = [type_of(x), f"tensor<{columns}x{depth}x{dtype}, {panel}>", f"tensor<{rows}x{columns}xf32>"]
+    body = f"  %l = bamba.linear ins(%a0, %a1 : {types[0]}, {types[1]}) outs(%a2 : {types[2]}) acc(f32)\n  return %l : {types[2]}"
+    source = kernel(name, arguments, 1, body, schedule((0, 64), 8, block), types)
+    return Case(name, source, arguments, [wanted], checks_nan=True)
+
+
 def gate_up(target, name, rows, depth, columns, workgroup):
     panel = Panel(target, "f32")
     x, g, u = randn(rows, depth), randn(columns, depth) / 4, randn(columns, depth)
@@ -345,6 +363,9 @@ def make_cases(target):
         linear(target, "linear_tall", 37, 100, 75, bias=True, block=32),
         linear(target, "linear_tall_bf16", 64, 96, 96, "bf16", workgroup=(16, 32), block=48),
         linear(target, "linear_tall_ragged_bf16", 21, 50, 75, "bf16", workgroup=(8, 32), tile=4, block=24),
+        infinite_linear(target, "linear_infinite", 9, 100, 72, "f32", block=32),
+        infinite_linear(target, "linear_infinite_bf16", 40, 100, 72, "bf16", block=32),
+        infinite_linear(target, "linear_infinite_few_rows_bf16", 5, 100, 72, "bf16"),
         linear(target, "linear_f16", 1, 130, 200, "f16", workgroup=(0, 96)),
         linear(target, "linear_tall_ragged_f16", 21, 50, 75, "f16", workgroup=(8, 32), tile=4, block=24),
         linear(target, "linear_add", 5, 40, 75, bias=True, add=True),

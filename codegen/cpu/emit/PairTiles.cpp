@@ -132,13 +132,46 @@ private:
   //===-- input --------------------------------------------------------------------------------------------------===//
 
   /// Numbers with the bits that bf16 has: a bf16, and what is left of a number is exact. Three of them have the 24 bits
-  /// of an f32. Of an infinity is left a NaN.
+  /// of an f32.
   Value keepHighBits(Value numbers) {
     auto floats = cast<VectorType>(numbers.getType()), words = floats.clone(b.getI32Type());
     Value mask = arith::ConstantOp::create(
         b, loc, DenseElementsAttr::get(words, b.getI32IntegerAttr(static_cast<int32_t>(0xFFFF0000))));
     Value bits = vector::BitCastOp::create(b, loc, words, numbers);
     return vector::BitCastOp::create(b, loc, floats, arith::AndIOp::create(b, loc, bits, mask).getResult());
+  }
+
+  /// What is left of a number without its high bits. Of an infinity it is nothing: a difference would be a NaN, which
+  /// the sum of terms is not.
+  Value subtractHighBits(Value number, Value high) {
+    Value isHigh = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, number, high);
+    return e.select(isHigh, e.constantLike(number, 0.0), e.subf(number, high));
+  }
+
+  /// The high halves of numbers, as one line of a tile. For what bf16 holds, that is all of a number, and takes one
+  /// instruction where conversions take five.
+  void storeTerm(Value numbers, ValueRange at) {
+    auto halves = VectorType::get(2 * kTileColumns, b.getI16Type());
+    auto isHigh = llvm::map_to_vector(llvm::seq<int64_t>(0, kTileColumns), [](int64_t i) { return 2 * i + 1; });
+    Value bits = vector::BitCastOp::create(b, loc, halves, numbers);
+    Value high = vector::ShuffleOp::create(b, loc, bits, bits, isHigh);
+    Value term = vector::BitCastOp::create(b, loc, VectorType::get(kTileColumns, b.getBF16Type()), high);
+    vector::StoreOp::create(b, loc, term, inputTiles, at);
+  }
+
+  /// A line of a tile for each term of some numbers.
+  void storeTerms(Value numbers, Value tile, Value deep, Value inTile) {
+    auto placeOf = [&](int64_t term) { return SmallVector<Value>{tile, deep, e.index(term), inTile, e.index(0)}; };
+    if (terms == 1) // codes
+      return e.store(numbers, inputTiles, placeOf(0), {kTileColumns, Value()});
+    for (int64_t term = 0; term < terms; ++term) {
+      storeTerm(numbers, placeOf(term));
+      if (term + 1 == terms)
+        return;
+      // What is left of an infinity is finite after the first time.
+      Value high = keepHighBits(numbers);
+      numbers = term == 0 ? subtractHighBits(numbers, high) : e.subf(numbers, high);
+    }
   }
 
   /// The rows of a part as tiles, with zeros after its last column and before its first. Rows that there are not keep
@@ -150,13 +183,7 @@ private:
         Value from = e.sub(e.add(at.first, column), at.skipped);
         Value number = e.load(input, {e.add(firstRow, row), from}, lanes);
         Value deep = e.add(at.place, e.div(column, e.index(kTileColumns)));
-        for (int64_t term = 0; term < terms; ++term) {
-          bool isLast = term + 1 == terms;
-          Value part = isLast ? number : keepHighBits(number);
-          e.store(part, inputTiles, {tile, deep, e.index(term), inTile, e.index(0)}, {kTileColumns, Value()});
-          if (!isLast)
-            number = e.subf(number, part);
-        }
+        storeTerms(number, tile, deep, inTile);
       });
       if (!startsOdd())
         return;
