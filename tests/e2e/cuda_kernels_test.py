@@ -37,6 +37,19 @@ class CudaKernelsTest(harness.Case):
                 for model in models:
                     self.assertGreater(len(model["kernels"]), 20)
 
+    def test_states_of_codes(self):
+        for name, ring in (("odd", "5"), ("tiny", "auto")):
+            with self.subTest(fixture=name, ring=ring):
+                models, _ = self.compile(
+                    harness.fixture(name), "--target=" + ",".join(TARGETS), "--state-dtype=int8", f"--state-ring={ring}",
+                    "--max-batch=2", "--prefill-chunk=64",
+                )
+                self.assertEqual(len(models), len(TARGETS))
+                for model in models:
+                    states = {state["name"].split(".")[-1]: state["dtype"] for state in model["states"]}
+                    self.assertEqual((states["ssm_state"], states["ssm_scales"]), ("int8", "f32"))
+                    self.assertTrue(any("ssm_fold" in kernel["name"] for kernel in model["kernels"]))
+
     def test_bamba_9b(self):
         for target, types in itertools.product(TARGETS, FULL_SIZE):
             with self.subTest(target=target, types=types):

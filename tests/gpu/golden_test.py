@@ -63,6 +63,10 @@ class GoldenTest(gpu.Case):
     def test_logits_with_narrow_state_and_ring(self):
         self.check_logits(("prefill", "decode", "chunk:3"), state="f16", ring=4)
 
+    @unittest.skipUnless(FIXTURE in libraries.CODED_RING_FIXTURES, "not compiled with codes in a state ring")
+    def test_logits_with_codes_and_ring(self):
+        self.check_logits(("prefill", "decode", "chunk:5"), state="int8", ring=libraries.RING_FIXTURES[FIXTURE])
+
     def test_logits_with_f16(self):
         if FIXTURE in libraries.ROPE_FIXTURES or FIXTURE not in libraries.f16_fixtures(self.target):
             self.skipTest(f"not compiled with f16 for {self.target}")

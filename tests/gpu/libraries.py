@@ -25,6 +25,8 @@ STATE_FIXTURES = ("hub", "odd")
 STATE_TYPES = ("bf16", "f16", "int8")
 # Those with a state ring, and its length: one that prompts and single tokens fill, a long one and the shortest.
 RING_FIXTURES = {"tiny": 5, "odd": 16, "hub": 2}
+# Those with states of codes in such a ring.
+CODED_RING_FIXTURES = ("tiny", "odd")
 
 
 class Library(NamedTuple):
@@ -102,6 +104,7 @@ def every(random_folder):
         yield from (fixture(name, target, state=state) for name in STATE_FIXTURES for state in STATE_TYPES)
         yield from (fixture(name, target, ring=ring) for name, ring in RING_FIXTURES.items())
         yield fixture("hub", target, state="f16", ring=4)
+        yield from (fixture(name, target, state="int8", ring=RING_FIXTURES[name]) for name in CODED_RING_FIXTURES)
         yield from (fixture(name, target, dtype="f16") for name in f16_fixtures(target))
         for name, contexts in ROPE_FIXTURES.items():
             yield from (fixture(name, target, context=context) for context in contexts)

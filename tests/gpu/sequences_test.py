@@ -53,10 +53,14 @@ class Bf16StateTest(SequencesTest):
 
 
 @gpu.for_each_target
-class RingTest(SequencesTest):
-    """Also wherever the ring stands."""
+class CodedStateTest(SequencesTest):
+    """States of codes with the ring that a library has by itself."""
 
-    NAME, LIMITS, RING = "tiny", {"ring": 5}, 5
+    NAME, LIMITS = "hub", {"state": "int8"}
+
+
+class StateRingTest(SequencesTest):
+    """Also wherever the ring stands."""
 
     def test_tokens_that_wait_are_dropped(self):
         want = self.alone()
@@ -116,6 +120,19 @@ class RingTest(SequencesTest):
 
 
 @gpu.for_each_target
+class RingTest(StateRingTest):
+    NAME, LIMITS, RING = "tiny", {"ring": 5}, 5
+
+
+@gpu.for_each_target
+class CodedStateRingTest(StateRingTest):
+    """Codes and their scales go with a fork and a saved state, and are what they were once tokens are dropped: states
+    are quantized where a ring is full, which is at the same tokens."""
+
+    NAME, LIMITS, RING = "tiny", {"state": "int8", "ring": 5}, 5
+
+
+@gpu.for_each_target
 class TwoModelsTest(gpu.Case):
     def test_two_models_in_one_process(self):
         """Two libraries on one GPU, used in turn: each gives its own golden logits."""
@@ -132,7 +149,7 @@ class TwoModelsTest(gpu.Case):
                 session.free(sequence)
 
 
-del SequencesTest  # tests of its own only with a model
+del SequencesTest, StateRingTest  # tests of their own only with a model
 
 if __name__ == "__main__":
     gpu.main()
