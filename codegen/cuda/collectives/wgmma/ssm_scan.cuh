@@ -32,6 +32,7 @@
 #pragma once
 #include "common/limits.cuh"
 #include "common/ssm_singles.cuh"
+#include "wgmma/ssm_fragments.cuh"
 #include "wgmma/ssm_rows.cuh"
 #include "wgmma/ssm_tiles.cuh"
 
@@ -221,10 +222,10 @@ private:
     int chunk = at.before, chunks = chunk + at.chunks();
     moveState<true>(at, state, states, scales, slots, s);
     at.waitForChunk(chunk);
-    float decay = weighInputs(at, chunk, x);
+    float decay = weighInputs<Operand>(at.factors(chunk), at.tileX(chunk), at.warp, at.lane, x);
     for (; chunk < chunks; ++chunk) {
       wait(at.emptyS(chunk), (chunk / kResultGroups + 1) % 2);
-      publishState(at, at.operandS(chunk), s);
+      publishState<Operand>(at.operandS(chunk), at.warp, at.lane, s);
       fenceAsyncProxy();
       at.arriveOnce(at.fullS(chunk));
 #pragma unroll
@@ -245,7 +246,7 @@ private:
       warpgroupCommit();
       if (chunk + 1 < chunks) {
         at.waitForChunk(chunk + 1);
-        decay = weighInputs(at, chunk + 1, next);
+        decay = weighInputs<Operand>(at.factors(chunk + 1), at.tileX(chunk + 1), at.warp, at.lane, next);
       }
       warpgroupWait<0>();
       fenceSums(s);
@@ -260,41 +261,6 @@ private:
     moveState<false>(at, state, states, scales, slots, s);
   }
 
-  /// (exp(a[L-1] - a[s]) delta[s] X)^T, this warp's 16 channels. Returns the chunk's decay.
-  static __device__ __forceinline__ float weighInputs(const Place &at, int chunk, Operands &x) {
-    const ChunkFactors &factors = at.factors(chunk);
-    // Of the matrices of ldmatrix, 1 is eight channels to the right of 0, and 2 and 3 are eight tokens below.
-    uint32 from = at.tileX(chunk) + InputTile::offset(at.lane / 16 * 8 + at.lane % 8, at.warp * 2 + at.lane / 8 % 2);
-#pragma unroll
-    for (int step = 0; step < kChunk / 16; ++step) {
-      uint32 raw[4];
-      ldmatrixX4Trans(raw, from + step * 2048);
-#pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        float kept[2];
-        loadVector<2>(factors.kept + step * 16 + half * 8 + at.lane % 4 * 2, kept);
-#pragma unroll
-        for (int i = 2 * half; i < 2 * half + 2; ++i)
-          x[step][i] = pack<Operand>(low<Operand>(raw[i]) * kept[0], high<Operand>(raw[i]) * kept[1]);
-      }
-    }
-    return factors.carried[kChunk - 1];
-  }
-
-  /// S rounded, [channels, states].
-  static __device__ __forceinline__ void publishState(const Place &at, uint32 to, const StateSums &s) {
-    int row = at.warp * 16 + at.lane % 16;
-#pragma unroll
-    for (int panel = 0; panel < kPanels; ++panel)
-#pragma unroll
-      for (int tile = 0; tile < 8; tile += 2) {
-        const float *sums = s[panel] + tile * 4;
-        uint32 matrices[4] = {pack<Operand>(sums[0], sums[1]), pack<Operand>(sums[2], sums[3]),
-                              pack<Operand>(sums[4], sums[5]), pack<Operand>(sums[6], sums[7])};
-        stmatrixX4(to + StateTile::offset(row, panel * 8 + tile + at.lane / 16), matrices);
-      }
-  }
-
   /// Loads the state, or stores it.
   template <bool Loads>
   static __device__ __forceinline__ void moveState(const Place &at, State *state, State *states, float *scales,
@@ -306,31 +272,7 @@ private:
           place.stateOf(states, slots), place.scalesOf(scales, slots), at.channel + at.warp * 16 + at.lane / 4, at.lane,
           [&](int i) -> float & { return s[i / 32][i % 32]; });
     } else {
-      movePlainState<Loads>(at, state, s);
-    }
-  }
-
-  template <bool Loads>
-  static __device__ __forceinline__ void movePlainState(const Place &at, State *state, StateSums &s) {
-    constexpr int kVector = kStateSize % 2 == 0 ? 2 : 1;
-    int firstChannel = at.channel + at.warp * 16 + at.lane / 4, firstState = at.lane % 4 * 2;
-    State *first = state + firstChannel * kStateSize + firstState;
-#pragma unroll
-    for (int i = 0; i < kPanels * 32; i += kVector) {
-      int channel = i / 2 % 2 * 8, n = i / 4 * 8 + i % 2;
-      bool exists = firstChannel + channel < kHeadDim && firstState + n < kStateSize;
-      State *place = first + channel * kStateSize + n;
-      float values[kVector] = {};
-#pragma unroll
-      for (int j = 0; j < kVector && !Loads; ++j)
-        values[j] = s[i / 32][i % 32 + j];
-      if (exists && Loads)
-        loadVector<kVector>(place, values);
-      if (exists && !Loads)
-        storeVector<kVector>(place, values);
-#pragma unroll
-      for (int j = 0; j < kVector && Loads; ++j)
-        s[i / 32][i % 32 + j] = values[j];
+      movePlainFragment<Loads, kHeadDim, kStateSize>(state, at.channel + at.warp * 16 + at.lane / 4, at.lane, s);
     }
   }
 
@@ -368,7 +310,7 @@ private:
     warpgroupWait<1>();
     fenceSums(scores);
     Operands m;
-    decayScores(at, chunk, skip, scores, m);
+    decayScores<Operand>(at.factors(chunk), at.warp, at.lane, skip, scores, m);
     warpgroupWait<0>();
     fenceSums(y);
     at.arriveOnce(at.emptyS(chunk));
@@ -403,35 +345,6 @@ private:
                               step > 0);
     }
     warpgroupCommit();
-  }
-
-  /// M, this warp's 16 rows, as operands.
-  static __device__ __forceinline__ void decayScores(const Place &at, int chunk, float skip, const float (&scores)[32],
-                                                     Operands &m) {
-    const ChunkFactors &factors = at.factors(chunk);
-    int group = at.lane / 4, pair = at.lane % 4 * 2, row = at.warp * 16 + group;
-    float through[2] = {factors.through[row], factors.through[row + 8]};
-#pragma unroll
-    for (int tile = 0; tile < kChunk / 8; ++tile) {
-      uint32(&to)[4] = m[tile / 2];
-      if (tile / 2 > at.warp) { // right of the diagonal
-        to[tile % 2 * 2] = to[tile % 2 * 2 + 1] = 0;
-        continue;
-      }
-      float source[2];
-      loadVector<2>(factors.source + tile * 8 + pair, source);
-#pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        float values[2];
-#pragma unroll
-        for (int i = 0; i < 2; ++i) {
-          int ahead = row + half * 8 - (tile * 8 + pair + i);
-          float value = scores[tile * 4 + half * 2 + i] * exp2Fast(through[half] + source[i]);
-          values[i] = ahead < 0 ? 0.0f : ahead == 0 ? value + skip : value;
-        }
-        to[tile % 2 * 2 + half] = pack<Operand>(values[0], values[1]);
-      }
-    }
   }
 };
 
