@@ -8,10 +8,10 @@
  * The caller closes what it opened, sessions before their model.
  *
  * Errors
- *   Every function that can fail returns a bamba_status and, where the caller passes a bamba_error, fills in one
- *   line of text. Nothing throws, exits, prints or aborts. A call that fails leaves its objects as they were before,
- *   except that one that fails with BAMBA_DEVICE_ERROR or BAMBA_INTERNAL leaves the sequences it names to be reset or
- *   freed; no slot or page is lost with it.
+ *   Every function that can fail returns a bamba_status and fills in a bamba_error, where the caller passes one.
+ *   Nothing throws, exits, prints or aborts. A call that fails leaves its objects as they were before, but one that
+ *   fails with BAMBA_DEVICE_ERROR or BAMBA_INTERNAL leaves the sequences it names to be reset or freed; no slot or
+ *   page is lost with it.
  *
  * Devices
  *   A model runs on the device that it was opened on. On a CUDA device it works in the device's primary context, which
@@ -20,17 +20,16 @@
  *
  * fork()
  *   On the processor, a child that is forked while no call is in progress can go on with the models and sessions that
- * it inherits, or close them; so can its parent. The CUDA driver does not work in a child of a process that has used
- * it: there, objects on a CUDA device can only be closed, and everything else with them is BAMBA_UNSUPPORTED.
+ *   it inherits, or close them; so can its parent. In a child of a process that has used the CUDA driver, objects on a
+ *   CUDA device can only be closed, and everything else with them is BAMBA_UNSUPPORTED.
  *
  * Structs
- *   Every struct has a size, so that programs and libraries of different versions of this header work together. One
- *   that a caller fills in or receives starts with `struct_size`, which the caller sets to sizeof the struct that it
- * was compiled with; the items of a batch are an array, and their size is an argument. Zero in any other field of an
- *   options struct or an item means "the default", and `reserved` fields must be zero.
+ *   Every struct has a size, so that programs and libraries of different versions of this header work together: the
+ *   caller sets `struct_size` to sizeof the struct that it was compiled with; for the items of a batch the size is an
+ *   argument. Zero in any other field of an options struct or an item means "the default"; `reserved` fields are zero.
  *   What a caller's struct lacks has its default. What it has beyond the library's own must be zero, else the call
- * fails with BAMBA_INVALID_ARGUMENT: the caller asks for something that the library does not know. Of a struct that a
- *   library fills in, it writes what the caller's size has room for, and zeros to what it does not know.
+ *   fails with BAMBA_INVALID_ARGUMENT: the library does not know what is asked for. Of a struct that a library fills
+ *   in, it writes what the caller's size has room for, and zeros to what it does not know.
  */
 #ifndef BAMBA_BAMBA_H
 #define BAMBA_BAMBA_H
@@ -61,8 +60,7 @@ typedef enum bamba_status {
   BAMBA_INVALID_ARGUMENT = 1, /* a null handle, a wrong struct_size, an unknown field, a malformed batch */
   BAMBA_NOT_FOUND = 2,        /* a file, tensor or sequence that does not exist */
   BAMBA_IO_ERROR = 3,         /* the operating system refused a read or a thread; a file was cut while it was read */
-  BAMBA_BAD_CHECKPOINT = 4,   /* a tensor is missing, extra, misshapen, wrong-typed, truncated or overlapping; a
-                                 config.json   of another model */
+  BAMBA_BAD_CHECKPOINT = 4,   /* a missing, extra, misshapen, wrong-typed or damaged tensor; another config.json */
   BAMBA_OUT_OF_RANGE = 5,     /* a token, context or batch beyond what the library was compiled for */
   BAMBA_EXHAUSTED = 6,        /* no free slot or KV page is left in the session */
   BAMBA_UNSUPPORTED = 7,      /* this machine or process lacks an instruction or device that the library needs */
@@ -121,13 +119,11 @@ typedef struct bamba_model_info {
 typedef struct bamba_session_options {
   size_t struct_size;
   uint32_t slots;   /* sequences that can be alive at a time; default max_batch */
-  uint32_t threads; /* threads that compute, the caller's included; default one a processor that the process may use, by
-                       its affinity and the quota of its control group */
+  uint32_t threads; /* that compute, the caller's included; default one a processor of its affinity, within its quota */
   uint64_t pages;   /* pages in the KV cache; default enough for every slot at max_context */
-  /* A CUstream of the device's primary context, or NULL for a stream of the session's own. With a stream of the
-   * caller's, bamba_session_run returns when all work is in the stream, after what was there, and the functions that
-   * return results wait for them; a failure of the device may then show in a later call. The stream must outlive the
-   * session. Only for models on a CUDA device. */
+  /* For models on a CUDA device: a CUstream of its primary context that outlives the session, or NULL for one of the
+   * session's own. With the caller's, bamba_session_run returns when all work is in it, after what was there; functions
+   * that return results wait for them, and a failure of the device may show in a later call. */
   void *stream;
 } bamba_session_options;
 
@@ -151,7 +147,6 @@ typedef struct bamba_logit_bias {
 /* How the token after a row of logits is drawn; zeros: the most likely one. The order of what is done, with z a logit
  * and T the temperature: penalties and bias change z; `allowed`, `top_k`, `top_p` and `min_p` leave some tokens; of
  * these one is drawn by softmax of z / T. Tokens as likely as the last one that top_k or top_p leaves are left too.
- *
  * A draw depends on the logits, the parameters, `seed` and the position of the token in its sequence, and on nothing
  * else: the same seed gives the same tokens whatever else is in the batch. With zeros in all but `seed` and what is
  * asked for in addition, the token is that of bamba_session_get_greedy.
@@ -201,9 +196,8 @@ typedef struct bamba_batch_item {
    * after these are left, a row for each. At least one; only read during the call. Otherwise NULL and 0. */
   const uint32_t *chosen;
   uint32_t num_chosen;
-  uint32_t reserved2; /* 0 */
-  const bamba_sampling
-      *sampling; /* how a token is drawn after each row of logits that is left; NULL: the most likely */
+  uint32_t reserved2;             /* 0 */
+  const bamba_sampling *sampling; /* of the token after each row of logits that is left; NULL: the most likely */
 } bamba_batch_item;
 
 /* Called from the loading thread with bytes done and in all; return nonzero to give up (status BAMBA_IO_ERROR). */
@@ -250,8 +244,7 @@ BAMBA_API const char *bamba_metadata(void);
 
 /* ---- model ---- */
 
-/* Opens the model on a device. `options` may be NULL. Fails with BAMBA_UNSUPPORTED where this machine lacks
- * a device or instructions that the library was compiled for. */
+/* Opens the model on a device. `options` may be NULL. BAMBA_UNSUPPORTED where this machine lacks what it needs. */
 BAMBA_API bamba_status bamba_model_open(const bamba_model_options *options, bamba_model **model, bamba_error *error);
 
 /* Closes a model; every session of it must be destroyed before. NULL is allowed. */
@@ -263,8 +256,8 @@ BAMBA_API void bamba_model_close(bamba_model *model);
  *
  * The config.json in the same folder, where there is one, must say the model that was compiled, in every field that
  * changes its answers (`any_config` goes on without). A tensor that the model does not know is an error, but for
- * buffers that follow from the configuration and for a head next to tied embeddings, where the embedding counts.
- * Embeddings may have more rows than the vocabulary.
+ * buffers that follow from the configuration, scales of a cache that holds numbers, and a head next to tied embeddings,
+ * where the embedding counts. Embeddings may have more rows than the vocabulary.
  *
  * Not thread-safe against other uses of the same model; afterwards the model is immutable. A second load fails with
  * BAMBA_INVALID_ARGUMENT. `options` may be NULL. */
@@ -280,10 +273,9 @@ BAMBA_API bamba_status bamba_model_get_info(const bamba_model *model, bamba_mode
 
 /* ---- session: one thread at a time for each session; sessions of one model run in parallel ---- */
 
-/* Creates a session: the memory that it needs is allocated here, on a CUDA device in full. Only three things take more,
- * once each: a batch that leaves more rows of logits of one prompt than any before it; one that leaves more rows in all
- * than the session has slots; and the first logits fetched from a device.
- * `options` may be NULL. */
+/* Creates a session; `options` may be NULL. The memory that it needs is allocated here, on a CUDA device in full. Only
+ * three things take more, once each: a batch that leaves more rows of logits of one prompt than any before it; one that
+ * leaves more rows in all than the session has slots; and the first logits fetched from a device. */
 BAMBA_API bamba_status bamba_session_create(const bamba_model *model, const bamba_session_options *options,
                                             bamba_session **session, bamba_error *error);
 
@@ -313,10 +305,9 @@ BAMBA_API bamba_status bamba_session_get_greedy(const bamba_session *session, si
 BAMBA_API bamba_status bamba_session_get_sample(const bamba_session *session, size_t item, size_t row,
                                                 bamba_sample *sample, bamba_error *error);
 
-/* For measurements: takes a batch as bamba_session_run does, but in each step runs the kernels one at a time, all of
- * them in order, once to warm up and then `repeats` times, and tells `profile` what each took. The sequences that the
- * batch names end with the right length and in no useful state, for each step was applied several times: reset or free
- * them. No other sequence is touched. What the device is asked to do around the kernels is not part of the times. */
+/* For measurements: takes a batch as bamba_session_run does, but in each step runs the kernels one at a time, in order,
+ * once to warm up and then `repeats` times, and tells `profile` what each took, without what is done around kernels.
+ * The sequences of the batch end with the right length and in no useful state: reset or free them. */
 BAMBA_API bamba_status bamba_session_profile(bamba_session *session, const bamba_batch_item *items, size_t num_items,
                                              size_t item_size, uint32_t repeats, bamba_profile profile, void *user,
                                              bamba_error *error);
@@ -340,10 +331,9 @@ BAMBA_API bamba_status bamba_sequence_reset(bamba_session *session, bamba_sequen
 BAMBA_API bamba_status bamba_sequence_get_length(const bamba_session *session, bamba_sequence sequence,
                                                  uint32_t *length, bamba_error *error);
 
-/* How many of the sequence's last tokens bamba_sequence_truncate can drop now. In a library with a state ring
- * (`bambac compile --state-ring`, on a GPU the default for large states) those are the tokens that were decoded one at
- * a time since its SSM state was last written: up to state_ring - 1 of bamba_model_info, none right after a prompt. In
- * a model without Mamba2 layers all can be dropped; in other libraries none. */
+/* How many of the sequence's last tokens bamba_sequence_truncate can drop now. With a state ring (`bambac compile
+ * --state-ring`, on a GPU the default for large states) those that were decoded one at a time since its SSM state was
+ * last written: at most state_ring - 1, none right after a prompt. In a model without Mamba2 layers all; else none. */
 BAMBA_API bamba_status bamba_sequence_get_rollback(const bamba_session *session, bamba_sequence sequence,
                                                    uint32_t *tokens, bamba_error *error);
 
@@ -353,10 +343,9 @@ BAMBA_API bamba_status bamba_sequence_truncate(bamba_session *session, bamba_seq
                                                bamba_error *error);
 
 /* Writes the sequence's state to `buffer`. `*size` is the buffer's size on entry and the state's on return; with a NULL
- * buffer only the size is returned. The bytes can be restored in any session of the same compiled model with the same
- * weights, also one that another process has loaded, or a library that was compiled again: they carry fingerprints of
- * the configuration, of what states mean to the compiled code, and of the weights (the names, types and shapes of the
- * tensors, and samples of every row). */
+ * buffer only the size is returned. The bytes can be restored in any session of the same model with the same weights,
+ * also of another process or of a library that was compiled again: they carry fingerprints of the configuration, of
+ * what states mean to the code, and of the weights (names, types and shapes of tensors, and samples of every row). */
 BAMBA_API bamba_status bamba_sequence_save(const bamba_session *session, bamba_sequence sequence, void *buffer,
                                            size_t *size, bamba_error *error);
 
@@ -369,8 +358,7 @@ BAMBA_API bamba_status bamba_sequence_restore(bamba_session *session, bamba_sequ
 
 struct bamba_engine_api;
 
-/* Every function above, by name. Later minor versions append to the end: one that `struct_size` does not reach is not
- * there. */
+/* Every function above. Later minor versions append to the end: one that `struct_size` does not reach is not there. */
 typedef struct bamba_api {
   size_t struct_size;
   uint32_t abi_version; /* BAMBA_ABI_VERSION of the library */
