@@ -38,12 +38,17 @@ int epilogueBytes(LinearOp linear) {
 }
 
 template <typename Op> geometry::SsmShape ssmShapeOf(Op op, int rows) {
+  int entries = 0;
+  if constexpr (requires { op.getEntries(); })
+    entries = op.getEntries() ? sizeOf(op.getEntries(), 1) : 0;
   return {sizeOf(op.getSlots(), 0),
           rows,
           static_cast<int>(op.getNumHeads()),
           static_cast<int>(op.getHeadDim()),
           static_cast<int>(op.getStateSize()),
-          static_cast<int>(elementBytesOf(op.getState().getType()))};
+          static_cast<int>(op.getNumGroups()),
+          static_cast<int>(elementBytesOf(op.getState().getType())),
+          entries};
 }
 
 /// A collective: the op that it computes, the names of its fields, and the check of their values for an op.

@@ -281,20 +281,29 @@ void addPrefillAttentions(Candidates &candidates, AttentionOp attention) {
 // --- the state space recurrence
 // ---------------------------------------------------------------------------------------
 
-/// One token, or a state and what waits in its ring: a block keeps its rows of the state in registers, 32 elements a
-/// thread, or fewer.
+/// A tile of `channels` channels; more threads for one of more bytes.
+template <typename Geometry> Geometry stepTile(const geometry::SsmShape &shape, int channels) {
+  constexpr int kFewBytes = 32 * 1024;
+  Geometry tile;
+  tile.threads = channels * shape.stateSize * shape.stateBytes < kFewBytes ? 128 : 256;
+  tile.channelTile = channels;
+  return tile;
+}
+
+/// One token, or a state and what waits in its ring, in an order of preference: two heads a block, which share what is
+/// computed of B and C, where all multiprocessors have a block nevertheless; a head; a part of one. More than
+/// kMostBytes leave no room for a second block.
 template <typename Geometry, typename Op> void addSteps(Candidates &candidates, Op op) {
-  constexpr int kThreads = 256;
+  constexpr int kMostBytes = 64 * 1024;
   geometry::SsmShape shape = shapeOf(op);
-  int rows = std::max(kThreads * geometry::SsmStep::kWantedElements / shape.stateSize, 1);
-  if (rows > 8)
-    rows = rows / 8 * 8;
-  Geometry geometry;
-  geometry.threads = kThreads;
-  for (rows = std::min(rows, shape.headDim); rows >= 1; rows /= 2) {
-    geometry.channelTile = rows;
-    candidates.addNext(geometry, shape);
-  }
+  auto add = [&](int channels) {
+    if (channels == 1 || channels * shape.stateSize * shape.stateBytes <= kMostBytes)
+      candidates.addNext(stepTile<Geometry>(shape, channels), shape);
+  };
+  if (isa<SsmStepOp>(op) && shape.pieces * shape.heads / 2 >= candidates.getLimits().multiprocessors)
+    add(2 * shape.headDim);
+  for (int channels = shape.headDim; channels >= 1; channels /= 2)
+    add(channels);
 }
 
 /// A run of tokens, in an order of preference: wgmma, which pays from 32 channels on; then chunks of 64 tokens or

@@ -83,10 +83,11 @@ template <class Shape, class State, int Length> void testFold(Runner &runner, co
   }
 }
 
-template <int Batch, class State, int Length> void bench(Runner &runner, const std::string &name) {
+template <int Batch, class State, int Length, int Tile, int Threads> void bench(Runner &runner, std::string name) {
+  name += ", tile " + std::to_string(Tile) + " of " + std::to_string(Threads) + " threads";
   if (!runner.benches(name))
     return;
-  using Shape = StepShape<Batch, 128, 64, 128, 1, 4, 64, 4 + Length>;
+  using Shape = StepShape<Batch, 128, 64, 128, 1, 4, Tile, 4 + Length, Threads>;
   using Ring = RingFor<Shape, Length>;
   constexpr int kLayers = 4;
   const size_t stateElements = size_t(Batch) * Shape::kX * Shape::kStateSize;
@@ -119,6 +120,14 @@ template <int Batch, class State, int Length> void bench(Runner &runner, const s
   runner.benched(name, time, (1.0 + 1.0 / maxOf(Length, 1)) * sizeof(State) * stateElements, "GB/s");
 }
 
+/// A head and two heads a block, of few and of many threads.
+template <int Batch, class State> void benchTiles(Runner &runner, const std::string &name) {
+  bench<Batch, State, 16, 64, 128>(runner, name);
+  bench<Batch, State, 16, 64, 256>(runner, name);
+  bench<Batch, State, 16, 128, 128>(runner, name);
+  bench<Batch, State, 16, 128, 256>(runner, name);
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -131,25 +140,29 @@ int main(int argc, char **argv) {
   testRing<StepShape<5, 6, 20, 24, 2, 1, 20>, float, 3, false>(runner, "ring odd not convolved of 3");
   testRing<StepShape<3, 8, 48, 256, 2, 4, 32>, f16, 8>(runner, "ring wide state of 8 f16");
   testRing<StepShape<2, 128, 64, 128, 1, 4, 64, 19>, float, 16>(runner, "ring Bamba-9B of 16");
+  testRing<StepShape<5, 6, 20, 24, 2, 4, 60, 19>, float, 16>(runner, "ring odd, 3 heads a block");
+  testRing<StepShape<4, 6, 7, 9, 3, 2, 14>, bf16, 5>(runner, "ring scalar, 2 heads a block");
+  testRing<StepShape<2, 128, 64, 128, 1, 4, 256, 19>, float, 16>(runner, "ring Bamba-9B, 4 heads a block");
+  testRing<StepShape<2, 128, 64, 128, 1, 4, 256, 19>, f16, 16>(runner, "ring Bamba-9B f16, 4 heads a block");
   testFold<StepShape<5, 6, 20, 24, 2, 4, 20>, float, 16>(runner, "ring fold odd");
   testFold<StepShape<4, 6, 7, 9, 3, 2, 7>, float, 6>(runner, "ring fold scalar");
   testFold<StepShape<3, 8, 48, 256, 2, 4, 32>, f16, 8>(runner, "ring fold wide f16");
   testFold<StepShape<2, 128, 64, 128, 1, 4, 64>, float, 16>(runner, "ring fold Bamba-9B");
+  testFold<StepShape<5, 6, 20, 24, 2, 4, 60>, float, 16>(runner, "ring fold odd, 3 heads a block");
   testRing<StepShape<5, 6, 20, 24, 2, 4, 20, 19>, int8, 16>(runner, "ring odd of 16 int8");
   testRing<StepShape<4, 6, 7, 9, 3, 2, 7>, int8, 4>(runner, "ring scalar of 4 int8");
   testRing<StepShape<3, 8, 48, 256, 2, 4, 32>, int8, 8>(runner, "ring wide state of 8 int8");
   testRing<StepShape<2, 128, 64, 128, 1, 4, 64, 19>, int8, 16>(runner, "ring Bamba-9B of 16 int8");
+  testRing<StepShape<5, 6, 20, 24, 2, 4, 60, 19>, int8, 16>(runner, "ring odd int8, 3 heads a block");
+  testRing<StepShape<2, 128, 64, 128, 1, 4, 512, 19>, int8, 16>(runner, "ring Bamba-9B int8, 8 heads a block");
   testFold<StepShape<5, 6, 20, 24, 2, 4, 20>, int8, 16>(runner, "ring fold odd int8");
   testFold<StepShape<4, 6, 7, 9, 3, 2, 7>, int8, 6>(runner, "ring fold scalar int8");
   testFold<StepShape<2, 128, 64, 128, 1, 4, 64>, int8, 16>(runner, "ring fold Bamba-9B int8");
-  bench<64, float, 0>(runner, "ring ssm_step f32 batch 64, none");
-  bench<64, float, 16>(runner, "ring ssm_step f32 batch 64, 16");
-  bench<256, float, 0>(runner, "ring ssm_step f32 batch 256, none");
-  bench<256, float, 8>(runner, "ring ssm_step f32 batch 256, 8");
-  bench<256, float, 16>(runner, "ring ssm_step f32 batch 256, 16");
-  bench<256, float, 32>(runner, "ring ssm_step f32 batch 256, 32");
-  bench<256, f16, 0>(runner, "ring ssm_step f16 batch 256, none");
-  bench<256, f16, 16>(runner, "ring ssm_step f16 batch 256, 16");
-  bench<256, int8, 16>(runner, "ring ssm_step int8 batch 256, 16");
+  benchTiles<8, float>(runner, "ring ssm_step f32 batch 8");
+  benchTiles<64, float>(runner, "ring ssm_step f32 batch 64");
+  benchTiles<64, int8>(runner, "ring ssm_step int8 batch 64");
+  benchTiles<256, float>(runner, "ring ssm_step f32 batch 256");
+  benchTiles<256, f16>(runner, "ring ssm_step f16 batch 256");
+  benchTiles<256, int8>(runner, "ring ssm_step int8 batch 256");
   return runner.exitCode();
 }

@@ -9,11 +9,13 @@ namespace ssm_step_test {
 using namespace bambac;
 using namespace harness;
 
-template <int Batch, int Heads, int HeadDim, int StateSize, int Groups, int Taps, int Tile, int ConvRing = Taps>
+template <int Batch, int Heads, int HeadDim, int StateSize, int Groups, int Taps, int Tile, int ConvRing = Taps,
+          int Threads = 256>
 struct StepShape {
   static constexpr int kBatch = Batch, kHeads = Heads, kHeadDim = HeadDim, kStateSize = StateSize, kGroups = Groups;
   using Operand = harness::Operand;
-  static constexpr int kTaps = Taps, kConvRing = ConvRing, kThreads = 256, kChannelTile = Tile;
+  static constexpr int kTaps = Taps, kConvRing = ConvRing, kThreads = Threads, kChannelTile = Tile;
+  static constexpr int kSharedLimit = 227 * 1024, kMultiprocessors = 132;
   static constexpr float kDtMin = 0.001f, kDtMax = 2.0f;
   // The columns of one buffer: z | x | B | C | dt.
   static constexpr int kX = Heads * HeadDim, kBC = Groups * StateSize, kChannels = kX + 2 * kBC;
@@ -66,7 +68,7 @@ __global__ void __launch_bounds__(SsmStep<Shape, State, Ring>::kThreads, SsmStep
          Operand *y, Entries entries = {}) {
   Ring waiting{};
   if constexpr (Length > 0)
-    waiting = {entries.inputs, entries.deltas, slots, entries.pending};
+    waiting = {entries.inputs, entries.deltas, entries.pending};
   using Step = SsmStep<Shape, State, Ring>;
   using View = Rows<const Operand, Shape::kWidth>;
   const View dt{zxBCdt + Shape::kX + Shape::kChannels};
@@ -85,7 +87,7 @@ __global__ void __launch_bounds__(SsmStep<Shape, State, Ring>::kThreads, SsmStep
 template <class Shape, class State, int Length, class Ring = RingFor<Shape, Length>>
 __global__ void __launch_bounds__(SsmStep<Shape, State, Ring>::kThreads, SsmStep<Shape, State, Ring>::kMinBlocks)
     fold(const float *aLog, const int *slots, State *state, Entries entries) {
-  SsmStep<Shape, State, Ring>::fold(aLog, slots, state, Ring{entries.inputs, entries.deltas, slots, entries.pending},
+  SsmStep<Shape, State, Ring>::fold(aLog, slots, state, Ring{entries.inputs, entries.deltas, entries.pending},
                                     entries.scales);
 }
 

@@ -104,6 +104,9 @@ int main(int argc, char **argv) {
   testSteps<StepShape<5, 6, 20, 24, 2, 3, 20>, f16>(runner, "odd 3 taps f16");
   testSteps<StepShape<2, 128, 64, 128, 1, 4, 64>, f16>(runner, "Bamba-9B f16", 6);
   testSteps<StepShape<2, 128, 64, 128, 1, 1, 64>, float, false>(runner, "Bamba-9B not convolved f32", 3);
+  testSteps<StepShape<5, 6, 20, 24, 2, 4, 60>, float>(runner, "odd f32, 3 heads a block");
+  testSteps<StepShape<4, 6, 7, 9, 3, 2, 14>, bf16>(runner, "scalar bf16, 2 heads a block");
+  testSteps<StepShape<2, 128, 64, 128, 1, 4, 256>, float>(runner, "Bamba-9B f32, 4 heads a block", 3);
   testIsolation<StepShape<6, 6, 20, 24, 2, 4, 20>, float>(runner, "isolation odd f32");
   testIsolation<StepShape<4, 16, 64, 128, 1, 4, 64>, bf16>(runner, "isolation bf16");
   bench<1, float>(runner, "ssm_step f32 batch 1");

@@ -85,7 +85,6 @@ template <typename Op> std::string emitRing(KernelWriter &writer, Op op, bool is
   return "Ring{" +
          llvm::join(SmallVector<std::string>{writer.address(op, op.getEntries(), "entries"),
                                              writer.address(op, op.getDeltas(), "deltas"),
-                                             writer.address(op, op.getSlots(), "slots"),
                                              writer.address(op, op.getPending(), "pending")},
                     ", ") +
          "}";

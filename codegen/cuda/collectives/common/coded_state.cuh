@@ -47,6 +47,47 @@ template <int Count> __device__ __forceinline__ void storeCodes(int8 *to, const 
   *reinterpret_cast<RawVector<int8, Count> *>(to) = codes;
 }
 
+/// A vector in fixed point, for exact products with codes: element = scale * (digit[2] 2^16 + digit[1] 2^8 + digit[0])
+/// of signed digits, rounded to 2^-22 of the largest magnitude. It lies in shared memory.
+template <int Size> struct FixedVector {
+  alignas(16) int8 digits[3][Size];
+  float scale;
+
+  /// All of `Threads` threads call it, and a barrier follows. `values` are in shared memory. What is no number, or
+  /// infinite, makes the scale so.
+  template <int Threads> __device__ __forceinline__ void store(const float *values) {
+    constexpr float kLargest = 127 * 65536;
+    float most = 0.0f;
+    for (int n = threadIdx.x % 32; n < Size; n += 32)
+      most = largerMagnitude(most, values[n]);
+    most = laneMagnitude<1, 32>(most);
+    const float inverse = most < 0x1p-100f ? 0.0f : kLargest / most;
+    if (threadIdx.x == 0)
+      scale = most / kLargest;
+    for (int n = threadIdx.x; n < Size; n += Threads) {
+      int fixed = __float2int_rn(values[n] * inverse);
+#pragma unroll
+      for (int digit = 0; digit < 3; ++digit) {
+        digits[digit][n] = int8(fixed);
+        fixed = (fixed - int8(fixed)) >> 8;
+      }
+    }
+  }
+};
+
+/// Sums of products of codes and each digit of a fixed vector.
+struct DigitSums {
+  int sums[3] = {};
+
+  __device__ __forceinline__ void add(int digit, uint32 codes, uint32 digits) {
+    sums[digit] = __dp4a(int(codes), int(digits), sums[digit]);
+  }
+  /// Without the scales.
+  __device__ __forceinline__ float value() const {
+    return float(sums[2]) * 65536.0f + (float(sums[1]) * 256.0f + float(sums[0]));
+  }
+};
+
 /// Loads the fragment of a state of codes that a lane of a tensor core instruction has, or stores it. Element i of
 /// `Count` is in row `firstRow` + i / 2 % 2 * 8 and column lane % 4 * 2 + i / 4 * 8 + i % 2; `element(i)` is a
 /// reference to it. state: [Rows, Columns]; scales: [Rows]. All lanes of the warp call it.

@@ -1,6 +1,6 @@
 // Rows of a matrix that passes through registers once: accesses of its elements, and the sums of its rows over lanes.
 #pragma once
-#include "common/types.cuh"
+#include "common/mma.cuh"
 
 namespace bambac {
 
@@ -12,6 +12,17 @@ template <int V, class T> __device__ __forceinline__ RawVector<T, V> loadRawStre
   } else {
     return loadRaw<V>(from);
   }
+}
+
+/// The same to shared memory, asynchronous where the vector is wide enough.
+template <class Vector, class T> __device__ __forceinline__ void copyStreaming(Vector *to, const T *from) {
+  if constexpr (sizeof(Vector) == 16)
+    copyAsync16(sharedAddress(to), from);
+  else if constexpr (sizeof(Vector) >= 4)
+    asm volatile("cp.async.ca.shared.global [%0], [%1], %2;" ::"r"(sharedAddress(to)), "l"(from), "n"(sizeof(Vector))
+                 : "memory");
+  else
+    *to = *reinterpret_cast<const Vector *>(from);
 }
 
 template <int V, class T> __device__ __forceinline__ void storeStreaming(T *to, const float (&from)[V]) {

@@ -8,8 +8,8 @@ namespace bambac {
 
 /// The sizes of a scan as its geometry wants them.
 template <class Shape, class State>
-inline constexpr geometry::SsmShape kSsmShape = {Shape::kPieces,  Shape::kRows,      Shape::kHeads,
-                                                 Shape::kHeadDim, Shape::kStateSize, int(sizeof(State))};
+inline constexpr geometry::SsmShape kSsmShape = {Shape::kPieces,    Shape::kRows,   Shape::kHeads,      Shape::kHeadDim,
+                                                 Shape::kStateSize, Shape::kGroups, int(sizeof(State)), 0};
 
 /// To an address of the shared window.
 __device__ __forceinline__ void storeShared(uint32 address, uint16 value) {

@@ -52,12 +52,15 @@ template <class Shape, class XBC> struct ConvolvedInput {
   float *ring;
   const int *slots, *positions; ///< one a sequence
 
+  /// The new input is kept as it lies in memory: to widen it waits for it, and so would what is loaded after it.
   template <int V> struct Piece {
-    float weights[kTaps][V], bias[V], inputs[kTaps][V]; ///< oldest first
-    float *kept;                                        ///< where the new input goes in the ring
+    float weights[kTaps][V], bias[V], inputs[maxOf(kTaps - 1, 1)][V]; ///< oldest first
+    RawVector<typename ElementOf<XBC>::Type, V> input;
+    int slot, position;
+    float *kept; ///< where the new input goes in the ring
   };
 
-  /// What no earlier kernel writes.
+  /// What no earlier kernel writes: weights, and the inputs of the step as a whole.
   template <int V> __device__ __forceinline__ void prefetch(const SsmChannels &channels, Piece<V> &piece) const {
     const int channel = channelOf(channels);
 #pragma unroll
@@ -65,33 +68,37 @@ template <class Shape, class XBC> struct ConvolvedInput {
       loadVector(weight + j * kChannels + channel, piece.weights[j]);
     if (bias)
       loadVector(bias + channel, piece.bias);
+    piece.slot = slots[channels.sequence];
+    piece.position = positions[channels.sequence];
   }
 
   template <int V> __device__ __forceinline__ void load(const SsmChannels &channels, Piece<V> &piece) const {
     const int channel = channelOf(channels);
-    const int position = max(positions[channels.sequence], 0);
-    float *state = ring + static_cast<long long>(slots[channels.sequence]) * kRing * kChannels + channel;
+    const int position = max(piece.position, 0);
+    float *state = ring + static_cast<long long>(piece.slot) * kRing * kChannels + channel;
 #pragma unroll
     for (int j = 0; j < kTaps - 1; ++j)
       loadVector(state + (position + kRing - (kTaps - 1) + j) % kRing * kChannels, piece.inputs[j]);
-    loadFrom<V>(xBC, channels.sequence, channel, piece.inputs[kTaps - 1]);
+    piece.input = loadRaw<V>(xBC[channels.sequence] + channel);
     piece.kept = state + position % kRing * kChannels;
   }
 
   template <int V>
   __device__ __forceinline__ void stage(const SsmChannels &channels, const Piece<V> &piece, float *to) const {
-    float results[V];
+    float results[V], input[V];
 #pragma unroll
     for (int k = 0; k < V; ++k) {
+      input[k] = piece.input[k];
       float sum = bias ? piece.bias[k] : 0.0f;
 #pragma unroll
-      for (int j = 0; j < kTaps; ++j)
+      for (int j = 0; j < kTaps - 1; ++j)
         sum += piece.weights[j][k] * piece.inputs[j][k];
+      sum += piece.weights[kTaps - 1][k] * input[k];
       results[k] = toFloat(fromFloat<typename Shape::Operand>(silu(sum)));
     }
     storeVector(to, results);
     if (channels.isKept)
-      storeVector(piece.kept, piece.inputs[kTaps - 1]);
+      storeVector(piece.kept, input);
   }
 
 private:

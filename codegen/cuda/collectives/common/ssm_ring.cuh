@@ -27,113 +27,137 @@ template <class Shape, int Length, class Entry = typename Shape::Operand, class 
   static constexpr int kLength = Length, kEntries = Length - 1;
   static constexpr int kX = Shape::kHeads * Shape::kHeadDim, kColumns = kX + Shape::kGroups * Shape::kStateSize;
 
-  Entry *inputs; ///< [slots, kEntries, kColumns]: x | B
-  Delta *deltas; ///< [slots, kEntries, kHeads]
-  const int *slots;
+  Entry *inputs;      ///< [slots, kEntries, kColumns]: x | B
+  Delta *deltas;      ///< [slots, kEntries, kHeads]
   const int *pending; ///< entries that wait, one number for each sequence
 
   /// How many entries of a sequence wait.
   __device__ __forceinline__ int waitingOf(int sequence) const { return minOf(maxOf(pending[sequence], 0), kEntries); }
   /// The row of an entry among those of all slots.
-  __device__ __forceinline__ long long rowOf(int sequence, int entry) const {
-    return static_cast<long long>(slots[sequence]) * kEntries + entry;
+  static __device__ __forceinline__ long long rowOf(int slot, int entry) {
+    return static_cast<long long>(slot) * kEntries + entry;
   }
 };
 
-/// A block's part of the entries: B of its group and a tile of its head's channels, copied to shared memory.
-template <class Shape, class Ring, int Tile, int Threads> class RingTile {
+/// A block's part of the entries: B of its group and its channels (a block of SsmStateRows), copied to shared memory.
+template <class Shape, class Ring, class StateRows> class RingTile {
   using Operand = typename Shape::Operand;
-  static constexpr int kStateSize = Shape::kStateSize, kEntry = kStateSize + Tile; // B | x
+  using Block = typename StateRows::Block;
+  static constexpr int kStateSize = Shape::kStateSize, kHeadDim = Shape::kHeadDim;
+  static constexpr int kTile = StateRows::kTile, kTileHeads = StateRows::kTileHeads;
+  static constexpr int kThreads = StateRows::kThreads, kWarps = kThreads / 32;
+  static constexpr int kEntry = kStateSize + kTile; // B | x
   static constexpr int kVector =
-      dividingVector(dividingVector(8, kStateSize), dividingVector(dividingVector(8, Tile), Shape::kHeadDim));
-  static constexpr int kEntryVectors = kEntry / kVector;
-  static constexpr int kRounds = ceilDiv(Ring::kEntries * kEntryVectors, Threads);
+      dividingVector(dividingVector(8, kStateSize), dividingVector(dividingVector(8, kTile), kHeadDim));
+  static constexpr int kHeadRounds = ceilDiv(kTileHeads, kWarps); ///< heads of a warp
 
 public:
   /// What a block keeps in shared memory.
   struct Shared {
     alignas(16) Operand entries[Ring::kEntries * kEntry];
-    float weights[Ring::kLength]; ///< exp(a[j]) d[j]
-    float factors[Ring::kLength]; ///< the same times B[j] . C, and that of the new token
-    float decay;                  ///< exp(a)
+    float weights[kTileHeads * Ring::kLength]; ///< exp(a[j]) d[j]
+    float products[Ring::kLength];             ///< B[j] . C, and that of the new token
   };
 
-  /// Starts the copies of what `group` and `channels` channels of `head` from `channel` on have in the entries.
-  __device__ __forceinline__ RingTile(const Ring &ring, Shared &shared, int sequence, int group, int head, int channel,
-                                      int channels)
-      : waiting(ring.waitingOf(sequence)) {
-#pragma unroll
-    for (int round = 0; round < kRounds; ++round) {
-      const int index = threadIdx.x + round * Threads, entry = index / kEntryVectors;
-      if (entry >= waiting)
-        break;
-      const int column = index % kEntryVectors * kVector, inTile = column - kStateSize;
-      const Operand *row = ring.inputs + ring.rowOf(sequence, entry) * Ring::kColumns;
-      const Operand *from =
-          inTile < 0 ? row + Ring::kX + group * kStateSize + column : row + head * Shape::kHeadDim + channel + inTile;
-      if (inTile < channels)
-        copyElementsAsync<kVector>(shared.entries + entry * kEntry + column, from, true);
+  /// How many wait is an input of the step, which no kernel writes.
+  __device__ __forceinline__ RingTile(const Ring &ring, Shared &shared, const Block &block)
+      : shared(shared), waiting(ring.waitingOf(block.sequence)) {}
+
+  /// Starts the copies of what the block's group and channels have in the entries of a slot.
+  __device__ __forceinline__ void load(const Ring &ring, const Block &block, int slot) {
+    const int lane = threadIdx.x % 32;
+    for (int entry = threadIdx.x / 32; entry < waiting; entry += kWarps) {
+      const Operand *row = ring.inputs + ring.rowOf(slot, entry) * Ring::kColumns;
+      Operand *to = shared.entries + entry * kEntry;
+      for (int n = lane * kVector; n < kStateSize; n += 32 * kVector)
+        copyElementsAsync<kVector>(to + n, row + Ring::kX + block.group * kStateSize + n, true);
+      for (int channel = lane * kVector; channel < block.channels; channel += 32 * kVector)
+        copyElementsAsync<kVector>(to + kStateSize + channel, row + block.firstChannel + channel, true);
     }
     commitCopies();
-    const int lane = threadIdx.x % 32;
-    delta = lane < waiting ? ring.deltas[ring.rowOf(sequence, lane) * Shape::kHeads + head] : 0.0f;
+#pragma unroll
+    for (int round = 0; round < kHeadRounds; ++round) {
+      const int head = block.firstHead + minOf(int(threadIdx.x) / 32 + round * kWarps, kTileHeads - 1);
+      deltas[round] = lane < waiting ? ring.deltas[ring.rowOf(slot, lane) * Shape::kHeads + head] : 0.0f;
+    }
   }
 
   /// True where the step writes the state, and the ring is empty after it.
   __device__ __forceinline__ bool isFull() const { return waiting == Ring::kEntries; }
   __device__ __forceinline__ int count() const { return waiting; }
 
-  /// The entries are in and have their weights, after a barrier. `newDelta` is that of the new token.
-  __device__ __forceinline__ void stage(Shared &shared, float rate, float newDelta) const {
-    waitCopies<0>();
-    if (threadIdx.x >= 32)
-      return;
-    const int lane = threadIdx.x;
-    float after = delta; // of this entry and those after it
+  /// The entries have their weights for head `head` of the tile, the warp's number `round`, after a barrier. `newDelta`
+  /// is that of the new token. All lanes of the warp call it. Returns exp(a).
+  __device__ __forceinline__ float weigh(int head, int round, float rate, float newDelta) const {
+    const int lane = threadIdx.x % 32;
+    float after = deltas[round]; // of this entry and those after it
 #pragma unroll
     for (int step = 1; step < 32; step *= 2) {
       const float other = __shfl_down_sync(0xffffffffu, after, step);
       after += lane + step < 32 ? other : 0.0f;
     }
     if (lane < waiting)
-      shared.weights[lane] = expf((after - delta + newDelta) * rate) * delta;
-    if (lane == 0)
-      shared.decay = expf((after + newDelta) * rate);
+      shared.weights[head * Ring::kLength + lane] = expf((after - deltas[round] + newDelta) * rate) * deltas[round];
+    return expf((__shfl_sync(0xffffffffu, after, 0) + newDelta) * rate);
   }
 
-  /// B[j] . C of each entry and of the new token, which counts as the last, times its weight; after a barrier and
-  /// before another. `b` and `c` are the new token's, in shared memory.
-  __device__ __forceinline__ void multiply(Shared &shared, const float *b, const float *c, float newDelta) const {
-    for (int entry = threadIdx.x / 32; entry <= waiting; entry += Threads / 32) {
+  /// B[j] . C of each entry and of the new token, which counts as the last; after a barrier and before another. `b` and
+  /// `c` are the new token's, in shared memory.
+  __device__ __forceinline__ void multiply(const float *b, const float *c) const {
+    for (int entry = threadIdx.x / 32; entry <= waiting; entry += kWarps) {
       const bool isNew = entry == waiting;
       float sum = 0.0f;
       for (int n = threadIdx.x % 32; n < kStateSize; n += 32)
         sum += (isNew ? b[n] : toFloat(shared.entries[entry * kEntry + n])) * c[n];
       sum = warpSum(sum);
       if (threadIdx.x % 32 == 0)
-        shared.factors[entry] = sum * (isNew ? newDelta : shared.weights[entry]);
+        shared.products[entry] = sum;
     }
   }
 
-  /// What the entries and the new token, whose input is `x`, add to the result of a channel of the tile.
-  __device__ __forceinline__ float resultOf(const Shared &shared, int channel, float x) const {
-    float sum = shared.factors[waiting] * x;
-    for (int entry = 0; entry < waiting; ++entry)
-      sum += shared.factors[entry] * toFloat(shared.entries[entry * kEntry + kStateSize + channel]);
-    return sum;
+  /// Adds to the results of V neighbouring channels of a head what the entries and the new token bring, whose delta and
+  /// inputs are `delta` and `x`.
+  template <int V>
+  __device__ __forceinline__ void addTo(float (&results)[V], int head, int channel, float delta,
+                                        const float (&x)[V]) const {
+    const float newFactor = shared.products[waiting] * delta;
+#pragma unroll
+    for (int k = 0; k < V; ++k)
+      results[k] += newFactor * x[k];
+    for (int entry = 0; entry < waiting; ++entry) {
+      const float factor = shared.products[entry] * weightOf(entry, head);
+      float inputs[V];
+      loadPieces<minOf(V, kVector)>(shared.entries + entry * kEntry + kStateSize + channel, inputs);
+#pragma unroll
+      for (int k = 0; k < V; ++k)
+        results[k] += factor * inputs[k];
+    }
   }
 
-  /// x of a channel and V neighbouring elements of B of an entry.
-  static __device__ __forceinline__ float inputOf(const Shared &shared, int entry, int channel) {
+  /// exp(a[j]) d[j] of an entry, its x of a channel, and V neighbouring elements of its B.
+  __device__ __forceinline__ float weightOf(int entry, int head) const {
+    return shared.weights[head * Ring::kLength + entry];
+  }
+  __device__ __forceinline__ float inputOf(int entry, int channel) const {
     return toFloat(shared.entries[entry * kEntry + kStateSize + channel]);
   }
-  template <int V> static __device__ __forceinline__ void loadB(const Shared &shared, int entry, int n, float (&b)[V]) {
+  template <int V> __device__ __forceinline__ void loadB(int entry, int n, float (&b)[V]) const {
     loadPieces<minOf(V, kVector)>(shared.entries + entry * kEntry + n, b);
   }
 
 private:
+  Shared &shared;
   int waiting;
-  float delta; ///< of the lane's entry
+  float deltas[kHeadRounds]; ///< of the lane's entry, for the warp's heads
+};
+
+/// What stands for the entries where there is no ring.
+template <class Shape, class StateRows> class RingTile<Shape, NoRing, StateRows> {
+public:
+  struct Shared {};
+  __device__ __forceinline__ RingTile(const NoRing &, Shared &, const typename StateRows::Block &) {}
+  __device__ __forceinline__ void load(const NoRing &, const typename StateRows::Block &, int) {}
+  __device__ __forceinline__ float weigh(int, int, float rate, float newDelta) const { return expf(newDelta * rate); }
 };
 
 } // namespace bambac

@@ -11,12 +11,6 @@
 
 namespace bambac {
 
-/// The type of a view's elements.
-template <class View> struct ElementOf;
-template <class T, int Stride> struct ElementOf<Rows<const T, Stride>> {
-  using Type = T;
-};
-
 /// Shape, Slice: those of the scan, whose blocks have `Threads` threads and `Channels` channels.
 template <class Shape, class State, class Slice, int Threads, int Channels> struct SsmSingles {
   static constexpr geometry::SsmShape kShape = kSsmShape<Shape, State>;

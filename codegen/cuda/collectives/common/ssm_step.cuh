@@ -1,36 +1,31 @@
 // One token of the selective state space recurrence (Dao and Gu, "Transformers are SSMs", the recurrent form):
 //   S = S exp(delta A) + delta x B,  y = sum_n S C + D x.
 //
-// A block owns a tile of channels of one head of one sequence. Its part of the state, [channels, kStateSize], is one
-// run of memory: all of it is under way in registers while the convolution of the inputs and delta are computed, and is
-// written back in place. The lanes of a warp lie along the state index; the sums over it are exchanged so that each
-// step halves the number of rows a lane still sums. With a ring (common/ssm_ring.cuh) the state is written back only
-// when the ring is full. A state of codes (common/coded_state.cuh) has one.
+// A block owns a tile of channels of one sequence: a part of a head, or some heads, which then share what is computed
+// of B and C. It brings all its inputs to shared memory, passes over its rows of the state (common/ssm_state_rows.cuh)
+// without another barrier, and then finishes the results of all its channels. With a ring (common/ssm_ring.cuh) the
+// state is written only when the ring is full. A state of codes (common/coded_state.cuh) has one.
 #pragma once
-#include "common/coded_state.cuh"
 #include "common/launch.cuh"
-#include "common/row_sums.cuh"
 #include "common/ssm_inputs.cuh"
 #include "common/ssm_ring.cuh"
-#include "geometry/ssm.h"
+#include "common/ssm_state_rows.cuh"
 
 namespace bambac {
 
 /// Shape: kBatch, kHeads, kHeadDim, kStateSize, kGroups, kTaps and kConvRing (for ConvolvedInput), kDtMin, kDtMax,
 /// kInputVector (the widest vector for which the input's views are aligned); the fields of geometry::SsmStep.
 template <class Shape, class State, class Ring = NoRing> struct SsmStep {
-  static constexpr geometry::SsmShape kShape = {Shape::kBatch,     1, Shape::kHeads, Shape::kHeadDim, Shape::kStateSize,
-                                                int(sizeof(State))};
-  static constexpr geometry::SsmStep kGeometry = {Shape::kThreads, Shape::kChannelTile};
-  static_assert(kGeometry.legal(kShape, {}).isLegal(), "the schedule is legal");
-  static constexpr int kThreads = Shape::kThreads, kTile = kGeometry.tile(kShape);
-  static constexpr int kTiles = ceilDiv(Shape::kHeadDim, kTile);
+  using StateRows = SsmStateRows<Shape, State, Ring::kEntries>;
+  using Block = typename StateRows::Block;
+  using Vector = typename StateRows::Vector;
+  using Values = typename StateRows::Values;
+  using Landing = typename StateRows::Landing;
+  static constexpr int kThreads = StateRows::kThreads, kTile = StateRows::kTile, kTileHeads = StateRows::kTileHeads;
   static constexpr int kHeadDim = Shape::kHeadDim, kStateSize = Shape::kStateSize;
-
-  // The state: a lane has kLaneVectors vectors of each of kThreadRows rows, kRowGroups rows apart.
-  static constexpr int kVector = kGeometry.vector(kShape), kRowVectors = kGeometry.rowVectors(kShape);
-  static constexpr int kLanes = kGeometry.lanes(kShape), kLaneVectors = kGeometry.laneVectors(kShape);
-  static constexpr int kRowGroups = kGeometry.rowGroups(kShape), kThreadRows = kGeometry.threadRows(kShape);
+  static constexpr int kVector = StateRows::kVector, kLaneVectors = StateRows::kLaneVectors;
+  static constexpr int kThreadRows = StateRows::kThreadRows, kPasses = StateRows::kPasses;
+  static constexpr int kWarps = kThreads / 32, kHeadRounds = ceilDiv(kTileHeads, kWarps);
 
   // The inputs B | C | x, staged as f32: as wide as alignment allows, and no wider than it needs for a single round.
   static constexpr int kStaged = 2 * kStateSize + kTile;
@@ -45,22 +40,18 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
   static constexpr int kInputVector = chooseInputVector();
   static constexpr int kRounds = ceilDiv(kStaged / kInputVector, kThreads);
 
-  // What is held in registers until the state arrives decides how many blocks fit on a multiprocessor.
   static constexpr bool kHasRing = Ring::kLength > 0;
   static_assert(kHasRing || !kIsCoded<State>, "codes are rounded when a ring is full, not at each token");
-  static constexpr int kHeldRegisters = kGeometry.elements(kShape) + kRounds * kInputVector * (2 * Shape::kTaps + 1);
-  static constexpr int kMinBlocks = maxOf(1, (kHasRing                                    ? kGeometry.kRingThreads
-                                              : kHeldRegisters <= kGeometry.kFewRegisters ? kGeometry.kManyThreads
-                                                                                          : kGeometry.kFewThreads) /
-                                                 kThreads);
-  /// Rows that are under way while the inputs are convolved. With a ring the others come after it, so that the
-  /// registers of both are for more blocks.
-  static constexpr int kEarlyRows = kHasRing ? ceilDiv(kThreadRows, 2) : kThreadRows;
-  static constexpr Launch kLaunch = {Shape::kHeads * kTiles, Shape::kBatch, 1, kThreads, 1, 0, 1, 0};
+  static constexpr bool kSumsCodes = kIsCoded<State> && kVector % 4 == 0;
+  static constexpr int kMinBlocks =
+      maxOf(1, minOf(geometry::SsmStep::kResidentThreads / kThreads, Shape::kSharedLimit / StateRows::kSharedBytes));
+  static __host__ __device__ constexpr Launch launchOf(int sequences) {
+    return {StateRows::kBlocks, uint32(sequences), 1, kThreads, 1, StateRows::kStateBytes, 1, 0};
+  }
+  static constexpr Launch kLaunch = launchOf(Shape::kBatch);
   /// Sequences that a block of a fold looks after: one a lane.
   static constexpr int kFolded = 32;
-  static constexpr Launch kFoldLaunch = {
-      Shape::kHeads * kTiles, ceilDiv(Shape::kBatch, kFolded), 1, kThreads, 1, 0, 1, 0};
+  static constexpr Launch kFoldLaunch = launchOf(ceilDiv(Shape::kBatch, kFolded));
 
   /// dt: rows [kBatch, kHeads]; aLog, d, dtBias: [kHeads]; state: [slots, kHeads, kHeadDim, kStateSize]; scales of a
   /// state of codes: [slots, kHeads, kHeadDim]. epilogue.store(sequence, head * kHeadDim + channel, y).
@@ -68,93 +59,106 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
   static __device__ __forceinline__ void run(const Input &input, Dt dt, const float *aLog, const float *d,
                                              const float *dtBias, const int *slots, State *state,
                                              const Epilogue &epilogue, const Ring &ring = {}, float *scales = nullptr) {
-    __shared__ alignas(16) float staged[kStaged];
-    __shared__ float sums[kTile];
+    __shared__ Shared shared;
+    extern __shared__ __align__(16) uint8 sharedState[];
     launchDependents();
+    Landing loaded(sharedState, &shared.landed);
     const Block block;
     typename Input::template Piece<kInputVector> pieces[kRounds];
     forEachPiece(block, [&](int round, const SsmChannels &channels, int) {
       input.template prefetch<kInputVector>(channels, pieces[round]);
     });
-    const float rate = -expf(aLog[block.head]), skip = d[block.head], timeBias = dtBias[block.head];
+    HeadInputs<typename ElementOf<Dt>::Type> heads(block, aLog, dtBias);
+    Results<Epilogue> results(block, d);
+    const int slot = slots[block.sequence];
+    Entries waiting(ring, shared.entries, block);
     waitForPredecessors();
 
-    State *tile = tileOf(block, state, slots);
-    const EpilogueTile<Epilogue> results(block, epilogue);
+    // All of it is under way before the first is waited for.
+    const StateRows rows(block, state, scales, slot);
+    rows.load(block, loaded);
+    waiting.load(ring, block, slot);
     forEachPiece(block, [&](int round, const SsmChannels &channels, int) {
       input.template load<kInputVector>(channels, pieces[round]);
     });
-    LoadedState loaded;
-    loadState<0, kEarlyRows>(block, tile, loaded);
-    float *tileScales = scalesOf(block, scales, slots);
-    loadScales(block, tileScales, loaded);
-    [[maybe_unused]] const auto waiting = loadRing(block, ring);
-    const float delta = clampDelta(softplus(toFloat(dt[block.sequence][block.head]) + timeBias));
+    heads.load(block, dt);
+    results.load(block, epilogue, rows);
     forEachPiece(block, [&](int round, const SsmChannels &channels, int offset) {
-      input.template stage<kInputVector>(channels, pieces[round], staged + offset);
+      input.template stage<kInputVector>(channels, pieces[round], shared.staged + offset);
     });
-    loadState<kEarlyRows, kThreadRows>(block, tile, loaded);
-    float rowSums[kThreadRows];
-    if constexpr (kHasRing) {
-      typename RingOf::Shared &entries = sharedEntries();
-      waiting.stage(entries, rate, delta);
-      __syncthreads();
-      if (waiting.isFull()) {
-        writeFolded(block, waiting, entries, loaded, tile, tileScales, delta, staged, rowSums);
-      } else {
-        waiting.multiply(entries, staged, staged + kStateSize, delta);
-        keepEntry(block, staged, delta, ring);
-        sumState(block, staged + kStateSize, entries.decay, loaded, rowSums);
-      }
-      finishSums(block, rowSums, staged + 2 * kStateSize, skip, sums);
-      __syncthreads();
-      if (!waiting.isFull())
-        addEntries(block, waiting, entries, staged + 2 * kStateSize, sums);
-    } else {
-      __syncthreads();
-      update(block, staged, expf(delta * rate), delta, tile, loaded, rowSums);
-      finishSums(block, rowSums, staged + 2 * kStateSize, skip, sums);
-    }
+    heads.stage(waiting, shared);
+    waitCopies<0>();
     __syncthreads();
-    results.store(block, epilogue, sums);
+    loaded.wait();
+    bool isWritten = true;
+    if constexpr (kHasRing) {
+      isWritten = waiting.isFull();
+      if (!isWritten) {
+        waiting.multiply(shared.b(), shared.c());
+        keepEntry(block, shared, ring.rowOf(slot, waiting.count()), ring);
+        if constexpr (kSumsCodes) {
+          shared.fixedC.template store<kThreads>(shared.c());
+          __syncthreads();
+          sumCodes(block, loaded, shared);
+        } else {
+          sumState(block, loaded, shared);
+        }
+      }
+    }
+    if (isWritten)
+      update(block, rows, loaded, waiting, shared);
+    __syncthreads();
+    results.store(block, epilogue, isWritten, waiting, shared);
   }
 
   /// Takes the state of each sequence over the entries that wait, so that what follows may begin with it.
   static __device__ __forceinline__ void fold(const float *aLog, const int *slots, State *state, const Ring &ring,
                                               float *scales) {
+    __shared__ Shared shared;
+    extern __shared__ __align__(16) uint8 sharedState[];
     launchDependents();
+    Landing loaded(sharedState, &shared.landed);
+    __syncthreads();
     Block block;
-    const float rate = -expf(aLog[block.head]);
+    HeadInputs<float> heads(block, aLog, nullptr);
     const int first = blockIdx.y * kFolded, own = first + threadIdx.x % 32;
     waitForPredecessors();
-    uint32 waiting = __ballot_sync(0xffffffffu, own < Shape::kBatch && ring.waitingOf(own) > 0);
-    for (; waiting != 0; waiting &= waiting - 1) {
-      block.sequence = first + __ffs(waiting) - 1;
-      foldSequence(block, rate, slots, state, scales, ring);
+    uint32 marked = __ballot_sync(0xffffffffu, own < Shape::kBatch && ring.waitingOf(own) > 0);
+    for (; marked != 0; marked &= marked - 1) {
+      block.sequence = first + __ffs(marked) - 1;
+      const int slot = slots[block.sequence];
+      const StateRows rows(block, state, scales, slot);
+      Entries waiting(ring, shared.entries, block);
+      rows.load(block, loaded);
+      waiting.load(ring, block, slot);
+      heads.template stage</*HasToken=*/false>(waiting, shared);
+      waitCopies<0>();
+      __syncthreads();
+      loaded.wait();
+#pragma unroll 1
+      for (int pass = 0; pass < kPasses; ++pass) {
+        Values values;
+        foldRows(block, rows, waiting, loaded, pass, shared, values);
+        rows.write(block, pass, values);
+      }
       __syncthreads(); // the entries in shared memory are read
     }
   }
 
 private:
-  /// The part of the problem that this thread's block owns.
-  struct Block {
-    int sequence = blockIdx.y, head = blockIdx.x / kTiles, firstChannel = blockIdx.x % kTiles * kTile;
-    int channels = minOf(kTile, kHeadDim - firstChannel);
-    int group = head / (Shape::kHeads / Shape::kGroups);
-    /// The first of the blocks that share B and C.
-    bool isFirstOfGroup = head % (Shape::kHeads / Shape::kGroups) == 0 && firstChannel == 0;
-    int lane = threadIdx.x % kLanes, rowGroup = threadIdx.x / kLanes;
+  using Entries = RingTile<Shape, Ring, StateRows>;
 
-    __device__ __forceinline__ Block() {}
-    __device__ __forceinline__ bool hasRow(int i) const {
-      return (kHeadDim % kTile == 0 && kTile % kRowGroups == 0) || rowGroup + i * kRowGroups < channels;
-    }
-    __device__ __forceinline__ bool hasVector(int v) const {
-      return kRowVectors % kLanes == 0 || lane + v * kLanes < kRowVectors;
-    }
-    __device__ __forceinline__ int offsetOf(int i, int v) const {
-      return (rowGroup + i * kRowGroups) * kStateSize + (lane + v * kLanes) * kVector;
-    }
+  struct Shared {
+    alignas(16) float staged[kStaged]; ///< B | C | x
+    uint64 landed;                     ///< the state's barrier
+    float sums[kTile];
+    float deltas[kTileHeads], decays[kTileHeads]; ///< delta and exp(a)
+    FixedVector<kSumsCodes ? kStateSize : 16> fixedC;
+    typename Entries::Shared entries;
+
+    __device__ __forceinline__ const float *b() const { return staged; }
+    __device__ __forceinline__ const float *c() const { return staged + kStateSize; }
+    __device__ __forceinline__ const float *x() const { return staged + 2 * kStateSize; }
   };
 
   /// Calls `function(round, channels, offset)` for the inputs that this thread stages: `offset` in B | C | x.
@@ -164,8 +168,7 @@ private:
       const int offset = (threadIdx.x + round * kThreads) * kInputVector;
       if (offset >= 2 * kStateSize + block.channels)
         continue;
-      SsmChannels channels{block.sequence, SsmChannels::kX,
-                           block.head * kHeadDim + block.firstChannel + offset - 2 * kStateSize, true};
+      SsmChannels channels{block.sequence, SsmChannels::kX, block.firstChannel + offset - 2 * kStateSize, true};
       if (offset < 2 * kStateSize) {
         const bool isB = offset < kStateSize;
         channels = {block.sequence, isB ? SsmChannels::kB : SsmChannels::kC,
@@ -175,284 +178,240 @@ private:
     }
   }
 
-  /// min(max(delta, kDtMin), kDtMax), and NaN for NaN.
-  static __device__ __forceinline__ float clampDelta(float delta) {
-    delta = delta < Shape::kDtMin ? Shape::kDtMin : delta;
-    return delta > Shape::kDtMax ? Shape::kDtMax : delta;
-  }
+  /// The heads of the tile: a warp takes every kWarps-th of them.
+  template <class Step> struct HeadInputs {
+    float rate[kHeadRounds], bias[kHeadRounds];
+    Step step[kHeadRounds] = {};
 
-  /// The block's part of the state.
-  static __device__ __forceinline__ State *tileOf(const Block &block, State *state, const int *slots) {
-    return state +
-           (static_cast<long long>(slots[block.sequence]) * Shape::kHeads + block.head) * kHeadDim * kStateSize +
-           block.firstChannel * kStateSize;
-  }
+    /// `dtBias`: null where there is no new token.
+    __device__ __forceinline__ HeadInputs(const Block &block, const float *aLog, const float *dtBias) {
+      forEach([&](int round, int head) {
+        rate[round] = -expf(aLog[block.firstHead + head]);
+        bias[round] = dtBias ? dtBias[block.firstHead + head] : 0.0f;
+      });
+    }
+    template <class Dt> __device__ __forceinline__ void load(const Block &block, const Dt &dt) {
+      forEach([&](int round, int head) { step[round] = dt[block.sequence][block.firstHead + head]; });
+    }
+    /// min(max(softplus(dt + bias), kDtMin), kDtMax), and NaN for NaN; 0 where there is no new token.
+    static __device__ __forceinline__ float clampDelta(float delta) {
+      delta = delta < Shape::kDtMin ? Shape::kDtMin : delta;
+      return delta > Shape::kDtMax ? Shape::kDtMax : delta;
+    }
+    template <bool HasToken = true>
+    __device__ __forceinline__ void stage(const Entries &waiting, Shared &shared) const {
+      forEach([&](int round, int head) {
+        float delta = 0.0f;
+        if constexpr (HasToken)
+          delta = clampDelta(softplus(toFloat(step[round]) + bias[round]));
+        const float decay = waiting.weigh(head, round, rate[round], delta);
+        if (threadIdx.x % 32 == 0) {
+          shared.deltas[head] = delta;
+          shared.decays[head] = decay;
+        }
+      });
+    }
 
-  /// The scales of a state of codes there.
-  static __device__ __forceinline__ float *scalesOf(const Block &block, float *scales, const int *slots) {
-    if constexpr (kIsCoded<State>)
-      return scales + (static_cast<long long>(slots[block.sequence]) * Shape::kHeads + block.head) * kHeadDim +
-             block.firstChannel;
-    else
-      return nullptr;
-  }
-
-  /// What a thread has of the state, as it lies in memory.
-  struct LoadedState {
-    RawVector<State, kVector> vectors[kThreadRows][kLaneVectors];
-    float scales[kIsCoded<State> ? kThreadRows : 1];
-
-    __device__ __forceinline__ float scaleOf(int i) const {
-      if constexpr (kIsCoded<State>)
-        return scales[i];
-      else
-        return 1.0f;
+  private:
+    template <class Function> static __device__ __forceinline__ void forEach(const Function &function) {
+#pragma unroll
+      for (int round = 0; round < kHeadRounds; ++round)
+        if (const int head = threadIdx.x / 32 + round * kWarps; head < kTileHeads)
+          function(round, head);
     }
   };
-  static __device__ __forceinline__ void loadScales(const Block &block, const float *tileScales, LoadedState &loaded) {
-    if constexpr (kIsCoded<State>)
+
+  /// S C of the tile's channels: the decays, the entries and the new token come later.
+  static __device__ __forceinline__ void sumState(const Block &block, const Landing &loaded, Shared &shared) {
+    float c[kLaneVectors][kVector] = {};
 #pragma unroll
-      for (int i = 0; i < kThreadRows; ++i)
-        loaded.scales[i] = block.hasRow(i) ? tileScales[block.rowGroup + i * kRowGroups] : 0.0f;
-  }
-  /// The rows from `First` to `Last`.
-  template <int First, int Last>
-  static __device__ __forceinline__ void loadState(const Block &block, const State *tile, LoadedState &loaded) {
-    forEachVector(block, [&](int i, int v) {
-      if (i >= First && i < Last)
-        loaded.vectors[i][v] = loadRawStreaming<kVector>(tile + block.offsetOf(i, v));
-    });
+    for (int v = 0; v < kLaneVectors; ++v)
+      if (block.hasVector(v))
+        loadVector(shared.c() + block.columnOf(v), c[v]);
+#pragma unroll 1
+    for (int pass = 0; pass < kPasses; ++pass) {
+      float sums[kThreadRows] = {};
+      StateRows::forEachVector(block, pass, [&](int i, int v) {
+        const Vector vector = loaded.at(block, pass, i, v);
+#pragma unroll
+        for (int k = 0; k < kVector; ++k)
+          sums[i] += vector[k] * c[v][k];
+      });
+      StateRows::finishSums(block, pass, sums, shared.sums);
+    }
   }
 
-  /// Calls `function(i, v)` for the thread's vectors of the state, those of a row of the state's lanes one after
-  /// another.
-  template <class Function>
-  static __device__ __forceinline__ void forEachVector(const Block &block, const Function &function) {
+  /// The same of codes, four at a time.
+  static __device__ __forceinline__ void sumCodes(const Block &block, const Landing &loaded, Shared &shared) {
+    constexpr int kWords = kVector / 4;
+    using Words = RawVector<uint32, kWords>;
+    Words c[3][kLaneVectors];
 #pragma unroll
     for (int v = 0; v < kLaneVectors; ++v)
 #pragma unroll
-      for (int i = 0; i < kThreadRows; ++i)
-        if (block.hasRow(i) && block.hasVector(v))
-          function(i, v);
-  }
-
-  /// Writes the thread's rows of the state: `compute(i, v, values)` gives a vector's elements.
-  template <class Compute>
-  static __device__ __forceinline__ void writeState(const Block &block, State *tile, float *tileScales,
-                                                    const Compute &compute) {
-    if constexpr (!kIsCoded<State>) {
-      forEachVector(block, [&](int i, int v) {
-        float values[kVector];
-        compute(i, v, values);
-        storeStreaming<kVector>(tile + block.offsetOf(i, v), values);
+      for (int digit = 0; digit < 3; ++digit)
+        c[digit][v] = block.hasVector(v)
+                          ? *reinterpret_cast<const Words *>(shared.fixedC.digits[digit] + block.columnOf(v))
+                          : Words{};
+#pragma unroll 1
+    for (int pass = 0; pass < kPasses; ++pass) {
+      DigitSums products[kThreadRows];
+      StateRows::forEachVector(block, pass, [&](int i, int v) {
+        const Words codes = *reinterpret_cast<const Words *>(&loaded.at(block, pass, i, v));
+#pragma unroll
+        for (int word = 0; word < kWords; ++word)
+#pragma unroll
+          for (int digit = 0; digit < 3; ++digit)
+            products[i].add(digit, codes.elements[word], c[digit][v].elements[word]);
       });
-      return;
-    } else {
-#pragma unroll
-      for (int i = 0; i < kThreadRows; ++i) { // all lanes take part in each
-        float values[kLaneVectors][kVector] = {}, most = 0.0f;
-#pragma unroll
-        for (int v = 0; v < kLaneVectors; ++v)
-          if (block.hasRow(i) && block.hasVector(v)) {
-            compute(i, v, values[v]);
-#pragma unroll
-            for (int k = 0; k < kVector; ++k)
-              most = largerMagnitude(most, values[v][k]);
-          }
-        const CodeScale scale(laneMagnitude<1, kLanes>(most));
-        if (!block.hasRow(i))
-          continue;
-        if (block.lane == 0)
-          tileScales[block.rowGroup + i * kRowGroups] = scale.scale;
-#pragma unroll
-        for (int v = 0; v < kLaneVectors; ++v)
-          if (block.hasVector(v))
-            storeCodes(tile + block.offsetOf(i, v), values[v], scale);
-      }
-    }
-  }
-
-  /// Updates the state and leaves each row's sum over this lane's part of it in `rowSums`.
-  static __device__ __forceinline__ void update(const Block &block, const float *staged, float decay, float delta,
-                                                State *tile, const LoadedState &loaded, float (&rowSums)[kThreadRows]) {
-#pragma unroll
-    for (int i = 0; i < kThreadRows; ++i)
-      rowSums[i] = 0.0f;
-#pragma unroll
-    for (int v = 0; v < kLaneVectors; ++v) {
-      if (!block.hasVector(v))
-        continue;
-      float b[kVector], c[kVector];
-      loadVector(staged + (block.lane + v * kLanes) * kVector, b);
-      loadVector(staged + kStateSize + (block.lane + v * kLanes) * kVector, c);
-#pragma unroll
-      for (int i = 0; i < kThreadRows; ++i) {
-        if (!block.hasRow(i))
-          continue;
-        const float scaled = delta * staged[2 * kStateSize + block.rowGroup + i * kRowGroups];
-        float values[kVector];
-#pragma unroll
-        for (int k = 0; k < kVector; ++k) {
-          values[k] = loaded.vectors[i][v][k] * decay + scaled * b[k];
-          rowSums[i] += values[k] * c[k];
-        }
-        storeStreaming<kVector>(tile + block.offsetOf(i, v), values);
-      }
-    }
-  }
-
-  // --- with a ring ------------------------------------------------------------------------------------------------
-
-  using RingOf = RingTile<Shape, Ring, kTile, kThreads>;
-
-  static __device__ __forceinline__ auto &sharedEntries() {
-    __shared__ typename RingOf::Shared entries;
-    return entries;
-  }
-
-  static __device__ __forceinline__ auto loadRing(const Block &block, const Ring &ring) {
-    if constexpr (kHasRing)
-      return RingOf(ring, sharedEntries(), block.sequence, block.group, block.head, block.firstChannel, block.channels);
-    else
-      return ring;
-  }
-
-  /// exp(a) S C: what the entries and the new token add comes later.
-  static __device__ __forceinline__ void sumState(const Block &block, const float *shared, float decay,
-                                                  const LoadedState &loaded, float (&rowSums)[kThreadRows]) {
-#pragma unroll
-    for (int i = 0; i < kThreadRows; ++i)
-      rowSums[i] = 0.0f;
-#pragma unroll
-    for (int v = 0; v < kLaneVectors; ++v) {
-      if (!block.hasVector(v))
-        continue;
-      float c[kVector];
-      loadVector(shared + (block.lane + v * kLanes) * kVector, c);
+      float sums[kThreadRows];
 #pragma unroll
       for (int i = 0; i < kThreadRows; ++i)
-        if (block.hasRow(i))
+        sums[i] = products[i].value() * shared.fixedC.scale;
+      StateRows::finishSums(block, pass, sums, shared.sums);
+    }
+  }
+
+  /// A pass' rows after the waiting entries.
+  static __device__ __forceinline__ void foldRows(const Block &block, const StateRows &rows, const Entries &waiting,
+                                                  const Landing &loaded, int pass, const Shared &shared,
+                                                  Values &values) {
+#pragma unroll
+    for (int i = 0; i < kThreadRows; ++i) {
+      const float factor = shared.decays[headOf(block, pass, i)] * rows.scaleOf(block, pass, i);
+#pragma unroll
+      for (int v = 0; v < kLaneVectors; ++v) {
+        const bool exists = block.hasRow(pass, i) && block.hasVector(v);
+        const Vector vector = exists ? loaded.at(block, pass, i, v) : Vector{};
+#pragma unroll
+        for (int k = 0; k < kVector; ++k)
+          values[i][v][k] = vector[k] * factor;
+      }
+    }
+    if constexpr (kHasRing)
+#pragma unroll 1
+      for (int entry = 0; entry < waiting.count(); ++entry)
+        addToken(
+            block, pass, [&](int head, int row) { return waiting.weightOf(entry, head) * waiting.inputOf(entry, row); },
+            [&](int n, float (&b)[kVector]) { waiting.loadB(entry, n, b); }, values);
+  }
+
+  /// Adds x B of a token to a pass' rows: `inputOf(head, row)` is x, weighted.
+  template <class InputOf, class LoadB>
+  static __device__ __forceinline__ void addToken(const Block &block, int pass, const InputOf &inputOf,
+                                                  const LoadB &loadB, Values &values) {
+    float inputs[kThreadRows];
+#pragma unroll
+    for (int i = 0; i < kThreadRows; ++i)
+      inputs[i] = block.hasRow(pass, i) ? inputOf(headOf(block, pass, i), block.rowOf(pass, i)) : 0.0f;
+#pragma unroll
+    for (int v = 0; v < kLaneVectors; ++v) {
+      if (!block.hasVector(v))
+        continue;
+      float b[kVector];
+      loadB(block.columnOf(v), b);
+#pragma unroll
+      for (int i = 0; i < kThreadRows; ++i)
+#pragma unroll
+        for (int k = 0; k < kVector; ++k)
+          values[i][v][k] += inputs[i] * b[k];
+    }
+  }
+  /// The head of a thread's row, or the last where it has none.
+  static __device__ __forceinline__ int headOf(const Block &block, int pass, int i) {
+    return minOf(Block::headOf(block.rowOf(pass, i)), kTileHeads - 1);
+  }
+
+  /// Writes the state after the waiting entries and the new token, and leaves its sums with C.
+  static __device__ __forceinline__ void update(const Block &block, const StateRows &rows, const Landing &loaded,
+                                                const Entries &waiting, Shared &shared) {
+#pragma unroll 1
+    for (int pass = 0; pass < kPasses; ++pass) {
+      Values values;
+      foldRows(block, rows, waiting, loaded, pass, shared, values);
+      addToken(
+          block, pass, [&](int head, int row) { return shared.deltas[head] * shared.x()[row]; },
+          [&](int n, float (&b)[kVector]) { loadVector(shared.b() + n, b); }, values);
+      rows.write(block, pass, values);
+      float sums[kThreadRows] = {};
+#pragma unroll
+      for (int v = 0; v < kLaneVectors; ++v) {
+        if (!block.hasVector(v))
+          continue;
+        float c[kVector];
+        loadVector(shared.c() + block.columnOf(v), c);
+#pragma unroll
+        for (int i = 0; i < kThreadRows; ++i)
 #pragma unroll
           for (int k = 0; k < kVector; ++k)
-            rowSums[i] += loaded.vectors[i][v][k] * c[k];
-    }
-#pragma unroll
-    for (int i = 0; i < kThreadRows; ++i)
-      rowSums[i] *= decay * loaded.scaleOf(i);
-  }
-
-  /// A vector of the state after the waiting entries.
-  static __device__ __forceinline__ void foldVector(const Block &block, const RingOf &waiting,
-                                                    const typename RingOf::Shared &entries, const LoadedState &loaded,
-                                                    int i, int v, float (&values)[kVector]) {
-    const float decay = entries.decay * loaded.scaleOf(i);
-#pragma unroll
-    for (int k = 0; k < kVector; ++k)
-      values[k] = loaded.vectors[i][v][k] * decay;
-#pragma unroll 1
-    for (int entry = 0; entry < waiting.count(); ++entry) {
-      float b[kVector];
-      RingOf::loadB(entries, entry, (block.lane + v * kLanes) * kVector, b);
-      const float scaled = entries.weights[entry] * RingOf::inputOf(entries, entry, block.rowGroup + i * kRowGroups);
-#pragma unroll
-      for (int k = 0; k < kVector; ++k)
-        values[k] += scaled * b[k];
-    }
-  }
-
-  /// Writes the state after the waiting entries and the new token, and leaves the sums with C in `rowSums`.
-  static __device__ __forceinline__ void writeFolded(const Block &block, const RingOf &waiting,
-                                                     const typename RingOf::Shared &entries, const LoadedState &loaded,
-                                                     State *tile, float *tileScales, float delta, const float *staged,
-                                                     float (&rowSums)[kThreadRows]) {
-#pragma unroll
-    for (int i = 0; i < kThreadRows; ++i)
-      rowSums[i] = 0.0f;
-    writeState(block, tile, tileScales, [&](int i, int v, float (&values)[kVector]) {
-      foldVector(block, waiting, entries, loaded, i, v, values);
-      const float scaled = delta * staged[2 * kStateSize + block.rowGroup + i * kRowGroups];
-      const float *b = staged + (block.lane + v * kLanes) * kVector;
-#pragma unroll
-      for (int k = 0; k < kVector; ++k) {
-        values[k] += scaled * b[k];
-        rowSums[i] += values[k] * b[kStateSize + k];
+            sums[i] += values[i][v][k] * c[k];
       }
-    });
-  }
-
-  static __device__ __forceinline__ void foldSequence(const Block &block, float rate, const int *slots, State *state,
-                                                      float *scales, const Ring &ring) {
-    const auto waiting = loadRing(block, ring);
-    State *tile = tileOf(block, state, slots);
-    float *tileScales = scalesOf(block, scales, slots);
-    LoadedState loaded;
-    loadState<0, kThreadRows>(block, tile, loaded);
-    loadScales(block, tileScales, loaded);
-    waiting.stage(sharedEntries(), rate, 0.0f);
-    __syncthreads();
-    writeState(block, tile, tileScales, [&](int i, int v, float (&values)[kVector]) {
-      foldVector(block, waiting, sharedEntries(), loaded, i, v, values);
-    });
+      StateRows::finishSums(block, pass, sums, shared.sums);
+    }
   }
 
   /// The new token as an entry of the ring.
-  static __device__ __forceinline__ void keepEntry(const Block &block, const float *staged, float delta,
+  static __device__ __forceinline__ void keepEntry(const Block &block, const Shared &shared, long long row,
                                                    const Ring &ring) {
-    const long long row = ring.rowOf(block.sequence, ring.waitingOf(block.sequence));
-    auto *entry = ring.inputs + row * Ring::kColumns;
+    auto *inputs = ring.inputs + row * Ring::kColumns;
     using Operand = typename Shape::Operand;
     for (int i = threadIdx.x; i < block.channels; i += kThreads)
-      entry[block.head * kHeadDim + block.firstChannel + i] = fromFloat<Operand>(staged[2 * kStateSize + i]);
+      inputs[block.firstChannel + i] = fromFloat<Operand>(shared.x()[i]);
     for (int n = threadIdx.x; block.isFirstOfGroup && n < kStateSize; n += kThreads)
-      entry[Ring::kX + block.group * kStateSize + n] = fromFloat<Operand>(staged[n]);
-    if (block.firstChannel == 0 && threadIdx.x == 0)
-      ring.deltas[row * Shape::kHeads + block.head] = delta;
+      inputs[Ring::kX + block.group * kStateSize + n] = fromFloat<Operand>(shared.b()[n]);
+    for (int head = threadIdx.x; block.isFirstOfHead && head < kTileHeads; head += kThreads)
+      ring.deltas[row * Shape::kHeads + block.firstHead + head] = shared.deltas[head];
   }
 
-  static __device__ __forceinline__ void addEntries(const Block &block, const RingOf &waiting,
-                                                    const typename RingOf::Shared &entries, const float *x,
-                                                    float *sums) {
-    for (int channel = threadIdx.x; channel < block.channels; channel += kThreads)
-      sums[channel] += waiting.resultOf(entries, channel, x[channel]);
-  }
+  /// The results of some neighbouring channels, as few as make one round of all threads, and what is loaded early for
+  /// them.
+  template <class Epilogue> struct Results {
+    static __host__ __device__ constexpr int chooseWidth() {
+      int limit = dividingVector(dividingVector(Epilogue::kVector, kHeadDim), kTile), width = 1;
+      while (width < limit && kTile > kThreads * width)
+        width *= 2;
+      return width;
+    }
+    static constexpr int kWidth = chooseWidth(), kRounds = ceilDiv(kTile, kThreads *kWidth);
+    float skips[kRounds], scales[kRounds][kIsCoded<State> ? kWidth : 1];
+    typename Epilogue::template Extra<kWidth> extra[kRounds];
 
-  /// y of each channel of the tile, in shared memory.
-  static __device__ __forceinline__ void finishSums(const Block &block, float (&rowSums)[kThreadRows], const float *x,
-                                                    float skip, float *sums) {
-    using Sums = RowSums<kThreadRows, kLanes>;
-    constexpr int kCopies = kLanes / (kThreadRows / Sums::kSums); // lanes that end with the same rows
-    const int first = Sums::run(rowSums, block.lane);
+    __device__ __forceinline__ Results(const Block &block, const float *d) {
+      forEach(block, [&](int round, int channel) { skips[round] = d[block.firstHead + Block::headOf(channel)]; });
+    }
+    __device__ __forceinline__ void load(const Block &block, const Epilogue &epilogue, const StateRows &rows) {
+      forEach(block, [&](int round, int channel) {
+        extra[round] = epilogue.template load<kWidth>(block.sequence, block.firstChannel + channel);
+        if constexpr (kIsCoded<State>)
 #pragma unroll
-    for (int k = 0; k < Sums::kSums; ++k) {
-      const int channel = block.rowGroup + (first + k) * kRowGroups;
-      if (block.lane % kCopies == 0 && channel < block.channels)
-        sums[channel] = rowSums[k] + skip * x[channel];
+          for (int k = 0; k < kWidth; ++k)
+            scales[round][k] = rows.scales[channel + k];
+      });
     }
-  }
-
-  /// The vector of results that a thread hands to the epilogue, and what the epilogue loaded for it early.
-  template <class Epilogue> struct EpilogueTile {
-    static constexpr int kWidth = kHasRing ? 1 : dividingVector(dividingVector(Epilogue::kVector, kHeadDim), kTile);
-    typename Epilogue::template Extra<kWidth> extra;
-
-    __device__ __forceinline__ EpilogueTile(const Block &block, const Epilogue &epilogue) {
-      if (isUsed(block))
-        extra = epilogue.template load<kWidth>(block.sequence, columnOf(block));
-    }
-    __device__ __forceinline__ void store(const Block &block, const Epilogue &epilogue, const float *sums) const {
-      if (!isUsed(block))
-        return;
-      float values[kWidth];
+    __device__ __forceinline__ void store(const Block &block, const Epilogue &epilogue, bool isWritten,
+                                          const Entries &waiting, const Shared &shared) const {
+      forEach(block, [&](int round, int channel) {
+        const int head = Block::headOf(channel);
+        float values[kWidth], x[kWidth];
 #pragma unroll
-      for (int k = 0; k < kWidth; ++k)
-        values[k] = sums[threadIdx.x * kWidth + k];
-      epilogue.template store<kWidth>(block.sequence, columnOf(block), values, extra);
+        for (int k = 0; k < kWidth; ++k) {
+          x[k] = shared.x()[channel + k];
+          const float scale = kIsCoded<State> ? scales[round][kIsCoded<State> ? k : 0] : 1.0f;
+          values[k] = shared.sums[channel + k] * (isWritten ? 1.0f : shared.decays[head] * scale) + skips[round] * x[k];
+        }
+        if constexpr (kHasRing)
+          if (!isWritten)
+            waiting.addTo(values, head, channel, shared.deltas[head], x);
+        epilogue.template store<kWidth>(block.sequence, block.firstChannel + channel, values, extra[round]);
+      });
     }
-    static __device__ __forceinline__ bool isUsed(const Block &block) {
-      return int(threadIdx.x) * kWidth < block.channels;
-    }
-    static __device__ __forceinline__ int columnOf(const Block &block) {
-      return block.head * kHeadDim + block.firstChannel + int(threadIdx.x) * kWidth;
+
+  private:
+    template <class Function> static __device__ __forceinline__ void forEach(const Block &block, const Function &run) {
+#pragma unroll
+      for (int round = 0; round < kRounds; ++round)
+        if (const int channel = (threadIdx.x + round * kThreads) * kWidth; channel < block.channels)
+          run(round, channel);
     }
   };
 };

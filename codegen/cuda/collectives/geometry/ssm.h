@@ -7,8 +7,9 @@ namespace bambac::geometry {
 
 struct SsmShape {
   int pieces, rows; ///< in all
-  int heads, headDim, stateSize;
+  int heads, headDim, stateSize, groups;
   int stateBytes; ///< of one element of the state
+  int entries;    ///< of the state ring; 0: there is none
 };
 
 /// Blocks that share the pieces of each of `slices` slices: as many as there are multiprocessors for. Each takes the
@@ -111,7 +112,9 @@ struct Scan {
 
 } // namespace wgmma
 
-/// A block takes a tile of channels of one head of one sequence; the lanes of a warp lie along the state.
+/// A block takes a tile of channels of one sequence: a part of a head, or some heads that share B and C. The tile's
+/// rows of the state come to shared memory; the lanes of a warp lie along a row, and a thread takes some rows at a
+/// time.
 struct SsmStep {
   int threads;     ///< of a block
   int channelTile; ///< channels of a block
@@ -119,13 +122,17 @@ struct SsmStep {
   using Shape = SsmShape;
   static constexpr const char *kCollective = "common/ssm_step";
   static constexpr Field<SsmStep> kFields[] = {{"threads", &SsmStep::threads}, {"channel_tile", &SsmStep::channelTile}};
-  /// Elements of the state that a thread should hold, and those that it can hold.
-  static constexpr int kWantedElements = 32, kMaxElements = 64;
-  /// Up to this many held registers, the threads of a multiprocessor should be kManyThreads, else kFewThreads. With a
-  /// ring a block has more to wait for.
-  static constexpr int kFewRegisters = 56, kManyThreads = 768, kFewThreads = 512, kRingThreads = 1024;
+  /// Elements of the state that a thread takes at a time.
+  static constexpr int kPassElements = 32;
+  /// Threads of a multiprocessor: registers suffice for as many.
+  static constexpr int kResidentThreads = 1024;
 
-  BAMBAC_HOST_DEVICE constexpr int tile(const SsmShape &shape) const { return minOf(channelTile, shape.headDim); }
+  BAMBAC_HOST_DEVICE constexpr int tile(const SsmShape &shape) const {
+    return minOf(channelTile, shape.heads * shape.headDim);
+  }
+  BAMBAC_HOST_DEVICE constexpr int tileHeads(const SsmShape &shape) const {
+    return maxOf(tile(shape) / shape.headDim, 1);
+  }
   /// Neighbouring elements of the state that a lane reads at once.
   BAMBAC_HOST_DEVICE static constexpr int vector(const SsmShape &shape) {
     return dividingVector(16 / shape.stateBytes, shape.stateSize);
@@ -142,23 +149,39 @@ struct SsmStep {
     return ceilDiv(rowVectors(shape), lanes(shape));
   }
   BAMBAC_HOST_DEVICE constexpr int rowGroups(const SsmShape &shape) const { return threads / lanes(shape); }
+  /// Rows that a thread takes at a time.
   BAMBAC_HOST_DEVICE constexpr int threadRows(const SsmShape &shape) const {
-    return ceilDiv(tile(shape), rowGroups(shape));
+    int wanted = kPassElements / (laneVectors(shape) * vector(shape));
+    return minOf(ceilDiv(tile(shape), rowGroups(shape)), maxOf(wanted, 1));
   }
-  /// Elements of the state that a thread holds.
-  BAMBAC_HOST_DEVICE constexpr int elements(const SsmShape &shape) const {
-    return threadRows(shape) * laneVectors(shape) * vector(shape);
+  BAMBAC_HOST_DEVICE constexpr int passes(const SsmShape &shape) const {
+    return ceilDiv(tile(shape), rowGroups(shape) * threadRows(shape));
+  }
+  BAMBAC_HOST_DEVICE constexpr int stateBytes(const SsmShape &shape) const {
+    return alignTo(tile(shape) * shape.stateSize * shape.stateBytes, 16);
+  }
+  /// B, C and x as f32, results, entries of 16 bits and what each head needs of them.
+  BAMBAC_HOST_DEVICE constexpr int inputBytes(const SsmShape &shape) const {
+    int length = shape.entries + 1;
+    return 4 * (2 * shape.stateSize + 2 * tile(shape)) +
+           alignTo(2 * shape.entries * (shape.stateSize + tile(shape)), 16) +
+           alignTo(4 * (tileHeads(shape) * (length + 2) + length), 16);
+  }
+  BAMBAC_HOST_DEVICE constexpr int sharedBytes(const SsmShape &shape) const {
+    return stateBytes(shape) + alignTo(inputBytes(shape), 16);
   }
 
-  BAMBAC_HOST_DEVICE constexpr Fault legal(const SsmShape &shape, const Limits &) const {
+  BAMBAC_HOST_DEVICE constexpr Fault legal(const SsmShape &shape, const Limits &limits) const {
     Check check;
     check.multipleOf("threads", 32, threads)
         .atMost("threads", 1024, threads)
         .atLeast("channel_tile", 1, channelTile)
-        .atMost("channel_tile", shape.headDim, channelTile)
-        .atMost("channel_tile", threads, channelTile);
+        .atMost("channel_tile", shape.heads / shape.groups * shape.headDim, channelTile);
+    if (check.isLegal() && channelTile > shape.headDim)
+      check.multipleOf("channel_tile", shape.headDim, channelTile)
+          .divisorOf("heads of a tile", shape.heads / shape.groups, tileHeads(shape));
     if (check.isLegal())
-      check.atMost("elements of the state a thread", kMaxElements, elements(shape));
+      check.atMost(kSharedBytesText, limits.sharedBytes, sharedBytes(shape));
     return check.result();
   }
 };

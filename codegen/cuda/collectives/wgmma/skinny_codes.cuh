@@ -1,8 +1,8 @@
 // The activations of a skinny linear that become codes in its kernel: all numbers of the rows stay in the mma warps'
 // registers, from the norm before them, if there is one, to the codes.
 #pragma once
+#include "common/async.cuh"
 #include "common/epilogue.cuh"
-#include "wgmma/async.cuh"
 
 namespace bambac {
 

@@ -1,8 +1,8 @@
 // Pieces of the wgmma scan: swizzled tiles of a chunk in shared memory as wgmma and ldmatrix read them, the copies that
 // fill them, and what a chunk's tokens are scaled by.
 #pragma once
+#include "common/async.cuh"
 #include "common/ssm_chunk.cuh"
-#include "wgmma/async.cuh"
 #include "wgmma/wgmma.cuh"
 
 namespace bambac {

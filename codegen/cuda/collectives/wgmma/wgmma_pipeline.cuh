@@ -1,9 +1,9 @@
 // What the wgmma linears share: tensor maps of their operands, the ring of stages between the loading thread and the
 // multiplying warpgroups, and the loops of both sides.
 #pragma once
+#include "common/async.cuh"
 #include "common/core_matrices.cuh"
 #include "common/epilogue.cuh"
-#include "wgmma/async.cuh"
 #include "wgmma/wgmma.cuh"
 
 namespace bambac {

@@ -83,6 +83,12 @@ __device__ __forceinline__ void syncCluster() {
 
 // --- bulk copies --------------------------------------------------------------------------------------------------
 
+#if __CUDA_ARCH__ >= 900
+inline constexpr bool kHasBulkCopies = true;
+#else
+inline constexpr bool kHasBulkCopies = false;
+#endif
+
 /// Copies `bytes` (a multiple of 16, both ends aligned to 16) of global to shared memory; they count at `barrier`.
 __device__ __forceinline__ void copyBulk(uint32 to, const void *from, uint32 bytes, uint32 barrier, uint64 policy) {
   asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint "
