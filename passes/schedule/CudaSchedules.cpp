@@ -164,6 +164,27 @@ void addLargeLinears(Candidates &candidates, const geometry::LinearShape &shape,
   }
 }
 
+/// Half of the rows that one tile of a middle linear can hold and more, of many columns: tiles of 128 rows that leave
+/// few multiprocessors idle in their last round come before all tiles that hold every row. They take 6% less time,
+/// since less of the input is loaded again: 101 us for 107 of 28,672 columns, 60 for 64 of 16,768.
+void addWideLinears(Candidates &candidates, const geometry::LinearShape &shape) {
+  using geometry::wgmma::LinearLarge;
+  constexpr int kTileRows = 128, kWantedStages = 6;
+  constexpr double kLeastBusy = 0.93;
+  const geometry::Limits &limits = candidates.getLimits();
+  if (shape.promotes() || shape.rows <= kTileRows)
+    return;
+  for (int columns : {256, 224}) {
+    int stages =
+        chooseStages(kWantedStages, kTileRows, columns, LinearLarge::kSlicesBytes + shape.epilogueBytes, limits);
+    LinearLarge linear{kTileRows, columns, stages};
+    int tiles = linear.tiles(shape), slots = alignTo(tiles, std::max(limits.multiprocessors, 1));
+    double busy = static_cast<double>(shape.rows) * shape.columns / (static_cast<double>(slots) * kTileRows * columns);
+    if (busy >= kLeastBusy)
+      candidates.add(linear, shape, -busy);
+  }
+}
+
 /// Up to 32 rows on mma.sync: narrow tiles, whose weights pass through registers and whose blocks are many. The time is
 /// that of the steps along the depth of all passes; an input that does not fit whole costs two barriers and a copy,
 /// about a step, for each chunk of it; fewer stages than four hide less of the memory's latency:
@@ -233,10 +254,12 @@ void addLinears(Candidates &candidates, LinearOp linear) {
     family = kOtherFamily;
     if (shape.rows <= geometry::wgmma::LinearSkinny::kMaxRows)
       candidates.add(geometry::wgmma::LinearSkinny{12}, shape, 0.0);
-    else if (shape.rows <= geometry::wgmma::LinearMiddle::kMaxRows)
-      addMiddleLinears(candidates, shape);
-    else
+    else if (shape.rows > geometry::wgmma::LinearMiddle::kMaxRows)
       addLargeLinears(candidates, shape, likelyRows(linear, shape.rows));
+    else {
+      addWideLinears(candidates, shape);
+      addMiddleLinears(candidates, shape);
+    }
   }
   if (shape.rows <= geometry::mma::Linear::kSkinnyTileRows)
     addFewRowLinears(candidates, shape, family);

@@ -115,6 +115,18 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_byt
     %r = bamba.rms_norm ins(%x, %w : tensor<64x128xf32>, tensor<128xf32>) outs(%e : tensor<64x128xbf16>) eps(1.0e-05)
     return %r : tensor<64x128xbf16>
   }
+  // Tiles of 128 rows where they leave few multiprocessors idle: 256 tiles of 224 columns on 132.
+  // CHECK: @linear_wide({{.*}}collective = "wgmma/linear_large", fields = {stages = 4 : i64, tile_columns = 224 : i64, tile_rows = 128 : i64}
+  func.func private @linear_wide(%x: tensor<256x4096xbf16>, %w: tensor<28672x4096xbf16>, %e: tensor<256x28672xf32>) -> tensor<256x28672xf32> attributes {bamba.kernel} {
+    %r = bamba.linear ins(%x, %w : tensor<256x4096xbf16>, tensor<28672x4096xbf16>) outs(%e : tensor<256x28672xf32>) acc(f32)
+    return %r : tensor<256x28672xf32>
+  }
+  // Two heads a block where there is a block for each multiprocessor.
+  // CHECK: @step_many({{.*}}collective = "common/ssm_step", fields = {channel_tile = 16 : i64, threads = 128 : i64}
+  func.func private @step_many(%x: tensor<132x16xbf16>, %dt: tensor<132x2xbf16>, %b: tensor<132x16xbf16>, %h: tensor<2xf32>, %i: tensor<132xi32>, %e: tensor<132x16xbf16>, %s: tensor<?x2x8x16xf32>) -> (tensor<132x16xbf16>, tensor<?x2x8x16xf32>) attributes {bamba.kernel} {
+    %y, %s1 = bamba.ssm_step ins(%x, %dt, %b, %b, %h, %h, %h, %i : tensor<132x16xbf16>, tensor<132x2xbf16>, tensor<132x16xbf16>, tensor<132x16xbf16>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<132xi32>) outs(%e, %s : tensor<132x16xbf16>, tensor<?x2x8x16xf32>) dt_limit(0.0, 1.0) acc(f32)
+    return %y, %s1 : tensor<132x16xbf16>, tensor<?x2x8x16xf32>
+  }
   // The state space op decides for what is around it.
   // CHECK: @step({{.*}}collective = "common/ssm_step"
   func.func private @step(%x: tensor<4x16xbf16>, %dt: tensor<4x2xbf16>, %h: tensor<2xf32>, %i: tensor<4xi32>, %e: tensor<4x16xbf16>, %s: tensor<?x2x8x16xf32>) -> (tensor<4x16xbf16>, tensor<?x2x8x16xf32>) attributes {bamba.kernel} {
