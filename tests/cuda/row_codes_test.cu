@@ -31,6 +31,7 @@ template <class Shape> struct CodesEpilogue {
   Operand *result;
   RowCodes<Operand, Shape::kRows, kColumns, Shape::kGroup, Shape::kMultiprocessors> codes;
   static constexpr int kSharedBytes = decltype(codes)::kSharedBytes;
+  static constexpr int kTailMultiprocessors = decltype(codes)::kNeededMultiprocessors;
 
   __device__ void begin() const { codes.begin(); }
   __device__ void finish(int lane) const { codes.finish(lane); }

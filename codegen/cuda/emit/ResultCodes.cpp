@@ -17,6 +17,7 @@ void ResultCodes::printMembers(raw_ostream &stream) {
          << int64_t(quantize.getGroup()) << ", Shape::kMultiprocessors> codes;\n\n"
          << "  static constexpr bool kReduces = true, kHasTail = true;\n"
          << "  static constexpr int kSharedBytes = decltype(codes)::kSharedBytes;\n"
+         << "  static constexpr int kTailMultiprocessors = decltype(codes)::kNeededMultiprocessors;\n"
          << "  __device__ __forceinline__ void begin() const { codes.begin(); }\n"
          << "  __device__ __forceinline__ void finish(int lane) const { codes.finish(lane); }\n"
          << "  template <int Threads> __device__ __forceinline__ void tail(int thread) const {\n"

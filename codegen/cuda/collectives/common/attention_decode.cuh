@@ -115,7 +115,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
   static constexpr int kWorkspaceBytes = kSplits > 1 ? kMaxItems * kPartFloats * 4 : 0;
 
   static constexpr Launch kLaunch = {
-      kGrid, 1, 1, kThreads, 1, sizeof(Shared), 1, kWorkspaceBytes, kEpilogueMultiprocessors<Shape, Epilogue>};
+      kGrid, 1, 1, kThreads, 1, sizeof(Shared), 1, kWorkspaceBytes, kEpilogueMultiprocessors<Epilogue>};
 
   // --- the kernel -------------------------------------------------------------------------------------------------
 

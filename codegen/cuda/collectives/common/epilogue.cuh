@@ -76,9 +76,12 @@ inline constexpr geometry::LinearShape kLinearShape = {
 template <class Epilogue> inline constexpr uint32 kEpilogueWorkspace = kReduces<Epilogue> ? 256 : 0;
 
 /// Multiprocessors that a launch asks for.
-template <class Shape, class Epilogue>
-inline constexpr uint32 kEpilogueMultiprocessors =
-    kHasTail<Epilogue> ? geometry::tailMultiprocessors(Shape::kMultiprocessors) : 0;
+template <class Epilogue> __host__ __device__ constexpr uint32 epilogueMultiprocessors() {
+  if constexpr (kHasTail<Epilogue>)
+    return Epilogue::kTailMultiprocessors;
+  return 0;
+}
+template <class Epilogue> inline constexpr uint32 kEpilogueMultiprocessors = epilogueMultiprocessors<Epilogue>();
 
 /// totals += sums with the scales of group `group`: results of two rows, `row` and row + 8, and two neighbouring
 /// columns as a fragment of mma holds them. Rows, columns and groups that the linear does not have repeat its last:

@@ -17,6 +17,8 @@ template <class Element, int kRows, int kColumns, int kGroup, int kMultiprocesso
   static constexpr bool kHasGroups = kGroup > 0 && kGroup < kColumns;
   static constexpr int kVector = dividingVector(8, kColumns); ///< columns that a thread takes at a time
   static constexpr int kSharedBytes = geometry::rowCodesBytes(kRows);
+  /// What the launch asks for.
+  static constexpr int kNeededMultiprocessors = geometry::tailMultiprocessors(kMultiprocessors, kRows *kColumns);
   static_assert(!kHasGroups || (kGroup == geometry::kTailGroup && kColumns % kGroup == 0),
                 "neighbouring lanes have a group");
 
@@ -110,7 +112,7 @@ private:
     return static_cast<uint32 *>(workspace) + kWorkspaceCounters - geometry::rowCodesCounters(kRows);
   }
   static __device__ __forceinline__ int lastBlocks() {
-    return minOf(int(gridDim.x * gridDim.y * gridDim.z), geometry::tailBlocks(kMultiprocessors));
+    return minOf(int(gridDim.x * gridDim.y * gridDim.z), geometry::tailBlocks(kMultiprocessors, kRows * kColumns));
   }
 
   /// The last of the last blocks leaves everything zero.

@@ -80,7 +80,7 @@ public:
                                      kSharedBytes,
                                      /*dependent=*/1,
                                      kEpilogueWorkspace<Epilogue>,
-                                     kEpilogueMultiprocessors<Shape, Epilogue>};
+                                     kEpilogueMultiprocessors<Epilogue>};
 
   static __device__ __forceinline__ void run(const Input &input, const Operand *weights, const Epilogue &epilogue) {
     extern __shared__ __align__(1024) uint8 shared[];

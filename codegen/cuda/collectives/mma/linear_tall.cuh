@@ -70,7 +70,7 @@ public:
                                      kSharedBytes,
                                      /*dependent=*/1,
                                      kEpilogueWorkspace<Epilogue>,
-                                     kEpilogueMultiprocessors<Shape, Epilogue>};
+                                     kEpilogueMultiprocessors<Epilogue>};
 
   static __device__ __forceinline__ void run(const Input &input, const Operand *weights, const Epilogue &epilogue,
                                              const int *rows = nullptr) {

@@ -39,15 +39,8 @@ template <class Shape, class Input, class Epilogue> class LinearLarge {
 
 public:
   static constexpr int kThreads = kGeometry.kThreads, kMinBlocks = 1;
-  static constexpr Launch kLaunch = {kBlocks,
-                                     1,
-                                     1,
-                                     kThreads,
-                                     1,
-                                     kSharedBytes,
-                                     1,
-                                     kEpilogueWorkspace<Epilogue>,
-                                     kEpilogueMultiprocessors<Shape, Epilogue>};
+  static constexpr Launch kLaunch = {
+      kBlocks, 1, 1, kThreads, 1, kSharedBytes, 1, kEpilogueWorkspace<Epilogue>, kEpilogueMultiprocessors<Epilogue>};
   static constexpr TensorMap kInputMap =
       inputTensorMap<typename Shape::Operand, Input>(Shape::kRows, Shape::kDepth, kTileRows);
   static constexpr TensorMap kWeightMap = weightTensorMap(Shape::kColumns, kShape.words(), kTileColumns, kTileDepth);

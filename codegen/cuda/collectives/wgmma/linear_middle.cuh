@@ -54,7 +54,7 @@ public:
                                      kSharedBytes,
                                      1,
                                      kEpilogueWorkspace<Epilogue>,
-                                     kEpilogueMultiprocessors<Shape, Epilogue>};
+                                     kEpilogueMultiprocessors<Epilogue>};
   static constexpr TensorMap kInputMap =
       inputTensorMap<typename Shape::Operand, Input>(Shape::kRows, Shape::kDepth, kTileRows);
   static constexpr TensorMap kWeightMap = weightTensorMap(Shape::kColumns, kShape.words(), kTileColumns, kTileDepth);

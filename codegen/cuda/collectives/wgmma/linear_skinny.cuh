@@ -84,7 +84,7 @@ public:
                                   Geometry::kSharedBytes,
                                   1,
                                   kEpilogueWorkspace<Epilogue>,
-                                  kEpilogueMultiprocessors<Shape, Epilogue>};
+                                  kEpilogueMultiprocessors<Epilogue>};
 
   static __device__ void run(const Input &input, const Operand *weights, const Epilogue &epilogue) {
     extern __shared__ __align__(1024) uint8 shared[];
