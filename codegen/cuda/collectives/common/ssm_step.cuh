@@ -59,6 +59,8 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
   static __device__ __forceinline__ void run(const Input &input, Dt dt, const float *aLog, const float *d,
                                              const float *dtBias, const int *slots, State *state,
                                              const Epilogue &epilogue, const Ring &ring = {}, float *scales = nullptr) {
+    static_assert(sizeof(Shared) <= StateRows::kGeometry.inputBytes(StateRows::kShape),
+                  "the geometry counts all of it");
     __shared__ Shared shared;
     extern __shared__ __align__(16) uint8 sharedState[];
     launchDependents();

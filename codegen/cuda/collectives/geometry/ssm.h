@@ -126,6 +126,8 @@ struct SsmStep {
   static constexpr int kPassElements = 32;
   /// Threads of a multiprocessor: registers suffice for as many.
   static constexpr int kResidentThreads = 1024;
+  /// Shared memory that a kernel can declare, on every device.
+  static constexpr int kMostDeclaredBytes = 48 * 1024;
 
   BAMBAC_HOST_DEVICE constexpr int tile(const SsmShape &shape) const {
     return minOf(channelTile, shape.heads * shape.headDim);
@@ -160,10 +162,12 @@ struct SsmStep {
   BAMBAC_HOST_DEVICE constexpr int stateBytes(const SsmShape &shape) const {
     return alignTo(tile(shape) * shape.stateSize * shape.stateBytes, 16);
   }
-  /// B, C and x as f32, results, entries of 16 bits and what each head needs of them.
+  /// What a block declares besides the state: B, C and x as f32, the barrier of the state, results, C as digits,
+  /// entries of 16 bits and what each head needs of them.
   BAMBAC_HOST_DEVICE constexpr int inputBytes(const SsmShape &shape) const {
     int length = shape.entries + 1;
-    return 4 * (2 * shape.stateSize + 2 * tile(shape)) +
+    int digits = 3 * (shape.stateBytes == 1 ? maxOf(shape.stateSize, 16) : 16);
+    return 4 * (2 * shape.stateSize + 2 * tile(shape)) + alignTo(digits, 4) + 48 +
            alignTo(2 * shape.entries * (shape.stateSize + tile(shape)), 16) +
            alignTo(4 * (tileHeads(shape) * (length + 2) + length), 16);
   }
@@ -181,7 +185,8 @@ struct SsmStep {
       check.multipleOf("channel_tile", shape.headDim, channelTile)
           .divisorOf("heads of a tile", shape.heads / shape.groups, tileHeads(shape));
     if (check.isLegal())
-      check.atMost(kSharedBytesText, limits.sharedBytes, sharedBytes(shape));
+      check.atMost("bytes of inputs and entries", kMostDeclaredBytes, inputBytes(shape))
+          .atMost(kSharedBytesText, limits.sharedBytes, sharedBytes(shape));
     return check.result();
   }
 };
