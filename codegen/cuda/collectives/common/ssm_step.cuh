@@ -143,7 +143,9 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
         foldRows(block, rows, waiting, loaded, pass, shared, values);
         rows.write(block, pass, values);
       }
-      __syncthreads(); // the entries in shared memory are read
+      if constexpr (StateRows::kIsBulk)
+        fenceAsyncProxy();
+      __syncthreads(); // what is in shared memory has been read; the next copies write there
     }
   }
 
