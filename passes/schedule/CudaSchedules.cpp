@@ -314,8 +314,8 @@ template <typename Geometry> Geometry stepTile(const geometry::SsmShape &shape, 
 }
 
 /// One token, or a state and what waits in its ring, in an order of preference: two heads a block, which share what is
-/// computed of B and C, where all multiprocessors have a block nevertheless; a head; a part of one. More than
-/// kMostBytes leave no room for a second block.
+/// computed of B and C, where all multiprocessors have a block nevertheless; a head; a part of one. Tiles of
+/// more than kMostBytes leave little room for other blocks.
 template <typename Geometry, typename Op> void addSteps(Candidates &candidates, Op op) {
   constexpr int kMostBytes = 64 * 1024;
   geometry::SsmShape shape = shapeOf(op);

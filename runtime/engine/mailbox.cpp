@@ -97,8 +97,14 @@ void Mailbox::takeEvents(KnownRequests::iterator request, size_t most, std::vect
     return;
   for (; most > 0 && own.polled < own.events.size(); --most, ++own.polled)
     events.push_back(expand(own.events[own.polled], own));
-  if (own.polled < own.events.size())
+  if (own.polled < own.events.size()) {
+    // What was polled goes once it is half of what is kept.
+    if (2 * own.polled >= own.events.size()) {
+      own.events.erase(own.events.begin(), own.events.begin() + static_cast<ptrdiff_t>(own.polled));
+      own.polled = 0;
+    }
     return;
+  }
   own.events.clear();
   own.polled = 0;
   own.entry.splice(own.entry.end(), ready, own.place);

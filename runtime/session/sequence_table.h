@@ -81,8 +81,8 @@ public:
   /// Makes the sequence an empty one, without its pages.
   void clear(bamba_sequence sequence);
 
-  /// True where an empty sequence's slot has what was written for another: it counts as zero, and must be before a
-  /// kernel reads it.
+  /// True where an empty sequence's slot has what was written before it was created or reset: it counts as zero, and
+  /// must be before a kernel reads it.
   bool isStale(bamba_sequence sequence) const { return entries[sequence].stale; }
 
   /// The slot's memory is zero; kernels or a copy may write all of it from now on.

@@ -279,7 +279,8 @@ void Session::profile(std::span<const bamba_batch_item> items, unsigned repeats,
   results.settle();
 }
 
-/// Zeroes slots in which another sequence was, neighbours together: many may start in the same batch.
+/// Zeroes slots with something of before their sequence was created or reset, neighbours together: many may start in
+/// the same batch.
 void Session::clearSlots(std::span<const bamba_batch_item> items) {
   stale.clear();
   for (const bamba_batch_item &item : items)

@@ -55,7 +55,7 @@ void StatePool::allocate(Block &block) {
   if (block.states.size() > 1)
     name += fmt::format(" and {} more states in one block", block.states.size() - 1);
   const char *what = name.c_str();
-  // Each pool is aligned as if it were allocated alone.
+  // Pools of a block start at multiples of deviceAlignment.
   block.pitch = checkedMul(itemsOf(block.kind), block.itemBytes, what);
   if (block.states.size() > 1)
     block.pitch = alignUp(block.pitch, deviceAlignment, what);

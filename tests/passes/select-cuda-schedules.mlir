@@ -14,6 +14,7 @@
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/chunk.json" 2>&1 | FileCheck %s --check-prefix=CHUNK
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/split.json" 2>&1 | FileCheck %s --check-prefix=SPLIT
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/shared.json" 2>&1 | FileCheck %s --check-prefix=SHARED
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/inputs.json" 2>&1 | FileCheck %s --check-prefix=INPUTS
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/wrong.json" 2>&1 | FileCheck %s --check-prefix=WRONG
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/some.json" 2>&1 | FileCheck %s --check-prefix=SOME
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/unused.json" 2>&1 | FileCheck %s --check-prefix=UNUSED
@@ -27,12 +28,15 @@
 // CHUNK: error: {{.*}}chunk.json: field 'scan': kernel 'scan' of sm_90a: expected a field of wgmma/ssm_scan (none), found 'chunk'
 // SPLIT: error: {{.*}}split.json: field 'linear_middle': kernel 'linear_middle' of sm_90a: field 'split': expected at most 4, found 5
 // SHARED: error: {{.*}}shared.json: field 'linear_large': kernel 'linear_large' of sm_90a: expected at most 232448 bytes of shared memory, found 327824
+// INPUTS: error: {{.*}}inputs.json: field 'step_tall': kernel 'step_tall' of sm_90a: expected at most 49152 bytes of inputs and entries, found
 // WRONG: error: {{.*}}wrong.json: field 'scan': kernel 'scan' of sm_90a: field 'collective': expected one that computes bamba.ssm_scan on sm_90a (wgmma/ssm_scan, mma/ssm_scan), found 'mma/linear'
 // SOME: error: {{.*}}some.json: field 'linear_skinny': kernel 'linear_skinny' of sm_90a: field 'tile_rows': expected all fields of wgmma/linear_large (tile_rows, tile_columns, stages), found none
 // UNUSED: error: {{.*}}unused.json: field 'linaer_*': expected a kernel of that name, found none for sm_90a
 // EMPTY: error: {{.*}}empty.json: field 'linear_skinny': expected fields of a schedule, found none
 // OBJECT: error: {{.*}}object.json: field 'sm_90a.linear_skinny': expected an object, found 4
 
+//--- inputs.json
+{"step_tall": {"channel_tile": 8192}}
 //--- field.json
 {"linear_skinny*": {"tile": 4}}
 //--- none.json
@@ -126,6 +130,12 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_byt
   func.func private @step_many(%x: tensor<132x16xbf16>, %dt: tensor<132x2xbf16>, %b: tensor<132x16xbf16>, %h: tensor<2xf32>, %i: tensor<132xi32>, %e: tensor<132x16xbf16>, %s: tensor<?x2x8x16xf32>) -> (tensor<132x16xbf16>, tensor<?x2x8x16xf32>) attributes {bamba.kernel} {
     %y, %s1 = bamba.ssm_step ins(%x, %dt, %b, %b, %h, %h, %h, %i : tensor<132x16xbf16>, tensor<132x2xbf16>, tensor<132x16xbf16>, tensor<132x16xbf16>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<132xi32>) outs(%e, %s : tensor<132x16xbf16>, tensor<?x2x8x16xf32>) dt_limit(0.0, 1.0) acc(f32)
     return %y, %s1 : tensor<132x16xbf16>, tensor<?x2x8x16xf32>
+  }
+  // What a block declares for inputs and results is at most 48 KiB.
+  // CHECK: @step_tall({{.*}}collective = "common/ssm_step", fields = {channel_tile = 4096 : i64, threads = 256 : i64}
+  func.func private @step_tall(%x: tensor<1x16384xbf16>, %dt: tensor<1x2xbf16>, %b: tensor<1x4xbf16>, %h: tensor<2xf32>, %i: tensor<1xi32>, %e: tensor<1x16384xbf16>, %s: tensor<?x2x8192x4xf32>) -> (tensor<1x16384xbf16>, tensor<?x2x8192x4xf32>) attributes {bamba.kernel} {
+    %y, %s1 = bamba.ssm_step ins(%x, %dt, %b, %b, %h, %h, %h, %i : tensor<1x16384xbf16>, tensor<1x2xbf16>, tensor<1x4xbf16>, tensor<1x4xbf16>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<1xi32>) outs(%e, %s : tensor<1x16384xbf16>, tensor<?x2x8192x4xf32>) dt_limit(0.0, 1.0) acc(f32)
+    return %y, %s1 : tensor<1x16384xbf16>, tensor<?x2x8192x4xf32>
   }
   // The state space op decides for what is around it.
   // CHECK: @step({{.*}}collective = "common/ssm_step"

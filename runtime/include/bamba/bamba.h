@@ -273,9 +273,9 @@ BAMBA_API bamba_status bamba_model_get_info(const bamba_model *model, bamba_mode
 
 /* ---- session: one thread at a time for each session; sessions of one model run in parallel ---- */
 
-/* Creates a session; `options` may be NULL. The memory that it needs is allocated here, on a CUDA device in full. Only
- * three things take more, once each: a batch that leaves more rows of logits of one prompt than any before it; one that
- * leaves more rows in all than the session has slots; and the first logits fetched from a device. */
+/* Creates a session; `options` may be NULL. The memory that it needs is allocated here, on a CUDA device in full. What
+ * takes more, and only where it is more than ever before: rows of logits of one prompt, or of a batch beyond the number
+ * of slots; the first logits fetched from a device; and the lists of sampling parameters. */
 BAMBA_API bamba_status bamba_session_create(const bamba_model *model, const bamba_session_options *options,
                                             bamba_session **session, bamba_error *error);
 

@@ -3,8 +3,9 @@
 //
 // A block owns a tile of channels of one sequence: a part of a head, or some heads, which then share what is computed
 // of B and C. It brings all its inputs to shared memory, passes over its rows of the state (common/ssm_state_rows.cuh)
-// without another barrier, and then finishes the results of all its channels. With a ring (common/ssm_ring.cuh) the
-// state is written only when the ring is full. A state of codes (common/coded_state.cuh) has one.
+// without a barrier between the passes, and then finishes the results of all its channels. With a ring
+// (common/ssm_ring.cuh) the state is written only when the ring is full. A state of codes (common/coded_state.cuh) has
+// one.
 #pragma once
 #include "common/launch.cuh"
 #include "common/ssm_inputs.cuh"
