@@ -6,7 +6,6 @@ more shared memory than there is. Bamba-9B's within its limits of time and size.
 import itertools
 import json
 import os
-import time
 
 import harness
 
@@ -17,6 +16,14 @@ DTYPES = ("bf16", "f16")
 FULL_SIZE = (
     ("--dtype=bf16",), ("--dtype=f16", "--state-dtype=f16"), ("--dtype=fp8", "--kv-dtype=fp8", "--state-dtype=int8"),
 )
+# Seconds of the processor that a library may take: what 90 s of two cores are. The clock's depend on what else runs.
+MOST_SECONDS = 180
+
+
+def processor_seconds():
+    """What the programs that this one has run took so far."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 class CudaKernelsTest(harness.Case):
@@ -53,15 +60,18 @@ class CudaKernelsTest(harness.Case):
     def test_bamba_9b(self):
         for target, types in itertools.product(TARGETS, FULL_SIZE):
             with self.subTest(target=target, types=types):
-                begin = time.monotonic()
+                begin = processor_seconds()
                 models, out = self.compile(
                     CONFIG, f"--target={target}", *types, "--max-batch=64", "--prefill-chunk=4096"
                 )
-                seconds, size = time.monotonic() - begin, os.path.getsize(out)
+                seconds, size = processor_seconds() - begin, os.path.getsize(out)
                 kernels = models[0]["kernels"]
-                print(f"{target}, {' '.join(types)}: {seconds:.1f} s, {len(kernels)} kernels, library {size / 1e6:.2f} MB")
+                print(
+                    f"{target}, {' '.join(types)}: {seconds:.1f} s of the processor, {len(kernels)} kernels,",
+                    f"library {size / 1e6:.2f} MB",
+                )
                 if not harness.SANITIZED:
-                    self.assertLessEqual(seconds, 90)
+                    self.assertLessEqual(seconds, MOST_SECONDS)
                 self.assertLessEqual(size, 40e6)
                 self.assertLess(len(kernels) * 8, sum(kernel["count"] for kernel in kernels))
 
