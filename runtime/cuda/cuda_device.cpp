@@ -61,12 +61,17 @@ void CudaDevice::download(std::byte *to, const std::byte *from, size_t bytes) {
          [&](const Driver &driver) { return driver.memcpyDtoHAsync(to, addressOf(from), bytes, stream); });
 }
 
+template <typename One> bool CudaDevice::byRow(size_t pitch, size_t rows, const One &one) {
+  if (rows > 1 && pitch <= context.mostPitch())
+    return false;
+  for (size_t row = 0; row < rows; ++row)
+    one(row);
+  return true;
+}
+
 void CudaDevice::clearRows(std::byte *to, size_t pitch, size_t bytes, size_t rows) {
-  if (!takesRows(pitch, rows)) {
-    for (size_t row = 0; row < rows; ++row)
-      clear(to + row * pitch, bytes);
+  if (byRow(pitch, rows, [&](size_t row) { clear(to + row * pitch, bytes); }))
     return;
-  }
   if (bytes == 0)
     return;
   constexpr size_t word = sizeof(unsigned); // words are faster than bytes
@@ -79,11 +84,9 @@ void CudaDevice::clearRows(std::byte *to, size_t pitch, size_t bytes, size_t row
 
 void CudaDevice::copyRows(std::byte *to, size_t toPitch, const std::byte *from, size_t fromPitch, size_t bytes,
                           size_t rows) {
-  if (!takesRows(std::max(toPitch, fromPitch), rows)) {
-    for (size_t row = 0; row < rows; ++row)
-      copy(to + row * toPitch, from + row * fromPitch, bytes);
+  if (byRow(std::max(toPitch, fromPitch), rows,
+            [&](size_t row) { copy(to + row * toPitch, from + row * fromPitch, bytes); }))
     return;
-  }
   Copy2d copy = rowsOf(toPitch, fromPitch, bytes, rows);
   copy.sourceType = copy.targetType = memoryDevice;
   copy.sourceDevice = addressOf(from);
@@ -93,11 +96,9 @@ void CudaDevice::copyRows(std::byte *to, size_t toPitch, const std::byte *from, 
 
 void CudaDevice::uploadRows(std::byte *to, size_t toPitch, const std::byte *from, size_t fromPitch, size_t bytes,
                             size_t rows) {
-  if (!takesRows(std::max(toPitch, fromPitch), rows)) {
-    for (size_t row = 0; row < rows; ++row)
-      upload(to + row * toPitch, from + row * fromPitch, bytes);
+  if (byRow(std::max(toPitch, fromPitch), rows,
+            [&](size_t row) { upload(to + row * toPitch, from + row * fromPitch, bytes); }))
     return;
-  }
   Copy2d copy = rowsOf(toPitch, fromPitch, bytes, rows);
   copy.sourceType = memoryHost;
   copy.sourceHost = from;
@@ -108,11 +109,9 @@ void CudaDevice::uploadRows(std::byte *to, size_t toPitch, const std::byte *from
 
 void CudaDevice::downloadRows(std::byte *to, size_t toPitch, const std::byte *from, size_t fromPitch, size_t bytes,
                               size_t rows) {
-  if (!takesRows(std::max(toPitch, fromPitch), rows)) {
-    for (size_t row = 0; row < rows; ++row)
-      download(to + row * toPitch, from + row * fromPitch, bytes);
+  if (byRow(std::max(toPitch, fromPitch), rows,
+            [&](size_t row) { download(to + row * toPitch, from + row * fromPitch, bytes); }))
     return;
-  }
   Copy2d copy = rowsOf(toPitch, fromPitch, bytes, rows);
   copy.sourceType = memoryDevice;
   copy.sourceDevice = addressOf(from);

@@ -41,8 +41,8 @@ private:
   /// Calls the driver with the context current, and checks the result.
   template <typename Call> void call(const char *doing, const Call &call) const;
 
-  /// False where one call of the driver does not take such rows, or has no advantage.
-  bool takesRows(size_t pitch, size_t rows) const { return rows > 1 && pitch <= context.mostPitch(); }
+  /// Calls one(row) for each row where one call of the driver does not take such rows, or has no advantage. True then.
+  template <typename One> bool byRow(size_t pitch, size_t rows, const One &one);
   void copy2d(const char *doing, const Copy2d &copy);
 
   std::shared_ptr<const Kernels> kernels;

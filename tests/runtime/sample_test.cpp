@@ -159,9 +159,13 @@ TEST(Sample, LeavesOutUnlikelyTokens) {
   }
 }
 
-TEST(Sample, EditsLogits) {
-  Logits logits = someLogits();
-  const std::vector<bamba_rt_edit> edits = {{0, 0, 1, 0}, {3, 1.5F, 0, 0}, {6, 0, 0, 2}, {7, -1, 1, 1}, {36, 4, 0, 3}};
+/// In the prompt, biased, generated, all of these.
+std::vector<bamba_rt_edit> someEdits() {
+  return {{0, 0, 1, 0}, {3, 1.5F, 0, 0}, {6, 0, 0, 2}, {7, -1, 1, 1}, {36, 4, 0, 3}};
+}
+
+/// A draw with all penalties; `edits` must outlive it.
+bamba_rt_sampling penalizing(const std::vector<bamba_rt_edit> &edits) {
   bamba_rt_sampling sampling = drawing(1);
   sampling.flags |= BAMBA_RT_SAMPLING_EDITS;
   sampling.num_edits = edits.size();
@@ -169,6 +173,13 @@ TEST(Sample, EditsLogits) {
   sampling.repetition = 1.3F;
   sampling.presence = 0.5F;
   sampling.frequency = 0.25F;
+  return sampling;
+}
+
+TEST(Sample, EditsLogits) {
+  Logits logits = someLogits();
+  const std::vector<bamba_rt_edit> edits = someEdits();
+  bamba_rt_sampling sampling = penalizing(edits);
   expectDistribution(logits, sampling, oracle(logits, sampling, edits));
   // Without a draw the largest of them wins.
   sampling.temperature = 0;
@@ -181,17 +192,11 @@ TEST(Sample, EditsLogits) {
 /// A token that was generated since the edits were counted counts as if it were one of them.
 TEST(Sample, CountsTheAwaitedToken) {
   Logits logits = someLogits();
-  const std::vector<bamba_rt_edit> edits = {{0, 0, 1, 0}, {3, 1.5F, 0, 0}, {6, 0, 0, 2}, {7, -1, 1, 1}, {36, 4, 0, 3}};
-  bamba_rt_sampling sampling = drawing(1);
-  sampling.flags |= BAMBA_RT_SAMPLING_EDITS;
-  sampling.num_edits = edits.size();
-  sampling.edits = reinterpret_cast<uint64_t>(edits.data());
-  sampling.repetition = 1.3F;
-  sampling.presence = 0.5F;
-  sampling.frequency = 0.25F;
+  const std::vector<bamba_rt_edit> edits = someEdits();
+  bamba_rt_sampling sampling = penalizing(edits);
   int32_t awaited = 0;
   sampling.awaited = reinterpret_cast<uint64_t>(&awaited);
-  for (size_t i = 0; i < edits.size(); ++i) { // in the prompt, biased, generated, all of these
+  for (size_t i = 0; i < edits.size(); ++i) {
     std::vector<bamba_rt_edit> counted = edits;
     ++counted[i].generated;
     awaited = counted[i].token;
