@@ -121,7 +121,7 @@ private:
 #pragma unroll
         for (int v = 0; v < kLaneVectors; ++v)
           if (hasRow(at, i) && hasVector(v))
-            values[i][v] = loadState(tile + offsetOf(i, v));
+            values[i][v] = loadRawStreaming<kVector>(tile + offsetOf(i, v));
 #pragma unroll
       for (int v = 0; v < kLaneVectors; ++v)
         if (hasVector(v)) {
@@ -134,17 +134,6 @@ private:
       for (int i = 0; i < kGroupRows; ++i)
         if (hasRow(at, i))
           x[i] = inputs[row][column + i];
-    }
-
-    static __device__ __forceinline__ RawVector<State, kVector> loadState(const State *from) {
-      RawVector<State, kVector> to;
-      if constexpr (sizeof(to) == 16) {
-        uint4 words = __ldcs(reinterpret_cast<const uint4 *>(from));
-        to = *reinterpret_cast<const RawVector<State, kVector> *>(&words);
-      } else {
-        to = loadRaw<kVector>(from);
-      }
-      return to;
     }
 
     /// Of rows that are `stride` elements apart, as wide as they allow.

@@ -122,8 +122,8 @@ struct SsmStep {
   using Shape = SsmShape;
   static constexpr const char *kCollective = "common/ssm_step";
   static constexpr Field<SsmStep> kFields[] = {{"threads", &SsmStep::threads}, {"channel_tile", &SsmStep::channelTile}};
-  /// Elements of the state that a thread takes at a time.
-  static constexpr int kPassElements = 32;
+  /// Elements of the state that a thread takes at a time, and those that it can take where a row has more.
+  static constexpr int kPassElements = 32, kMaxElements = 64;
   /// Threads of a multiprocessor: registers suffice for as many.
   static constexpr int kResidentThreads = 1024;
   /// Shared memory that a kernel can declare, on every device.
@@ -159,6 +159,9 @@ struct SsmStep {
   BAMBAC_HOST_DEVICE constexpr int passes(const SsmShape &shape) const {
     return ceilDiv(tile(shape), rowGroups(shape) * threadRows(shape));
   }
+  BAMBAC_HOST_DEVICE constexpr int elements(const SsmShape &shape) const {
+    return threadRows(shape) * laneVectors(shape) * vector(shape);
+  }
   BAMBAC_HOST_DEVICE constexpr int stateBytes(const SsmShape &shape) const {
     return alignTo(tile(shape) * shape.stateSize * shape.stateBytes, 16);
   }
@@ -185,7 +188,8 @@ struct SsmStep {
       check.multipleOf("channel_tile", shape.headDim, channelTile)
           .divisorOf("heads of a tile", shape.heads / shape.groups, tileHeads(shape));
     if (check.isLegal())
-      check.atMost("bytes of inputs and entries", kMostDeclaredBytes, inputBytes(shape))
+      check.atMost("elements of the state a thread", kMaxElements, elements(shape))
+          .atMost("bytes of inputs and entries", kMostDeclaredBytes, inputBytes(shape))
           .atMost(kSharedBytesText, limits.sharedBytes, sharedBytes(shape));
     return check.result();
   }
