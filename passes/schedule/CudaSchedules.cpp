@@ -54,7 +54,7 @@ public:
 
   const geometry::Limits &getLimits() const { return limits; }
   CudaTargetAttr getTarget() const { return target; }
-  bool hasWgmma() const { return target.getArch() == "sm_90a"; }
+  bool hasWgmma() const { return target.hasWgmma(); }
   /// Hopper, with or without its own instructions: most shared memory.
   bool isHopper() const { return target.getArch().getValue().starts_with("sm_90"); }
 
@@ -93,16 +93,16 @@ void addMiddleLinears(Candidates &candidates, const geometry::LinearShape &shape
   constexpr double kEnoughBlocks = 100, kNarrowPrice = 1.005;
   constexpr int kWantedStages = 12, kLeastSteps = 4;
   const geometry::Limits &limits = candidates.getLimits();
-  LinearMiddle tile{alignTo(shape.rows, 8), 128, geometry::kTileDepth, 2, 1};
-  // Half of many rows at a time: see promotedRows().
-  if (shape.promotes() && shape.rows > LinearMiddle::kMaxRows / 2)
-    tile.tileRows = alignTo(shape.rows, 16);
-  // Room for the staging of two warpgroups is left whatever the tile: what was measured.
-  int stagingBytes = LinearMiddle{32, 128, geometry::kTileDepth, 2, 1}.stagingBytes();
+  LinearMiddle tile{0, 0, geometry::kTileDepth, 2, 1};
   auto add = [&](int tileColumns, int split, double price) {
     tile.tileColumns = tileColumns;
     tile.split = split;
-    int otherBytes = (split == 1 ? stagingBytes : 0) + shape.epilogueBytes;
+    tile.tileRows = alignTo(shape.rows, 8);
+    while (!tile.dividesRows(shape.promotes()))
+      tile.tileRows += 8;
+    // Room for the staging of two warpgroups is left whatever the tile: what was measured.
+    LinearMiddle wide{tile.tileRows, 128, geometry::kTileDepth, 2, 1};
+    int otherBytes = (split == 1 ? wide.stagingBytes() : 0) + shape.epilogueBytes;
     tile.stages = chooseStages(kWantedStages, tile.tileRows, tileColumns, otherBytes, limits);
     double blocks = std::min<double>(tile.tiles(shape) * split, kEnoughBlocks);
     candidates.add(tile, shape, kEnoughBlocks / blocks * price);
@@ -112,7 +112,8 @@ void addMiddleLinears(Candidates &candidates, const geometry::LinearShape &shape
   // All blocks of a cluster start together: clusters of more than two do not fill the device.
   for (int split : {2, 3, 4}) {
     int usable = split == 2 ? limits.multiprocessors : limits.multiprocessors * 7 / 8;
-    if (ceilDiv(shape.columns, 64) * split <= usable && tile.steps(shape) >= kLeastSteps * split)
+    if (ceilDiv(shape.columns, 64) * split <= usable &&
+        ceilDiv(shape.words(), geometry::kTileDepth) >= kLeastSteps * split)
       add(64, split, kNarrowPrice);
   }
 }
@@ -259,6 +260,8 @@ void addLinears(Candidates &candidates, LinearOp linear) {
     else {
       addWideLinears(candidates, shape);
       addMiddleLinears(candidates, shape);
+      if (shape.rows > geometry::wgmma::kInstructionColumns)
+        addLargeLinears(candidates, shape, likelyRows(linear, shape.rows));
     }
   }
   if (shape.rows <= geometry::mma::Linear::kSkinnyTileRows)

@@ -42,7 +42,8 @@ struct Middle {
   struct Shape : bambac::CoreMatrices {
     using Operand = harness::Operand;
     static constexpr int kRows = Rows, kColumns = Columns, kDepth = Depth, kMultiprocessors = kSms;
-    static constexpr int kTileRows = bambac::alignTo(Rows, 8), kTileColumns = TileColumns, kTileDepth = TileDepth;
+    static constexpr int kTileRows = bambac::alignTo(Rows, Rows > 128 ? 16 : 8);
+    static constexpr int kTileColumns = TileColumns, kTileDepth = TileDepth;
     static constexpr int kSplit = Split, kSharedLimit = kShared;
     static constexpr int kStages = stagesOf(kTileRows, TileColumns, TileDepth, Split);
   };
@@ -69,16 +70,18 @@ void testLarge(harness::Runner &runner) {
 }
 
 void testMiddle(harness::Runner &runner) {
-  testAll<Middle<kPlain, 17, 4096, 4096, 128, 4>, Middle<kResidual, 17, 712, 200>, Middle<kSwiglu, 17, 16768, 4096>,
-          Middle<kPlain, 32, 16768, 4096>, Middle<kResidual, 32, 4096, 14336, 128, 4>, Middle<kPlain, 32, 712, 200, 64>,
-          Middle<kPlain, 64, 16768, 4096>, Middle<kResidual, 64, 4096, 14336, 128, 4>, Middle<kSwiglu, 64, 28672, 4096>,
-          Middle<kSwiglu, 64, 28672, 4096, 256>, Middle<kPlain, 64, 712, 200, 128, 4>,
-          Middle<kResidual, 64, 4096, 14336, 64, 2, 128>, Middle<kResidual, 100, 4096, 4096, 128, 3>,
-          Middle<kPlain, 100, 16768, 200>, Middle<kSwiglu, 100, 712, 14336, 128, 8>,
-          Middle<kResidual, 128, 4096, 14336, 256, 4>, Middle<kPlain, 128, 16768, 4096>,
-          Middle<kSwiglu, 128, 28672, 4096>, Middle<kPlain, 256, 16768, 4096>,
-          Middle<kResidual, 256, 4096, 14336, 128, 4>, Middle<kSwiglu, 256, 28672, 4096>,
-          Middle<kPlain, 256, 712, 200, 128, 2>, Middle<kScalar, 37, 713, 200>, Middle<kScalar, 37, 713, 1000, 128, 2>>(
+  testAll<
+      Middle<kPlain, 17, 4096, 4096, 128, 4>, Middle<kResidual, 17, 712, 200>, Middle<kSwiglu, 17, 16768, 4096>,
+      Middle<kPlain, 32, 16768, 4096>, Middle<kResidual, 32, 4096, 14336, 128, 4>, Middle<kPlain, 32, 712, 200, 64>,
+      Middle<kPlain, 64, 16768, 4096>, Middle<kResidual, 64, 4096, 14336, 128, 4>, Middle<kSwiglu, 64, 28672, 4096>,
+      Middle<kSwiglu, 64, 28672, 4096, 256>, Middle<kPlain, 64, 712, 200, 128, 4>,
+      Middle<kResidual, 64, 4096, 14336, 64, 2, 128>, Middle<kResidual, 100, 4096, 4096, 128, 3>,
+      Middle<kPlain, 100, 16768, 200>, Middle<kSwiglu, 100, 712, 14336, 128, 8>,
+      Middle<kResidual, 128, 4096, 14336, 256, 4>, Middle<kPlain, 128, 16768, 4096>, Middle<kSwiglu, 128, 28672, 4096>,
+      Middle<kPlain, 256, 16768, 4096>, Middle<kResidual, 256, 4096, 14336, 128, 4>, Middle<kSwiglu, 256, 28672, 4096>,
+      Middle<kPlain, 256, 712, 200, 128, 2>, Middle<kScalar, 37, 713, 200>, Middle<kScalar, 37, 713, 1000, 128, 2>,
+      Middle<kResidual, 200, 4096, 8192, 64, 2>, Middle<kSwiglu, 257, 28672, 4096>,
+      Middle<kResidual, 320, 4096, 14336, 64, 2>, Middle<kScalar, 311, 713, 200, 64>, Middle<kPlain, 320, 16768, 4096>>(
       runner);
 }
 
@@ -121,5 +124,6 @@ int main(int argc, char **argv) {
   benchMiddle<64>(runner);
   benchMiddle<128>(runner);
   benchMiddle<256>(runner);
+  benchMiddle<320>(runner);
   return runner.exitCode();
 }

@@ -147,6 +147,13 @@ int main(int argc, char **argv) {
   testLinear<codes_test::Large<128, 128, 6>, 300, 200, 640, 128>(runner);
   testLinear<codes_test::Middle<128, 1>, 200, 200, 640>(runner);
   testLinear<codes_test::Middle<64, 2>, 37, 200, 640>(runner);
+  testLinear<codes_test::Middle<64, 2>, 250, 200, 640>(runner);
+  testLinear<codes_test::Middle<128, 1>, 320, 200, 640>(runner);
+  testLinear<codes_test::Middle<64, 2>, 320, 200, 640>(runner);
+  testLinear<codes_test::Middle<64, 2>, 300, 200, 640, 128>(runner);
+  testLinear<codes_test::Middle<128, 1, true>, 320, 200, 640>(runner);
+  testLinear<codes_test::Middle<64, 1, true>, 310, 200, 640>(runner);
+  testLinear<codes_test::Middle<64, 2, true>, 260, 200, 640>(runner);
   testLinear<codes_test::Mma<128, 128, 3>, 700, 456, 640>(runner);
   testLinear<codes_test::Mma<64, 32, 8>, 300, 200, 640, 128>(runner);
   testRows<37, 64>(runner);

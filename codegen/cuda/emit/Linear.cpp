@@ -60,11 +60,9 @@ static bool usesTensorMaps(StringRef collective) {
   return collective == "wgmma/linear_large" || collective == "wgmma/linear_middle";
 }
 
-/// True for collectives whose blocks have some of the rows; where a block has all, those that are not there cost
-/// nothing. Of kept logits there is memory for those that are there: more than few are not written for nothing.
+/// True for collectives that leave out rows which are not there; where few rows are one tile, they cost nothing.
 static bool takesRows(KernelWriter &writer) {
-  return writer.getCollective() == "wgmma/linear_large" ||
-         (writer.getCollective() == "wgmma/linear_middle" && writer.getKernel()->hasAttr(attr::kMayBeEmpty)) ||
+  return usesTensorMaps(writer.getCollective()) ||
          (writer.getCollective() == "mma/linear" &&
           writer.getField("tile_rows") > geometry::mma::Linear::kSkinnyTileRows);
 }

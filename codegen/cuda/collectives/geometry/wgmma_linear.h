@@ -1,4 +1,4 @@
-// The linears on wgmma: wgmma/linear_middle (up to 256 rows) and wgmma/linear_large (more).
+// The linears on wgmma: wgmma/linear_middle (up to 320 rows) and wgmma/linear_large (more).
 #pragma once
 #include "geometry/linear.h"
 
@@ -33,14 +33,37 @@ struct LinearMiddle {
                                                     {"tile_depth", &LinearMiddle::tileDepth},
                                                     {"stages", &LinearMiddle::stages},
                                                     {"split", &LinearMiddle::split}};
-  static constexpr int kMaxRows = kInstructionColumns, kMaxSplit = 8;
+  static constexpr int kMaxRows = 320, kMaxSplit = 8;
+  /// The most of which four stages of 128 columns fit: three hide less of the memory's latency.
+  static constexpr int kMaxRowsOfFourStages = 304;
+  /// Sums that a thread holds: more than of linear_large, since an epilogue loads little ahead.
+  static constexpr int kMaxSums = kMaxRows / 2, kMaxSumsOfCodes = kMaxSums + kInstructionColumns / 8;
 
-  BAMBAC_HOST_DEVICE constexpr int consumers() const { return minOf(2, tileColumns / kInstructionRows); }
-  BAMBAC_HOST_DEVICE constexpr int columnBlocks() const { return tileColumns / (kInstructionRows * consumers()); }
+  /// Parts of the rows that are instructions of their own: of 64 columns one for each warpgroup, else as many as an
+  /// instruction asks for.
+  BAMBAC_HOST_DEVICE constexpr bool isNarrow() const { return tileColumns == kInstructionRows; }
+  BAMBAC_HOST_DEVICE constexpr int rowParts() const {
+    return tileRows <= (isNarrow() ? kInstructionColumns / 2 : kInstructionColumns) ? 1 : 2;
+  }
+  BAMBAC_HOST_DEVICE constexpr int partRows() const { return tileRows / rowParts(); }
+  /// Warpgroups, and what each of them multiplies.
+  BAMBAC_HOST_DEVICE constexpr int consumers() const { return isNarrow() ? rowParts() : 2; }
+  BAMBAC_HOST_DEVICE constexpr int rowGroups() const { return isNarrow() ? rowParts() : 1; }
+  BAMBAC_HOST_DEVICE constexpr int groupRows() const { return tileRows / rowGroups(); }
+  BAMBAC_HOST_DEVICE constexpr int columnBlocks() const { return ceilDiv(tileColumns, 2 * kInstructionRows); }
   BAMBAC_HOST_DEVICE constexpr int threads() const { return 128 * (1 + consumers()); }
-  BAMBAC_HOST_DEVICE constexpr int sums() const { return columnBlocks() * tileRows / 2; }
+  BAMBAC_HOST_DEVICE constexpr int sums() const { return columnBlocks() * groupRows() / 2; }
   /// Rows whose products of codes are summed at a time.
-  BAMBAC_HOST_DEVICE constexpr int promotedRows() const { return tileRows <= kMaxRows / 2 ? tileRows : tileRows / 2; }
+  BAMBAC_HOST_DEVICE constexpr int promotedRows() const {
+    if (groupRows() <= kInstructionColumns / 2 || rowGroups() > 1)
+      return groupRows();
+    return rowParts() == 1 ? tileRows / 2 : kInstructionColumns / 4;
+  }
+  /// True where all parts have whole groups of 8 rows.
+  BAMBAC_HOST_DEVICE constexpr bool dividesRows(bool promotes) const {
+    return tileRows % (8 * rowParts()) == 0 &&
+           (!promotes || (promotedRows() % 8 == 0 && groupRows() % promotedRows() == 0));
+  }
   BAMBAC_HOST_DEVICE constexpr int steps(const LinearShape &shape) const { return ceilDiv(shape.words(), tileDepth); }
   BAMBAC_HOST_DEVICE constexpr int tiles(const LinearShape &shape) const { return ceilDiv(shape.columns, tileColumns); }
   BAMBAC_HOST_DEVICE constexpr int blocks(const LinearShape &shape, const Limits &limits) const {
@@ -53,7 +76,9 @@ struct LinearMiddle {
   /// Alone, a warpgroup passes its sums on 32 rows x 64 columns at a time. Rows are 4 banks more than a multiple of 32
   /// apart, so that storing transposed sums is free of conflicts.
   static constexpr int kSliceStride = kInstructionRows + 4;
-  BAMBAC_HOST_DEVICE constexpr int sliceRows() const { return minOf(32, tileRows); }
+  BAMBAC_HOST_DEVICE constexpr int sliceRows() const {
+    return tileRows > kInstructionColumns ? 16 : minOf(32, tileRows);
+  }
   BAMBAC_HOST_DEVICE constexpr int stagingBytes() const {
     return split == 1 ? consumers() * sliceRows() * kSliceStride * 4 : 0;
   }
@@ -68,7 +93,7 @@ struct LinearMiddle {
     checkInput(check, shape);
     check.atMost("rows of the input", kMaxRows, shape.rows)
         .atLeast("tile_rows", shape.rows, tileRows)
-        .multipleOf("tile_rows", 8, tileRows)
+        .multipleOf("tile_rows", 8 * rowParts(), tileRows)
         .atMost("tile_rows", kMaxRows, tileRows)
         .multipleOf("tile_columns", kInstructionRows, tileColumns)
         .divisorOf("tile_columns", kInstructionColumns, tileColumns)
@@ -80,11 +105,12 @@ struct LinearMiddle {
     if (!check.isLegal())
       return check.result();
     check.atMost("split", maxOf(steps(shape), 1), split)
-        .atMost("sums a thread", kThreadSums, sums())
+        .atMost("sums a thread", kMaxSums, sums())
         .atMost(kSharedBytesText, limits.sharedBytes, sharedBytes() + shape.epilogueBytes);
     if (shape.promotes())
       check.multipleOf("rows summed at a time", 8, promotedRows())
-          .atMost("sums of codes a thread", kThreadSumsOfCodes, sums() + promotedRows() / 2);
+          .multipleOf("rows of a warpgroup", promotedRows(), groupRows())
+          .atMost("sums of codes a thread", kMaxSumsOfCodes, sums() + promotedRows() / 2);
     if (split > 1)
       check.atMost("bytes of a tile of sums where the stages were", ringBytes(), tileRows * tileStride() * 4);
     return check.result();

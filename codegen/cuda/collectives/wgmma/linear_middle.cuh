@@ -1,5 +1,6 @@
-// y[r, n] = sum_k x[r, k] W[n, k] for 17 to 256 rows (decode batches), bound by the weights' bytes: weights are the 64
-// rows of wgmma, the batch its columns. A deep ring keeps weights in flight on every multiprocessor.
+// y[r, n] = sum_k x[r, k] W[n, k] for 17 to 320 rows (decode batches, short prompts), bound by the weights' bytes:
+// weights are the 64 rows of wgmma, the batch its columns. A deep ring keeps weights in flight on every multiprocessor.
+// More rows than an instruction takes are two parts, of which a step with fewer rows multiplies less.
 #pragma once
 #include "geometry/wgmma_linear.h"
 #include "wgmma/wgmma_pipeline.cuh"
@@ -18,6 +19,8 @@ template <class Shape, class Input, class Epilogue> class LinearMiddle {
   static constexpr int kTileDepth = Shape::kTileDepth, kSplit = Shape::kSplit;
   static constexpr int kConsumers = kGeometry.consumers();       // warpgroups
   static constexpr int kColumnBlocks = kGeometry.columnBlocks(); // of 64 columns, of a warpgroup
+  static constexpr int kRowParts = kGeometry.rowParts(), kRowsOfPart = kGeometry.partRows();
+  static constexpr int kRowGroups = kGeometry.rowGroups(), kParts = kRowParts / kRowGroups; // of a warpgroup
   static constexpr int kThreadsOfConsumers = 128 * kConsumers;
   static_assert(kHasCoreMatrices<Shape>, "the weight is read in panels of 8 rows, groups of 8 columns, padded to 64");
 
@@ -34,13 +37,14 @@ template <class Shape, class Input, class Epilogue> class LinearMiddle {
   using Slice = Patch<Epilogue, kSliceRows, 64, kSliceStride, 128>;
   // In a cluster, each block leaves the whole tile where the ring was and finishes some of its rows.
   static constexpr int kTileStride = kGeometry.tileStride(), kShareRows = ceilDiv(kTileRows, kSplit);
-  static constexpr int kPartRows = maxOf(1, minOf(kShareRows, 2 * kThreadsOfConsumers * Slice::kSums / kTileColumns));
-  using Part = Patch<Epilogue, kPartRows, kTileColumns, kTileStride, kThreadsOfConsumers>; // two items a thread
+  static constexpr int kPortionRows =
+      maxOf(1, minOf(kShareRows, 2 * kThreadsOfConsumers * Slice::kSums / kTileColumns));
+  using Portion = Patch<Epilogue, kPortionRows, kTileColumns, kTileStride, kThreadsOfConsumers>; // two items a thread
 
   static constexpr int kSharedBytes = kGeometry.sharedBytes();
   static_assert(kSharedBytes == Ring::kBytes + kGeometry.stagingBytes() + Ring::kBarrierBytes);
 
-  using Sums = float[kColumnBlocks][kTileRows / 2];
+  using Sums = float[kColumnBlocks * kParts][kRowsOfPart / 2];
   /// Of columns of the depth that share scales.
   static constexpr int kGroupCount = kShape.hasGroups() ? ceilDiv(Shape::kDepth, kShape.group) : 1;
 
@@ -56,7 +60,7 @@ public:
                                      kEpilogueWorkspace<Epilogue>,
                                      kEpilogueMultiprocessors<Epilogue>};
   static constexpr TensorMap kInputMap =
-      inputTensorMap<typename Shape::Operand, Input>(Shape::kRows, Shape::kDepth, kTileRows);
+      inputTensorMap<typename Shape::Operand, Input>(Shape::kRows, Shape::kDepth, kRowsOfPart);
   static constexpr TensorMap kWeightMap = weightTensorMap(Shape::kColumns, kShape.words(), kTileColumns, kTileDepth);
 
   static __device__ __forceinline__ void run(const TensorMapParam &inputMap, const TensorMapParam &weightMap,
@@ -64,7 +68,7 @@ public:
     extern __shared__ __align__(1024) uint8 shared[];
     const int count = rowCount<Shape::kRows>(rows); // rows after them are not stored
     runRoles<Ring, kSharedBytes, kConsumers>(
-        shared, epilogue, [&](const Ring &ring) { load(ring, inputMap, weightMap); },
+        shared, epilogue, [&](const Ring &ring) { load(ring, inputMap, weightMap, count); },
         [] {
           if constexpr (kSplit > 1) {
             __syncwarp();
@@ -89,11 +93,12 @@ private:
 
   /// The loading thread.
   static __device__ __forceinline__ void load(const Ring &ring, const TensorMapParam &inputMap,
-                                              const TensorMapParam &weightMap) {
+                                              const TensorMapParam &weightMap, int count) {
     prefetchMap(weightMap);
     prefetchMap(inputMap);
     int first = firstStep(rankOfBlock()), steps = firstStep(rankOfBlock() + 1) - first;
     int tiles = kSplit > 1 ? 1 : (kTiles - firstTile() + kBlocks - 1) / kBlocks;
+    const int parts = minOf(ceilDiv(count, kRowsOfPart), kRowParts); // of the rows that are there
     uint64 once = evictFirstPolicy();
     auto loadWeights = [&](int i, int slot) {
       int tile = firstTile() + i / steps * kBlocks, step = first + i % steps;
@@ -103,53 +108,94 @@ private:
     auto loadInput = [&](int i, int slot) {
       int step = first + i % steps;
 #pragma unroll
-      for (int part = 0; part < kTileDepth / 64; ++part)
-        copyTensor(ring.input(slot) + part * kTileRows * 128, inputMap, ring.full(slot), step * kTileDepth + part * 64,
-                   0);
+      for (int group = 0; group < kTileDepth / 64; ++group)
+        for (int row = 0; row < parts * kRowsOfPart; row += kRowsOfPart)
+          copyTensor(ring.input(slot) + (group * kTileRows + row) * 128, inputMap, ring.full(slot),
+                     step * kTileDepth + group * 64, row);
     };
-    ring.fill(tiles * steps, loadWeights, loadInput);
+    ring.fill(tiles * steps, loadWeights, loadInput,
+              Ring::kStageBytes - (kRowParts - parts) * (kRowsOfPart * kTileDepth * 2));
   }
 
-  static __device__ __forceinline__ void multiplyStage(const Ring &ring, int slot, int consumer, Sums &sums) {
-    constexpr int kGroupBytes = kTileDepth * 16; // of 8 weight rows
-    uint64 weights =
-        coreMatrixDescriptor(ring.weights(slot) + consumer * kColumnBlocks * 8 * kGroupBytes, 128, kGroupBytes);
-    uint64 input = swizzledDescriptor(ring.input(slot));
+  // --- what a warpgroup multiplies ----------------------------------------------------------------------------------
+
+  static __device__ __forceinline__ int firstColumn(int consumer) { return consumer / kRowGroups * kColumnBlocks * 64; }
+  /// Where `count` rows are there, parts may have fewer than they have room for.
+  static constexpr int kLeastRows = minOf(geometry::wgmma::kInstructionColumns / 2, kRowsOfPart);
+  static constexpr int kSomeRows = minOf(kLeastRows + 8, kRowsOfPart);
+  static __device__ __forceinline__ int partRows(int count) {
+    if (kPromotes || count <= kRowsOfPart || count > kRowParts * kSomeRows)
+      return kRowsOfPart;
+    return count > kRowParts * kLeastRows ? kSomeRows : kLeastRows;
+  }
+  static __device__ __forceinline__ int firstRow(int consumer, int part, int count) {
+    return kRowParts == 1 ? 0 : (consumer % kRowGroups * kParts + part) * partRows(count);
+  }
+
+  /// The operands of a stage that it reads: its columns of W and rows of x.
+  static __device__ __forceinline__ uint64 weightsOf(const Ring &ring, int slot, int consumer) {
+    return coreMatrixDescriptor(ring.weights(slot) + firstColumn(consumer) / 8 * kGroupBytes, 128, kGroupBytes);
+  }
+  static __device__ __forceinline__ uint64 inputOf(const Ring &ring, int slot, int firstRow) {
+    return swizzledDescriptor(ring.input(slot) + firstRow * 128);
+  }
+  static constexpr int kGroupBytes = kTileDepth * 16; // of 8 weight rows
+
+  /// The first `Rows` rows of a part of the sums.
+  template <int Rows>
+  static __device__ __forceinline__ auto firstRows(float (&sums)[kRowsOfPart / 2]) -> float (&)[Rows / 2] {
+    return reinterpret_cast<float (&)[Rows / 2]>(sums);
+  }
+
+  /// Multiplies `Rows` rows of `Parts` parts in `steps` stages.
+  template <int Rows, int Parts>
+  static __device__ __forceinline__ void consumeRows(const Ring &ring, int steps, int consumer, Sums &sums,
+                                                     RingPosition<Shape::kStages> &at) {
+    ring.consume(sums, steps, at, [&](int slot) {
+      uint64 weights = weightsOf(ring, slot, consumer);
+      uint64 input = inputOf(ring, slot, consumer % kRowGroups * kParts * Rows);
 #pragma unroll
-    for (int k = 0; k < kTileDepth / 16; ++k)
-#pragma unroll
-      for (int block = 0; block < kColumnBlocks; ++block)
-        Wgmma<kTileRows, typename Shape::Operand>::run(sums[block], advance(weights, block * 8 * kGroupBytes + k * 256),
-                                                       advance(input, k / 4 * kTileRows * 128 + k % 4 * 32));
+      for (int i = 0; i < kTileDepth / 16 * kColumnBlocks * Parts; ++i) {
+        const int part = i % Parts, block = i / Parts % kColumnBlocks, k = i / (Parts * kColumnBlocks);
+        Wgmma<Rows, typename Shape::Operand>::run(firstRows<Rows>(sums[block * kParts + part]),
+                                                  advance(weights, block * 8 * kGroupBytes + k * 256),
+                                                  advance(input, (k / 4 * kTileRows + part * Rows) * 128 + k % 4 * 32));
+      }
+    });
   }
 
   /// The same of codes, but exact: some rows and 64 words of the depth at a time, whose sums are then added in f32.
   /// `column` is the first of the warpgroup.
   static __device__ __forceinline__ void multiplyCodes(const Ring &ring, int step, int slot, int consumer, int column,
-                                                       const Epilogue &epilogue, Sums &sums) {
-    constexpr int kGroupBytes = kTileDepth * 16, kParts = kTileDepth / 64; // of 8 weight rows; of the depth
-    constexpr int kPartRows = kGeometry.promotedRows(), kRowParts = kTileRows / kPartRows;
-    uint64 weights =
-        coreMatrixDescriptor(ring.weights(slot) + consumer * kColumnBlocks * 8 * kGroupBytes, 128, kGroupBytes);
-    uint64 input = swizzledDescriptor(ring.input(slot));
+                                                       const Epilogue &epilogue, int count, Sums &sums) {
+    constexpr int kWords = kTileDepth / 64, kPromoted = kGeometry.promotedRows();
+    constexpr int kPromotions = kGeometry.groupRows() / kPromoted, kItems = kWords * kColumnBlocks * kPromotions;
+    const int first = firstRow(consumer, 0, count);
+    uint64 weights = weightsOf(ring, slot, consumer), input = inputOf(ring, slot, first);
 #pragma unroll
-    for (int i = 0; i < kParts * kColumnBlocks * kRowParts; ++i) {
-      const int rows = i % kRowParts, block = i / kRowParts % kColumnBlocks, part = i / (kRowParts * kColumnBlocks);
-      float sum[kPartRows / 2];
-      fenceSums(sum);
+    for (int i = 0; i < kItems; ++i) {
+      const int row = i % kPromotions * kPromoted, block = i / kPromotions % kColumnBlocks;
+      const int word = i / (kPromotions * kColumnBlocks);
+      if (kRowParts > 1 && first + row >= count) {
+        if (i + 1 == kItems)
+          ring.release(slot);
+        continue;
+      }
+      float part[kPromoted / 2];
+      fenceSums(part);
       warpgroupArrive();
 #pragma unroll
       for (int k = 0; k < 4; ++k)
-        Wgmma<kPartRows, e4m3>::run(sum, advance(weights, block * 8 * kGroupBytes + (part * 4 + k) * 256),
-                                    advance(input, (part * kTileRows + rows * kPartRows) * 128 + k * 32), k > 0);
+        Wgmma<kPromoted, e4m3>::run(part, advance(weights, block * 8 * kGroupBytes + (word * 4 + k) * 256),
+                                    advance(input, (word * kTileRows + row) * 128 + k * 32), k > 0);
       warpgroupCommit();
       warpgroupWait<0>();
-      fenceSums(sum);
-      if (i + 1 == kParts * kColumnBlocks * kRowParts)
+      fenceSums(part);
+      if (i + 1 == kItems)
         ring.release(slot);
-      const int group = (step * kParts + part) * geometry::kPromotedCodes / maxOf(kShape.group, 1);
-      addSums(epilogue, &sums[block][rows * kPartRows / 2], sum, rows * kPartRows, column + block * 64, group);
-      fenceSums(sums[block]); // before the registers are used anew
+      const int group = (step * kWords + word) * geometry::kPromotedCodes / maxOf(kShape.group, 1);
+      addSums(epilogue, &sums[block * kParts][0] + row / 2, part, first + row, column + block * 64, group);
+      fenceSums(sums); // before the registers are used anew
     }
   }
 
@@ -171,27 +217,37 @@ private:
 
   /// Stores this thread's sums of `Groups` groups of 8 rows, from the `group`-th, into rows `Stride` floats apart.
   template <int Stride, int Groups>
-  static __device__ __forceinline__ void transpose(const float (&sums)[kTileRows / 2], int group, float *to) {
+  static __device__ __forceinline__ void transpose(const float (&sums)[kRowsOfPart / 2], int group, float *to) {
     int warp = threadIdx.x / 32 % 4, lane = threadIdx.x % 32;
     to += lane % 4 * 2 * Stride + warp * 16 + lane / 4;
 #pragma unroll
     for (int j = 0; j < Groups; ++j)
 #pragma unroll
       for (int i = 0; i < 4; ++i)
-        if (group + j < kTileRows / 8)
+        if (group + j < kRowsOfPart / 8)
           to[(j * 8 + i % 2) * Stride + i / 2 * 8] = sums[(group + j) * 4 + i];
   }
 
   /// Multiplies `steps` stages, from step `first` of a tile on, whose first column is `column`.
   static __device__ __forceinline__ void consume(const Ring &ring, int first, int steps, int consumer, int column,
-                                                 const Epilogue &epilogue, Sums &sums,
+                                                 const Epilogue &epilogue, int count, Sums &sums,
                                                  RingPosition<Shape::kStages> &at) {
     if constexpr (kPromotes)
       consumeCodes(ring, steps, at, [&](int step, int slot) {
-        multiplyCodes(ring, first + step, slot, consumer, column + consumer * kColumnBlocks * 64, epilogue, sums);
+        multiplyCodes(ring, first + step, slot, consumer, column + firstColumn(consumer), epilogue, count, sums);
       });
+    else if constexpr (kRowParts == 1)
+      consumeRows<kRowsOfPart, 1>(ring, steps, consumer, sums, at);
+    else if (firstRow(consumer, 0, count) >= count)
+      ring.consume(sums, steps, at, [](int) {});
+    else if (count <= kRowsOfPart)
+      consumeRows<kRowsOfPart, 1>(ring, steps, consumer, sums, at);
+    else if (partRows(count) == kLeastRows)
+      consumeRows<kLeastRows, kParts>(ring, steps, consumer, sums, at);
+    else if (partRows(count) == kSomeRows)
+      consumeRows<kSomeRows, kParts>(ring, steps, consumer, sums, at);
     else
-      ring.consume(sums, steps, at, [&](int slot) { multiplyStage(ring, slot, consumer, sums); });
+      consumeRows<kRowsOfPart, kParts>(ring, steps, consumer, sums, at);
   }
 
   // --- one block a tile ---------------------------------------------------------------------------------------------
@@ -203,25 +259,29 @@ private:
     RingPosition<Shape::kStages> at;
     for (int tile = firstTile(); tile < kTiles; tile += kBlocks) {
       clearSums(sums);
-      consume(ring, 0, kSteps, consumer, tile * kTileColumns, epilogue, sums, at);
-      finish(sums, consumer, tile * kTileColumns + consumer * kColumnBlocks * 64, slice, epilogue, count);
+      consume(ring, 0, kSteps, consumer, tile * kTileColumns, epilogue, count, sums, at);
+      finish(sums, consumer, tile * kTileColumns + firstColumn(consumer), slice, epilogue, count);
     }
   }
 
   /// Hands the sums of a warpgroup's columns from `column` on, of `count` rows, to the epilogue.
   static __device__ __forceinline__ void finish(const Sums &sums, int consumer, int column, float *slice,
                                                 const Epilogue &epilogue, int count) {
-    constexpr int kSlices = ceilDiv(kTileRows, kSliceRows);
+    constexpr int kSlices = ceilDiv(kRowsOfPart, kSliceRows);
     int thread = threadIdx.x % 128;
 #pragma unroll
-    for (int i = 0; i < kColumnBlocks * kSlices; ++i) {
-      int row = i % kSlices * kSliceRows, from = column + i / kSlices * 64;
+    for (int i = 0; i < kColumnBlocks * kParts * kSlices; ++i) {
+      const int part = i / kSlices % kParts, group = i % kSlices * (kSliceRows / 8);
+      int first = firstRow(consumer, part, count), row = first + group * 8, from = column + i / (kSlices * kParts) * 64;
+      int rowEnd = kRowParts == 1 ? count : minOf(count, first + partRows(count));
+      if (row >= rowEnd)
+        continue;
       typename Slice::Extra extra[Slice::kItems];
-      Slice::load(epilogue, thread, row, count, from, extra);
+      Slice::load(epilogue, thread, row, rowEnd, from, extra);
       syncNamed(1 + consumer, 128); // the slice before has been read
-      transpose<kSliceStride, kSliceRows / 8>(sums[i / kSlices], row / 8, slice);
+      transpose<kSliceStride, kSliceRows / 8>(sums[i / kSlices], group, slice);
       syncNamed(1 + consumer, 128);
-      Slice::storePatch(epilogue, thread, row, count, from, extra, slice);
+      Slice::storePatch(epilogue, thread, row, rowEnd, from, extra, slice);
     }
   }
 
@@ -234,12 +294,14 @@ private:
     RingPosition<Shape::kStages> at;
     clearSums(sums);
     consume(ring, firstStep(rank), firstStep(rank + 1) - firstStep(rank), consumer, firstTile() * kTileColumns,
-            epilogue, sums, at);
+            epilogue, count, sums, at);
     syncNamed(1, kThreadsOfConsumers); // all stages have been read: the tile takes their place
 #pragma unroll
-    for (int block = 0; block < kColumnBlocks; ++block)
-      transpose<kTileStride, kTileRows / 8>(
-          sums[block], 0, reinterpret_cast<float *>(shared) + (consumer * kColumnBlocks + block) * 64);
+    for (int i = 0; i < kColumnBlocks * kParts; ++i)
+      if (int row = firstRow(consumer, i % kParts, count); row < count)
+        transpose<kTileStride, kRowsOfPart / 8>(sums[i], 0,
+                                                reinterpret_cast<float *>(shared) + row * kTileStride +
+                                                    firstColumn(consumer) + i / kParts * 64);
     finishShare(ring.stages, rank * kShareRows, firstTile() * kTileColumns, epilogue, count);
   }
 
@@ -248,16 +310,17 @@ private:
   static __device__ __forceinline__ void finishShare(uint32 tile, int firstRow, int column, const Epilogue &epilogue,
                                                      int count) {
     int thread = threadIdx.x - 128, rowEnd = minOf(firstRow + kShareRows, count);
-    typename Part::Extra extra[Part::kItems];
-    Part::load(epilogue, thread, firstRow, rowEnd, column, extra);
+    typename Portion::Extra extra[Portion::kItems];
+    Portion::load(epilogue, thread, firstRow, rowEnd, column, extra);
     __syncwarp();
     syncCluster();
-    for (int row = firstRow; row < rowEnd; row += kPartRows) {
+    for (int row = firstRow; row < rowEnd; row += kPortionRows) {
       if (row != firstRow)
-        Part::load(epilogue, thread, row, rowEnd, column, extra);
-      Part::store(epilogue, thread, row, rowEnd, column, extra, [=](int partRow, int sum, float (&total)[Part::kSums]) {
-        addShares(tile + ((row + partRow) * kTileStride + sum) * 4, total);
-      });
+        Portion::load(epilogue, thread, row, rowEnd, column, extra);
+      Portion::store(epilogue, thread, row, rowEnd, column, extra,
+                     [=](int partRow, int sum, float (&total)[Portion::kSums]) {
+                       addShares(tile + ((row + partRow) * kTileStride + sum) * 4, total);
+                     });
     }
     __syncwarp();
     syncCluster(); // the others have read this block's tile

@@ -81,12 +81,13 @@ template <int Stages, int InputBytes, int WeightBytes, int ConsumerWarps> struct
 
   /// The loading thread's whole life: fills `count` stages in turn. `loadWeights(i, slot)` and `loadInput(i, slot)`
   /// start the copies of the i-th. Weights do not depend on the kernels before this one, so as many as the ring holds
-  /// are on their way before those have ended.
+  /// are on their way before those have ended. `bytes`: of a stage, where not all rows of x are brought.
   template <class LoadWeights, class LoadInput>
-  __device__ __forceinline__ void fill(int count, LoadWeights loadWeights, LoadInput loadInput) const {
+  __device__ __forceinline__ void fill(int count, LoadWeights loadWeights, LoadInput loadInput,
+                                       int bytes = kStageBytes) const {
     int early = count < Stages ? count : Stages;
     for (int i = 0; i < early; ++i) {
-      arriveExpect(full(i), kStageBytes);
+      arriveExpect(full(i), bytes);
       loadWeights(i, i);
     }
     waitForPredecessors();
@@ -95,7 +96,7 @@ template <int Stages, int InputBytes, int WeightBytes, int ConsumerWarps> struct
     RingPosition<Stages> at;
     for (int i = Stages; i < count; ++i, at.advance()) {
       wait(empty(at.slot), at.parity);
-      arriveExpect(full(at.slot), kStageBytes);
+      arriveExpect(full(at.slot), bytes);
       loadWeights(i, at.slot);
       loadInput(i, at.slot);
     }
@@ -149,7 +150,8 @@ template <int Warpgroups, class Epilogue> __device__ __forceinline__ void finish
 }
 
 /// Registers of a thread of the loading warpgroup and of a consumer. With two consumers they fill the 65536 of a
-/// multiprocessor: 128 * (40 + 2 * 232) = 64512. A consumer holds up to 128 sums.
+/// multiprocessor: 128 * (40 + 2 * 232) = 64512. A consumer holds up to 160 sums, or 192 with those of codes that are
+/// yet to be added.
 inline constexpr int kLoadingRegisters = 40, kConsumerRegisters = 232;
 
 /// The whole life of a block whose ring lies at the start of its `SharedBytes` of shared memory: `load(ring)` by the
