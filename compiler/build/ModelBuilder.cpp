@@ -13,10 +13,10 @@ static SmallVector<EntryAttr> listEntries(const CompileLimits &limits, TargetInt
   SmallVector<EntryAttr> entries;
   for (int64_t batch : decodeBatches(limits))
     entries.push_back(EntryAttr::get(context, EntryKind::Decode, batch, 1, /*kept=*/0));
-  SmallVector<int64_t> prefill = prefillChunks(limits, target.getLeastPrefillChunk());
+  SmallVector<int64_t> prefill = prefillChunks(limits, target.getLeastPrefillChunk(), target.getPrefillTile());
   for (int64_t chunk : llvm::reverse(prefill))
     entries.push_back(
-        EntryAttr::get(context, EntryKind::Prefill, prefillPieces(limits, chunk), chunk, keptRows(chunk)));
+        EntryAttr::get(context, EntryKind::Prefill, prefillPieces(limits, chunk), chunk, keptRows(limits)));
   return entries;
 }
 

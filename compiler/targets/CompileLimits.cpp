@@ -68,20 +68,22 @@ SmallVector<int64_t> decodeBatches(const CompileLimits &limits) {
   return batches;
 }
 
-SmallVector<int64_t> prefillChunks(const CompileLimits &limits, int64_t least) {
+SmallVector<int64_t> prefillChunks(const CompileLimits &limits, int64_t least, int64_t tile) {
   SmallVector<int64_t> chunks;
   for (int64_t chunk = limits.prefillChunk; chunks.empty() || chunk >= least; chunk /= kChunkRatio) {
     int64_t rounded = static_cast<int64_t>(alignTo(chunk, kRowGroup));
+    if (!chunks.empty() && rounded > tile / kChunkRatio && rounded < tile && 2 * chunks.back() >= 3 * tile)
+      rounded = tile;
     if (chunks.empty() || rounded < chunks.back())
       chunks.push_back(rounded);
   }
   return chunks;
 }
 
-int64_t keptRows(int64_t rows) { return std::min(rows, kMostKeptRows); }
+int64_t keptRows(const CompileLimits &limits) { return std::min(limits.prefillChunk, kMostKeptRows); }
 
 int64_t prefillPieces(const CompileLimits &limits, int64_t rows) {
-  return std::min(keptRows(rows), 2 * decodeBatches(limits).back());
+  return std::min({rows, keptRows(limits), 2 * decodeBatches(limits).back()});
 }
 
 } // namespace bambac

@@ -38,11 +38,13 @@ llvm::Expected<CompileLimits> resolveLimits(CompileLimits limits, const ModelDes
 llvm::SmallVector<int64_t> decodeBatches(const CompileLimits &limits);
 
 /// Rows of the prefill entry points, longest first: the prefill chunk and quarters of it down to `least`, for short
-/// prompts and the ends of long ones.
-llvm::SmallVector<int64_t> prefillChunks(const CompileLimits &limits, int64_t least);
+/// prompts and the ends of long ones. One that is somewhat shorter than `tile` has as many, if the next longer one is
+/// clearly longer.
+llvm::SmallVector<int64_t> prefillChunks(const CompileLimits &limits, int64_t least, int64_t tile);
 
-/// Rows of logits that an entry point of `rows` rows can keep: all of them, but no more than memory is well spent on.
-int64_t keptRows(int64_t rows);
+/// Rows of logits that a prefill entry point can keep: those of the longest, but no more than memory is well spent on.
+/// Shorter ones have room for as many, so that all have the same kernels for them.
+int64_t keptRows(const CompileLimits &limits);
 
 /// Pieces of a prefill entry point of `rows` rows: a sequence of each row, but no more than twice as many as are
 /// decoded at a time, so that prompts find room next to those, nor than keep a row of logits.

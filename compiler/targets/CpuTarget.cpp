@@ -132,6 +132,7 @@ struct CpuTargetModel : TargetInterface::ExternalModel<CpuTargetModel, CpuTarget
   int64_t getPageTokens(Attribute) const { return 16; }
   /// Rows that fit a register tile.
   int64_t getLeastPrefillChunk(Attribute) const { return 8; }
+  int64_t getPrefillTile(Attribute) const { return 0; }
 
   int64_t getLongestStateRing(Attribute) const { return 1; }
 

@@ -1,7 +1,8 @@
 // The GPUs of --target (their shared memory and multiprocessors) and how models are laid out for them.
 #include "compiler/targets/CudaTarget.h"
-#include "codegen/cuda/collectives/geometry/geometry.h"
-#include "codegen/cuda/collectives/geometry/state_ring.h"
+#include "geometry/geometry.h"
+#include "geometry/state_ring.h"
+#include "geometry/wgmma_linear.h"
 
 using namespace mlir;
 
@@ -71,6 +72,9 @@ struct CudaTargetModel : TargetInterface::ExternalModel<CudaTargetModel, CudaTar
   int64_t getPageTokens(Attribute) const { return 64; }
   /// Of Bamba-9B on an H100, 2, 16 and 64 rows take 7.2, 7.3 and 7.3 ms, in entry points of 16 rows or of 64.
   int64_t getLeastPrefillChunk(Attribute) const { return int64_t{2} * geometry::kMmaRows; }
+  int64_t getPrefillTile(Attribute target) const {
+    return cast<CudaTargetAttr>(target).hasWgmma() ? geometry::wgmma::LinearMiddle::kMaxRowsOfFourStages : 0;
+  }
 
   /// Entries are weighed by the lanes of one warp.
   int64_t getLongestStateRing(Attribute) const { return 32; }

@@ -147,9 +147,8 @@ LogicalResult EntryAttr::verify(EmitError emitError, EntryKind kind, int64_t bat
   if (kind != EntryKind::Decode && batch > chunk)
     return emitError() << "expected at most " << chunk << " pieces, a row each, in a " << stringifyEntryKind(kind)
                        << " entry, found batch " << batch;
-  int64_t rows = kind == EntryKind::Decode ? batch : chunk;
-  if (kept < 0 || kept > rows)
-    return emitError() << "expected kept of at most the " << rows << " rows, found " << kept;
+  if (kept < 0)
+    return emitError() << "expected kept of at least 0, found " << kept;
   if (kind == EntryKind::Decode && kept != 0)
     return emitError() << "expected a decode entry, which keeps all rows, without kept, found " << kept;
   return success();

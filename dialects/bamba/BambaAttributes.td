@@ -132,7 +132,8 @@ def Bamba_EntryAttr : Bamba_Attr<"Entry", "entry"> {
   let description = [{
     `decode` runs one token of each of `batch` sequences and keeps the logits of all. `prefill` runs up to `chunk` rows,
     which are those of up to `batch` pieces: runs of tokens of different sequences, one after another. It keeps the
-    logits of the rows that its input `kept` lists: at most `kept` (0, which is not printed: as many as it has rows).
+    logits of the rows that its input `kept` lists, for `kept` of which there is room, which may be more than it has
+    rows (0, which is not printed: as many as those).
 
     Examples: `#bamba.entry<decode, batch = 4, chunk = 1>`, `#bamba.entry<prefill, batch = 4, chunk = 2048, kept = 512>`
   }];
@@ -225,6 +226,10 @@ def Bamba_CudaTargetAttr : Bamba_Attr<"CudaTarget", "cuda_target"> {
     `<` struct($arch, $shared_bytes, $multiprocessors) `` custom<Fusions>($fusions) `>`
   }];
   let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Whether kernels may multiply by wgmma.
+    bool hasWgmma() const { return getArch() == "sm_90a"; }
+  }];
 }
 
 def Bamba_CpuScheduleAttr : Bamba_Attr<"CpuSchedule", "cpu_schedule"> {

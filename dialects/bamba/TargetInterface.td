@@ -32,6 +32,8 @@ def Bamba_TargetInterface : AttrInterface<"TargetInterface"> {
     InterfaceMethod<"Tokens of a page of the KV cache.", "int64_t", "getPageTokens">,
     InterfaceMethod<"Tokens of the shortest prefill step worth an entry point; shorter ones would take as long.",
         "int64_t", "getLeastPrefillChunk">,
+    InterfaceMethod<"The most tokens of a prefill step whose linears have one tile of rows; 0 where that makes no difference.",
+        "int64_t", "getPrefillTile">,
     InterfaceMethod<"The most decode steps after which SSM states may be written; 1 where each step writes them.", "int64_t",
         "getLongestStateRing">,
     InterfaceMethod<"Rows by which the cost of a step of prompts goes up: the last of so many, all together.", "int64_t",

@@ -91,7 +91,7 @@ void checkArg(const bamba_rt_model &model, const bamba_rt_arg &arg, const bamba_
 void checkCudaKernel(const bamba_rt_kernel &kernel) {
   expect(kernel.cuda != nullptr, "no code", kernel.name);
   const bamba_rt_cuda_kernel &cuda = *kernel.cuda;
-  expect(cuda.cubin && cuda.cubin_bytes > 0, "no code", kernel.name);
+  expect(cuda.cubin && cuda.cubin_bytes > 0 && cuda.symbol, "no code", kernel.name);
   const bamba_rt_cuda_launch &launch = cuda.launch;
   expect(std::ranges::all_of(launch.grid, [](uint32_t blocks) { return blocks > 0; }) && launch.threads > 0,
          "an empty grid", kernel.name);
@@ -119,8 +119,7 @@ void checkEntry(const bamba_rt_model &model, const bamba_rt_entry &entry) {
   expect(entry.batch > 0 && entry.chunk > 0, "an empty batch or chunk", entry.name);
   bool decodes = entry.kind == BAMBA_RT_DECODE;
   expect(decodes ? entry.chunk == 1 : entry.batch <= entry.chunk, "more pieces than rows", entry.name);
-  expect(decodes ? entry.kept == entry.batch : entry.kept >= entry.batch && entry.kept <= entry.chunk,
-         "rows of logits that it does not have", entry.name);
+  expect(decodes ? entry.kept == entry.batch : entry.kept >= entry.batch, "too few rows of logits", entry.name);
   expect(uint64_t{entry.first_launch} + entry.num_launches <= model.num_launches, "launches out of range", entry.name);
   for (const bamba_rt_launch &launch : std::span(model.launches + entry.first_launch, entry.num_launches)) {
     expect(launch.kernel < model.num_kernels, "a kernel out of range", entry.name);

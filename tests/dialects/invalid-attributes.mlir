@@ -48,8 +48,8 @@ func.func private @f() attributes {bamba.entry = #bamba.entry<prefill, batch = 9
 
 // -----
 
-// expected-error @+1 {{expected kept of at most the 8 rows, found 9}}
-func.func private @f() attributes {bamba.entry = #bamba.entry<prefill, batch = 1, chunk = 8, kept = 9>}
+// expected-error @+1 {{expected kept of at least 0, found -1}}
+func.func private @f() attributes {bamba.entry = #bamba.entry<prefill, batch = 1, chunk = 8, kept = -1>}
 
 // -----
 
