@@ -40,7 +40,8 @@ static FailureOr<CudaSource> emitSource(func::FuncOp kernel, CudaTargetAttr targ
   FailureOr<std::string> text = emitKernel(writer, getMainOp(kernel.front()));
   if (failed(text))
     return failure();
-  return CudaSource{kernel.getSymName().str(), std::move(*text), kernel.getLoc(), writer.getParams().vec()};
+  return CudaSource{kernel.getSymName().str(), std::move(*text), kernel.getLoc(), writer.getParams().vec(),
+                    writer.getGridRows()};
 }
 
 FailureOr<std::vector<CudaSource>> emitCudaKernels(ModuleOp scheduled) {
@@ -58,7 +59,7 @@ FailureOr<std::vector<CudaSource>> emitCudaKernels(ModuleOp scheduled) {
   }
   for (PackKernel &kernel : emitPackKernels(scheduled, target))
     sources.push_back(
-        {std::move(kernel.name), std::move(kernel.text), kernel.loc, {{KernelParam::Kind::Piece, 0, {}}}});
+        {std::move(kernel.name), std::move(kernel.text), kernel.loc, {{KernelParam::Kind::Piece, 0, {}}}, {}});
   return sources;
 }
 
@@ -76,11 +77,16 @@ public:
     std::iota(round.begin(), round.end(), 0);
     while (!round.empty()) {
       llvm::DefaultThreadPool pool(llvm::hardware_concurrency(threads));
-      for (size_t number : round)
-        pool.async([this, number] { compile(number); });
+      std::vector<size_t> first = findFirst(round);
+      for (auto [number, same] : llvm::zip(round, first))
+        if (number == same)
+          pool.async([this, number] { compile(number); });
       pool.wait();
+      for (auto [number, same] : llvm::zip(round, first))
+        share(number, same);
       llvm::erase_if(round, [&](size_t number) { return !spills(number) || !fallBack(number); });
     }
+    fitGrids();
     for (size_t number = 0; number < sources.size(); ++number)
       checkSpills(number);
     for (auto kernel : module.getOps<func::FuncOp>())
@@ -94,6 +100,40 @@ public:
   }
 
 private:
+  /// For each source of a round the first that says the same of a kernel of another name.
+  std::vector<size_t> findFirst(ArrayRef<size_t> round) const {
+    llvm::StringMap<size_t> known;
+    std::vector<size_t> first;
+    for (size_t number : round) {
+      std::string text;
+      StringRef rest = sources[number].text, name = sources[number].name;
+      for (size_t at = rest.find(name); at != StringRef::npos; at = rest.find(name)) {
+        text += (rest.take_front(at) + "kernel").str();
+        rest = rest.drop_front(at + name.size());
+      }
+      first.push_back(known.try_emplace(text + rest.str(), number).first->second);
+    }
+    return first;
+  }
+
+  /// Gives a kernel the code of another with the same source.
+  void share(size_t number, size_t same) {
+    if (number != same) {
+      codes[number] = codes[same];
+      codes[number].name = sources[number].name;
+      errors[number] = errors[same];
+    }
+  }
+
+  /// As many blocks as the rows of a kernel need, of those that the code says for the most.
+  void fitGrids() {
+    for (auto [source, code] : llvm::zip(sources, codes))
+      if (source.grid.rows && code.cuda) {
+        uint32_t &blocks = code.cuda->launch.grid[source.grid.dimension];
+        blocks = static_cast<uint32_t>(llvm::divideCeil(uint64_t{blocks} * source.grid.rows, GridRows::kMost));
+      }
+  }
+
   /// Called by several threads at a time: touches no IR, and keeps the error for later.
   void compile(size_t number) {
     const CudaSource &source = sources[number];
@@ -107,6 +147,7 @@ private:
     code.name = source.name;
     code.cuda.emplace();
     code.cuda->cubin = std::move(result->cubin);
+    code.cuda->symbol = source.name;
     llvm::Error error = readResources(result->log, *code.cuda);
     if (!error)
       error = readLaunch(source.name, source.params, *code.cuda);

@@ -13,6 +13,7 @@ struct CudaSource {
   std::string name, text;
   Location loc; ///< of the kernel function, or of a weight that it packs
   std::vector<KernelParam> params;
+  GridRows grid;
 };
 
 /// Prints every function with `bamba.kernel` in `scheduled`, in the order in which they stand there, and after them
@@ -25,9 +26,9 @@ struct CudaCodegenOptions {
   unsigned threads = 0;
 };
 
-/// Compiles the sources for the module's target. A kernel that spills registers is compiled with the next schedule of
-/// its `bamba.fallbacks`: `sources` and the module then show the one that was taken. One that spills with all of them,
-/// or needs more shared memory than the target has, is an error.
+/// Compiles the sources for the module's target, those that differ in nothing but the kernel's name once. A kernel that
+/// spills registers is compiled with the next schedule of its `bamba.fallbacks`: `sources` and the module then show the
+/// one that was taken. One that spills with all of them, or needs more shared memory than the target has, is an error.
 FailureOr<std::vector<KernelCode>> compileCudaKernels(ModuleOp scheduled, std::vector<CudaSource> &sources,
                                                       const CudaCodegenOptions &options);
 

@@ -2,6 +2,7 @@
 #include "codegen/plan/EmitTables.h"
 
 #include "codegen/plan/TableBuilder.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -46,6 +47,7 @@ private:
   const Plan &plan;
   llvm::Module &module;
   TableBuilder build;
+  llvm::StringMap<Constant *> cubins; ///< by symbol
   SmallVector<Constant *> entries, launches, args, kernels, weights, sources, states, features, eosTokens;
 };
 
@@ -117,12 +119,16 @@ Constant *Tables::cudaKernel(const PlanKernel &kernel) {
        BAMBAC_FIELD(L, shared_bytes, build.i32(launch.shared_bytes)),
        BAMBAC_FIELD(L, dependent, build.i32(launch.dependent)), BAMBAC_FIELD(L, workspace, build.i32(launch.workspace)),
        BAMBAC_FIELD(L, multiprocessors, build.i32(launch.multiprocessors))});
+  Constant *&cubin = cubins[code.symbol];
+  if (!cubin)
+    cubin = build.blob("cubin", code.cubin);
   using T = bamba_rt_cuda_kernel;
   return build.array(
-      "cuda", build.record<T>({BAMBAC_FIELD(T, cubin, build.blob("cubin", code.cubin)),
-                               BAMBAC_FIELD(T, cubin_bytes, build.i64(code.cubin.size())),
-                               BAMBAC_FIELD(T, launch, shape), BAMBAC_FIELD(T, num_params, build.i32(params.size())),
-                               BAMBAC_FIELD(T, params, build.array("params", params))}));
+      "cuda",
+      build.record<T>({BAMBAC_FIELD(T, cubin, cubin), BAMBAC_FIELD(T, cubin_bytes, build.i64(code.cubin.size())),
+                       BAMBAC_FIELD(T, symbol, build.string(code.symbol)), BAMBAC_FIELD(T, launch, shape),
+                       BAMBAC_FIELD(T, num_params, build.i32(params.size())),
+                       BAMBAC_FIELD(T, params, build.array("params", params))}));
 }
 
 void Tables::addKernels() {

@@ -16,7 +16,7 @@ namespace bambac::codegen {
 
 /// The code of a kernel for a CUDA device, how it is launched, and what ptxas says of it.
 struct CudaCode {
-  std::string cubin;
+  std::string cubin, symbol; ///< and its function in there, which may be that of several kernels
   bamba_rt_cuda_launch launch = {};
   SmallVector<bamba_rt_param> params;
   uint32_t registers = 0, staticSharedBytes = 0, spillBytes = 0;

@@ -52,8 +52,9 @@ typedef struct bamba_rt_param {
 
 /* The code of a kernel on a CUDA device and its launch. */
 typedef struct bamba_rt_cuda_kernel {
-  const void *cubin; /* defines a function of the kernel's name */
+  const void *cubin; /* kernels may share one, as a pointer */
   uint64_t cubin_bytes;
+  const char *symbol; /* the function in it */
   bamba_rt_cuda_launch launch;
   uint32_t num_params;
   const bamba_rt_param *params;
@@ -217,7 +218,7 @@ static_assert(sizeof(bamba_rt_source) == 72, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_weight) == 72, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_state) == 24, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_param) == 96, "tables are laid out by bambac");
-static_assert(sizeof(bamba_rt_cuda_kernel) == 64, "tables are laid out by bambac");
+static_assert(sizeof(bamba_rt_cuda_kernel) == 72, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_library) == 24, "tables are laid out by bambac");
 static_assert(sizeof(bamba_rt_model) == 192, "tables are laid out by bambac");
 #endif

@@ -15,7 +15,7 @@ Kernels::Kernels(std::shared_ptr<const Context> context, const bamba_rt_model &m
       if (!module)
         module = load(kernel, model.target);
       FunctionHandle &function = functions.emplace_back();
-      owner->check(driver.moduleGetFunction(&function, module, kernel.name), kernel.name);
+      owner->check(driver.moduleGetFunction(&function, module, kernel.cuda->symbol), kernel.name);
       if (kernel.cuda->launch.shared_bytes > 0)
         owner->check(driver.funcSetAttribute(function, functionMaxDynamicShared,
                                              static_cast<int>(kernel.cuda->launch.shared_bytes)),

@@ -110,6 +110,11 @@ void KernelWriter::constant(StringRef name, double value) {
   constants.push_back("float k" + toCamelCase(name) + " = " + floatLiteral(value));
 }
 
+void KernelWriter::gridRows(StringRef name, int64_t rows, unsigned dimension) {
+  grid = {rows, dimension};
+  constant(name, GridRows::kMost);
+}
+
 void KernelWriter::operand(Type element) { operandType = cudaType(element); }
 
 void KernelWriter::type(StringRef name, Type element) { types.push_back((name + " = " + cudaType(element)).str()); }

@@ -40,6 +40,14 @@ std::string toCamelCase(StringRef snake);
 /// A constant of type float in CUDA C++.
 std::string floatLiteral(double value);
 
+/// Rows of a kernel whose code is the same for any number of them, and where they stand in its grid. What is printed
+/// has kMost rows.
+struct GridRows {
+  static constexpr int64_t kMost = 32768;
+  int64_t rows = 0; ///< 0: the grid is that which the kernel says
+  unsigned dimension = 0;
+};
+
 /// The type's name in device code, "float" or "bf16". The type is one that checkKernel (dialects/bamba/Kernel.h)
 /// passed.
 StringRef cudaType(Type element);
@@ -64,6 +72,9 @@ public:
   void constant(StringRef name, int64_t value);
   void constant(StringRef name, bool value);
   void constant(StringRef name, double value);
+  /// A number of rows, as a constant, of a collective whose grid has a block for each in dimension `dimension` and that
+  /// does nothing else with it: kernels of different numbers share their code.
+  void gridRows(StringRef name, int64_t rows, unsigned dimension);
 
   /// A header in addition to that of the collective.
   void include(StringRef header) { headers.push_back(header.str()); }
@@ -100,6 +111,7 @@ public:
 
   bool isWritten(unsigned argument) const { return argument >= numInputs; }
   ArrayRef<KernelParam> getParams() const { return params; }
+  const GridRows &getGridRows() const { return grid; }
   func::FuncOp getKernel() const { return kernel; }
   int64_t getMultiprocessors() const { return target.getMultiprocessors(); }
   StringRef getCollective() const { return schedule.getCollective().getValue(); }
@@ -125,6 +137,7 @@ private:
   std::string operandType;        ///< empty where the kernel has none
   std::vector<std::string> types; ///< further ones: "Cached = bf16"
   std::vector<std::string> headers, constants, declarations;
+  GridRows grid;
   std::vector<KernelParam> params; ///< pointers in the order of the arguments, then maps, then the workspace
   std::vector<std::string> names;  ///< of the arguments; empty for one that nothing asked for yet
 };

@@ -2,12 +2,13 @@
 #include "codegen/cuda/emit/Epilogue.h"
 #include "codegen/cuda/emit/Ops.h"
 #include "codegen/cuda/emit/Ssm.h"
+#include "geometry/ssm.h"
 
 namespace bambac::codegen {
 
 FailureOr<std::string> emitSsmScan(KernelWriter &writer, SsmScanOp scan) {
   writer.constant("pieces", dimOf(scan.getSlots(), 0));
-  writer.constant("rows", scan.getNumRows());
+  writer.constant("rows", std::min<int64_t>(scan.getNumRows(), geometry::kMaxChunk)); // as far as a chunk goes by them
   describeSsm(writer, scan);
   FailureOr<SmallVector<View>> views = viewsOf(writer, scan, {scan.getX(), scan.getDt(), scan.getB(), scan.getC()});
   FailureOr<std::string> epilogue = emitEpilogue(writer, scan.getResult(), nullptr);

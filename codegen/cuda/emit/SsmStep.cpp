@@ -106,7 +106,7 @@ FailureOr<std::string> emitSsmFold(KernelWriter &writer, SsmFoldOp fold) {
 }
 
 FailureOr<std::string> emitSsmStep(KernelWriter &writer, SsmStepOp step) {
-  writer.constant("batch", cast<RankedTensorType>(step.getSlots().getType()).getDimSize(0));
+  writer.gridRows("batch", cast<RankedTensorType>(step.getSlots().getType()).getDimSize(0), /*dimension=*/1);
   describeSsm(writer, step);
   FailureOr<CausalConv1dOp> conv = findConvolution(step);
   if (failed(conv))

@@ -1,0 +1,43 @@
+// Kernels that differ in nothing but their rows have one cubin, and each the grid that its rows need.
+#include "codegen/cuda/CudaCodegen.h"
+#include "tests/unit/SmallModel.h"
+#include "gtest/gtest.h"
+
+using namespace bambac;
+using namespace bambac::codegen;
+using bambac::test::ParsedModule;
+
+/// A kernel `name` that draws a token of each of `rows` rows of `columns` logits.
+static std::string sampler(const std::string &name, int rows, int columns) {
+  std::string r = std::to_string(rows), logits = "tensor<" + r + "x" + std::to_string(columns) + "xf32>";
+  std::string number = "tensor<" + r + "xi32>", sampling = "tensor<" + r + "x18xi32>",
+              result = "tensor<" + r + "x42xi32>";
+  return "func.func private @" + name + "(%x: " + logits + ", %g: " + number + ", %p: " + number + ", %s: " + sampling +
+         ", %init: " + result + ") -> " + result +
+         " attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = \"common/sample\", fields = "
+         "{}>} {\n  %y = bamba.sample ins(%x, %g, %p, %s : " +
+         logits + ", " + number + ", " + number + ", " + sampling + ") outs(%init : " + result +
+         ")\n  return %y : " + result + "\n}\n";
+}
+
+TEST(SharedCode, IsCompiledOnce) {
+  if (llvm::Error error = Nvrtc::open({}).takeError())
+    GTEST_SKIP() << "no NVRTC: " << llvm::toString(std::move(error));
+  ParsedModule module("module attributes {bamba.target = #bamba.cuda_target<arch = \"sm_80\", shared_bytes = 166912, "
+                      "multiprocessors = 108, fusions = []>} {\n" +
+                      sampler("two", 2, 256) + sampler("five", 5, 256) + sampler("wide", 5, 512) + "}\n");
+  FailureOr<std::vector<CudaSource>> sources = emitCudaKernels(module.get());
+  ASSERT_TRUE(succeeded(sources)) << module.errors();
+  FailureOr<std::vector<KernelCode>> code = compileCudaKernels(module.get(), *sources, {});
+  ASSERT_TRUE(succeeded(code)) << module.errors();
+  ASSERT_EQ(code->size(), 3u);
+  const KernelCode &two = (*code)[0], &five = (*code)[1], &wide = (*code)[2];
+  EXPECT_EQ(five.name, "five");
+  EXPECT_EQ(two.cuda->symbol, "two");
+  EXPECT_EQ(five.cuda->symbol, "two") << "the code of the first";
+  EXPECT_EQ(five.cuda->cubin, two.cuda->cubin);
+  EXPECT_EQ(wide.cuda->symbol, "wide") << "other columns are other code";
+  EXPECT_EQ(two.cuda->launch.grid[0], 2u);
+  EXPECT_EQ(five.cuda->launch.grid[0], 5u);
+  EXPECT_EQ(wide.cuda->launch.grid[0], 5u);
+}
