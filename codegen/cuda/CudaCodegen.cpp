@@ -116,13 +116,16 @@ private:
     return first;
   }
 
-  /// Gives a kernel the code of another with the same source.
+  /// Gives a kernel the code of another with the same source. Its own arguments may have other numbers.
   void share(size_t number, size_t same) {
-    if (number != same) {
-      codes[number] = codes[same];
-      codes[number].name = sources[number].name;
-      errors[number] = errors[same];
-    }
+    if (number == same)
+      return;
+    codes[number] = codes[same];
+    codes[number].name = sources[number].name;
+    errors[number] = errors[same];
+    if (codes[number].cuda)
+      for (auto [param, own] : llvm::zip(codes[number].cuda->params, sources[number].params))
+        param.arg = own.argument;
   }
 
   /// As many blocks as the rows of a kernel need, of those that the code says for the most.

@@ -97,9 +97,7 @@ void addMiddleLinears(Candidates &candidates, const geometry::LinearShape &shape
   auto add = [&](int tileColumns, int split, double price) {
     tile.tileColumns = tileColumns;
     tile.split = split;
-    tile.tileRows = alignTo(shape.rows, 8);
-    while (!tile.dividesRows(shape.promotes()))
-      tile.tileRows += 8;
+    tile.tileRows = LinearMiddle::fittingRows(shape.rows, tileColumns, shape.promotes());
     // Room for the staging of two warpgroups is left whatever the tile: what was measured.
     LinearMiddle wide{tile.tileRows, 128, geometry::kTileDepth, 2, 1};
     int otherBytes = (split == 1 ? wide.stagingBytes() : 0) + shape.epilogueBytes;

@@ -99,10 +99,9 @@ template <int TileColumns, int Split, bool Fast = false> struct Middle {
   static constexpr bool kMaps = true, kIsExact = false, kIsFast = Fast;
   static constexpr int kSplits = Split;
   template <int R, int N, int K> struct Shape : Sizes<R, N, K> {
-    static constexpr int kTileRows = alignTo(R, R > 256   ? 64
-                                                : R > 128 ? 16
-                                                          : 8),
-                         kTileColumns = TileColumns, kTileDepth = 64;
+    static constexpr int kTileRows =
+        geometry::wgmma::LinearMiddle::fittingRows(R, TileColumns, /*promotes=*/!Fast || R <= 256);
+    static constexpr int kTileColumns = TileColumns, kTileDepth = 64;
     static constexpr int kSplit = Split, kStages = middleStages(kTileRows, TileColumns, Split), kSharedLimit = kShared;
     static constexpr bool kSumsFast = Fast;
   };

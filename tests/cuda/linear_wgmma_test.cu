@@ -42,7 +42,7 @@ struct Middle {
   struct Shape : bambac::CoreMatrices {
     using Operand = harness::Operand;
     static constexpr int kRows = Rows, kColumns = Columns, kDepth = Depth, kMultiprocessors = kSms;
-    static constexpr int kTileRows = bambac::alignTo(Rows, Rows > 128 ? 16 : 8);
+    static constexpr int kTileRows = bambac::geometry::wgmma::LinearMiddle::fittingRows(Rows, TileColumns, false);
     static constexpr int kTileColumns = TileColumns, kTileDepth = TileDepth;
     static constexpr int kSplit = Split, kSharedLimit = kShared;
     static constexpr int kStages = stagesOf(kTileRows, TileColumns, TileDepth, Split);

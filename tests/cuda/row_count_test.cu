@@ -30,7 +30,9 @@ void check(Runner &runner, const std::string &name, int rows, size_t columns, in
   std::vector<T> all = compute(nullptr);
   result.poison();
   std::vector<T> poison = result.download();
-  for (int count : {1, 2, tileRows, tileRows + 1, rows / 2 + 1, rows - 1, rows, rows + 5}) {
+  for (int count : {1, 2, tileRows, tileRows + 1, rows / 2 + 1, rows - 1, rows, rows + 5, 130, 200, 257, 270, 273}) {
+    if (count > rows + 5)
+      continue;
     DeviceBuffer<int> device(std::vector<int>{count});
     std::vector<T> some = compute(device.data());
     size_t there = size_t(minOf(count, rows)) * columns;
@@ -151,6 +153,10 @@ int main(int argc, char **argv) {
   testLinear<codes_test::Middle<128, 1>, 320, 200, 640>(runner);
   testLinear<codes_test::Middle<64, 2>, 320, 200, 640>(runner);
   testLinear<codes_test::Middle<64, 2>, 300, 200, 640, 128>(runner);
+  testLinear<codes_test::Middle<64, 2>, 304, 200, 640>(runner);
+  testLinear<codes_test::Middle<64, 2, true>, 304, 200, 640>(runner);
+  testLinear<codes_test::Middle<128, 3, true>, 304, 200, 1280>(runner);
+  testLinear<codes_test::Middle<128, 1, true>, 304, 200, 640>(runner);
   testLinear<codes_test::Middle<128, 1, true>, 320, 200, 640>(runner);
   testLinear<codes_test::Middle<64, 1, true>, 310, 200, 640>(runner);
   testLinear<codes_test::Middle<64, 2, true>, 260, 200, 640>(runner);

@@ -7,13 +7,13 @@ using namespace bambac;
 using namespace bambac::codegen;
 using bambac::test::ParsedModule;
 
-/// A kernel `name` that draws a token of each of `rows` rows of `columns` logits.
-static std::string sampler(const std::string &name, int rows, int columns) {
+/// A kernel `name` that draws a token of each of `rows` rows of `columns` logits; `unused`: arguments before its own.
+static std::string sampler(const std::string &name, int rows, int columns, const std::string &unused = "") {
   std::string r = std::to_string(rows), logits = "tensor<" + r + "x" + std::to_string(columns) + "xf32>";
   std::string number = "tensor<" + r + "xi32>", sampling = "tensor<" + r + "x18xi32>",
               result = "tensor<" + r + "x42xi32>";
-  return "func.func private @" + name + "(%x: " + logits + ", %g: " + number + ", %p: " + number + ", %s: " + sampling +
-         ", %init: " + result + ") -> " + result +
+  return "func.func private @" + name + "(" + unused + "%x: " + logits + ", %g: " + number + ", %p: " + number +
+         ", %s: " + sampling + ", %init: " + result + ") -> " + result +
          " attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = \"common/sample\", fields = "
          "{}>} {\n  %y = bamba.sample ins(%x, %g, %p, %s : " +
          logits + ", " + number + ", " + number + ", " + sampling + ") outs(%init : " + result +
@@ -25,7 +25,8 @@ TEST(SharedCode, IsCompiledOnce) {
     GTEST_SKIP() << "no NVRTC: " << llvm::toString(std::move(error));
   ParsedModule module("module attributes {bamba.target = #bamba.cuda_target<arch = \"sm_80\", shared_bytes = 166912, "
                       "multiprocessors = 108, fusions = []>} {\n" +
-                      sampler("two", 2, 256) + sampler("five", 5, 256) + sampler("wide", 5, 512) + "}\n");
+                      sampler("two", 2, 256) + sampler("five", 5, 256, "%u: tensor<1xi32>, ") +
+                      sampler("wide", 5, 512) + "}\n");
   FailureOr<std::vector<CudaSource>> sources = emitCudaKernels(module.get());
   ASSERT_TRUE(succeeded(sources)) << module.errors();
   FailureOr<std::vector<KernelCode>> code = compileCudaKernels(module.get(), *sources, {});
@@ -36,6 +37,8 @@ TEST(SharedCode, IsCompiledOnce) {
   EXPECT_EQ(two.cuda->symbol, "two");
   EXPECT_EQ(five.cuda->symbol, "two") << "the code of the first";
   EXPECT_EQ(five.cuda->cubin, two.cuda->cubin);
+  EXPECT_EQ(two.cuda->params[0].arg, 0u);
+  EXPECT_EQ(five.cuda->params[0].arg, 1u) << "but arguments of its own";
   EXPECT_EQ(wide.cuda->symbol, "wide") << "other columns are other code";
   EXPECT_EQ(two.cuda->launch.grid[0], 2u);
   EXPECT_EQ(five.cuda->launch.grid[0], 5u);

@@ -64,6 +64,13 @@ struct LinearMiddle {
     return tileRows % (8 * rowParts()) == 0 &&
            (!promotes || (promotedRows() % 8 == 0 && groupRows() % promotedRows() == 0));
   }
+  /// The fewest rows of a tile of so many columns that holds `rows`.
+  BAMBAC_HOST_DEVICE static constexpr int fittingRows(int rows, int tileColumns, bool promotes) {
+    LinearMiddle tile{alignTo(rows, 8), tileColumns, kTileDepth, 2, 1};
+    while (!tile.dividesRows(promotes))
+      tile.tileRows += 8;
+    return tile.tileRows;
+  }
   BAMBAC_HOST_DEVICE constexpr int steps(const LinearShape &shape) const { return ceilDiv(shape.words(), tileDepth); }
   BAMBAC_HOST_DEVICE constexpr int tiles(const LinearShape &shape) const { return ceilDiv(shape.columns, tileColumns); }
   BAMBAC_HOST_DEVICE constexpr int blocks(const LinearShape &shape, const Limits &limits) const {

@@ -215,16 +215,18 @@ private:
       }
   }
 
-  /// Stores this thread's sums of `Groups` groups of 8 rows, from the `group`-th, into rows `Stride` floats apart.
+  /// Stores this thread's sums of `Groups` groups of 8 rows, from the `group`-th, into rows `Stride` floats apart;
+  /// those from `rowEnd` of the part on are another part's.
   template <int Stride, int Groups>
-  static __device__ __forceinline__ void transpose(const float (&sums)[kRowsOfPart / 2], int group, float *to) {
+  static __device__ __forceinline__ void transpose(const float (&sums)[kRowsOfPart / 2], int group, int rowEnd,
+                                                   float *to) {
     int warp = threadIdx.x / 32 % 4, lane = threadIdx.x % 32;
     to += lane % 4 * 2 * Stride + warp * 16 + lane / 4;
 #pragma unroll
     for (int j = 0; j < Groups; ++j)
 #pragma unroll
       for (int i = 0; i < 4; ++i)
-        if (group + j < kRowsOfPart / 8)
+        if (group + j < kRowsOfPart / 8 && (kRowParts == 1 || (group + j) * 8 < rowEnd))
           to[(j * 8 + i % 2) * Stride + i / 2 * 8] = sums[(group + j) * 4 + i];
   }
 
@@ -279,7 +281,7 @@ private:
       typename Slice::Extra extra[Slice::kItems];
       Slice::load(epilogue, thread, row, rowEnd, from, extra);
       syncNamed(1 + consumer, 128); // the slice before has been read
-      transpose<kSliceStride, kSliceRows / 8>(sums[i / kSlices], group, slice);
+      transpose<kSliceStride, kSliceRows / 8>(sums[i / kSlices], group, partRows(count), slice);
       syncNamed(1 + consumer, 128);
       Slice::storePatch(epilogue, thread, row, rowEnd, from, extra, slice);
     }
@@ -299,7 +301,7 @@ private:
 #pragma unroll
     for (int i = 0; i < kColumnBlocks * kParts; ++i)
       if (int row = firstRow(consumer, i % kParts, count); row < count)
-        transpose<kTileStride, kRowsOfPart / 8>(sums[i], 0,
+        transpose<kTileStride, kRowsOfPart / 8>(sums[i], 0, partRows(count),
                                                 reinterpret_cast<float *>(shared) + row * kTileStride +
                                                     firstColumn(consumer) + i / kParts * 64);
     finishShare(ring.stages, rank * kShareRows, firstTile() * kTileColumns, epilogue, count);
