@@ -57,10 +57,11 @@ static Processor describeHost() {
   return processor;
 }
 
-static Processor describeLevel(StringRef level) {
-  Processor processor{level, {}, kTypicalCache};
+/// A level of x86-64 or a processor of that name.
+static Processor describeModel(StringRef name) {
+  Processor processor{name, {}, kTypicalCache};
   SmallVector<StringRef> features;
-  llvm::X86::getFeaturesForCPU(level, features);
+  llvm::X86::getFeaturesForCPU(name, features);
   for (StringRef feature : features) {
     processor.features[feature] = true;
     llvm::X86::updateImpliedFeatures(feature, /*Enabled=*/true, processor.features);
@@ -85,9 +86,10 @@ static std::string listFeatures(const Processor &processor, bool wide) {
 }
 
 llvm::Expected<CpuTargetAttr> makeCpuTarget(MLIRContext *context, StringRef name) {
-  if (name != "native" && name != "x86-64-v3" && name != "x86-64-v4")
-    return llvm::createStringError("option '--cpu': expected native, x86-64-v3 or x86-64-v4, found '" + name + "'");
-  Processor processor = name == "native" ? describeHost() : describeLevel(name);
+  if (!llvm::is_contained({"native", "x86-64-v3", "x86-64-v4", "sapphirerapids"}, name))
+    return llvm::createStringError(
+        "option '--cpu': expected native, x86-64-v3, x86-64-v4 or sapphirerapids, found '" + name + "'");
+  Processor processor = name == "native" ? describeHost() : describeModel(name);
   if (!processor.has("avx2") || !processor.has("fma"))
     return llvm::createStringError("option '--cpu': expected a processor with AVX2 and FMA, found " + processor.arch);
   bool wide = llvm::all_of(ArrayRef<StringRef>{"avx512f", "avx512bw", "avx512dq", "avx512vl"},

@@ -9,7 +9,7 @@ namespace bambac {
 
 /// What the user can say of a device beyond its name.
 struct TargetOptions {
-  /// The processor of the target `cpu`: native, x86-64-v3 or x86-64-v4.
+  /// The processor of the target `cpu`: native, x86-64-v3, x86-64-v4 or sapphirerapids.
   std::string cpu = "native";
   /// Multiprocessors that a launch on a GPU should fill; 0: those of the largest card of the architecture.
   int64_t multiprocessors = 0;

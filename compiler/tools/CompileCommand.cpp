@@ -29,8 +29,9 @@ struct CommandLine {
   cl::list<std::string> targets{
       "target", cl::CommaSeparated, cl::value_desc("cpu,sm_80,sm_90a"), cl::cat(category),
       cl::desc("The devices to compile for, one or more of cpu, sm_80, sm_86, sm_89, sm_90, sm_90a (default cpu)")};
-  cl::opt<std::string> cpu{"cpu", cl::init("native"), cl::value_desc("native|x86-64-v3|x86-64-v4"), cl::cat(category),
-                           cl::desc("The processor to compile for (default native, this machine's)")};
+  cl::opt<std::string> cpu{
+      "cpu", cl::init("native"), cl::value_desc("native|x86-64-v3|x86-64-v4|sapphirerapids"), cl::cat(category),
+      cl::desc("The processor to compile for (default native, this machine's); sapphirerapids and later have AMX")};
   cl::opt<std::string> multiprocessors{
       "multiprocessors", cl::init("0"), cl::value_desc("n"), cl::cat(category),
       cl::desc(

@@ -94,6 +94,13 @@ TEST_F(Targets, LevelsOfX86HaveNoTileRegisters) {
   }
 }
 
+TEST_F(Targets, SapphireRapidsMultipliesTiles) {
+  llvm::Expected<CpuTargetAttr> target = makeCpuTarget(&context, "sapphirerapids");
+  ASSERT_TRUE(static_cast<bool>(target));
+  EXPECT_TRUE(target->multipliesPairs());
+  EXPECT_EQ(target->getVectorBits(), 512);
+}
+
 TEST_F(Targets, AProcessorListsTheFeaturesThatAreOn) {
   EXPECT_EQ(processor("+sse2,-avx512f,+cmov").getRequiredFeatures(), (SmallVector<StringRef>{"sse2", "cmov"}));
   EXPECT_TRUE(processor("").getRequiredFeatures().empty());
@@ -133,5 +140,5 @@ TEST_F(Targets, UnknownNamesAreRefused) {
   };
   EXPECT_EQ(messageOf("sm_70", {}),
             "option '--target': expected cpu, sm_80, sm_86, sm_89, sm_90 or sm_90a, found 'sm_70'");
-  EXPECT_EQ(messageOf("cpu", {"pentium"}), "option '--cpu': expected native, x86-64-v3 or x86-64-v4, found 'pentium'");
+  EXPECT_EQ(messageOf("cpu", {"pentium"}), "option '--cpu': expected native, x86-64-v3, x86-64-v4 or sapphirerapids, found 'pentium'");
 }
