@@ -15,8 +15,8 @@ static SmallVector<EntryAttr> listEntries(const CompileLimits &limits, TargetInt
     entries.push_back(EntryAttr::get(context, EntryKind::Decode, batch, 1, /*kept=*/0));
   SmallVector<int64_t> prefill = prefillChunks(limits, target.getLeastPrefillChunk(), target.getPrefillTile());
   for (int64_t chunk : llvm::reverse(prefill))
-    entries.push_back(
-        EntryAttr::get(context, EntryKind::Prefill, prefillPieces(limits, chunk), chunk, keptRows(limits)));
+    entries.push_back(EntryAttr::get(context, EntryKind::Prefill, prefillPieces(limits, chunk), chunk,
+                                     keptRows(limits, chunk, target.getPrefillTile())));
   return entries;
 }
 

@@ -80,10 +80,12 @@ SmallVector<int64_t> prefillChunks(const CompileLimits &limits, int64_t least, i
   return chunks;
 }
 
-int64_t keptRows(const CompileLimits &limits) { return std::min(limits.prefillChunk, kMostKeptRows); }
+int64_t keptRows(const CompileLimits &limits, int64_t rows, int64_t tile) {
+  return std::min(tile > 0 ? limits.prefillChunk : rows, kMostKeptRows);
+}
 
 int64_t prefillPieces(const CompileLimits &limits, int64_t rows) {
-  return std::min({rows, keptRows(limits), 2 * decodeBatches(limits).back()});
+  return std::min({rows, kMostKeptRows, 2 * decodeBatches(limits).back()});
 }
 
 } // namespace bambac

@@ -42,9 +42,10 @@ llvm::SmallVector<int64_t> decodeBatches(const CompileLimits &limits);
 /// clearly longer.
 llvm::SmallVector<int64_t> prefillChunks(const CompileLimits &limits, int64_t least, int64_t tile);
 
-/// Rows of logits that a prefill entry point can keep: those of the longest, but no more than memory is well spent on.
-/// Shorter ones have room for as many, so that all have the same kernels for them.
-int64_t keptRows(const CompileLimits &limits);
+/// Rows of logits that a prefill entry point of `rows` rows can keep: all of them, but no more than memory is well
+/// spent on. Where linears have a `tile` of many rows, of which those that are not there cost little, it has room for
+/// as many as the longest: all have the same kernels for them.
+int64_t keptRows(const CompileLimits &limits, int64_t rows, int64_t tile);
 
 /// Pieces of a prefill entry point of `rows` rows: a sequence of each row, but no more than twice as many as are
 /// decoded at a time, so that prompts find room next to those, nor than keep a row of logits.

@@ -87,8 +87,8 @@ static std::string listFeatures(const Processor &processor, bool wide) {
 
 llvm::Expected<CpuTargetAttr> makeCpuTarget(MLIRContext *context, StringRef name) {
   if (!llvm::is_contained({"native", "x86-64-v3", "x86-64-v4", "sapphirerapids"}, name))
-    return llvm::createStringError(
-        "option '--cpu': expected native, x86-64-v3, x86-64-v4 or sapphirerapids, found '" + name + "'");
+    return llvm::createStringError("option '--cpu': expected native, x86-64-v3, x86-64-v4 or sapphirerapids, found '" +
+                                   name + "'");
   Processor processor = name == "native" ? describeHost() : describeModel(name);
   if (!processor.has("avx2") || !processor.has("fma"))
     return llvm::createStringError("option '--cpu': expected a processor with AVX2 and FMA, found " + processor.arch);

@@ -7,9 +7,9 @@
 
 namespace bambac {
 
-/// The target of --cpu=`name`: "native" (the machine that bambac runs on), "x86-64-v3", "x86-64-v4", or "sapphirerapids"
-/// for processors with AMX. Its features are those that a library's runtime can check when it is opened, so that it
-/// never meets an instruction it did not expect.
+/// The target of --cpu=`name`: "native" (the machine that bambac runs on), "x86-64-v3", "x86-64-v4", or
+/// "sapphirerapids" for processors with AMX. Its features are those that a library's runtime can check when it is
+/// opened, so that it never meets an instruction it did not expect.
 llvm::Expected<CpuTargetAttr> makeCpuTarget(MLIRContext *context, StringRef name);
 
 /// Lets #bamba.cpu_target answer TargetInterface.

@@ -140,5 +140,6 @@ TEST_F(Targets, UnknownNamesAreRefused) {
   };
   EXPECT_EQ(messageOf("sm_70", {}),
             "option '--target': expected cpu, sm_80, sm_86, sm_89, sm_90 or sm_90a, found 'sm_70'");
-  EXPECT_EQ(messageOf("cpu", {"pentium"}), "option '--cpu': expected native, x86-64-v3, x86-64-v4 or sapphirerapids, found 'pentium'");
+  EXPECT_EQ(messageOf("cpu", {"pentium"}),
+            "option '--cpu': expected native, x86-64-v3, x86-64-v4 or sapphirerapids, found 'pentium'");
 }

@@ -44,7 +44,7 @@ def add_compile_options(parser: argparse.ArgumentParser) -> None:
     _add(group, "--target", "devices to compile for: cpu, sm_80, sm_90a, ... (default cpu)", metavar="LIST")
     _add(group, "--dtype", "type of the weights in memory: bf16, f16, f32, fp8 (default bf16)", metavar="TYPE")
     _add(group, "--state-dtype", "type of the SSM state on a GPU (default f32)", metavar="TYPE")
-    _add(group, "--cpu", "processor to compile for: native, x86-64-v3, x86-64-v4, sapphirerapids (default native)", metavar="NAME")
+    _add(group, "--cpu", "processor: native, x86-64-v3, x86-64-v4, sapphirerapids (default native)", metavar="NAME")
     _add(group, "--max-batch", "sequences that one step can decode (default 8)", positive, metavar="N")
     _add(group, "--max-context", "tokens that a sequence can hold (default that of the model, at most 4096)", positive,
          metavar="N")  # fmt: skip
