@@ -135,31 +135,32 @@ SmallVector<int> likelyRows(LinearOp linear, int rows) {
 
 /// Many rows on wgmma. The time is that of the block with the most tiles, for all numbers of rows that are likely:
 ///
-///   cost = sum of the tiles of a block * area of a tile * price
+///   cost = sum of LinearLarge::cost (of the width of tiles that is best for the rows) * rows of a tile * price
 ///
-/// where the price is the measured slowdown of tiles that reuse less of what they load. Where sums of codes
-/// are taken over into f32 the widest tile has no registers for those that are yet to be; one of 192 columns has.
+/// where the price is the measured slowdown of tiles that reuse less of what they load. Tiles of several widths, whose
+/// loads are smaller (1%) and which take longer to compile, have to save more than that. Where sums of codes are taken
+/// over into f32 the widest tile has no registers for those that are yet to be; one of 192 columns has.
 void addLargeLinears(Candidates &candidates, const geometry::LinearShape &shape, ArrayRef<int> likelyRows) {
   using geometry::wgmma::LinearLarge;
   constexpr int kWantedStages = 6;
   struct Tile {
-    int rows, columns;
+    int rows, columns, leastColumns;
     double price;
   };
   const geometry::Limits &limits = candidates.getLimits();
-  const Tile tiles[] = {{128, 256, 1.0}, {256, 128, 1.03}, {128, 128, 1.15}};
-  const Tile tilesOfCodes[] = {{128, 192, 1.0}, {256, 128, 1.07}, {128, 128, 1.15}};
+  const Tile tiles[] = {{128, 256, 256, 1.0}, {128, 256, 128, 1.05}, {256, 128, 128, 0.92}, {128, 128, 128, 1.0}};
+  const Tile tilesOfCodes[] = {{128, 192, 192, 1.0}, {256, 128, 128, 0.99}, {128, 128, 128, 1.0}};
   for (Tile tile : shape.promotes() ? ArrayRef(tilesOfCodes) : ArrayRef(tiles)) {
-    LinearLarge linear{tile.rows, tile.columns, 2};
+    LinearLarge linear{tile.rows, tile.columns, 2, tile.leastColumns};
     linear.stages =
         chooseStages(kWantedStages, tile.rows, tile.columns, LinearLarge::kSlicesBytes + shape.epilogueBytes, limits);
-    double rounds = 0;
+    double cost = 0;
     geometry::LinearShape likely = shape;
     for (int rows : likelyRows) {
       likely.rows = rows;
-      rounds += ceilDiv(linear.tiles(likely), std::max(limits.multiprocessors, 1));
+      cost += linear.cost(likely, limits.multiprocessors, linear.columnsOf(likely, limits.multiprocessors));
     }
-    candidates.add(linear, shape, tile.price * rounds * tile.rows * tile.columns);
+    candidates.add(linear, shape, tile.price * cost * tile.rows);
   }
 }
 
@@ -176,8 +177,9 @@ void addWideLinears(Candidates &candidates, const geometry::LinearShape &shape) 
   for (int columns : {256, 224}) {
     int stages =
         chooseStages(kWantedStages, kTileRows, columns, LinearLarge::kSlicesBytes + shape.epilogueBytes, limits);
-    LinearLarge linear{kTileRows, columns, stages};
-    int tiles = linear.tiles(shape), slots = alignTo(tiles, std::max(limits.multiprocessors, 1));
+    LinearLarge linear{kTileRows, columns, stages, columns};
+    int tiles = linear.rowTiles(shape) * ceilDiv(shape.columns, columns),
+        slots = alignTo(tiles, std::max(limits.multiprocessors, 1));
     double busy = static_cast<double>(shape.rows) * shape.columns / (static_cast<double>(slots) * kTileRows * columns);
     if (busy >= kLeastBusy)
       candidates.add(linear, shape, -busy);

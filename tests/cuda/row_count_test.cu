@@ -30,7 +30,8 @@ void check(Runner &runner, const std::string &name, int rows, size_t columns, in
   std::vector<T> all = compute(nullptr);
   result.poison();
   std::vector<T> poison = result.download();
-  for (int count : {1, 2, tileRows, tileRows + 1, rows / 2 + 1, rows - 1, rows, rows + 5, 130, 200, 257, 270, 273}) {
+  for (int count :
+       {1, 2, tileRows, tileRows + 1, rows / 2 + 1, rows - 1, rows, rows + 5, 130, 200, 257, 270, 273, 641, 900}) {
     if (count > rows + 5)
       continue;
     DeviceBuffer<int> device(std::vector<int>{count});
@@ -145,6 +146,10 @@ template <int RowCount, int Columns> void testRows(Runner &runner) {
 int main(int argc, char **argv) {
   Runner runner(argc, argv);
   testLinear<codes_test::Large<128, 192, 4>, 700, 712, 640>(runner);
+  // Tiles of all widths: of 128 columns, of 160 (550 rows), 192 (641) and 256 (900).
+  testLinear<codes_test::Large<128, 192, 4, false, 128>, 1100, 4096, 256>(runner);
+  testLinear<codes_test::Large<128, 256, 4, true, 128>, 1100, 4096, 256>(runner);
+  testLinear<codes_test::Large<128, 224, 4, true, 96>, 1100, 4096, 256>(runner);
   testLinear<codes_test::Large<256, 128, 4>, 4100, 456, 256>(runner);
   testLinear<codes_test::Large<128, 128, 6>, 300, 200, 640, 128>(runner);
   testLinear<codes_test::Middle<128, 1>, 200, 200, 640>(runner);

@@ -30,7 +30,7 @@
 // SHARED: error: {{.*}}shared.json: field 'linear_large': kernel 'linear_large' of sm_90a: expected at most 232448 bytes of shared memory, found 327824
 // INPUTS: error: {{.*}}inputs.json: field 'step_tall': kernel 'step_tall' of sm_90a: expected at most 49152 bytes of inputs and entries, found
 // WRONG: error: {{.*}}wrong.json: field 'scan': kernel 'scan' of sm_90a: field 'collective': expected one that computes bamba.ssm_scan on sm_90a (wgmma/ssm_scan, mma/ssm_scan), found 'mma/linear'
-// SOME: error: {{.*}}some.json: field 'linear_skinny': kernel 'linear_skinny' of sm_90a: field 'tile_rows': expected all fields of wgmma/linear_large (tile_rows, tile_columns, stages), found none
+// SOME: error: {{.*}}some.json: field 'linear_skinny': kernel 'linear_skinny' of sm_90a: field 'tile_rows': expected all fields of wgmma/linear_large (tile_rows, tile_columns, stages, least_columns), found none
 // UNUSED: error: {{.*}}unused.json: field 'linaer_*': expected a kernel of that name, found none for sm_90a
 // EMPTY: error: {{.*}}empty.json: field 'linear_skinny': expected fields of a schedule, found none
 // OBJECT: error: {{.*}}object.json: field 'sm_90a.linear_skinny': expected an object, found 4
@@ -120,7 +120,7 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_byt
     return %r : tensor<64x128xbf16>
   }
   // Tiles of 128 rows where they leave few multiprocessors idle: 256 tiles of 224 columns on 132.
-  // CHECK: @linear_wide({{.*}}collective = "wgmma/linear_large", fields = {stages = 4 : i64, tile_columns = 224 : i64, tile_rows = 128 : i64}
+  // CHECK: @linear_wide({{.*}}collective = "wgmma/linear_large", fields = {least_columns = 224 : i64, stages = 4 : i64, tile_columns = 224 : i64, tile_rows = 128 : i64}
   func.func private @linear_wide(%x: tensor<256x4096xbf16>, %w: tensor<28672x4096xbf16>, %e: tensor<256x28672xf32>) -> tensor<256x28672xf32> attributes {bamba.kernel} {
     %r = bamba.linear ins(%x, %w : tensor<256x4096xbf16>, tensor<28672x4096xbf16>) outs(%e : tensor<256x28672xf32>) acc(f32)
     return %r : tensor<256x28672xf32>

@@ -124,17 +124,20 @@ struct LinearMiddle {
   }
 };
 
-/// Many rows: rows of x are wgmma's 64 rows, weights its columns.
+/// Many rows: rows of x are wgmma's 64 rows, weights its columns. How wide tiles are, from `leastColumns` to
+/// `tileColumns`, is chosen when it is known how many rows there are.
 struct LinearLarge {
-  int tileRows;    ///< 128 or 256
-  int tileColumns; ///< a multiple of 32, up to 256
-  int stages;      ///< of the ring
+  int tileRows;     ///< 128 or 256
+  int tileColumns;  ///< of the widest tile: a multiple of 32, up to 256
+  int stages;       ///< of the ring
+  int leastColumns; ///< of the narrowest tile; widths between them are multiples of 32
 
   using Shape = LinearShape;
   static constexpr const char *kCollective = "wgmma/linear_large";
   static constexpr Field<LinearLarge> kFields[] = {{"tile_rows", &LinearLarge::tileRows},
                                                    {"tile_columns", &LinearLarge::tileColumns},
-                                                   {"stages", &LinearLarge::stages}};
+                                                   {"stages", &LinearLarge::stages},
+                                                   {"least_columns", &LinearLarge::leastColumns}};
   static constexpr int kConsumers = 2, kThreads = 128 * (1 + kConsumers);
   /// Sums pass through shared memory 16 rows x 32 columns of a warp at a time, two such slices a warp.
   static constexpr int kSliceColumns = 32, kSliceFloats = 16 * kSliceColumns;
@@ -143,14 +146,34 @@ struct LinearLarge {
   BAMBAC_HOST_DEVICE constexpr int rowBlocks() const { return tileRows / (kInstructionRows * kConsumers); }
   BAMBAC_HOST_DEVICE constexpr int sums() const { return rowBlocks() * tileColumns / 2; }
   BAMBAC_HOST_DEVICE constexpr int rowTiles(const LinearShape &shape) const { return ceilDiv(shape.rows, tileRows); }
-  BAMBAC_HOST_DEVICE constexpr int columnTiles(const LinearShape &shape) const {
-    return ceilDiv(shape.columns, tileColumns);
+
+  BAMBAC_HOST_DEVICE constexpr bool hasWidths() const { return leastColumns < tileColumns; }
+  /// Columns of W that a tensor copy brings.
+  BAMBAC_HOST_DEVICE constexpr int boxColumns() const { return hasWidths() ? kSliceColumns : tileColumns; }
+  /// What a tile takes apart from its columns (its rows of x, its start and end), as columns: measured.
+  static constexpr int kColumnsOfTile = 36;
+  /// The time of the block with the most tiles of `columns` columns, in columns.
+  BAMBAC_HOST_DEVICE constexpr int cost(const LinearShape &shape, int blocks, int columns) const {
+    return ceilDiv(rowTiles(shape) * ceilDiv(shape.columns, columns), maxOf(blocks, 1)) * (columns + kColumnsOfTile);
   }
-  BAMBAC_HOST_DEVICE constexpr int tiles(const LinearShape &shape) const {
-    return rowTiles(shape) * columnTiles(shape);
+  /// The width of tiles that takes the least time where `blocks` work at once.
+  BAMBAC_HOST_DEVICE constexpr int columnsOf(const LinearShape &shape, int blocks) const {
+    int best = tileColumns;
+    for (int columns = tileColumns - kSliceColumns; columns >= leastColumns; columns -= kSliceColumns)
+      if (cost(shape, blocks, columns) < cost(shape, blocks, best))
+        best = columns;
+    return best;
+  }
+  /// Whether tiles of `columns` columns are best for some number of rows.
+  BAMBAC_HOST_DEVICE constexpr bool takes(const LinearShape &shape, int blocks, int columns) const {
+    LinearShape some = shape;
+    for (some.rows = tileRows; some.rows < shape.rows + tileRows; some.rows += tileRows)
+      if (columnsOf(some, blocks) == columns)
+        return true;
+    return false;
   }
   BAMBAC_HOST_DEVICE constexpr int blocks(const LinearShape &shape, const Limits &limits) const {
-    return minOf(tiles(shape), limits.multiprocessors);
+    return minOf(rowTiles(shape) * ceilDiv(shape.columns, leastColumns), limits.multiprocessors);
   }
   BAMBAC_HOST_DEVICE constexpr int inputBytes() const { return tileRows * kTileDepth * 2; }
   BAMBAC_HOST_DEVICE constexpr int weightBytes() const { return tileColumns * kTileDepth * 2; }
@@ -165,9 +188,13 @@ struct LinearLarge {
         .atMost("tile_rows", kInstructionColumns, tileRows)
         .multipleOf("tile_columns", kSliceColumns, tileColumns)
         .atMost("tile_columns", kInstructionColumns, tileColumns)
+        .multipleOf("least_columns", kSliceColumns, leastColumns)
+        .atMost("least_columns", tileColumns, leastColumns)
         .atLeast("stages", 2, stages)
         .atMost("sums a thread", kThreadSums, sums())
         .atMost(kSharedBytesText, limits.sharedBytes, sharedBytes() + shape.epilogueBytes);
+    if (hasWidths())
+      check.exactly("tile_rows of tiles of several widths", kInstructionRows * kConsumers, tileRows);
     if (shape.promotes())
       check.atMost("sums of codes a thread", kThreadSumsOfCodes, sums() + tileColumns / 2);
     return check.result();

@@ -1,6 +1,6 @@
 // y[r, n] = sum_k x[r, k] W[n, k] for many rows (prefill): tokens are the 64 rows of wgmma, weights its columns.
 // Persistent blocks of one loading and two multiplying warpgroups; the loads of the next tile run under the epilogue.
-// Tiles of rows that are not there do not exist.
+// Tiles of rows that are not there do not exist; how wide tiles are is chosen by the rows that are.
 #pragma once
 #include "geometry/wgmma_linear.h"
 #include "wgmma/wgmma_pipeline.cuh"
@@ -10,7 +10,8 @@ namespace bambac {
 /// Shape: Operand, kRows, kColumns, kDepth, kMultiprocessors, kSharedLimit; the fields of geometry::wgmma::LinearLarge.
 template <class Shape, class Input, class Epilogue> class LinearLarge {
   static constexpr geometry::LinearShape kShape = kLinearShape<Shape, Input, Epilogue>;
-  static constexpr geometry::wgmma::LinearLarge kGeometry = {Shape::kTileRows, Shape::kTileColumns, Shape::kStages};
+  static constexpr geometry::wgmma::LinearLarge kGeometry = {Shape::kTileRows, Shape::kTileColumns, Shape::kStages,
+                                                             Shape::kLeastColumns};
   static_assert(kGeometry.legal(kShape, kLimits<Shape>).isLegal(), "the schedule is legal");
   static constexpr int kConsumers = kGeometry.kConsumers; // warpgroups
   static constexpr int kTileRows = Shape::kTileRows, kTileColumns = Shape::kTileColumns;
@@ -18,7 +19,7 @@ template <class Shape, class Input, class Epilogue> class LinearLarge {
   static constexpr int kRowBlocks = kGeometry.rowBlocks(); // of 64 rows, of a warpgroup
   static_assert(kHasCoreMatrices<Shape>, "the weight is read in panels of 8 rows, groups of 8 columns, padded to 64");
 
-  static constexpr int kColumnTiles = kGeometry.columnTiles(kShape);
+  static constexpr int kLeastColumns = Shape::kLeastColumns;
   static constexpr int kBlocks = kGeometry.blocks(kShape, kLimits<Shape>);
   static constexpr int kSteps = ceilDiv(kShape.words(), kTileDepth);
   static constexpr bool kPromotes = kShape.promotes();
@@ -30,6 +31,7 @@ template <class Shape, class Input, class Epilogue> class LinearLarge {
   // read.
   static constexpr int kSliceColumns = kGeometry.kSliceColumns, kSliceFloats = kGeometry.kSliceFloats;
   static constexpr int kSlicesOfRow = kTileColumns / kSliceColumns, kSlices = kRowBlocks * kSlicesOfRow;
+  static constexpr int kBoxColumns = kGeometry.boxColumns();
   using Slice = Patch<Epilogue, 16, kSliceColumns, kSliceColumns, 32, 4>;
   // What the epilogue loads is on its way this many slices before it is needed.
   static constexpr int kAhead = minOf(2, kSlices);
@@ -43,7 +45,7 @@ public:
       kBlocks, 1, 1, kThreads, 1, kSharedBytes, 1, kEpilogueWorkspace<Epilogue>, kEpilogueMultiprocessors<Epilogue>};
   static constexpr TensorMap kInputMap =
       inputTensorMap<typename Shape::Operand, Input>(Shape::kRows, Shape::kDepth, kTileRows);
-  static constexpr TensorMap kWeightMap = weightTensorMap(Shape::kColumns, kShape.words(), kTileColumns, kTileDepth);
+  static constexpr TensorMap kWeightMap = weightTensorMap(Shape::kColumns, kShape.words(), kBoxColumns, kTileDepth);
 
   static __device__ __forceinline__ void run(const TensorMapParam &inputMap, const TensorMapParam &weightMap,
                                              const Epilogue &epilogue, const int *rows = nullptr) {
@@ -66,17 +68,24 @@ private:
   /// The tiles that cover the rows that are there.
   struct Tiles {
     int rows, rowTiles;
+    int columns, columnTiles; ///< of a tile; from left to right
 
-    __device__ __forceinline__ explicit Tiles(int rows) : rows(rows), rowTiles(ceilDiv(rows, kTileRows)) {}
-    __device__ __forceinline__ int count() const { return rowTiles * kColumnTiles; }
+    __device__ __forceinline__ explicit Tiles(int rows) : rows(rows), rowTiles(ceilDiv(rows, kTileRows)) {
+      constexpr geometry::wgmma::LinearLarge kLinear = kGeometry;
+      geometry::LinearShape shape = kShape;
+      shape.rows = rows;
+      columns = kLinear.columnsOf(shape, kBlocks);
+      columnTiles = ceilDiv(Shape::kColumns, columns);
+    }
+    __device__ __forceinline__ int count() const { return rowTiles * columnTiles; }
     /// The index-th tile. Blocks at work at the same time share rows of x and columns of W in L2: column after column
     /// within a group of up to 16 tiles of rows.
     __device__ __forceinline__ Tile operator[](int index) const {
       constexpr int kGroup = minOf(kGeometry.rowTiles(kShape), 16);
-      int group = index / (kGroup * kColumnTiles), inGroup = index % (kGroup * kColumnTiles);
+      int group = index / (kGroup * columnTiles), inGroup = index % (kGroup * columnTiles);
       int height = maxOf(minOf(kGroup, rowTiles - group * kGroup), 1); // none for a block without tiles
       int rowTile = group * kGroup + inGroup % height;
-      return {rowTile * kTileRows, inGroup / height * kTileColumns, rows};
+      return {rowTile * kTileRows, inGroup / height * columns, rows};
     }
   };
 
@@ -107,11 +116,12 @@ private:
       inputAt.advance();
     };
     auto loadWeights = [&](int, int slot) {
-      copyTensor(ring.weights(slot), weightMap, ring.full(slot), 0, weightsAt.step * (kTileDepth / 8),
-                 weightsAt.tile.column / 8);
+      for (int column = 0; column < tiles.columns; column += kBoxColumns)
+        copyTensor(ring.weights(slot) + column * (kTileDepth * 2), weightMap, ring.full(slot), 0,
+                   weightsAt.step * (kTileDepth / 8), (weightsAt.tile.column + column) / 8);
       weightsAt.advance();
     };
-    ring.fill(own * kSteps, loadWeights, loadInput);
+    ring.fill(own * kSteps, loadWeights, loadInput, kGeometry.inputBytes() + tiles.columns * (kTileDepth * 2));
   }
 
   /// A multiplying warpgroup.
@@ -127,55 +137,73 @@ private:
       if constexpr (!kPromotes)
         loadFirstExtras(epilogue, tile, extra);
       clearSums(sums);
-      if constexpr (kPromotes)
-        consumeCodes(ring, kSteps, at,
-                     [&](int step, int slot) { multiplyCodes(ring, step, slot, consumer, tile, epilogue, sums); });
-      else
-        ring.consume(sums, kSteps, at, [&](int slot) { multiplyStage(ring, slot, consumer, sums); });
+      multiplyTile<kLeastColumns>(ring, consumer, tile, tiles.columns, epilogue, sums, at);
       if constexpr (kPromotes) { // parts of sums had the registers
 #pragma unroll
         for (int i = 0; i < kAhead * Slice::kItems; ++i)
           extra[i / Slice::kItems][i % Slice::kItems] = {}; // else those that are not loaded are live in the loop
         loadFirstExtras(epilogue, tile, extra);
       }
-      finish(sums, tile, slices, epilogue, extra);
+      finish(sums, tile, tiles.columns, slices, epilogue, extra);
     }
   }
 
+  using Sums = float[kRowBlocks][kTileColumns / 2];
+  template <int Columns> using SumsOf = float[kRowBlocks][Columns / 2];
+
+  /// All stages of a tile of `columns` columns, `Columns` or more.
+  template <int Columns>
+  static __device__ __forceinline__ void multiplyTile(const Ring &ring, int consumer, const Tile &tile, int columns,
+                                                      const Epilogue &epilogue, Sums &sums,
+                                                      RingPosition<Shape::kStages> &at) {
+    constexpr bool kIsTaken = kGeometry.takes(kShape, kBlocks, Columns);
+    if constexpr (Columns < kTileColumns)
+      if (!kIsTaken || columns != Columns)
+        return multiplyTile<Columns + kSliceColumns>(ring, consumer, tile, columns, epilogue, sums, at);
+    auto &narrow = reinterpret_cast<SumsOf<Columns> &>(sums); // the first columns: one row block, or all columns
+    if constexpr (kPromotes)
+      consumeCodes(ring, kSteps, at, [&](int step, int slot) {
+        multiplyCodes<Columns>(ring, step, slot, consumer, tile, epilogue, narrow);
+      });
+    else
+      ring.consume(narrow, kSteps, at, [&](int slot) { multiplyStage<Columns>(ring, slot, consumer, narrow); });
+  }
+
+  template <int Columns>
   static __device__ __forceinline__ void multiplyStage(const Ring &ring, int slot, int consumer,
-                                                       float (&sums)[kRowBlocks][kTileColumns / 2]) {
+                                                       SumsOf<Columns> &sums) {
     uint64 input = swizzledDescriptor(ring.input(slot) + consumer * kRowBlocks * 64 * 128);
     uint64 weights = coreMatrixDescriptor(ring.weights(slot), 128, kTileDepth * 16);
 #pragma unroll
     for (int k = 0; k < kTileDepth / 16; ++k)
 #pragma unroll
       for (int block = 0; block < kRowBlocks; ++block)
-        Wgmma<kTileColumns, typename Shape::Operand>::run(sums[block], advance(input, block * 64 * 128 + k * 32),
-                                                          advance(weights, k * 256));
+        Wgmma<Columns, typename Shape::Operand>::run(sums[block], advance(input, block * 64 * 128 + k * 32),
+                                                     advance(weights, k * 256));
   }
 
   /// The same of codes, but exact: 64 rows at a time, whose sums of one stage are then added in f32.
+  template <int Columns>
   static __device__ __forceinline__ void multiplyCodes(const Ring &ring, int step, int slot, int consumer,
                                                        const Tile &tile, const Epilogue &epilogue,
-                                                       float (&sums)[kRowBlocks][kTileColumns / 2]) {
+                                                       SumsOf<Columns> &sums) {
     uint64 input = swizzledDescriptor(ring.input(slot) + consumer * kRowBlocks * 64 * 128);
     uint64 weights = coreMatrixDescriptor(ring.weights(slot), 128, kTileDepth * 16);
 #pragma unroll
     for (int block = 0; block < kRowBlocks; ++block) {
-      float part[kTileColumns / 2];
+      float part[Columns / 2];
       fenceSums(part);
       warpgroupArrive();
 #pragma unroll
       for (int k = 0; k < kTileDepth / 16; ++k)
-        Wgmma<kTileColumns, e4m3>::run(part, advance(input, block * 64 * 128 + k * 32), advance(weights, k * 256),
-                                       k > 0);
+        Wgmma<Columns, e4m3>::run(part, advance(input, block * 64 * 128 + k * 32), advance(weights, k * 256), k > 0);
       warpgroupCommit();
       warpgroupWait<0>();
       fenceSums(part);
       if (block + 1 == kRowBlocks)
         ring.release(slot);
 #pragma unroll
-      for (int i = 0; i < kTileColumns / 2; i += 4)
+      for (int i = 0; i < Columns / 2; i += 4)
         if constexpr (kShape.hasGroups()) {
           int lane = threadIdx.x % 32;
           addScaled<Shape>(&sums[block][i], part + i, epilogue, tile.row + block * 64 + lane / 4,
@@ -210,8 +238,7 @@ private:
       loadExtra(epilogue, tile, i, extra[i]);
   }
 
-  static __device__ __forceinline__ void fillSlice(const float (&sums)[kRowBlocks][kTileColumns / 2], int slice,
-                                                   float *to) {
+  static __device__ __forceinline__ void fillSlice(const Sums &sums, int slice, float *to) {
     int lane = threadIdx.x % 32;
     const float *from = &sums[slice / kSlicesOfRow][slice % kSlicesOfRow * (kSliceColumns / 2)];
 #pragma unroll
@@ -222,14 +249,16 @@ private:
             make_float2(from[j * 4 + half * 2], from[j * 4 + half * 2 + 1]);
   }
 
-  /// Hands a warp's sums on to the epilogue; `extra` holds what it loads for the first slices.
-  static __device__ __forceinline__ void finish(const float (&sums)[kRowBlocks][kTileColumns / 2], const Tile &tile,
-                                                float *slices, const Epilogue &epilogue,
+  /// Hands a warp's sums of `columns` columns on to the epilogue; `extra` holds what it loads for the first slices.
+  static __device__ __forceinline__ void finish(const Sums &sums, const Tile &tile, int columns, float *slices,
+                                                const Epilogue &epilogue,
                                                 typename Slice::Extra (&extra)[kAhead][Slice::kItems]) {
     __syncwarp(); // the slices of the tile before have been read
     fillSlice(sums, 0, slices);
 #pragma unroll
     for (int i = 0; i < kSlices; ++i) {
+      if (kGeometry.hasWidths() && i * kSliceColumns >= kLeastColumns && i * kSliceColumns >= columns)
+        break;
       const float *slice = slices + i % 2 * kSliceFloats;
       __syncwarp();
       if (i + 1 < kSlices)
