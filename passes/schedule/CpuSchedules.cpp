@@ -2,9 +2,11 @@
 #include "passes/schedule/CpuSchedules.h"
 #include "dialects/bamba/Kernel.h"
 #include "passes/memory/TensorBytes.h"
+#include "runtime/contract/entry_points.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
+#include <numeric>
 
 namespace bambac {
 namespace {
@@ -39,8 +41,16 @@ int64_t chooseTile(int64_t size, int64_t bytesPerItem, int64_t granule) {
   return tile >= size ? 0 : tile;
 }
 
+/// Of the logits that an op writes or reads there is memory for those of the rows that are kept, rounded up to the
+/// granule or to all `rows`: no tile of rows may reach from one granule into the next.
+bool staysInGranules(Operation *op, int64_t rows) {
+  return rows > BAMBA_RT_KEPT_GRANULE && op->getParentOfType<func::FuncOp>()->hasAttr(attr::kMayBeEmpty);
+}
+
 /// Registers left for accumulators, two a row, in addition to two of weights and one broadcast.
-int64_t chooseRows(int64_t rows, CpuTargetAttr target) {
+int64_t chooseRows(LinearOp linear, int64_t rows, CpuTargetAttr target) {
+  if (staysInGranules(linear, rows))
+    rows = std::gcd(rows, int64_t{BAMBA_RT_KEPT_GRANULE});
   return largestDivisor(rows, std::max<int64_t>((target.getVectorRegisters() - 4) / 2, 1));
 }
 
@@ -69,7 +79,7 @@ CpuScheduleAttr scheduleLinear(LinearOp linear, CpuTargetAttr target) {
   int64_t rows = cast<ShapedType>(linear.getInput().getType()).getDimSize(0);
   if (rows > (linear.isScaled() ? kStreamedRowsOfCodes : kStreamedRows) && multipliesPairs(linear, target))
     return scheduleTiles(linear, target);
-  int64_t registerRows = chooseRows(rows, target);
+  int64_t registerRows = chooseRows(linear, rows, target);
   int64_t columns =
       chooseTile(weight.getDimSize(0), weight.getDimSize(1) * elementBytesOf(linear.getWeight().getType()), panel);
   int64_t depth = rows > registerRows ? kBlockBytes / (panel * int64_t(sizeof(float))) : 0;
@@ -99,7 +109,8 @@ CpuScheduleAttr scheduleGeneric(TilingInterface op) {
     int64_t width = result.getRank() > 1 ? result.getDimSize(1) : 1;
     if (auto argmax = dyn_cast<ArgmaxOp>(*op))
       width = cast<ShapedType>(argmax.getInput().getType()).getDimSize(1);
-    workgroup[0] = std::min(rows, std::max<int64_t>(kLeastBytes / 4 / std::max<int64_t>(bytes * width, 1), 1));
+    int64_t wanted = std::max<int64_t>(kLeastBytes / 4 / std::max<int64_t>(bytes * width, 1), 1);
+    workgroup[0] = staysInGranules(op, rows) ? largestDivisor(BAMBA_RT_KEPT_GRANULE, wanted) : std::min(rows, wanted);
   }
   return CpuScheduleAttr::get(op.getContext(), workgroup, 1, 0, 0);
 }
@@ -126,6 +137,23 @@ static llvm::Error makeFieldError(StringRef field, const char *format, const Arg
   return llvm::createStringError(llvm::formatv("field '{0}': {1}", field, llvm::formatv(format, args...)).str());
 }
 
+/// Where a workgroup has all rows, a linear leaves out those that are not there: in tile registers all of them, else
+/// all after the last tile of rows. Other ops compute all rows of a workgroup.
+static llvm::Error checkKeptRows(Operation *root, CpuScheduleAttr schedule, CpuTargetAttr target) {
+  if (!staysInGranules(root, cast<ShapedType>(root->getResult(0).getType()).getDimSize(0)))
+    return llvm::Error::success();
+  auto check = [](StringRef field, int64_t rows) -> llvm::Error {
+    if (rows > 0 && BAMBA_RT_KEPT_GRANULE % rows == 0)
+      return llvm::Error::success();
+    return makeFieldError(field, "expected a divisor of {0}, the rows of logits that there is memory for, found {1}",
+                          BAMBA_RT_KEPT_GRANULE, rows);
+  };
+  auto linear = dyn_cast<LinearOp>(root);
+  if (!linear || schedule.getWorkgroup().front() > 0)
+    return check("workgroup", schedule.getWorkgroup().front());
+  return multipliesPairs(linear, target) ? llvm::Error::success() : check("rows", schedule.getRows());
+}
+
 llvm::Error checkCpuSchedule(func::FuncOp kernel, CpuScheduleAttr schedule, CpuTargetAttr target) {
   Operation *root = getTiledOp(kernel);
   ArrayRef<int64_t> workgroup = schedule.getWorkgroup();
@@ -142,7 +170,7 @@ llvm::Error checkCpuSchedule(func::FuncOp kernel, CpuScheduleAttr schedule, CpuT
     if (chunk <= 0 || chunk > rows)
       return makeFieldError("chunk", "expected a size from 1 to {0}, the rows, found {1}", rows, chunk);
   }
-  return llvm::Error::success();
+  return checkKeptRows(root, schedule, target);
 }
 
 CpuScheduleAttr chooseCpuSchedule(func::FuncOp kernel, CpuTargetAttr target) {

@@ -56,8 +56,8 @@ enum bamba_rt_shape {
  * greedy     the most likely token of each kept row
  * samples    a bamba_rt_sample (sampling.h) of each kept row, as far as its parameters ask for one
  *
- * Of the logits, kernels write no row after the last kept one, rounded up to BAMBA_RT_KEPT_GRANULE rows or to K where
- * that is less; where none is kept, they write none. */
+ * Of the logits, kernels write and read no row after the last kept one, rounded up to BAMBA_RT_KEPT_GRANULE rows or to
+ * K where that is less; where none is kept, they write and read none. There is no memory for other rows. */
 #define BAMBA_RT_KEPT_GRANULE 32
 #define BAMBA_RT_OUTPUTS(X)                                                                                            \
   X(LOGITS, 0, "logits", F32, LOGITS)                                                                                  \

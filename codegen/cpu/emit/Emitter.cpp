@@ -8,6 +8,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "runtime/contract/entry_points.h"
 
 namespace bambac::codegen {
 
@@ -55,6 +56,7 @@ Value Emitter::dim(Value memref, unsigned dimension) {
 
 Value Emitter::rowsThere(Value memref) {
   constexpr int64_t kFewRows = 32;
+  static_assert(kFewRows <= BAMBA_RT_KEPT_GRANULE, "there is memory for as many rows of logits");
   Value all = dim(memref, 0);
   std::optional<int64_t> known = getConstantIntValue(all);
   bool hasAll = schedule && !schedule.getWorkgroup().empty() && schedule.getWorkgroup().front() == 0;
