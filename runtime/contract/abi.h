@@ -90,7 +90,7 @@ typedef struct bamba_rt_entry {
   uint32_t chunk; /* rows at most, of all pieces; 1 where each sequence has one */
   uint32_t first_launch;
   uint32_t num_launches;
-  uint32_t kept; /* rows of logits at most; `batch` for decode */
+  uint32_t kept; /* rows of logits at most, which may be more than `chunk`; `batch` for decode */
   uint64_t arena_bytes;
 } bamba_rt_entry;
 

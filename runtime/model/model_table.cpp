@@ -114,12 +114,22 @@ void checkPackKernel(const bamba_rt_model &model, const bamba_rt_weight &weight)
          "a kernel that does not pack weights", weight.name);
 }
 
+/// A prompt's entry point may have room for more logits than it has rows: for those of the longest, not for more.
+void checkKept(const bamba_rt_model &model, const bamba_rt_entry &entry) {
+  uint32_t most = entry.batch;
+  if (entry.kind != BAMBA_RT_DECODE)
+    for (const bamba_rt_entry &other : std::span(model.entries, model.num_entries))
+      most = std::max(most, other.chunk);
+  expect(entry.kept >= entry.batch, "too few rows of logits", entry.name);
+  expect(entry.kept <= most, "more rows of logits than a step has", entry.name);
+}
+
 void checkEntry(const bamba_rt_model &model, const bamba_rt_entry &entry) {
   expect(entry.kind <= BAMBA_RT_PREFILL, "an unknown kind", entry.name);
   expect(entry.batch > 0 && entry.chunk > 0, "an empty batch or chunk", entry.name);
   bool decodes = entry.kind == BAMBA_RT_DECODE;
   expect(decodes ? entry.chunk == 1 : entry.batch <= entry.chunk, "more pieces than rows", entry.name);
-  expect(decodes ? entry.kept == entry.batch : entry.kept >= entry.batch, "too few rows of logits", entry.name);
+  checkKept(model, entry);
   expect(uint64_t{entry.first_launch} + entry.num_launches <= model.num_launches, "launches out of range", entry.name);
   for (const bamba_rt_launch &launch : std::span(model.launches + entry.first_launch, entry.num_launches)) {
     expect(launch.kernel < model.num_kernels, "a kernel out of range", entry.name);

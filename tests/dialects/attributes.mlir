@@ -74,6 +74,9 @@ module attributes {
   func.func private @prefill_t64() attributes {bamba.entry = #bamba.entry<prefill, batch = 1, chunk = 64>}
   // CHECK: bamba.entry = #bamba.entry<prefill, batch = 1, chunk = 64, kept = 16>
   func.func private @few() attributes {bamba.entry = #bamba.entry<prefill, batch = 1, chunk = 64, kept = 16>}
+  // Room for more logits than it has rows.
+  // CHECK: bamba.entry = #bamba.entry<prefill, batch = 1, chunk = 64, kept = 128>
+  func.func private @more() attributes {bamba.entry = #bamba.entry<prefill, batch = 1, chunk = 64, kept = 128>}
 }
 
 // CHECK: module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_bytes = 232448, multiprocessors = 132>}

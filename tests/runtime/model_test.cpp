@@ -75,6 +75,14 @@ TEST(Model, WeightsAreLoadedOnce) {
   expectFailure(failureOf([&] { model.loadRandom(1); }), BAMBA_INVALID_ARGUMENT, {"loaded already"});
 }
 
+TEST(Model, AShortPromptMayKeepAsManyLogitsAsALongOne) {
+  std::vector<bamba_rt_entry> entries(toyTable.entries, toyTable.entries + toyTable.num_entries);
+  entries[3].kept = entries[4].chunk; // of prefill_t4 and prefill_t8
+  bamba_rt_model table = toyTable;
+  table.entries = entries.data();
+  EXPECT_EQ(openFailure(table).status, BAMBA_OK);
+}
+
 TEST(Model, RefusesDamagedTables) {
   auto damaged = [](auto change, const std::vector<std::string> &parts) {
     bamba_rt_model table = toyTable;
@@ -109,6 +117,15 @@ TEST(Model, RefusesDamagedTables) {
     sources[3].first_row = firstRow;
     sources[3].num_rows = numRows;
     damaged([&](auto &table) { table.sources = sources; }, {"norm.weight", "rows that its tensor does not have"});
+  }
+
+  using Kept = std::tuple<size_t, uint32_t, const char *, const char *>; // of entry point number ...
+  for (auto [number, kept, name, problem] :
+       {Kept(1, 1, "decode_b2", "too few rows of logits"), Kept(1, 3, "decode_b2", "more rows of logits"),
+        Kept(3, 3, "prefill_t4", "too few rows of logits"), Kept(3, 9, "prefill_t4", "more rows of logits")}) {
+    std::vector<bamba_rt_entry> entries(toyTable.entries, toyTable.entries + toyTable.num_entries);
+    entries[number].kept = kept;
+    damaged([&](auto &table) { table.entries = entries.data(); }, {name, problem});
   }
 
   bamba_rt_weight weights[4];
