@@ -178,8 +178,7 @@ void addWideLinears(Candidates &candidates, const geometry::LinearShape &shape) 
     int stages =
         chooseStages(kWantedStages, kTileRows, columns, LinearLarge::kSlicesBytes + shape.epilogueBytes, limits);
     LinearLarge linear{kTileRows, columns, stages, columns};
-    int tiles = linear.rowTiles(shape) * ceilDiv(shape.columns, columns),
-        slots = alignTo(tiles, std::max(limits.multiprocessors, 1));
+    int tiles = linear.tiles(shape, columns), slots = alignTo(tiles, std::max(limits.multiprocessors, 1));
     double busy = static_cast<double>(shape.rows) * shape.columns / (static_cast<double>(slots) * kTileRows * columns);
     if (busy >= kLeastBusy)
       candidates.add(linear, shape, -busy);

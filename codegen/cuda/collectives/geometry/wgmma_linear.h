@@ -146,6 +146,9 @@ struct LinearLarge {
   BAMBAC_HOST_DEVICE constexpr int rowBlocks() const { return tileRows / (kInstructionRows * kConsumers); }
   BAMBAC_HOST_DEVICE constexpr int sums() const { return rowBlocks() * tileColumns / 2; }
   BAMBAC_HOST_DEVICE constexpr int rowTiles(const LinearShape &shape) const { return ceilDiv(shape.rows, tileRows); }
+  BAMBAC_HOST_DEVICE constexpr int tiles(const LinearShape &shape, int columns) const {
+    return rowTiles(shape) * ceilDiv(shape.columns, columns);
+  }
 
   BAMBAC_HOST_DEVICE constexpr bool hasWidths() const { return leastColumns < tileColumns; }
   /// Columns of W that a tensor copy brings.
@@ -154,7 +157,7 @@ struct LinearLarge {
   static constexpr int kColumnsOfTile = 36;
   /// The time of the block with the most tiles of `columns` columns, in columns.
   BAMBAC_HOST_DEVICE constexpr int cost(const LinearShape &shape, int blocks, int columns) const {
-    return ceilDiv(rowTiles(shape) * ceilDiv(shape.columns, columns), maxOf(blocks, 1)) * (columns + kColumnsOfTile);
+    return ceilDiv(tiles(shape, columns), maxOf(blocks, 1)) * (columns + kColumnsOfTile);
   }
   /// The width of tiles that takes the least time where `blocks` work at once.
   BAMBAC_HOST_DEVICE constexpr int columnsOf(const LinearShape &shape, int blocks) const {
@@ -173,7 +176,7 @@ struct LinearLarge {
     return false;
   }
   BAMBAC_HOST_DEVICE constexpr int blocks(const LinearShape &shape, const Limits &limits) const {
-    return minOf(rowTiles(shape) * ceilDiv(shape.columns, leastColumns), limits.multiprocessors);
+    return minOf(tiles(shape, leastColumns), limits.multiprocessors);
   }
   BAMBAC_HOST_DEVICE constexpr int inputBytes() const { return tileRows * kTileDepth * 2; }
   BAMBAC_HOST_DEVICE constexpr int weightBytes() const { return tileColumns * kTileDepth * 2; }
