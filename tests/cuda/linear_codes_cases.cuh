@@ -7,6 +7,7 @@
 #include "wgmma/linear_large.cuh"
 #include "wgmma/linear_middle.cuh"
 #include "wgmma/linear_skinny.cuh"
+#include "wgmma/wgmma_e4m3.cuh"
 
 namespace codes_test {
 

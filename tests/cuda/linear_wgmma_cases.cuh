@@ -4,6 +4,8 @@
 #include "tests/cuda/linear_kernels.cuh"
 #include "wgmma/linear_large.cuh"
 #include "wgmma/linear_middle.cuh"
+#include "wgmma/wgmma_bf16.cuh"
+#include "wgmma/wgmma_f16.cuh"
 #include <type_traits>
 
 namespace wgmma_test {

@@ -8,6 +8,8 @@
 #include "wgmma/linear_large.cuh"
 #include "wgmma/linear_middle.cuh"
 #include "wgmma/linear_skinny.cuh"
+#include "wgmma/wgmma_bf16.cuh"
+#include "wgmma/wgmma_f16.cuh"
 
 #include <cstring>
 

@@ -5,6 +5,8 @@
 #undef SsmScan
 #include "tests/cuda/host_states.cuh"
 #include "wgmma/ssm_scan.cuh"
+#include "wgmma/wgmma_bf16.cuh"
+#include "wgmma/wgmma_f16.cuh"
 
 using namespace bambac;
 using harness::DeviceBuffer;

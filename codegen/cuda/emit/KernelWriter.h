@@ -81,6 +81,8 @@ public:
 
   /// `using Operand = type;` in Shape: what the tensor cores multiply, and what else is rounded for them.
   void operand(Type element);
+  /// The header of the instruction wgmma for operand(), for a collective that multiplies by it.
+  void includeWgmma() { include("wgmma/wgmma_" + operandType + ".cuh"); }
   /// Another type of the kernel's shape.
   void type(StringRef name, Type element);
 

@@ -55,7 +55,7 @@ static LogicalResult describePanels(KernelWriter &writer, LinearOp linear) {
   return success();
 }
 
-/// True for collectives that fetch their operands by tensor maps.
+/// True for collectives that fetch their operands by tensor maps, and multiply them by wgmma.
 static bool usesTensorMaps(StringRef collective) {
   return collective == "wgmma/linear_large" || collective == "wgmma/linear_middle";
 }
@@ -96,6 +96,7 @@ FailureOr<std::string> emitLinear(KernelWriter &writer, LinearOp linear) {
     FailureOr<View> whole = writer.view(linear, linear.getInput());
     if (failed(whole))
       return failure();
+    writer.includeWgmma();
     call.push_back(writer.tensorMap(*whole, "kInputMap", "input"));
     call.push_back(writer.tensorMap(*matrix, "kWeightMap", "weight"));
   } else {

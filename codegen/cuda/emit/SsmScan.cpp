@@ -18,6 +18,8 @@ FailureOr<std::string> emitSsmScan(KernelWriter &writer, SsmScanOp scan) {
   for (unsigned number : {0, 2, 3})
     isAligned &= (*views)[number].offset % kWidest == 0;
   writer.operand(views->front().element);
+  if (writer.getCollective() == "wgmma/ssm_scan")
+    writer.includeWgmma();
   writer.constant("aligned", isAligned);
   SmallVector<std::string> call;
   const StringRef names[] = {nameOfX({views->front(), (*views)[2], (*views)[3]}), "dt", "b", "c"};

@@ -35,6 +35,7 @@
 #include "wgmma/ssm_fragments.cuh"
 #include "wgmma/ssm_rows.cuh"
 #include "wgmma/ssm_tiles.cuh"
+#include "wgmma/wgmma_registers.cuh"
 
 namespace bambac {
 
@@ -241,7 +242,7 @@ private:
         uint64 b = transposedDescriptor(at.tileB(chunk) + panel * StateTile::kPanelBytes);
 #pragma unroll
         for (int step = 0; step < kChunk / 16; ++step)
-          Wgmma<64, Operand>::template run<true>(s[panel], x[step], advance(b, step * 2048));
+          WgmmaOfRegisters<Operand>::run(s[panel], x[step], advance(b, step * 2048));
       }
       warpgroupCommit();
       if (chunk + 1 < chunks) {
@@ -327,7 +328,7 @@ private:
     uint64 x = transposedDescriptor(at.tileX(chunk));
 #pragma unroll
     for (int step = 0; step < kChunk / 16; ++step)
-      Wgmma<64, Operand>::template run<true>(y, m[step], advance(x, step * 2048));
+      WgmmaOfRegisters<Operand>::run(y, m[step], advance(x, step * 2048));
     warpgroupCommit();
     warpgroupWait<0>();
     fenceSums(y);
