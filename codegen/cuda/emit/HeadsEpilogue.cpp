@@ -188,6 +188,7 @@ private:
            << "    float vector[2 * V];\n#pragma unroll\n    for (int i = 0; i < 2 * V; ++i)\n"
            << "      vector[i] = " << scales.apply("sums[i]", "i") << (bias ? " + extra.bias[i]" : "") << ";\n"
            << "    const int first = 2 * column;\n";
+    printRotation(stream);
     for (auto [number, segment] : llvm::enumerate(segments)) {
       bool isLast = number + 1 == segments.size();
       stream << (number ? " else " : "    ");
@@ -200,11 +201,27 @@ private:
     stream << "\n  }\n";
   }
 
+  /// The rotation of all segments that have one, once for those that follow each other: NVRTC takes long for its code,
+  /// which it copies to wherever a collective stores.
+  void printRotation(raw_ostream &stream) const {
+    auto isRotated = [](const Segment &segment) { return segment.rope != nullptr; };
+    for (const auto *begin = llvm::find_if(segments, isRotated); begin != segments.end();) {
+      const auto *end = std::find_if_not(begin, segments.end(), isRotated);
+      SmallVector<std::string> conditions;
+      if (begin != segments.begin())
+        conditions.push_back(("first >= " + Twine(begin->first)).str());
+      if (end != segments.end())
+        conditions.push_back(("first < " + Twine(end->first)).str());
+      if (!conditions.empty())
+        stream << "    if (" << llvm::join(conditions, " && ") << ")\n  ";
+      std::string column = begin->first ? ("(first - " + Twine(begin->first) + ")").str() : "first";
+      stream << "    rotatePairs<Shape>(vector, " << column << " % Shape::kHeadDim, extra.position, kFrequencies);\n";
+      begin = std::find_if(end, segments.end(), isRotated);
+    }
+  }
+
   static void printSegment(raw_ostream &stream, const Segment &segment) {
     std::string column = segment.first ? ("first - " + Twine(segment.first)).str() : "first";
-    if (segment.rope)
-      stream << "      rotatePairs<Shape>(vector, (" << column
-             << ") % Shape::kHeadDim, extra.position, kFrequencies);\n";
     KvAppendOp append = segment.append;
     StringRef scale = segment.isKey ? ", cacheScales[kScaleOfKeys]" : ", cacheScales[kScaleOfValues]";
     if (append)
