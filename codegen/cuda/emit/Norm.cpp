@@ -1,10 +1,15 @@
 // RMS norms that joined no linear.
 #include "codegen/cuda/emit/Ops.h"
+#include "dialects/bamba/Kernel.h"
 
 namespace bambac::codegen {
 
 FailureOr<std::string> emitNorm(KernelWriter &writer, RmsNormOp norm) {
-  writer.constant("rows", dimOf(norm.getInput(), 0));
+  // A block may have several rows, and would compute those after the last one if nothing said how many there are.
+  if (findRows(writer.getKernel()))
+    writer.gridRows("rows", dimOf(norm.getInput(), 0), /*dimension=*/0);
+  else
+    writer.constant("rows", dimOf(norm.getInput(), 0));
   writer.constant("columns", dimOf(norm.getInput(), 1));
   writer.constant("epsilon", norm.getEps().convertToDouble());
   FailureOr<View> input = writer.view(norm, norm.getInput());
