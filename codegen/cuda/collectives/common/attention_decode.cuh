@@ -190,13 +190,11 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
     leaveSums(tile, warp, lane);
     __syncthreads();
     const float *sums = reinterpret_cast<const float *>(shared.stages);
-    if (kSplits == 1 || item.splits == 1) {
-      addParts(item, kWarps, sums, kWarpElements / 2, nullptr);
-      return;
-    }
+    // One call for whole sequences and for splits: compilers copy it wherever it stands.
+    const bool isWhole = kSplits == 1 || item.splits == 1;
     float *headParts = parts + static_cast<long long>(item.sequence * kHeadTiles + item.head) * (kSplits * kPartFloats);
-    addParts(item, kWarps, sums, kWarpElements / 2, headParts + item.split * kPartFloats);
-    if (!arrivesLast(item))
+    addParts(item, kWarps, sums, kWarpElements / 2, isWhole ? nullptr : headParts + item.split * kPartFloats);
+    if (isWhole || !arrivesLast(item))
       return;
     for (int i = thread; i < item.splits * kGroup; i += kThreads) {
       const float *part = headParts + i / kGroup * kPartFloats + kSums + i % kGroup;
