@@ -207,35 +207,6 @@ Lanes Emitter::lanesBefore(Value size, int64_t width) {
   return {width, vector::CreateMaskOp::create(builder, loc, type, size)};
 }
 
-void Emitter::transpose(Value source, ValueRange at, Value rows, Value columns, Value target) {
-  auto block = VectorType::get({lanes, lanes}, builder.getF32Type());
-  auto getPlace = [&](Value row, Value column) {
-    Values place(at);
-    place[place.size() - 2] = add(place[place.size() - 2], row);
-    place.back() = add(place.back(), column);
-    return place;
-  };
-  loop(index(0), rows, lanes, [&](Value row) {
-    loop(index(0), columns, lanes, [&](Value column) {
-      Value value = arith::ConstantOp::create(builder, loc, builder.getZeroAttr(block));
-      Lanes inColumns = lanesBefore(sub(columns, column), lanes);
-      for (int64_t r = 0; r < lanes; ++r) {
-        Value isRow = less(add(row, r), rows);
-        Lanes mask = inColumns;
-        std::optional<int64_t> known = getConstantIntValue(isRow);
-        if (known && *known == 0)
-          continue;
-        if (!known)
-          mask = lanesBefore(builder.createOrFold<arith::SelectOp>(loc, isRow, sub(columns, column), index(0)), lanes);
-        value = vector::InsertOp::create(builder, loc, load(source, getPlace(add(row, r), column), mask), value, r);
-      }
-      value = vector::TransposeOp::create(builder, loc, value, ArrayRef<int64_t>{1, 0});
-      for (int64_t c = 0; c < lanes; ++c)
-        store(vector::ExtractOp::create(builder, loc, value, c), target, {add(column, c), row}, {lanes, Value()});
-    });
-  });
-}
-
 //===-- f32 scalars and vectors
 //--------------------------------------------------------------------------------------===//
 

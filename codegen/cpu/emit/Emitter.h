@@ -87,7 +87,8 @@ public:
   /// The lanes of a vector of `width` that lie before `size`.
   Lanes lanesBefore(Value size, int64_t width);
   /// `target[c, r] = source[at..., r0 + r, c0 + c]` for a block of `rows` x `columns` of the last two dimensions;
-  /// `target` is padded to whole registers in both, with zeros.
+  /// `target` is padded to whole registers in both, with zeros. One of three dimensions is in panels, of as many rows
+  /// of the block as its last dimension has.
   void transpose(Value source, ValueRange at, Value rows, Value columns, Value target);
 
   //===-- f32 scalars and vectors
@@ -116,6 +117,8 @@ public:
   Value constantLike(Value like, double value);
 
 private:
+  /// As transpose(), of up to as many rows as a register has lanes, from `row` on.
+  void transposeRows(Value source, ValueRange at, Value row, Value rows, Value columns, Value target);
   Value extend(Value value);
   Value truncate(Value value, Type elementType);
 
