@@ -22,8 +22,15 @@ constexpr int64_t kBlockBytes = int64_t{64} * 1024;
 /// Rows that vectors multiply as fast as tile registers or faster, measured with 8 and 4.
 constexpr int64_t kStreamedRows = 8, kStreamedRowsOfCodes = 4;
 /// Of linears in tile registers: rows and depth of the input that is written out at a time, up to 768 KiB; the least
-/// columns of a workgroup.
-constexpr int64_t kTileRows = 256, kTileDepth = 512, kTileColumns = 128;
+/// columns of a workgroup; the most, where that leaves enough workgroups and there are more rows than memory takes time
+/// for.
+constexpr int64_t kTileRows = 256, kTileDepth = 512, kTileColumns = 128, kMostTileColumns = 512, kLeastTiles = 16,
+                  kFewRows = 32;
+
+/// Heads of a scan that share a workgroup at most, and the workgroups that this leaves at least.
+constexpr int64_t kMostHeads = 4, kLeastScans = 16;
+
+int64_t getHeadsPerGroup(SsmScanOp scan) { return scan.getNumHeads() / scan.getNumGroups(); }
 
 /// The largest divisor of `value` up to `limit`.
 int64_t largestDivisor(int64_t value, int64_t limit) {
@@ -68,6 +75,9 @@ CpuScheduleAttr scheduleTiles(LinearOp linear, CpuTargetAttr target) {
       chooseTile(weight.getDimSize(0), weight.getDimSize(1) * elementBytesOf(linear.getWeight().getType()), panel);
   if (columns > 0 && columns < kTileColumns)
     columns = weight.getDimSize(0) > kTileColumns ? kTileColumns : 0;
+  for (int64_t wide = kMostTileColumns; rows > kFewRows && columns > 0 && wide > columns; wide /= 2)
+    if (llvm::divideCeilSigned(weight.getDimSize(0), wide) >= kLeastTiles)
+      columns = wide;
   return CpuScheduleAttr::get(linear.getContext(), {0, columns}, std::min(rows, kTileRows), kTileDepth, 0);
 }
 
@@ -86,11 +96,14 @@ CpuScheduleAttr scheduleLinear(LinearOp linear, CpuTargetAttr target) {
   return CpuScheduleAttr::get(linear.getContext(), {0, columns}, registerRows, depth, 0);
 }
 
-/// A scan: one head a workgroup.
-CpuScheduleAttr scheduleScan(SsmScanOp scan) {
-  // The chunk's own product C B^T grows with its square; 64 tokens balance it against the products with the state.
-  int64_t chunk = std::min({scan.getNumRows(), static_cast<int64_t>(scan.getChunk()), int64_t{64}});
-  return CpuScheduleAttr::get(scan.getContext(), {1}, 1, 0, chunk);
+/// A scan: a few heads of a group a workgroup, which share B and its products with C, in chunks of as many tokens as
+/// four registers have lanes.
+CpuScheduleAttr scheduleScan(SsmScanOp scan, CpuTargetAttr target) {
+  int64_t wanted = std::clamp<int64_t>(scan.getNumHeads() / kLeastScans, 1, kMostHeads);
+  int64_t heads = largestDivisor(getHeadsPerGroup(scan), wanted);
+  // The chunk's own product C B^T grows with its square, while products with the state are the same for each token.
+  int64_t chunk = std::min({scan.getNumRows(), static_cast<int64_t>(scan.getChunk()), 4 * target.getLanes()});
+  return CpuScheduleAttr::get(scan.getContext(), {heads}, 1, 0, chunk);
 }
 
 /// Any other op: tiles of the last dimension that it can be cut along, or one item of the first where that is enough.
@@ -163,9 +176,12 @@ llvm::Error checkCpuSchedule(func::FuncOp kernel, CpuScheduleAttr schedule, CpuT
   int64_t panel = 2 * target.getLanes();
   if (findLinear(kernel) && workgroup.back() % panel != 0)
     return makeFieldError("workgroup", "expected a multiple of {0} columns, found {1}", panel, workgroup.back());
-  if (isa<SsmStepOp, SsmScanOp>(root) && workgroup[0] != 1)
+  if (isa<SsmStepOp>(root) && workgroup[0] != 1)
     return makeFieldError("workgroup", "expected 1 head, found {0}", workgroup[0]);
   if (auto scan = dyn_cast<SsmScanOp>(root)) {
+    if (workgroup[0] <= 0 || getHeadsPerGroup(scan) % workgroup[0] != 0)
+      return makeFieldError("workgroup", "expected a divisor of {0}, the heads of a group, found {1}",
+                            getHeadsPerGroup(scan), workgroup[0]);
     int64_t rows = scan.getNumRows(), chunk = schedule.getChunk();
     if (chunk <= 0 || chunk > rows)
       return makeFieldError("chunk", "expected a size from 1 to {0}, the rows, found {1}", rows, chunk);
@@ -178,7 +194,7 @@ CpuScheduleAttr chooseCpuSchedule(func::FuncOp kernel, CpuTargetAttr target) {
     return scheduleLinear(linear, target);
   Operation *root = getTiledOp(kernel);
   return llvm::TypeSwitch<Operation *, CpuScheduleAttr>(root)
-      .Case<SsmScanOp>([](SsmScanOp op) { return scheduleScan(op); })
+      .Case<SsmScanOp>([&](SsmScanOp op) { return scheduleScan(op, target); })
       .Case<SsmStepOp, KvAppendOp, SampleOp>(
           [](Operation *op) { return CpuScheduleAttr::get(op->getContext(), {1}, 1, 0, 0); })
       .Case<AttentionOp>([](Operation *op) { return CpuScheduleAttr::get(op->getContext(), {1, 1}, 1, 0, 0); })

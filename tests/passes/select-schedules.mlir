@@ -8,6 +8,7 @@
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/size.json" 2>&1 | FileCheck %s --check-prefix=SIZE
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/rank.json" 2>&1 | FileCheck %s --check-prefix=RANK
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/columns.json" 2>&1 | FileCheck %s --check-prefix=COLUMNS
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/heads.json" 2>&1 | FileCheck %s --check-prefix=HEADS
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/chunk.json" 2>&1 | FileCheck %s --check-prefix=CHUNK
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/idle.json" 2>&1 | FileCheck %s --check-prefix=IDLE
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/unused.json" 2>&1 | FileCheck %s --check-prefix=UNUSED
@@ -20,12 +21,15 @@
 // SIZE: size.json: field 'linear*': kernel 'linear_decode' of cpu: field 'rows': expected a size, found -4
 // RANK: rank.json: field 'linear*': kernel 'linear_decode' of cpu: field 'workgroup': expected 2 sizes, found 1
 // COLUMNS: columns.json: field 'linear*': kernel 'linear_decode' of cpu: field 'workgroup': expected a multiple of 32 columns, found 40
+// HEADS: heads.json: field 'scan_groups': kernel 'scan_groups' of cpu: field 'workgroup': expected a divisor of 24, the heads of a group, found 5
 // CHUNK: chunk.json: field 'scan': kernel 'scan' of cpu: field 'chunk': expected a size from 1 to 96, the rows, found 97
 // IDLE: idle.json: field 'norm': kernel 'norm' of cpu: expected a field that the kernel depends on (workgroup), found 'depth'
 // UNUSED: unused.json: field 'linaer*': expected a kernel of that name, found none for cpu
 // TWICE: twice.json: field 'norm': expected each key once, found it twice
 // ORDER: @linear_decode{{.*}}rows = 3
 
+//--- heads.json
+{"scan": {"workgroup": [1]}, "scan_groups": {"workgroup": [5]}}
 //--- chunk.json
 {"scan": {"chunk": 97}}
 //--- idle.json
@@ -65,12 +69,18 @@ module attributes {bamba.target = #bamba.cpu_target<arch = "x86-64-v4", features
     %r = bamba.linear ins(%x, %w : tensor<64x1024xf32>, tensor<4096x1024xbf16, #bamba.panel<32>>) outs(%e : tensor<64x4096xf32>) acc(f32)
     return %r : tensor<64x4096xf32>
   }
-  // A head a workgroup, in chunks of 64 tokens.
+  // A head a workgroup where there are few, in chunks of 64 tokens.
   // CHECK: @scan{{.*}}bamba.schedule = #bamba.cpu_schedule<workgroup = [1], rows = 1, depth = 0, chunk = 64>
   // OVERRIDE: @scan{{.*}}chunk = 64
   func.func private @scan(%x: tensor<96x64xf32>, %dt: tensor<96x2xf32>, %b: tensor<96x16xf32>, %h: tensor<2xf32>, %i: tensor<1xi32>, %st: tensor<2xi32>, %e: tensor<96x64xf32>, %s: tensor<?x2x32x16xf32>) -> (tensor<96x64xf32>, tensor<?x2x32x16xf32>) attributes {bamba.kernel} {
     %y, %s1 = bamba.ssm_scan ins(%x, %dt, %b, %b, %h, %h, %h, %i, %st : tensor<96x64xf32>, tensor<96x2xf32>, tensor<96x16xf32>, tensor<96x16xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<1xi32>, tensor<2xi32>) outs(%e, %s : tensor<96x64xf32>, tensor<?x2x32x16xf32>) dt_limit(0.0, 1.0) chunk(256) acc(f32)
     return %y, %s1 : tensor<96x64xf32>, tensor<?x2x32x16xf32>
+  }
+  // Heads share a workgroup as long as 16 remain, and those of a group: 48 / 16 = 3, which divides 24.
+  // CHECK: @scan_groups{{.*}}bamba.schedule = #bamba.cpu_schedule<workgroup = [3], rows = 1, depth = 0, chunk = 64>
+  func.func private @scan_groups(%x: tensor<96x384xf32>, %dt: tensor<96x48xf32>, %b: tensor<96x32xf32>, %h: tensor<48xf32>, %i: tensor<1xi32>, %st: tensor<2xi32>, %e: tensor<96x384xf32>, %s: tensor<?x48x8x16xf32>) -> (tensor<96x384xf32>, tensor<?x48x8x16xf32>) attributes {bamba.kernel} {
+    %y, %s1 = bamba.ssm_scan ins(%x, %dt, %b, %b, %h, %h, %h, %i, %st : tensor<96x384xf32>, tensor<96x48xf32>, tensor<96x32xf32>, tensor<96x32xf32>, tensor<48xf32>, tensor<48xf32>, tensor<48xf32>, tensor<1xi32>, tensor<2xi32>) outs(%e, %s : tensor<96x384xf32>, tensor<?x48x8x16xf32>) dt_limit(0.0, 1.0) chunk(256) acc(f32)
+    return %y, %s1 : tensor<96x384xf32>, tensor<?x48x8x16xf32>
   }
   // Small rows are gathered until a workgroup is worth its while.
   // CHECK: @norm{{.*}}bamba.schedule = #bamba.cpu_schedule<workgroup = [32], rows = 1, depth = 0, chunk = 0>
