@@ -153,7 +153,7 @@ void addLargeLinears(Candidates &candidates, const geometry::LinearShape &shape,
   for (Tile tile : shape.promotes() ? ArrayRef(tilesOfCodes) : ArrayRef(tiles)) {
     LinearLarge linear{tile.rows, tile.columns, 2, tile.leastColumns};
     linear.stages =
-        chooseStages(kWantedStages, tile.rows, tile.columns, LinearLarge::kSlicesBytes + shape.epilogueBytes, limits);
+        chooseStages(kWantedStages, tile.rows, tile.columns, LinearLarge::kOtherBytes + shape.epilogueBytes, limits);
     double cost = 0;
     geometry::LinearShape likely = shape;
     for (int rows : likelyRows) {
@@ -176,7 +176,7 @@ void addWideLinears(Candidates &candidates, const geometry::LinearShape &shape) 
     return;
   for (int columns : {256, 224}) {
     int stages =
-        chooseStages(kWantedStages, kTileRows, columns, LinearLarge::kSlicesBytes + shape.epilogueBytes, limits);
+        chooseStages(kWantedStages, kTileRows, columns, LinearLarge::kOtherBytes + shape.epilogueBytes, limits);
     LinearLarge linear{kTileRows, columns, stages, columns};
     int tiles = linear.tiles(shape, columns), slots = alignTo(tiles, std::max(limits.multiprocessors, 1));
     double busy = static_cast<double>(shape.rows) * shape.columns / (static_cast<double>(slots) * kTileRows * columns);

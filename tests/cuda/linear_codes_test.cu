@@ -18,7 +18,8 @@ template <class S, int Rows, int Columns, int Depth, int Group, int Stride> stru
     if constexpr (S::kMaps)
       harness::launch(harness::mappedKernel<Kernel, Epilogue>, Kernel::kLaunch, stream,
                       harness::encodeTensorMap(Kernel::kInputMap, m.x.data()),
-                      harness::encodeTensorMap(Kernel::kWeightMap, m.weights[copy].data()), epilogue);
+                      harness::encodeTensorMap(Kernel::kWeightMap, m.weights[copy].data()), epilogue,
+                      harness::kAllRows);
     else
       harness::launch(harness::linearKernel<Kernel, Input, Epilogue, e4m3>, Kernel::kLaunch, stream, Input{m.x.data()},
                       m.weights[copy].data(), epilogue);

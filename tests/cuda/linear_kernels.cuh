@@ -10,12 +10,21 @@ __global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
   Kernel::run(input, weights, epilogue);
 }
 
+/// The counters of the kernels that read both operands through tensor maps: the collectives leave them zero.
+__device__ unsigned mappedCounters[bambac::kWorkspaceCounters];
+
+/// The count of rows where all are there.
+inline constexpr const int *kAllRows = nullptr;
+
 /// The same for collectives that read both operands through tensor maps.
 template <class Kernel, class Epilogue>
 __global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
     mappedKernel(const __grid_constant__ bambac::TensorMapParam input,
-                 const __grid_constant__ bambac::TensorMapParam weights, Epilogue epilogue) {
-  Kernel::run(input, weights, epilogue);
+                 const __grid_constant__ bambac::TensorMapParam weights, Epilogue epilogue, const int *rows) {
+  if constexpr (requires { Kernel::run(input, weights, epilogue, mappedCounters, rows); })
+    Kernel::run(input, weights, epilogue, mappedCounters, rows);
+  else
+    Kernel::run(input, weights, epilogue, rows);
 }
 
 /// Reads `from`, 128 bytes a thread at a time; the rest that is less than that for all threads is left out.

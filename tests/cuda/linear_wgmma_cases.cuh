@@ -145,7 +145,7 @@ template <class Case> struct Operands {
 
   void launch(cudaStream_t stream, const TensorMapParam &input, const TensorMapParam &weightMap) const {
     harness::launch(harness::mappedKernel<typename Case::Kernel, Epilogue>, Case::Kernel::kLaunch, stream, input,
-                    weightMap, Epilogue{residual.data(), out.data()});
+                    weightMap, Epilogue{residual.data(), out.data()}, harness::kAllRows);
   }
   std::vector<Output> run() {
     out.poison();

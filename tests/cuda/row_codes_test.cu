@@ -84,7 +84,7 @@ void testCase(Runner &runner, const std::string &name) {
     if constexpr (Mapped)
       harness::launch(harness::mappedKernel<Kernel, Epilogue>, Kernel::kLaunch, nullptr,
                       harness::encodeTensorMap(Kernel::kInputMap, x.data()),
-                      harness::encodeTensorMap(Kernel::kWeightMap, weights.data()), epilogue);
+                      harness::encodeTensorMap(Kernel::kWeightMap, weights.data()), epilogue, harness::kAllRows);
     else
       harness::launch(harness::linearKernel<Kernel, Input, Epilogue>, Kernel::kLaunch, nullptr, Input{x.data()},
                       static_cast<const Operand *>(weights.data()), epilogue);

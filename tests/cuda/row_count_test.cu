@@ -52,12 +52,6 @@ __global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
     countedKernel(Input input, const Weight *weights, Epilogue epilogue, const int *rows) {
   Kernel::run(input, weights, epilogue, rows);
 }
-template <class Kernel, class Epilogue>
-__global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
-    countedMappedKernel(const __grid_constant__ TensorMapParam input, const __grid_constant__ TensorMapParam weights,
-                        Epilogue epilogue, const int *rows) {
-  Kernel::run(input, weights, epilogue, rows);
-}
 
 template <class S, int Rows, int Columns, int Depth, int Group = 0> void testLinear(Runner &runner) {
   using namespace codes_test;
@@ -73,7 +67,7 @@ template <class S, int Rows, int Columns, int Depth, int Group = 0> void testLin
   // A row of a tile is stored only where it is there.
   check(runner, name, Rows, Columns, 1, memory.result, [&](const int *rows) {
     if constexpr (S::kMaps)
-      launch(countedMappedKernel<Kernel, Epilogue>, Kernel::kLaunch, nullptr,
+      launch(mappedKernel<Kernel, Epilogue>, Kernel::kLaunch, nullptr,
              encodeTensorMap(Kernel::kInputMap, memory.x.data()),
              encodeTensorMap(Kernel::kWeightMap, memory.weights[0].data()), epilogue, rows);
     else
@@ -167,6 +161,10 @@ int main(int argc, char **argv) {
   testLinear<codes_test::Middle<64, 2, true>, 260, 200, 640>(runner);
   testLinear<codes_test::Mma<128, 128, 3>, 700, 456, 640>(runner);
   testLinear<codes_test::Mma<64, 32, 8>, 300, 200, 640, 128>(runner);
+  std::vector<unsigned> counters(kWorkspaceCounters);
+  CHECK(cudaMemcpyFromSymbol(counters.data(), mappedCounters, sizeof(mappedCounters)));
+  runner.expect("counters of tiles are left zero",
+                std::all_of(counters.begin(), counters.end(), [](unsigned counter) { return counter == 0; }));
   testRows<37, 64>(runner);
   testRows<300, 4096>(runner);
   testRows<5, 20000>(runner);

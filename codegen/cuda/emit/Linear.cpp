@@ -103,6 +103,8 @@ FailureOr<std::string> emitLinear(KernelWriter &writer, LinearOp linear) {
     call = {*in, writer.address(*matrix, "weight")};
   }
   call.push_back(*epilogue);
+  if (writer.getCollective() == "wgmma/linear_large")
+    call.push_back(writer.workspace());
   if (takesRows(writer))
     writer.addRows(call);
   return writer.finish({"Input", "Epilogue"}, call);

@@ -73,7 +73,7 @@ inline constexpr geometry::LinearShape kLinearShape = {
     sumsFast<Shape>(0)};
 
 /// Bytes of workspace that a launch asks for: the counters, and nothing after them.
-template <class Epilogue> inline constexpr uint32 kEpilogueWorkspace = kReduces<Epilogue> ? 256 : 0;
+template <class Epilogue> inline constexpr uint32 kEpilogueWorkspace = kReduces<Epilogue> ? kWorkspaceOfCounters : 0;
 
 /// Multiprocessors that a launch asks for.
 template <class Epilogue> __host__ __device__ constexpr uint32 epilogueMultiprocessors() {

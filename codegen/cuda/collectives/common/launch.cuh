@@ -16,6 +16,10 @@ struct alignas(64) TensorMapParam {
 
 /// Number of zeroed 32-bit counters at the start of a kernel's workspace. A kernel that uses them leaves them zero.
 inline constexpr int kWorkspaceCounters = BAMBA_RT_WORKSPACE_COUNTERS;
+/// The last counter: tiles that blocks have taken (wgmma/linear_large). An epilogue's counters come before it.
+inline constexpr int kTileCounter = kWorkspaceCounters - 1;
+/// The workspace that a launch asks for which uses counters and nothing after them.
+inline constexpr uint32 kWorkspaceOfCounters = 256;
 
 /// The next kernel of the stream may start: what it reads from this one it waits for itself.
 __device__ __forceinline__ void launchDependents() {

@@ -25,7 +25,7 @@ template <class Element, int kRows, int kColumns, int kGroup, int kMultiprocesso
   const Element *values; ///< what the kernel stores, [kRows, kColumns]
   e4m3 *codes;           ///< [kRows, kColumns]
   float *scales;         ///< [kRows, groups]
-  void *workspace;       ///< the kernel's, whose last counters are taken
+  void *workspace;       ///< the kernel's, whose counters before kTileCounter are taken
 
   /// By all threads, before a barrier of the block.
   __device__ __forceinline__ void begin() const {
@@ -109,7 +109,7 @@ private:
   }
   /// Blocks that have arrived, those that have left, and the largest of each row.
   __device__ __forceinline__ uint32 *counters() const {
-    return static_cast<uint32 *>(workspace) + kWorkspaceCounters - geometry::rowCodesCounters(kRows);
+    return static_cast<uint32 *>(workspace) + kTileCounter - geometry::rowCodesCounters(kRows);
   }
   static __device__ __forceinline__ int lastBlocks() {
     return minOf(int(gridDim.x * gridDim.y * gridDim.z), geometry::tailBlocks(kMultiprocessors, kRows * kColumns));

@@ -142,6 +142,10 @@ struct LinearLarge {
   /// Sums pass through shared memory 16 rows x 32 columns of a warp at a time, two such slices a warp.
   static constexpr int kSliceColumns = 32, kSliceFloats = 16 * kSliceColumns;
   static constexpr int kSlicesBytes = 4 * kConsumers * 2 * kSliceFloats * 4;
+  /// For each stage the number of the tile whose first one it is.
+  static constexpr int kMaxStages = 16, kNumbersBytes = kMaxStages * 4;
+  /// Shared memory apart from the stages.
+  static constexpr int kOtherBytes = kSlicesBytes + kNumbersBytes;
 
   BAMBAC_HOST_DEVICE constexpr int rowBlocks() const { return tileRows / (kInstructionRows * kConsumers); }
   BAMBAC_HOST_DEVICE constexpr int sums() const { return rowBlocks() * tileColumns / 2; }
@@ -153,6 +157,13 @@ struct LinearLarge {
   BAMBAC_HOST_DEVICE constexpr bool hasWidths() const { return leastColumns < tileColumns; }
   /// Columns of W that a tensor copy brings.
   BAMBAC_HOST_DEVICE constexpr int boxColumns() const { return hasWidths() ? kSliceColumns : tileColumns; }
+  /// Rows of x that a tensor copy brings: those of one warpgroup, so that rows which are not there need not be brought,
+  /// unless the copies of W are many already.
+  BAMBAC_HOST_DEVICE constexpr int boxRows(const LinearShape &shape) const {
+    return hasWidths() || shape.promotes() ? tileRows : kInstructionRows;
+  }
+  /// Whether blocks take tiles as they get ready for them, or one after each `blocks` tiles.
+  BAMBAC_HOST_DEVICE constexpr bool takesTiles(const LinearShape &shape) const { return !shape.promotes(); }
   /// What a tile takes apart from its columns (its rows of x, its start and end), as columns: measured.
   static constexpr int kColumnsOfTile = 36;
   /// The time of the block with the most tiles of `columns` columns, in columns.
@@ -181,7 +192,7 @@ struct LinearLarge {
   BAMBAC_HOST_DEVICE constexpr int inputBytes() const { return tileRows * kTileDepth * 2; }
   BAMBAC_HOST_DEVICE constexpr int weightBytes() const { return tileColumns * kTileDepth * 2; }
   BAMBAC_HOST_DEVICE constexpr int sharedBytes() const {
-    return stages * (inputBytes() + weightBytes()) + kSlicesBytes + stages * kStageBarrierBytes;
+    return stages * (inputBytes() + weightBytes()) + kOtherBytes + stages * kStageBarrierBytes;
   }
 
   BAMBAC_HOST_DEVICE constexpr Fault legal(const LinearShape &shape, const Limits &limits) const {
@@ -194,6 +205,7 @@ struct LinearLarge {
         .multipleOf("least_columns", kSliceColumns, leastColumns)
         .atMost("least_columns", tileColumns, leastColumns)
         .atLeast("stages", 2, stages)
+        .atMost("stages", kMaxStages, stages)
         .atMost("sums a thread", kThreadSums, sums())
         .atMost(kSharedBytesText, limits.sharedBytes, sharedBytes() + shape.epilogueBytes);
     if (hasWidths())

@@ -1,6 +1,8 @@
 // y[r, n] = sum_k x[r, k] W[n, k] for many rows (prefill): tokens are the 64 rows of wgmma, weights its columns.
 // Persistent blocks of one loading and two multiplying warpgroups; the loads of the next tile run under the epilogue.
-// Tiles of rows that are not there do not exist; how wide tiles are is chosen by the rows that are.
+// Tiles of rows that are not there do not exist; how wide tiles are is chosen by the rows that are. Blocks take tiles
+// as they get ready for them: a tile in which only one warpgroup has rows leaves it the tensor cores and takes less
+// time.
 #pragma once
 #include "geometry/wgmma_linear.h"
 #include "wgmma/wgmma_pipeline.cuh"
@@ -31,31 +33,33 @@ template <class Shape, class Input, class Epilogue> class LinearLarge {
   // read.
   static constexpr int kSliceColumns = kGeometry.kSliceColumns, kSliceFloats = kGeometry.kSliceFloats;
   static constexpr int kSlicesOfRow = kTileColumns / kSliceColumns, kSlices = kRowBlocks * kSlicesOfRow;
-  static constexpr int kBoxColumns = kGeometry.boxColumns();
+  static constexpr int kBoxColumns = kGeometry.boxColumns(), kBoxRows = kGeometry.boxRows(kShape);
   using Slice = Patch<Epilogue, 16, kSliceColumns, kSliceColumns, 32, 4>;
   // What the epilogue loads is on its way this many slices before it is needed.
   static constexpr int kAhead = minOf(2, kSlices);
 
   static constexpr int kSharedBytes = kGeometry.sharedBytes();
-  static_assert(kSharedBytes == Ring::kBytes + kGeometry.kSlicesBytes + Ring::kBarrierBytes);
+  static_assert(kSharedBytes == Ring::kBytes + kGeometry.kOtherBytes + Ring::kBarrierBytes);
 
 public:
   static constexpr int kThreads = kGeometry.kThreads, kMinBlocks = 1;
   static constexpr Launch kLaunch = {
-      kBlocks, 1, 1, kThreads, 1, kSharedBytes, 1, kEpilogueWorkspace<Epilogue>, kEpilogueMultiprocessors<Epilogue>};
+      kBlocks, 1, 1, kThreads, 1, kSharedBytes, 1, kWorkspaceOfCounters, kEpilogueMultiprocessors<Epilogue>};
   static constexpr TensorMap kInputMap =
-      inputTensorMap<typename Shape::Operand, Input>(Shape::kRows, Shape::kDepth, kTileRows);
+      inputTensorMap<typename Shape::Operand, Input>(Shape::kRows, Shape::kDepth, kBoxRows);
   static constexpr TensorMap kWeightMap = weightTensorMap(Shape::kColumns, kShape.words(), kBoxColumns, kTileDepth);
 
   static __device__ __forceinline__ void run(const TensorMapParam &inputMap, const TensorMapParam &weightMap,
-                                             const Epilogue &epilogue, const int *rows = nullptr) {
+                                             const Epilogue &epilogue, void *workspace, const int *rows = nullptr) {
     extern __shared__ __align__(1024) uint8 shared[];
     float *slices = reinterpret_cast<float *>(shared + Ring::kBytes);
+    volatile int *numbers = reinterpret_cast<int *>(shared + Ring::kBytes + kGeometry.kSlicesBytes);
     const Tiles tiles(rowCount<Shape::kRows>(rows));
+    uint32 *taken = static_cast<uint32 *>(workspace) + kTileCounter;
     runRoles<Ring, kSharedBytes, kConsumers>(
-        shared, epilogue, [&](const Ring &ring) { load(ring, tiles, inputMap, weightMap); }, [] {},
+        shared, epilogue, [&](const Ring &ring) { load(ring, tiles, taken, numbers, inputMap, weightMap); }, [] {},
         [&](const Ring &ring, int consumer) {
-          multiply(ring, consumer, tiles, slices + (threadIdx.x / 32 - 4) * 2 * kSliceFloats, epilogue);
+          multiply(ring, consumer, tiles, numbers, slices + (threadIdx.x / 32 - 4) * 2 * kSliceFloats, epilogue);
         });
   }
 
@@ -63,6 +67,10 @@ private:
   struct Tile {
     int row, column;
     int rowEnd; ///< of all rows that are there
+    /// Copies of x that bring the rows that are there.
+    __device__ __forceinline__ int boxes() const {
+      return minOf(ceilDiv(rowEnd - row, kBoxRows), kTileRows / kBoxRows);
+    }
   };
 
   /// The tiles that cover the rows that are there.
@@ -89,50 +97,88 @@ private:
     }
   };
 
-  /// Where the loading thread is: a step of a tile.
-  struct Cursor {
-    const Tiles &tiles;
-    int index = blockIdx.x, step = 0;
-    Tile tile = tiles[index];
-    __device__ __forceinline__ void advance() {
-      if (++step == kSteps) {
-        step = 0;
-        index += kBlocks;
-        if (index < tiles.count())
-          tile = tiles[index];
-      }
-    }
-  };
+  // Each block begins with the tile of its own number, whose weights are on their way before the kernels before this
+  // one have ended. The loading thread takes the others from a counter and leaves the tile's number, or kNoTile at the
+  // end, next to its first stage.
+  static constexpr int kNoTile = -1, kStepsOfAnswer = 3;
 
   /// The loading thread.
-  static __device__ __forceinline__ void load(const Ring &ring, const Tiles &tiles, const TensorMapParam &inputMap,
+  static __device__ __forceinline__ void load(const Ring &ring, const Tiles &tiles, uint32 *taken,
+                                              volatile int *numbers, const TensorMapParam &inputMap,
                                               const TensorMapParam &weightMap) {
     prefetchMap(inputMap);
     prefetchMap(weightMap);
-    int own = (tiles.count() - int(blockIdx.x) + kBlocks - 1) / kBlocks;
-    Cursor inputAt{tiles}, weightsAt{tiles};
-    auto loadInput = [&](int, int slot) {
-      copyTensor(ring.input(slot), inputMap, ring.full(slot), inputAt.step * kTileDepth, inputAt.tile.row);
-      inputAt.advance();
+    // Unrolled: one thread starts all copies, and a loop around them takes longer than the products of a narrow stage.
+    auto loadWeights = [&](const Tile &tile, int step, int slot) {
+      arriveExpect(ring.full(slot), (tile.boxes() * kBoxRows + tiles.columns) * (kTileDepth * 2));
+#pragma unroll
+      for (int column = 0; column < kTileColumns; column += kBoxColumns)
+        if (column < kLeastColumns || column < tiles.columns)
+          copyTensor(ring.weights(slot) + column * (kTileDepth * 2), weightMap, ring.full(slot), 0,
+                     step * (kTileDepth / 8), tile.column / 8 + column / 8);
     };
-    auto loadWeights = [&](int, int slot) {
-      for (int column = 0; column < tiles.columns; column += kBoxColumns)
-        copyTensor(ring.weights(slot) + column * (kTileDepth * 2), weightMap, ring.full(slot), 0,
-                   weightsAt.step * (kTileDepth / 8), (weightsAt.tile.column + column) / 8);
-      weightsAt.advance();
+    auto loadInput = [&](const Tile &tile, int step, int slot) {
+#pragma unroll
+      for (int row = 0; row < kTileRows; row += kBoxRows)
+        if (row == 0 || tile.row + row < tile.rowEnd)
+          copyTensor(ring.input(slot) + row * (kTileDepth * 2), inputMap, ring.full(slot), step * kTileDepth,
+                     tile.row + row);
     };
-    ring.fill(own * kSteps, loadWeights, loadInput, kGeometry.inputBytes() + tiles.columns * (kTileDepth * 2));
+    // As many are taken as there are tiles: those after the first of each block, and each block's last in vain.
+    const bool takes = kGeometry.takesTiles(kShape) && tiles.count() > kBlocks;
+    int number = blockIdx.x;
+    const int early = number < tiles.count() ? minOf(kSteps, Shape::kStages) : 0;
+    numbers[0] = number;
+    for (int step = 0; step < early; ++step)
+      loadWeights(tiles[number], step, step);
+    waitForPredecessors();
+    RingPosition<Shape::kStages> at;
+    for (int step = 0; step < early; ++step, at.advance())
+      loadInput(tiles[number], step, step);
+    for (int first = early; number < tiles.count(); first = 0) {
+      const Tile tile = tiles[number];
+      // Asked for early, a tile would be kept from blocks that are ready for it before.
+      constexpr int kAsks = kSteps - kStepsOfAnswer;
+      uint32 before = 0;
+      if (takes && first > kAsks)
+        before = atomicAdd(taken, 1u);
+      for (int step = first; step < kSteps; ++step, at.advance()) {
+        wait(ring.empty(at.slot), at.parity ^ 1); // at once in the first pass
+        if (step == 0)
+          numbers[at.slot] = number;
+        if (takes && step == kAsks)
+          before = atomicAdd(taken, 1u);
+        loadWeights(tile, step, at.slot);
+        loadInput(tile, step, at.slot);
+      }
+      if (takes && before + 1 == uint32(tiles.count()))
+        *taken = 0;
+      number = kBlocks + (takes ? int(before) : number);
+    }
+    wait(ring.empty(at.slot), at.parity ^ 1);
+    numbers[at.slot] = kNoTile;
+    arrive(ring.full(at.slot));
   }
 
   /// A multiplying warpgroup.
-  static __device__ __forceinline__ void multiply(const Ring &ring, int consumer, const Tiles &tiles, float *slices,
+  static __device__ __forceinline__ void multiply(const Ring &ring, int consumer, const Tiles &tiles,
+                                                  const volatile int *numbers, float *slices,
                                                   const Epilogue &epilogue) {
     waitForPredecessors();
     float sums[kRowBlocks][kTileColumns / 2];
     RingPosition<Shape::kStages> at;
-    for (int index = blockIdx.x; index < tiles.count(); index += kBlocks) {
-      Tile tile = tiles[index];
-      tile.row += consumer * kRowBlocks * 64 + threadIdx.x / 32 % 4 * 16;
+    for (;;) {
+      wait(ring.full(at.slot), at.parity);
+      const int number = numbers[at.slot];
+      if (number == kNoTile)
+        return;
+      Tile tile = tiles[number];
+      tile.row += consumer * kRowBlocks * 64;
+      if (tile.row >= tile.rowEnd) {
+        consumeCodes(ring, kSteps, at, [&](int, int slot) { ring.release(slot); });
+        continue;
+      }
+      tile.row += threadIdx.x / 32 % 4 * 16;
       typename Slice::Extra extra[kAhead][Slice::kItems];
       if constexpr (!kPromotes)
         loadFirstExtras(epilogue, tile, extra);
