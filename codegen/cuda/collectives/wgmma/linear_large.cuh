@@ -1,8 +1,8 @@
 // y[r, n] = sum_k x[r, k] W[n, k] for many rows (prefill): tokens are the 64 rows of wgmma, weights its columns.
 // Persistent blocks of one loading and two multiplying warpgroups; the loads of the next tile run under the epilogue.
-// Tiles of rows that are not there do not exist; how wide tiles are is chosen by the rows that are. Blocks take tiles
-// as they get ready for them: a tile in which only one warpgroup has rows leaves it the tensor cores and takes less
-// time.
+// Tiles of rows that are not there do not exist; how wide tiles are is chosen by the rows that are. Of 16-bit
+// operands blocks take tiles as they get ready for them. A tile in which only one warpgroup has rows leaves it the
+// tensor cores and takes less time.
 #pragma once
 #include "geometry/wgmma_linear.h"
 #include "wgmma/wgmma_pipeline.cuh"
@@ -67,9 +67,15 @@ private:
   struct Tile {
     int row, column;
     int rowEnd; ///< of all rows that are there
-    /// Copies of x that bring the rows that are there.
+    /// Whether the copy of x that begins with this row of the tile brings rows that are there.
+    __device__ __forceinline__ bool hasBox(int first) const { return first == 0 || row + first < rowEnd; }
+    /// Those that do.
     __device__ __forceinline__ int boxes() const {
-      return minOf(ceilDiv(rowEnd - row, kBoxRows), kTileRows / kBoxRows);
+      int count = 0;
+#pragma unroll
+      for (int first = 0; first < kTileRows; first += kBoxRows)
+        count += hasBox(first);
+      return count;
     }
   };
 
@@ -120,7 +126,7 @@ private:
     auto loadInput = [&](const Tile &tile, int step, int slot) {
 #pragma unroll
       for (int row = 0; row < kTileRows; row += kBoxRows)
-        if (row == 0 || tile.row + row < tile.rowEnd)
+        if (tile.hasBox(row))
           copyTensor(ring.input(slot) + row * (kTileDepth * 2), inputMap, ring.full(slot), step * kTileDepth,
                      tile.row + row);
     };
