@@ -56,6 +56,7 @@ struct Collective {
   StringRef name;
   bool (*computes)(Operation *main);
   SmallVector<StringRef> fields;
+  SmallVector<int> leastValues; ///< of the fields
   Fault (*check)(Operation *main, ArrayRef<int> values, const Limits &limits);
 };
 
@@ -64,8 +65,10 @@ template <typename Geometry, typename Op> Collective describe() {
   collective.name = Geometry::kCollective;
   collective.computes = [](Operation *main) { return isa<Op>(main); };
   if constexpr (requires { Geometry::kFields; })
-    for (const auto &field : Geometry::kFields)
+    for (const auto &field : Geometry::kFields) {
       collective.fields.push_back(field.name);
+      collective.leastValues.push_back(field.least);
+    }
   collective.check = [](Operation *main, ArrayRef<int> values, const Limits &limits) {
     Geometry geometry{};
     if constexpr (requires { Geometry::kFields; })
@@ -116,12 +119,12 @@ llvm::Expected<SmallVector<int>> readFields(const Collective &collective, CudaSc
       return makeError("expected a field of {0} ({1}), found '{2}'", collective.name, known,
                        field.getName().getValue());
   SmallVector<int> values;
-  for (StringRef name : collective.fields) {
+  for (auto [name, least] : llvm::zip_equal(collective.fields, collective.leastValues)) {
     auto value = schedule.getFields().getAs<IntegerAttr>(name);
     if (!value)
       return makeError("field '{0}': expected all fields of {1} ({2}), found none", name, collective.name, known);
-    if (value.getInt() <= 0 || value.getInt() > std::numeric_limits<int>::max())
-      return makeError("field '{0}': expected a size greater than 0, found {1}", name, value.getInt());
+    if (value.getInt() < least || value.getInt() > std::numeric_limits<int>::max())
+      return makeError("field '{0}': expected a size greater than {1}, found {2}", name, least - 1, value.getInt());
     values.push_back(static_cast<int>(value.getInt()));
   }
   return values;

@@ -116,51 +116,58 @@ void addMiddleLinears(Candidates &candidates, const geometry::LinearShape &shape
   }
 }
 
-/// The numbers of rows that a linear of `rows` is likely to have. Long prompts are cut into the longest chunks, which
-/// have all their rows; a shorter chunk has any number that the next shorter one has no room for. Of the rows whose
-/// logits are kept there are few, since most steps keep the last one of a prompt.
+/// The numbers of rows that a linear of `rows` is likely to have: any number that the next shorter chunk has no room
+/// for. Long prompts are cut into the longest chunks, so that those are as likely full as not. Of the rows whose logits
+/// are kept there are few, since most steps keep the last one of a prompt.
 SmallVector<int> likelyRows(LinearOp linear, int rows) {
-  constexpr int kSamples = 8;
+  constexpr int kSamples = 32;
   auto limits = linear->getParentOfType<ModuleOp>()->getAttrOfType<LimitsAttr>(attr::kLimits);
   auto kernel = linear->getParentOfType<func::FuncOp>();
   if (kernel->hasAttr(attr::kMayBeEmpty))
     return {1};
-  if (!findRows(kernel) || !limits || rows >= limits.getPrefillChunk())
+  if (!findRows(kernel) || !limits)
     return {rows};
   SmallVector<int> likely;
   for (int sample = kSamples / kChunkRatio + 1; sample <= kSamples; ++sample)
     likely.push_back(ceilDiv(rows * sample, kSamples));
+  if (rows >= limits.getPrefillChunk())
+    likely.append(likely.size() - 2, rows);
   return likely;
 }
 
 /// Many rows on wgmma. The time is that of the block with the most tiles, for all numbers of rows that are likely:
 ///
-///   cost = sum of LinearLarge::cost (of the width of tiles that is best for the rows) * rows of a tile * price
+///   cost = sum of LinearLarge::leastCost * price
 ///
 /// where the price is the measured slowdown of tiles that reuse less of what they load. Tiles of several widths, whose
-/// loads are smaller (1%) and which take longer to compile, have to save more than that. Where sums of codes are taken
-/// over into f32 the widest tile has no registers for those that are yet to be; one of 192 columns has.
+/// loads are smaller (1%) and which take longer to compile, have to save more than that; with tall tiles beside them
+/// they come first if those save anything. Tall tiles of a schedule of their own are overestimated. Where sums of codes
+/// are taken over into f32 the widest tile has no registers for those that are yet to be; one of 192 columns has.
 void addLargeLinears(Candidates &candidates, const geometry::LinearShape &shape, ArrayRef<int> likelyRows) {
   using geometry::wgmma::LinearLarge;
   constexpr int kWantedStages = 6;
   struct Tile {
-    int rows, columns, leastColumns;
+    int rows, columns, leastColumns, tallColumns;
     double price;
   };
   const geometry::Limits &limits = candidates.getLimits();
-  const Tile tiles[] = {{128, 256, 256, 1.0}, {128, 256, 128, 1.05}, {256, 128, 128, 0.92}, {128, 128, 128, 1.0}};
-  const Tile tilesOfCodes[] = {{128, 192, 192, 1.0}, {256, 128, 128, 0.99}, {128, 128, 128, 1.0}};
+  const Tile tiles[] = {{128, 256, 256, 0, 1.0},
+                        {128, 256, 128, 0, 1.01},
+                        {128, 256, 128, 160, 1.0101},
+                        {256, 128, 128, 0, 0.85},
+                        {128, 128, 128, 0, 1.0}};
+  const Tile tilesOfCodes[] = {{128, 192, 192, 0, 1.0}, {256, 128, 128, 0, 1.05}, {128, 128, 128, 0, 1.0}};
   for (Tile tile : shape.promotes() ? ArrayRef(tilesOfCodes) : ArrayRef(tiles)) {
-    LinearLarge linear{tile.rows, tile.columns, 2, tile.leastColumns};
+    LinearLarge linear{tile.rows, tile.columns, 2, tile.leastColumns, tile.tallColumns};
     linear.stages =
         chooseStages(kWantedStages, tile.rows, tile.columns, LinearLarge::kOtherBytes + shape.epilogueBytes, limits);
     double cost = 0;
     geometry::LinearShape likely = shape;
     for (int rows : likelyRows) {
       likely.rows = rows;
-      cost += linear.cost(likely, limits.multiprocessors, linear.columnsOf(likely, limits.multiprocessors));
+      cost += linear.leastCost(likely, limits.multiprocessors);
     }
-    candidates.add(linear, shape, tile.price * cost * tile.rows);
+    candidates.add(linear, shape, tile.price * cost);
   }
 }
 
@@ -177,7 +184,7 @@ void addWideLinears(Candidates &candidates, const geometry::LinearShape &shape) 
   for (int columns : {256, 224}) {
     int stages =
         chooseStages(kWantedStages, kTileRows, columns, LinearLarge::kOtherBytes + shape.epilogueBytes, limits);
-    LinearLarge linear{kTileRows, columns, stages, columns};
+    LinearLarge linear{kTileRows, columns, stages, columns, /*tallColumns=*/0};
     int tiles = linear.tiles(shape, columns), slots = alignTo(tiles, std::max(limits.multiprocessors, 1));
     double busy = static_cast<double>(shape.rows) * shape.columns / (static_cast<double>(slots) * kTileRows * columns);
     if (busy >= kLeastBusy)

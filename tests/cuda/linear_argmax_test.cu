@@ -72,9 +72,7 @@ void testCase(Runner &runner, const std::string &name) {
     largest.poison();
     Epilogue epilogue{result.data(), largest.data(), counters.data()};
     if constexpr (Mapped)
-      harness::launch(harness::mappedKernel<Kernel, Epilogue>, Kernel::kLaunch, nullptr,
-                      harness::encodeTensorMap(Kernel::kInputMap, x.data()),
-                      harness::encodeTensorMap(Kernel::kWeightMap, weights.data()), epilogue, harness::kAllRows);
+      harness::launchMapped<Kernel>(nullptr, x.data(), weights.data(), epilogue);
     else
       harness::launch(harness::linearKernel<Kernel, Input, Epilogue>, Kernel::kLaunch, nullptr, Input{x.data()},
                       static_cast<const Operand *>(weights.data()), epilogue);

@@ -16,10 +16,7 @@ template <class S, int Rows, int Columns, int Depth, int Group, int Stride> stru
   static void launch(const Memory &m, int copy, cudaStream_t stream = nullptr) {
     Epilogue epilogue{m.inputScales.data(), m.weightScales.data(), m.result.data()};
     if constexpr (S::kMaps)
-      harness::launch(harness::mappedKernel<Kernel, Epilogue>, Kernel::kLaunch, stream,
-                      harness::encodeTensorMap(Kernel::kInputMap, m.x.data()),
-                      harness::encodeTensorMap(Kernel::kWeightMap, m.weights[copy].data()), epilogue,
-                      harness::kAllRows);
+      harness::launchMapped<Kernel>(stream, m.x.data(), m.weights[copy].data(), epilogue);
     else
       harness::launch(harness::linearKernel<Kernel, Input, Epilogue, e4m3>, Kernel::kLaunch, stream, Input{m.x.data()},
                       m.weights[copy].data(), epilogue);

@@ -20,11 +20,22 @@ inline constexpr const int *kAllRows = nullptr;
 template <class Kernel, class Epilogue>
 __global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
     mappedKernel(const __grid_constant__ bambac::TensorMapParam input,
-                 const __grid_constant__ bambac::TensorMapParam weights, Epilogue epilogue, const int *rows) {
-  if constexpr (requires { Kernel::run(input, weights, epilogue, mappedCounters, rows); })
-    Kernel::run(input, weights, epilogue, mappedCounters, rows);
+                 const __grid_constant__ bambac::TensorMapParam weights,
+                 const __grid_constant__ bambac::TensorMapParam narrow, Epilogue epilogue, const int *rows) {
+  if constexpr (requires { Kernel::kNarrowMap; })
+    Kernel::run(input, weights, narrow, epilogue, mappedCounters, rows);
   else
     Kernel::run(input, weights, epilogue, rows);
+}
+
+/// Launches it on x and W.
+template <class Kernel, class X, class Weight, class Epilogue>
+void launchMapped(cudaStream_t stream, X *x, Weight *weights, const Epilogue &epilogue, const int *rows = kAllRows) {
+  bambac::TensorMapParam weightMap = encodeTensorMap(Kernel::kWeightMap, weights), narrowMap = weightMap;
+  if constexpr (requires { Kernel::kNarrowMap; })
+    narrowMap = encodeTensorMap(Kernel::kNarrowMap, weights);
+  launch(mappedKernel<Kernel, Epilogue>, Kernel::kLaunch, stream, encodeTensorMap(Kernel::kInputMap, x), weightMap,
+         narrowMap, epilogue, rows);
 }
 
 /// Reads `from`, 128 bytes a thread at a time; the rest that is less than that for all threads is left out.

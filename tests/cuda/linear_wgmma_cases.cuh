@@ -10,7 +10,6 @@
 
 namespace wgmma_test {
 
-using bambac::TensorMapParam;
 using harness::DeviceBuffer;
 using harness::Operand;
 
@@ -135,21 +134,13 @@ template <class Case> struct Operands {
     CHECK(cudaDeviceSynchronize());
   }
 
-  std::vector<TensorMapParam> weightMaps() const {
-    std::vector<TensorMapParam> maps;
-    for (const auto &buffer : weights)
-      maps.push_back(harness::encodeTensorMap(Case::Kernel::kWeightMap, buffer.data()));
-    return maps;
-  }
-  TensorMapParam inputMap() const { return harness::encodeTensorMap(Case::Kernel::kInputMap, x.data()); }
-
-  void launch(cudaStream_t stream, const TensorMapParam &input, const TensorMapParam &weightMap) const {
-    harness::launch(harness::mappedKernel<typename Case::Kernel, Epilogue>, Case::Kernel::kLaunch, stream, input,
-                    weightMap, Epilogue{residual.data(), out.data()}, harness::kAllRows);
+  void launch(cudaStream_t stream, int copy) const {
+    harness::launchMapped<typename Case::Kernel>(stream, x.data(), weights[copy].data(),
+                                                 Epilogue{residual.data(), out.data()});
   }
   std::vector<Output> run() {
     out.poison();
-    launch(nullptr, inputMap(), weightMaps()[0]);
+    launch(nullptr, 0);
     CHECK(cudaGetLastError());
     return out.download();
   }
@@ -261,11 +252,9 @@ template <class Case> void benchCase(harness::Runner &runner, bool memoryBound) 
     return;
   constexpr size_t kBytes = Operands<Case>::kPacked * 2;
   Operands<Case> operands(harness::rotations(kBytes));
-  auto maps = operands.weightMaps();
-  TensorMapParam input = operands.inputMap();
   int perGraph = kBytes > (size_t(1) << 29) || Shape::kRows > 256 ? 10 : 50;
   double time = harness::medianMicroseconds(
-      [&](cudaStream_t stream, int i) { operands.launch(stream, input, maps[i % maps.size()]); }, perGraph);
+      [&](cudaStream_t stream, int i) { operands.launch(stream, i % int(operands.weights.size())); }, perGraph);
   double operations = 2.0 * Shape::kRows * Shape::kColumns * Shape::kDepth;
   double work = memoryBound ? double(kBytes) : operations;
   const char *unit = memoryBound ? "GB/s" : "TFLOP/s";
@@ -285,8 +274,8 @@ template <class Case> void benchCase(harness::Runner &runner, bool memoryBound) 
   DeviceBuffer<Operand> y(size_t(Shape::kRows) * Shape::kColumns);
   double theirs = harness::medianMicroseconds(
       [&](cudaStream_t stream, int i) {
-        cublas().linear(stream, operands.x.data(), operands.weights[i % maps.size()].data(), y.data(), Shape::kRows,
-                        Shape::kColumns, Shape::kDepth);
+        cublas().linear(stream, operands.x.data(), operands.weights[i % operands.weights.size()].data(), y.data(),
+                        Shape::kRows, Shape::kColumns, Shape::kDepth);
       },
       perGraph);
   runner.benched("cublas " + shape, theirs, work, unit);

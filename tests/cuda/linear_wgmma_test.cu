@@ -11,19 +11,20 @@ constexpr int kSms = 132, kShared = 232448;
 
 /// Tiles of prefill: kind of epilogue, sizes, tile, stages.
 template <Kind K, int Rows, int Columns, int Depth, int TileRows = 128, int TileColumns = 256, int Stages = 4,
-          int LeastColumns = TileColumns>
+          int LeastColumns = TileColumns, int TallColumns = 0>
 struct Large {
   struct Shape : bambac::CoreMatrices {
     using Operand = harness::Operand;
     static constexpr int kRows = Rows, kColumns = Columns, kDepth = Depth, kMultiprocessors = kSms;
     static constexpr int kTileRows = TileRows, kTileColumns = TileColumns, kStages = Stages, kSharedLimit = kShared;
-    static constexpr int kLeastColumns = LeastColumns;
+    static constexpr int kLeastColumns = LeastColumns, kTallColumns = TallColumns;
   };
   using Epilogue = TestEpilogue<K, Columns>;
   using Kernel = bambac::LinearLarge<Shape, PlainInput<Depth>, Epilogue>;
   static std::string name() {
     return "large " + describe(K, Rows, Columns, Depth) + " tile " + std::to_string(TileRows) + "x" +
-           std::to_string(TileColumns) + " stages " + std::to_string(Stages);
+           std::to_string(TileColumns) + " stages " + std::to_string(Stages) +
+           (TallColumns ? " tall " + std::to_string(TallColumns) : "");
   }
 };
 
@@ -69,7 +70,10 @@ void testLarge(harness::Runner &runner) {
           Large<kResidual, 1000, 4096, 200, 256, 128, 4>, Large<kSwiglu, 1000, 28672, 4096, 128, 256, 3>,
           Large<kFloat, 1000, 16768, 4096, 128, 192, 4>, Large<kPlain, 4096, 4096, 4096, 256, 128, 3>,
           Large<kResidual, 4096, 4096, 8192>, Large<kSwiglu, 4096, 28672, 4096>, Large<kScalar, 300, 713, 200>,
-          Large<kSwiglu, 1000, 28672, 200, 128, 256, 4, 128>, Large<kScalar, 600, 713, 200, 128, 256, 4, 128>>(runner);
+          Large<kSwiglu, 1000, 28672, 200, 128, 256, 4, 128>, Large<kScalar, 600, 713, 200, 128, 256, 4, 128>,
+          Large<kResidual, 1300, 4096, 200, 128, 256, 4, 128, 160>,
+          Large<kSwiglu, 1100, 28672, 200, 128, 256, 4, 128, 160>,
+          Large<kFloat, 1300, 4104, 4096, 128, 256, 4, 256, 160>>(runner);
 }
 
 void testMiddle(harness::Runner &runner) {

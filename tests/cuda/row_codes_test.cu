@@ -82,9 +82,7 @@ void testCase(Runner &runner, const std::string &name) {
     result.poison(), codes.poison(), scales.poison(), expectedCodes.poison(), expectedScales.poison();
     Epilogue epilogue{result.data(), {result.data(), codes.data(), scales.data(), counters.data()}};
     if constexpr (Mapped)
-      harness::launch(harness::mappedKernel<Kernel, Epilogue>, Kernel::kLaunch, nullptr,
-                      harness::encodeTensorMap(Kernel::kInputMap, x.data()),
-                      harness::encodeTensorMap(Kernel::kWeightMap, weights.data()), epilogue, harness::kAllRows);
+      harness::launchMapped<Kernel>(nullptr, x.data(), weights.data(), epilogue);
     else
       harness::launch(harness::linearKernel<Kernel, Input, Epilogue>, Kernel::kLaunch, nullptr, Input{x.data()},
                       static_cast<const Operand *>(weights.data()), epilogue);

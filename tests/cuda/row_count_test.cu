@@ -67,9 +67,7 @@ template <class S, int Rows, int Columns, int Depth, int Group = 0> void testLin
   // A row of a tile is stored only where it is there.
   check(runner, name, Rows, Columns, 1, memory.result, [&](const int *rows) {
     if constexpr (S::kMaps)
-      launch(mappedKernel<Kernel, Epilogue>, Kernel::kLaunch, nullptr,
-             encodeTensorMap(Kernel::kInputMap, memory.x.data()),
-             encodeTensorMap(Kernel::kWeightMap, memory.weights[0].data()), epilogue, rows);
+      launchMapped<Kernel>(nullptr, memory.x.data(), memory.weights[0].data(), epilogue, rows);
     else
       launch(countedKernel<Kernel, Input, Epilogue, e4m3>, Kernel::kLaunch, nullptr, Input{memory.x.data()},
              (const e4m3 *)memory.weights[0].data(), epilogue, rows);
@@ -144,6 +142,7 @@ int main(int argc, char **argv) {
   testLinear<codes_test::Large<128, 192, 4, false, 128>, 1100, 4096, 256>(runner);
   testLinear<codes_test::Large<128, 256, 4, true, 128>, 1100, 4096, 256>(runner);
   testLinear<codes_test::Large<128, 224, 4, true, 96>, 1100, 4096, 256>(runner);
+  testLinear<codes_test::Large<128, 256, 4, true, 128, 160>, 1300, 4096, 256>(runner);
   testLinear<codes_test::Large<256, 128, 4>, 4100, 456, 256>(runner);
   testLinear<codes_test::Large<128, 128, 6>, 300, 200, 640, 128>(runner);
   testLinear<codes_test::Middle<128, 1>, 200, 200, 640>(runner);

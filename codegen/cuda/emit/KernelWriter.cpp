@@ -150,13 +150,18 @@ std::string KernelWriter::rows(const View &view, StringRef name) {
   return rowsType(view) + "{" + address(view, name) + "}";
 }
 
-std::string KernelWriter::tensorMap(const View &view, StringRef map, StringRef name) {
+/// "kInputMap" -> "inputMap".
+static std::string mapParameter(StringRef map) {
+  return std::string(1, llvm::toLower(map[1])) + map.drop_front(2).str();
+}
+
+std::string KernelWriter::tensorMap(const View &view, StringRef map) {
   // A map stands for the pointer, which is no parameter of its own any more.
   llvm::erase_if(params, [&](const KernelParam &param) {
     return param.kind == KernelParam::Kind::Pointer && param.argument == view.argument;
   });
   params.push_back({KernelParam::Kind::TensorMap, view.argument, map.str()});
-  return (nameOf(view.argument, name) + "Map").str();
+  return mapParameter(map);
 }
 
 std::string KernelWriter::workspace() {
@@ -183,11 +188,12 @@ void KernelWriter::addRows(SmallVectorImpl<std::string> &call) {
 std::string KernelWriter::declarationOf(const KernelParam &param) const {
   if (param.kind == KernelParam::Kind::Workspace)
     return "void *workspace";
-  const std::string &name = names[param.argument];
   if (param.kind == KernelParam::Kind::TensorMap)
-    return "const __grid_constant__ TensorMapParam " + name + "Map";
+    return "const __grid_constant__ TensorMapParam " + mapParameter(param.map);
   auto type = cast<RankedTensorType>(func::FuncOp(kernel).getArgument(param.argument).getType());
-  return ((isWritten(param.argument) ? "" : "const ") + Twine(cudaType(type.getElementType())) + " *" + name).str();
+  return ((isWritten(param.argument) ? "" : "const ") + Twine(cudaType(type.getElementType())) + " *" +
+          names[param.argument])
+      .str();
 }
 
 void KernelWriter::printShape(raw_ostream &stream) const {

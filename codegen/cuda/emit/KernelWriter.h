@@ -100,8 +100,9 @@ public:
   std::string rowsType(const View &view) const;
   /// `Rows<const bf16, 584>{input + 256}`.
   std::string rows(const View &view, StringRef name);
-  /// A tensor map over a whole argument, described by the collective's constant `map`: the parameter's name.
-  std::string tensorMap(const View &view, StringRef map, StringRef name);
+  /// A tensor map over a whole argument, described by the collective's constant `map`: the parameter's name, `inputMap`
+  /// for `kInputMap`.
+  std::string tensorMap(const View &view, StringRef map);
   /// The workspace: the parameter's name.
   std::string workspace();
   /// Appends the number of rows that are there to a call of a collective, where the kernel has one. Last of all.

@@ -2,6 +2,7 @@
 #include "codegen/cuda/emit/Epilogue.h"
 #include "codegen/cuda/emit/Ops.h"
 #include "geometry/mma_linear.h"
+#include "geometry/wgmma_linear.h"
 
 namespace bambac::codegen {
 
@@ -55,9 +56,11 @@ static LogicalResult describePanels(KernelWriter &writer, LinearOp linear) {
   return success();
 }
 
+static bool isLarge(StringRef collective) { return collective == geometry::wgmma::LinearLarge::kCollective; }
+
 /// True for collectives that fetch their operands by tensor maps, and multiply them by wgmma.
 static bool usesTensorMaps(StringRef collective) {
-  return collective == "wgmma/linear_large" || collective == "wgmma/linear_middle";
+  return isLarge(collective) || collective == geometry::wgmma::LinearMiddle::kCollective;
 }
 
 /// True for collectives that leave out rows which are not there; where few rows are one tile, they cost nothing.
@@ -97,13 +100,15 @@ FailureOr<std::string> emitLinear(KernelWriter &writer, LinearOp linear) {
     if (failed(whole))
       return failure();
     writer.includeWgmma();
-    call.push_back(writer.tensorMap(*whole, "kInputMap", "input"));
-    call.push_back(writer.tensorMap(*matrix, "kWeightMap", "weight"));
+    call.push_back(writer.tensorMap(*whole, "kInputMap"));
+    call.push_back(writer.tensorMap(*matrix, "kWeightMap"));
+    if (isLarge(writer.getCollective()))
+      call.push_back(writer.tensorMap(*matrix, "kNarrowMap"));
   } else {
     call = {*in, writer.address(*matrix, "weight")};
   }
   call.push_back(*epilogue);
-  if (writer.getCollective() == "wgmma/linear_large")
+  if (isLarge(writer.getCollective()))
     call.push_back(writer.workspace());
   if (takesRows(writer))
     writer.addRows(call);

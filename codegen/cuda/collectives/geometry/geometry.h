@@ -56,6 +56,7 @@ struct Limits {
 template <class Schedule> struct Field {
   const char *name;
   int Schedule::*value;
+  int least = 1; ///< 0 where a schedule may do without
 };
 
 /// Why a schedule is not legal: `what` is expected to be `relation` `limit`, and is `found`. No `what`: it is legal.

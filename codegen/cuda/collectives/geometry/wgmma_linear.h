@@ -7,7 +7,7 @@ namespace bambac::geometry::wgmma {
 /// Rows and columns of W in one instruction; the most of the other operand.
 inline constexpr int kInstructionRows = 64, kInstructionColumns = 256;
 /// Sums that a thread holds, and with those of codes that are yet to be taken over into f32.
-inline constexpr int kThreadSums = 128, kThreadSumsOfCodes = 192;
+inline constexpr int kThreadSums = 160, kThreadSumsOfCodes = 192;
 
 /// What both ask of their operands, which tensor copies bring.
 BAMBAC_HOST_DEVICE constexpr void checkInput(Check &check, const LinearShape &shape) {
@@ -131,13 +131,16 @@ struct LinearLarge {
   int tileColumns;  ///< of the widest tile: a multiple of 32, up to 256
   int stages;       ///< of the ring
   int leastColumns; ///< of the narrowest tile; widths between them are multiples of 32
+  int tallColumns;  ///< of tiles of twice the rows, which are taken instead where they take less time; 0: none
 
   using Shape = LinearShape;
   static constexpr const char *kCollective = "wgmma/linear_large";
   static constexpr Field<LinearLarge> kFields[] = {{"tile_rows", &LinearLarge::tileRows},
                                                    {"tile_columns", &LinearLarge::tileColumns},
                                                    {"stages", &LinearLarge::stages},
-                                                   {"least_columns", &LinearLarge::leastColumns}};
+                                                   {"least_columns", &LinearLarge::leastColumns},
+                                                   {"tall_columns", &LinearLarge::tallColumns, /*least=*/0}};
+  static constexpr int kTallStages = 3; ///< as many bytes as four of other tiles
   static constexpr int kConsumers = 2, kThreads = 128 * (1 + kConsumers);
   /// Sums pass through shared memory 16 rows x 32 columns of a warp at a time, two such slices a warp.
   static constexpr int kSliceColumns = 32, kSliceFloats = 16 * kSliceColumns;
@@ -153,22 +156,32 @@ struct LinearLarge {
   BAMBAC_HOST_DEVICE constexpr int tiles(const LinearShape &shape, int columns) const {
     return rowTiles(shape) * ceilDiv(shape.columns, columns);
   }
+  /// Tiles of rows that have some for both warpgroups; where tiles are taken, the last one may be half a tile.
+  BAMBAC_HOST_DEVICE constexpr int wholeRowTiles(const LinearShape &shape) const {
+    return takesTiles(shape) ? ceilDiv(shape.rows - tileRows / kConsumers, tileRows) : rowTiles(shape);
+  }
 
   BAMBAC_HOST_DEVICE constexpr bool hasWidths() const { return leastColumns < tileColumns; }
-  /// Columns of W that a tensor copy brings.
-  BAMBAC_HOST_DEVICE constexpr int boxColumns() const { return hasWidths() ? kSliceColumns : tileColumns; }
-  /// Rows of x that a tensor copy brings: those of one warpgroup, so that rows which are not there need not be brought,
-  /// unless the copies of W are many already.
+  /// Rows of x that a tensor copy brings: of 16-bit operands those of one warpgroup, so that rows which are not there
+  /// need not be brought.
   BAMBAC_HOST_DEVICE constexpr int boxRows(const LinearShape &shape) const {
-    return hasWidths() || shape.promotes() ? tileRows : kInstructionRows;
+    return shape.promotes() ? tileRows : kInstructionRows;
   }
   /// Whether blocks take tiles as they get ready for them, or one after each `blocks` tiles.
   BAMBAC_HOST_DEVICE constexpr bool takesTiles(const LinearShape &shape) const { return !shape.promotes(); }
-  /// What a tile takes apart from its columns (its rows of x, its start and end), as columns: measured.
-  static constexpr int kColumnsOfTile = 36;
-  /// The time of the block with the most tiles of `columns` columns, in columns.
+  /// What a tile takes apart from its columns (its rows of x, its start and end), as columns of 64 rows a warpgroup:
+  /// measured. A tall tile has twice those rows.
+  static constexpr int kColumnsOfTile = 100, kColumnsOfTallTile = 180;
+  /// The time of the block that is at work longest on tiles of `columns` columns, in columns of those rows.
+  /// Half a tile takes two thirds of the time (measured), and blocks without a tile in the last round of whole ones
+  /// take halves in it.
   BAMBAC_HOST_DEVICE constexpr int cost(const LinearShape &shape, int blocks, int columns) const {
-    return ceilDiv(tiles(shape, columns), maxOf(blocks, 1)) * (columns + kColumnsOfTile);
+    int time = rowBlocks() * columns + (rowBlocks() > 1 ? kColumnsOfTallTile : kColumnsOfTile);
+    int columnTiles = ceilDiv(shape.columns, columns), whole = wholeRowTiles(shape) * columnTiles;
+    int rounds = ceilDiv(whole, maxOf(blocks, 1));
+    int halves = (rowTiles(shape) - wholeRowTiles(shape)) * columnTiles;
+    int after = maxOf(halves - (rounds * blocks - whole), 0);
+    return rounds * time + ceilDiv(after, maxOf(blocks, 1)) * time * 2 / 3;
   }
   /// The width of tiles that takes the least time where `blocks` work at once.
   BAMBAC_HOST_DEVICE constexpr int columnsOf(const LinearShape &shape, int blocks) const {
@@ -181,18 +194,41 @@ struct LinearLarge {
   /// Whether tiles of `columns` columns are best for some number of rows.
   BAMBAC_HOST_DEVICE constexpr bool takes(const LinearShape &shape, int blocks, int columns) const {
     LinearShape some = shape;
-    for (some.rows = tileRows; some.rows < shape.rows + tileRows; some.rows += tileRows)
-      if (columnsOf(some, blocks) == columns)
+    for (some.rows = 1; some.rows <= shape.rows; some.rows += tileRows / kConsumers)
+      if (columnsOf(some, blocks) == columns && !isTall(some, blocks))
         return true;
     return false;
+  }
+
+  BAMBAC_HOST_DEVICE constexpr bool hasTall() const { return tallColumns > 0; }
+  /// The tall tiles as a schedule of their own.
+  BAMBAC_HOST_DEVICE constexpr LinearLarge tall() const {
+    return {2 * tileRows, tallColumns, kTallStages, tallColumns, /*tallColumns=*/0};
+  }
+  /// Whether all tiles are tall ones where there are so many rows.
+  BAMBAC_HOST_DEVICE constexpr bool isTall(const LinearShape &shape, int blocks) const {
+    return hasTall() && tall().cost(shape, blocks, tallColumns) < cost(shape, blocks, columnsOf(shape, blocks));
+  }
+  /// The least time, in whatever tiles.
+  BAMBAC_HOST_DEVICE constexpr int leastCost(const LinearShape &shape, int blocks) const {
+    int least = cost(shape, blocks, columnsOf(shape, blocks));
+    return isTall(shape, blocks) ? tall().cost(shape, blocks, tallColumns) : least;
   }
   BAMBAC_HOST_DEVICE constexpr int blocks(const LinearShape &shape, const Limits &limits) const {
     return minOf(tiles(shape, leastColumns), limits.multiprocessors);
   }
   BAMBAC_HOST_DEVICE constexpr int inputBytes() const { return tileRows * kTileDepth * 2; }
   BAMBAC_HOST_DEVICE constexpr int weightBytes() const { return tileColumns * kTileDepth * 2; }
+  BAMBAC_HOST_DEVICE constexpr int stageBytes() const {
+    return stages * (inputBytes() + weightBytes() + kStageBarrierBytes);
+  }
   BAMBAC_HOST_DEVICE constexpr int sharedBytes() const {
-    return stages * (inputBytes() + weightBytes()) + kOtherBytes + stages * kStageBarrierBytes;
+    return maxOf(stageBytes(), hasTall() ? tall().stageBytes() : 0) + kOtherBytes;
+  }
+  /// Slices whose values an epilogue loads before they are needed. Sums of codes and those of tall tiles leave
+  /// registers for one.
+  BAMBAC_HOST_DEVICE constexpr int slicesAhead(const LinearShape &shape) const {
+    return shape.promotes() || sums() > kInstructionColumns / 2 ? 1 : 2;
   }
 
   BAMBAC_HOST_DEVICE constexpr Fault legal(const LinearShape &shape, const Limits &limits) const {
@@ -212,6 +248,12 @@ struct LinearLarge {
       check.exactly("tile_rows of tiles of several widths", kInstructionRows * kConsumers, tileRows);
     if (shape.promotes())
       check.atMost("sums of codes a thread", kThreadSumsOfCodes, sums() + tileColumns / 2);
+    if (hasTall())
+      check.exactly("tile_rows next to tall tiles", kInstructionRows * kConsumers, tileRows)
+          .multipleOf("tall_columns", kSliceColumns, tallColumns)
+          .atMost("sums a thread of tall tiles", kThreadSums, tall().sums())
+          .exactly("sums of codes in tall tiles", 0, shape.promotes())
+          .atLeast("tall tiles", limits.multiprocessors, tall().tiles(shape, tallColumns));
     return check.result();
   }
 };

@@ -1,19 +1,30 @@
 // y[r, n] = sum_k x[r, k] W[n, k] for many rows (prefill): tokens are the 64 rows of wgmma, weights its columns.
 // Persistent blocks of one loading and two multiplying warpgroups; the loads of the next tile run under the epilogue.
-// Tiles of rows that are not there do not exist; how wide tiles are is chosen by the rows that are. Of 16-bit
-// operands blocks take tiles as they get ready for them. A tile in which only one warpgroup has rows leaves it the
-// tensor cores and takes less time.
+// Tiles of rows that are not there do not exist; how wide tiles are, and whether they have twice the rows, is chosen by
+// the rows that are. Of 16-bit operands blocks take tiles as they get ready for them. A tile in which only one
+// warpgroup has rows leaves it the tensor cores and takes less time.
 #pragma once
 #include "geometry/wgmma_linear.h"
 #include "wgmma/wgmma_pipeline.cuh"
 
 namespace bambac {
 
+/// The tall tiles of a schedule as one of their own.
+template <class Shape> struct TallShape : Shape {
+  static constexpr geometry::wgmma::LinearLarge kTall =
+      geometry::wgmma::LinearLarge{Shape::kTileRows, Shape::kTileColumns, Shape::kStages, Shape::kLeastColumns,
+                                   Shape::kTallColumns}
+          .tall();
+  static constexpr int kTileRows = kTall.tileRows, kTileColumns = kTall.tileColumns, kStages = kTall.stages,
+                       kLeastColumns = kTall.leastColumns, kTallColumns = kTall.tallColumns;
+};
+
 /// Shape: Operand, kRows, kColumns, kDepth, kMultiprocessors, kSharedLimit; the fields of geometry::wgmma::LinearLarge.
-template <class Shape, class Input, class Epilogue> class LinearLarge {
+/// BoxColumns: of W that a copy brings; what is left of a tile comes in copies of kSliceColumns.
+template <class Shape, class Input, class Epilogue, int BoxColumns = Shape::kLeastColumns> class LinearLarge {
   static constexpr geometry::LinearShape kShape = kLinearShape<Shape, Input, Epilogue>;
   static constexpr geometry::wgmma::LinearLarge kGeometry = {Shape::kTileRows, Shape::kTileColumns, Shape::kStages,
-                                                             Shape::kLeastColumns};
+                                                             Shape::kLeastColumns, Shape::kTallColumns};
   static_assert(kGeometry.legal(kShape, kLimits<Shape>).isLegal(), "the schedule is legal");
   static constexpr int kConsumers = kGeometry.kConsumers; // warpgroups
   static constexpr int kTileRows = Shape::kTileRows, kTileColumns = Shape::kTileColumns;
@@ -33,31 +44,45 @@ template <class Shape, class Input, class Epilogue> class LinearLarge {
   // read.
   static constexpr int kSliceColumns = kGeometry.kSliceColumns, kSliceFloats = kGeometry.kSliceFloats;
   static constexpr int kSlicesOfRow = kTileColumns / kSliceColumns, kSlices = kRowBlocks * kSlicesOfRow;
-  static constexpr int kBoxColumns = kGeometry.boxColumns(), kBoxRows = kGeometry.boxRows(kShape);
+  static constexpr int kBoxColumns = BoxColumns, kBoxRows = kGeometry.boxRows(kShape);
+  static constexpr bool kCopiesNarrow = kGeometry.hasWidths() || kTileColumns % kBoxColumns != 0;
   using Slice = Patch<Epilogue, 16, kSliceColumns, kSliceColumns, 32, 4>;
   // What the epilogue loads is on its way this many slices before it is needed.
-  static constexpr int kAhead = minOf(2, kSlices);
+  static constexpr int kAhead = minOf(kGeometry.slicesAhead(kShape), kSlices);
 
-  static constexpr int kSharedBytes = kGeometry.sharedBytes();
-  static_assert(kSharedBytes == Ring::kBytes + kGeometry.kOtherBytes + Ring::kBarrierBytes);
+  static constexpr int kSharedBytes = kGeometry.stageBytes() + kGeometry.kOtherBytes;
+  static_assert(kGeometry.stageBytes() == Ring::kBytes + Ring::kBarrierBytes);
 
 public:
   static constexpr int kThreads = kGeometry.kThreads, kMinBlocks = 1;
   static constexpr Launch kLaunch = {
-      kBlocks, 1, 1, kThreads, 1, kSharedBytes, 1, kWorkspaceOfCounters, kEpilogueMultiprocessors<Epilogue>};
+      kBlocks, 1, 1, kThreads, 1, kGeometry.sharedBytes(), 1, kWorkspaceOfCounters, kEpilogueMultiprocessors<Epilogue>};
   static constexpr TensorMap kInputMap =
       inputTensorMap<typename Shape::Operand, Input>(Shape::kRows, Shape::kDepth, kBoxRows);
   static constexpr TensorMap kWeightMap = weightTensorMap(Shape::kColumns, kShape.words(), kBoxColumns, kTileDepth);
+  /// Of what is left of a tile after whole boxes of kWeightMap.
+  static constexpr TensorMap kNarrowMap = weightTensorMap(Shape::kColumns, kShape.words(), kSliceColumns, kTileDepth);
 
   static __device__ __forceinline__ void run(const TensorMapParam &inputMap, const TensorMapParam &weightMap,
-                                             const Epilogue &epilogue, void *workspace, const int *rows = nullptr) {
+                                             const TensorMapParam &narrowMap, const Epilogue &epilogue, void *workspace,
+                                             const int *rows = nullptr) {
+    const int present = rowCount<Shape::kRows>(rows);
+    if constexpr (kGeometry.hasTall()) {
+      constexpr geometry::wgmma::LinearLarge kLinear = kGeometry;
+      geometry::LinearShape shape = kShape;
+      shape.rows = present;
+      if (kLinear.isTall(shape, kBlocks))
+        return LinearLarge<TallShape<Shape>, Input, Epilogue, BoxColumns>::run(inputMap, weightMap, narrowMap, epilogue,
+                                                                               workspace, rows);
+    }
     extern __shared__ __align__(1024) uint8 shared[];
     float *slices = reinterpret_cast<float *>(shared + Ring::kBytes);
     volatile int *numbers = reinterpret_cast<int *>(shared + Ring::kBytes + kGeometry.kSlicesBytes);
-    const Tiles tiles(rowCount<Shape::kRows>(rows));
+    const Tiles tiles(present);
     uint32 *taken = static_cast<uint32 *>(workspace) + kTileCounter;
     runRoles<Ring, kSharedBytes, kConsumers>(
-        shared, epilogue, [&](const Ring &ring) { load(ring, tiles, taken, numbers, inputMap, weightMap); }, [] {},
+        shared, epilogue,
+        [&](const Ring &ring) { load(ring, tiles, taken, numbers, {inputMap, weightMap, narrowMap}); }, [] {},
         [&](const Ring &ring, int consumer) {
           multiply(ring, consumer, tiles, numbers, slices + (threadIdx.x / 32 - 4) * 2 * kSliceFloats, epilogue);
         });
@@ -104,43 +129,60 @@ private:
   };
 
   // Each block begins with the tile of its own number, whose weights are on their way before the kernels before this
-  // one have ended. The loading thread takes the others from a counter and leaves the tile's number, or kNoTile at the
-  // end, next to its first stage.
+  // one have ended. Where tiles are taken, the loading thread takes the others from a counter and leaves the tile's
+  // number, or kNoTile at the end, next to its first stage.
+  static constexpr bool kTakesTiles = kGeometry.takesTiles(kShape);
   static constexpr int kNoTile = -1, kStepsOfAnswer = 3;
+
+  struct Maps {
+    const TensorMapParam &input, &weights, &narrow;
+  };
 
   /// The loading thread.
   static __device__ __forceinline__ void load(const Ring &ring, const Tiles &tiles, uint32 *taken,
-                                              volatile int *numbers, const TensorMapParam &inputMap,
-                                              const TensorMapParam &weightMap) {
-    prefetchMap(inputMap);
-    prefetchMap(weightMap);
+                                              volatile int *numbers, const Maps &maps) {
+    prefetchMap(maps.input);
+    prefetchMap(maps.weights);
+    if constexpr (kCopiesNarrow)
+      prefetchMap(maps.narrow);
+    const int boxesEnd = tiles.columns / kBoxColumns * kBoxColumns;
     // Unrolled: one thread starts all copies, and a loop around them takes longer than the products of a narrow stage.
     auto loadWeights = [&](const Tile &tile, int step, int slot) {
+      auto copy = [&](const TensorMapParam &map, int column) {
+        copyTensor(ring.weights(slot) + column * (kTileDepth * 2), map, ring.full(slot), 0, step * (kTileDepth / 8),
+                   tile.column / 8 + column / 8);
+      };
       arriveExpect(ring.full(slot), (tile.boxes() * kBoxRows + tiles.columns) * (kTileDepth * 2));
 #pragma unroll
       for (int column = 0; column < kTileColumns; column += kBoxColumns)
-        if (column < kLeastColumns || column < tiles.columns)
-          copyTensor(ring.weights(slot) + column * (kTileDepth * 2), weightMap, ring.full(slot), 0,
-                     step * (kTileDepth / 8), tile.column / 8 + column / 8);
+        if (column == 0 || column < boxesEnd)
+          copy(maps.weights, column);
+      if constexpr (kCopiesNarrow) {
+#pragma unroll
+        for (int column = kBoxColumns; column < kTileColumns; column += kSliceColumns)
+          if (column >= boxesEnd && column < tiles.columns)
+            copy(maps.narrow, column);
+      }
     };
     auto loadInput = [&](const Tile &tile, int step, int slot) {
 #pragma unroll
       for (int row = 0; row < kTileRows; row += kBoxRows)
         if (tile.hasBox(row))
-          copyTensor(ring.input(slot) + row * (kTileDepth * 2), inputMap, ring.full(slot), step * kTileDepth,
+          copyTensor(ring.input(slot) + row * (kTileDepth * 2), maps.input, ring.full(slot), step * kTileDepth,
                      tile.row + row);
     };
     // As many are taken as there are tiles: those after the first of each block, and each block's last in vain.
-    const bool takes = kGeometry.takesTiles(kShape) && tiles.count() > kBlocks;
+    const bool takes = kTakesTiles && tiles.count() > kBlocks;
     int number = blockIdx.x;
     const int early = number < tiles.count() ? minOf(kSteps, Shape::kStages) : 0;
+    const Tile own = tiles[number];
     numbers[0] = number;
     for (int step = 0; step < early; ++step)
-      loadWeights(tiles[number], step, step);
+      loadWeights(own, step, step);
     waitForPredecessors();
     RingPosition<Shape::kStages> at;
     for (int step = 0; step < early; ++step, at.advance())
-      loadInput(tiles[number], step, step);
+      loadInput(own, step, step);
     for (int first = early; number < tiles.count(); first = 0) {
       const Tile tile = tiles[number];
       // Asked for early, a tile would be kept from blocks that are ready for it before.
@@ -161,9 +203,23 @@ private:
         *taken = 0;
       number = kBlocks + (takes ? int(before) : number);
     }
-    wait(ring.empty(at.slot), at.parity ^ 1);
-    numbers[at.slot] = kNoTile;
-    arrive(ring.full(at.slot));
+    if constexpr (kTakesTiles) {
+      wait(ring.empty(at.slot), at.parity ^ 1);
+      numbers[at.slot] = kNoTile;
+      arrive(ring.full(at.slot));
+    }
+  }
+
+  /// The number of a multiplying warpgroup's next tile, whose first stage is `at`, after that of number `before`;
+  /// kNoTile if there is none.
+  static __device__ __forceinline__ int nextTile(const Ring &ring, const RingPosition<Shape::kStages> &at,
+                                                 const Tiles &tiles, const volatile int *numbers, int before) {
+    if constexpr (kTakesTiles) {
+      wait(ring.full(at.slot), at.parity);
+      return numbers[at.slot];
+    }
+    int number = before == kNoTile ? blockIdx.x : before + kBlocks;
+    return number < tiles.count() ? number : kNoTile;
   }
 
   /// A multiplying warpgroup.
@@ -173,11 +229,7 @@ private:
     waitForPredecessors();
     float sums[kRowBlocks][kTileColumns / 2];
     RingPosition<Shape::kStages> at;
-    for (;;) {
-      wait(ring.full(at.slot), at.parity);
-      const int number = numbers[at.slot];
-      if (number == kNoTile)
-        return;
+    for (int number = kNoTile; (number = nextTile(ring, at, tiles, numbers, number)) != kNoTile;) {
       Tile tile = tiles[number];
       tile.row += consumer * kRowBlocks * 64;
       if (tile.row >= tile.rowEnd) {
