@@ -73,7 +73,11 @@ void testLarge(harness::Runner &runner) {
           Large<kSwiglu, 1000, 28672, 200, 128, 256, 4, 128>, Large<kScalar, 600, 713, 200, 128, 256, 4, 128>,
           Large<kResidual, 1300, 4096, 200, 128, 256, 4, 128, 160>,
           Large<kSwiglu, 1100, 28672, 200, 128, 256, 4, 128, 160>,
-          Large<kFloat, 1300, 4104, 4096, 128, 256, 4, 256, 160>>(runner);
+          Large<kFloat, 1300, 4104, 4096, 128, 256, 4, 128, 160>>(runner);
+  // 132 tall tiles of three rows of tiles: they are taken.
+  testAll<Large<kResidual, 700, 7040, 200, 128, 256, 4, 128, 160>,
+          Large<kSwiglu, 768, 7040, 4096, 128, 256, 4, 128, 160>,
+          Large<kScalar, 643, 7033, 200, 128, 256, 4, 160, 160>>(runner);
 }
 
 void testMiddle(harness::Runner &runner) {

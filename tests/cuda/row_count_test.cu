@@ -30,8 +30,8 @@ void check(Runner &runner, const std::string &name, int rows, size_t columns, in
   std::vector<T> all = compute(nullptr);
   result.poison();
   std::vector<T> poison = result.download();
-  for (int count :
-       {1, 2, tileRows, tileRows + 1, rows / 2 + 1, rows - 1, rows, rows + 5, 130, 200, 257, 270, 273, 641, 900}) {
+  for (int count : {1, 2, tileRows, tileRows + 1, rows / 2 + 1, rows - 1, rows, rows + 5, 130, 200, 257, 270, 273, 641,
+                    900, 1100}) {
     if (count > rows + 5)
       continue;
     DeviceBuffer<int> device(std::vector<int>{count});

@@ -17,6 +17,7 @@
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/inputs.json" 2>&1 | FileCheck %s --check-prefix=INPUTS
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/widths.json" 2>&1 | FileCheck %s --check-prefix=WIDTHS
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/tall.json" 2>&1 | FileCheck %s --check-prefix=TALL
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/low.json" 2>&1 | FileCheck %s --check-prefix=LOW
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/wrong.json" 2>&1 | FileCheck %s --check-prefix=WRONG
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/some.json" 2>&1 | FileCheck %s --check-prefix=SOME
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/unused.json" 2>&1 | FileCheck %s --check-prefix=UNUSED
@@ -34,6 +35,7 @@
 // INPUTS: error: {{.*}}inputs.json: field 'step_tall': kernel 'step_tall' of sm_90a: expected at most 49152 bytes of inputs and entries, found
 // WRONG: error: {{.*}}wrong.json: field 'scan': kernel 'scan' of sm_90a: field 'collective': expected one that computes bamba.ssm_scan on sm_90a (wgmma/ssm_scan, mma/ssm_scan), found 'mma/linear'
 // TALL: error: {{.*}}tall.json: field 'linear_large': kernel 'linear_large' of sm_90a: expected at least 132 tall tiles, found 8
+// LOW: error: {{.*}}low.json: field 'linear_large': kernel 'linear_large' of sm_90a: field 'tall_columns': expected at least 256, found 160
 // SOME: error: {{.*}}some.json: field 'linear_skinny': kernel 'linear_skinny' of sm_90a: field 'tile_rows': expected all fields of wgmma/linear_large (tile_rows, tile_columns, stages, least_columns, tall_columns), found none
 // UNUSED: error: {{.*}}unused.json: field 'linaer_*': expected a kernel of that name, found none for sm_90a
 // EMPTY: error: {{.*}}empty.json: field 'linear_skinny': expected fields of a schedule, found none
@@ -58,6 +60,8 @@
 //--- widths.json
 {"linear_large": {"tile_rows": 256, "tile_columns": 128, "least_columns": 64, "stages": 2}}
 //--- tall.json
+{"linear_large": {"tile_rows": 128, "tile_columns": 256, "least_columns": 128, "tall_columns": 160, "stages": 4}}
+//--- low.json
 {"linear_large": {"tile_rows": 128, "tile_columns": 256, "least_columns": 256, "tall_columns": 160, "stages": 4}}
 //--- wrong.json
 {"scan": {"collective": "mma/linear"}}

@@ -14,29 +14,27 @@ LinearShape shapeOf(int rows, int columns) {
   LinearShape shape = {};
   shape.rows = rows;
   shape.columns = columns;
-  shape.operandBytes = 2;
   return shape;
 }
 
-int wholeColumns(const LinearLarge &linear, int rows, int columns) {
-  return linear.columnsOf(shapeOf(rows, columns), kBlocks);
-}
-
 TEST(LinearGeometry, TilesAreAsWideAsGivesEachBlockOne) {
-  EXPECT_EQ(wholeColumns(kLinear, 512, 4096), 128);
-  EXPECT_EQ(wholeColumns(kLinear, 640, 4096), 160);
-  EXPECT_EQ(wholeColumns(kLinear, 768, 4096), 192);
-  EXPECT_EQ(wholeColumns(kLinear, 896, 4096), 256);
-  EXPECT_EQ(wholeColumns(kLinear, 1024, 4096), 256);
+  EXPECT_EQ(kLinear.columnsOf(shapeOf(512, 4096), kBlocks), 128);
+  EXPECT_EQ(kLinear.columnsOf(shapeOf(513, 4096), kBlocks), 160);
+  EXPECT_EQ(kLinear.columnsOf(shapeOf(640, 4096), kBlocks), 160);
+  EXPECT_EQ(kLinear.columnsOf(shapeOf(641, 4096), kBlocks), 192);
+  EXPECT_EQ(kLinear.columnsOf(shapeOf(768, 4096), kBlocks), 192);
+  EXPECT_EQ(kLinear.columnsOf(shapeOf(769, 4096), kBlocks), 256);
+  EXPECT_EQ(kLinear.columnsOf(shapeOf(896, 4096), kBlocks), 256);
+  EXPECT_EQ(kLinear.columnsOf(shapeOf(1024, 4096), kBlocks), 256);
 }
 
 TEST(LinearGeometry, TwoRoundsAreAsFullAsCanBe) {
-  EXPECT_EQ(wholeColumns(kLinear, 1280, 4096), 160);
-  EXPECT_EQ(wholeColumns(kLinear, 1536, 4096), 192);
-  EXPECT_EQ(wholeColumns(kLinear, 2048, 4096), 256);
+  EXPECT_EQ(kLinear.columnsOf(shapeOf(1280, 4096), kBlocks), 160);
+  EXPECT_EQ(kLinear.columnsOf(shapeOf(1536, 4096), kBlocks), 192);
+  EXPECT_EQ(kLinear.columnsOf(shapeOf(2048, 4096), kBlocks), 256);
 }
 
-TEST(LinearGeometry, ManyRoundsTakeTheWidest) { EXPECT_EQ(wholeColumns(kLinear, 4096, 28672), 256); }
+TEST(LinearGeometry, ManyRoundsTakeTheWidest) { EXPECT_EQ(kLinear.columnsOf(shapeOf(4096, 28672), kBlocks), 256); }
 
 TEST(LinearGeometry, LastRowsAreHalfATile) {
   EXPECT_EQ(kLinear.wholeRowTiles(shapeOf(1024, 4096)), 8);
@@ -54,6 +52,8 @@ TEST(LinearGeometry, TallTilesTakeOneRoundWhereOthersTakeTwo) {
   EXPECT_TRUE(kTall.isTall(shapeOf(1280, 4096), kBlocks));
   EXPECT_FALSE(kTall.isTall(shapeOf(1281, 4096), kBlocks));
   EXPECT_FALSE(kTall.isTall(shapeOf(4096, 4096), kBlocks));
+  for (int rows : {643, 700, 768}) // as linear_wgmma_test
+    EXPECT_TRUE(kTall.isTall(shapeOf(rows, 7040), kBlocks));
   EXPECT_FALSE(kLinear.isTall(shapeOf(1025, 4096), kBlocks));
 }
 
@@ -65,7 +65,7 @@ TEST(LinearGeometry, CodesHaveNoHalves) {
 
 TEST(LinearGeometry, OneWidthIsAllThereIs) {
   constexpr LinearLarge kOneWidth = {128, 256, 4, /*leastColumns=*/256, /*tallColumns=*/0};
-  EXPECT_EQ(wholeColumns(kOneWidth, 512, 4096), 256);
+  EXPECT_EQ(kOneWidth.columnsOf(shapeOf(512, 4096), kBlocks), 256);
   EXPECT_FALSE(kOneWidth.hasWidths());
 }
 

@@ -212,7 +212,7 @@ struct LinearLarge {
   /// The least time, in whatever tiles.
   BAMBAC_HOST_DEVICE constexpr int leastCost(const LinearShape &shape, int blocks) const {
     int least = cost(shape, blocks, columnsOf(shape, blocks));
-    return isTall(shape, blocks) ? tall().cost(shape, blocks, tallColumns) : least;
+    return hasTall() ? minOf(least, tall().cost(shape, blocks, tallColumns)) : least;
   }
   BAMBAC_HOST_DEVICE constexpr int blocks(const LinearShape &shape, const Limits &limits) const {
     return minOf(tiles(shape, leastColumns), limits.multiprocessors);
@@ -251,6 +251,7 @@ struct LinearLarge {
     if (hasTall())
       check.exactly("tile_rows next to tall tiles", kInstructionRows * kConsumers, tileRows)
           .multipleOf("tall_columns", kSliceColumns, tallColumns)
+          .atLeast("tall_columns", leastColumns, tallColumns)
           .atMost("sums a thread of tall tiles", kThreadSums, tall().sums())
           .exactly("sums of codes in tall tiles", 0, shape.promotes())
           .atLeast("tall tiles", limits.multiprocessors, tall().tiles(shape, tallColumns));
