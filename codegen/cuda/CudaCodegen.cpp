@@ -12,8 +12,8 @@
 
 namespace bambac::codegen {
 
-static FailureOr<std::string> emitKernel(KernelWriter &writer, Operation *main) {
-  return llvm::TypeSwitch<Operation *, FailureOr<std::string>>(main)
+static FailureOr<KernelText> emitKernel(KernelWriter &writer, Operation *main) {
+  return llvm::TypeSwitch<Operation *, FailureOr<KernelText>>(main)
       .Case<LinearOp>([&](auto op) { return emitLinear(writer, op); })
       .Case<SsmStepOp>([&](auto op) { return emitSsmStep(writer, op); })
       .Case<SsmFoldOp>([&](auto op) { return emitSsmFold(writer, op); })
@@ -37,11 +37,10 @@ static FailureOr<CudaSource> emitSource(func::FuncOp kernel, CudaTargetAttr targ
   if (failed(schedule) || failed(checkTensors(kernel)))
     return failure();
   KernelWriter writer(kernel, target, *schedule);
-  FailureOr<std::string> text = emitKernel(writer, getMainOp(kernel.front()));
+  FailureOr<KernelText> text = emitKernel(writer, getMainOp(kernel.front()));
   if (failed(text))
     return failure();
-  return CudaSource{kernel.getSymName().str(), std::move(*text), kernel.getLoc(), writer.getParams().vec(),
-                    writer.getGridRows()};
+  return CudaSource{kernel.getSymName().str(), std::move(*text), kernel.getLoc(), writer.getParams().vec()};
 }
 
 FailureOr<std::vector<CudaSource>> emitCudaKernels(ModuleOp scheduled) {
@@ -59,7 +58,7 @@ FailureOr<std::vector<CudaSource>> emitCudaKernels(ModuleOp scheduled) {
   }
   for (PackKernel &kernel : emitPackKernels(scheduled, target))
     sources.push_back(
-        {std::move(kernel.name), std::move(kernel.text), kernel.loc, {{KernelParam::Kind::Piece, 0, {}}}, {}});
+        {std::move(kernel.name), std::move(kernel.text), kernel.loc, {{KernelParam::Kind::Piece, 0, {}}}});
   return sources;
 }
 
@@ -80,13 +79,12 @@ public:
       std::vector<size_t> first = findFirst(round);
       for (auto [number, same] : llvm::zip(round, first))
         if (number == same)
-          pool.async([this, number] { compile(number); });
+          pool.async([&, number] { compile(number, unitOf(number, round, first)); });
       pool.wait();
       for (auto [number, same] : llvm::zip(round, first))
         share(number, same);
       llvm::erase_if(round, [&](size_t number) { return !spills(number) || !fallBack(number); });
     }
-    fitGrids();
     for (size_t number = 0; number < sources.size(); ++number)
       checkSpills(number);
     for (auto kernel : module.getOps<func::FuncOp>())
@@ -100,13 +98,13 @@ public:
   }
 
 private:
-  /// For each source of a round the first that says the same of a kernel of another name.
+  /// For each source of a round the first that has the same kernel under another name.
   std::vector<size_t> findFirst(ArrayRef<size_t> round) const {
     llvm::StringMap<size_t> known;
     std::vector<size_t> first;
     for (size_t number : round) {
       std::string text;
-      StringRef rest = sources[number].text, name = sources[number].name;
+      StringRef rest = sources[number].text.kernel, name = sources[number].name;
       for (size_t at = rest.find(name); at != StringRef::npos; at = rest.find(name)) {
         text += (rest.take_front(at) + "kernel").str();
         rest = rest.drop_front(at + name.size());
@@ -116,32 +114,20 @@ private:
     return first;
   }
 
-  /// Gives a kernel the code of another with the same source. Its own arguments may have other numbers.
-  void share(size_t number, size_t same) {
-    if (number == same)
-      return;
-    codes[number] = codes[same];
-    codes[number].name = sources[number].name;
-    errors[number] = errors[same];
-    if (codes[number].cuda)
-      for (auto [param, own] : llvm::zip(codes[number].cuda->params, sources[number].params))
-        param.arg = own.argument;
-  }
-
-  /// As many blocks as the rows of a kernel need, of those that the code says for the most.
-  void fitGrids() {
-    for (auto [source, code] : llvm::zip(sources, codes))
-      if (source.grid.rows && code.cuda) {
-        uint32_t &blocks = code.cuda->launch.grid[source.grid.dimension];
-        blocks = static_cast<uint32_t>(llvm::divideCeil(uint64_t{blocks} * source.grid.rows, GridRows::kMost));
-      }
+  /// A source, and how all those of the round are launched that have the same kernel.
+  std::string unitOf(size_t number, ArrayRef<size_t> round, ArrayRef<size_t> first) const {
+    std::string unit = sources[number].unit();
+    for (auto [other, same] : llvm::zip(round, first))
+      if (same == number && other != number)
+        unit += "\n" + sources[other].text.launch;
+    return unit;
   }
 
   /// Called by several threads at a time: touches no IR, and keeps the error for later.
-  void compile(size_t number) {
+  void compile(size_t number, const std::string &unit) {
     const CudaSource &source = sources[number];
     llvm::Expected<NvrtcResult> result =
-        nvrtc.compile(source.name, source.text, target.getArch().getValue(), getDeviceHeaders());
+        nvrtc.compile(source.name, unit, target.getArch().getValue(), getDeviceHeaders());
     if (!result) {
       errors[number] = llvm::toString(result.takeError());
       return;
@@ -151,10 +137,23 @@ private:
     code.cuda.emplace();
     code.cuda->cubin = std::move(result->cubin);
     code.cuda->symbol = source.name;
-    llvm::Error error = readResources(result->log, *code.cuda);
-    if (!error)
-      error = readLaunch(source.name, source.params, *code.cuda);
-    errors[number] = error ? llvm::toString(std::move(error)) : checkShared(*code.cuda);
+    if (llvm::Error error = readResources(result->log, *code.cuda))
+      errors[number] = llvm::toString(std::move(error));
+  }
+
+  /// Gives a kernel the code of the first with the same source, and the launch and parameters that it has itself.
+  void share(size_t number, size_t same) {
+    if (number != same) {
+      codes[number] = codes[same];
+      codes[number].name = sources[number].name;
+      errors[number] = errors[same];
+    }
+    if (!errors[number].empty())
+      return;
+    CudaCode &code = *codes[number].cuda;
+    code.params.clear();
+    llvm::Error error = readLaunch(sources[number].name, sources[number].params, code);
+    errors[number] = error ? llvm::toString(std::move(error)) : checkShared(code);
   }
 
   bool spills(size_t number) const {

@@ -10,10 +10,13 @@ namespace bambac::codegen {
 
 /// The source of one kernel: a translation unit that instantiates a collective of codegen/cuda.
 struct CudaSource {
-  std::string name, text;
+  std::string name;
+  KernelText text;
   Location loc; ///< of the kernel function, or of a weight that it packs
   std::vector<KernelParam> params;
-  GridRows grid;
+
+  /// The translation unit.
+  std::string unit() const { return text.kernel + "\n" + text.launch; }
 };
 
 /// Prints every function with `bamba.kernel` in `scheduled`, in the order in which they stand there, and after them
@@ -26,7 +29,7 @@ struct CudaCodegenOptions {
   unsigned threads = 0;
 };
 
-/// Compiles the sources for the module's target, those that differ in nothing but the kernel's name once. A kernel that
+/// Compiles the sources for the module's target, those that differ in nothing but the kernel's name and launch once. A kernel that
 /// spills registers is compiled with the next schedule of its `bamba.fallbacks`: `sources` and the module then show the
 /// one that was taken. One that spills with all of them, or needs more shared memory than the target has, is an error.
 FailureOr<std::vector<KernelCode>> compileCudaKernels(ModuleOp scheduled, std::vector<CudaSource> &sources,

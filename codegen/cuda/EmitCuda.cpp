@@ -14,7 +14,7 @@ struct EmitCuda : impl::EmitCudaBase<EmitCuda> {
     if (failed(sources))
       return signalPassFailure();
     for (const CudaSource &source : *sources)
-      llvm::outs() << "//--- " << source.name << ".cu\n" << source.text << '\n';
+      llvm::outs() << "//--- " << source.name << ".cu\n" << source.unit() << '\n';
     markAllAnalysesPreserved();
   }
 };

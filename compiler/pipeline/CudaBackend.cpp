@@ -22,13 +22,13 @@ public:
     std::vector<KernelFile> files;
     files.reserve(sources.size());
     for (const codegen::CudaSource &source : sources)
-      files.push_back({source.name + ".cu", source.text});
+      files.push_back({source.name + ".cu", source.unit()});
     return files;
   }
 
   void print(raw_ostream &stream) const override {
     for (const codegen::CudaSource &source : sources)
-      stream << "//--- " << source.name << ".cu\n" << source.text << '\n';
+      stream << "//--- " << source.name << ".cu\n" << source.unit() << '\n';
   }
 
   FailureOr<std::vector<codegen::KernelCode>> compile(ModuleOp scheduled) override {

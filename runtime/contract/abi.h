@@ -40,13 +40,14 @@ enum bamba_rt_param_kind {
   BAMBA_RT_PARAM_POINTER = 0,    /* the address of a launch argument */
   BAMBA_RT_PARAM_TENSOR_MAP = 1, /* a tiled CUtensorMap over a launch argument */
   BAMBA_RT_PARAM_WORKSPACE = 2,  /* the session's workspace: counters, then what launches ask for */
-  BAMBA_RT_PARAM_PIECE = 3       /* a bamba_rt_piece by value, the one parameter of a kernel that packs weights */
+  BAMBA_RT_PARAM_PIECE = 3,      /* a bamba_rt_piece by value, the one parameter of a kernel that packs weights */
+  BAMBA_RT_PARAM_SIZE = 4        /* an int: a size in which launches of one kernel differ */
 };
 
 /* One parameter of a CUDA kernel. */
 typedef struct bamba_rt_param {
   uint32_t kind;           /* bamba_rt_param_kind */
-  uint32_t arg;            /* number of the launch argument */
+  uint32_t arg;            /* number of the launch argument; of a size its value */
   bamba_rt_tensor_map map; /* of a tensor map; else zero */
 } bamba_rt_param;
 

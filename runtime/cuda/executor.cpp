@@ -22,6 +22,10 @@ public:
         values[i].pointer = workspace;
         continue;
       }
+      if (param.kind == BAMBA_RT_PARAM_SIZE) {
+        values[i].size = static_cast<int32_t>(param.arg);
+        continue;
+      }
       const bamba_rt_arg &arg = args[param.arg];
       void *address = buffers.resolve(arg);
       values[i].pointer = address;
@@ -38,6 +42,7 @@ public:
 private:
   union Value {
     void *pointer = nullptr;
+    int32_t size;
     TensorMap map;
   };
   std::vector<Value> values;

@@ -8,7 +8,7 @@ static constexpr int64_t kWidestFloat = 4;
 /// Columns that are worth a block of their own.
 static constexpr int64_t kColumnsOfBlock = 1024;
 
-FailureOr<std::string> emitArgmax(KernelWriter &writer, ArgmaxOp argmax) {
+FailureOr<KernelText> emitArgmax(KernelWriter &writer, ArgmaxOp argmax) {
   int64_t rows = dimOf(argmax.getInput(), 0), columns = dimOf(argmax.getInput(), 1);
   // Few rows are cut into pieces, so that the whole device reads them.
   int64_t pieces = (columns + kColumnsOfBlock - 1) / kColumnsOfBlock;

@@ -4,7 +4,7 @@
 
 namespace bambac::codegen {
 
-FailureOr<std::string> emitAttention(KernelWriter &writer, AttentionOp attention) {
+FailureOr<KernelText> emitAttention(KernelWriter &writer, AttentionOp attention) {
   // Every code is an f16.
   Type cached = attention.getKCache().getType().getElementType();
   bool hasCodes = isa<Float8E4M3FNType>(cached);

@@ -16,7 +16,7 @@ FailureOr<SmallVector<std::string>> convolutionArguments(KernelWriter &writer, C
       writer.address(conv, conv.getState(), "convState"), writer.address(conv, conv.getSlots(), "slots")};
 }
 
-FailureOr<std::string> emitConvolution(KernelWriter &writer, CausalConv1dOp conv) {
+FailureOr<KernelText> emitConvolution(KernelWriter &writer, CausalConv1dOp conv) {
   writer.constant("pieces", dimOf(conv.getSlots(), 0));
   writer.constant("rows", dimOf(conv.getInput(), 0));
   writer.constant("channels", dimOf(conv.getInput(), 1));

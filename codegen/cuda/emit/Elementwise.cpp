@@ -20,7 +20,7 @@ static std::string printBody(const ElementCode &code, const View &out, StringRef
   return text;
 }
 
-FailureOr<std::string> emitElementwise(KernelWriter &writer, Operation *last) {
+FailureOr<KernelText> emitElementwise(KernelWriter &writer, Operation *last) {
   OpResult result = last->getResult(0);
   ElementCode code(writer, last);
   FailureOr<View> out = writer.resultView(result);

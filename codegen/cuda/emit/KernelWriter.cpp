@@ -110,9 +110,20 @@ void KernelWriter::constant(StringRef name, double value) {
   constants.push_back("float k" + toCamelCase(name) + " = " + floatLiteral(value));
 }
 
-void KernelWriter::gridRows(StringRef name, int64_t rows, unsigned dimension) {
-  grid = {rows, dimension};
-  constant(name, GridRows::kMost);
+void KernelWriter::size(StringRef name, int64_t value) {
+  constants.push_back("int k" + toCamelCase(name) + " = geometry::kAnySize");
+  sizes.push_back(("int k" + toCamelCase(name) + " = " + Twine(value)).str());
+}
+
+/// "kInputMap" -> "inputMap".
+static std::string parameterOf(StringRef constant) {
+  return std::string(1, llvm::toLower(constant[1])) + constant.drop_front(2).str();
+}
+
+std::string KernelWriter::sizeParam(StringRef name, int64_t value) {
+  size(name, value);
+  params.push_back({KernelParam::Kind::Size, static_cast<unsigned>(value), "k" + toCamelCase(name)});
+  return parameterOf(params.back().constant);
 }
 
 void KernelWriter::operand(Type element) { operandType = cudaType(element); }
@@ -150,18 +161,13 @@ std::string KernelWriter::rows(const View &view, StringRef name) {
   return rowsType(view) + "{" + address(view, name) + "}";
 }
 
-/// "kInputMap" -> "inputMap".
-static std::string mapParameter(StringRef map) {
-  return std::string(1, llvm::toLower(map[1])) + map.drop_front(2).str();
-}
-
 std::string KernelWriter::tensorMap(const View &view, StringRef map) {
   // A map stands for the pointer, which is no parameter of its own any more.
   llvm::erase_if(params, [&](const KernelParam &param) {
     return param.kind == KernelParam::Kind::Pointer && param.argument == view.argument;
   });
   params.push_back({KernelParam::Kind::TensorMap, view.argument, map.str()});
-  return mapParameter(map);
+  return parameterOf(map);
 }
 
 std::string KernelWriter::workspace() {
@@ -189,7 +195,9 @@ std::string KernelWriter::declarationOf(const KernelParam &param) const {
   if (param.kind == KernelParam::Kind::Workspace)
     return "void *workspace";
   if (param.kind == KernelParam::Kind::TensorMap)
-    return "const __grid_constant__ TensorMapParam " + mapParameter(param.map);
+    return "const __grid_constant__ TensorMapParam " + parameterOf(param.constant);
+  if (param.kind == KernelParam::Kind::Size)
+    return "int " + parameterOf(param.constant);
   auto type = cast<RankedTensorType>(func::FuncOp(kernel).getArgument(param.argument).getType());
   return ((isWritten(param.argument) ? "" : "const ") + Twine(cudaType(type.getElementType())) + " *" +
           names[param.argument])
@@ -207,35 +215,37 @@ void KernelWriter::printShape(raw_ostream &stream) const {
   stream << "};\n\n";
 }
 
-/// The kernel itself, and the constants that say how it is launched.
 void KernelWriter::printEntry(raw_ostream &stream, ArrayRef<std::string> call) const {
-  StringRef name = func::FuncOp(kernel).getSymName();
-  stream << "extern \"C\" __device__ const Launch " << name << "_launch = Kernel::kLaunch;\n";
   SmallVector<std::string> parameters;
-  for (auto [number, param] : llvm::enumerate(params)) {
+  for (const KernelParam &param : params)
     parameters.push_back(declarationOf(param));
-    if (param.kind == KernelParam::Kind::TensorMap)
-      stream << "extern \"C\" __device__ const TensorMap " << name << "_map_" << number << " = Kernel::" << param.map
-             << ";\n";
-  }
-  stream << "\nextern \"C\" __global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks) " << name
-         << "(\n    " << llvm::join(parameters, ",\n    ") << ") {\n  ";
+  stream << "extern \"C\" __global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks) "
+         << func::FuncOp(kernel).getSymName() << "(\n    " << llvm::join(parameters, ",\n    ") << ") {\n  ";
   if (mayBeEmpty())
     stream << "if (isEmpty(" << names[findRows(kernel).getArgNumber()] << "))\n    return;\n  ";
   printList(stream, /*column=*/2, "Kernel::run(", call, ");\n}\n");
 }
 
-std::string KernelWriter::finish(ArrayRef<std::string> collective, ArrayRef<std::string> call) {
+void KernelWriter::printLaunch(raw_ostream &stream, StringRef described) const {
+  StringRef name = func::FuncOp(kernel).getSymName();
+  stream << "extern \"C\" __device__ const Launch " << name << "_launch = " << described << "::kLaunch;\n";
+  for (auto [number, param] : llvm::enumerate(params))
+    if (param.kind == KernelParam::Kind::TensorMap)
+      stream << "extern \"C\" __device__ const TensorMap " << name << "_map_" << number << " = " << described
+             << "::" << param.constant << ";\n";
+}
+
+KernelText KernelWriter::finish(ArrayRef<std::string> collective, ArrayRef<std::string> call) {
   if (mayBeEmpty())
     addRowsParam(findRows(kernel));
   // A parameter of the kernel function that its collective has no use for, as the counts of a step's convolution.
   for (const KernelParam &param : params)
     if (param.kind == KernelParam::Kind::Pointer)
       nameOf(param.argument, "unused");
-  StringRef header = getCollective();
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  printBanner(stream, kernel.getSymName(), target.getArch().getValue());
+  StringRef header = getCollective(), name = kernel.getSymName();
+  KernelText text;
+  llvm::raw_string_ostream stream(text.kernel), launch(text.launch);
+  printBanner(stream, name, target.getArch().getValue());
   stream << "#include \"" << header << ".cuh\"\n#include \"common/launch.cuh\"\n";
   for (const std::string &more : headers)
     stream << "#include \"" << more << "\"\n";
@@ -243,12 +253,26 @@ std::string KernelWriter::finish(ArrayRef<std::string> collective, ArrayRef<std:
   printShape(stream);
   for (const std::string &declaration : declarations)
     stream << declaration << "\n";
-  SmallVector<std::string> arguments{"Shape"};
-  llvm::append_range(arguments, collective);
-  stream << "using Kernel = ";
-  printList(stream, strlen("using Kernel = "), toCamelCase(header.rsplit('/').second) + "<", arguments, ">;");
-  stream << "\n\n} // namespace\n\n";
+  auto printInstance = [&](raw_ostream &to, StringRef alias, const Twine &shape) {
+    SmallVector<std::string> arguments{shape.str()};
+    llvm::append_range(arguments, collective);
+    std::string start = ("using " + alias + " = ").str();
+    to << start;
+    printList(to, start.size(), toCamelCase(header.rsplit('/').second) + "<", arguments, ">;");
+    to << "\n\n} // namespace\n\n";
+  };
+  printInstance(stream, "Kernel", "Shape");
   printEntry(stream, call);
+  if (sizes.empty()) {
+    printLaunch(launch, "Kernel");
+    return text;
+  }
+  launch << "namespace {\n\n/// The sizes of this launch.\nstruct " << name << "_sizes : Shape {\n";
+  for (const std::string &size : sizes)
+    launch << "  static constexpr " << size << ";\n";
+  launch << "};\n\n";
+  printInstance(launch, (name + "_described").str(), name + "_sizes");
+  printLaunch(launch, (name + "_described").str());
   return text;
 }
 

@@ -29,9 +29,9 @@ struct View {
 
 /// What one parameter of the kernel is made of.
 struct KernelParam {
-  enum class Kind { Pointer, TensorMap, Workspace, Piece } kind; ///< the kinds of bamba_rt_param
-  unsigned argument = 0;                                         ///< of the kernel function
-  std::string map; ///< the constant of the collective that describes the tensor map
+  enum class Kind { Pointer, TensorMap, Workspace, Piece, Size } kind; ///< the kinds of bamba_rt_param
+  unsigned argument = 0; ///< of the kernel function; of a size its value
+  std::string constant;  ///< of the collective, which describes a tensor map, or the size's own: "kDepth"
 };
 
 /// "tile_rows" -> "TileRows".
@@ -40,12 +40,10 @@ std::string toCamelCase(StringRef snake);
 /// A constant of type float in CUDA C++.
 std::string floatLiteral(double value);
 
-/// Rows of a kernel whose code is the same for any number of them, and where they stand in its grid. What is printed
-/// has kMost rows.
-struct GridRows {
-  static constexpr int64_t kMost = 32768;
-  int64_t rows = 0; ///< 0: the grid is that which the kernel says
-  unsigned dimension = 0;
+/// A kernel's source in two parts, which make a translation unit together: the kernel, and the constants that say how
+/// it is launched. Those of other launches of the same kernel may follow.
+struct KernelText {
+  std::string kernel, launch;
 };
 
 /// The type's name in device code, "float" or "bf16". The type is one that checkKernel (dialects/bamba/Kernel.h)
@@ -72,9 +70,11 @@ public:
   void constant(StringRef name, int64_t value);
   void constant(StringRef name, bool value);
   void constant(StringRef name, double value);
-  /// A number of rows, as a constant, of a collective whose grid has a block for each in dimension `dimension` and that
-  /// does nothing else with it: kernels of different numbers share their code.
-  void gridRows(StringRef name, int64_t rows, unsigned dimension);
+  /// A size in which launches of one kernel may differ: its code has geometry::kAnySize in its place, what describes
+  /// the launch the value. Kernels that differ in nothing else share their code.
+  void size(StringRef name, int64_t value);
+  /// Such a size that the code asks for as well: a parameter of the kernel, whose name this is.
+  std::string sizeParam(StringRef name, int64_t value);
 
   /// A header in addition to that of the collective.
   void include(StringRef header) { headers.push_back(header.str()); }
@@ -108,13 +108,12 @@ public:
   /// Appends the number of rows that are there to a call of a collective, where the kernel has one. Last of all.
   void addRows(SmallVectorImpl<std::string> &call);
 
-  /// Prints the translation unit: `collective` is the arguments of the collective's template after `Shape`, `call`
-  /// those of its run().
-  std::string finish(ArrayRef<std::string> collective, ArrayRef<std::string> call);
+  /// Prints the source: `collective` is the arguments of the collective's template after `Shape`, `call` those of its
+  /// run().
+  KernelText finish(ArrayRef<std::string> collective, ArrayRef<std::string> call);
 
   bool isWritten(unsigned argument) const { return argument >= numInputs; }
   ArrayRef<KernelParam> getParams() const { return params; }
-  const GridRows &getGridRows() const { return grid; }
   func::FuncOp getKernel() const { return kernel; }
   int64_t getMultiprocessors() const { return target.getMultiprocessors(); }
   StringRef getCollective() const { return schedule.getCollective().getValue(); }
@@ -132,6 +131,8 @@ private:
   std::string declarationOf(const KernelParam &param) const;
   void printShape(raw_ostream &stream) const;
   void printEntry(raw_ostream &stream, ArrayRef<std::string> call) const;
+  /// `described`: the instance of the collective that knows all sizes.
+  void printLaunch(raw_ostream &stream, StringRef described) const;
 
   unsigned numInputs = 0; ///< arguments that are only read; the others are destinations
   func::FuncOp kernel;
@@ -140,7 +141,7 @@ private:
   std::string operandType;        ///< empty where the kernel has none
   std::vector<std::string> types; ///< further ones: "Cached = bf16"
   std::vector<std::string> headers, constants, declarations;
-  GridRows grid;
+  std::vector<std::string> sizes; ///< constants of the launch
   std::vector<KernelParam> params; ///< pointers in the order of the arguments, then maps, then the workspace
   std::vector<std::string> names;  ///< of the arguments; empty for one that nothing asked for yet
 };

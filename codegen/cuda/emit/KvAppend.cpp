@@ -10,7 +10,7 @@ void describeCache(KernelWriter &writer, KvAppendOp append) {
   writer.constant("max_pages", dimOf(append.getPages(), 1));
 }
 
-FailureOr<std::string> emitKvAppend(KernelWriter &writer, KvAppendOp append) {
+FailureOr<KernelText> emitKvAppend(KernelWriter &writer, KvAppendOp append) {
   writer.constant("rows", dimOf(append.getV(), 0));
   writer.constant("head_dim", cast<RankedTensorType>(append.getKCache().getType()).getDimSize(3));
   describeCache(writer, append);

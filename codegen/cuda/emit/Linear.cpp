@@ -77,7 +77,7 @@ static bool isReadAsHeads(LinearOp linear) {
   });
 }
 
-FailureOr<std::string> emitLinear(KernelWriter &writer, LinearOp linear) {
+FailureOr<KernelText> emitLinear(KernelWriter &writer, LinearOp linear) {
   auto input = cast<RankedTensorType>(linear.getInput().getType());
   auto weight = cast<RankedTensorType>(linear.getWeight().getType());
   writer.operand(weight.getElementType());

@@ -3,7 +3,7 @@
 
 namespace bambac::codegen {
 
-FailureOr<std::string> emitEmbedding(KernelWriter &writer, EmbeddingOp embedding) {
+FailureOr<KernelText> emitEmbedding(KernelWriter &writer, EmbeddingOp embedding) {
   writer.constant("rows", dimOf(embedding.getTokens(), 0));
   writer.constant("columns", dimOf(embedding.getTable(), 1));
   writer.constant("vocabulary", dimOf(embedding.getTable(), 0));
@@ -18,7 +18,7 @@ FailureOr<std::string> emitEmbedding(KernelWriter &writer, EmbeddingOp embedding
   return writer.finish({}, call);
 }
 
-FailureOr<std::string> emitTakeRows(KernelWriter &writer, TakeRowsOp takeRows) {
+FailureOr<KernelText> emitTakeRows(KernelWriter &writer, TakeRowsOp takeRows) {
   writer.constant("rows", dimOf(takeRows.getRows(), 0));
   writer.constant("columns", dimOf(takeRows.getInput(), 1));
   writer.constant("input_rows", dimOf(takeRows.getInput(), 0));

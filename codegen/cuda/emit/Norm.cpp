@@ -4,10 +4,10 @@
 
 namespace bambac::codegen {
 
-FailureOr<std::string> emitNorm(KernelWriter &writer, RmsNormOp norm) {
+FailureOr<KernelText> emitNorm(KernelWriter &writer, RmsNormOp norm) {
   // A block may have several rows, and would compute those after the last one if nothing said how many there are.
   if (findRows(writer.getKernel()))
-    writer.gridRows("rows", dimOf(norm.getInput(), 0), /*dimension=*/0);
+    writer.size("rows", dimOf(norm.getInput(), 0));
   else
     writer.constant("rows", dimOf(norm.getInput(), 0));
   writer.constant("columns", dimOf(norm.getInput(), 1));

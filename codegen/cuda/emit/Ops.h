@@ -7,22 +7,22 @@
 namespace bambac::codegen {
 
 /// Each gives the text of the translation unit, or fails with an error at the op.
-FailureOr<std::string> emitLinear(KernelWriter &writer, LinearOp linear);
-FailureOr<std::string> emitSsmStep(KernelWriter &writer, SsmStepOp step);
-FailureOr<std::string> emitSsmFold(KernelWriter &writer, SsmFoldOp fold);
-FailureOr<std::string> emitSsmScan(KernelWriter &writer, SsmScanOp scan);
-FailureOr<std::string> emitConvolution(KernelWriter &writer, CausalConv1dOp conv);
-FailureOr<std::string> emitAttention(KernelWriter &writer, AttentionOp attention);
-FailureOr<std::string> emitKvAppend(KernelWriter &writer, KvAppendOp append);
-FailureOr<std::string> emitNorm(KernelWriter &writer, RmsNormOp norm);
-FailureOr<std::string> emitQuantize(KernelWriter &writer, QuantizeOp quantize);
-FailureOr<std::string> emitEmbedding(KernelWriter &writer, EmbeddingOp embedding);
-FailureOr<std::string> emitTakeRows(KernelWriter &writer, TakeRowsOp takeRows);
-FailureOr<std::string> emitArgmax(KernelWriter &writer, ArgmaxOp argmax);
-FailureOr<std::string> emitSample(KernelWriter &writer, SampleOp sample);
+FailureOr<KernelText> emitLinear(KernelWriter &writer, LinearOp linear);
+FailureOr<KernelText> emitSsmStep(KernelWriter &writer, SsmStepOp step);
+FailureOr<KernelText> emitSsmFold(KernelWriter &writer, SsmFoldOp fold);
+FailureOr<KernelText> emitSsmScan(KernelWriter &writer, SsmScanOp scan);
+FailureOr<KernelText> emitConvolution(KernelWriter &writer, CausalConv1dOp conv);
+FailureOr<KernelText> emitAttention(KernelWriter &writer, AttentionOp attention);
+FailureOr<KernelText> emitKvAppend(KernelWriter &writer, KvAppendOp append);
+FailureOr<KernelText> emitNorm(KernelWriter &writer, RmsNormOp norm);
+FailureOr<KernelText> emitQuantize(KernelWriter &writer, QuantizeOp quantize);
+FailureOr<KernelText> emitEmbedding(KernelWriter &writer, EmbeddingOp embedding);
+FailureOr<KernelText> emitTakeRows(KernelWriter &writer, TakeRowsOp takeRows);
+FailureOr<KernelText> emitArgmax(KernelWriter &writer, ArgmaxOp argmax);
+FailureOr<KernelText> emitSample(KernelWriter &writer, SampleOp sample);
 /// Rotation and other element-wise ops that joined no other kernel.
-FailureOr<std::string> emitRope(KernelWriter &writer, RopeOp rope);
-FailureOr<std::string> emitElementwise(KernelWriter &writer, Operation *last);
+FailureOr<KernelText> emitRope(KernelWriter &writer, RopeOp rope);
+FailureOr<KernelText> emitElementwise(KernelWriter &writer, Operation *last);
 
 /// Constants of the shape: kHeadDim, kRotaryDim and kRotationScale of a rotation, whose frequencies become a table;
 /// kKvHeads, kPageTokens and kMaxPages of the cache that is appended to.

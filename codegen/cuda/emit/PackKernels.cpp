@@ -8,18 +8,18 @@
 
 namespace bambac::codegen {
 
-static std::string print(StringRef name, StringRef element, int64_t panel, int64_t group, CudaTargetAttr target) {
-  std::string text;
-  llvm::raw_string_ostream stream(text);
+static KernelText print(StringRef name, StringRef element, int64_t panel, int64_t group, CudaTargetAttr target) {
+  KernelText text;
+  llvm::raw_string_ostream stream(text.kernel);
   printBanner(stream, name, target.getArch().getValue());
   stream << "#include \"common/pack_weights.cuh\"\n\nusing namespace bambac;\n\nnamespace {\n\n"
          << "/// The weights' layout.\nstruct Shape {\n  using Element = " << element << ";\n"
          << "  static constexpr int kPanel = " << panel << ";\n  static constexpr int kGroup = " << group << ";\n"
          << "  static constexpr int kMultiprocessors = " << target.getMultiprocessors() << ";\n};\n\n"
          << "using Kernel = PackWeights<Shape>;\n\n} // namespace\n\n"
-         << "extern \"C\" __device__ const Launch " << name << "_launch = Kernel::kLaunch;\n\n"
          << "extern \"C\" __global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks) " << name
          << "(\n    const WeightPiece piece) {\n  Kernel::run(piece);\n}\n";
+  text.launch = ("extern \"C\" __device__ const Launch " + name + "_launch = Kernel::kLaunch;\n").str();
   return text;
 }
 
@@ -35,7 +35,7 @@ std::vector<PackKernel> emitPackKernels(ModuleOp scheduled, CudaTargetAttr targe
     std::string name = packKernelName(*dtype, panel ? panel.getSize() : 0, panel ? panel.getGroup() : 1);
     if (!names.insert(name).second)
       continue;
-    std::string text =
+    KernelText text =
         print(name, cudaType(type.getElementType()), panel ? panel.getSize() : 1, panel ? panel.getGroup() : 1, target);
     kernels.push_back({std::move(name), std::move(text), global.getLoc()});
   }

@@ -2,14 +2,15 @@
 #ifndef BAMBAC_CODEGEN_CUDA_EMIT_PACKKERNELS_H
 #define BAMBAC_CODEGEN_CUDA_EMIT_PACKKERNELS_H
 
-#include "dialects/bamba/Bamba.h"
+#include "codegen/cuda/emit/KernelWriter.h"
 #include <string>
 #include <vector>
 
 namespace bambac::codegen {
 
 struct PackKernel {
-  std::string name, text;
+  std::string name;
+  KernelText text;
   Location loc; ///< of the first weight that it packs
 };
 

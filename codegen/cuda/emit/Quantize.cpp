@@ -50,7 +50,7 @@ static FailureOr<QuantizedRows> findRows(KernelWriter &writer, QuantizeOp quanti
   return rows;
 }
 
-FailureOr<std::string> emitQuantize(KernelWriter &writer, QuantizeOp quantize) {
+FailureOr<KernelText> emitQuantize(KernelWriter &writer, QuantizeOp quantize) {
   Value fixedScales = quantize.getStaticScales();
   writer.constant("rows", dimOf(quantize.getInput(), 0));
   writer.constant("columns", dimOf(quantize.getInput(), 1));

@@ -29,7 +29,7 @@ void describeRope(KernelWriter &writer, RopeOp rope) {
   writer.declare(frequencyTable(rope));
 }
 
-FailureOr<std::string> emitRope(KernelWriter &writer, RopeOp rope) {
+FailureOr<KernelText> emitRope(KernelWriter &writer, RopeOp rope) {
   writer.constant("rows", dimOf(rope.getInput(), 0));
   writer.constant("heads", dimOf(rope.getInput(), 1) / static_cast<int64_t>(rope.getHeadDim()));
   writer.constant("interleaved", rope.getInterleaved());

@@ -3,8 +3,8 @@
 
 namespace bambac::codegen {
 
-FailureOr<std::string> emitSample(KernelWriter &writer, SampleOp sample) {
-  writer.gridRows("rows", dimOf(sample.getLogits(), 0), /*dimension=*/0);
+FailureOr<KernelText> emitSample(KernelWriter &writer, SampleOp sample) {
+  writer.size("rows", dimOf(sample.getLogits(), 0));
   writer.constant("columns", dimOf(sample.getLogits(), 1));
   FailureOr<View> logits = writer.view(sample, sample.getLogits());
   FailureOr<View> result = writer.resultView(cast<OpResult>(sample.getResult()));

@@ -6,7 +6,7 @@
 
 namespace bambac::codegen {
 
-FailureOr<std::string> emitSsmScan(KernelWriter &writer, SsmScanOp scan) {
+FailureOr<KernelText> emitSsmScan(KernelWriter &writer, SsmScanOp scan) {
   writer.constant("pieces", dimOf(scan.getSlots(), 0));
   writer.constant("rows", std::min<int64_t>(scan.getNumRows(), geometry::kMaxChunk)); // as far as a chunk goes by them
   describeSsm(writer, scan);

@@ -92,7 +92,7 @@ template <typename Op> std::string emitRing(KernelWriter &writer, Op op, bool is
 
 } // namespace
 
-FailureOr<std::string> emitSsmFold(KernelWriter &writer, SsmFoldOp fold) {
+FailureOr<KernelText> emitSsmFold(KernelWriter &writer, SsmFoldOp fold) {
   writer.constant("batch", dimOf(fold.getSlots(), 0));
   describeSsm(writer, fold);
   writer.operand(fold.getEntries().getType().getElementType());
@@ -105,8 +105,8 @@ FailureOr<std::string> emitSsmFold(KernelWriter &writer, SsmFoldOp fold) {
   return writer.finish({"State", "Ring"}, call);
 }
 
-FailureOr<std::string> emitSsmStep(KernelWriter &writer, SsmStepOp step) {
-  writer.gridRows("batch", cast<RankedTensorType>(step.getSlots().getType()).getDimSize(0), /*dimension=*/1);
+FailureOr<KernelText> emitSsmStep(KernelWriter &writer, SsmStepOp step) {
+  writer.size("batch", cast<RankedTensorType>(step.getSlots().getType()).getDimSize(0));
   describeSsm(writer, step);
   FailureOr<CausalConv1dOp> conv = findConvolution(step);
   if (failed(conv))

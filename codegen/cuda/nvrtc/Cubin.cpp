@@ -61,6 +61,7 @@ static_assert(static_cast<int>(KernelParam::Kind::Pointer) == BAMBA_RT_PARAM_POI
 static_assert(static_cast<int>(KernelParam::Kind::TensorMap) == BAMBA_RT_PARAM_TENSOR_MAP);
 static_assert(static_cast<int>(KernelParam::Kind::Workspace) == BAMBA_RT_PARAM_WORKSPACE);
 static_assert(static_cast<int>(KernelParam::Kind::Piece) == BAMBA_RT_PARAM_PIECE);
+static_assert(static_cast<int>(KernelParam::Kind::Size) == BAMBA_RT_PARAM_SIZE);
 
 llvm::Error readLaunch(StringRef name, ArrayRef<KernelParam> params, CudaCode &code) {
   auto object = llvm::object::ObjectFile::createELFObjectFile(llvm::MemoryBufferRef(code.cubin, name));

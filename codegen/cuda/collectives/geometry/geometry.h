@@ -19,6 +19,9 @@ BAMBAC_HOST_DEVICE constexpr int alignTo(int value, int multiple) { return ceilD
 BAMBAC_HOST_DEVICE constexpr int minOf(int a, int b) { return a < b ? a : b; }
 BAMBAC_HOST_DEVICE constexpr int maxOf(int a, int b) { return a > b ? a : b; }
 
+/// Stands in a kernel's shape for a size that its launches say: code must not follow from it.
+inline constexpr int kAnySize = 32768;
+
 /// The largest power of two, at most `limit`, that divides `count`.
 BAMBAC_HOST_DEVICE constexpr int dividingVector(int limit, int count) {
   while (limit > 1 && count % limit)
