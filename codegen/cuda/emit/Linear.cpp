@@ -13,7 +13,14 @@ static StringRef describe(const LinearSource &source) {
   return source.norm ? "its input under an RMS norm" : "";
 }
 
-/// `struct Input` for a collective that stages the input itself.
+static bool isLarge(StringRef collective) { return collective == geometry::wgmma::LinearLarge::kCollective; }
+
+/// True for collectives that fetch their operands by tensor maps, and multiply them by wgmma.
+static bool usesTensorMaps(StringRef collective) {
+  return isLarge(collective) || collective == geometry::wgmma::LinearMiddle::kCollective;
+}
+
+/// `struct Input`: what it is to a collective that stages it itself.
 static FailureOr<std::string> emitInput(KernelWriter &writer, LinearOp linear) {
   LinearSource source = getSource(linear);
   RmsNormOp norm = source.norm;
@@ -25,8 +32,11 @@ static FailureOr<std::string> emitInput(KernelWriter &writer, LinearOp linear) {
   StringRef description = describe(source);
   stream << "/// What the linear multiplies" << (description.empty() ? "" : ": ") << description << ".\n"
          << "struct Input {\n  using Element = " << cudaType(view->element) << ";\n"
-         << "  static constexpr bool kNormalizes = " << (norm ? "true" : "false") << ";\n"
-         << "  static constexpr int kStride = " << view->stride << ";\n";
+         << "  static constexpr bool kNormalizes = " << (norm ? "true" : "false") << ";\n";
+  if (usesTensorMaps(writer.getCollective()))
+    writer.size("input_stride", view->stride);
+  else
+    stream << "  static constexpr int kStride = " << view->stride << ";\n";
   if (norm)
     stream << "  static constexpr float kEpsilon = " << floatLiteral(norm.getEps().convertToDouble()) << ";\n";
   Value fixedScales = source.quantize ? source.quantize.getStaticScales() : Value();
@@ -56,11 +66,14 @@ static LogicalResult describePanels(KernelWriter &writer, LinearOp linear) {
   return success();
 }
 
-static bool isLarge(StringRef collective) { return collective == geometry::wgmma::LinearLarge::kCollective; }
-
-/// True for collectives that fetch their operands by tensor maps, and multiply them by wgmma.
-static bool usesTensorMaps(StringRef collective) {
-  return isLarge(collective) || collective == geometry::wgmma::LinearMiddle::kCollective;
+/// The depth of a linear whose operands are fetched by tensor maps, for the collective's call. Where groups of its
+/// columns have scales, the epilogue knows it anyway.
+static std::string emitDepth(KernelWriter &writer, LinearOp linear) {
+  int64_t depth = dimOf(linear.getWeight(), 1), group = static_cast<int64_t>(linear.getGroup());
+  if (!linear.isScaled() || group == 0 || group >= depth)
+    return writer.sizeParam("depth", depth);
+  writer.constant("depth", depth);
+  return "Shape::kDepth";
 }
 
 /// True for collectives that leave out rows which are not there; where few rows are one tile, they cost nothing.
@@ -83,7 +96,8 @@ FailureOr<KernelText> emitLinear(KernelWriter &writer, LinearOp linear) {
   writer.operand(weight.getElementType());
   writer.constant("rows", input.getDimSize(0));
   writer.constant("columns", weight.getDimSize(0));
-  writer.constant("depth", weight.getDimSize(1));
+  if (!usesTensorMaps(writer.getCollective()))
+    writer.constant("depth", weight.getDimSize(1));
   if (failed(describePanels(writer, linear)))
     return failure();
   if (linear.getFastAccumulate())
@@ -104,6 +118,7 @@ FailureOr<KernelText> emitLinear(KernelWriter &writer, LinearOp linear) {
     call.push_back(writer.tensorMap(*matrix, "kWeightMap"));
     if (isLarge(writer.getCollective()))
       call.push_back(writer.tensorMap(*matrix, "kNarrowMap"));
+    call.push_back(emitDepth(writer, linear));
   } else {
     call = {*in, writer.address(*matrix, "weight")};
   }

@@ -55,6 +55,12 @@ template <class Shape> __host__ __device__ constexpr auto sumsFast(int) -> declt
 }
 template <class Shape> __host__ __device__ constexpr bool sumsFast(...) { return false; }
 
+/// Elements from row to row of the input: of the shape where they are a size of the launch.
+template <class Shape, class Input> __host__ __device__ constexpr auto inputStride(int) -> decltype(Shape::kInputStride) {
+  return Shape::kInputStride;
+}
+template <class Shape, class Input> __host__ __device__ constexpr int inputStride(...) { return Input::kStride; }
+
 template <class Epilogue> __host__ __device__ constexpr int epilogueSharedBytes() {
   if constexpr (kReduces<Epilogue>)
     return geometry::alignedEpilogueBytes(Epilogue::kSharedBytes);
@@ -68,7 +74,7 @@ inline constexpr geometry::LinearShape kLinearShape = {
     Shape::kRows,       Shape::kColumns,
     Shape::kDepth,      epilogueSharedBytes<Epilogue>(),
     Input::kNormalizes, kIsSame<typename Input::Element, typename Shape::Operand>,
-    Input::kStride,     int(sizeof(typename Shape::Operand)),
+    inputStride<Shape, Input>(0), int(sizeof(typename Shape::Operand)),
     kQuantizes<Input>,  kGroupOf<Epilogue>,
     sumsFast<Shape>(0)};
 

@@ -19,7 +19,8 @@ template <class Shape> struct TallShape : Shape {
                        kLeastColumns = kTall.leastColumns, kTallColumns = kTall.tallColumns;
 };
 
-/// Shape: Operand, kRows, kColumns, kDepth, kMultiprocessors, kSharedLimit; the fields of geometry::wgmma::LinearLarge.
+/// Shape: Operand, kRows, kColumns, kDepth and kInputStride (sizes of the launch, but for scales of groups),
+/// kMultiprocessors, kSharedLimit; the fields of geometry::wgmma::LinearLarge.
 /// BoxColumns: of W that a copy brings; what is left of a tile comes in copies of kSliceColumns.
 template <class Shape, class Input, class Epilogue, int BoxColumns = Shape::kLeastColumns> class LinearLarge {
   static constexpr geometry::LinearShape kShape = kLinearShape<Shape, Input, Epilogue>;
@@ -34,7 +35,6 @@ template <class Shape, class Input, class Epilogue, int BoxColumns = Shape::kLea
 
   static constexpr int kLeastColumns = Shape::kLeastColumns;
   static constexpr int kBlocks = kGeometry.blocks(kShape, kLimits<Shape>);
-  static constexpr int kSteps = ceilDiv(kShape.words(), kTileDepth);
   static constexpr bool kPromotes = kShape.promotes();
 
   using Ring = StageRing<Shape::kStages, kGeometry.inputBytes(), kGeometry.weightBytes(), 4 * kConsumers>;
@@ -54,31 +54,31 @@ template <class Shape, class Input, class Epilogue, int BoxColumns = Shape::kLea
   static_assert(kGeometry.stageBytes() == Ring::kBytes + Ring::kBarrierBytes);
 
 public:
+  static constexpr int kDepth = Shape::kDepth;
   static constexpr int kThreads = kGeometry.kThreads, kMinBlocks = 1;
   static constexpr Launch kLaunch = {
       kBlocks, 1, 1, kThreads, 1, kGeometry.sharedBytes(), 1, kWorkspaceOfCounters, kEpilogueMultiprocessors<Epilogue>};
-  static constexpr TensorMap kInputMap =
-      inputTensorMap<typename Shape::Operand, Input>(Shape::kRows, Shape::kDepth, kBoxRows);
+  static constexpr TensorMap kInputMap = inputTensorMap(kShape, kBoxRows);
   static constexpr TensorMap kWeightMap = weightTensorMap(Shape::kColumns, kShape.words(), kBoxColumns, kTileDepth);
   /// Of what is left of a tile after whole boxes of kWeightMap.
   static constexpr TensorMap kNarrowMap = weightTensorMap(Shape::kColumns, kShape.words(), kSliceColumns, kTileDepth);
 
   static __device__ __forceinline__ void run(const TensorMapParam &inputMap, const TensorMapParam &weightMap,
-                                             const TensorMapParam &narrowMap, const Epilogue &epilogue, void *workspace,
-                                             const int *rows = nullptr) {
+                                             const TensorMapParam &narrowMap, int depth, const Epilogue &epilogue,
+                                             void *workspace, const int *rows = nullptr) {
     const int present = rowCount<Shape::kRows>(rows);
     if constexpr (kGeometry.hasTall()) {
       constexpr geometry::wgmma::LinearLarge kLinear = kGeometry;
       geometry::LinearShape shape = kShape;
       shape.rows = present;
       if (kLinear.isTall(shape, kBlocks))
-        return LinearLarge<TallShape<Shape>, Input, Epilogue, BoxColumns>::run(inputMap, weightMap, narrowMap, epilogue,
-                                                                               workspace, rows);
+        return LinearLarge<TallShape<Shape>, Input, Epilogue, BoxColumns>::run(inputMap, weightMap, narrowMap, depth,
+                                                                               epilogue, workspace, rows);
     }
     extern __shared__ __align__(1024) uint8 shared[];
     float *slices = reinterpret_cast<float *>(shared + Ring::kBytes);
     volatile int *numbers = reinterpret_cast<int *>(shared + Ring::kBytes + kGeometry.kSlicesBytes);
-    const Tiles tiles(present);
+    const Tiles tiles(present, depth);
     uint32 *taken = static_cast<uint32 *>(workspace) + kTileCounter;
     runRoles<Ring, kSharedBytes, kConsumers>(
         shared, epilogue,
@@ -108,8 +108,11 @@ private:
   struct Tiles {
     int rows, rowTiles;
     int columns, columnTiles; ///< of a tile; from left to right
+    int steps;                ///< along the depth, of every tile
 
-    __device__ __forceinline__ explicit Tiles(int rows) : rows(rows), rowTiles(ceilDiv(rows, kTileRows)) {
+    __device__ __forceinline__ Tiles(int rows, int depth)
+        : rows(rows), rowTiles(ceilDiv(rows, kTileRows)),
+          steps(ceilDiv(geometry::wordsOf(depth, kShape.operandBytes), kTileDepth)) {
       constexpr geometry::wgmma::LinearLarge kLinear = kGeometry;
       geometry::LinearShape shape = kShape;
       shape.rows = rows;
@@ -174,7 +177,7 @@ private:
     // As many are taken as there are tiles: those after the first of each block, and each block's last in vain.
     const bool takes = kTakesTiles && tiles.count() > kBlocks;
     int number = blockIdx.x;
-    const int early = number < tiles.count() ? minOf(kSteps, Shape::kStages) : 0;
+    const int early = number < tiles.count() ? minOf(tiles.steps, Shape::kStages) : 0;
     const Tile own = tiles[number];
     numbers[0] = number;
     for (int step = 0; step < early; ++step)
@@ -186,15 +189,15 @@ private:
     for (int first = early; number < tiles.count(); first = 0) {
       const Tile tile = tiles[number];
       // Asked for early, a tile would be kept from blocks that are ready for it before.
-      constexpr int kAsks = kSteps - kStepsOfAnswer;
+      const int asks = tiles.steps - kStepsOfAnswer;
       uint32 before = 0;
-      if (takes && first > kAsks)
+      if (takes && first > asks)
         before = atomicAdd(taken, 1u);
-      for (int step = first; step < kSteps; ++step, at.advance()) {
+      for (int step = first; step < tiles.steps; ++step, at.advance()) {
         wait(ring.empty(at.slot), at.parity ^ 1); // at once in the first pass
         if (step == 0)
           numbers[at.slot] = number;
-        if (takes && step == kAsks)
+        if (takes && step == asks)
           before = atomicAdd(taken, 1u);
         loadWeights(tile, step, at.slot);
         loadInput(tile, step, at.slot);
@@ -233,7 +236,7 @@ private:
       Tile tile = tiles[number];
       tile.row += consumer * kRowBlocks * 64;
       if (tile.row >= tile.rowEnd) {
-        consumeCodes(ring, kSteps, at, [&](int, int slot) { ring.release(slot); });
+        consumeCodes(ring, tiles.steps, at, [&](int, int slot) { ring.release(slot); });
         continue;
       }
       tile.row += threadIdx.x / 32 % 4 * 16;
@@ -241,7 +244,7 @@ private:
       if constexpr (!kPromotes)
         loadFirstExtras(epilogue, tile, extra);
       clearSums(sums);
-      multiplyTile<kLeastColumns>(ring, consumer, tile, tiles.columns, epilogue, sums, at);
+      multiplyTile<kLeastColumns>(ring, consumer, tile, tiles, epilogue, sums, at);
       if constexpr (kPromotes) { // parts of sums had the registers
 #pragma unroll
         for (int i = 0; i < kAhead * Slice::kItems; ++i)
@@ -255,22 +258,22 @@ private:
   using Sums = float[kRowBlocks][kTileColumns / 2];
   template <int Columns> using SumsOf = float[kRowBlocks][Columns / 2];
 
-  /// All stages of a tile of `columns` columns, `Columns` or more.
+  /// All stages of a tile of `Columns` columns or more.
   template <int Columns>
-  static __device__ __forceinline__ void multiplyTile(const Ring &ring, int consumer, const Tile &tile, int columns,
+  static __device__ __forceinline__ void multiplyTile(const Ring &ring, int consumer, const Tile &tile, const Tiles &tiles,
                                                       const Epilogue &epilogue, Sums &sums,
                                                       RingPosition<Shape::kStages> &at) {
     constexpr bool kIsTaken = kGeometry.takes(kShape, kBlocks, Columns);
     if constexpr (Columns < kTileColumns)
-      if (!kIsTaken || columns != Columns)
-        return multiplyTile<Columns + kSliceColumns>(ring, consumer, tile, columns, epilogue, sums, at);
+      if (!kIsTaken || tiles.columns != Columns)
+        return multiplyTile<Columns + kSliceColumns>(ring, consumer, tile, tiles, epilogue, sums, at);
     auto &narrow = reinterpret_cast<SumsOf<Columns> &>(sums); // the first columns: one row block, or all columns
     if constexpr (kPromotes)
-      consumeCodes(ring, kSteps, at, [&](int step, int slot) {
+      consumeCodes(ring, tiles.steps, at, [&](int step, int slot) {
         multiplyCodes<Columns>(ring, step, slot, consumer, tile, epilogue, narrow);
       });
     else
-      ring.consume(narrow, kSteps, at, [&](int slot) { multiplyStage<Columns>(ring, slot, consumer, narrow); });
+      ring.consume(narrow, tiles.steps, at, [&](int slot) { multiplyStage<Columns>(ring, slot, consumer, narrow); });
   }
 
   template <int Columns>

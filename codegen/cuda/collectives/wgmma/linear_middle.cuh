@@ -7,8 +7,8 @@
 
 namespace bambac {
 
-/// Shape: Operand, kRows, kColumns, kDepth, kMultiprocessors, kSharedLimit; the fields of
-/// geometry::wgmma::LinearMiddle. With kSplit = 1 blocks are persistent; otherwise every tile has its own cluster, the
+/// Shape: Operand, kRows, kColumns, kDepth and kInputStride (sizes of the launch, but for scales of groups),
+/// kMultiprocessors, kSharedLimit; the fields of geometry::wgmma::LinearMiddle. With kSplit = 1 blocks are persistent; otherwise every tile has its own cluster, the
 /// tiles should be few.
 template <class Shape, class Input, class Epilogue> class LinearMiddle {
   static constexpr geometry::LinearShape kShape = kLinearShape<Shape, Input, Epilogue>;
@@ -25,7 +25,6 @@ template <class Shape, class Input, class Epilogue> class LinearMiddle {
   static_assert(kHasCoreMatrices<Shape>, "the weight is read in panels of 8 rows, groups of 8 columns, padded to 64");
 
   static constexpr int kTiles = kGeometry.tiles(kShape), kBlocks = kGeometry.blocks(kShape, kLimits<Shape>);
-  static constexpr int kSteps = kGeometry.steps(kShape);
   static constexpr bool kPromotes = kShape.promotes();
 
   using Ring = StageRing<Shape::kStages, kGeometry.inputBytes(), kGeometry.weightBytes(), 4 * kConsumers>;
@@ -49,6 +48,7 @@ template <class Shape, class Input, class Epilogue> class LinearMiddle {
   static constexpr int kGroupCount = kShape.hasGroups() ? ceilDiv(Shape::kDepth, kShape.group) : 1;
 
 public:
+  static constexpr int kDepth = Shape::kDepth;
   static constexpr int kThreads = kGeometry.threads(), kMinBlocks = 1;
   static constexpr Launch kLaunch = {kBlocks,
                                      1,
@@ -59,16 +59,16 @@ public:
                                      1,
                                      kEpilogueWorkspace<Epilogue>,
                                      kEpilogueMultiprocessors<Epilogue>};
-  static constexpr TensorMap kInputMap =
-      inputTensorMap<typename Shape::Operand, Input>(Shape::kRows, Shape::kDepth, kRowsOfPart);
+  static constexpr TensorMap kInputMap = inputTensorMap(kShape, kRowsOfPart);
   static constexpr TensorMap kWeightMap = weightTensorMap(Shape::kColumns, kShape.words(), kTileColumns, kTileDepth);
 
   static __device__ __forceinline__ void run(const TensorMapParam &inputMap, const TensorMapParam &weightMap,
-                                             const Epilogue &epilogue, const int *rows = nullptr) {
+                                             int depth, const Epilogue &epilogue, const int *rows = nullptr) {
     extern __shared__ __align__(1024) uint8 shared[];
     const int count = rowCount<Shape::kRows>(rows); // rows after them are not stored
+    const int steps = ceilDiv(geometry::wordsOf(depth, kShape.operandBytes), kTileDepth);
     runRoles<Ring, kSharedBytes, kConsumers>(
-        shared, epilogue, [&](const Ring &ring) { load(ring, inputMap, weightMap, count); },
+        shared, epilogue, [&](const Ring &ring) { load(ring, inputMap, weightMap, steps, count); },
         [] {
           if constexpr (kSplit > 1) {
             __syncwarp();
@@ -79,24 +79,24 @@ public:
         [&](const Ring &ring, int consumer) {
           waitForPredecessors();
           if constexpr (kSplit > 1)
-            multiplyShare(ring, consumer, shared, epilogue, count);
+            multiplyShare(ring, consumer, steps, shared, epilogue, count);
           else
-            multiplyTiles(ring, consumer, shared, epilogue, count);
+            multiplyTiles(ring, consumer, steps, shared, epilogue, count);
         });
   }
 
 private:
-  /// The steps along the depth that a block of a cluster takes: from firstStep(rank) to firstStep(rank + 1).
-  static __device__ __forceinline__ int firstStep(int rank) { return kSteps * rank / kSplit; }
+  /// The steps along the depth, of `all`, that a block of a cluster takes: from firstStep(rank) to firstStep(rank + 1).
+  static __device__ __forceinline__ int firstStep(int all, int rank) { return all * rank / kSplit; }
   static __device__ __forceinline__ int rankOfBlock() { return blockIdx.x % kSplit; }
   static __device__ __forceinline__ int firstTile() { return blockIdx.x / kSplit; }
 
   /// The loading thread.
   static __device__ __forceinline__ void load(const Ring &ring, const TensorMapParam &inputMap,
-                                              const TensorMapParam &weightMap, int count) {
+                                              const TensorMapParam &weightMap, int allSteps, int count) {
     prefetchMap(weightMap);
     prefetchMap(inputMap);
-    int first = firstStep(rankOfBlock()), steps = firstStep(rankOfBlock() + 1) - first;
+    int first = firstStep(allSteps, rankOfBlock()), steps = firstStep(allSteps, rankOfBlock() + 1) - first;
     int tiles = kSplit > 1 ? 1 : (kTiles - firstTile() + kBlocks - 1) / kBlocks;
     const int parts = minOf(ceilDiv(count, kRowsOfPart), kRowParts); // of the rows that are there
     uint64 once = evictFirstPolicy();
@@ -254,14 +254,14 @@ private:
 
   // --- one block a tile ---------------------------------------------------------------------------------------------
 
-  static __device__ __forceinline__ void multiplyTiles(const Ring &ring, int consumer, uint8 *shared,
+  static __device__ __forceinline__ void multiplyTiles(const Ring &ring, int consumer, int steps, uint8 *shared,
                                                        const Epilogue &epilogue, int count) {
     float *slice = reinterpret_cast<float *>(shared + Ring::kBytes) + consumer * kSliceFloats;
     Sums sums;
     RingPosition<Shape::kStages> at;
     for (int tile = firstTile(); tile < kTiles; tile += kBlocks) {
       clearSums(sums);
-      consume(ring, 0, kSteps, consumer, tile * kTileColumns, epilogue, count, sums, at);
+      consume(ring, 0, steps, consumer, tile * kTileColumns, epilogue, count, sums, at);
       finish(sums, consumer, tile * kTileColumns + firstColumn(consumer), slice, epilogue, count);
     }
   }
@@ -289,14 +289,14 @@ private:
 
   // --- a cluster a tile ---------------------------------------------------------------------------------------------
 
-  static __device__ __forceinline__ void multiplyShare(const Ring &ring, int consumer, uint8 *shared,
+  static __device__ __forceinline__ void multiplyShare(const Ring &ring, int consumer, int allSteps, uint8 *shared,
                                                        const Epilogue &epilogue, int count) {
-    int rank = rankOfBlock();
+    int rank = rankOfBlock(), first = firstStep(allSteps, rank);
     Sums sums;
     RingPosition<Shape::kStages> at;
     clearSums(sums);
-    consume(ring, firstStep(rank), firstStep(rank + 1) - firstStep(rank), consumer, firstTile() * kTileColumns,
-            epilogue, count, sums, at);
+    consume(ring, first, firstStep(allSteps, rank + 1) - first, consumer, firstTile() * kTileColumns, epilogue, count,
+            sums, at);
     syncNamed(1, kThreadsOfConsumers); // all stages have been read: the tile takes their place
 #pragma unroll
     for (int i = 0; i < kColumnBlocks * kParts; ++i)

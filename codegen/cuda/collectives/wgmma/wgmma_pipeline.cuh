@@ -11,17 +11,12 @@ namespace bambac {
 // --- tensor maps ----------------------------------------------------------------------------------------------------
 
 /// x [rows, depth] in boxes of `boxRows` rows x 64 words: rows of 128 bytes, swizzled for wgmma. Two codes are a word.
-template <class Operand, class Input>
-__host__ __device__ constexpr TensorMap inputTensorMap(int rows, int depth, int boxRows) {
-  static_assert(kIsSame<typename Input::Element, Operand> && !Input::kNormalizes,
-                "the tensor copy brings plain operands");
-  constexpr int kBytes = sizeof(Operand);
-  static_assert(Input::kStride * kBytes % 16 == 0, "a tensor map's row stride is a multiple of 16 bytes");
+__host__ __device__ constexpr TensorMap inputTensorMap(const geometry::LinearShape &shape, int boxRows) {
   TensorMap map = {};
   map.element_bytes = 2, map.rank = 2, map.swizzle_bytes = 128;
-  map.dims[0] = depth * kBytes / 2, map.dims[1] = rows;
+  map.dims[0] = shape.words(), map.dims[1] = shape.rows;
   map.box[0] = 64, map.box[1] = boxRows;
-  map.strides[0] = Input::kStride * kBytes;
+  map.strides[0] = shape.stride * shape.operandBytes;
   return map;
 }
 
