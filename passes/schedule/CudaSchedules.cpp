@@ -3,9 +3,9 @@
 // A cost is compared with the costs of the same kernel only. Where a formula is not better than an order of preference,
 // the cost of a candidate is its place in that order.
 #include "passes/schedule/CudaSchedules.h"
-#include "dialects/bamba/EntryPoint.h"
 #include "dialects/bamba/Kernel.h"
 #include "passes/schedule/CudaCollectives.h"
+#include "passes/schedule/LinearUse.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 namespace bambac {
@@ -116,25 +116,6 @@ void addMiddleLinears(Candidates &candidates, const geometry::LinearShape &shape
   }
 }
 
-/// The numbers of rows that a linear of `rows` is likely to have: any number that the next shorter chunk has no room
-/// for. Long prompts are cut into the longest chunks, so that those are as likely full as not. Of the rows whose logits
-/// are kept there are few, since most steps keep the last one of a prompt.
-SmallVector<int> likelyRows(LinearOp linear, int rows) {
-  constexpr int kSamples = 32;
-  auto limits = linear->getParentOfType<ModuleOp>()->getAttrOfType<LimitsAttr>(attr::kLimits);
-  auto kernel = linear->getParentOfType<func::FuncOp>();
-  if (kernel->hasAttr(attr::kMayBeEmpty))
-    return {1};
-  if (!findRows(kernel) || !limits)
-    return {rows};
-  SmallVector<int> likely;
-  for (int sample = kSamples / kChunkRatio + 1; sample <= kSamples; ++sample)
-    likely.push_back(ceilDiv(rows * sample, kSamples));
-  if (rows >= limits.getPrefillChunk())
-    likely.append(likely.size() - 2, rows);
-  return likely;
-}
-
 /// Many rows on wgmma. The time is that of the block with the most tiles, for all numbers of rows that are likely:
 ///
 ///   cost = sum of LinearLarge::leastCost * price
@@ -142,8 +123,9 @@ SmallVector<int> likelyRows(LinearOp linear, int rows) {
 /// where the price is the measured slowdown of tiles that reuse less of what they load. Tiles of several widths, whose
 /// loads are smaller (1%) and which take longer to compile, have to save more than that; with tall tiles beside them
 /// they come first if those save anything. Tall tiles of a schedule of their own are overestimated. Where sums of codes
-/// are taken over into f32 the widest tile has no registers for those that are yet to be; one of 192 columns has.
-void addLargeLinears(Candidates &candidates, const geometry::LinearShape &shape, ArrayRef<int> likelyRows) {
+/// are taken over into f32 the widest tile has no registers for those that are yet to be; one of 192 columns has. What
+/// a step seldom computes is not worth compiling several widths.
+void addLargeLinears(Candidates &candidates, LinearOp linear, const geometry::LinearShape &shape) {
   using geometry::wgmma::LinearLarge;
   constexpr int kWantedStages = 6;
   struct Tile {
@@ -151,6 +133,8 @@ void addLargeLinears(Candidates &candidates, const geometry::LinearShape &shape,
     double price;
   };
   const geometry::Limits &limits = candidates.getLimits();
+  const SmallVector<int> likelyRows = getLikelyRows(linear);
+  const bool isRare = isRareShape(linear);
   const Tile tiles[] = {{128, 256, 256, 0, 1.0},
                         {128, 256, 128, 0, 1.01},
                         {128, 256, 128, 160, 1.0101},
@@ -158,16 +142,18 @@ void addLargeLinears(Candidates &candidates, const geometry::LinearShape &shape,
                         {128, 128, 128, 0, 1.0}};
   const Tile tilesOfCodes[] = {{128, 192, 192, 0, 1.0}, {256, 128, 128, 0, 1.05}, {128, 128, 128, 0, 1.0}};
   for (Tile tile : shape.promotes() ? ArrayRef(tilesOfCodes) : ArrayRef(tiles)) {
-    LinearLarge linear{tile.rows, tile.columns, 2, tile.leastColumns, tile.tallColumns};
-    linear.stages =
+    if (isRare && tile.leastColumns < tile.columns)
+      continue;
+    LinearLarge candidate{tile.rows, tile.columns, 2, tile.leastColumns, tile.tallColumns};
+    candidate.stages =
         chooseStages(kWantedStages, tile.rows, tile.columns, LinearLarge::kOtherBytes + shape.epilogueBytes, limits);
     double cost = 0;
     geometry::LinearShape likely = shape;
     for (int rows : likelyRows) {
       likely.rows = rows;
-      cost += linear.leastCost(likely, limits.multiprocessors);
+      cost += candidate.leastCost(likely, limits.multiprocessors);
     }
-    candidates.add(linear, shape, tile.price * cost);
+    candidates.add(candidate, shape, tile.price * cost);
   }
 }
 
@@ -262,12 +248,12 @@ void addLinears(Candidates &candidates, LinearOp linear) {
     if (shape.rows <= geometry::wgmma::LinearSkinny::kMaxRows)
       candidates.add(geometry::wgmma::LinearSkinny{12}, shape, 0.0);
     else if (shape.rows > geometry::wgmma::LinearMiddle::kMaxRows)
-      addLargeLinears(candidates, shape, likelyRows(linear, shape.rows));
+      addLargeLinears(candidates, linear, shape);
     else {
       addWideLinears(candidates, shape);
       addMiddleLinears(candidates, shape);
       if (shape.rows > geometry::wgmma::kInstructionColumns)
-        addLargeLinears(candidates, shape, likelyRows(linear, shape.rows));
+        addLargeLinears(candidates, linear, shape);
     }
   }
   if (shape.rows <= geometry::mma::Linear::kSkinnyTileRows)
