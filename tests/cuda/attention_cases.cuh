@@ -26,6 +26,7 @@ struct Base {
   static constexpr int kTiles = 1;                                                 ///< of the query heads of a KV head
   static constexpr int kSplits = 8, kMinSplitTokens = 64, kWarps = 4, kStages = 3; // decode
   static constexpr int kTileQueries = 128, kTileKeys = 64, kStepKeys = 32;         // prefill
+  static constexpr int kSingleSplits = 16;                                         // of pieces of one row
 };
 
 /// What follows from the others: scale and layout of q|k|v.
@@ -36,6 +37,7 @@ template <class Config> struct ShapeOf : Config {
   static constexpr int kTileHeads = Config::kHeads / Config::kKvHeads / Config::kTiles;
   static constexpr int kPieces = Config::kSequences, kRows = Config::kSequences * Config::kTokens;
   static constexpr bool kHasRuns = Config::kTokens > 1;
+  static constexpr int kSingleTileHeads = kTileHeads;
   static constexpr int kResult = Config::kHeads * Config::kHeadDim;
   static constexpr int kStride = Config::kOffset + kResult + 2 * Config::kKvHeads * Config::kHeadDim;
 };
@@ -59,7 +61,7 @@ __global__ void __launch_bounds__(Decode<Shape>::kThreads, Decode<Shape>::kMinBl
     decodeKernel(const Operand *query, const typename Shape::Cached *keys, const typename Shape::Cached *values,
                  const int *positions, const int *pages, const float *scales, const int *, Operand *result,
                  void *workspace) {
-  Decode<Shape>::run({query + Shape::kOffset}, keys, values, positions, pages, scales, {result}, workspace);
+  Decode<Shape>::run({Shape::kPieces, Shape::kSplits, Shape::kMinSplitTokens}, {query + Shape::kOffset}, keys, values, positions, pages, scales, {result}, workspace);
 }
 
 template <class Shape>
@@ -67,7 +69,7 @@ __global__ void __launch_bounds__(Prefill<Shape>::kThreads, Prefill<Shape>::kMin
     prefillKernel(const Operand *query, const typename Shape::Cached *keys, const typename Shape::Cached *values,
                   const int *positions, const int *pages, const float *scales, const int *starts, Operand *result,
                   void *workspace) {
-  Prefill<Shape>::run({query + Shape::kOffset}, keys, values, positions, pages, scales, starts, {result}, workspace);
+  Prefill<Shape>::run(Shape::kPieces, Shape::kRows, {query + Shape::kOffset}, keys, values, positions, pages, scales, starts, {result}, workspace);
 }
 
 template <class Shape> constexpr bool kDecodes = !Shape::kHasRuns;

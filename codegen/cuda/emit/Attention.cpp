@@ -4,14 +4,22 @@
 
 namespace bambac::codegen {
 
+/// The first arguments of the collective's call.
+static SmallVector<std::string> emitSizes(KernelWriter &writer, AttentionOp attention) {
+  int64_t pieces = dimOf(attention.getPages(), 0), rows = attention.getNumRows();
+  if (attention.hasRuns())
+    return {writer.sizeParam("pieces", pieces), writer.sizeParam("rows", rows)};
+  writer.size("rows", rows);
+  return {"DecodeSizes{" + writer.sizeParam("pieces", pieces) + ", " + writer.fieldParam("splits") + ", " +
+          writer.fieldParam("min_split_tokens") + "}"};
+}
+
 FailureOr<KernelText> emitAttention(KernelWriter &writer, AttentionOp attention) {
   // Every code is an f16.
   Type cached = attention.getKCache().getType().getElementType();
   bool hasCodes = isa<Float8E4M3FNType>(cached);
   writer.operand(hasCodes ? Type(Float16Type::get(attention.getContext())) : cached);
   writer.type("Cached", cached);
-  writer.constant("pieces", dimOf(attention.getPages(), 0));
-  writer.constant("rows", attention.getNumRows());
   writer.constant("has_runs", attention.hasRuns());
   writer.constant("heads", attention.getNumKvHeads() * attention.getGroupSize());
   writer.constant("kv_heads", attention.getNumKvHeads());
@@ -24,13 +32,14 @@ FailureOr<KernelText> emitAttention(KernelWriter &writer, AttentionOp attention)
   if (failed(query) || failed(epilogue))
     return failure();
   writer.constant("aligned", query->offset % kWidest == 0);
-  SmallVector<std::string> call{
+  SmallVector<std::string> call = emitSizes(writer, attention);
+  call.append({
       writer.rows(*query, "query"),
       writer.address(attention, attention.getKCache(), "kCache"),
       writer.address(attention, attention.getVCache(), "vCache"),
       writer.address(attention, attention.getPositions(), "positions"),
       writer.address(attention, attention.getPages(), "pages"),
-      attention.getCacheScales() ? writer.address(attention, attention.getCacheScales(), "cacheScales") : "nullptr"};
+      attention.getCacheScales() ? writer.address(attention, attention.getCacheScales(), "cacheScales") : "nullptr"});
   if (attention.hasRuns())
     call.push_back(writer.address(attention, attention.getStarts(), "starts"));
   call.push_back(*epilogue);

@@ -126,6 +126,11 @@ std::string KernelWriter::sizeParam(StringRef name, int64_t value) {
   return parameterOf(params.back().constant);
 }
 
+std::string KernelWriter::fieldParam(StringRef name) {
+  llvm::erase(constants, ("int k" + toCamelCase(name) + " = " + Twine(getField(name))).str());
+  return sizeParam(name, getField(name));
+}
+
 void KernelWriter::operand(Type element) { operandType = cudaType(element); }
 
 void KernelWriter::type(StringRef name, Type element) { types.push_back((name + " = " + cudaType(element)).str()); }

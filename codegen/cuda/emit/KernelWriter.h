@@ -75,6 +75,8 @@ public:
   void size(StringRef name, int64_t value);
   /// Such a size that the code asks for as well: a parameter of the kernel, whose name this is.
   std::string sizeParam(StringRef name, int64_t value);
+  /// The same of a field of the schedule.
+  std::string fieldParam(StringRef name);
 
   /// A header in addition to that of the collective.
   void include(StringRef header) { headers.push_back(header.str()); }

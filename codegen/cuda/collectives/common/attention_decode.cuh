@@ -13,20 +13,28 @@
 
 namespace bambac {
 
+/// How many sequences there are and how their keys are cut.
+struct DecodeSizes {
+  int sequences, splits, minSplitTokens;
+};
+
 /// Shape: Operand and Cached (see below), kPieces (sequences), kRows, kHasRuns (not), kHeads, kKvHeads, kHeadDim,
 /// kPageTokens, kMaxPages, kScale, kAligned, kMultiprocessors, kSharedLimit; the fields of geometry::AttentionDecode.
+/// Of them kPieces, kRows, kSplits and kMinSplitTokens are sizes of the launch.
 template <class Shape, class Query, class Epilogue> struct AttentionDecode {
   static constexpr geometry::AttentionShape kShape = kAttentionShape<Shape>;
-  static constexpr geometry::AttentionDecode kGeometry = {Shape::kSplits, Shape::kMinSplitTokens, Shape::kTileHeads,
-                                                          Shape::kWarps,  Shape::kStages,         Shape::kMinBlocks};
+  static constexpr geometry::AttentionDecode kGeometry = {
+      geometry::knownSize(Shape::kSplits), geometry::knownSize(Shape::kMinSplitTokens),
+      Shape::kTileHeads,                   Shape::kWarps,
+      Shape::kStages,                      Shape::kMinBlocks};
   static_assert(kGeometry.legal(kShape, kLimits<Shape>).isLegal(), "the schedule is legal");
-  static constexpr int kHeadDim = Shape::kHeadDim, kSequences = Shape::kPieces;
+  static constexpr int kHeadDim = Shape::kHeadDim;
   /// Query heads of a tile, such tiles of a sequence and of a KV head. In what follows a head is such a tile.
   static constexpr int kGroup = Shape::kTileHeads, kHeadTiles = Shape::kHeads / kGroup;
   static constexpr int kTilesOfGroup = kGeometry.tilesOfGroup(kShape);
   static constexpr int kRowTiles = kGeometry.rowTiles(), kRows = kRowTiles * 16;
   static constexpr int kWarps = Shape::kWarps, kThreads = kGeometry.threads(), kMinBlocks = Shape::kMinBlocks;
-  static constexpr int kStages = Shape::kStages, kSplits = Shape::kSplits;
+  static constexpr int kStages = Shape::kStages;
   static constexpr int kTileKeys = kGeometry.kTileKeys, kStepKeys = kTileKeys * kWarps; ///< of a warp, of a block
 
   using Cached = typename Shape::Cached;   ///< of the cache
@@ -36,59 +44,60 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
 
   // --- the work and its order -------------------------------------------------------------------------------------
 
-  static constexpr int kMaxItems = kGeometry.items(kShape), kGrid = kGeometry.blocks(kShape, kLimits<Shape>);
+  static constexpr int kGrid = kGeometry.blocks(kShape, kLimits<Shape>);
 
   /// How the keys of a sequence are cut: into splits of `keys` each.
   struct Cut {
     int keys, splits;
   };
-  static __device__ __forceinline__ Cut cutOf(int length) {
-    int wanted = min(kSplits, ceilDiv(length, Shape::kMinSplitTokens));
+  static __device__ __forceinline__ Cut cutOf(const DecodeSizes &sizes, int length) {
+    int wanted = min(sizes.splits, ceilDiv(length, sizes.minSplitTokens));
     int keys = max(alignTo(ceilDiv(length, max(wanted, 1)), kStepKeys), kStepKeys);
     return {keys, max(ceilDiv(length, keys), 1)};
   }
 
   /// firstSplit[b] = the number of splits of the sequences before b. Called by one warp. With `starts` only pieces of
   /// one row that come first are sequences.
-  static __device__ __forceinline__ void numberSplits(const int *positions, const int *starts, int *firstSplit,
-                                                      int lane) {
-    constexpr int kEach = ceilDiv(kSequences, 32); // neighbouring sequences of a lane
-    int splits[kEach], sum = 0;
+  static __device__ __forceinline__ void numberSplits(const DecodeSizes &sizes, const int *positions, const int *starts,
+                                                      int *firstSplit, int lane) {
+    constexpr int kEach = 4; // neighbouring sequences of a lane
+    for (int first = lane * kEach, before = 0; first - lane * kEach <= sizes.sequences; first += 32 * kEach) {
+      int splits[kEach], sum = 0;
 #pragma unroll
-    for (int i = 0; i < kEach; ++i) {
-      int sequence = lane * kEach + i;
-      bool isThere = sequence < kSequences && (!starts || isSingle(starts, sequence));
-      splits[i] = isThere ? cutOf(positions[sequence] + 1).splits : 0;
-      sum += splits[i];
-    }
-    int inclusive = sum;
-    for (int distance = 1; distance < 32; distance *= 2) {
-      int other = __shfl_up_sync(0xffffffffu, inclusive, distance);
-      inclusive += lane >= distance ? other : 0;
-    }
-    int before = inclusive - sum;
+      for (int i = 0; i < kEach; ++i) {
+        int sequence = first + i;
+        bool isThere = sequence < sizes.sequences && (!starts || isSingle(starts, sequence));
+        splits[i] = isThere ? cutOf(sizes, positions[sequence] + 1).splits : 0;
+        sum += splits[i];
+      }
+      int inclusive = sum;
+      for (int distance = 1; distance < 32; distance *= 2) {
+        int other = __shfl_up_sync(0xffffffffu, inclusive, distance);
+        inclusive += lane >= distance ? other : 0;
+      }
+      int number = before + inclusive - sum;
 #pragma unroll
-    for (int i = 0; i < kEach; ++i) {
-      if (lane * kEach + i <= kSequences)
-        firstSplit[lane * kEach + i] = before;
-      before += splits[i];
+      for (int i = 0; i < kEach; ++i) {
+        if (first + i <= sizes.sequences)
+          firstSplit[first + i] = number;
+        number += splits[i];
+      }
+      before += __shfl_sync(0xffffffffu, inclusive, 31);
     }
-    if (lane == 31)
-      firstSplit[kSequences] = inclusive;
   }
 
   /// One head of one split of a sequence.
   struct Item {
     int sequence, head, split, splits, begin, end;
 
-    __device__ __forceinline__ Item(int index, const int *firstSplit, const int *positions) {
-      int low = 0, high = kSequences, number = index / kHeadTiles;
+    __device__ __forceinline__ Item(const DecodeSizes &sizes, int index, const int *firstSplit, const int *positions) {
+      int low = 0, high = sizes.sequences, number = index / kHeadTiles;
       while (high - low > 1) { // firstSplit[low] <= number < firstSplit[high]
         int middle = (low + high) / 2;
         (firstSplit[middle] <= number ? low : high) = middle;
       }
       int length = positions[low] + 1;
-      Cut cut = cutOf(length);
+      Cut cut = cutOf(sizes, length);
       sequence = low, head = index % kHeadTiles, split = number - firstSplit[low], splits = cut.splits;
       begin = split * cut.keys, end = min(length, begin + cut.keys);
     }
@@ -98,27 +107,25 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
 
   static constexpr int kTileElements = kTileKeys * Layout::kStride;
   static constexpr int kWarpElements = kStages * 2 * kTileElements;
-  static constexpr int kParts = maxOf(kWarps, kSplits); ///< partial results that are added up at once
 
-  /// In shared memory. Of each part (a warp's or a split's result) the maximum, in units of exp2, and the weight.
+  /// In shared memory, at its start.
   struct Shared {
     Operand queries[kRows * Layout::kStride];
     Operand stages[kWarps * kWarpElements];
-    float maximum[kParts][kGroup], weight[kParts][kGroup];
-    int firstSplit[kSequences + 1];
     int nextItem, isLast;
   };
-  static_assert(sizeof(Shared) == kGeometry.sharedBytes(kShape));
+  static_assert(sizeof(Shared) == kGeometry.fixedBytes(kShape));
 
   /// A split's result in the workspace: sums [kGroup, kHeadDim], then the maxima and the weights [kGroup].
   static constexpr int kSums = kGroup * kHeadDim, kPartFloats = alignTo(kSums + 2 * kGroup, 32);
-  static constexpr int kWorkspaceBytes = kSplits > 1 ? kMaxItems * kPartFloats * 4 : 0;
+  static constexpr int kWorkspaceBytes = kGeometry.splits > 1 ? kGeometry.items(kShape) * kPartFloats * 4 : 0;
 
   static constexpr Launch kLaunch = {
-      kGrid, 1, 1, kThreads, 1, sizeof(Shared), 1, kWorkspaceBytes, kEpilogueMultiprocessors<Epilogue>};
+      kGrid, 1, 1, kThreads, 1, kGeometry.sharedBytes(kShape), 1, kWorkspaceBytes, kEpilogueMultiprocessors<Epilogue>};
 
   // --- the kernel -------------------------------------------------------------------------------------------------
 
+  DecodeSizes sizes;
   Query query;
   const Cached *keys, *values;
   const int *positions, *pages;
@@ -127,25 +134,32 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
   uint32 *counters; ///< [0]: items handed out beyond the first of each block; then splits done of each head
   float *parts;
   Shared &shared;
+  // After it in shared memory. Of each part (a warp's or a split's result) the maxima of its heads, in units of exp2, and
+  // the weights, [max(warps, splits), kGroup]; and the first split of each sequence.
+  float *maxima, *weights;
+  int *firstSplit;
 
-  static __device__ __forceinline__ void run(const Query &query, const Cached *keys, const Cached *values,
-                                             const int *positions, const int *pages, const float *scales,
-                                             const Epilogue &epilogue, void *workspace = nullptr) {
+  static __device__ __forceinline__ void run(const DecodeSizes &sizes, const Query &query, const Cached *keys,
+                                             const Cached *values, const int *positions, const int *pages,
+                                             const float *scales, const Epilogue &epilogue, void *workspace = nullptr) {
     launchDependents();
     beginEpilogue(epilogue);
     waitForPredecessors();
-    work<kGrid>(blockIdx.x, query, keys, values, positions, pages, scales, nullptr, epilogue, workspace);
+    work(blockIdx.x, gridDim.x, sizes, query, keys, values, positions, pages, scales, nullptr, epilogue, workspace);
     finishBlock<kThreads>(epilogue);
   }
 
-  /// The part of block `block` of `Blocks`, after waitForPredecessors(). `starts`: null, or as numberSplits() has it.
-  template <int Blocks>
-  static __device__ __forceinline__ void work(int block, const Query &query, const Cached *keys, const Cached *values,
-                                              const int *positions, const int *pages, const float *scales,
-                                              const int *starts, const Epilogue &epilogue, void *workspace) {
+  /// The part of block `block` of `blocks`, after waitForPredecessors(). `starts`: null, or as numberSplits() has it.
+  static __device__ __forceinline__ void work(int block, int blocks, const DecodeSizes &sizes, const Query &query,
+                                              const Cached *keys, const Cached *values, const int *positions,
+                                              const int *pages, const float *scales, const int *starts,
+                                              const Epilogue &epilogue, void *workspace) {
     extern __shared__ __align__(1024) uint8 sharedMemory[];
     uint32 *counters = static_cast<uint32 *>(workspace);
-    AttentionDecode{query,
+    float *maxima = reinterpret_cast<float *>(sharedMemory + sizeof(Shared));
+    float *weights = maxima + max(kWarps, sizes.splits) * kGroup;
+    AttentionDecode{sizes,
+                    query,
                     keys,
                     values,
                     positions,
@@ -154,26 +168,30 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
                     epilogue,
                     counters,
                     reinterpret_cast<float *>(counters + kWorkspaceCounters),
-                    *reinterpret_cast<Shared *>(sharedMemory)}
-        .template runItems<Blocks>(block, starts);
+                    *reinterpret_cast<Shared *>(sharedMemory),
+                    maxima,
+                    weights,
+                    reinterpret_cast<int *>(weights + max(kWarps, sizes.splits) * kGroup)}
+        .runItems(block, blocks, starts);
   }
 
   /// Works through the items: the first by the block's number, further ones as blocks become free.
-  template <int Blocks> __device__ __forceinline__ void runItems(int block, const int *starts) {
+  __device__ __forceinline__ void runItems(int block, int blocks, const int *starts) {
     if (threadIdx.x < 32)
-      numberSplits(positions, starts, shared.firstSplit, threadIdx.x);
+      numberSplits(sizes, positions, starts, firstSplit, threadIdx.x);
     __syncthreads();
-    int items = shared.firstSplit[kSequences] * kHeadTiles;
+    const int items = firstSplit[sizes.sequences] * kHeadTiles;
+    const bool areMore = sizes.sequences * sizes.splits * kHeadTiles > blocks; // than blocks, in some step
     for (int index = block; index < items;) {
       int next = items;
-      if (kMaxItems > Blocks && threadIdx.x == 0) {
+      if (areMore && threadIdx.x == 0) {
         uint32 handedOut = atomicAdd(&counters[0], 1);
-        next = Blocks + handedOut;
+        next = blocks + handedOut;
         if (handedOut == items - 1) // as many requests as items: this was the last
           counters[0] = 0;
       }
-      runItem(Item(index, shared.firstSplit, positions));
-      if (kMaxItems <= Blocks)
+      runItem(Item(sizes, index, firstSplit, positions));
+      if (!areMore)
         return;
       if (threadIdx.x == 0)
         shared.nextItem = next;
@@ -191,15 +209,16 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
     __syncthreads();
     const float *sums = reinterpret_cast<const float *>(shared.stages);
     // One call for whole sequences and for splits: compilers copy it wherever it stands.
-    const bool isWhole = kSplits == 1 || item.splits == 1;
-    float *headParts = parts + static_cast<long long>(item.sequence * kHeadTiles + item.head) * (kSplits * kPartFloats);
+    const bool isWhole = item.splits == 1;
+    float *headParts =
+        parts + static_cast<long long>(item.sequence * kHeadTiles + item.head) * (sizes.splits * kPartFloats);
     addParts(item, kWarps, sums, kWarpElements / 2, isWhole ? nullptr : headParts + item.split * kPartFloats);
     if (isWhole || !arrivesLast(item))
       return;
     for (int i = thread; i < item.splits * kGroup; i += kThreads) {
       const float *part = headParts + i / kGroup * kPartFloats + kSums + i % kGroup;
-      shared.maximum[i / kGroup][i % kGroup] = part[0];
-      shared.weight[i / kGroup][i % kGroup] = part[kGroup];
+      maxima[i] = part[0];
+      weights[i] = part[kGroup];
     }
     __syncthreads();
     addParts(item, item.splits, headParts, kPartFloats, nullptr);
@@ -315,8 +334,8 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
       if (row >= kGroup)
         continue;
       if (lane % 4 == 0) {
-        shared.maximum[warp][row] = tile.maximum[i / 2][i % 2] * scales.score;
-        shared.weight[warp][row] = tile.weight[i / 2][i % 2];
+        maxima[warp * kGroup + row] = tile.maximum[i / 2][i % 2] * scales.score;
+        weights[warp * kGroup + row] = tile.weight[i / 2][i % 2];
       }
 #pragma unroll
       for (int dim = 0; dim < Tile::kDimTiles; ++dim)
@@ -346,7 +365,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
       int head = element / kHeadDim;
       float maximum = negativeInfinity(), weight = 0.0f, total[kVector] = {};
       for (int i = 0; i < count; ++i)
-        maximum = fmaxf(maximum, shared.maximum[i][head]);
+        maximum = fmaxf(maximum, maxima[i * kGroup + head]);
       float base = maximum == negativeInfinity() ? 0.0f : maximum; // no keys at all
       for (int first = 0; first < count; first += kAhead) {
         float values[kAhead][kVector] = {};
@@ -358,8 +377,8 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
         for (int i = 0; i < kAhead; ++i) {
           if (first + i >= count)
             continue;
-          float factor = exp2Fast(shared.maximum[first + i][head] - base);
-          weight = fmaf(factor, shared.weight[first + i][head], weight);
+          float factor = exp2Fast(maxima[(first + i) * kGroup + head] - base);
+          weight = fmaf(factor, weights[(first + i) * kGroup + head], weight);
 #pragma unroll
           for (int v = 0; v < kVector; ++v)
             total[v] = fmaf(factor, values[i][v], total[v]);

@@ -11,8 +11,13 @@ __device__ __forceinline__ float negativeInfinity() { return __uint_as_float(0xf
 
 /// The sizes of an attention as its geometry wants them.
 template <class Shape>
-inline constexpr geometry::AttentionShape kAttentionShape = {
-    Shape::kPieces, Shape::kRows, Shape::kHasRuns, Shape::kHeads, Shape::kKvHeads, Shape::kHeadDim, Shape::kPageTokens};
+inline constexpr geometry::AttentionShape kAttentionShape = {geometry::knownSize(Shape::kPieces),
+                                                             geometry::knownSize(Shape::kRows),
+                                                             Shape::kHasRuns,
+                                                             Shape::kHeads,
+                                                             Shape::kKvHeads,
+                                                             Shape::kHeadDim,
+                                                             Shape::kPageTokens};
 
 /// Vectors of one head in shared memory: a row each, filled up with zeros to geometry::paddedHead.
 template <int HeadDim> struct HeadRows {

@@ -36,7 +36,7 @@ template <class Shape> struct CausalConv1d {
     return tile;
   }
   static constexpr int kTile = chooseTile();
-  using Tile = PieceTile<Shape::kPieces, kTile>;
+  using Tile = PieceTile<kTile>;
   static constexpr int kTiles = geometry::mostPieceTiles(Shape::kPieces, Shape::kRows, kTile);
   static constexpr Launch kLaunch = {ceilDiv(kTiles * kRowVectors, kThreads), 1, 1, kThreads, 1, 0, 1, 0};
 
@@ -55,7 +55,7 @@ template <class Shape> struct CausalConv1d {
                                              const int *slots, const int *starts, const int *positions, Result result) {
     launchDependents();
     const int item = blockIdx.x * kThreads + threadIdx.x, channel = item % kRowVectors * kVector;
-    const Tile tile(starts, item / kRowVectors);
+    const Tile tile(starts, Shape::kPieces, item / kRowVectors);
     const bool isWorking = item < kTiles * kRowVectors && tile.first < tile.end;
     Weights weights;
     if (isWorking)

@@ -14,12 +14,12 @@ __device__ __forceinline__ bool isSingle(const int *starts, int piece) {
 /// numbered so that the piece of a number is found in `starts` alone: the first of piece p has the number
 /// starts[p] / Rows + p, and a number that is left over has no rows. No kernel writes `starts`, so that this may come
 /// before waitForPredecessors().
-template <int Pieces, int Rows> struct PieceTile {
+template <int Rows> struct PieceTile {
   int piece, start, first, end; ///< the piece and its first row; the tile's rows, none where first >= end
 
-  __device__ __forceinline__ PieceTile(const int *starts, int number) : piece(0) {
+  __device__ __forceinline__ PieceTile(const int *starts, int pieces, int number) : piece(0) {
     // The piece is at least `piece` and less than `high`. A prompt alone needs no search.
-    for (int high = starts[1] < starts[Pieces] ? Pieces : 1; high - piece > 1;) {
+    for (int high = starts[1] < starts[pieces] ? pieces : 1; high - piece > 1;) {
       int middle = (piece + high) / 2;
       (starts[middle] / Rows + middle <= number ? piece : high) = middle;
     }

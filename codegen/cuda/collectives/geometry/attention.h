@@ -73,10 +73,13 @@ struct AttentionDecode {
   BAMBAC_HOST_DEVICE constexpr int warpBytes(const AttentionShape &shape) const {
     return stages * 2 * kTileKeys * headBytes(shape.headDim);
   }
+  /// Queries, keys and values, the next item, and whether a split is the last.
+  BAMBAC_HOST_DEVICE constexpr int fixedBytes(const AttentionShape &shape) const {
+    return rowTiles() * kMmaRows * headBytes(shape.headDim) + warps * warpBytes(shape) + 2 * 4;
+  }
+  /// After them maxima and weights of the parts that are added up, and the first split of each sequence.
   BAMBAC_HOST_DEVICE constexpr int sharedBytes(const AttentionShape &shape) const {
-    int queries = rowTiles() * kMmaRows * headBytes(shape.headDim);
-    int parts = 2 * maxOf(warps, splits) * tileHeads * 4; // maxima and weights
-    return queries + warps * warpBytes(shape) + parts + (shape.pieces + 1 + 2) * 4;
+    return fixedBytes(shape) + 2 * maxOf(warps, splits) * tileHeads * 4 + (shape.pieces + 1) * 4;
   }
 
   BAMBAC_HOST_DEVICE constexpr Fault legal(const AttentionShape &shape, const Limits &limits) const {
@@ -108,16 +111,22 @@ struct AttentionPrefill {
   int tileKeys;    ///< keys that are loaded at a time
   int stepKeys;    ///< keys that are multiplied at a time
   int minBlocks;   ///< blocks of a multiprocessor
+  /// Of the pieces of one row that come first, which blocks of their own compute as AttentionDecode does: the most parts
+  /// of a piece's keys, 0 where they are pieces as others; and the query heads of a tile.
+  int singleSplits = 0, singleTileHeads = 0;
 
   using Shape = AttentionShape;
   static constexpr const char *kCollective = "mma/attention_prefill";
   static constexpr Field<AttentionPrefill> kFields[] = {{"tile_queries", &AttentionPrefill::tileQueries},
                                                         {"tile_keys", &AttentionPrefill::tileKeys},
                                                         {"step_keys", &AttentionPrefill::stepKeys},
-                                                        {"min_blocks", &AttentionPrefill::minBlocks}};
+                                                        {"min_blocks", &AttentionPrefill::minBlocks},
+                                                        {"single_splits", &AttentionPrefill::singleSplits, /*least=*/0},
+                                                        {"single_tile_heads", &AttentionPrefill::singleTileHeads,
+                                                         /*least=*/0}};
   static constexpr int kStages = 2, kMaxWarps = 16;
-  /// Of pieces of one row: splits, the keys of one at least; shared memory that a block takes for itself.
-  static constexpr int kSingleSplits = 16, kMinSplitTokens = 512, kReservedBytes = 1024;
+  /// Of pieces of one row: the keys of a split at least; shared memory that a block takes for itself.
+  static constexpr int kMinSplitTokens = 512, kReservedBytes = 1024;
   /// Wider heads leave a warp registers for one tile of 16 rows only.
   static constexpr int kWidestOfTwoTiles = 128;
 
@@ -142,22 +151,16 @@ struct AttentionPrefill {
     return queryBytes(shape) + kStages * 2 * tileKeys * headBytes(shape.headDim) + tileQueries * 4;
   }
 
-  /// How blocks of the same threads compute the pieces of one row that come first: with splits, all query heads of a KV
-  /// head at once, or less where that does not fit beside the tiles of the other pieces. Without splits: not at all,
-  /// they are pieces as others.
-  BAMBAC_HOST_DEVICE constexpr AttentionDecode singles(const AttentionShape &shape, const Limits &limits) const {
-    const AttentionShape rows = {shape.pieces,  shape.pieces,  false,           shape.heads,
-                                 shape.kvHeads, shape.headDim, shape.pageTokens};
-    const int room = maxOf(sharedBytes(shape), limits.sharedBytes / minBlocks - kReservedBytes);
-    for (int splits = kSingleSplits; splits >= 1; splits -= kSingleSplits - 1)
-      for (int tileHeads = shape.group(); tileHeads >= 1; --tileHeads) {
-        if (shape.group() % tileHeads != 0)
-          continue;
-        const AttentionDecode decode = {splits, kMinSplitTokens, tileHeads, warps(shape), kStages, minBlocks};
-        if (decode.legal(rows, limits).isLegal() && decode.sharedBytes(rows) <= room)
-          return decode;
-      }
-    return {};
+  /// What computes the pieces of one row: a decode of as many sequences as there are pieces.
+  BAMBAC_HOST_DEVICE constexpr AttentionDecode singles(const AttentionShape &shape) const {
+    return {singleSplits, kMinSplitTokens, singleTileHeads, warps(shape), kStages, minBlocks};
+  }
+  BAMBAC_HOST_DEVICE constexpr AttentionShape shapeOfSingles(const AttentionShape &shape) const {
+    return {shape.pieces, shape.pieces, false, shape.heads, shape.kvHeads, shape.headDim, shape.pageTokens};
+  }
+  /// Shared memory that they may take beside the tiles of the other pieces.
+  BAMBAC_HOST_DEVICE constexpr int roomOfSingles(const AttentionShape &shape, const Limits &limits) const {
+    return maxOf(sharedBytes(shape), limits.sharedBytes / minBlocks - kReservedBytes);
   }
 
   BAMBAC_HOST_DEVICE constexpr Fault legal(const AttentionShape &shape, const Limits &limits) const {
@@ -176,6 +179,14 @@ struct AttentionPrefill {
         .atMost(kSharedBytesText, limits.sharedBytes, sharedBytes(shape));
     checkTileRegisters(check, threads(shape), minBlocks,
                        attentionTileRegisters(rowTiles(shape), shape.headDim, stepKeys));
+    if (singleSplits > 0 && check.isLegal()) {
+      const AttentionShape rows = shapeOfSingles(shape);
+      const Fault fault = singles(shape).legal(rows, limits);
+      if (!fault.isLegal())
+        return fault;
+      check.atMost("bytes of shared memory of pieces of one row", roomOfSingles(shape, limits),
+                   singles(shape).sharedBytes(rows));
+    }
     return check.result();
   }
 };

@@ -13,11 +13,13 @@
 namespace bambac {
 
 /// Shape: Operand and Cached (see below), kPieces, kRows, kHasRuns, kHeads, kKvHeads, kHeadDim, kPageTokens, kMaxPages,
-/// kScale, kAligned, kMultiprocessors, kSharedLimit; the fields of geometry::AttentionPrefill.
+/// kScale, kAligned, kMultiprocessors, kSharedLimit; the fields of geometry::AttentionPrefill. kPieces and kRows
+/// are sizes of the launch.
 template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
   static constexpr geometry::AttentionShape kShape = kAttentionShape<Shape>;
-  static constexpr geometry::AttentionPrefill kGeometry = {Shape::kTileQueries, Shape::kTileKeys, Shape::kStepKeys,
-                                                           Shape::kMinBlocks};
+  static constexpr geometry::AttentionPrefill kGeometry = {Shape::kTileQueries,  Shape::kTileKeys,
+                                                           Shape::kStepKeys,     Shape::kMinBlocks,
+                                                           Shape::kSingleSplits, Shape::kSingleTileHeads};
   static_assert(kGeometry.legal(kShape, kLimits<Shape>).isLegal(), "the schedule is legal");
   static constexpr int kGroup = kShape.group();
   static constexpr int kTileQueries = Shape::kTileQueries, kHeadDim = Shape::kHeadDim;
@@ -30,7 +32,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
   using Operand = typename Shape::Operand; ///< what queries and weights are rounded to: Cached, or f16 for codes
   using Layout = HeadRows<kHeadDim>;
   using Tile = AttentionTile<Operand, kRowTiles, kStepKeys, kHeadDim>;
-  using RowTile = PieceTile<Shape::kPieces, kTileTokens>;
+  using RowTile = PieceTile<kTileTokens>;
 
   /// Keys that lie in one page, and page lookups for a tile.
   static constexpr int kRun = kTileKeys % Shape::kPageTokens == 0   ? Shape::kPageTokens
@@ -43,12 +45,11 @@ template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
   static constexpr int kSharedBytes = kGeometry.sharedBytes(kShape);
 
   // Pieces of one row that come first are for blocks of their own, after those of the tiles, as sequences of a decode.
-  static constexpr geometry::AttentionDecode kSingles = Shape::kPieces > 1 ? kGeometry.singles(kShape, kLimits<Shape>)
-                                                                           : geometry::AttentionDecode{};
-  static constexpr bool kHasSingles = kSingles.splits > 0;
+  static constexpr bool kHasSingles = Shape::kSingleSplits > 0;
   struct SinglesShape : Shape {
-    static constexpr int kRows = Shape::kPieces, kSplits = kSingles.splits, kTileHeads = kSingles.tileHeads;
-    static constexpr int kMinSplitTokens = kSingles.minSplitTokens, kWarps = kSingles.warps, kStages = kSingles.stages;
+    static constexpr int kRows = Shape::kPieces, kSplits = Shape::kSingleSplits, kTileHeads = Shape::kSingleTileHeads;
+    static constexpr int kMinSplitTokens = kGeometry.kMinSplitTokens, kWarps = kGeometry.warps(kShape);
+    static constexpr int kStages = kGeometry.kStages;
     static constexpr bool kHasRuns = false;
   };
   template <bool Exists, class Unused = void> struct Singles {
@@ -60,9 +61,8 @@ template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
   template <class Unused> struct Singles<false, Unused> {
     static constexpr int kSharedBytes = 0, kWorkspaceBytes = 0, kRowsOfBlocks = 0;
   };
-  static constexpr int kTiles = kGeometry.tiles(kShape);
   static constexpr Launch kLaunch = {Shape::kKvHeads,
-                                     kTiles + Singles<kHasSingles>::kRowsOfBlocks,
+                                     kGeometry.tiles(kShape) + Singles<kHasSingles>::kRowsOfBlocks,
                                      1,
                                      kThreads,
                                      1,
@@ -126,20 +126,21 @@ template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
     }
   };
 
-  static __device__ __forceinline__ void run(const Query &query, const Cached *keys, const Cached *values,
-                                             const int *positions, const int *pages, const float *cacheScales,
-                                             const int *starts, const Epilogue &epilogue,
+  static __device__ __forceinline__ void run(int pieces, int allRows, const Query &query, const Cached *keys,
+                                             const Cached *values, const int *positions, const int *pages,
+                                             const float *cacheScales, const int *starts, const Epilogue &epilogue,
                                              [[maybe_unused]] void *workspace = nullptr) {
     launchDependents();
+    const int allTiles = geometry::mostPieceTiles(pieces, allRows, kTileTokens);
     if constexpr (kHasSingles) {
-      if (blockIdx.y >= kTiles) {
+      if (blockIdx.y >= allTiles) {
         if (!isSingle(starts, 0))
           return waitForPredecessors();
         waitForPredecessors();
-        using Parts = Singles<kHasSingles>;
-        constexpr int kBlocks = Parts::kRowsOfBlocks * Shape::kKvHeads;
-        Parts::Decode::template work<kBlocks>((blockIdx.y - kTiles) * Shape::kKvHeads + blockIdx.x, query, keys, values,
-                                              positions, pages, cacheScales, starts, epilogue, workspace);
+        const DecodeSizes sizes = {pieces, Shape::kSingleSplits, kGeometry.kMinSplitTokens};
+        Singles<kHasSingles>::Decode::work((blockIdx.y - allTiles) * Shape::kKvHeads + blockIdx.x,
+                                           (gridDim.y - allTiles) * Shape::kKvHeads, sizes, query, keys, values,
+                                           positions, pages, cacheScales, starts, epilogue, workspace);
         return;
       }
     }
@@ -154,7 +155,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
         stages[i] = Operand{0};
 
     // The last tokens of a piece see the most keys: their blocks start first.
-    const RowTile tileRows(starts, kTiles - 1 - blockIdx.y);
+    const RowTile tileRows(starts, pieces, allTiles - 1 - blockIdx.y);
     const bool isLeft = tileRows.first >= tileRows.end || (kHasSingles && isSingle(starts, tileRows.piece));
     waitForPredecessors();
     if (isLeft)
