@@ -69,7 +69,7 @@ __global__ void __launch_bounds__(Scan::kThreads, Scan::kMinBlocks)
                Operand *result) {
   using Convolved = Rows<const Operand, C::kConvolved>;
   using Projected = Rows<const Operand, C::kProjected>;
-  Scan::run(Convolved{convolved + C::kX}, Projected{projected + C::kDt}, Convolved{convolved + C::kB},
+  Scan::run(C::kPieces, Convolved{convolved + C::kX}, Projected{projected + C::kDt}, Convolved{convolved + C::kB},
             Convolved{convolved + C::kC}, aLog, d, dtBias, slots, starts, state,
             Gate<C>{Projected{projected + C::kZ}, {result}}, scales);
 }

@@ -126,6 +126,13 @@ std::string KernelWriter::sizeParam(StringRef name, int64_t value) {
   return parameterOf(params.back().constant);
 }
 
+void KernelWriter::rowCount(int64_t rows) {
+  if (findRows(kernel))
+    size("rows", rows);
+  else
+    constant("rows", rows);
+}
+
 std::string KernelWriter::fieldParam(StringRef name) {
   llvm::erase(constants, ("int k" + toCamelCase(name) + " = " + Twine(getField(name))).str());
   return sizeParam(name, getField(name));

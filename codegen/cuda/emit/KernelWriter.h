@@ -75,6 +75,9 @@ public:
   void size(StringRef name, int64_t value);
   /// Such a size that the code asks for as well: a parameter of the kernel, whose name this is.
   std::string sizeParam(StringRef name, int64_t value);
+  /// Rows of a collective whose code asks for nothing but how many are there (addRows): a size of the launch, unless
+  /// the kernel always has all of them.
+  void rowCount(int64_t rows);
   /// The same of a field of the schedule.
   std::string fieldParam(StringRef name);
 

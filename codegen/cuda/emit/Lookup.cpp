@@ -4,7 +4,7 @@
 namespace bambac::codegen {
 
 FailureOr<KernelText> emitEmbedding(KernelWriter &writer, EmbeddingOp embedding) {
-  writer.constant("rows", dimOf(embedding.getTokens(), 0));
+  writer.rowCount(dimOf(embedding.getTokens(), 0));
   writer.constant("columns", dimOf(embedding.getTable(), 1));
   writer.constant("vocabulary", dimOf(embedding.getTable(), 0));
   FailureOr<View> table = writer.view(embedding, embedding.getTable());
@@ -19,7 +19,7 @@ FailureOr<KernelText> emitEmbedding(KernelWriter &writer, EmbeddingOp embedding)
 }
 
 FailureOr<KernelText> emitTakeRows(KernelWriter &writer, TakeRowsOp takeRows) {
-  writer.constant("rows", dimOf(takeRows.getRows(), 0));
+  writer.rowCount(dimOf(takeRows.getRows(), 0));
   writer.constant("columns", dimOf(takeRows.getInput(), 1));
   writer.constant("input_rows", dimOf(takeRows.getInput(), 0));
   FailureOr<View> input = writer.view(takeRows, takeRows.getInput());

@@ -5,11 +5,7 @@
 namespace bambac::codegen {
 
 FailureOr<KernelText> emitNorm(KernelWriter &writer, RmsNormOp norm) {
-  // A block may have several rows, and would compute those after the last one if nothing said how many there are.
-  if (findRows(writer.getKernel()))
-    writer.size("rows", dimOf(norm.getInput(), 0));
-  else
-    writer.constant("rows", dimOf(norm.getInput(), 0));
+  writer.rowCount(dimOf(norm.getInput(), 0));
   writer.constant("columns", dimOf(norm.getInput(), 1));
   writer.constant("epsilon", norm.getEps().convertToDouble());
   FailureOr<View> input = writer.view(norm, norm.getInput());

@@ -6,8 +6,15 @@
 
 namespace bambac::codegen {
 
+/// A piece alone is walked by simpler code.
+static std::string emitPieces(KernelWriter &writer, int64_t pieces) {
+  if (pieces > 1)
+    return writer.sizeParam("pieces", pieces);
+  writer.constant("pieces", pieces);
+  return "Shape::kPieces";
+}
+
 FailureOr<KernelText> emitSsmScan(KernelWriter &writer, SsmScanOp scan) {
-  writer.constant("pieces", dimOf(scan.getSlots(), 0));
   writer.constant("rows", std::min<int64_t>(scan.getNumRows(), geometry::kMaxChunk)); // as far as a chunk goes by them
   describeSsm(writer, scan);
   FailureOr<SmallVector<View>> views = viewsOf(writer, scan, {scan.getX(), scan.getDt(), scan.getB(), scan.getC()});
@@ -21,7 +28,7 @@ FailureOr<KernelText> emitSsmScan(KernelWriter &writer, SsmScanOp scan) {
   if (writer.getCollective() == "wgmma/ssm_scan")
     writer.includeWgmma();
   writer.constant("aligned", isAligned);
-  SmallVector<std::string> call;
+  SmallVector<std::string> call{emitPieces(writer, dimOf(scan.getSlots(), 0))};
   const StringRef names[] = {nameOfX({views->front(), (*views)[2], (*views)[3]}), "dt", "b", "c"};
   for (auto [view, name] : llvm::zip(*views, names))
     call.push_back(writer.rows(view, name));

@@ -93,11 +93,11 @@ template <typename Op> std::string emitRing(KernelWriter &writer, Op op, bool is
 } // namespace
 
 FailureOr<KernelText> emitSsmFold(KernelWriter &writer, SsmFoldOp fold) {
-  writer.constant("batch", dimOf(fold.getSlots(), 0));
+  const std::string batch = writer.sizeParam("batch", dimOf(fold.getSlots(), 0));
   describeSsm(writer, fold);
   writer.operand(fold.getEntries().getType().getElementType());
   std::string ring = emitRing(writer, fold, /*isRead=*/true);
-  SmallVector<std::string> call{writer.address(fold, fold.getALog(), "aLog"),
+  SmallVector<std::string> call{batch, writer.address(fold, fold.getALog(), "aLog"),
                                 writer.address(fold, fold.getSlots(), "slots"),
                                 writer.address(fold, fold.getState(), "state"), ring};
   if (fold.getScales())

@@ -4,7 +4,7 @@
 
 namespace bambac {
 
-/// Shape: kBatch, kHeads, kHeadDim, kStateSize, kGroups, Operand; the fields of geometry::SsmFold. A block has the tile
+/// Shape: kBatch (a size of the launch), kHeads, kHeadDim, kStateSize, kGroups, Operand; the fields of geometry::SsmFold. A block has the tile
 /// of the state that one of a step has, of those among kPieces pieces in which tokens wait: mostly there are few.
 template <class Shape, class State, class Ring> struct SsmFold {
   struct StepShape : Shape {
@@ -16,9 +16,9 @@ template <class Shape, class State, class Ring> struct SsmFold {
 
   /// aLog: [kHeads]; state: [slots, kHeads, kHeadDim, kStateSize]; scales of a state of codes: [slots, kHeads,
   /// kHeadDim].
-  static __device__ __forceinline__ void run(const float *aLog, const int *slots, State *state, const Ring &ring,
-                                             float *scales = nullptr) {
-    Step::fold(aLog, slots, state, ring, scales);
+  static __device__ __forceinline__ void run(int batch, const float *aLog, const int *slots, State *state,
+                                             const Ring &ring, float *scales = nullptr) {
+    Step::fold(batch, aLog, slots, state, ring, scales);
   }
 };
 

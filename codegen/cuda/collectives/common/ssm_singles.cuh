@@ -24,13 +24,13 @@ template <class Shape, class State, class Slice, int Threads, int Channels> stru
   static constexpr bool kOverlaps = kGroupRows * kLaneVectors * kVector <= 16 && !kIsCoded<State>;
 
   /// How many pieces of one row come first.
-  static __device__ __forceinline__ int count(const int *starts) {
+  static __device__ __forceinline__ int count(const int *starts, int pieces) {
     if (!isSingle(starts, 0))
       return 0;
     int singles = 0;
-    for (int first = 0; first < Shape::kPieces; first += Threads) {
+    for (int first = 0; first < pieces; first += Threads) {
       const int piece = first + threadIdx.x;
-      singles += __syncthreads_count(piece < Shape::kPieces && isSingle(starts, piece));
+      singles += __syncthreads_count(piece < pieces && isSingle(starts, piece));
     }
     return singles;
   }
@@ -51,21 +51,21 @@ template <class Shape, class State, class Slice, int Threads, int Channels> stru
       if (number < singles)
         piece.finish(at, number, rate, skip, bias, epilogue);
     };
-    constexpr int kStep = Slice::kPieceGroups;
+    const int step = gridDim.y;
     Piece even;
     if constexpr (kOverlaps) {
       Piece odd;
       load(blockIdx.y, even);
 #pragma unroll 1
-      for (int number = blockIdx.y; number < singles; number += 2 * kStep) {
-        load(number + kStep, odd);
+      for (int number = blockIdx.y; number < singles; number += 2 * step) {
+        load(number + step, odd);
         finish(number, even);
-        load(number + 2 * kStep, even);
-        finish(number + kStep, odd);
+        load(number + 2 * step, even);
+        finish(number + step, odd);
       }
     } else {
 #pragma unroll 1
-      for (int number = blockIdx.y; number < singles; number += kStep) {
+      for (int number = blockIdx.y; number < singles; number += step) {
         load(number, even);
         finish(number, even);
       }

@@ -12,26 +12,32 @@ namespace bambac {
 /// on from piece to piece. Shape: as the scans have it.
 template <class Shape, int Chunk, int Channels> struct SsmSlice {
   static constexpr int kSlices = ceilDiv(Shape::kHeadDim, Channels); ///< of a head
-  /// Blocks of a slice, which take its pieces in turns.
-  static constexpr int kPieceGroups =
-      geometry::pieceGroups(Shape::kPieces, Shape::kHeads *kSlices, Shape::kMultiprocessors);
 
+  /// The blocks of a slice, along y, take its pieces in turns.
   static __host__ __device__ constexpr Launch launch(int threads, int sharedBytes) {
-    return {uint32(Shape::kHeads * kSlices), uint32(kPieceGroups), 1, uint32(threads), 1, uint32(sharedBytes), 1, 0};
+    return {uint32(Shape::kHeads * kSlices),
+            uint32(geometry::pieceGroups(Shape::kPieces, Shape::kHeads * kSlices, Shape::kMultiprocessors)),
+            1,
+            uint32(threads),
+            1,
+            uint32(sharedBytes),
+            1,
+            0};
   }
 
+  int pieces;               // in all
   int head, channel, group; // the slice's first channel in the head
   int lane;
   int piece, row, count; // the piece, its first row and its rows, after enter()
   int before = 0;        // chunks of the pieces before it
 
-  __device__ __forceinline__ SsmSlice()
-      : head(blockIdx.x / kSlices), channel(blockIdx.x % kSlices * Channels),
+  __device__ __forceinline__ explicit SsmSlice(int pieces)
+      : pieces(pieces), head(blockIdx.x / kSlices), channel(blockIdx.x % kSlices * Channels),
         group(head / (Shape::kHeads / Shape::kGroups)), lane(threadIdx.x % 32), piece(blockIdx.y) {}
 
   /// Reads where the piece lies; false where there is none any more.
   __device__ __forceinline__ bool enter(const int *starts) {
-    if (piece >= Shape::kPieces)
+    if (piece >= pieces)
       return false;
     row = starts[piece];
     count = starts[piece + 1] - row;
@@ -40,8 +46,8 @@ template <class Shape, int Chunk, int Channels> struct SsmSlice {
   /// Goes on to the block's next piece; false where there is none.
   __device__ __forceinline__ bool enterNext(const int *starts) {
     before += chunks();
-    piece += kPieceGroups;
-    return Shape::kPieces > kPieceGroups && enter(starts);
+    piece += gridDim.y;
+    return enter(starts);
   }
   __device__ __forceinline__ int chunks() const { return ceilDiv(count, Chunk); }
   /// The number of a chunk of the piece among all of the block.

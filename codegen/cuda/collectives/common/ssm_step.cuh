@@ -14,7 +14,7 @@
 
 namespace bambac {
 
-/// Shape: kBatch, kHeads, kHeadDim, kStateSize, kGroups, kTaps and kConvRing (for ConvolvedInput), kDtMin, kDtMax,
+/// Shape: kBatch (a size of the launch), kHeads, kHeadDim, kStateSize, kGroups, kTaps and kConvRing (for ConvolvedInput), kDtMin, kDtMax,
 /// kInputVector (the widest vector for which the input's views are aligned); the fields of geometry::SsmStep.
 template <class Shape, class State, class Ring = NoRing> struct SsmStep {
   using StateRows = SsmStateRows<Shape, State, Ring::kEntries>;
@@ -115,8 +115,8 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
   }
 
   /// Takes the state of each sequence over the entries that wait, so that what follows may begin with it.
-  static __device__ __forceinline__ void fold(const float *aLog, const int *slots, State *state, const Ring &ring,
-                                              float *scales) {
+  static __device__ __forceinline__ void fold(int batch, const float *aLog, const int *slots, State *state,
+                                              const Ring &ring, float *scales) {
     __shared__ Shared shared;
     extern __shared__ __align__(16) uint8 sharedState[];
     launchDependents();
@@ -126,7 +126,7 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
     HeadInputs<float> heads(block, aLog, nullptr);
     const int first = blockIdx.y * kFolded, own = first + threadIdx.x % 32;
     waitForPredecessors();
-    uint32 marked = __ballot_sync(0xffffffffu, own < Shape::kBatch && ring.waitingOf(own) > 0);
+    uint32 marked = __ballot_sync(0xffffffffu, own < batch && ring.waitingOf(own) > 0);
     for (; marked != 0; marked &= marked - 1) {
       block.sequence = first + __ffs(marked) - 1;
       const int slot = slots[block.sequence];

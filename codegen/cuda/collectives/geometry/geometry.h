@@ -20,7 +20,7 @@ BAMBAC_HOST_DEVICE constexpr int minOf(int a, int b) { return a < b ? a : b; }
 BAMBAC_HOST_DEVICE constexpr int maxOf(int a, int b) { return a > b ? a : b; }
 
 /// Stands in a kernel's shape for a size that its launches say: code must not follow from it.
-inline constexpr int kAnySize = 32768;
+inline constexpr int kAnySize = 1 << 24;
 /// A size for checks: a launch that says it repeats them with its own.
 BAMBAC_HOST_DEVICE constexpr int knownSize(int size) { return size == kAnySize ? 1 : size; }
 

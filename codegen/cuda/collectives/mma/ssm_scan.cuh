@@ -27,7 +27,7 @@
 
 namespace bambac {
 
-/// Shape: Operand (of x, B and C), kPieces, kRows, kHeads, kHeadDim, kStateSize, kGroups, kDtMin, kDtMax,
+/// Shape: Operand (of x, B and C), kPieces (1, or a size of the launch), kRows, kHeads, kHeadDim, kStateSize, kGroups, kDtMin, kDtMax,
 /// kAligned, kMultiprocessors, kSharedLimit; the fields of geometry::mma::Scan.
 template <class Shape, class State> class SsmScan {
   using Operand = typename Shape::Operand;
@@ -68,19 +68,19 @@ public:
   /// x, dt, b, c: rows of tokens (slices of columns); aLog, d, dtBias: one for each head; state [slots, heads, P, N];
   /// scales of a state of codes: [slots, heads, P].
   template <class X, class Dt, class B, class C, class Epilogue>
-  static __device__ __forceinline__ void run(X x, Dt dt, B b, C c, const float *aLog, const float *d,
+  static __device__ __forceinline__ void run(int pieces, X x, Dt dt, B b, C c, const float *aLog, const float *d,
                                              const float *dtBias, const int *slots, const int *starts, State *state,
                                              const Epilogue &epilogue, float *scales = nullptr) {
     extern __shared__ __align__(1024) uint8 shared[];
     launchDependents();
-    Slice at;
+    Slice at(pieces);
     int warp = threadIdx.x / 32;
     if constexpr (kPaddedState != kStateSize || kHeadDim % kChannels != 0)
       for (int i = threadIdx.x; i < kScores / 16; i += kThreads) // columns that no copy writes
         reinterpret_cast<uint4 *>(shared)[i] = make_uint4(0, 0, 0, 0);
     float skip = d[at.head], bias = dtBias[at.head];
     float rate = -__expf(aLog[at.head]) * kLog2E;
-    const int singles = Shape::kPieces == 1 ? 0 : Singles::count(starts);
+    const int singles = Shape::kPieces == 1 ? 0 : Singles::count(starts, pieces);
     waitForPredecessors();
     if (singles > 0)
       Singles::run(at, singles, x, dt, b, c, aLog, d, dtBias, slots, state, scales, epilogue);

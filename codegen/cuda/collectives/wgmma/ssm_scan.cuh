@@ -39,7 +39,7 @@
 
 namespace bambac {
 
-/// Shape: Operand (of x, B and C), kPieces, kRows, kHeads, kHeadDim, kStateSize, kGroups, kDtMin (not negative),
+/// Shape: Operand (of x, B and C), kPieces (1, or a size of the launch), kRows, kHeads, kHeadDim, kStateSize, kGroups, kDtMin (not negative),
 /// kDtMax, kAligned, kMultiprocessors, kSharedLimit.
 template <class Shape, class State> class SsmScan {
   using Operand = typename Shape::Operand;
@@ -77,18 +77,18 @@ public:
   /// x, dt, b, c: rows of tokens (slices of columns); aLog, d, dtBias: one for each head; state [slots, heads, P, N];
   /// scales of a state of codes: [slots, heads, P].
   template <class X, class Dt, class B, class C, class Epilogue>
-  static __device__ __forceinline__ void run(X x, Dt dt, B b, C c, const float *aLog, const float *d,
+  static __device__ __forceinline__ void run(int pieces, X x, Dt dt, B b, C c, const float *aLog, const float *d,
                                              const float *dtBias, const int *slots, const int *starts, State *state,
                                              const Epilogue &epilogue, float *scales = nullptr) {
     extern __shared__ __align__(1024) uint8 shared[];
     launchDependents();
-    Place at;
+    Place at(pieces);
     at.warp = threadIdx.x / 32 % 4;
     at.base = sharedAddress(shared);
     at.shared = shared;
     if (threadIdx.x == 0)
       initializeBarriers(at);
-    const int singles = Shape::kPieces == 1 ? 0 : Singles::count(starts);
+    const int singles = Shape::kPieces == 1 ? 0 : Singles::count(starts, pieces);
     __syncthreads();
     waitForPredecessors();
     if (singles > 0)
@@ -122,6 +122,7 @@ public:
 private:
   /// What a thread works on.
   struct Place : Slice {
+    using Slice::Slice;
     int warp; // in its warpgroup
     uint32 base;
     uint8 *shared;
