@@ -281,8 +281,8 @@ void addDecodeAttentions(Candidates &candidates, AttentionOp attention) {
             candidates.addNext(geometry::AttentionDecode{splits, minSplitTokens, tileHeads, warps, stages, 2}, shape);
 }
 
-/// With blocks for the pieces of one row: with splits, all query heads of a KV head at once, or less where that does not
-/// fit beside the tiles of the other pieces. A piece alone has none.
+/// With blocks for the pieces of one row: with splits, all query heads of a KV head at once, or less where that does
+/// not fit beside the tiles of the other pieces. A piece alone has none.
 geometry::AttentionPrefill withSingles(geometry::AttentionPrefill prefill, const geometry::AttentionShape &shape,
                                        const geometry::Limits &limits) {
   constexpr int kSplits = 16;

@@ -61,7 +61,8 @@ __global__ void __launch_bounds__(Decode<Shape>::kThreads, Decode<Shape>::kMinBl
     decodeKernel(const Operand *query, const typename Shape::Cached *keys, const typename Shape::Cached *values,
                  const int *positions, const int *pages, const float *scales, const int *, Operand *result,
                  void *workspace) {
-  Decode<Shape>::run({Shape::kPieces, Shape::kSplits, Shape::kMinSplitTokens}, {query + Shape::kOffset}, keys, values, positions, pages, scales, {result}, workspace);
+  Decode<Shape>::run({Shape::kPieces, Shape::kSplits, Shape::kMinSplitTokens}, {query + Shape::kOffset}, keys, values,
+                     positions, pages, scales, {result}, workspace);
 }
 
 template <class Shape>
@@ -69,7 +70,8 @@ __global__ void __launch_bounds__(Prefill<Shape>::kThreads, Prefill<Shape>::kMin
     prefillKernel(const Operand *query, const typename Shape::Cached *keys, const typename Shape::Cached *values,
                   const int *positions, const int *pages, const float *scales, const int *starts, Operand *result,
                   void *workspace) {
-  Prefill<Shape>::run(Shape::kPieces, Shape::kRows, {query + Shape::kOffset}, keys, values, positions, pages, scales, starts, {result}, workspace);
+  Prefill<Shape>::run(Shape::kPieces, Shape::kRows, {query + Shape::kOffset}, keys, values, positions, pages, scales,
+                      starts, {result}, workspace);
 }
 
 template <class Shape> constexpr bool kDecodes = !Shape::kHasRuns;

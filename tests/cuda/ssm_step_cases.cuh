@@ -87,8 +87,8 @@ __global__ void __launch_bounds__(SsmStep<Shape, State, Ring>::kThreads, SsmStep
 template <class Shape, class State, int Length, class Ring = RingFor<Shape, Length>>
 __global__ void __launch_bounds__(SsmStep<Shape, State, Ring>::kThreads, SsmStep<Shape, State, Ring>::kMinBlocks)
     fold(const float *aLog, const int *slots, State *state, Entries entries) {
-  SsmStep<Shape, State, Ring>::fold(Shape::kBatch, aLog, slots, state, Ring{entries.inputs, entries.deltas, entries.pending},
-                                    entries.scales);
+  SsmStep<Shape, State, Ring>::fold(Shape::kBatch, aLog, slots, state,
+                                    Ring{entries.inputs, entries.deltas, entries.pending}, entries.scales);
 }
 
 inline double siluOf(double v) { return v / (1 + std::exp(-v)); }

@@ -1,4 +1,5 @@
-// Kernels that differ in nothing but their rows have one cubin, and each the grid that its rows need.
+// Kernels that differ in nothing but the sizes of their launches have one cubin, and each the launch and the parameters
+// that its own sizes need.
 #include "codegen/cuda/CudaCodegen.h"
 #include "tests/unit/SmallModel.h"
 #include "gtest/gtest.h"
@@ -43,4 +44,38 @@ TEST(SharedCode, IsCompiledOnce) {
   EXPECT_EQ(two.cuda->launch.grid[0], 2u);
   EXPECT_EQ(five.cuda->launch.grid[0], 5u);
   EXPECT_EQ(wide.cuda->launch.grid[0], 5u);
+}
+
+/// A kernel `name` of a linear of 128 rows and 256 columns.
+static std::string linear(const std::string &name, int depth) {
+  std::string d = std::to_string(depth), x = "tensor<128x" + d + "xbf16>";
+  std::string w = "tensor<256x" + d + "xbf16, #bamba.panel<8, group = 8, align = 64>>", y = "tensor<128x256xf32>";
+  return "func.func private @" + name + "(%x: " + x + ", %w: " + w + ", %init: " + y + ") -> " + y +
+         " attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = \"wgmma/linear_middle\", "
+         "fields "
+         "= {tile_rows = 128 : i64, tile_columns = 128 : i64, tile_depth = 64 : i64, stages = 4 : i64, split = 1 : "
+         "i64}>} {\n  %y = bamba.linear ins(%x, %w : " +
+         x + ", " + w + ") outs(%init : " + y + ") acc(f32)\n  return %y : " + y + "\n}\n";
+}
+
+TEST(SharedCode, TakesSizesAsParameters) {
+  if (llvm::Error error = Nvrtc::open({}).takeError())
+    GTEST_SKIP() << "no NVRTC: " << llvm::toString(std::move(error));
+  ParsedModule module("module attributes {bamba.target = #bamba.cuda_target<arch = \"sm_90a\", shared_bytes = 232448, "
+                      "multiprocessors = 132, fusions = []>} {\n" +
+                      linear("shallow", 512) + linear("deep", 1024) + "}\n");
+  FailureOr<std::vector<CudaSource>> sources = emitCudaKernels(module.get());
+  ASSERT_TRUE(succeeded(sources)) << module.errors();
+  FailureOr<std::vector<KernelCode>> code = compileCudaKernels(module.get(), *sources, {});
+  ASSERT_TRUE(succeeded(code)) << module.errors();
+  const CudaCode &shallow = *(*code)[0].cuda, &deep = *(*code)[1].cuda;
+  EXPECT_EQ(deep.symbol, "shallow");
+  EXPECT_EQ(deep.cubin, shallow.cubin);
+  auto isSize = [](const bamba_rt_param &param) { return param.kind == BAMBA_RT_PARAM_SIZE; };
+  auto isMap = [](const bamba_rt_param &param) { return param.kind == BAMBA_RT_PARAM_TENSOR_MAP; };
+  EXPECT_EQ(llvm::find_if(shallow.params, isSize)->arg, 512u);
+  EXPECT_EQ(llvm::find_if(deep.params, isSize)->arg, 1024u);
+  EXPECT_EQ(llvm::find_if(shallow.params, isMap)->map.dims[0], 512u);
+  EXPECT_EQ(llvm::find_if(deep.params, isMap)->map.dims[0], 1024u) << "maps are of its own input";
+  EXPECT_EQ(llvm::find_if(deep.params, isMap)->map.strides[0], 2048u);
 }

@@ -33,13 +33,12 @@ FailureOr<KernelText> emitAttention(KernelWriter &writer, AttentionOp attention)
     return failure();
   writer.constant("aligned", query->offset % kWidest == 0);
   SmallVector<std::string> call = emitSizes(writer, attention);
-  call.append({
-      writer.rows(*query, "query"),
-      writer.address(attention, attention.getKCache(), "kCache"),
-      writer.address(attention, attention.getVCache(), "vCache"),
-      writer.address(attention, attention.getPositions(), "positions"),
-      writer.address(attention, attention.getPages(), "pages"),
-      attention.getCacheScales() ? writer.address(attention, attention.getCacheScales(), "cacheScales") : "nullptr"});
+  call.append(
+      {writer.rows(*query, "query"), writer.address(attention, attention.getKCache(), "kCache"),
+       writer.address(attention, attention.getVCache(), "vCache"),
+       writer.address(attention, attention.getPositions(), "positions"),
+       writer.address(attention, attention.getPages(), "pages"),
+       attention.getCacheScales() ? writer.address(attention, attention.getCacheScales(), "cacheScales") : "nullptr"});
   if (attention.hasRuns())
     call.push_back(writer.address(attention, attention.getStarts(), "starts"));
   call.push_back(*epilogue);

@@ -30,8 +30,8 @@ struct View {
 /// What one parameter of the kernel is made of.
 struct KernelParam {
   enum class Kind { Pointer, TensorMap, Workspace, Piece, Size } kind; ///< the kinds of bamba_rt_param
-  unsigned argument = 0; ///< of the kernel function; of a size its value
-  std::string constant;  ///< of the collective, which describes a tensor map, or the size's own: "kDepth"
+  unsigned argument = 0;                                               ///< of the kernel function; of a size its value
+  std::string constant; ///< of the collective, which describes a tensor map, or the size's own: "kDepth"
 };
 
 /// "tile_rows" -> "TileRows".
@@ -146,7 +146,7 @@ private:
   std::string operandType;        ///< empty where the kernel has none
   std::vector<std::string> types; ///< further ones: "Cached = bf16"
   std::vector<std::string> headers, constants, declarations;
-  std::vector<std::string> sizes; ///< constants of the launch
+  std::vector<std::string> sizes;  ///< constants of the launch
   std::vector<KernelParam> params; ///< pointers in the order of the arguments, then maps, then the workspace
   std::vector<std::string> names;  ///< of the arguments; empty for one that nothing asked for yet
 };

@@ -23,10 +23,12 @@ struct DecodeSizes {
 /// Of them kPieces, kRows, kSplits and kMinSplitTokens are sizes of the launch.
 template <class Shape, class Query, class Epilogue> struct AttentionDecode {
   static constexpr geometry::AttentionShape kShape = kAttentionShape<Shape>;
-  static constexpr geometry::AttentionDecode kGeometry = {
-      geometry::knownSize(Shape::kSplits), geometry::knownSize(Shape::kMinSplitTokens),
-      Shape::kTileHeads,                   Shape::kWarps,
-      Shape::kStages,                      Shape::kMinBlocks};
+  static constexpr geometry::AttentionDecode kGeometry = {geometry::knownSize(Shape::kSplits),
+                                                          geometry::knownSize(Shape::kMinSplitTokens),
+                                                          Shape::kTileHeads,
+                                                          Shape::kWarps,
+                                                          Shape::kStages,
+                                                          Shape::kMinBlocks};
   static_assert(kGeometry.legal(kShape, kLimits<Shape>).isLegal(), "the schedule is legal");
   static constexpr int kHeadDim = Shape::kHeadDim;
   /// Query heads of a tile, such tiles of a sequence and of a KV head. In what follows a head is such a tile.
@@ -134,8 +136,8 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
   uint32 *counters; ///< [0]: items handed out beyond the first of each block; then splits done of each head
   float *parts;
   Shared &shared;
-  // After it in shared memory. Of each part (a warp's or a split's result) the maxima of its heads, in units of exp2, and
-  // the weights, [max(warps, splits), kGroup]; and the first split of each sequence.
+  // After it in shared memory. Of each part (a warp's or a split's result) the maxima of its heads, in units of exp2,
+  // and the weights, [max(warps, splits), kGroup]; and the first split of each sequence.
   float *maxima, *weights;
   int *firstSplit;
 

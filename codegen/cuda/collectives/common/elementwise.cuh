@@ -10,8 +10,8 @@ template <int MostRows, int Columns, int V, int Multiprocessors> struct VectorMa
   static constexpr int kThreads = 256, kMinBlocks = 4;
   static constexpr int kVector = V, kRowVectors = Columns / V;
   static_assert(Columns % V == 0, "vectors end within a row");
-  static constexpr Launch kLaunch = {minOf(ceilDiv(MostRows * kRowVectors, kThreads), Multiprocessors * 8), 1, 1,
-                                     kThreads, 1, 0, 1, 0};
+  static constexpr Launch kLaunch = {
+      minOf(ceilDiv(MostRows * kRowVectors, kThreads), Multiprocessors * 8), 1, 1, kThreads, 1, 0, 1, 0};
 
   template <class Function> static __device__ __forceinline__ void run(Function apply, const int *rows = nullptr) {
     launchDependents();

@@ -56,7 +56,8 @@ template <class Shape> __host__ __device__ constexpr auto sumsFast(int) -> declt
 template <class Shape> __host__ __device__ constexpr bool sumsFast(...) { return false; }
 
 /// Elements from row to row of the input: of the shape where they are a size of the launch.
-template <class Shape, class Input> __host__ __device__ constexpr auto inputStride(int) -> decltype(Shape::kInputStride) {
+template <class Shape, class Input>
+__host__ __device__ constexpr auto inputStride(int) -> decltype(Shape::kInputStride) {
   return Shape::kInputStride;
 }
 template <class Shape, class Input> __host__ __device__ constexpr int inputStride(...) { return Input::kStride; }
@@ -70,13 +71,17 @@ template <class Epilogue> __host__ __device__ constexpr int epilogueSharedBytes(
 
 /// The sizes of a linear as its geometry wants them. Shape: kRows, kColumns, kDepth, Operand.
 template <class Shape, class Input, class Epilogue>
-inline constexpr geometry::LinearShape kLinearShape = {
-    Shape::kRows,       Shape::kColumns,
-    Shape::kDepth,      epilogueSharedBytes<Epilogue>(),
-    Input::kNormalizes, kIsSame<typename Input::Element, typename Shape::Operand>,
-    inputStride<Shape, Input>(0), int(sizeof(typename Shape::Operand)),
-    kQuantizes<Input>,  kGroupOf<Epilogue>,
-    sumsFast<Shape>(0)};
+inline constexpr geometry::LinearShape kLinearShape = {Shape::kRows,
+                                                       Shape::kColumns,
+                                                       Shape::kDepth,
+                                                       epilogueSharedBytes<Epilogue>(),
+                                                       Input::kNormalizes,
+                                                       kIsSame<typename Input::Element, typename Shape::Operand>,
+                                                       inputStride<Shape, Input>(0),
+                                                       int(sizeof(typename Shape::Operand)),
+                                                       kQuantizes<Input>,
+                                                       kGroupOf<Epilogue>,
+                                                       sumsFast<Shape>(0)};
 
 /// Bytes of workspace that a launch asks for: the counters, and nothing after them.
 template <class Epilogue> inline constexpr uint32 kEpilogueWorkspace = kReduces<Epilogue> ? kWorkspaceOfCounters : 0;

@@ -4,8 +4,9 @@
 
 namespace bambac {
 
-/// Shape: kBatch (a size of the launch), kHeads, kHeadDim, kStateSize, kGroups, Operand; the fields of geometry::SsmFold. A block has the tile
-/// of the state that one of a step has, of those among kPieces pieces in which tokens wait: mostly there are few.
+/// Shape: kBatch (a size of the launch), kHeads, kHeadDim, kStateSize, kGroups, Operand; the fields of
+/// geometry::SsmFold. A block has the tile of the state that one of a step has, of those among kPieces pieces in which
+/// tokens wait: mostly there are few.
 template <class Shape, class State, class Ring> struct SsmFold {
   struct StepShape : Shape {
     static constexpr int kTaps = 1, kInputVector = 1; // no input is read

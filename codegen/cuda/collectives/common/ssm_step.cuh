@@ -14,8 +14,9 @@
 
 namespace bambac {
 
-/// Shape: kBatch (a size of the launch), kHeads, kHeadDim, kStateSize, kGroups, kTaps and kConvRing (for ConvolvedInput), kDtMin, kDtMax,
-/// kInputVector (the widest vector for which the input's views are aligned); the fields of geometry::SsmStep.
+/// Shape: kBatch (a size of the launch), kHeads, kHeadDim, kStateSize, kGroups, kTaps and kConvRing (for
+/// ConvolvedInput), kDtMin, kDtMax, kInputVector (the widest vector for which the input's views are aligned); the
+/// fields of geometry::SsmStep.
 template <class Shape, class State, class Ring = NoRing> struct SsmStep {
   using StateRows = SsmStateRows<Shape, State, Ring::kEntries>;
   using Block = typename StateRows::Block;

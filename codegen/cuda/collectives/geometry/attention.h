@@ -111,8 +111,8 @@ struct AttentionPrefill {
   int tileKeys;    ///< keys that are loaded at a time
   int stepKeys;    ///< keys that are multiplied at a time
   int minBlocks;   ///< blocks of a multiprocessor
-  /// Of the pieces of one row that come first, which blocks of their own compute as AttentionDecode does: the most parts
-  /// of a piece's keys, 0 where they are pieces as others; and the query heads of a tile.
+  /// Of the pieces of one row that come first, which blocks of their own compute as AttentionDecode does: the most
+  /// parts of a piece's keys, 0 where they are pieces as others; and the query heads of a tile.
   int singleSplits = 0, singleTileHeads = 0;
 
   using Shape = AttentionShape;

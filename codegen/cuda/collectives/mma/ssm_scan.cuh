@@ -27,8 +27,8 @@
 
 namespace bambac {
 
-/// Shape: Operand (of x, B and C), kPieces (1, or a size of the launch), kRows, kHeads, kHeadDim, kStateSize, kGroups, kDtMin, kDtMax,
-/// kAligned, kMultiprocessors, kSharedLimit; the fields of geometry::mma::Scan.
+/// Shape: Operand (of x, B and C), kPieces (1, or a size of the launch), kRows, kHeads, kHeadDim, kStateSize, kGroups,
+/// kDtMin, kDtMax, kAligned, kMultiprocessors, kSharedLimit; the fields of geometry::mma::Scan.
 template <class Shape, class State> class SsmScan {
   using Operand = typename Shape::Operand;
   static constexpr geometry::SsmShape kShape = kSsmShape<Shape, State>;

@@ -260,8 +260,8 @@ private:
 
   /// All stages of a tile of `Columns` columns or more.
   template <int Columns>
-  static __device__ __forceinline__ void multiplyTile(const Ring &ring, int consumer, const Tile &tile, const Tiles &tiles,
-                                                      const Epilogue &epilogue, Sums &sums,
+  static __device__ __forceinline__ void multiplyTile(const Ring &ring, int consumer, const Tile &tile,
+                                                      const Tiles &tiles, const Epilogue &epilogue, Sums &sums,
                                                       RingPosition<Shape::kStages> &at) {
     constexpr bool kIsTaken = kGeometry.takes(kShape, kBlocks, Columns);
     if constexpr (Columns < kTileColumns)

@@ -8,8 +8,8 @@
 namespace bambac {
 
 /// Shape: Operand, kRows, kColumns, kDepth and kInputStride (sizes of the launch, but for scales of groups),
-/// kMultiprocessors, kSharedLimit; the fields of geometry::wgmma::LinearMiddle. With kSplit = 1 blocks are persistent; otherwise every tile has its own cluster, the
-/// tiles should be few.
+/// kMultiprocessors, kSharedLimit; the fields of geometry::wgmma::LinearMiddle. With kSplit = 1 blocks are persistent;
+/// otherwise every tile has its own cluster, the tiles should be few.
 template <class Shape, class Input, class Epilogue> class LinearMiddle {
   static constexpr geometry::LinearShape kShape = kLinearShape<Shape, Input, Epilogue>;
   static constexpr geometry::wgmma::LinearMiddle kGeometry = {Shape::kTileRows, Shape::kTileColumns, Shape::kTileDepth,
@@ -62,8 +62,8 @@ public:
   static constexpr TensorMap kInputMap = inputTensorMap(kShape, kRowsOfPart);
   static constexpr TensorMap kWeightMap = weightTensorMap(Shape::kColumns, kShape.words(), kTileColumns, kTileDepth);
 
-  static __device__ __forceinline__ void run(const TensorMapParam &inputMap, const TensorMapParam &weightMap,
-                                             int depth, const Epilogue &epilogue, const int *rows = nullptr) {
+  static __device__ __forceinline__ void run(const TensorMapParam &inputMap, const TensorMapParam &weightMap, int depth,
+                                             const Epilogue &epilogue, const int *rows = nullptr) {
     extern __shared__ __align__(1024) uint8 shared[];
     const int count = rowCount<Shape::kRows>(rows); // rows after them are not stored
     const int steps = ceilDiv(geometry::wordsOf(depth, kShape.operandBytes), kTileDepth);

@@ -39,8 +39,8 @@
 
 namespace bambac {
 
-/// Shape: Operand (of x, B and C), kPieces (1, or a size of the launch), kRows, kHeads, kHeadDim, kStateSize, kGroups, kDtMin (not negative),
-/// kDtMax, kAligned, kMultiprocessors, kSharedLimit.
+/// Shape: Operand (of x, B and C), kPieces (1, or a size of the launch), kRows, kHeads, kHeadDim, kStateSize, kGroups,
+/// kDtMin (not negative), kDtMax, kAligned, kMultiprocessors, kSharedLimit.
 template <class Shape, class State> class SsmScan {
   using Operand = typename Shape::Operand;
   static constexpr geometry::SsmShape kShape = kSsmShape<Shape, State>;
