@@ -281,21 +281,6 @@ void addDecodeAttentions(Candidates &candidates, AttentionOp attention) {
             candidates.addNext(geometry::AttentionDecode{splits, minSplitTokens, tileHeads, warps, stages, 2}, shape);
 }
 
-/// With blocks for the pieces of one row: with splits, all query heads of a KV head at once, or less where that does
-/// not fit beside the tiles of the other pieces. A piece alone has none.
-geometry::AttentionPrefill withSingles(geometry::AttentionPrefill prefill, const geometry::AttentionShape &shape,
-                                       const geometry::Limits &limits) {
-  constexpr int kSplits = 16;
-  for (int splits : {kSplits, 1})
-    for (int tileHeads = shape.group(); tileHeads >= 1 && shape.pieces > 1; --tileHeads) {
-      prefill.singleSplits = splits, prefill.singleTileHeads = tileHeads;
-      if (prefill.legal(shape, limits).isLegal())
-        return prefill;
-    }
-  prefill.singleSplits = prefill.singleTileHeads = 0;
-  return prefill;
-}
-
 /// Runs of tokens, in an order of preference: the highest tile, since its rows share the keys that it loads, of 64
 /// rows where there are no more; two blocks a multiprocessor, one of which multiplies while the other waits; the most
 /// keys at a time. Wide heads leave registers for less of each.
@@ -308,7 +293,8 @@ void addPrefillAttentions(Candidates &candidates, AttentionOp attention) {
       for (int tileKeys : {keys, 32, 16})
         for (int stepKeys : {32, 16})
           if (tile <= highest && stepKeys <= tileKeys)
-            candidates.addNext(withSingles({tile, tileKeys, stepKeys, minBlocks}, shape, candidates.getLimits()),
+            candidates.addNext(geometry::AttentionPrefill{tile, tileKeys, stepKeys, minBlocks}.withSingles(
+                                   shape, candidates.getLimits()),
                                shape);
 }
 

@@ -8,7 +8,8 @@ namespace bambac::rt::cuda {
 Kernels::Kernels(std::shared_ptr<const Context> context, const bamba_rt_model &model) : owner(std::move(context)) {
   const Driver &driver = owner->driver();
   Context::Current current(*owner);
-  std::map<const void *, ModuleHandle> loaded; // one image may have several kernels
+  std::map<const void *, ModuleHandle> loaded;   // one image may have several kernels
+  std::map<FunctionHandle, uint32_t> mostShared; // and one function several launches
   try {
     for (const bamba_rt_kernel &kernel : std::span(model.kernels, model.num_kernels)) {
       ModuleHandle &module = loaded[kernel.cuda->cubin];
@@ -16,10 +17,10 @@ Kernels::Kernels(std::shared_ptr<const Context> context, const bamba_rt_model &m
         module = load(kernel, model.target);
       FunctionHandle &function = functions.emplace_back();
       owner->check(driver.moduleGetFunction(&function, module, kernel.cuda->symbol), kernel.name);
-      if (kernel.cuda->launch.shared_bytes > 0)
-        owner->check(driver.funcSetAttribute(function, functionMaxDynamicShared,
-                                             static_cast<int>(kernel.cuda->launch.shared_bytes)),
-                     kernel.name);
+      if (uint32_t &most = mostShared[function]; kernel.cuda->launch.shared_bytes > most) {
+        most = kernel.cuda->launch.shared_bytes;
+        owner->check(driver.funcSetAttribute(function, functionMaxDynamicShared, static_cast<int>(most)), kernel.name);
+      }
       constexpr uint32_t portableCluster = 8;
       if (kernel.cuda->launch.cluster > portableCluster)
         owner->check(driver.funcSetAttribute(function, functionNonPortableCluster, 1), kernel.name);

@@ -26,7 +26,6 @@ struct Base {
   static constexpr int kTiles = 1;                                                 ///< of the query heads of a KV head
   static constexpr int kSplits = 8, kMinSplitTokens = 64, kWarps = 4, kStages = 3; // decode
   static constexpr int kTileQueries = 128, kTileKeys = 64, kStepKeys = 32;         // prefill
-  static constexpr int kSingleSplits = 16;                                         // of pieces of one row
 };
 
 /// What follows from the others: scale and layout of q|k|v.
@@ -37,7 +36,12 @@ template <class Config> struct ShapeOf : Config {
   static constexpr int kTileHeads = Config::kHeads / Config::kKvHeads / Config::kTiles;
   static constexpr int kPieces = Config::kSequences, kRows = Config::kSequences * Config::kTokens;
   static constexpr bool kHasRuns = Config::kTokens > 1;
-  static constexpr int kSingleTileHeads = kTileHeads;
+  static constexpr geometry::AttentionPrefill kWithSingles =
+      geometry::AttentionPrefill{Config::kTileQueries, Config::kTileKeys, Config::kStepKeys, Config::kMinBlocks}
+          .withSingles(
+              {kPieces, kRows, kHasRuns, Config::kHeads, Config::kKvHeads, Config::kHeadDim, Config::kPageTokens},
+              kLimits<Config>);
+  static constexpr int kSingleSplits = kWithSingles.singleSplits, kSingleTileHeads = kWithSingles.singleTileHeads;
   static constexpr int kResult = Config::kHeads * Config::kHeadDim;
   static constexpr int kStride = Config::kOffset + kResult + 2 * Config::kKvHeads * Config::kHeadDim;
 };

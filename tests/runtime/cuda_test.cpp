@@ -371,6 +371,24 @@ TEST_F(CudaTest, CodeWhoseBlocksWaitNeedsMultiprocessors) {
   EXPECT_STREQ(openModel(both, nullptr, fakeCudaLibrary).table().target, toy.model.target);
 }
 
+TEST_F(CudaTest, LaunchesOfOneFunctionHaveSharedMemoryOfTheirOwn) {
+  fake.sharedBytes = 2000;
+  toy.code[0].launch.shared_bytes = 2000;
+  bamba_rt_cuda_kernel smaller = toy.code[0];
+  smaller.launch.shared_bytes = 1000;
+  std::vector<bamba_rt_kernel> kernels(toy.model.kernels, toy.model.kernels + toy.model.num_kernels);
+  kernels.push_back(kernels[0]);
+  kernels.back().cuda = &smaller;
+  toy.model.kernels = kernels.data();
+  toy.model.num_kernels = static_cast<uint32_t>(kernels.size());
+  std::unique_ptr<Model> model = toy.load();
+  Session session(*model, {.slots = 1});
+  Numbers tokens = someTokens(3, 13);
+  bamba_batch_item prompt = item(session.create(), tokens);
+  session.run({&prompt, 1});
+  EXPECT_EQ(session.greedy(0), argmax(expectedLogits(tokens).back()));
+}
+
 TEST_F(CudaTest, CodeThatDoesNotFitIsNotOpened) {
   toy.model.target = "sm_80";
   toy.model.compute = 80;

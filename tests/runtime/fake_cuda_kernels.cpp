@@ -67,15 +67,23 @@ Result cuModuleGetFunction(FunctionHandle *function, ModuleHandle module, const 
   *function = reinterpret_cast<FunctionHandle>(module);
   return needContext();
 }
-Result cuFuncSetAttribute(FunctionHandle, int attribute, int value) {
-  return attribute == functionMaxDynamicShared && value > fake.sharedBytes ? invalidValue : needContext();
+Result cuFuncSetAttribute(FunctionHandle function, int attribute, int value) {
+  if (attribute == functionMaxDynamicShared) {
+    if (value > fake.sharedBytes)
+      return invalidValue;
+    reinterpret_cast<FakeModule *>(function)->sharedBytes = value;
+  }
+  return needContext();
 }
 Result cuLaunchKernelEx(const LaunchConfig *config, FunctionHandle function, void **params, void **) {
   Lock lock(mutex);
   FakeStream *stream = streamOf(config->stream);
   for (unsigned i = 0; i < config->numAttributes; ++i)
     fake.programmaticLaunches += config->attributes[i].id == launchProgrammaticSerialization;
-  Launch launch = {reinterpret_cast<FakeModule *>(function)->cubin, {}};
+  auto *module = reinterpret_cast<FakeModule *>(function);
+  if (config->sharedBytes > static_cast<unsigned>(module->sharedBytes))
+    return invalidValue;
+  Launch launch = {module->cubin, {}};
   if (launch.cubin && launch.cubin->pack)
     return launchPack(launch.cubin, *static_cast<const bamba_rt_piece *>(params[0]), config->stream);
   ++fake.kernelLaunches;

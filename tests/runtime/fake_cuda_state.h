@@ -53,6 +53,7 @@ struct FakeEvent {
 
 struct FakeModule {
   const FakeCubin *cubin;
+  int sharedBytes = 0; ///< dynamic ones that a launch of its function may ask for
 };
 
 inline FakeCuda fake;

@@ -125,8 +125,8 @@ struct AttentionPrefill {
                                                         {"single_tile_heads", &AttentionPrefill::singleTileHeads,
                                                          /*least=*/0}};
   static constexpr int kStages = 2, kMaxWarps = 16;
-  /// Of pieces of one row: the keys of a split at least; shared memory that a block takes for itself.
-  static constexpr int kMinSplitTokens = 512, kReservedBytes = 1024;
+  /// Of pieces of one row: splits, the keys of one at least; shared memory that a block takes for itself.
+  static constexpr int kSingleSplits = 16, kMinSplitTokens = 512, kReservedBytes = 1024;
   /// Wider heads leave a warp registers for one tile of 16 rows only.
   static constexpr int kWidestOfTwoTiles = 128;
 
@@ -161,6 +161,20 @@ struct AttentionPrefill {
   /// Shared memory that they may take beside the tiles of the other pieces.
   BAMBAC_HOST_DEVICE constexpr int roomOfSingles(const AttentionShape &shape, const Limits &limits) const {
     return maxOf(sharedBytes(shape), limits.sharedBytes / minBlocks - kReservedBytes);
+  }
+
+  /// With blocks for the pieces of one row: with splits, all query heads of a KV head at once, or less where that does
+  /// not fit beside the tiles of the other pieces; without any where nothing fits, or there is one piece only.
+  BAMBAC_HOST_DEVICE constexpr AttentionPrefill withSingles(const AttentionShape &shape, const Limits &limits) const {
+    AttentionPrefill prefill = *this;
+    for (int splits = kSingleSplits; splits >= 1; splits -= kSingleSplits - 1)
+      for (int tileHeads = shape.group(); tileHeads >= 1 && shape.pieces > 1; --tileHeads) {
+        prefill.singleSplits = splits, prefill.singleTileHeads = tileHeads;
+        if (prefill.legal(shape, limits).isLegal())
+          return prefill;
+      }
+    prefill.singleSplits = prefill.singleTileHeads = 0;
+    return prefill;
   }
 
   BAMBAC_HOST_DEVICE constexpr Fault legal(const AttentionShape &shape, const Limits &limits) const {
