@@ -66,14 +66,30 @@ static LogicalResult describePanels(KernelWriter &writer, LinearOp linear) {
   return success();
 }
 
-/// The depth of a linear whose operands are fetched by tensor maps, for the collective's call. Where groups of its
-/// columns have scales, the epilogue knows it anyway.
+/// Whether groups of the depth's columns have scales, so that the code goes by the sizes of all operands.
+static bool hasGroups(LinearOp linear) {
+  auto group = static_cast<int64_t>(linear.getGroup());
+  return linear.isScaled() && group > 0 && group < dimOf(linear.getWeight(), 1);
+}
+
+/// The depth, for the call of a collective whose operands are fetched by tensor maps.
 static std::string emitDepth(KernelWriter &writer, LinearOp linear) {
-  int64_t depth = dimOf(linear.getWeight(), 1), group = static_cast<int64_t>(linear.getGroup());
-  if (!linear.isScaled() || group == 0 || group >= depth)
+  int64_t depth = dimOf(linear.getWeight(), 1);
+  if (!hasGroups(linear))
     return writer.sizeParam("depth", depth);
   writer.constant("depth", depth);
   return "Shape::kDepth";
+}
+
+/// The rows: tiles of one width are the same for any number of them, unless something is found of each row.
+static void emitRows(KernelWriter &writer, LinearOp linear) {
+  int64_t rows = dimOf(linear.getInput(), 0);
+  bool reduces = llvm::any_of(*linear->getBlock(), llvm::IsaPred<ArgmaxOp, QuantizeOp>);
+  if (isLarge(writer.getCollective()) && !hasGroups(linear) && !reduces &&
+      writer.getField("least_columns") == writer.getField("tile_columns") && writer.getField("tall_columns") == 0)
+    writer.rowCount(rows);
+  else
+    writer.constant("rows", rows);
 }
 
 /// True for collectives that leave out rows which are not there; where few rows are one tile, they cost nothing.
@@ -91,10 +107,9 @@ static bool isReadAsHeads(LinearOp linear) {
 }
 
 FailureOr<KernelText> emitLinear(KernelWriter &writer, LinearOp linear) {
-  auto input = cast<RankedTensorType>(linear.getInput().getType());
   auto weight = cast<RankedTensorType>(linear.getWeight().getType());
   writer.operand(weight.getElementType());
-  writer.constant("rows", input.getDimSize(0));
+  emitRows(writer, linear);
   writer.constant("columns", weight.getDimSize(0));
   if (!usesTensorMaps(writer.getCollective()))
     writer.constant("depth", weight.getDimSize(1));

@@ -19,8 +19,9 @@ template <class Shape> struct TallShape : Shape {
                        kLeastColumns = kTall.leastColumns, kTallColumns = kTall.tallColumns;
 };
 
-/// Shape: Operand, kRows, kColumns, kDepth and kInputStride (sizes of the launch, but for scales of groups),
-/// kMultiprocessors, kSharedLimit; the fields of geometry::wgmma::LinearLarge.
+/// Shape: Operand, kRows (a size of the launch where tiles have one width), kColumns, kDepth and kInputStride (sizes of
+/// the launch); all of these are known where groups of codes have scales; kMultiprocessors, kSharedLimit; the fields of
+/// geometry::wgmma::LinearLarge.
 /// BoxColumns: of W that a copy brings; what is left of a tile comes in copies of kSliceColumns.
 template <class Shape, class Input, class Epilogue, int BoxColumns = Shape::kLeastColumns> class LinearLarge {
   static constexpr geometry::LinearShape kShape = kLinearShape<Shape, Input, Epilogue>;
@@ -34,7 +35,7 @@ template <class Shape, class Input, class Epilogue, int BoxColumns = Shape::kLea
   static_assert(kHasCoreMatrices<Shape>, "the weight is read in panels of 8 rows, groups of 8 columns, padded to 64");
 
   static constexpr int kLeastColumns = Shape::kLeastColumns;
-  static constexpr int kBlocks = kGeometry.blocks(kShape, kLimits<Shape>);
+  static constexpr int kBlocks = kGeometry.blocks(kShape, kLimits<Shape>); ///< of the launch, or for the most rows
   static constexpr bool kPromotes = kShape.promotes();
 
   using Ring = StageRing<Shape::kStages, kGeometry.inputBytes(), kGeometry.weightBytes(), 4 * kConsumers>;
@@ -71,7 +72,7 @@ public:
       constexpr geometry::wgmma::LinearLarge kLinear = kGeometry;
       geometry::LinearShape shape = kShape;
       shape.rows = present;
-      if (kLinear.isTall(shape, kBlocks))
+      if (kLinear.isTall(shape, gridDim.x))
         return LinearLarge<TallShape<Shape>, Input, Epilogue, BoxColumns>::run(inputMap, weightMap, narrowMap, depth,
                                                                                epilogue, workspace, rows);
     }
@@ -116,7 +117,7 @@ private:
       constexpr geometry::wgmma::LinearLarge kLinear = kGeometry;
       geometry::LinearShape shape = kShape;
       shape.rows = rows;
-      columns = kLinear.columnsOf(shape, kBlocks);
+      columns = kLinear.columnsOf(shape, gridDim.x);
       columnTiles = ceilDiv(Shape::kColumns, columns);
     }
     __device__ __forceinline__ int count() const { return rowTiles * columnTiles; }
@@ -175,7 +176,7 @@ private:
                      tile.row + row);
     };
     // As many are taken as there are tiles: those after the first of each block, and each block's last in vain.
-    const bool takes = kTakesTiles && tiles.count() > kBlocks;
+    const bool takes = kTakesTiles && tiles.count() > gridDim.x;
     int number = blockIdx.x;
     const int early = number < tiles.count() ? minOf(tiles.steps, Shape::kStages) : 0;
     const Tile own = tiles[number];
@@ -204,7 +205,7 @@ private:
       }
       if (takes && before + 1 == uint32(tiles.count()))
         *taken = 0;
-      number = kBlocks + (takes ? int(before) : number);
+      number = gridDim.x + (takes ? int(before) : number);
     }
     if constexpr (kTakesTiles) {
       wait(ring.empty(at.slot), at.parity ^ 1);
@@ -221,7 +222,7 @@ private:
       wait(ring.full(at.slot), at.parity);
       return numbers[at.slot];
     }
-    int number = before == kNoTile ? blockIdx.x : before + kBlocks;
+    int number = before == kNoTile ? blockIdx.x : before + gridDim.x;
     return number < tiles.count() ? number : kNoTile;
   }
 
@@ -263,9 +264,8 @@ private:
   static __device__ __forceinline__ void multiplyTile(const Ring &ring, int consumer, const Tile &tile,
                                                       const Tiles &tiles, const Epilogue &epilogue, Sums &sums,
                                                       RingPosition<Shape::kStages> &at) {
-    constexpr bool kIsTaken = kGeometry.takes(kShape, kBlocks, Columns);
     if constexpr (Columns < kTileColumns)
-      if (!kIsTaken || tiles.columns != Columns)
+      if (constexpr bool kIsTaken = kGeometry.takes(kShape, kBlocks, Columns); !kIsTaken || tiles.columns != Columns)
         return multiplyTile<Columns + kSliceColumns>(ring, consumer, tile, tiles, epilogue, sums, at);
     auto &narrow = reinterpret_cast<SumsOf<Columns> &>(sums); // the first columns: one row block, or all columns
     if constexpr (kPromotes)
