@@ -21,11 +21,11 @@ template <class Kernel, class Epilogue>
 __global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
     mappedKernel(const __grid_constant__ bambac::TensorMapParam input,
                  const __grid_constant__ bambac::TensorMapParam weights,
-                 const __grid_constant__ bambac::TensorMapParam narrow, int depth, Epilogue epilogue, const int *rows) {
+                 const __grid_constant__ bambac::TensorMapParam narrow, int steps, Epilogue epilogue, const int *rows) {
   if constexpr (requires { Kernel::kNarrowMap; })
-    Kernel::run(input, weights, narrow, depth, epilogue, mappedCounters, rows);
+    Kernel::run(input, weights, narrow, steps, epilogue, mappedCounters, rows);
   else
-    Kernel::run(input, weights, depth, epilogue, rows);
+    Kernel::run(input, weights, steps, epilogue, rows);
 }
 
 /// Launches it on x and W.
@@ -35,7 +35,7 @@ void launchMapped(cudaStream_t stream, X *x, Weight *weights, const Epilogue &ep
   if constexpr (requires { Kernel::kNarrowMap; })
     narrowMap = encodeTensorMap(Kernel::kNarrowMap, weights);
   launch(mappedKernel<Kernel, Epilogue>, Kernel::kLaunch, stream, encodeTensorMap(Kernel::kInputMap, x), weightMap,
-         narrowMap, Kernel::kDepth, epilogue, rows);
+         narrowMap, Kernel::kSteps, epilogue, rows);
 }
 
 /// Reads `from`, 128 bytes a thread at a time; the rest that is less than that for all threads is left out.

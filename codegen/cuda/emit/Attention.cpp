@@ -1,6 +1,7 @@
 // Attention over the KV cache, of one token of each sequence or of runs of tokens.
 #include "codegen/cuda/emit/Epilogue.h"
 #include "codegen/cuda/emit/Ops.h"
+#include "llvm/ADT/StringExtras.h"
 
 namespace bambac::codegen {
 
@@ -10,8 +11,9 @@ static SmallVector<std::string> emitSizes(KernelWriter &writer, AttentionOp atte
   if (attention.hasRuns())
     return {writer.sizeParam("pieces", pieces), writer.sizeParam("rows", rows)};
   writer.size("rows", rows);
-  return {"DecodeSizes{" + writer.sizeParam("pieces", pieces) + ", " + writer.fieldParam("splits") + ", " +
-          writer.fieldParam("min_split_tokens") + "}"};
+  const SmallVector<std::string> sizes = {writer.sizeParam("pieces", pieces), writer.fieldParam("splits"),
+                                          writer.fieldParam("min_split_tokens")};
+  return {"DecodeSizes{" + llvm::join(sizes, ", ") + "}"};
 }
 
 FailureOr<KernelText> emitAttention(KernelWriter &writer, AttentionOp attention) {

@@ -126,16 +126,16 @@ std::string KernelWriter::sizeParam(StringRef name, int64_t value) {
   return parameterOf(params.back().constant);
 }
 
+std::string KernelWriter::fieldParam(StringRef name) {
+  llvm::erase(constants, ("int k" + toCamelCase(name) + " = " + Twine(getField(name))).str());
+  return sizeParam(name, getField(name));
+}
+
 void KernelWriter::rowCount(int64_t rows) {
   if (findRows(kernel))
     size("rows", rows);
   else
     constant("rows", rows);
-}
-
-std::string KernelWriter::fieldParam(StringRef name) {
-  llvm::erase(constants, ("int k" + toCamelCase(name) + " = " + Twine(getField(name))).str());
-  return sizeParam(name, getField(name));
 }
 
 void KernelWriter::operand(Type element) { operandType = cudaType(element); }

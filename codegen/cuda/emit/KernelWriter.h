@@ -75,11 +75,11 @@ public:
   void size(StringRef name, int64_t value);
   /// Such a size that the code asks for as well: a parameter of the kernel, whose name this is.
   std::string sizeParam(StringRef name, int64_t value);
+  /// The same of a field of the schedule.
+  std::string fieldParam(StringRef name);
   /// Rows of a collective whose code asks for nothing but how many are there (addRows): a size of the launch, unless
   /// the kernel always has all of them.
   void rowCount(int64_t rows);
-  /// The same of a field of the schedule.
-  std::string fieldParam(StringRef name);
 
   /// A header in addition to that of the collective.
   void include(StringRef header) { headers.push_back(header.str()); }
@@ -147,7 +147,7 @@ private:
   std::vector<std::string> types; ///< further ones: "Cached = bf16"
   std::vector<std::string> headers, constants, declarations;
   std::vector<std::string> sizes;  ///< constants of the launch
-  std::vector<KernelParam> params; ///< pointers in the order of the arguments, then maps, then the workspace
+  std::vector<KernelParam> params; ///< pointers in the order of the arguments, then the others as they were asked for
   std::vector<std::string> names;  ///< of the arguments; empty for one that nothing asked for yet
 };
 

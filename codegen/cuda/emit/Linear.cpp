@@ -20,7 +20,7 @@ static bool usesTensorMaps(StringRef collective) {
   return isLarge(collective) || collective == geometry::wgmma::LinearMiddle::kCollective;
 }
 
-/// `struct Input`: what it is to a collective that stages it itself.
+/// `struct Input`: its type, and what a collective that stages it itself needs to know.
 static FailureOr<std::string> emitInput(KernelWriter &writer, LinearOp linear) {
   LinearSource source = getSource(linear);
   RmsNormOp norm = source.norm;
@@ -72,13 +72,22 @@ static bool hasGroups(LinearOp linear) {
   return linear.isScaled() && group > 0 && group < dimOf(linear.getWeight(), 1);
 }
 
-/// The depth, for the call of a collective whose operands are fetched by tensor maps.
-static std::string emitDepth(KernelWriter &writer, LinearOp linear) {
-  int64_t depth = dimOf(linear.getWeight(), 1);
-  if (!hasGroups(linear))
-    return writer.sizeParam("depth", depth);
-  writer.constant("depth", depth);
-  return "Shape::kDepth";
+/// The steps along the depth, for the call of a collective whose operands are fetched by tensor maps: a parameter, so
+/// that no register holds what follows from the depth.
+static std::string emitSteps(KernelWriter &writer, LinearOp linear) {
+  auto weight = cast<RankedTensorType>(linear.getWeight().getType());
+  geometry::LinearShape shape = {};
+  shape.depth = static_cast<int>(weight.getDimSize(1));
+  shape.operandBytes = static_cast<int>(weight.getElementTypeBitWidth() / 8);
+  const int stepWords =
+      isLarge(writer.getCollective()) ? geometry::kTileDepth : static_cast<int>(writer.getField("tile_depth"));
+  const int64_t steps = geometry::ceilDiv(shape.words(), stepWords);
+  if (hasGroups(linear)) {
+    writer.constant("depth", weight.getDimSize(1));
+    return std::to_string(steps);
+  }
+  writer.size("depth", weight.getDimSize(1));
+  return writer.sizeParam("steps", steps);
 }
 
 /// The rows: tiles of one width are the same for any number of them, unless something is found of each row.
@@ -133,7 +142,7 @@ FailureOr<KernelText> emitLinear(KernelWriter &writer, LinearOp linear) {
     call.push_back(writer.tensorMap(*matrix, "kWeightMap"));
     if (isLarge(writer.getCollective()))
       call.push_back(writer.tensorMap(*matrix, "kNarrowMap"));
-    call.push_back(emitDepth(writer, linear));
+    call.push_back(emitSteps(writer, linear));
   } else {
     call = {*in, writer.address(*matrix, "weight")};
   }

@@ -6,7 +6,7 @@
 
 namespace bambac::codegen {
 
-/// Each gives the text of the translation unit, or fails with an error at the op.
+/// Each gives the source of the kernel, or fails with an error at the op.
 FailureOr<KernelText> emitLinear(KernelWriter &writer, LinearOp linear);
 FailureOr<KernelText> emitSsmStep(KernelWriter &writer, SsmStepOp step);
 FailureOr<KernelText> emitSsmFold(KernelWriter &writer, SsmFoldOp fold);

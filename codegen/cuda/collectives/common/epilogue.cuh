@@ -62,6 +62,12 @@ __host__ __device__ constexpr auto inputStride(int) -> decltype(Shape::kInputStr
 }
 template <class Shape, class Input> __host__ __device__ constexpr int inputStride(...) { return Input::kStride; }
 
+/// Whether the steps along the depth are those that the launch says, where it does.
+template <class Shape> __host__ __device__ constexpr bool areSteps(int steps, decltype(Shape::kSteps) *) {
+  return Shape::kSteps == geometry::kAnySize || Shape::kSteps == steps;
+}
+template <class Shape> __host__ __device__ constexpr bool areSteps(int, ...) { return true; }
+
 template <class Epilogue> __host__ __device__ constexpr int epilogueSharedBytes() {
   if constexpr (kReduces<Epilogue>)
     return geometry::alignedEpilogueBytes(Epilogue::kSharedBytes);

@@ -4,10 +4,6 @@
 
 namespace bambac::geometry {
 
-/// Columns of the depth in words of two bytes, as the collectives count them: a bf16, an f16 or two codes. A core
-/// matrix has 8 rows of 8 words whatever the type, and an instruction of either family takes as many bytes of it.
-BAMBAC_HOST_DEVICE constexpr int wordsOf(int depth, int operandBytes) { return ceilDiv(depth * operandBytes, 2); }
-
 struct LinearShape {
   int rows, columns, depth; ///< of x, of y, and of both x and W
   int epilogueBytes;        ///< static shared memory of the epilogue
@@ -19,7 +15,9 @@ struct LinearShape {
   int group = 0;            ///< columns of the depth that share scales; 0: all
   bool sumsFast = false;    ///< sums of codes may have 14 bits
 
-  BAMBAC_HOST_DEVICE constexpr int words() const { return wordsOf(depth, operandBytes); }
+  /// Columns of the depth in words of two bytes, as the collectives count them: a bf16, an f16 or two codes. A core
+  /// matrix has 8 rows of 8 words whatever the type, and an instruction of either family takes as many bytes of it.
+  BAMBAC_HOST_DEVICE constexpr int words() const { return ceilDiv(depth * operandBytes, 2); }
   /// Whether sums are multiplied by scales before the end: of each group of columns.
   BAMBAC_HOST_DEVICE constexpr bool hasGroups() const { return group > 0 && group < depth; }
   /// Whether sums of codes on wgmma are taken over into f32 again and again, as kPromotedCodes says.

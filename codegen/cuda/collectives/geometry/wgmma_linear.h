@@ -150,6 +150,7 @@ struct LinearLarge {
   /// Shared memory apart from the stages.
   static constexpr int kOtherBytes = kSlicesBytes + kNumbersBytes;
 
+  BAMBAC_HOST_DEVICE constexpr int steps(const LinearShape &shape) const { return ceilDiv(shape.words(), kTileDepth); }
   BAMBAC_HOST_DEVICE constexpr int rowBlocks() const { return tileRows / (kInstructionRows * kConsumers); }
   BAMBAC_HOST_DEVICE constexpr int sums() const { return rowBlocks() * tileColumns / 2; }
   BAMBAC_HOST_DEVICE constexpr int rowTiles(const LinearShape &shape) const { return ceilDiv(shape.rows, tileRows); }

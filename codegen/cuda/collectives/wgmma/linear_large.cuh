@@ -55,7 +55,8 @@ template <class Shape, class Input, class Epilogue, int BoxColumns = Shape::kLea
   static_assert(kGeometry.stageBytes() == Ring::kBytes + Ring::kBarrierBytes);
 
 public:
-  static constexpr int kDepth = Shape::kDepth;
+  static constexpr int kSteps = kGeometry.steps(kShape); ///< along the depth, of every tile
+  static_assert(areSteps<Shape>(kSteps, nullptr), "the launch counts them as the geometry does");
   static constexpr int kThreads = kGeometry.kThreads, kMinBlocks = 1;
   static constexpr Launch kLaunch = {
       kBlocks, 1, 1, kThreads, 1, kGeometry.sharedBytes(), 1, kWorkspaceOfCounters, kEpilogueMultiprocessors<Epilogue>};
@@ -65,7 +66,7 @@ public:
   static constexpr TensorMap kNarrowMap = weightTensorMap(Shape::kColumns, kShape.words(), kSliceColumns, kTileDepth);
 
   static __device__ __forceinline__ void run(const TensorMapParam &inputMap, const TensorMapParam &weightMap,
-                                             const TensorMapParam &narrowMap, int depth, const Epilogue &epilogue,
+                                             const TensorMapParam &narrowMap, int steps, const Epilogue &epilogue,
                                              void *workspace, const int *rows = nullptr) {
     const int present = rowCount<Shape::kRows>(rows);
     if constexpr (kGeometry.hasTall()) {
@@ -73,13 +74,13 @@ public:
       geometry::LinearShape shape = kShape;
       shape.rows = present;
       if (kLinear.isTall(shape, gridDim.x))
-        return LinearLarge<TallShape<Shape>, Input, Epilogue, BoxColumns>::run(inputMap, weightMap, narrowMap, depth,
+        return LinearLarge<TallShape<Shape>, Input, Epilogue, BoxColumns>::run(inputMap, weightMap, narrowMap, steps,
                                                                                epilogue, workspace, rows);
     }
     extern __shared__ __align__(1024) uint8 shared[];
     float *slices = reinterpret_cast<float *>(shared + Ring::kBytes);
     volatile int *numbers = reinterpret_cast<int *>(shared + Ring::kBytes + kGeometry.kSlicesBytes);
-    const Tiles tiles(present, depth);
+    const Tiles tiles(present, steps);
     uint32 *taken = static_cast<uint32 *>(workspace) + kTileCounter;
     runRoles<Ring, kSharedBytes, kConsumers>(
         shared, epilogue,
@@ -111,9 +112,8 @@ private:
     int columns, columnTiles; ///< of a tile; from left to right
     int steps;                ///< along the depth, of every tile
 
-    __device__ __forceinline__ Tiles(int rows, int depth)
-        : rows(rows), rowTiles(ceilDiv(rows, kTileRows)),
-          steps(ceilDiv(geometry::wordsOf(depth, kShape.operandBytes), kTileDepth)) {
+    __device__ __forceinline__ Tiles(int rows, int steps)
+        : rows(rows), rowTiles(ceilDiv(rows, kTileRows)), steps(steps) {
       constexpr geometry::wgmma::LinearLarge kLinear = kGeometry;
       geometry::LinearShape shape = kShape;
       shape.rows = rows;

@@ -48,7 +48,8 @@ template <class Shape, class Input, class Epilogue> class LinearMiddle {
   static constexpr int kGroupCount = kShape.hasGroups() ? ceilDiv(Shape::kDepth, kShape.group) : 1;
 
 public:
-  static constexpr int kDepth = Shape::kDepth;
+  static constexpr int kSteps = kGeometry.steps(kShape); ///< along the depth
+  static_assert(areSteps<Shape>(kSteps, nullptr), "the launch counts them as the geometry does");
   static constexpr int kThreads = kGeometry.threads(), kMinBlocks = 1;
   static constexpr Launch kLaunch = {kBlocks,
                                      1,
@@ -62,11 +63,10 @@ public:
   static constexpr TensorMap kInputMap = inputTensorMap(kShape, kRowsOfPart);
   static constexpr TensorMap kWeightMap = weightTensorMap(Shape::kColumns, kShape.words(), kTileColumns, kTileDepth);
 
-  static __device__ __forceinline__ void run(const TensorMapParam &inputMap, const TensorMapParam &weightMap, int depth,
+  static __device__ __forceinline__ void run(const TensorMapParam &inputMap, const TensorMapParam &weightMap, int steps,
                                              const Epilogue &epilogue, const int *rows = nullptr) {
     extern __shared__ __align__(1024) uint8 shared[];
     const int count = rowCount<Shape::kRows>(rows); // rows after them are not stored
-    const int steps = ceilDiv(geometry::wordsOf(depth, kShape.operandBytes), kTileDepth);
     runRoles<Ring, kSharedBytes, kConsumers>(
         shared, epilogue, [&](const Ring &ring) { load(ring, inputMap, weightMap, steps, count); },
         [] {
@@ -100,18 +100,26 @@ private:
     int tiles = kSplit > 1 ? 1 : (kTiles - firstTile() + kBlocks - 1) / kBlocks;
     const int parts = minOf(ceilDiv(count, kRowsOfPart), kRowParts); // of the rows that are there
     uint64 once = evictFirstPolicy();
-    auto loadWeights = [&](int i, int slot) {
-      int tile = firstTile() + i / steps * kBlocks, step = first + i % steps;
-      copyTensor(ring.weights(slot), weightMap, ring.full(slot), 0, step * (kTileDepth / 8), tile * (kTileColumns / 8),
-                 once);
+    // Both go through the steps of one tile after the other: a division for each would hold the thread up.
+    auto goOn = [&](int &step) {
+      bool isLast = ++step == first + steps;
+      step = isLast ? first : step;
+      return isLast;
     };
-    auto loadInput = [&](int i, int slot) {
-      int step = first + i % steps;
+    int weightStep = first, inputStep = first, tile = firstTile();
+    auto loadWeights = [&](int slot) {
+      copyTensor(ring.weights(slot), weightMap, ring.full(slot), 0, weightStep * (kTileDepth / 8),
+                 tile * (kTileColumns / 8), once);
+      if (goOn(weightStep))
+        tile += kBlocks;
+    };
+    auto loadInput = [&](int slot) {
 #pragma unroll
       for (int group = 0; group < kTileDepth / 64; ++group)
         for (int row = 0; row < parts * kRowsOfPart; row += kRowsOfPart)
           copyTensor(ring.input(slot) + (group * kTileRows + row) * 128, inputMap, ring.full(slot),
-                     step * kTileDepth + group * 64, row);
+                     inputStep * kTileDepth + group * 64, row);
+      goOn(inputStep);
     };
     ring.fill(tiles * steps, loadWeights, loadInput,
               Ring::kStageBytes - (kRowParts - parts) * (kRowsOfPart * kTileDepth * 2));

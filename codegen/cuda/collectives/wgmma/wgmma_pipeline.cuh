@@ -74,26 +74,26 @@ template <int Stages, int InputBytes, int WeightBytes, int ConsumerWarps> struct
       arrive(empty(slot));
   }
 
-  /// The loading thread's whole life: fills `count` stages in turn. `loadWeights(i, slot)` and `loadInput(i, slot)`
-  /// start the copies of the i-th. Weights do not depend on the kernels before this one, so as many as the ring holds
-  /// are on their way before those have ended. `bytes`: of a stage, where not all rows of x are brought.
+  /// The loading thread's whole life: fills `count` stages in turn. `loadWeights(slot)` and `loadInput(slot)` start the
+  /// copies of the next one, each for itself. Weights do not depend on the kernels before this one, so as many as the
+  /// ring holds are on their way before those have ended. `bytes`: of a stage, where not all rows of x are brought.
   template <class LoadWeights, class LoadInput>
   __device__ __forceinline__ void fill(int count, LoadWeights loadWeights, LoadInput loadInput,
                                        int bytes = kStageBytes) const {
     int early = count < Stages ? count : Stages;
     for (int i = 0; i < early; ++i) {
       arriveExpect(full(i), bytes);
-      loadWeights(i, i);
+      loadWeights(i);
     }
     waitForPredecessors();
     for (int i = 0; i < early; ++i)
-      loadInput(i, i);
+      loadInput(i);
     RingPosition<Stages> at;
     for (int i = Stages; i < count; ++i, at.advance()) {
       wait(empty(at.slot), at.parity);
       arriveExpect(full(at.slot), bytes);
-      loadWeights(i, at.slot);
-      loadInput(i, at.slot);
+      loadWeights(at.slot);
+      loadInput(at.slot);
     }
   }
 
