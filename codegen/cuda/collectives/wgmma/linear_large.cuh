@@ -68,6 +68,7 @@ public:
   static __device__ __forceinline__ void run(const TensorMapParam &inputMap, const TensorMapParam &weightMap,
                                              const TensorMapParam &narrowMap, int steps, const Epilogue &epilogue,
                                              void *workspace, const int *rows = nullptr) {
+    __builtin_assume(steps > 0);
     const int present = rowCount<Shape::kRows>(rows);
     if constexpr (kGeometry.hasTall()) {
       constexpr geometry::wgmma::LinearLarge kLinear = kGeometry;

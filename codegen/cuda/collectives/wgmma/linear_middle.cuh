@@ -66,6 +66,7 @@ public:
   static __device__ __forceinline__ void run(const TensorMapParam &inputMap, const TensorMapParam &weightMap, int steps,
                                              const Epilogue &epilogue, const int *rows = nullptr) {
     extern __shared__ __align__(1024) uint8 shared[];
+    __builtin_assume(steps > 0);
     const int count = rowCount<Shape::kRows>(rows); // rows after them are not stored
     runRoles<Ring, kSharedBytes, kConsumers>(
         shared, epilogue, [&](const Ring &ring) { load(ring, inputMap, weightMap, steps, count); },

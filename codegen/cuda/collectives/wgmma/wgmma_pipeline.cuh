@@ -97,10 +97,13 @@ template <int Stages, int InputBytes, int WeightBytes, int ConsumerWarps> struct
     }
   }
 
-  /// A consumer warpgroup's loop over the `steps` next stages: `multiply(slot)` issues the matrix instructions of a
-  /// stage. One group of them stays in flight while the next is issued; a stage is released when its group is done.
+  /// A consumer warpgroup's loop over the `steps` next stages, one at least: `multiply(slot)` issues the matrix
+  /// instructions of a stage. One group of them stays in flight while the next is issued; a stage is released when its
+  /// group is done.
   template <class Sums, class Multiply>
   __device__ __forceinline__ void consume(Sums &sums, int steps, RingPosition<Stages> &at, Multiply multiply) const {
+    // Else the assembler takes it that warps part where there is no stage, and brings them together for each barrier.
+    __builtin_assume(steps > 0);
     fenceSums(sums);
     int previous = -1;
     for (int step = 0; step < steps; ++step, at.advance()) {
@@ -124,6 +127,7 @@ template <int Stages, int InputBytes, int WeightBytes, int ConsumerWarps> struct
 /// keep the tensor cores at work, since one multiplies while the other adds.
 template <class Ring, int Slots, class Multiply>
 __device__ __forceinline__ void consumeCodes(const Ring &ring, int steps, RingPosition<Slots> &at, Multiply multiply) {
+  __builtin_assume(steps > 0);
   for (int step = 0; step < steps; ++step, at.advance()) {
     wait(ring.full(at.slot), at.parity);
     multiply(step, at.slot);
