@@ -124,7 +124,7 @@ llvm::Expected<SmallVector<int>> readFields(const Collective &collective, CudaSc
     if (!value)
       return makeError("field '{0}': expected all fields of {1} ({2}), found none", name, collective.name, known);
     if (value.getInt() < least || value.getInt() > std::numeric_limits<int>::max())
-      return makeError("field '{0}': expected a size greater than {1}, found {2}", name, least - 1, value.getInt());
+      return makeError("field '{0}': expected a size of {1} or more, found {2}", name, least, value.getInt());
     values.push_back(static_cast<int>(value.getInt()));
   }
   return values;

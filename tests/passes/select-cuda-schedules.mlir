@@ -11,6 +11,7 @@
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/none.json" 2>&1 | FileCheck %s --check-prefix=NONE
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/size.json" 2>&1 | FileCheck %s --check-prefix=SIZE
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/zero.json" 2>&1 | FileCheck %s --check-prefix=ZERO
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/heads.json" 2>&1 | FileCheck %s --check-prefix=HEADS
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/chunk.json" 2>&1 | FileCheck %s --check-prefix=CHUNK
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/split.json" 2>&1 | FileCheck %s --check-prefix=SPLIT
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/shared.json" 2>&1 | FileCheck %s --check-prefix=SHARED
@@ -27,7 +28,8 @@
 // FIELD: error: {{.*}}field.json: field 'linear_skinny*': kernel 'linear_skinny' of sm_90a: expected a field of wgmma/linear_skinny (stages), found 'tile'
 // NONE: error: {{.*}}none.json: field 'norm': kernel 'norm' of sm_90a: expected a kernel with a schedule to choose, found one of common/rms_norm
 // SIZE: error: {{.*}}size.json: field 'linear*': kernel 'linear_skinny' of sm_90a: field 'stages': expected a size, found "two"
-// ZERO: error: {{.*}}zero.json: field 'linear_skinny': kernel 'linear_skinny' of sm_90a: field 'stages': expected a size greater than 0, found 0
+// ZERO: error: {{.*}}zero.json: field 'linear_skinny': kernel 'linear_skinny' of sm_90a: field 'stages': expected a size of 1 or more, found 0
+// HEADS: error: {{.*}}heads.json: field 'attention_short': kernel 'attention_short' of sm_90a: field 'single_tile_heads': expected a divisor of 2, found 3
 // CHUNK: error: {{.*}}chunk.json: field 'scan': kernel 'scan' of sm_90a: expected a field of wgmma/ssm_scan (none), found 'chunk'
 // SPLIT: error: {{.*}}split.json: field 'linear_middle': kernel 'linear_middle' of sm_90a: field 'split': expected at most 4, found 5
 // SHARED: error: {{.*}}shared.json: field 'linear_large': kernel 'linear_large' of sm_90a: expected at most 232448 bytes of shared memory, found 327888
@@ -51,6 +53,8 @@
 {"linear*": {"stages": "two"}}
 //--- zero.json
 {"linear_skinny": {"stages": 0}}
+//--- heads.json
+{"attention_short": {"single_splits": 4, "single_tile_heads": 3}}
 //--- chunk.json
 {"scan": {"chunk": 32}}
 //--- split.json

@@ -44,7 +44,7 @@ FailureOr<KernelText> emitAttention(KernelWriter &writer, AttentionOp attention)
   if (attention.hasRuns())
     call.push_back(writer.address(attention, attention.getStarts(), "starts"));
   call.push_back(*epilogue);
-  if (!attention.hasRuns() || dimOf(attention.getPages(), 0) > 1)
+  if (!attention.hasRuns() || writer.getField("single_splits") > 0)
     call.push_back(writer.workspace());
   return writer.finish({writer.rowsType(*query), "Epilogue"}, call);
 }

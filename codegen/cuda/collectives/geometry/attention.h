@@ -193,7 +193,7 @@ struct AttentionPrefill {
         .atMost(kSharedBytesText, limits.sharedBytes, sharedBytes(shape));
     checkTileRegisters(check, threads(shape), minBlocks,
                        attentionTileRegisters(rowTiles(shape), shape.headDim, stepKeys));
-    if (singleSplits > 0 && check.isLegal()) {
+    if (singleSplits > 0 && check.divisorOf("single_tile_heads", shape.group(), singleTileHeads).isLegal()) {
       const AttentionShape rows = shapeOfSingles(shape);
       const Fault fault = singles(shape).legal(rows, limits);
       if (!fault.isLegal())
