@@ -73,8 +73,8 @@ TEST(SharedCode, TakesSizesAsParameters) {
   EXPECT_EQ(deep.cubin, shallow.cubin);
   auto isSize = [](const bamba_rt_param &param) { return param.kind == BAMBA_RT_PARAM_SIZE; };
   auto isMap = [](const bamba_rt_param &param) { return param.kind == BAMBA_RT_PARAM_TENSOR_MAP; };
-  EXPECT_EQ(llvm::find_if(shallow.params, isSize)->arg, 512u);
-  EXPECT_EQ(llvm::find_if(deep.params, isSize)->arg, 1024u);
+  EXPECT_EQ(llvm::find_if(shallow.params, isSize)->arg, 8u) << "steps of 64 columns";
+  EXPECT_EQ(llvm::find_if(deep.params, isSize)->arg, 16u);
   EXPECT_EQ(llvm::find_if(shallow.params, isMap)->map.dims[0], 512u);
   EXPECT_EQ(llvm::find_if(deep.params, isMap)->map.dims[0], 1024u) << "maps are of its own input";
   EXPECT_EQ(llvm::find_if(deep.params, isMap)->map.strides[0], 2048u);
