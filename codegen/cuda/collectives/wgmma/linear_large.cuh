@@ -181,7 +181,8 @@ private:
     int number = blockIdx.x;
     const int early = number < tiles.count() ? minOf(tiles.steps, Shape::kStages) : 0;
     const Tile own = tiles[number];
-    numbers[0] = number;
+    if constexpr (kTakesTiles)
+      numbers[0] = number;
     for (int step = 0; step < early; ++step)
       loadWeights(own, step, step);
     waitForPredecessors();
@@ -197,7 +198,7 @@ private:
         before = atomicAdd(taken, 1u);
       for (int step = first; step < tiles.steps; ++step, at.advance()) {
         wait(ring.empty(at.slot), at.parity ^ 1); // at once in the first pass
-        if (step == 0)
+        if (kTakesTiles && step == 0)
           numbers[at.slot] = number;
         if (takes && step == asks)
           before = atomicAdd(taken, 1u);
