@@ -72,6 +72,15 @@ static bool hasGroups(LinearOp linear) {
   return linear.isScaled() && group > 0 && group < dimOf(linear.getWeight(), 1);
 }
 
+/// The steps along the depth, as the geometry of the collective counts them.
+static int64_t countSteps(KernelWriter &writer, const geometry::LinearShape &shape) {
+  if (isLarge(writer.getCollective()))
+    return geometry::wgmma::LinearLarge{}.steps(shape);
+  geometry::wgmma::LinearMiddle middle = {};
+  middle.tileDepth = static_cast<int>(writer.getField("tile_depth"));
+  return middle.steps(shape);
+}
+
 /// The steps along the depth, for the call of a collective whose operands are fetched by tensor maps: a parameter, so
 /// that no register holds what follows from the depth.
 static std::string emitSteps(KernelWriter &writer, LinearOp linear) {
@@ -79,9 +88,7 @@ static std::string emitSteps(KernelWriter &writer, LinearOp linear) {
   geometry::LinearShape shape = {};
   shape.depth = static_cast<int>(weight.getDimSize(1));
   shape.operandBytes = static_cast<int>(weight.getElementTypeBitWidth() / 8);
-  const int stepWords =
-      isLarge(writer.getCollective()) ? geometry::kTileDepth : static_cast<int>(writer.getField("tile_depth"));
-  const int64_t steps = geometry::ceilDiv(shape.words(), stepWords);
+  const int64_t steps = countSteps(writer, shape);
   if (hasGroups(linear)) {
     writer.constant("depth", weight.getDimSize(1));
     return std::to_string(steps);
