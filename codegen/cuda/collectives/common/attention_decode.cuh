@@ -137,7 +137,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
   float *parts;
   Shared &shared;
   // After it in shared memory. Of each part (a warp's or a split's result) the maxima of its heads, in units of exp2,
-  // and the weights, [max(warps, splits), kGroup]; and the first split of each sequence.
+  // and the weights, partFactors() of each; and the first split of each sequence.
   float *maxima, *weights;
   int *firstSplit;
 
@@ -158,8 +158,9 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
                                               const Epilogue &epilogue, void *workspace) {
     extern __shared__ __align__(1024) uint8 sharedMemory[];
     uint32 *counters = static_cast<uint32 *>(workspace);
-    float *maxima = reinterpret_cast<float *>(sharedMemory + sizeof(Shared));
-    float *weights = maxima + max(kWarps, sizes.splits) * kGroup;
+    constexpr geometry::AttentionDecode kDecode = kGeometry;
+    const int factors = kDecode.partFactors(sizes.splits);
+    float *maxima = reinterpret_cast<float *>(sharedMemory + sizeof(Shared)), *weights = maxima + factors;
     AttentionDecode{sizes,
                     query,
                     keys,
@@ -173,7 +174,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
                     *reinterpret_cast<Shared *>(sharedMemory),
                     maxima,
                     weights,
-                    reinterpret_cast<int *>(weights + max(kWarps, sizes.splits) * kGroup)}
+                    reinterpret_cast<int *>(weights + factors)}
         .runItems(block, blocks, starts);
   }
 

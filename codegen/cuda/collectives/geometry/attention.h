@@ -77,9 +77,11 @@ struct AttentionDecode {
   BAMBAC_HOST_DEVICE constexpr int fixedBytes(const AttentionShape &shape) const {
     return rowTiles() * kMmaRows * headBytes(shape.headDim) + warps * warpBytes(shape) + 2 * 4;
   }
-  /// After them maxima and weights of the parts that are added up, and the first split of each sequence.
+  /// Maxima, or weights, of the parts that are added up at once: those of warps, or of up to `most` splits.
+  BAMBAC_HOST_DEVICE constexpr int partFactors(int most) const { return maxOf(warps, most) * tileHeads; }
+  /// After what is fixed, both of these, and the first split of each sequence.
   BAMBAC_HOST_DEVICE constexpr int sharedBytes(const AttentionShape &shape) const {
-    return fixedBytes(shape) + 2 * maxOf(warps, splits) * tileHeads * 4 + (shape.pieces + 1) * 4;
+    return fixedBytes(shape) + 2 * partFactors(splits) * 4 + (shape.pieces + 1) * 4;
   }
 
   BAMBAC_HOST_DEVICE constexpr Fault legal(const AttentionShape &shape, const Limits &limits) const {
