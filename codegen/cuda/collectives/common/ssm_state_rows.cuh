@@ -28,7 +28,7 @@ template <class Shape, class State, int Entries> struct SsmStateRows {
   static constexpr int kLanes = kGeometry.lanes(kShape), kLaneVectors = kGeometry.laneVectors(kShape);
   static constexpr int kRowGroups = kGeometry.rowGroups(kShape), kThreadRows = kGeometry.threadRows(kShape);
   static constexpr int kPasses = kGeometry.passes(kShape), kStateBytes = kGeometry.stateBytes(kShape);
-  static constexpr int kSharedBytes = kGeometry.sharedBytes(kShape);
+  static constexpr int kSharedBytes = kGeometry.sharedBytes(kShape), kStateAlignment = kGeometry.kStateAlignment;
   using Vector = RawVector<State, kVector>;
   static constexpr int kRowBytes = kStateSize * int(sizeof(State));
   static constexpr bool kIsBulk = kHasBulkCopies && kRowBytes % 16 == 0;

@@ -64,7 +64,7 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
     static_assert(sizeof(Shared) <= StateRows::kGeometry.inputBytes(StateRows::kShape),
                   "the geometry counts all of it");
     __shared__ Shared shared;
-    extern __shared__ __align__(16) uint8 sharedState[];
+    extern __shared__ __align__(StateRows::kStateAlignment) uint8 sharedState[];
     launchDependents();
     Landing loaded(sharedState, &shared.landed);
     const Block block;
@@ -119,7 +119,7 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
   static __device__ __forceinline__ void fold(int batch, const float *aLog, const int *slots, State *state,
                                               const Ring &ring, float *scales) {
     __shared__ Shared shared;
-    extern __shared__ __align__(16) uint8 sharedState[];
+    extern __shared__ __align__(StateRows::kStateAlignment) uint8 sharedState[];
     launchDependents();
     Landing loaded(sharedState, &shared.landed);
     __syncthreads();
