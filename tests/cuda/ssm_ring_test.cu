@@ -155,6 +155,8 @@ int main(int argc, char **argv) {
   testRing<StepShape<2, 128, 64, 128, 1, 4, 64, 19>, int8, 16>(runner, "ring Bamba-9B of 16 int8");
   testRing<StepShape<5, 6, 20, 24, 2, 4, 60, 19>, int8, 16>(runner, "ring odd int8, 3 heads a block");
   testRing<StepShape<2, 128, 64, 128, 1, 4, 512, 19>, int8, 16>(runner, "ring Bamba-9B int8, 8 heads a block");
+  testRing<StepShape<3, 6, 20, 48, 2, 4, 20, 19>, int8, 6>(runner, "ring state of 48 int8");
+  testRing<StepShape<3, 4, 24, 16, 1, 4, 48>, int8, 6>(runner, "ring state of 16 int8, 2 heads a block");
   testFold<StepShape<5, 6, 20, 24, 2, 4, 20>, int8, 16>(runner, "ring fold odd int8");
   testFold<StepShape<4, 6, 7, 9, 3, 2, 7>, int8, 6>(runner, "ring fold scalar int8");
   testFold<StepShape<2, 128, 64, 128, 1, 4, 64>, int8, 16>(runner, "ring fold Bamba-9B int8");

@@ -5,7 +5,7 @@
 // Both are 0 where the largest magnitude is below 2^-100, whose inverse might be none. A row with a NaN or an infinite
 // element has a NaN or an infinite scale, so that what follows from it is no number.
 #pragma once
-#include "common/types.cuh"
+#include "common/mma.cuh"
 
 namespace bambac {
 
@@ -23,6 +23,32 @@ template <int FirstBit, int EndBit> __device__ __forceinline__ float laneMagnitu
   return most;
 }
 
+// Conversions between integers and floats take the time of eight additions. Those here add a number whose last bit
+// counts ones.
+
+/// The integer nearest to a value of magnitudes below 2^22, ties to even, in the low bits; kIntegerBits are added.
+__device__ __forceinline__ uint32 nearestBits(float value) {
+  return __float_as_uint(__fadd_rn(value, 12582912.0f)); // 3 * 2^22
+}
+inline constexpr uint32 kIntegerBits = 0x4b400000;
+
+/// Codes as f32.
+template <int Count> __device__ __forceinline__ void widen(const RawVector<int8, Count> &codes, float (&to)[Count]) {
+  if constexpr (Count % 4 == 0) {
+#pragma unroll
+    for (int i = 0; i < Count; i += 4) {
+      const uint32 word = reinterpret_cast<const uint32 *>(codes.elements)[i / 4] ^ 0x80808080u; // code + 128
+#pragma unroll
+      for (int k = 0; k < 4; ++k) // 2^23 and the code + 128
+        to[i + k] = __uint_as_float(__byte_perm(word, 0x4b000000, 0x7540 + k)) - (8388608.0f + 128.0f);
+    }
+  } else {
+#pragma unroll
+    for (int i = 0; i < Count; ++i)
+      to[i] = codes[i];
+  }
+}
+
 /// What the codes of a row are made by, whose largest magnitude is `most`.
 struct CodeScale {
   float scale, inverse;
@@ -33,59 +59,118 @@ struct CodeScale {
     scale = most / 127.0f;
     inverse = 127.0f / most;
   }
-  __device__ __forceinline__ int8 codeOf(float value) const {
-    return int8(min(max(__float2int_rn(value * inverse), -127), 127));
-  }
+  /// In the low byte. No magnitude exceeds 127, since none exceeds that of the scale; what is no number has any code.
+  __device__ __forceinline__ uint32 codeOf(float value) const { return nearestBits(__fmul_rn(value, inverse)); }
 };
+
+/// The bytes of this number of four words.
+__device__ __forceinline__ uint32 takeBytes(int number, uint32 a, uint32 b, uint32 c, uint32 d) {
+  const uint32 selected = number * 0x11 + 0x40;
+  return __byte_perm(__byte_perm(a, b, selected), __byte_perm(c, d, selected), 0x5410);
+}
 
 /// Neighbouring elements of a row; `to` is aligned to all of them.
 template <int Count> __device__ __forceinline__ void storeCodes(int8 *to, const float (&from)[Count], CodeScale scale) {
   RawVector<int8, Count> codes;
+  if constexpr (Count % 4 == 0) {
 #pragma unroll
-  for (int i = 0; i < Count; ++i)
-    codes.elements[i] = scale.codeOf(from[i]);
+    for (int i = 0; i < Count; i += 4)
+      reinterpret_cast<uint32 *>(codes.elements)[i / 4] = takeBytes(
+          0, scale.codeOf(from[i]), scale.codeOf(from[i + 1]), scale.codeOf(from[i + 2]), scale.codeOf(from[i + 3]));
+  } else {
+#pragma unroll
+    for (int i = 0; i < Count; ++i)
+      codes.elements[i] = int8(scale.codeOf(from[i]));
+  }
   *reinterpret_cast<RawVector<int8, Count> *>(to) = codes;
 }
 
 /// A vector in fixed point, for exact products with codes: element = scale * (digit[2] 2^16 + digit[1] 2^8 + digit[0])
-/// of signed digits, rounded to 2^-22 of the largest magnitude. It lies in shared memory.
+/// of signed digits. The scale is a power of two, so that what an element loses is below 2^-22 of the largest
+/// magnitude. It lies in shared memory.
 template <int Size> struct FixedVector {
-  alignas(16) int8 digits[3][Size];
+  static_assert(Size % 16 == 0);
+  static constexpr int kDigits = 3;
+  alignas(16) int8 digits[kDigits][Size];
   float scale;
 
-  /// All of `Threads` threads call it, and a barrier follows. `values` are in shared memory. What is no number, or
-  /// infinite, makes the scale so.
-  template <int Threads> __device__ __forceinline__ void store(const float *values) {
-    constexpr float kLargest = 127 * 65536;
+  /// A warp calls it, and a barrier follows. `values` are in shared memory. What is no number, or infinite, makes the
+  /// scale so.
+  __device__ __forceinline__ void store(const float *values) {
+    constexpr int kRounds = ceilDiv(Size, 128);
+    const int first = threadIdx.x % 32 * 4;
+    float elements[kRounds][4] = {};
     float most = 0.0f;
-    for (int n = threadIdx.x % 32; n < Size; n += 32)
-      most = largerMagnitude(most, values[n]);
-    most = laneMagnitude<1, 32>(most);
-    const float inverse = most < 0x1p-100f ? 0.0f : kLargest / most;
-    if (threadIdx.x == 0)
-      scale = most / kLargest;
-    for (int n = threadIdx.x; n < Size; n += Threads) {
-      int fixed = __float2int_rn(values[n] * inverse);
 #pragma unroll
-      for (int digit = 0; digit < 3; ++digit) {
-        digits[digit][n] = int8(fixed);
-        fixed = (fixed - int8(fixed)) >> 8;
-      }
+    for (int round = 0; round < kRounds; ++round) {
+      if (first + round * 128 < Size)
+        loadVector(values + first + round * 128, elements[round]);
+#pragma unroll
+      for (int k = 0; k < 4; ++k)
+        most = largerMagnitude(most, elements[round][k]);
+    }
+    // Taken for zero below 2^-100; scaled below 2^22 by its exponent.
+    const uint32 bits = __reduce_max_sync(0xffffffffu, __float_as_uint(most)), exponent = bits & 0x7f800000u;
+    const float inverse = bits < 0x0d800000u ? 0.0f : __uint_as_float(((2 * 127u + 21) << 23) - exponent);
+    if (threadIdx.x % 32 == 0)
+      scale = bits < 0x0d800000u        ? 0.0f
+              : exponent == 0x7f800000u ? __uint_as_float(bits)
+                                        : __uint_as_float(exponent - (21u << 23));
+#pragma unroll
+    for (int round = 0; round < kRounds; ++round) {
+      uint32 fixed[4];
+#pragma unroll
+      for (int k = 0; k < 4; ++k) // a digit and 128 in each byte, then the digit
+        fixed[k] = (nearestBits(elements[round][k] * inverse) - kIntegerBits + 0x808080u) ^ 0x808080u;
+#pragma unroll
+      for (int digit = 0; digit < kDigits; ++digit)
+        if (first + round * 128 < Size)
+          *reinterpret_cast<uint32 *>(digits[digit] + first + round * 128) =
+              takeBytes(digit, fixed[0], fixed[1], fixed[2], fixed[3]);
     }
   }
 };
 
-/// Sums of products of codes and each digit of a fixed vector.
-struct DigitSums {
-  int sums[3] = {};
+/// Elements of a vector in fixed point, at most: sums of 127 * 128 * (256 + 1) fit an int.
+inline constexpr int kMostFixed = 512;
 
-  __device__ __forceinline__ void add(int digit, uint32 codes, uint32 digits) {
-    sums[digit] = __dp4a(int(codes), int(digits), sums[digit]);
+/// The digits of a fixed vector as an instruction of a tensor core takes them: each is a column. A lane has the digit
+/// of number lane / 4, of every fourth chunk of 16 elements from chunk lane % 4 on.
+template <int Size> class FixedFactors {
+  static constexpr int kChunks = Size / 16, kSteps = ceilDiv(kChunks, 4);
+  static_assert(Size <= kMostFixed);
+
+public:
+  __device__ __forceinline__ explicit FixedFactors(const FixedVector<Size> &vector) : scale(vector.scale) {
+    const int lane = threadIdx.x % 32;
+#pragma unroll
+    for (int step = 0; step < kSteps; ++step)
+      if (lane / 4 < vector.kDigits && lane % 4 + step * 4 < kChunks)
+        chunks[step] = *reinterpret_cast<const uint4 *>(vector.digits[lane / 4] + (lane % 4 + step * 4) * 16);
   }
-  /// Without the scales.
-  __device__ __forceinline__ float value() const {
-    return float(sums[2]) * 65536.0f + (float(sums[1]) * 256.0f + float(sums[0]));
+
+  /// The sums of 16 rows of codes times the vector. Of every four lanes the first has that of row lane / 4, the second
+  /// that of the row 8 below. chunkOf(row, chunk) is a uint4 of 16 codes. All lanes of the warp call it.
+  template <class ChunkOf> __device__ __forceinline__ float multiply(const ChunkOf &chunkOf) const {
+    const int lane = threadIdx.x % 32;
+    int sums[4] = {};
+#pragma unroll
+    for (int step = 0; step < kSteps; ++step) {
+      const int chunk = kChunks % 4 == 0 ? lane % 4 + step * 4 : minOf(lane % 4 + step * 4, kChunks - 1);
+      const uint4 first = chunkOf(lane / 4, chunk), second = chunkOf(lane / 4 + 8, chunk), &factors = chunks[step];
+      mmaCodes(sums, {first.x, second.x, first.y, second.y}, factors.x, factors.y);
+      mmaCodes(sums, {first.z, second.z, first.w, second.w}, factors.z, factors.w);
+    }
+    // Digits 0 and 1 are in every fourth lane, digit 2 in the lane after it.
+    const bool isSecond = lane % 2;
+    const int first = sums[1] * 256 + sums[0], second = sums[3] * 256 + sums[2], kept = isSecond ? second : first;
+    const int given = __shfl_xor_sync(0xffffffffu, isSecond ? first : second, 1);
+    return scale * (float(isSecond ? kept : given) * 65536.0f + float(isSecond ? given : kept));
   }
+
+private:
+  uint4 chunks[kSteps] = {};
+  float scale;
 };
 
 /// Loads the fragment of a state of codes that a lane of a tensor core instruction has, or stores it. Element i of

@@ -50,4 +50,13 @@ __device__ __forceinline__ bool isEmpty(const int *rows) {
   return true;
 }
 
+/// Calls `function` for the numbers below `Count` that are this thread's: as few as there must be, which a loop from
+/// the thread's own number on does not tell the compiler.
+template <int Threads, int Count, class Function> __device__ __forceinline__ void forEachOf(const Function &function) {
+#pragma unroll
+  for (int round = 0; round < geometry::ceilDiv(Count, Threads); ++round)
+    if (const int number = threadIdx.x + round * Threads; number < Count)
+      function(number);
+}
+
 } // namespace bambac

@@ -55,6 +55,14 @@ __device__ __forceinline__ void mma(float (&d)[4], const uint32 (&a)[4], uint32 
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
+/// The same of 32 codes of 8 bits, which lie along the words of a row.
+__device__ __forceinline__ void mmaCodes(int (&d)[4], const uint32 (&a)[4], uint32 b0, uint32 b1) {
+  asm("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+      "{%0, %1, %2, %3};"
+      : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
 /// Operands of both of a step of kMmaDepth words, as ldmatrix gives them: of a and b the first 8 words, then the last.
 /// Where the words are codes, that is two products of f16: a word of a lane is two neighbouring codes of the depth, and
 /// the lane's k of a product are any four as long as both operands agree.

@@ -66,6 +66,9 @@ template <class Shape, class XBC> struct ConvolvedInput {
 #pragma unroll
     for (int j = 0; j < kTaps; ++j)
       loadVector(weight + j * kChannels + channel, piece.weights[j]);
+#pragma unroll
+    for (int k = 0; k < V; ++k)
+      piece.bias[k] = 0.0f;
     if (bias)
       loadVector(bias + channel, piece.bias);
     piece.slot = slots[channels.sequence];
@@ -89,7 +92,7 @@ template <class Shape, class XBC> struct ConvolvedInput {
 #pragma unroll
     for (int k = 0; k < V; ++k) {
       input[k] = piece.input[k];
-      float sum = bias ? piece.bias[k] : 0.0f;
+      float sum = piece.bias[k];
 #pragma unroll
       for (int j = 0; j < kTaps - 1; ++j)
         sum += piece.weights[j][k] * piece.inputs[j][k];

@@ -66,6 +66,7 @@ public:
   /// Starts the copies of what the block's group and channels have in the entries of a slot.
   __device__ __forceinline__ void load(const Ring &ring, const Block &block, int slot) {
     const int lane = threadIdx.x % 32;
+#pragma unroll 1
     for (int entry = threadIdx.x / 32; entry < waiting; entry += kWarps) {
       const Operand *row = ring.inputs + ring.rowOf(slot, entry) * Ring::kColumns;
       Operand *to = shared.entries + entry * kEntry;
@@ -104,15 +105,46 @@ public:
   /// B[j] . C of each entry and of the new token, which counts as the last; after a barrier and before another. `b` and
   /// `c` are the new token's, in shared memory.
   __device__ __forceinline__ void multiply(const float *b, const float *c) const {
+    constexpr int kLaneColumns = minOf(kVector, 4), kRounds = ceilDiv(kStateSize, 32 * kLaneColumns);
+    const int first = threadIdx.x % 32 * kLaneColumns;
     for (int entry = threadIdx.x / 32; entry <= waiting; entry += kWarps) {
-      const bool isNew = entry == waiting;
       float sum = 0.0f;
-      for (int n = threadIdx.x % 32; n < kStateSize; n += 32)
-        sum += (isNew ? b[n] : toFloat(shared.entries[entry * kEntry + n])) * c[n];
+#pragma unroll
+      for (int round = 0; round < kRounds; ++round) {
+        const int n = first + round * 32 * kLaneColumns;
+        float left[kLaneColumns], right[kLaneColumns];
+        if (n >= kStateSize)
+          continue;
+        loadVector(c + n, right);
+        if (entry == waiting)
+          loadVector(b + n, left);
+        else
+          loadVector(shared.entries + entry * kEntry + n, left);
+#pragma unroll
+        for (int k = 0; k < kLaneColumns; ++k)
+          sum += left[k] * right[k];
+      }
       sum = warpSum(sum);
       if (threadIdx.x % 32 == 0)
         shared.products[entry] = sum;
     }
+  }
+
+  /// Writes the new token as the next entry of a slot's ring. x: of the block's channels; deltas: of its heads.
+  __device__ __forceinline__ void keep(const Ring &ring, const Block &block, int slot, const float *x, const float *b,
+                                       const float *deltas) const {
+    const long long row = ring.rowOf(slot, waiting);
+    Operand *inputs = ring.inputs + row * Ring::kColumns;
+    forEachOf<kThreads, kTile>([&](int channel) {
+      if (channel < block.channels)
+        inputs[block.firstChannel + channel] = fromFloat<Operand>(x[channel]);
+    });
+    if (block.isFirstOfGroup)
+      forEachOf<kThreads, kStateSize>(
+          [&](int n) { inputs[Ring::kX + block.group * kStateSize + n] = fromFloat<Operand>(b[n]); });
+    if (block.isFirstOfHead)
+      forEachOf<kThreads, kTileHeads>(
+          [&](int head) { ring.deltas[row * Shape::kHeads + block.firstHead + head] = deltas[head]; });
   }
 
   /// Adds to the results of V neighbouring channels of a head what the entries and the new token bring, whose delta and
@@ -124,6 +156,7 @@ public:
 #pragma unroll
     for (int k = 0; k < V; ++k)
       results[k] += newFactor * x[k];
+#pragma unroll 1
     for (int entry = 0; entry < waiting; ++entry) {
       const float factor = shared.products[entry] * weightOf(entry, head);
       float inputs[V];

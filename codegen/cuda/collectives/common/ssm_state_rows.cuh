@@ -4,6 +4,7 @@
 #pragma once
 #include "common/async.cuh"
 #include "common/coded_state.cuh"
+#include "common/launch.cuh"
 #include "common/limits.cuh"
 #include "common/mma.cuh"
 #include "common/row_sums.cuh"
@@ -78,21 +79,24 @@ template <class Shape, class State, int Entries> struct SsmStateRows {
       this->scales = scales + block.channelOfSlots(slot);
   }
 
-  /// Where a state lands: the memory, kStateBytes of it, and what tells that it is there.
+  static constexpr int kScales = kIsCoded<State> ? kTile : 0; ///< that land
+
+  /// Where a state lands: the memory, kStateBytes of it, that of its scales, and what tells that it is there.
   struct Landing {
     Vector *vectors;
+    float *scales; ///< kScales
     uint64 *barrier;
     uint32 parity = 0;
 
     /// One thread's barrier is known to the others after a barrier of the block.
-    __device__ __forceinline__ Landing(uint8 *memory, uint64 *barrier)
-        : vectors(reinterpret_cast<Vector *>(memory)), barrier(barrier) {
+    __device__ __forceinline__ Landing(uint8 *memory, float *scales, uint64 *barrier)
+        : vectors(reinterpret_cast<Vector *>(memory)), scales(scales), barrier(barrier) {
       if (kIsBulk && threadIdx.x == 0) {
         initBarrier(sharedAddress(barrier), 1);
         fenceBarrierInit();
       }
     }
-    /// Waits for what was loaded last.
+    /// Waits for what was loaded last. The scales are there after waitCopies and a barrier.
     __device__ __forceinline__ void wait() {
       if constexpr (kIsBulk)
         bambac::wait(sharedAddress(barrier), parity);
@@ -100,19 +104,31 @@ template <class Shape, class State, int Entries> struct SsmStateRows {
         waitCopies<0>();
       parity ^= 1;
     }
+    /// The scale of a channel of the tile, 1 where the state has none.
+    __device__ __forceinline__ float scaleOf(int channel) const {
+      if constexpr (kIsCoded<State>)
+        return scales[channel];
+      else
+        return 1.0f;
+    }
     __device__ __forceinline__ const Vector &at(const Block &block, int pass, int i, int v) const {
       return vectors[block.offsetOf(pass, i, v) / kVector];
     }
   };
 
-  /// Starts to copy the block's rows: one copy where the device can, or each thread those that it takes.
+  /// Starts to copy the block's rows, in one copy where the device can, or each thread those that it takes; and their
+  /// scales.
   __device__ __forceinline__ void load(const Block &block, const Landing &to) const {
+    forEachOf<kThreads, kScales>([&](int channel) {
+      if (channel < block.channels)
+        copyStreaming(to.scales + channel, scales + channel);
+    });
     if constexpr (kIsBulk) {
-      if (threadIdx.x != 0)
-        return;
-      const uint32 bytes = block.channels * kRowBytes, barrier = sharedAddress(to.barrier);
-      arriveExpect(barrier, bytes);
-      copyBulk(sharedAddress(to.vectors), tile, bytes, barrier, evictFirstPolicy());
+      if (threadIdx.x == 0) {
+        const uint32 bytes = block.channels * kRowBytes, barrier = sharedAddress(to.barrier);
+        arriveExpect(barrier, bytes);
+        copyBulk(sharedAddress(to.vectors), tile, bytes, barrier, evictFirstPolicy());
+      }
     } else {
 #pragma unroll 1
       for (int pass = 0; pass < kPasses; ++pass)
@@ -120,15 +136,8 @@ template <class Shape, class State, int Entries> struct SsmStateRows {
           const int offset = block.offsetOf(pass, i, v);
           copyStreaming(to.vectors + offset / kVector, tile + offset);
         });
-      commitCopies();
     }
-  }
-
-  __device__ __forceinline__ float scaleOf(const Block &block, int pass, int i) const {
-    if constexpr (kIsCoded<State>)
-      return block.hasRow(pass, i) ? scales[block.rowOf(pass, i)] : 0.0f;
-    else
-      return 1.0f;
+    commitCopies();
   }
 
   /// Calls `function(i, v)` for the thread's vectors of a pass, those of a row of lanes one after another.

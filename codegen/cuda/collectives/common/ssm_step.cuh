@@ -26,6 +26,7 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
   static constexpr int kThreads = StateRows::kThreads, kTile = StateRows::kTile, kTileHeads = StateRows::kTileHeads;
   static constexpr int kHeadDim = Shape::kHeadDim, kStateSize = Shape::kStateSize;
   static constexpr int kVector = StateRows::kVector, kLaneVectors = StateRows::kLaneVectors;
+  static constexpr int kRowVectors = StateRows::kRowVectors;
   static constexpr int kThreadRows = StateRows::kThreadRows, kPasses = StateRows::kPasses;
   static constexpr int kWarps = kThreads / 32, kHeadRounds = ceilDiv(kTileHeads, kWarps);
 
@@ -44,7 +45,7 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
 
   static constexpr bool kHasRing = Ring::kLength > 0;
   static_assert(kHasRing || !kIsCoded<State>, "codes are rounded when a ring is full, not at each token");
-  static constexpr bool kSumsCodes = kIsCoded<State> && kVector % 4 == 0;
+  static constexpr bool kSumsCodes = kIsCoded<State> && kStateSize % 16 == 0 && kStateSize <= kMostFixed;
   static constexpr int kMinBlocks =
       maxOf(1, minOf(geometry::SsmStep::kResidentThreads / kThreads, Shape::kSharedLimit / StateRows::kSharedBytes));
   static __host__ __device__ constexpr Launch launchOf(int sequences) {
@@ -66,14 +67,14 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
     __shared__ Shared shared;
     extern __shared__ __align__(StateRows::kStateAlignment) uint8 sharedState[];
     launchDependents();
-    Landing loaded(sharedState, &shared.landed);
+    Landing loaded(sharedState, shared.scales, &shared.landed);
     const Block block;
     typename Input::template Piece<kInputVector> pieces[kRounds];
     forEachPiece(block, [&](int round, const SsmChannels &channels, int) {
       input.template prefetch<kInputVector>(channels, pieces[round]);
     });
-    HeadInputs<typename ElementOf<Dt>::Type> heads(block, aLog, dtBias);
-    Results<Epilogue> results(block, d);
+    HeadInputs<typename ElementOf<Dt>::Type> heads(block, aLog, dtBias, d);
+    Results<Epilogue> results;
     const int slot = slots[block.sequence];
     Entries waiting(ring, shared.entries, block);
     waitForPredecessors();
@@ -86,7 +87,7 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
       input.template load<kInputVector>(channels, pieces[round]);
     });
     heads.load(block, dt);
-    results.load(block, epilogue, rows);
+    results.load(block, epilogue);
     forEachPiece(block, [&](int round, const SsmChannels &channels, int offset) {
       input.template stage<kInputVector>(channels, pieces[round], shared.staged + offset);
     });
@@ -98,21 +99,23 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
     if constexpr (kHasRing) {
       isWritten = waiting.isFull();
       if (!isWritten) {
+        if constexpr (kSumsCodes)
+          if (threadIdx.x / 32 == kWarps - 1) // which has the fewest entries
+            shared.fixedC.store(shared.c());
         waiting.multiply(shared.b(), shared.c());
-        keepEntry(block, shared, ring.rowOf(slot, waiting.count()), ring);
         if constexpr (kSumsCodes) {
-          shared.fixedC.template store<kThreads>(shared.c());
           __syncthreads();
           sumCodes(block, loaded, shared);
         } else {
           sumState(block, loaded, shared);
         }
+        waiting.keep(ring, block, slot, shared.x(), shared.b(), shared.deltas);
       }
     }
     if (isWritten)
       update(block, rows, loaded, waiting, shared);
     __syncthreads();
-    results.store(block, epilogue, isWritten, waiting, shared);
+    results.store(block, epilogue, isWritten, loaded, waiting, shared);
   }
 
   /// Takes the state of each sequence over the entries that wait, so that what follows may begin with it.
@@ -121,10 +124,10 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
     __shared__ Shared shared;
     extern __shared__ __align__(StateRows::kStateAlignment) uint8 sharedState[];
     launchDependents();
-    Landing loaded(sharedState, &shared.landed);
+    Landing loaded(sharedState, shared.scales, &shared.landed);
     __syncthreads();
     Block block;
-    HeadInputs<float> heads(block, aLog, nullptr);
+    HeadInputs<float> heads(block, aLog, nullptr, nullptr);
     const int first = blockIdx.y * kFolded, own = first + threadIdx.x % 32;
     waitForPredecessors();
     uint32 marked = __ballot_sync(0xffffffffu, own < batch && ring.waitingOf(own) > 0);
@@ -142,7 +145,7 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
 #pragma unroll 1
       for (int pass = 0; pass < kPasses; ++pass) {
         Values values;
-        foldRows(block, rows, waiting, loaded, pass, shared, values);
+        foldRows(block, waiting, loaded, pass, shared, values);
         rows.write(block, pass, values);
       }
       if constexpr (StateRows::kIsBulk)
@@ -157,8 +160,9 @@ private:
   struct Shared {
     alignas(16) float staged[kStaged]; ///< B | C | x
     uint64 landed;                     ///< the state's barrier
+    float scales[maxOf(StateRows::kScales, 1)];
     float sums[kTile];
-    float deltas[kTileHeads], decays[kTileHeads]; ///< delta and exp(a)
+    float deltas[kTileHeads], decays[kTileHeads], skips[kTileHeads]; ///< delta, exp(a) and D
     FixedVector<kSumsCodes ? kStateSize : 16> fixedC;
     typename Entries::Shared entries;
 
@@ -186,14 +190,15 @@ private:
 
   /// The heads of the tile: a warp takes every kWarps-th of them.
   template <class Step> struct HeadInputs {
-    float rate[kHeadRounds], bias[kHeadRounds];
+    float rate[kHeadRounds], bias[kHeadRounds], skip[kHeadRounds];
     Step step[kHeadRounds] = {};
 
-    /// `dtBias`: null where there is no new token.
-    __device__ __forceinline__ HeadInputs(const Block &block, const float *aLog, const float *dtBias) {
+    /// `dtBias` and `d`: null where there is no new token.
+    __device__ __forceinline__ HeadInputs(const Block &block, const float *aLog, const float *dtBias, const float *d) {
       forEach([&](int round, int head) {
         rate[round] = -expf(aLog[block.firstHead + head]);
         bias[round] = dtBias ? dtBias[block.firstHead + head] : 0.0f;
+        skip[round] = d ? d[block.firstHead + head] : 0.0f;
       });
     }
     template <class Dt> __device__ __forceinline__ void load(const Block &block, const Dt &dt) {
@@ -214,6 +219,7 @@ private:
         if (threadIdx.x % 32 == 0) {
           shared.deltas[head] = delta;
           shared.decays[head] = decay;
+          shared.skips[head] = skip[round];
         }
       });
     }
@@ -247,51 +253,36 @@ private:
     }
   }
 
-  /// The same of codes, four at a time.
+  /// The same of codes: a warp takes 16 rows at a time.
   static __device__ __forceinline__ void sumCodes(const Block &block, const Landing &loaded, Shared &shared) {
-    constexpr int kWords = kVector / 4;
-    using Words = RawVector<uint32, kWords>;
-    Words c[3][kLaneVectors];
-#pragma unroll
-    for (int v = 0; v < kLaneVectors; ++v)
-#pragma unroll
-      for (int digit = 0; digit < 3; ++digit)
-        c[digit][v] = block.hasVector(v)
-                          ? *reinterpret_cast<const Words *>(shared.fixedC.digits[digit] + block.columnOf(v))
-                          : Words{};
+    const FixedFactors<kStateSize> c(shared.fixedC);
+    const int lane = threadIdx.x % 32;
 #pragma unroll 1
-    for (int pass = 0; pass < kPasses; ++pass) {
-      DigitSums products[kThreadRows];
-      StateRows::forEachVector(block, pass, [&](int i, int v) {
-        const Words codes = *reinterpret_cast<const Words *>(&loaded.at(block, pass, i, v));
-#pragma unroll
-        for (int word = 0; word < kWords; ++word)
-#pragma unroll
-          for (int digit = 0; digit < 3; ++digit)
-            products[i].add(digit, codes.elements[word], c[digit][v].elements[word]);
+    for (int first = threadIdx.x / 32 * 16; first < kTile; first += kWarps * 16) {
+      const float sum = c.multiply([&](int row, int chunk) {
+        const int exists = kTile % 16 == 0 ? first + row : minOf(first + row, kTile - 1);
+        return *reinterpret_cast<const uint4 *>(&loaded.vectors[exists * kRowVectors + chunk]);
       });
-      float sums[kThreadRows];
-#pragma unroll
-      for (int i = 0; i < kThreadRows; ++i)
-        sums[i] = products[i].value() * shared.fixedC.scale;
-      StateRows::finishSums(block, pass, sums, shared.sums);
+      const int row = first + lane / 4 + lane % 4 * 8;
+      if (lane % 4 < 2 && row < block.channels)
+        shared.sums[row] = sum;
     }
   }
 
   /// A pass' rows after the waiting entries.
-  static __device__ __forceinline__ void foldRows(const Block &block, const StateRows &rows, const Entries &waiting,
-                                                  const Landing &loaded, int pass, const Shared &shared,
-                                                  Values &values) {
+  static __device__ __forceinline__ void foldRows(const Block &block, const Entries &waiting, const Landing &loaded,
+                                                  int pass, const Shared &shared, Values &values) {
 #pragma unroll
     for (int i = 0; i < kThreadRows; ++i) {
-      const float factor = shared.decays[headOf(block, pass, i)] * rows.scaleOf(block, pass, i);
+      const float factor =
+          block.hasRow(pass, i) ? shared.decays[headOf(block, pass, i)] * loaded.scaleOf(block.rowOf(pass, i)) : 0.0f;
 #pragma unroll
       for (int v = 0; v < kLaneVectors; ++v) {
         const bool exists = block.hasRow(pass, i) && block.hasVector(v);
-        const Vector vector = exists ? loaded.at(block, pass, i, v) : Vector{};
+        widen(exists ? loaded.at(block, pass, i, v) : Vector{}, values[i][v]);
 #pragma unroll
         for (int k = 0; k < kVector; ++k)
-          values[i][v][k] = vector[k] * factor;
+          values[i][v][k] *= factor;
       }
     }
     if constexpr (kHasRing)
@@ -334,7 +325,7 @@ private:
 #pragma unroll 1
     for (int pass = 0; pass < kPasses; ++pass) {
       Values values;
-      foldRows(block, rows, waiting, loaded, pass, shared, values);
+      foldRows(block, waiting, loaded, pass, shared, values);
       addToken(
           block, pass, [&](int head, int row) { return shared.deltas[head] * shared.x()[row]; },
           [&](int n, float (&b)[kVector]) { loadVector(shared.b() + n, b); }, values);
@@ -356,19 +347,6 @@ private:
     }
   }
 
-  /// The new token as an entry of the ring.
-  static __device__ __forceinline__ void keepEntry(const Block &block, const Shared &shared, long long row,
-                                                   const Ring &ring) {
-    auto *inputs = ring.inputs + row * Ring::kColumns;
-    using Operand = typename Shape::Operand;
-    for (int i = threadIdx.x; i < block.channels; i += kThreads)
-      inputs[block.firstChannel + i] = fromFloat<Operand>(shared.x()[i]);
-    for (int n = threadIdx.x; block.isFirstOfGroup && n < kStateSize; n += kThreads)
-      inputs[Ring::kX + block.group * kStateSize + n] = fromFloat<Operand>(shared.b()[n]);
-    for (int head = threadIdx.x; block.isFirstOfHead && head < kTileHeads; head += kThreads)
-      ring.deltas[row * Shape::kHeads + block.firstHead + head] = shared.deltas[head];
-  }
-
   /// The results of some neighbouring channels, as few as make one round of all threads, and what is loaded early for
   /// them.
   template <class Epilogue> struct Results {
@@ -379,31 +357,23 @@ private:
       return width;
     }
     static constexpr int kWidth = chooseWidth(), kRounds = ceilDiv(kTile, kThreads *kWidth);
-    float skips[kRounds], scales[kRounds][kIsCoded<State> ? kWidth : 1];
     typename Epilogue::template Extra<kWidth> extra[kRounds];
 
-    __device__ __forceinline__ Results(const Block &block, const float *d) {
-      forEach(block, [&](int round, int channel) { skips[round] = d[block.firstHead + Block::headOf(channel)]; });
-    }
-    __device__ __forceinline__ void load(const Block &block, const Epilogue &epilogue, const StateRows &rows) {
+    __device__ __forceinline__ void load(const Block &block, const Epilogue &epilogue) {
       forEach(block, [&](int round, int channel) {
         extra[round] = epilogue.template load<kWidth>(block.sequence, block.firstChannel + channel);
-        if constexpr (kIsCoded<State>)
-#pragma unroll
-          for (int k = 0; k < kWidth; ++k)
-            scales[round][k] = rows.scales[channel + k];
       });
     }
     __device__ __forceinline__ void store(const Block &block, const Epilogue &epilogue, bool isWritten,
-                                          const Entries &waiting, const Shared &shared) const {
+                                          const Landing &loaded, const Entries &waiting, const Shared &shared) const {
       forEach(block, [&](int round, int channel) {
         const int head = Block::headOf(channel);
         float values[kWidth], x[kWidth];
 #pragma unroll
         for (int k = 0; k < kWidth; ++k) {
           x[k] = shared.x()[channel + k];
-          const float scale = kIsCoded<State> ? scales[round][kIsCoded<State> ? k : 0] : 1.0f;
-          values[k] = shared.sums[channel + k] * (isWritten ? 1.0f : shared.decays[head] * scale) + skips[round] * x[k];
+          const float factor = isWritten ? 1.0f : shared.decays[head] * loaded.scaleOf(channel + k);
+          values[k] = shared.sums[channel + k] * factor + shared.skips[head] * x[k];
         }
         if constexpr (kHasRing)
           if (!isWritten)

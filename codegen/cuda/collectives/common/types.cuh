@@ -171,6 +171,14 @@ template <int Count, class Element> __device__ __forceinline__ RawVector<Element
   return *reinterpret_cast<const RawVector<Element, Count> *>(from);
 }
 
+/// Elements as f32.
+template <int Count, class Element>
+__device__ __forceinline__ void widen(const RawVector<Element, Count> &elements, float (&to)[Count]) {
+#pragma unroll
+  for (int i = 0; i < Count; ++i)
+    to[i] = elements[i];
+}
+
 /// Neighbouring elements of which every `Piece` are aligned.
 template <int Piece, int Count, class T> __device__ __forceinline__ void loadPieces(const T *from, float (&to)[Count]) {
 #pragma unroll

@@ -167,14 +167,15 @@ struct SsmStep {
   BAMBAC_HOST_DEVICE constexpr int stateBytes(const SsmShape &shape) const {
     return alignTo(tile(shape) * shape.stateSize * shape.stateBytes, 16);
   }
-  /// What a block declares besides the state: B, C and x as f32, the barrier of the state, results, C as digits,
+  /// What a block declares besides the state: B, C and x as f32, the state's barrier and scales, results, C as digits,
   /// entries of 16 bits and what each head needs of them.
   BAMBAC_HOST_DEVICE constexpr int inputBytes(const SsmShape &shape) const {
+    bool isCoded = shape.stateBytes == 1;
     int length = shape.entries + 1;
-    int digits = 3 * (shape.stateBytes == 1 ? maxOf(shape.stateSize, 16) : 16);
-    return 4 * (2 * shape.stateSize + 2 * tile(shape)) + alignTo(digits, 4) + 48 +
+    int digits = 3 * (isCoded ? maxOf(shape.stateSize, 16) : 16);
+    return 4 * (2 * shape.stateSize + (isCoded ? 3 : 2) * tile(shape)) + alignTo(digits, 4) + 48 +
            alignTo(2 * shape.entries * (shape.stateSize + tile(shape)), 16) +
-           alignTo(4 * (tileHeads(shape) * (length + 2) + length), 16);
+           alignTo(4 * (tileHeads(shape) * (length + 3) + length), 16);
   }
   BAMBAC_HOST_DEVICE constexpr int sharedBytes(const SsmShape &shape) const {
     return stateBytes(shape) + alignTo(inputBytes(shape), kStateAlignment);
