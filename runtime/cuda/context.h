@@ -47,7 +47,8 @@ public:
   void expectOwner() const;
 
   const Driver &driver() const { return *functions; }
-  size_t mostPitch() const { return pitchLimit; }          ///< bytes between rows that one call of the driver takes
+  size_t mostPitch() const { return pitchLimit; } ///< bytes between rows that one call of the driver takes
+  int multiprocessors() const { return multiprocessorCount; }
   const std::string &device() const { return deviceName; } ///< "cuda:0"
   const std::string &product() const { return productName; }
 
@@ -80,6 +81,7 @@ private:
   DeviceNumber number = 0;
   ContextHandle handle = nullptr;
   size_t pitchLimit = 0;
+  int multiprocessorCount;
   std::string deviceName, productName;
 };
 

@@ -31,9 +31,8 @@ template <class Shape> struct CodesEpilogue {
   static constexpr int kInputs = 1, kColumns = Shape::kColumns, kVector = kColumns % 4 ? 1 : 4;
   static constexpr bool kReduces = true, kHasTail = true;
   Operand *result;
-  RowCodes<Operand, Shape::kRows, kColumns, Shape::kGroup, Shape::kMultiprocessors> codes;
+  RowCodes<Operand, Shape::kRows, kColumns, Shape::kGroup> codes;
   static constexpr int kSharedBytes = decltype(codes)::kSharedBytes;
-  static constexpr int kTailMultiprocessors = decltype(codes)::kNeededMultiprocessors;
 
   __device__ void begin() const { codes.begin(); }
   __device__ void finish(int lane) const { codes.finish(lane); }
@@ -80,7 +79,7 @@ void testCase(Runner &runner, const std::string &name) {
       x.upload(rows);
     }
     result.poison(), codes.poison(), scales.poison(), expectedCodes.poison(), expectedScales.poison();
-    Epilogue epilogue{result.data(), {result.data(), codes.data(), scales.data(), counters.data()}};
+    Epilogue epilogue{result.data(), {result.data(), codes.data(), scales.data(), counters.data(), kSms}};
     if constexpr (Mapped)
       harness::launchMapped<Kernel>(nullptr, x.data(), weights.data(), epilogue);
     else

@@ -85,12 +85,13 @@ CudaToy::CudaToy() {
     params.emplace_back();
     params.back().arg = i;
   }
+  params.push_back({BAMBA_RT_PARAM_MULTIPROCESSORS, 0, {}});
   kernels.assign(toyTable.kernels, toyTable.kernels + toyTable.num_kernels);
   for (const bamba_rt_launch &launch : launches) // one for each kernel, in the same order
     cubins.push_back({fakeCubinMagic, launch.num_workgroups, kernels[launch.kernel].cpu, numArgs,
                       kernels[launch.kernel].scratch_bytes, nullptr, 0, 0, 0});
   for (const FakeCubin &cubin : cubins)
-    code.push_back({&cubin, sizeof(cubin), "kernel", {{1, 1, 1}, 32, 1, 0, 1, 0, 0}, numArgs, params.data()});
+    code.push_back({&cubin, sizeof(cubin), "kernel", {{1, 1, 1}, 32, 1, 0, 1, 0, 0}, numArgs + 1, params.data()});
   for (size_t i = 0; i < kernels.size(); ++i) {
     kernels[i].cpu = nullptr;
     kernels[i].cuda = &code[i];

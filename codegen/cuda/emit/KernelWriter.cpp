@@ -182,11 +182,11 @@ std::string KernelWriter::tensorMap(const View &view, StringRef map) {
   return parameterOf(map);
 }
 
-std::string KernelWriter::workspace() {
-  auto isWorkspace = [](const KernelParam &param) { return param.kind == KernelParam::Kind::Workspace; };
-  if (llvm::none_of(params, isWorkspace))
-    params.push_back({KernelParam::Kind::Workspace, 0, {}});
-  return "workspace";
+std::string KernelWriter::unique(KernelParam::Kind kind, StringRef name) {
+  auto isOfKind = [&](const KernelParam &param) { return param.kind == kind; };
+  if (llvm::none_of(params, isOfKind))
+    params.push_back({kind, 0, {}});
+  return name.str();
 }
 
 std::string KernelWriter::addRowsParam(BlockArgument rows) {
@@ -206,6 +206,8 @@ void KernelWriter::addRows(SmallVectorImpl<std::string> &call) {
 std::string KernelWriter::declarationOf(const KernelParam &param) const {
   if (param.kind == KernelParam::Kind::Workspace)
     return "void *workspace";
+  if (param.kind == KernelParam::Kind::Multiprocessors)
+    return "int multiprocessors";
   if (param.kind == KernelParam::Kind::TensorMap)
     return "const __grid_constant__ TensorMapParam " + parameterOf(param.constant);
   if (param.kind == KernelParam::Kind::Size)

@@ -29,9 +29,9 @@ struct View {
 
 /// What one parameter of the kernel is made of.
 struct KernelParam {
-  enum class Kind { Pointer, TensorMap, Workspace, Piece, Size } kind; ///< the kinds of bamba_rt_param
-  unsigned argument = 0;                                               ///< of the kernel function; of a size its value
-  std::string constant; ///< of the collective, which describes a tensor map, or the size's own: "kDepth"
+  enum class Kind { Pointer, TensorMap, Workspace, Piece, Size, Multiprocessors } kind; ///< the kinds of bamba_rt_param
+  unsigned argument = 0; ///< of the kernel function; of a size its value
+  std::string constant;  ///< of the collective, which describes a tensor map, or the size's own: "kDepth"
 };
 
 /// "tile_rows" -> "TileRows".
@@ -109,7 +109,9 @@ public:
   /// for `kInputMap`.
   std::string tensorMap(const View &view, StringRef map);
   /// The workspace: the parameter's name.
-  std::string workspace();
+  std::string workspace() { return unique(KernelParam::Kind::Workspace, "workspace"); }
+  /// How many multiprocessors the device has: the parameter's name.
+  std::string multiprocessors() { return unique(KernelParam::Kind::Multiprocessors, "multiprocessors"); }
   /// Appends the number of rows that are there to a call of a collective, where the kernel has one. Last of all.
   void addRows(SmallVectorImpl<std::string> &call);
 
@@ -128,6 +130,8 @@ public:
 private:
   /// The name of an argument: `wanted`, with a number where that is taken, if it has none yet.
   StringRef nameOf(unsigned argument, StringRef wanted);
+  /// The one parameter of a kind that needs no more, and its name.
+  std::string unique(KernelParam::Kind kind, StringRef name);
   /// The number of rows that are there among the parameters: the parameter's name.
   std::string addRowsParam(BlockArgument rows);
   /// True where the kernel does nothing for want of rows.

@@ -14,10 +14,9 @@ void ResultCodes::printMembers(raw_ostream &stream) {
     return;
   }
   stream << "  RowCodes<" << elementType(result) << ", " << dimOf(result, 0) << ", " << dimOf(result, 1) << ", "
-         << int64_t(quantize.getGroup()) << ", Shape::kMultiprocessors> codes;\n\n"
+         << int64_t(quantize.getGroup()) << "> codes;\n\n"
          << "  static constexpr bool kReduces = true, kHasTail = true;\n"
          << "  static constexpr int kSharedBytes = decltype(codes)::kSharedBytes;\n"
-         << "  static constexpr int kTailMultiprocessors = decltype(codes)::kNeededMultiprocessors;\n"
          << "  __device__ __forceinline__ void begin() const { codes.begin(); }\n"
          << "  __device__ __forceinline__ void finish(int lane) const { codes.finish(lane); }\n"
          << "  template <int Threads> __device__ __forceinline__ void tail(int thread) const {\n"
@@ -49,7 +48,8 @@ void ResultCodes::addInitializers(SmallVector<std::string> &values, const View &
     return;
   }
   values.push_back("{" + writer.address(out, "result") + ", " + writer.address(*codes, "codes") + ", " +
-                   writer.address(*scales, "scales") + ", " + writer.workspace() + "}");
+                   writer.address(*scales, "scales") + ", " + writer.workspace() + ", " + writer.multiprocessors() +
+                   "}");
 }
 
 } // namespace bambac::codegen

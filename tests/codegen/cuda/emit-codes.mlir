@@ -192,11 +192,11 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_byte
 // CHECK:       #include "common/row_codes.cuh"
 // CHECK:       /// Stores the sums of bamba.linear, as codes.
 // CHECK:         Element *result;
-// CHECK-NEXT:    RowCodes<bf16, 2, 64, 0, Shape::kMultiprocessors> codes;
+// CHECK-NEXT:    RowCodes<bf16, 2, 64, 0> codes;
 // CHECK:         static constexpr bool kReduces = true, kHasTail = true;
 // CHECK:           storeVector<V>(result
 // CHECK-NEXT:      codes.offer(row, values);
-// CHECK:         Epilogue{result, {result, codes, scales, workspace}});
+// CHECK:         Epilogue{result, {result, codes, scales, workspace, multiprocessors}});
   func.func private @linear_tail(%x: tensor<2x256xbf16>, %w: tensor<64x256xbf16, #bamba.panel<8, group = 8, align = 64>>,
       %c: tensor<2x64xf8E4M3FN>, %s: tensor<2x1xf32>, %h: tensor<2x64xbf16>)
       -> (tensor<2x64xf8E4M3FN>, tensor<2x1xf32>, tensor<2x64xbf16>) attributes {bamba.kernel, bamba.schedule = #skinny} {

@@ -93,12 +93,8 @@ inline constexpr geometry::LinearShape kLinearShape = {Shape::kRows,
 template <class Epilogue> inline constexpr uint32 kEpilogueWorkspace = kReduces<Epilogue> ? kWorkspaceOfCounters : 0;
 
 /// Multiprocessors that a launch asks for.
-template <class Epilogue> __host__ __device__ constexpr uint32 epilogueMultiprocessors() {
-  if constexpr (kHasTail<Epilogue>)
-    return Epilogue::kTailMultiprocessors;
-  return 0;
-}
-template <class Epilogue> inline constexpr uint32 kEpilogueMultiprocessors = epilogueMultiprocessors<Epilogue>();
+template <class Epilogue>
+inline constexpr uint32 kEpilogueMultiprocessors = kHasTail<Epilogue> ? geometry::kTailMultiprocessors : 0;
 
 /// totals += sums with the scales of group `group`: results of two rows, `row` and row + 8, and two neighbouring
 /// columns as a fragment of mma holds them. Rows, columns and groups that the linear does not have repeat its last:

@@ -2,8 +2,8 @@
 // only: blocks store what they compute and raise the largest magnitude of each row, and the last blocks to arrive read
 // the rows again as codes.
 //
-// The last blocks wait for all others. They are half of the multiprocessors at most, so that there is always room for a
-// block that is yet to start; the launch asks for as many (geometry/row_codes.h).
+// The last blocks wait for all others. They are half of the device's multiprocessors at most (geometry/row_codes.h), so
+// that there is always room for a block that is yet to start.
 #pragma once
 #include "common/e4m3.cuh"
 #include "common/launch.cuh"
@@ -13,12 +13,10 @@ namespace bambac {
 
 /// `kGroup` columns share a scale; 0: all of a row. The kernel's epilogue (common/epilogue.cuh) has begin(), offer(),
 /// finish() and tail() of this.
-template <class Element, int kRows, int kColumns, int kGroup, int kMultiprocessors> struct RowCodes {
+template <class Element, int kRows, int kColumns, int kGroup> struct RowCodes {
   static constexpr bool kHasGroups = kGroup > 0 && kGroup < kColumns;
   static constexpr int kVector = dividingVector(8, kColumns); ///< columns that a thread takes at a time
   static constexpr int kSharedBytes = geometry::rowCodesBytes(kRows);
-  /// What the launch asks for.
-  static constexpr int kNeededMultiprocessors = geometry::tailMultiprocessors(kMultiprocessors, kRows *kColumns);
   static_assert(!kHasGroups || (kGroup == geometry::kTailGroup && kColumns % kGroup == 0),
                 "neighbouring lanes have a group");
 
@@ -26,6 +24,7 @@ template <class Element, int kRows, int kColumns, int kGroup, int kMultiprocesso
   e4m3 *codes;           ///< [kRows, kColumns]
   float *scales;         ///< [kRows, groups]
   void *workspace;       ///< the kernel's, whose counters before kTileCounter are taken
+  int multiprocessors;   ///< of the device
 
   /// By all threads, before a barrier of the block.
   __device__ __forceinline__ void begin() const {
@@ -111,8 +110,8 @@ private:
   __device__ __forceinline__ uint32 *counters() const {
     return static_cast<uint32 *>(workspace) + kTileCounter - geometry::rowCodesCounters(kRows);
   }
-  static __device__ __forceinline__ int lastBlocks() {
-    return minOf(int(gridDim.x * gridDim.y * gridDim.z), geometry::tailBlocks(kMultiprocessors, kRows * kColumns));
+  __device__ __forceinline__ int lastBlocks() const {
+    return minOf(int(gridDim.x * gridDim.y * gridDim.z), geometry::tailBlocks(multiprocessors, kRows * kColumns));
   }
 
   /// The last of the last blocks leaves everything zero.

@@ -5,16 +5,13 @@
 namespace bambac::geometry {
 
 /// Blocks that wait for all others, of a device with so many multiprocessors: as many are left for blocks that are yet
-/// to start, also for those of a cluster, which start together. More than a few make few results no faster; the most
-/// leave a library usable on the smallest card of each target.
+/// to start, also for those of a cluster, which start together. More than a few make few results no faster.
 BAMBAC_HOST_DEVICE constexpr int tailBlocks(int multiprocessors, int elements) {
-  constexpr int kManyElements = 2 << 20, kFewBlocks = 24, kManyBlocks = 38;
-  return maxOf(1, minOf(elements < kManyElements ? kFewBlocks : kManyBlocks, multiprocessors / 2));
+  constexpr int kManyElements = 2 << 20, kFewBlocks = 24;
+  return elements < kManyElements ? minOf(kFewBlocks, multiprocessors / 2) : multiprocessors / 2;
 }
 /// What a launch asks of the device for them.
-BAMBAC_HOST_DEVICE constexpr int tailMultiprocessors(int multiprocessors, int elements) {
-  return 2 * tailBlocks(multiprocessors, elements);
-}
+inline constexpr int kTailMultiprocessors = 2;
 /// Columns that may share a scale, where those of a whole row do not.
 inline constexpr int kTailGroup = 128;
 
