@@ -79,7 +79,8 @@ void testCase(Runner &runner, const std::string &name) {
       x.upload(rows);
     }
     result.poison(), codes.poison(), scales.poison(), expectedCodes.poison(), expectedScales.poison();
-    Epilogue epilogue{result.data(), {result.data(), codes.data(), scales.data(), counters.data(), Shape::kMultiprocessors}};
+    Epilogue epilogue{result.data(),
+                      {result.data(), codes.data(), scales.data(), counters.data(), Shape::kMultiprocessors}};
     if constexpr (Mapped)
       harness::launchMapped<Kernel>(nullptr, x.data(), weights.data(), epilogue);
     else
