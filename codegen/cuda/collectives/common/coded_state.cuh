@@ -26,11 +26,12 @@ template <int FirstBit, int EndBit> __device__ __forceinline__ float laneMagnitu
 // Conversions between integers and floats take the time of eight additions. Those here add a number whose last bit
 // counts ones.
 
-/// The integer nearest to a value of magnitudes below 2^22, ties to even, in the low bits; kIntegerBits are added.
+inline constexpr uint32 kIntegerBits = 0x4b400000; ///< of 3 * 2^22
+
+/// The integer nearest to a value of a magnitude below 2^22, ties to even, and kIntegerBits.
 __device__ __forceinline__ uint32 nearestBits(float value) {
-  return __float_as_uint(__fadd_rn(value, 12582912.0f)); // 3 * 2^22
+  return __float_as_uint(__fadd_rn(value, __uint_as_float(kIntegerBits)));
 }
-inline constexpr uint32 kIntegerBits = 0x4b400000;
 
 /// Codes as f32.
 template <int Count> __device__ __forceinline__ void widen(const RawVector<int8, Count> &codes, float (&to)[Count]) {
@@ -49,12 +50,14 @@ template <int Count> __device__ __forceinline__ void widen(const RawVector<int8,
   }
 }
 
+inline constexpr float kLeastMagnitude = 0x1p-100f; ///< of the largest element; below it all are taken for zero
+
 /// What the codes of a row are made by, whose largest magnitude is `most`.
 struct CodeScale {
   float scale, inverse;
 
   __device__ __forceinline__ explicit CodeScale(float most) : scale(0.0f), inverse(0.0f) {
-    if (most < 0x1p-100f)
+    if (most < kLeastMagnitude)
       return;
     scale = most / 127.0f;
     inverse = 127.0f / most;
@@ -98,6 +101,7 @@ template <int Size> struct FixedVector {
   /// scale so.
   __device__ __forceinline__ void store(const float *values) {
     constexpr int kRounds = ceilDiv(Size, 128);
+    constexpr uint32 kBits = 21; // the exponent of the largest, which is below 2^22 then
     const int first = threadIdx.x % 32 * 4;
     float elements[kRounds][4] = {};
     float most = 0.0f;
@@ -109,13 +113,13 @@ template <int Size> struct FixedVector {
       for (int k = 0; k < 4; ++k)
         most = largerMagnitude(most, elements[round][k]);
     }
-    // Taken for zero below 2^-100; scaled below 2^22 by its exponent.
     const uint32 bits = __reduce_max_sync(0xffffffffu, __float_as_uint(most)), exponent = bits & 0x7f800000u;
-    const float inverse = bits < 0x0d800000u ? 0.0f : __uint_as_float(((2 * 127u + 21) << 23) - exponent);
+    const bool isZero = __uint_as_float(bits) < kLeastMagnitude;
+    const float inverse = isZero ? 0.0f : __uint_as_float(((2 * 127 + kBits) << 23) - exponent);
     if (threadIdx.x % 32 == 0)
-      scale = bits < 0x0d800000u        ? 0.0f
+      scale = isZero                    ? 0.0f
               : exponent == 0x7f800000u ? __uint_as_float(bits)
-                                        : __uint_as_float(exponent - (21u << 23));
+                                        : __uint_as_float(exponent - (kBits << 23));
 #pragma unroll
     for (int round = 0; round < kRounds; ++round) {
       uint32 fixed[4];
