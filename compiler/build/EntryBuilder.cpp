@@ -176,7 +176,7 @@ Value EntryBuilder::buildLinear(Value input, const Linear &linear, Type element)
   Value matrix = loadWeight(linear.matrix), bias = loadWeight(linear.bias);
   Value init = empty({rows, linear.outputs()}, element ? element : types.activation);
   return LinearOp::create(builder, loc, init.getType(), input, matrix, init, bias, inputScales, weightScales,
-                          builder.getF32Type(), group, accumulatesFast)
+                          builder.getF32Type(), group, accumulatesFast, /*terms=*/{})
       .getResult();
 }
 

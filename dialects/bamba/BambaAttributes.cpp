@@ -133,6 +133,12 @@ LogicalResult PanelAttr::verify(EmitError emitError, int64_t size, int64_t group
   return success();
 }
 
+LogicalResult TermsAttr::verify(EmitError emitError, int64_t count, int64_t run) {
+  if (count <= 0 || run <= 0)
+    return emitError() << "expected a positive count and run, found " << count << " and " << run;
+  return success();
+}
+
 LogicalResult PanelAttr::verifyEncoding(ArrayRef<int64_t> shape, Type /*elementType*/, EmitError emitError) const {
   if (shape.size() != 2)
     return emitError() << "expected #bamba.panel on a matrix, found a tensor of rank " << shape.size();

@@ -121,6 +121,27 @@ def Bamba_PanelAttr : Bamba_Attr<"Panel", "panel", [DeclareAttrInterfaceMethods<
   }];
 }
 
+def Bamba_TermsAttr : Bamba_Attr<"Terms", "terms"> {
+  let summary = "how a row of numbers lies as sums of numbers of a narrower type";
+  let description = [{
+    A row of `K` numbers is cut into runs of `run` columns, the last filled up with zeros. Of each run the first terms
+    follow each other, then the second ones, and so on for `count` terms: term `t` of number `k` is in column
+    `(k / run * count + t) * run + k % run`. A run of zeros follows where the row would have an even number of runs, so
+    that equal columns of neighbouring rows compete for no place in a cache.
+
+    Example: `#bamba.terms<count = 3, run = 32>`, with which 64 numbers are a row of 224.
+  }];
+  let parameters = (ins "int64_t":$count, "int64_t":$run);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Columns of a row of `columns` numbers.
+    int64_t getWidth(int64_t columns) const {
+      return (llvm::divideCeilSigned(columns, getRun()) * getCount() | 1) * getRun();
+    }
+  }];
+}
+
 def Bamba_StateAttr : Bamba_Attr<"State", "state"> {
   let summary = "marks a global as a state pool, an item a sequence slot or a KV page";
   let parameters = (ins EnumParameter<Bamba_StateKind>:$kind);

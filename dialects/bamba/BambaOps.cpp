@@ -122,8 +122,26 @@ static LogicalResult verifyScales(LinearOp linear) {
       succeeded(checkShape(linear, "scales of the weight", linear.getWeightScales().getType(), {groups, outputs})));
 }
 
+LogicalResult SplitOp::verify() {
+  Type from = getInput().getType().getElementType(), to = getInit().getType().getElementType();
+  if (to.getIntOrFloatBitWidth() >= from.getIntOrFloatBitWidth())
+    return emitOpError() << "expected terms of a narrower type than " << from << ", found " << to;
+  return checkShape(*this, "outs", getInit().getType(),
+                    {dimOf(getInput(), 0), getTerms().getWidth(dimOf(getInput(), 1))});
+}
+
+/// The input has the terms of as many numbers as the weight has columns.
+static LogicalResult verifyTerms(LinearOp linear) {
+  if (linear.isScaled())
+    return linear.emitOpError() << "expected no terms of codes with scales, found " << linear.getTermsAttr();
+  int64_t columns = dimOf(linear.getWeight(), 1);
+  if (linear.getWeight().getType().getRank() == 4) // with padding, which is less than a run
+    columns *= dimOf(linear.getWeight(), 3);
+  return checkShape(linear, "input", linear.getInput().getType(), {kAny, linear.getTerms()->getWidth(columns)});
+}
+
 LogicalResult LinearOp::verify() {
-  int64_t rows = dimOf(getInput(), 0), depth = dimOf(getInput(), 1), outputs = dimOf(getInit(), 1);
+  int64_t rows = dimOf(getInput(), 0), depth = getTerms() ? kAny : dimOf(getInput(), 1), outputs = dimOf(getInit(), 1);
   bool panels = getWeight().getType().getRank() > 2;
   SmallVector<int64_t> weight = panels ? SmallVector<int64_t>{kAny, depth, kAny} : SmallVector<int64_t>{kAny, depth};
   if (getWeight().getType().getRank() == 4) {
@@ -140,6 +158,8 @@ LogicalResult LinearOp::verify() {
     return failure();
   if (!isa<FloatType>(getAcc()))
     return emitOpError() << "expected acc to be a float type, found " << getAcc();
+  if (getTerms() && failed(verifyTerms(*this)))
+    return failure();
   return verifyScales(*this);
 }
 

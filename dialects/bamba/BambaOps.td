@@ -104,6 +104,29 @@ def Bamba_QuantizeOp : Bamba_TiledOp<"quantize",
   }];
 }
 
+def Bamba_SplitOp : Bamba_ResultTiledOp<"split", 1, [Bamba_ResultLike<"init", "result">]> {
+  let summary = "numbers as sums of numbers of a narrower type";
+  let description = [{
+    Each number becomes `count` terms, the first of which has its sign, exponent and leading bits, the second those of
+    what is left, and so on: as many as the type has, cut off. Three of bf16, of 8 bits each, have the sum that an f32
+    is. Of an infinity all terms after the first are zero. `#bamba.terms` says where they lie.
+
+    It lets a linear multiply f32 by instructions that take narrower numbers and add in f32.
+
+    Shapes: input `[R, K]`, result `[R, terms.width(K)]`.
+
+    Example:
+    ```mlir
+    %t = bamba.split ins(%x : tensor<4x64xf32>) terms(<count = 3, run = 32>) outs(%init : tensor<4x224xbf16>)
+    ```
+  }];
+  let arguments = (ins Bamba_Activation:$input, Bamba_TermsAttr:$terms, Bamba_Activation:$init);
+  let results = (outs Bamba_Activation:$result);
+  let assemblyFormat = [{
+    `ins` `(` $input `:` type($input) `)` `terms` `(` $terms `)` `outs` `(` $init `:` type($init) `)` attr-dict
+  }];
+}
+
 def Bamba_LinearOp : Bamba_ResultTiledOp<"linear", 2, [AttrSizedOperandSegments, Bamba_ResultLike<"init", "result">]> {
   let summary = "product with the transpose of a weight matrix, and a bias";
   let description = [{
@@ -117,7 +140,9 @@ def Bamba_LinearOp : Bamba_ResultTiledOp<"linear", 2, [AttrSizedOperandSegments,
     bits than `acc` has; without it, code generation takes such sums over into `acc` often enough. It says what may be
     lost, so it is part of the op, as fast-math flags are in `arith`: every target decides what it gains.
 
-    Shapes: input `[R, K]`, weight `[N, K]` (as checkpoints store it; the encoding `#bamba.panel` says how it lies in
+    With `terms`, the input is the result of a `bamba.split` with the same terms, and each `input[r, k]` their sum.
+
+    Shapes: input `[R, K]`, or `[R, terms.width(K)]`, weight `[N, K]` (as checkpoints store it; the encoding `#bamba.panel` says how it lies in
     memory), bias `[N]`, result `[R, N]`, scales of the input `x` `[R, G]` and of the weight `w` `[G, N]`. Code
     generation replaces an encoded weight by the panels themselves, `[ceil(N/p), K, p]`, or with groups of `g` columns
     `[ceil(N/p), ceil(K/g), p, g]`.
@@ -133,10 +158,12 @@ def Bamba_LinearOp : Bamba_ResultTiledOp<"linear", 2, [AttrSizedOperandSegments,
   }];
   let arguments = (ins Bamba_Codes:$input, Bamba_MatrixOrPanels:$weight, Bamba_Activation:$init,
       Optional<Bamba_Vector>:$bias, Optional<Bamba_Scales>:$input_scales, Optional<Bamba_Scales>:$weight_scales,
-      TypeAttr:$acc, DefaultValuedAttr<I64Attr, "0">:$group, UnitAttr:$fast_accumulate);
+      TypeAttr:$acc, DefaultValuedAttr<I64Attr, "0">:$group, UnitAttr:$fast_accumulate,
+      OptionalAttr<Bamba_TermsAttr>:$terms);
   let results = (outs Bamba_Activation:$result);
   let assemblyFormat = [{
-    `ins` `(` $input `,` $weight `:` type($input) `,` type($weight) `)` (`bias` `(` $bias^ `:` type($bias) `)`)?
+    `ins` `(` $input `,` $weight `:` type($input) `,` type($weight) `)` (`terms` `(` $terms^ `)`)?
+    (`bias` `(` $bias^ `:` type($bias) `)`)?
     (`scales` `(` $input_scales^ `,` $weight_scales `:` type($input_scales) `,` type($weight_scales) `)`
      `group` `(` custom<Int>($group) `)`)?
     `outs` `(` $init `:` type($init) `)` `acc` `(` $acc `)` (`fast_accumulate` $fast_accumulate^)? attr-dict

@@ -109,6 +109,14 @@ FailureOr<TilingResult> LinearOp::getTiledImplementation(OpBuilder &builder, Arr
   return slicer.clone(operands);
 }
 
+FailureOr<TilingResult> SplitOp::getTiledImplementation(OpBuilder &builder, ArrayRef<OpFoldResult> offsets,
+                                                        ArrayRef<OpFoldResult> sizes) {
+  Slicer slicer(builder, *this);
+  Span rows{offsets[0], sizes[0]};
+  return slicer.clone({slicer.slice(getInput(), {rows, slicer.all(getInput(), 1)}),
+                       slicer.slice(getInit(), {rows, slicer.all(getInit(), 1)})});
+}
+
 SmallVector<utils::IteratorType> QuantizeOp::getLoopIteratorTypes() { return allParallel(1); }
 
 SmallVector<Range> QuantizeOp::getIterationDomain(OpBuilder &builder) { return domainOfResult(builder, getInit(), 1); }

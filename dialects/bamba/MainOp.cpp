@@ -9,7 +9,7 @@ static unsigned rankOf(Operation *op) {
   return llvm::TypeSwitch<Operation *, unsigned>(op)
       .Case<LinearOp, SsmStepOp, SsmFoldOp, SsmScanOp, AttentionOp>([](Operation *) { return 4; })
       .Case<KvAppendOp>([](Operation *) { return 3; })
-      .Case<CausalConv1dOp, RmsNormOp, EmbeddingOp, TakeRowsOp, ArgmaxOp, SampleOp, QuantizeOp>(
+      .Case<CausalConv1dOp, RmsNormOp, EmbeddingOp, TakeRowsOp, ArgmaxOp, SampleOp, QuantizeOp, SplitOp>(
           [](Operation *) { return 2; })
       .Case<DestinationStyleOpInterface>([](Operation *) { return 1; })
       .Default([](Operation *) { return 0; });

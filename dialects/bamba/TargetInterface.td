@@ -26,6 +26,9 @@ def Bamba_TargetInterface : AttrInterface<"TargetInterface"> {
         "getAllowedFusions">,
     InterfaceMethod<"The layout of a linear's weight with elements of this type, so that kernels read it as one stream.",
         "::bambac::PanelAttr", "getWeightPanel", (ins "mlir::Type":$element)>,
+    InterfaceMethod<[{
+        The terms of a narrower type as which a linear takes this many rows of f32 for a weight of this type; null where it
+        takes f32.}], "::bambac::TermsAttr", "getInputTerms", (ins "int64_t":$rows, "mlir::Type":$weight)>,
     InterfaceMethod<"True where kernels on the device pack the weights; else the runtime does on the host.", "bool",
         "packsWeightsOnDevice">,
     InterfaceMethod<"Bytes to which the place of each intermediate is aligned.", "int64_t", "getBufferAlignment">,

@@ -115,7 +115,7 @@ LinearOp mergeLinears(OpBuilder &builder, ArrayRef<LinearOp> linears, RowOrder o
   int64_t rows = firstType.getDimSize(0), columns = cast<RankedTensorType>(weight.getType()).getDimSize(0);
   Value init = tensor::EmptyOp::create(builder, loc, ArrayRef<int64_t>{rows, columns}, firstType.getElementType());
   return LinearOp::create(builder, loc, init.getType(), first.getInput(), weight, init, bias, first.getInputScales(),
-                          scales, first.getAcc(), first.getGroup(), first.getFastAccumulate());
+                          scales, first.getAcc(), first.getGroup(), first.getFastAccumulate(), first.getTermsAttr());
 }
 
 /// Replaces the linears by one and slices of its result.

@@ -133,6 +133,49 @@ func.func @f(%x: tensor<4x8xf32>, %w: tensor<6x8xbf16>, %init: tensor<4x6xf32>) 
 
 // -----
 
+func.func @f(%x: tensor<4x96xbf16>, %w: tensor<6x8xbf16>, %init: tensor<4x6xf32>) {
+  // expected-error @+1 {{expected 'input' of shape [?, 24], found [4, 96]}}
+  %y = bamba.linear ins(%x, %w : tensor<4x96xbf16>, tensor<6x8xbf16>) terms(<count = 2, run = 8>) outs(%init : tensor<4x6xf32>) acc(f32)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x8xbf16>, %w: tensor<6x8xf8E4M3FN>, %xs: tensor<4x1xf32>, %ws: tensor<1x6xf32>, %init: tensor<4x6xf32>) {
+  // expected-error @+1 {{expected no terms of codes with scales, found #bamba.terms<count = 1, run = 8>}}
+  %y = bamba.linear ins(%x, %w : tensor<4x8xbf16>, tensor<6x8xf8E4M3FN>) terms(<count = 1, run = 8>)
+      scales(%xs, %ws : tensor<4x1xf32>, tensor<1x6xf32>) group(0) outs(%init : tensor<4x6xf32>) acc(f32)
+  return
+}
+
+// -----
+
+//===-- split --===//
+
+func.func @f(%x: tensor<4x8xf32>, %init: tensor<4x24xbf16>) {
+  // expected-error @+1 {{expected 'outs' of shape [4, 12], found [4, 24]}}
+  %y = bamba.split ins(%x : tensor<4x8xf32>) terms(<count = 1, run = 4>) outs(%init : tensor<4x24xbf16>)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x8xbf16>, %init: tensor<4x8xf16>) {
+  // expected-error @+1 {{expected terms of a narrower type than 'bf16', found 'f16'}}
+  %y = bamba.split ins(%x : tensor<4x8xbf16>) terms(<count = 1, run = 8>) outs(%init : tensor<4x8xf16>)
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x8xf32>, %init: tensor<4x8xbf16>) {
+  // expected-error @+1 {{expected a positive count and run, found 0 and 8}}
+  %y = bamba.split ins(%x : tensor<4x8xf32>) terms(<count = 0, run = 8>) outs(%init : tensor<4x8xbf16>)
+  return
+}
+
+// -----
+
 //===-- rope --===//
 
 func.func @f(%x: tensor<4x64xf32>, %p: tensor<5xi32>, %init: tensor<4x64xf32>) {

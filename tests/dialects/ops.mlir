@@ -46,6 +46,21 @@ func.func @linear(%x: tensor<4x128xf32>, %w: tensor<96x128xbf16>, %b: tensor<96x
   return %plain, %biased : tensor<4x96xf32>, tensor<4x96xf32>
 }
 
+// CHECK-LABEL: @linear_of_terms
+func.func @linear_of_terms(%x: tensor<4x100xf32>, %w: tensor<96x100xbf16>, %panels: tensor<3x64x32x2xbf16>,
+                           %split: tensor<4x416xbf16>, %init: tensor<4x96xf32>)
+    -> (tensor<4x96xf32>, tensor<4x96xf32>) {
+  // CHECK: %[[T:.*]] = bamba.split ins(%{{.*}} : tensor<4x100xf32>) terms(<count = 3, run = 32>) outs(%{{.*}} : tensor<4x416xbf16>)
+  %t = bamba.split ins(%x : tensor<4x100xf32>) terms(<count = 3, run = 32>) outs(%split : tensor<4x416xbf16>)
+  // CHECK: bamba.linear ins(%[[T]], %{{.*}} : tensor<4x416xbf16>, tensor<96x100xbf16>) terms(<count = 3, run = 32>) outs
+  %stored = bamba.linear ins(%t, %w : tensor<4x416xbf16>, tensor<96x100xbf16>) terms(<count = 3, run = 32>)
+                         outs(%init : tensor<4x96xf32>) acc(f32)
+  // The padding of panels is less than a run.
+  %packed = bamba.linear ins(%t, %panels : tensor<4x416xbf16>, tensor<3x64x32x2xbf16>) terms(<count = 3, run = 32>)
+                         outs(%init : tensor<4x96xf32>) acc(f32)
+  return %stored, %packed : tensor<4x96xf32>, tensor<4x96xf32>
+}
+
 // CHECK-LABEL: @linear_in_panels
 func.func @linear_in_panels(%x: tensor<4x128xf32>, %w: tensor<90x128xbf16, #bamba.panel<32>>,
                             %panels: tensor<3x128x32xbf16>, %init: tensor<4x90xf32>)
