@@ -44,6 +44,17 @@ def FuseSiblingLinears : Pass<"bamba-fuse-sibling-linears", "mlir::ModuleOp"> {
   let statistics = [Statistic<"numMerged", "merged", "linears merged into another">];
 }
 
+def SplitInputs : Pass<"bamba-split-inputs", "mlir::func::FuncOp"> {
+  let summary = "Split the inputs of linears into terms that the target multiplies faster";
+  let description = [{
+    A processor whose tile registers multiply pairs of bf16 takes an f32 as the sum of three of them. Linears of enough
+    rows, as the target says, get a `bamba.split` of their input, which all linears that read it share: in a kernel of
+    its own it is done once, where each workgroup of a linear would do it anew.
+  }];
+  let dependentDialects = ["mlir::tensor::TensorDialect", "bambac::BambaDialect"];
+  let statistics = [Statistic<"numSplit", "split", "inputs that are split">];
+}
+
 def FormDispatches : Pass<"bamba-form-dispatches", "mlir::func::FuncOp"> {
   let summary = "Group the ops of an entry point into dispatches, one kernel each";
   let description = [{

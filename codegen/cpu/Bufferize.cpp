@@ -101,6 +101,7 @@ void registerBufferization(DialectRegistry &registry) {
     RmsNormOp::attachInterface<EmitLoops<RmsNormOp>>(*context);
     GatedRmsNormOp::attachInterface<EmitLoops<GatedRmsNormOp>>(*context);
     QuantizeOp::attachInterface<EmitLoops<QuantizeOp>>(*context);
+    SplitOp::attachInterface<EmitLoops<SplitOp>>(*context);
     LinearOp::attachInterface<EmitLoops<LinearOp>>(*context);
     RopeOp::attachInterface<EmitLoops<RopeOp>>(*context);
     SwigluOp::attachInterface<EmitLoops<SwigluOp>>(*context);

@@ -17,6 +17,8 @@ void buildFusionPipeline(OpPassManager &pm) {
   pm.addPass(createInterleaveRotaryPairs());
   // Siblings first: once a linear is inside a dispatch, its neighbours no longer see it.
   pm.addPass(createFuseSiblingLinears());
+  // Linears that were merged share what is split.
+  pm.addNestedPass<func::FuncOp>(createSplitInputs());
   pm.addNestedPass<func::FuncOp>(createFormDispatches());
   pm.addNestedPass<func::FuncOp>(createBoundRows());
   // Equal slices inside dispatches must be one for equal kernels to look equal.

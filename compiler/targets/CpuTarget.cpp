@@ -128,6 +128,14 @@ struct CpuTargetModel : TargetInterface::ExternalModel<CpuTargetModel, CpuTarget
     bool pairs = cpu.multipliesPairs() && (element.isBF16() || isa<Float8E4M3FNType>(element));
     return PanelAttr::get(target.getContext(), 2 * cpu.getLanes(), /*group=*/pairs ? 2 : 1, /*align=*/pairs ? 32 : 1);
   }
+  /// Bits of bf16, 8 each, for the 24 of an f32, and as many columns as a tile register has. Fewer rows take no longer
+  /// in vectors.
+  TermsAttr getInputTerms(Attribute target, int64_t rows, Type weight) const {
+    constexpr int64_t kStreamedRows = 8;
+    if (!cast<CpuTargetAttr>(target).multipliesPairs() || !weight.isBF16() || rows <= kStreamedRows)
+      return {};
+    return TermsAttr::get(target.getContext(), /*count=*/3, /*run=*/32);
+  }
   bool packsWeightsOnDevice(Attribute) const { return false; }
   /// A cache line.
   int64_t getBufferAlignment(Attribute) const { return 64; }

@@ -65,6 +65,7 @@ struct CudaTargetModel : TargetInterface::ExternalModel<CudaTargetModel, CudaTar
     int64_t words = isa<Float8E4M3FNType>(element) ? 2 : 1;
     return PanelAttr::get(target.getContext(), /*size=*/8, /*group=*/8 * words, /*align=*/64 * words);
   }
+  TermsAttr getInputTerms(Attribute, int64_t, Type) const { return {}; }
   bool packsWeightsOnDevice(Attribute) const { return true; }
   /// What every allocation of the CUDA driver has, and so what kernels there may rely on.
   int64_t getBufferAlignment(Attribute) const { return 256; }

@@ -19,9 +19,9 @@ constexpr int64_t kLeastBytes = int64_t{64} * 1024;
 /// their products; with shorter blocks there would be more sums to add up, and more rounding.
 constexpr int64_t kBlockBytes = int64_t{64} * 1024;
 
-/// Rows that vectors multiply as fast as tile registers or faster, measured with 8 and 4.
-constexpr int64_t kStreamedRows = 8, kStreamedRowsOfCodes = 4;
-/// Of linears in tile registers: rows and depth of the input that is written out at a time, up to 768 KiB; the least
+/// Rows of codes that vectors multiply as fast as tile registers or faster, measured with 4.
+constexpr int64_t kStreamedRowsOfCodes = 4;
+/// Of linears in tile registers: rows and depth of the input that are multiplied at a time, up to 768 KiB; the least
 /// columns of a workgroup; the most, where that leaves enough workgroups and there are more rows than memory takes time
 /// for.
 constexpr int64_t kTileRows = 256, kTileDepth = 512, kTileColumns = 128, kMostTileColumns = 512, kLeastTiles = 16,
@@ -87,7 +87,7 @@ CpuScheduleAttr scheduleLinear(LinearOp linear, CpuTargetAttr target) {
   auto weight = cast<RankedTensorType>(linear.getWeight().getType());
   int64_t panel = 2 * target.getLanes();
   int64_t rows = cast<ShapedType>(linear.getInput().getType()).getDimSize(0);
-  if (rows > (linear.isScaled() ? kStreamedRowsOfCodes : kStreamedRows) && multipliesPairs(linear, target))
+  if (linear.getTermsAttr() || (linear.isScaled() && rows > kStreamedRowsOfCodes && multipliesPairs(linear, target)))
     return scheduleTiles(linear, target);
   int64_t registerRows = chooseRows(linear, rows, target);
   int64_t columns =
@@ -176,6 +176,11 @@ llvm::Error checkCpuSchedule(func::FuncOp kernel, CpuScheduleAttr schedule, CpuT
   int64_t panel = 2 * target.getLanes();
   if (findLinear(kernel) && workgroup.back() % panel != 0)
     return makeFieldError("workgroup", "expected a multiple of {0} columns, found {1}", panel, workgroup.back());
+  if (LinearOp linear = findLinear(kernel); linear && schedule.getDepth() > 0 && multipliesPairs(linear, target) &&
+                                            !linear.isScaled() && !linear.getTermsAttr())
+    return makeFieldError("depth",
+                          "expected 0, since so few rows are not split into terms for tile registers, found {0}",
+                          schedule.getDepth());
   if (isa<SsmStepOp>(root) && workgroup[0] != 1)
     return makeFieldError("workgroup", "expected 1 head, found {0}", workgroup[0]);
   if (auto scan = dyn_cast<SsmScanOp>(root)) {

@@ -98,7 +98,7 @@ LogicalResult addOp(Operation *op, KernelCost &cost) {
         cost.contextFlops += 4 * tokens * width * attention.getGroupSize();
         return success();
       })
-      .Case<linalg::LinalgOp, SwigluOp, RmsNormOp, GatedRmsNormOp, RopeOp, QuantizeOp>([&](Operation *other) {
+      .Case<linalg::LinalgOp, SwigluOp, RmsNormOp, GatedRmsNormOp, RopeOp, QuantizeOp, SplitOp>([&](Operation *other) {
         cost.flops += 4 * cast<ShapedType>(other->getResult(0).getType()).getNumElements();
         return success();
       })

@@ -47,6 +47,58 @@ func.func private @short(%x: tensor<4x8xf32>, %y: tensor<4x8xf32>, %init: tensor
 
 // -----
 
+func.func private @terms_of_panels(%x: tensor<4x224xbf16>, %w: tensor<32x64xbf16, #bamba.panel<32>>, %init: tensor<4x32xf32>) -> tensor<4x32xf32>
+    attributes {bamba.kernel, bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 0], rows = 4, depth = 0, chunk = 0>} {
+  // expected-error@+2 {{expected a weight in groups of columns for an input of terms, found 'tensor<1x64x32xbf16>'}}
+  // expected-error@+1 {{failed to bufferize op}}
+  %0 = bamba.linear ins(%x, %w : tensor<4x224xbf16>, tensor<32x64xbf16, #bamba.panel<32>>) terms(<count = 3, run = 32>)
+      outs(%init : tensor<4x32xf32>) acc(f32)
+  return %0 : tensor<4x32xf32>
+}
+
+// -----
+
+module attributes {bamba.target = #bamba.cpu_target<arch = "sapphirerapids", features = "+amx-tile,+amx-bf16,+avx512bf16,+avx512vbmi",
+    vector_bits = 512, vector_registers = 32, l2_bytes = 1048576>} {
+  func.func private @short_runs(%x: tensor<4x208xbf16>, %w: tensor<32x64xbf16, #bamba.panel<32, group = 2, align = 32>>, %init: tensor<4x32xf32>) -> tensor<4x32xf32>
+      attributes {bamba.kernel, bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 0], rows = 4, depth = 0, chunk = 0>} {
+    // expected-error@+2 {{expected terms in runs of 32 for tile registers, found #bamba.terms<count = 3, run = 16>}}
+    // expected-error@+1 {{failed to bufferize op}}
+    %0 = bamba.linear ins(%x, %w : tensor<4x208xbf16>, tensor<32x64xbf16, #bamba.panel<32, group = 2, align = 32>>) terms(<count = 3, run = 16>)
+        outs(%init : tensor<4x32xf32>) acc(f32)
+    return %0 : tensor<4x32xf32>
+  }
+}
+
+// -----
+
+module attributes {bamba.target = #bamba.cpu_target<arch = "sapphirerapids", features = "+amx-tile,+amx-bf16,+avx512bf16,+avx512vbmi",
+    vector_bits = 512, vector_registers = 32, l2_bytes = 1048576>} {
+  func.func private @unsplit(%x: tensor<20x64xf32>, %w: tensor<32x64xbf16, #bamba.panel<32, group = 2, align = 32>>, %init: tensor<20x32xf32>) -> tensor<20x32xf32>
+      attributes {bamba.kernel, bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 0], rows = 20, depth = 0, chunk = 0>} {
+    // expected-error@+2 {{expected an input of bf16, codes or terms, for tile registers, found 'tensor<20x64xf32>'}}
+    // expected-error@+1 {{failed to bufferize op}}
+    %0 = bamba.linear ins(%x, %w : tensor<20x64xf32>, tensor<32x64xbf16, #bamba.panel<32, group = 2, align = 32>>)
+        outs(%init : tensor<20x32xf32>) acc(f32)
+    return %0 : tensor<20x32xf32>
+  }
+}
+
+// -----
+
+module attributes {bamba.target = #bamba.cpu_target<arch = "sapphirerapids", features = "+amx-tile,+amx-bf16,+avx512bf16,+avx512vbmi",
+    vector_bits = 512, vector_registers = 32, l2_bytes = 1048576>} {
+  func.func private @terms_of_halves(%x: tensor<4x64xf32>, %init: tensor<4x224xf16>) -> tensor<4x224xf16>
+      attributes {bamba.kernel, bamba.schedule = #bamba.cpu_schedule<workgroup = [0], rows = 1, depth = 0, chunk = 0>} {
+    // expected-error@+2 {{expected terms of bf16 of numbers of f32 on the processor, found 'tensor<4x224xf16>' of 'tensor<4x64xf32>'}}
+    // expected-error@+1 {{failed to bufferize op}}
+    %0 = bamba.split ins(%x : tensor<4x64xf32>) terms(<count = 3, run = 32>) outs(%init : tensor<4x224xf16>)
+    return %0 : tensor<4x224xf16>
+  }
+}
+
+// -----
+
 // An op that nothing gave loops to.
 func.func private @unknown(%x: tensor<4x8xf32>, %init: tensor<4x8xf32>) -> tensor<4x8xf32>
     attributes {bamba.kernel, bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 0], rows = 1, depth = 0, chunk = 0>} {

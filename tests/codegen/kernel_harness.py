@@ -64,6 +64,35 @@ def stored_values(stored):
     return from_bf16(stored) if stored.dtype == np.uint16 else stored.astype(np.float32)
 
 
+class Terms:
+    """How many bf16 make an f32, and the columns of a run of each: #bamba.terms."""
+
+    count, run = 3, 32
+
+    def __str__(self):
+        return f"<count = {self.count}, run = {self.run}>"
+
+    def split(self, array):
+        """float32 [R, K] to the bits of its terms, zero where there is no column."""
+        rows, depth = array.shape
+        runs = -(-depth // self.run)
+        left = np.zeros((rows, runs * self.run), np.float32)
+        left[:, :depth] = array
+        result = np.zeros((rows, (runs * self.count | 1) * self.run), np.uint16)
+        columns = result[:, : runs * self.count * self.run].reshape(rows, runs, self.count, self.run)
+        for term in range(self.count):
+            high = (left.view(np.uint32) & 0xFFFF0000).view(np.float32)
+            columns[:, :, term] = (high.view(np.uint32) >> 16).astype(np.uint16).reshape(rows, runs, self.run)
+            with np.errstate(invalid="ignore"):
+                left = np.where(left == high, np.float32(0), left - high)
+        return result
+
+
+def takes_terms(target, dtype, rows, block):
+    """Whether a linear of so many rows multiplies its input in tile registers."""
+    return target == "amx" and dtype == "bf16" and (rows > 14 or block > 0)
+
+
 def pack(weight, panel):
     """[N, K] to [N / size, K / group, size, group], zero where there is no row or column."""
     rows, depth = weight.shape

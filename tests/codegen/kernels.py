@@ -3,7 +3,7 @@
 import numpy as np
 
 import kernel_harness as harness
-from kernel_harness import Case, Panel, e4m3, pack, store, stored_values, type_of
+from kernel_harness import Case, Panel, Terms, e4m3, pack, store, stored_values, takes_terms, type_of
 
 rng = np.random.default_rng(1)
 
@@ -35,6 +35,26 @@ def poison(*shape):
     return np.full(shape, np.nan, np.float32)
 
 
+def split_input(target, dtype, x, block):
+    """The input of a linear as the target takes it, and what the linear says of it."""
+    if takes_terms(target, dtype, len(x), block):
+        return Terms().split(x), f"terms({Terms()})"
+    return x, ""
+
+
+def split(name, rows, depth, workgroup=(1,)):
+    x, terms = randn(rows, depth), Terms()
+    x[0, :4] = np.inf, -np.inf, 0, -0.0
+    x[-1, -2:] = 3e38, 1e-30
+    wanted = terms.split(x)
+    arguments = [x, np.full_like(wanted, 0x7FC0)]
+    body = (
+        f"  %s = bamba.split ins(%a0 : {type_of(x)}) terms({terms}) outs(%a1 : {type_of(wanted)})\n"
+        f"  return %s : {type_of(wanted)}"
+    )
+    return Case(name, kernel(name, arguments, 1, body, schedule(workgroup)), arguments, [wanted], tolerance=0)
+
+
 def linear(target, name, rows, depth, columns, dtype="f32", bias=False, workgroup=(0, 64), tile=8, block=0, add=False, size=1, there=None):
     """With `there`, only so many rows are."""
     panel = Panel(target, dtype)
@@ -47,6 +67,7 @@ def linear(target, name, rows, depth, columns, dtype="f32", bias=False, workgrou
         assert not add
         x[there:] = wanted[there:] = np.nan
     count = [] if there is None else [np.array([there], np.int32)]
+    x, terms = split_input(target, dtype, x, block)
     arguments = [x, pack(stored, panel)] + [b] * bias + [r] * add + count + [poison(rows, columns)]
     out, wtype = f"tensor<{rows}x{columns}xf32>", f"tensor<{columns}x{depth}x{dtype}, {panel}>"
     types = [type_of(x), wtype] + [type_of(b)] * bias + [out] * add + ["tensor<1xi32> {bamba.rows}"] * len(count) + [out]
@@ -57,7 +78,7 @@ def linear(target, name, rows, depth, columns, dtype="f32", bias=False, workgrou
     if add:
         body, init = f"  %e = tensor.empty() : {out}\n", "%e"
     body += (
-        f"  %l = bamba.linear ins(%a0, %a1 : {types[0]}, {wtype}) {biased} outs({init} : {out}) acc(f32)\n"
+        f"  %l = bamba.linear ins(%a0, %a1 : {types[0]}, {wtype}) {terms} {biased} outs({init} : {out}) acc(f32)\n"
     )
     result = "%l"
     if add:
@@ -79,9 +100,13 @@ def infinite_linear(target, name, rows, depth, columns, dtype, block=0):
     stored = store(w, dtype)
     with np.errstate(invalid="ignore"):
         wanted = x.astype(np.float64) @ stored_values(stored).T.astype(np.float64)
+    x, terms = split_input(target, dtype, x, block)
     arguments = [x, pack(stored, panel), poison(rows, columns)]
     types = [type_of(x), f"tensor<{columns}x{depth}x{dtype}, {panel}>", f"tensor<{rows}x{columns}xf32>"]
-    body = f"  %l = bamba.linear ins(%a0, %a1 : {types[0]}, {types[1]}) outs(%a2 : {types[2]}) acc(f32)\n  return %l : {types[2]}"
+    body = (
+        f"  %l = bamba.linear ins(%a0, %a1 : {types[0]}, {types[1]}) {terms} outs(%a2 : {types[2]}) acc(f32)\n"
+        f"  return %l : {types[2]}"
+    )
     source = kernel(name, arguments, 1, body, schedule((0, 64), 8, block), types)
     return Case(name, source, arguments, [wanted], checks_nan=True)
 
@@ -373,6 +398,11 @@ def make_cases(target):
         linear(target, "linear_one_row_of_many", 64, 96, 75, "bf16", block=32, there=1),
         linear(target, "linear_some_rows_bf16", 96, 95, 200, "bf16", workgroup=(0, 64), tile=32, block=64, there=65),
         linear(target, "linear_all_rows", 40, 64, 64, "bf16", block=32, there=40),
+        linear(target, "linear_whole_tiles_bf16", 64, 128, 160, "bf16", tile=32, block=64),
+        linear(target, "linear_some_of_many_bf16", 336, 70, 64, "bf16", tile=256, block=64, there=300),
+        split("split", 5, 64),
+        split("split_odd", 7, 101, (3,)),
+        split("split_short", 1, 6),
         linear(target, "linear_add_tall_bf16", 32, 64, 70, "bf16", workgroup=(0, 32), block=32, add=True),
         gate_up(target, "gate_up", 3, 48, 90, (0, 32)),
         rms_norm("rms_norm", 5, 256),

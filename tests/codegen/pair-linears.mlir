@@ -35,22 +35,36 @@ module attributes {bamba.target = #bamba.cpu_target<arch = "sapphirerapids",
     return %l : tensor<1x64xf32>
   }
 
-  // Three terms of each of two tiles of the input, with two tiles of weights as they lie in memory.
+  // Three terms of each of two tiles of the input, with two tiles of weights, all as they lie in memory.
   // CHECK-LABEL: func.func private @tall__body(
-  // CHECK: memref.view {{.*}} : memref<?xi8> to memref<2x3x3x16x32xbf16>
   // CHECK: scf.for {{.*}} -> (!amx.tile<16x16xf32>, !amx.tile<16x16xf32>, !amx.tile<16x16xf32>, !amx.tile<16x16xf32>)
   // CHECK-COUNT-2: amx.tile_load {{.*}} memref<1x48x64xbf16, {{.*}} into !amx.tile<16x32xbf16>
-  // CHECK-COUNT-12: amx.tile_mulf
-  // CHECK-NOT: amx.tile_mulf
+  // CHECK-COUNT-6: amx.tile_load {{.*}} memref<32x288xbf16> into !amx.tile<16x32xbf16>
   // CHECK: scf.yield
   // CHECK-COUNT-4: amx.tile_store
   // LLVM-LABEL: llvm.func internal @tall__body
   // LLVM: llvm.call_intrinsic "llvm.x86.tdpbf16ps.internal"
   // LLVM-NOT: unrealized_conversion_cast
-  func.func private @tall(%x: tensor<32x96xf32>, %w: !numbers, %init: tensor<32x64xf32>) -> tensor<32x64xf32>
+  func.func private @tall(%x: tensor<32x288xbf16>, %w: !numbers, %init: tensor<32x64xf32>) -> tensor<32x64xf32>
       attributes {bamba.kernel,
                   bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 32], rows = 32, depth = 96, chunk = 0>} {
-    %l = bamba.linear ins(%x, %w : tensor<32x96xf32>, !numbers) outs(%init : tensor<32x64xf32>) acc(f32)
+    %l = bamba.linear ins(%x, %w : tensor<32x288xbf16>, !numbers) terms(<count = 3, run = 32>)
+        outs(%init : tensor<32x64xf32>) acc(f32)
     return %l : tensor<32x64xf32>
+  }
+
+  // Rows that fill no tile are copied: 16 of 48.
+  // CHECK-LABEL: func.func private @ragged__body(
+  // CHECK: memref.view {{.*}} : memref<?xi8> to memref<1x3x3x16x32xbf16>
+  // CHECK-COUNT-12: amx.tile_mulf
+  // CHECK: scf.if
+  // CHECK-COUNT-6: amx.tile_mulf
+  // CHECK-NOT: amx.tile_mulf
+  func.func private @ragged(%x: tensor<48x288xbf16>, %w: !numbers, %init: tensor<48x64xf32>) -> tensor<48x64xf32>
+      attributes {bamba.kernel,
+                  bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 32], rows = 32, depth = 96, chunk = 0>} {
+    %l = bamba.linear ins(%x, %w : tensor<48x288xbf16>, !numbers) terms(<count = 3, run = 32>)
+        outs(%init : tensor<48x64xf32>) acc(f32)
+    return %l : tensor<48x64xf32>
   }
 }

@@ -3,6 +3,7 @@
 // RUN: bambac-opt %t/kernels.mlir --bamba-select-schedules | FileCheck %s
 // RUN: bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/fits.json" | FileCheck %s --check-prefix=FITS
 // RUN: bambac-opt %t/pairs.mlir --bamba-select-schedules="file=%t/pairs.json" | FileCheck %s --check-prefix=PAIRS
+// RUN: not bambac-opt %t/pairs.mlir --bamba-select-schedules="file=%t/few.json" 2>&1 | FileCheck %s --check-prefix=FEW
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/tile.json" 2>&1 | FileCheck %s --check-prefix=TILE
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/linear.json" 2>&1 | FileCheck %s --check-prefix=LINEAR
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/rows.json" 2>&1 | FileCheck %s --check-prefix=ROWS
@@ -12,6 +13,7 @@
 
 // FITS: @linear_kept{{.*}}workgroup = [16, 32], rows = 3,
 // FITS: @argmax_kept{{.*}}workgroup = [8],
+// FEW: few.json: field 'linear_few': kernel 'linear_few' of cpu: field 'depth': expected 0, since so few rows are not split into terms for tile registers, found 64
 // PAIRS: @linear_pairs{{.*}}workgroup = [0, 0], rows = 48,
 // TILE: tile.json: field 'linear_kept': kernel 'linear_kept' of cpu: field 'rows': expected a divisor of 32, the rows of logits that there is memory for, found 12
 // LINEAR: linear.json: field 'linear_kept': kernel 'linear_kept' of cpu: field 'workgroup': expected a divisor of 32, the rows of logits that there is memory for, found 24
@@ -22,6 +24,8 @@
 {"linear_kept": {"workgroup": [16, 32], "rows": 3}, "argmax_kept": {"workgroup": [8]}, "argmax_few": {"workgroup": [0]}}
 //--- pairs.json
 {"linear_pairs": {"rows": 48}}
+//--- few.json
+{"linear_few": {"depth": 64}}
 //--- tile.json
 {"linear_kept": {"rows": 12}}
 //--- linear.json
@@ -76,8 +80,12 @@ module attributes {bamba.target = #bamba.cpu_target<arch = "x86-64-v4", features
 module attributes {bamba.target = #bamba.cpu_target<arch = "sapphirerapids", features = "+amx-tile,+amx-bf16,+avx512bf16,+avx512vbmi",
     vector_bits = 512, vector_registers = 32, l2_bytes = 1048576>} {
   // Tile registers leave out each row that is not there.
-  func.func private @linear_pairs(%rows: tensor<1xi32> {bamba.rows}, %x: tensor<48x64xf32>, %w: tensor<85x64xbf16, #bamba.panel<32, group = 2, align = 32>>, %e: tensor<48x85xf32>) -> tensor<48x85xf32> attributes {bamba.kernel, bamba.may_be_empty} {
-    %r = bamba.linear ins(%x, %w : tensor<48x64xf32>, tensor<85x64xbf16, #bamba.panel<32, group = 2, align = 32>>) outs(%e : tensor<48x85xf32>) acc(f32)
+  func.func private @linear_pairs(%rows: tensor<1xi32> {bamba.rows}, %x: tensor<48x224xbf16>, %w: tensor<85x64xbf16, #bamba.panel<32, group = 2, align = 32>>, %e: tensor<48x85xf32>) -> tensor<48x85xf32> attributes {bamba.kernel, bamba.may_be_empty} {
+    %r = bamba.linear ins(%x, %w : tensor<48x224xbf16>, tensor<85x64xbf16, #bamba.panel<32, group = 2, align = 32>>) terms(<count = 3, run = 32>) outs(%e : tensor<48x85xf32>) acc(f32)
     return %r : tensor<48x85xf32>
+  }
+  func.func private @linear_few(%x: tensor<8x64xf32>, %w: tensor<85x64xbf16, #bamba.panel<32, group = 2, align = 32>>, %e: tensor<8x85xf32>) -> tensor<8x85xf32> attributes {bamba.kernel} {
+    %r = bamba.linear ins(%x, %w : tensor<8x64xf32>, tensor<85x64xbf16, #bamba.panel<32, group = 2, align = 32>>) outs(%e : tensor<8x85xf32>) acc(f32)
+    return %r : tensor<8x85xf32>
   }
 }

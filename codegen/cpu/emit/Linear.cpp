@@ -203,12 +203,17 @@ LogicalResult emitPairs(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers
   if (weight.getDimSize(2) != kCodePairs || weight.getDimSize(3) != 2)
     return op.emitOpError() << "expected a weight in panels of " << kCodePairs << " with groups of 2 columns, found "
                             << weight;
+  if (TermsAttr terms = op.getTermsAttr(); terms && terms.getRun() != kCodePairs)
+    return op.emitOpError() << "expected terms in runs of " << kCodePairs << " for tile registers, found " << terms;
   std::optional<int64_t> rows = getConstantIntValue(emitter.dim(buffers.getInit(), 0));
   bool cutsDepth = emitter.getSchedule() && emitter.getSchedule().getDepth() > 0;
-  if (rows && *rows <= kMostRowsOfStream && !cutsDepth)
+  if (rows && *rows <= kMostRowsOfStream && !cutsDepth && !op.getTermsAttr())
     emitPairStream(emitter, op, buffers);
-  else
+  else if (getElementTypeOrSelf(op.getInput().getType()).isBF16())
     emitPairTiles(emitter, op, buffers);
+  else
+    return op.emitOpError() << "expected an input of bf16, codes or terms, for tile registers, found "
+                            << op.getInput().getType();
   return success();
 }
 
@@ -220,10 +225,12 @@ LogicalResult emitOp(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers) {
     return op.emitOpError() << "expected a weight in panels, found one without the encoding #bamba.panel";
   if (!getElementTypeOrSelf(op.getInit().getType()).isF32())
     return op.emitOpError() << "expected an f32 result, found " << op.getInit().getType();
-  if (rank == 3)
-    LinearEmitter(emitter, op, buffers).emit();
-  else
+  if (rank == 4)
     return emitPairs(emitter, op, buffers);
+  if (op.getTermsAttr())
+    return op.emitOpError() << "expected a weight in groups of columns for an input of terms, found "
+                            << op.getWeight().getType();
+  LinearEmitter(emitter, op, buffers).emit();
   return success();
 }
 

@@ -12,6 +12,7 @@ LogicalResult emitOp(Emitter &emitter, RmsNormOp op, RmsNormOp::Adaptor buffers)
 LogicalResult emitOp(Emitter &emitter, GatedRmsNormOp op, GatedRmsNormOp::Adaptor buffers);
 LogicalResult emitOp(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers);
 LogicalResult emitOp(Emitter &emitter, QuantizeOp op, QuantizeOp::Adaptor buffers);
+LogicalResult emitOp(Emitter &emitter, SplitOp op, SplitOp::Adaptor buffers);
 LogicalResult emitOp(Emitter &emitter, RopeOp op, RopeOp::Adaptor buffers);
 LogicalResult emitOp(Emitter &emitter, SwigluOp op, SwigluOp::Adaptor buffers);
 LogicalResult emitOp(Emitter &emitter, TakeRowsOp op, TakeRowsOp::Adaptor buffers);

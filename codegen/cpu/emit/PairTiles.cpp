@@ -1,9 +1,10 @@
 // linear of several rows on panels of pairs of columns: products of tiles of 16 rows, 32 columns and 16 outputs.
 //
-// The depth is cut into blocks. Of each block the input is written out as tiles of bf16, once for all outputs of the
-// workgroup: codes as they are, f32 as the sum of three bf16. Weights in bf16 are tiles already; codes are written out.
-// Two by two tiles of sums are in registers over a block, then they are added to the result. A block has whole groups
-// of codes, whose sums are added up with their scales before.
+// The depth is cut into blocks. All rows of a block are multiplied with one panel of weights after the other, while the
+// next comes from memory. Weights in bf16 are tiles already; codes are written out. Tiles of the input, codes or terms
+// in bf16, are where they lie; they are copied first where rows or columns are no whole tiles. Two by two tiles of sums
+// are in registers over a block, then they are added to the result. A block has whole groups of codes, whose sums are
+// added up with their scales before.
 #include "codegen/cpu/emit/LinearOperands.h"
 #include "codegen/cpu/emit/PairCodes.h"
 #include "codegen/cpu/emit/RegisterTile.h"
@@ -21,10 +22,6 @@ constexpr int64_t kTileRows = 16, kTileColumns = 2 * kTileRows;
 /// Tiles of sums one below the other and side by side: with one of the input and a panel's two, seven registers.
 constexpr int64_t kHighTiles = 2, kWideTiles = 2;
 constexpr int64_t kHighRows = kHighTiles * kTileRows;
-/// Numbers of bf16, of 8 bits each, whose sum is an f32. Two would be off by up to 2^-17 of it.
-constexpr int64_t kTermsOfF32 = 3;
-/// Panels whose weights are multiplied with an input once it is written out.
-constexpr int64_t kMostPanels = 16;
 /// Columns that are summed one after the other, so that errors of rounding do not grow with the depth.
 constexpr int64_t kLongestSum = 2048;
 /// Blocks of groups at most, for the same reason: their sums are added up in the result one after the other.
@@ -40,7 +37,10 @@ public:
     if (wantedDepth <= 0)
       wantedDepth = kLongestSum;
     block = llvm::alignTo(std::min({wantedDepth, kLongestSum, depth}), kTileColumns);
-    terms = isScaled() ? 1 : kTermsOfF32;
+    terms = op.getTermsAttr() ? op.getTermsAttr().getCount() : 1;
+    std::optional<int64_t> rowsOfInput = getConstantIntValue(e.dim(input, 0));
+    readsInput = rowsOfInput && !hasGroups() && (op.getTermsAttr() || depth % kTileColumns == 0);
+    rowsLeft = readsInput ? *rowsOfInput % kHighRows : rowBlock;
     int64_t tilesDeep = block / kTileColumns;
     if (hasGroups()) {
       // A group that starts at an odd column shares a pair with the one before.
@@ -51,25 +51,22 @@ public:
       totals = e.scratch({countLevels(groupsOfBlock), kHighRows, panelWidth});
     }
     Type bf16 = b.getBF16Type();
-    inputTiles = e.scratch({rowBlock / kTileRows, tilesDeep, terms, kTileRows, kTileColumns}, bf16);
+    if (rowsLeft > 0)
+      inputTiles =
+          e.scratch({llvm::divideCeilSigned(rowsLeft, kTileRows), tilesDeep, terms, kTileRows, kTileColumns}, bf16);
     sumTiles = e.scratch({kHighRows, panelWidth});
-    std::optional<int64_t> knownRows = getConstantIntValue(e.dim(out, 0)),
-                           knownColumns = getConstantIntValue(e.dim(out, 1));
-    isOneTileHigh = knownRows && *knownRows <= kHighRows;
-    panelsHeld = knownColumns ? std::min(llvm::divideCeilSigned(*knownColumns, panelWidth), kMostPanels) : kMostPanels;
-    // Very small groups fill little of their tiles, and take more of them.
-    panelsHeld = std::clamp<int64_t>(kMostPanels * kLongestSum / kTileColumns / tilesDeep, 1, panelsHeld);
     if (isScaled())
-      weightTiles = e.scratch({isOneTileHigh ? 1 : panelsHeld, tilesDeep * kTileRows, 2 * panelWidth}, bf16);
+      weightTiles = e.scratch({tilesDeep * kTileRows, 2 * panelWidth}, bf16);
+    int64_t knownRows = getConstantIntValue(e.dim(out, 0)).value_or(rowBlock);
+    linesAsked = llvm::divideCeil(kTileRows, llvm::divideCeil(std::min(knownRows, rowBlock), kHighRows));
     lines = memref::CollapseShapeOp::create(b, loc, weight, ArrayRef<ReassociationIndices>{{0}, {1}, {2, 3}});
     linesOfPanel = cast<MemRefType>(weight.getType()).getDimSize(1);
   }
 
   void emit() {
     storeStart();
-    e.loop(e.index(0), e.dim(out, 1), panelsHeld * panelWidth, [&](Value firstColumn) {
-      Value width = e.partSize(e.dim(out, 1), firstColumn, panelsHeld * panelWidth);
-      e.loop(e.index(0), e.index(depth), block, [&](Value first) { multiplyBlock(first, firstColumn, width); });
+    e.loop(e.index(0), e.index(depth), block, [&](Value first) {
+      e.loop(e.index(0), rows, rowBlock, [&](Value firstRow) { multiplyBlock(first, firstRow); });
     });
   }
 
@@ -86,10 +83,11 @@ private:
   /// Sums of up to two by two tiles.
   struct Target {
     Value firstRow, count; ///< of the result
-    Value tileRow;         ///< the first row within the rows that are written out
-    Value column, heldColumn;
+    Value tileRow;         ///< the first row within the rows that are copied; null where tiles are read from the input
+    Value column;
     Lanes lanes;
     int64_t high; ///< in tiles
+    Value asked;  ///< the line of weights from which on is asked for what is needed next
   };
 
   bool startsOdd() const { return hasGroups() && group % 2 != 0; }
@@ -131,59 +129,19 @@ private:
 
   //===-- input --------------------------------------------------------------------------------------------------===//
 
-  /// Numbers with the bits that bf16 has: a bf16, and what is left of a number is exact. Three of them have the 24 bits
-  /// of an f32.
-  Value keepHighBits(Value numbers) {
-    auto floats = cast<VectorType>(numbers.getType()), words = floats.clone(b.getI32Type());
-    Value mask = arith::ConstantOp::create(
-        b, loc, DenseElementsAttr::get(words, b.getI32IntegerAttr(static_cast<int32_t>(0xFFFF0000))));
-    Value bits = vector::BitCastOp::create(b, loc, words, numbers);
-    return vector::BitCastOp::create(b, loc, floats, arith::AndIOp::create(b, loc, bits, mask).getResult());
-  }
-
-  /// What is left of a number without its high bits. Of an infinity it is nothing: a difference would be a NaN, which
-  /// the sum of terms is not.
-  Value subtractHighBits(Value number, Value high) {
-    Value isHigh = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, number, high);
-    return e.select(isHigh, e.constantLike(number, 0.0), e.subf(number, high));
-  }
-
-  /// The high halves of numbers, as one line of a tile. For what bf16 holds, that is all of a number, and takes one
-  /// instruction where conversions take five.
-  void storeTerm(Value numbers, ValueRange at) {
-    auto halves = VectorType::get(2 * kTileColumns, b.getI16Type());
-    auto isHigh = llvm::map_to_vector(llvm::seq<int64_t>(0, kTileColumns), [](int64_t i) { return 2 * i + 1; });
-    Value bits = vector::BitCastOp::create(b, loc, halves, numbers);
-    Value high = vector::ShuffleOp::create(b, loc, bits, bits, isHigh);
-    Value term = vector::BitCastOp::create(b, loc, VectorType::get(kTileColumns, b.getBF16Type()), high);
-    vector::StoreOp::create(b, loc, term, inputTiles, at);
-  }
-
-  /// A line of a tile for each term of some numbers.
-  void storeTerms(Value numbers, Value tile, Value deep, Value inTile) {
-    auto placeOf = [&](int64_t term) { return SmallVector<Value>{tile, deep, e.index(term), inTile, e.index(0)}; };
-    if (terms == 1) // codes
-      return e.store(numbers, inputTiles, placeOf(0), {kTileColumns, Value()});
-    for (int64_t term = 0; term < terms; ++term) {
-      storeTerm(numbers, placeOf(term));
-      if (term + 1 == terms)
-        return;
-      // What is left of an infinity is finite after the first time.
-      Value high = keepHighBits(numbers);
-      numbers = term == 0 ? subtractHighBits(numbers, high) : e.subf(numbers, high);
-    }
-  }
-
-  /// The rows of a part as tiles, with zeros after its last column and before its first. Rows that there are not keep
-  /// what was in them: their sums are not read.
+  /// Copies rows of a part as tiles, with zeros after its last column and before its first. Rows that there are not
+  /// keep what was in them: their sums are not read.
   void fillInput(Part at, Value firstRow, Value count) {
+    // Terms are whole tiles.
+    Value width = terms > 1 ? e.mul(at.tiles, terms * kTileColumns) : e.add(at.size, at.skipped);
+    Value first = e.sub(e.mul(at.first, terms), at.skipped);
     e.loop(count, [&](Value row) {
       Value tile = e.div(row, e.index(kTileRows)), inTile = e.sub(row, e.mul(tile, kTileRows));
-      e.columns(e.add(at.size, at.skipped), kTileColumns, [&](Value column, Lanes lanes) {
-        Value from = e.sub(e.add(at.first, column), at.skipped);
-        Value number = e.load(input, {e.add(firstRow, row), from}, lanes);
-        Value deep = e.add(at.place, e.div(column, e.index(kTileColumns)));
-        storeTerms(number, tile, deep, inTile);
+      e.columns(width, kTileColumns, [&](Value column, Lanes lanes) {
+        Value number = e.div(column, e.index(kTileColumns)), deep = e.div(number, e.index(terms));
+        Value term = e.sub(number, e.mul(deep, terms));
+        e.store(e.load(input, {e.add(firstRow, row), e.add(first, column)}, lanes), inputTiles,
+                {tile, e.add(at.place, deep), term, inTile, e.index(0)}, {kTileColumns, Value()});
       });
       if (!startsOdd())
         return;
@@ -195,11 +153,21 @@ private:
     });
   }
 
+  /// A tile of a term of the input, `number` of those one below the other.
+  Value loadInput(Part at, const Target &to, Value deep, int64_t term, int64_t number) {
+    auto type = amx::TileType::get({kTileRows, kTileColumns}, b.getBF16Type());
+    if (to.tileRow)
+      return amx::TileLoadOp::create(b, loc, type, inputTiles,
+                                     ValueRange{e.add(e.div(to.tileRow, e.index(kTileRows)), number),
+                                                e.add(at.place, deep), e.index(term), e.index(0), e.index(0)});
+    Value column = e.add(e.mul(at.first, terms), e.add(e.mul(deep, terms * kTileColumns), term * kTileColumns));
+    return amx::TileLoadOp::create(b, loc, type, input, ValueRange{e.add(to.firstRow, number * kTileRows), column});
+  }
+
   //===-- weights ------------------------------------------------------------------------------------------------===//
 
-  /// The codes of a panel and a part as pairs, the panel that is held as number `held`. Beyond the part are other
-  /// codes: the input has zeros there.
-  void fillWeights(Part at, Value panel, Value held) {
+  /// The codes of a panel and a part as pairs. Beyond the part are other codes: the input has zeros there.
+  void fillWeights(Part at, Value panel) {
     Value half = e.mul(at.tiles, kTileRows / 2), place = e.mul(at.place, kTileRows);
     e.loop(half, [&](Value number) {
       // From two places at a time, which gives more bandwidth than one.
@@ -210,59 +178,74 @@ private:
                                              ValueRange{panel, from, e.index(0)});
         auto [first, second] = decodePairs(e, codes);
         Value to = e.add(place, line);
-        vector::StoreOp::create(b, loc, first, weightTiles, ValueRange{held, to, e.index(0)});
-        vector::StoreOp::create(b, loc, second, weightTiles, ValueRange{held, to, e.index(panelWidth)});
+        vector::StoreOp::create(b, loc, first, weightTiles, ValueRange{to, e.index(0)});
+        vector::StoreOp::create(b, loc, second, weightTiles, ValueRange{to, e.index(panelWidth)});
       }
     });
   }
 
-  /// Weights in bf16 come from memory, whose speed is that of a few rows. Codes are asked for by fillWeights().
-  void prefetchWeights(Part at, Value panel, Value deep) {
-    if (isScaled())
-      return;
-    Value line = e.add(e.add(e.mul(panel, linesOfPanel), at.line), e.mul(deep, kTileRows));
-    for (int64_t number = 0; number < kTileRows; ++number)
-      prefetch(e.add(line, number + linesAhead(2 * panelWidth)), 2 * panelWidth);
+  /// Where the weights lie that a workgroup needs after those of a panel and of the block from column `first` on.
+  Value lineAfter(Value first, Value column) {
+    Value panel = e.div(column, e.index(panelWidth)), next = e.add(column, panelWidth);
+    Value ofBlock = e.add(e.mul(e.add(panel, 1), linesOfPanel), e.div(first, e.index(2)));
+    return e.select(e.less(next, e.dim(out, 1)), ofBlock, e.div(e.add(first, block), e.index(2)));
+  }
+
+  /// Asks for a part of the weights that are needed next, which all rows of the input together ask for whole.
+  void prefetchWeights(const Target &to, Value deep) {
+    Value line = e.add(to.asked, e.mul(deep, linesAsked));
+    for (int64_t number = 0; number < linesAsked; ++number)
+      prefetch(e.add(line, number), 2 * panelWidth);
   }
 
   /// A tile of the panel's weights, `number` of two, at a depth of so many tiles.
-  Value loadWeights(Part at, Value panel, Value held, Value deep, int64_t number) {
+  Value loadWeights(Part at, Value panel, Value deep, int64_t number) {
     auto type = amx::TileType::get({kTileRows, kTileColumns}, b.getBF16Type());
     Value line = e.mul(deep, kTileRows), column = e.index(number * kTileColumns);
-    if (isScaled()) {
-      Value from = e.add(e.mul(at.place, kTileRows), line);
-      return amx::TileLoadOp::create(b, loc, type, weightTiles, ValueRange{held, from, column});
-    }
+    if (isScaled())
+      return amx::TileLoadOp::create(b, loc, type, weightTiles,
+                                     ValueRange{e.add(e.mul(at.place, kTileRows), line), column});
     return amx::TileLoadOp::create(b, loc, type, lines, ValueRange{panel, e.add(at.line, line), column});
   }
 
   //===-- products -----------------------------------------------------------------------------------------------===//
 
-  /// Adds the products of a block to `width` columns of the result. A tile of rows of the input stays in the level-1
-  /// cache for all of them.
-  void multiplyBlock(Value first, Value firstColumn, Value width) {
-    if (isScaled() && !isOneTileHigh)
-      forEachPart(first, [&](Part at) {
-        e.loop(e.div(e.add(width, panelWidth - 1), e.index(panelWidth)),
-               [&](Value held) { fillWeights(at, e.add(e.div(firstColumn, e.index(panelWidth)), held), held); });
-      });
-    e.loop(e.index(0), rows, rowBlock, [&](Value firstRow) {
-      Value count = e.partSize(rows, firstRow, rowBlock);
-      forEachPart(first, [&](Part at) { fillInput(at, firstRow, count); });
-      // What is left is at most one tile high where that is known.
-      std::optional<int64_t> known = getConstantIntValue(count);
-      int64_t left = known ? *known % kHighRows : 0;
-      Value whole = left > 0 && left <= kTileRows ? e.sub(count, e.index(left)) : count;
-      auto multiply = [&](Value row, int64_t high) {
+  /// Adds the products of a block of some rows to the result.
+  void multiplyBlock(Value first, Value firstRow) {
+    Value count = e.partSize(rows, firstRow, rowBlock);
+    // Whole tiles that may be read from the input, then those that are copied.
+    Value end = readsInput ? e.sub(e.dim(input, 0), e.add(firstRow, rowsLeft)) : e.index(0), read = e.min(count, end);
+    if (rowsLeft > 0)
+      forEachPart(first, [&](Part at) { fillInput(at, e.add(firstRow, read), e.sub(count, read)); });
+    e.columns(e.dim(out, 1), panelWidth, [&](Value column, Lanes lanes) {
+      if (isScaled())
+        forEachPart(first, [&](Part at) { fillWeights(at, e.div(column, e.index(panelWidth))); });
+      Value after = lineAfter(first, column);
+      auto multiply = [&](Value row, int64_t high, bool isCopied) {
         Value there = e.min(e.sub(count, row), e.index(high * kTileRows));
-        e.columns(width, panelWidth, [&](Value column, Lanes lanes) {
-          multiplyToResult(first, {e.add(firstRow, row), there, row, e.add(firstColumn, column), column, lanes, high});
-        });
+        Value asked = e.add(after, e.mul(e.div(row, e.index(kHighRows)), block / kTileColumns * linesAsked));
+        multiplyToResult(
+            first, {e.add(firstRow, row), there, isCopied ? e.sub(row, read) : Value(), column, lanes, high, asked});
       };
-      e.loop(e.index(0), whole, kHighRows, [&](Value row) { multiply(row, kHighTiles); });
-      if (whole != count)
-        multiply(whole, 1);
+      e.loop(e.index(0), read, kHighRows, [&](Value row) { multiply(row, kHighTiles, /*isCopied=*/false); });
+      multiplyCopied(read, count, [&](Value row, int64_t high) { multiply(row, high, /*isCopied=*/true); });
     });
+  }
+
+  /// Calls `multiply(row, high)` for rows `begin` to `end`, the last of which are at most one tile high where that is
+  /// known.
+  void multiplyCopied(Value begin, Value end, llvm::function_ref<void(Value, int64_t)> multiply) {
+    if (rowsLeft == 0)
+      return;
+    std::optional<int64_t> known = getConstantIntValue(end);
+    int64_t left = readsInput ? rowsLeft : known ? *known % kHighRows : 0;
+    bool isLow = left > 0 && left <= kTileRows;
+    if (readsInput)
+      return e.when(e.less(begin, end), [&] { multiply(begin, isLow ? 1 : kHighTiles); });
+    Value whole = isLow ? e.sub(end, e.index(left)) : end;
+    e.loop(begin, whole, kHighRows, [&](Value row) { multiply(row, kHighTiles); });
+    if (isLow)
+      multiply(whole, 1);
   }
 
   /// Adds the sums of the block from column `first` on to the result.
@@ -321,26 +304,21 @@ private:
   /// The sums of a part, of some by two tiles, to `sumTiles`.
   void multiplyTiles(Part at, const Target &to) {
     int64_t high = to.high;
-    Value panel = e.div(to.column, e.index(panelWidth)), held = e.div(to.heldColumn, e.index(panelWidth));
-    if (isScaled() && isOneTileHigh)
-      fillWeights(at, panel, held = e.index(0));
+    Value panel = e.div(to.column, e.index(panelWidth));
     auto sumType = amx::TileType::get({kTileRows, kTileRows}, b.getF32Type());
-    auto inputType = amx::TileType::get({kTileRows, kTileColumns}, b.getBF16Type());
     SmallVector<Value> sums;
     for (int64_t number = 0; number < high * kWideTiles; ++number)
       sums.push_back(amx::TileZeroOp::create(b, loc, sumType));
-    Value firstTile = e.div(to.tileRow, e.index(kTileRows));
     sums = e.loop(e.index(0), at.tiles, 1, sums, [&](Value deep, ValueRange values) {
       SmallVector<Value> next(values);
-      prefetchWeights(at, panel, deep);
+      if (!isScaled()) // fillWeights() has asked for codes
+        prefetchWeights(to, deep);
       Value weights[kWideTiles];
       for (int64_t wide = 0; wide < kWideTiles; ++wide)
-        weights[wide] = loadWeights(at, panel, held, deep, wide);
+        weights[wide] = loadWeights(at, panel, deep, wide);
       for (int64_t term = 0; term < terms; ++term)
         for (int64_t tile = 0; tile < high; ++tile) {
-          Value numbers = amx::TileLoadOp::create(
-              b, loc, inputType, inputTiles,
-              ValueRange{e.add(firstTile, tile), e.add(at.place, deep), e.index(term), e.index(0), e.index(0)});
+          Value numbers = loadInput(at, to, deep, term, tile);
           for (int64_t wide = 0; wide < kWideTiles; ++wide) {
             Value &sum = next[tile * kWideTiles + wide];
             sum = amx::TileMulFOp::create(b, loc, sumType, numbers, weights[wide], sum);
@@ -360,9 +338,10 @@ private:
   Value inputTiles, weightTiles, sumTiles, lines;
   Value totals; ///< with the scales of groups, a level of the tree of sums after the other
   int64_t rowBlock, block, terms, linesOfPanel;
+  bool readsInput;  ///< where it has whole tiles
+  int64_t rowsLeft; ///< of the input, which are copied
   int64_t groupsOfBlock = 1, tilesOfGroup = 0;
-  int64_t panelsHeld; ///< whose columns are multiplied together
-  bool isOneTileHigh; ///< so that a panel of codes is used once
+  int64_t linesAsked; ///< of the next weights for each tile's depth
 };
 
 } // namespace
