@@ -301,29 +301,30 @@ void addPrefillAttentions(Candidates &candidates, AttentionOp attention) {
 // --- the state space recurrence
 // ---------------------------------------------------------------------------------------
 
-/// A tile of `channels` channels; more threads for one of more bytes.
-template <typename Geometry> Geometry stepTile(const geometry::SsmShape &shape, int channels) {
-  constexpr int kFewBytes = 32 * 1024;
-  Geometry tile;
-  tile.threads = channels * shape.stateSize * shape.stateBytes < kFewBytes ? 128 : 256;
-  tile.channelTile = channels;
-  return tile;
-}
-
-/// One token, or a state and what waits in its ring, in an order of preference: two heads a block, which share what is
-/// computed of B and C, where all multiprocessors have a block nevertheless; a head; a part of one. Tiles of
-/// more than kMostBytes leave little room for other blocks.
+/// One token, or a state and what waits in its ring, in an order of preference: some heads a block, which share what is
+/// computed of B and C, a head, or a part of one; more threads for a tile of more bytes. Two heads where all
+/// multiprocessors have a block nevertheless; four, with no more threads, where each has many and holds some at a time.
+/// Tiles of more than kMostBytes leave little room for other blocks.
 template <typename Geometry, typename Op> void addSteps(Candidates &candidates, Op op) {
-  constexpr int kMostBytes = 64 * 1024;
+  constexpr int kMostBytes = 64 * 1024, kFewBytes = 32 * 1024, kManyBlocks = 16, kHeldBlocks = 5;
+  constexpr int kFewThreads = 128, kThreads = 256;
   geometry::SsmShape shape = shapeOf(op);
-  auto add = [&](int channels) {
-    if (channels == 1 || channels * shape.stateSize * shape.stateBytes <= kMostBytes)
-      candidates.addNext(stepTile<Geometry>(shape, channels), shape);
+  const geometry::Limits &limits = candidates.getLimits();
+  auto bytesOf = [&](int channels) { return channels * shape.stateSize * shape.stateBytes; };
+  auto blocksOf = [&](int heads) { return shape.pieces * shape.heads / heads; };
+  auto add = [&](int channels, int threads) {
+    if (channels == 1 || bytesOf(channels) <= kMostBytes)
+      candidates.addNext(Geometry{threads, channels}, shape);
   };
-  if (isa<SsmStepOp>(op) && shape.pieces * shape.heads / 2 >= candidates.getLimits().multiprocessors)
-    add(2 * shape.headDim);
+  auto threadsFor = [&](int channels) { return bytesOf(channels) < kFewBytes ? kFewThreads : kThreads; };
+  if (Geometry four{kFewThreads, 4 * shape.headDim}; isa<SsmStepOp>(op) &&
+                                                     blocksOf(4) >= kManyBlocks * limits.multiprocessors &&
+                                                     kHeldBlocks * four.sharedBytes(shape) <= limits.sharedBytes)
+    add(four.channelTile, four.threads);
+  if (isa<SsmStepOp>(op) && blocksOf(2) >= limits.multiprocessors)
+    add(2 * shape.headDim, threadsFor(2 * shape.headDim));
   for (int channels = shape.headDim; channels >= 1; channels /= 2)
-    add(channels);
+    add(channels, threadsFor(channels));
 }
 
 /// A run of tokens, in an order of preference: wgmma, which pays from 32 channels on; then chunks of 64 tokens or

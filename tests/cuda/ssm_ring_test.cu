@@ -120,12 +120,14 @@ template <int Batch, class State, int Length, int Tile, int Threads> void bench(
   runner.benched(name, time, (1.0 + 1.0 / maxOf(Length, 1)) * sizeof(State) * stateElements, "GB/s");
 }
 
-/// A head and two heads a block, of few and of many threads.
+/// A head, two and four heads a block, of few and of many threads.
 template <int Batch, class State> void benchTiles(Runner &runner, const std::string &name) {
   bench<Batch, State, 16, 64, 128>(runner, name);
   bench<Batch, State, 16, 64, 256>(runner, name);
   bench<Batch, State, 16, 128, 128>(runner, name);
   bench<Batch, State, 16, 128, 256>(runner, name);
+  if constexpr (sizeof(State) == 1)
+    bench<Batch, State, 16, 256, 128>(runner, name);
 }
 
 } // namespace
@@ -155,6 +157,7 @@ int main(int argc, char **argv) {
   testRing<StepShape<2, 128, 64, 128, 1, 4, 64, 19>, int8, 16>(runner, "ring Bamba-9B of 16 int8");
   testRing<StepShape<5, 6, 20, 24, 2, 4, 60, 19>, int8, 16>(runner, "ring odd int8, 3 heads a block");
   testRing<StepShape<2, 128, 64, 128, 1, 4, 512, 19>, int8, 16>(runner, "ring Bamba-9B int8, 8 heads a block");
+  testRing<StepShape<2, 128, 64, 128, 1, 4, 256, 19>, int8, 8>(runner, "ring Bamba-9B of 8 int8, 4 heads a block");
   testRing<StepShape<3, 6, 20, 48, 2, 4, 20, 19>, int8, 6>(runner, "ring state of 48 int8");
   testRing<StepShape<3, 4, 24, 16, 1, 4, 48>, int8, 6>(runner, "ring state of 16 int8, 2 heads a block");
   testFold<StepShape<5, 6, 20, 24, 2, 4, 20>, int8, 16>(runner, "ring fold odd int8");

@@ -147,6 +147,12 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_byt
     %y, %s1 = bamba.ssm_step ins(%x, %dt, %b, %b, %h, %h, %h, %i : tensor<132x16xbf16>, tensor<132x2xbf16>, tensor<132x16xbf16>, tensor<132x16xbf16>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<132xi32>) outs(%e, %s : tensor<132x16xbf16>, tensor<?x2x8x16xf32>) dt_limit(0.0, 1.0) acc(f32)
     return %y, %s1 : tensor<132x16xbf16>, tensor<?x2x8x16xf32>
   }
+  // Four, of few bytes, where each multiprocessor has many blocks: 1056 * 8 / 4 of them on 132.
+  // CHECK: @step_very_many({{.*}}collective = "common/ssm_step", fields = {channel_tile = 32 : i64, threads = 128 : i64}
+  func.func private @step_very_many(%x: tensor<1056x64xbf16>, %dt: tensor<1056x8xbf16>, %b: tensor<1056x16xbf16>, %h: tensor<8xf32>, %i: tensor<1056xi32>, %e: tensor<1056x64xbf16>, %s: tensor<?x8x8x16xf32>) -> (tensor<1056x64xbf16>, tensor<?x8x8x16xf32>) attributes {bamba.kernel} {
+    %y, %s1 = bamba.ssm_step ins(%x, %dt, %b, %b, %h, %h, %h, %i : tensor<1056x64xbf16>, tensor<1056x8xbf16>, tensor<1056x16xbf16>, tensor<1056x16xbf16>, tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<1056xi32>) outs(%e, %s : tensor<1056x64xbf16>, tensor<?x8x8x16xf32>) dt_limit(0.0, 1.0) acc(f32)
+    return %y, %s1 : tensor<1056x64xbf16>, tensor<?x8x8x16xf32>
+  }
   // What a block declares for inputs and results is at most 48 KiB.
   // CHECK: @step_tall({{.*}}collective = "common/ssm_step", fields = {channel_tile = 4096 : i64, threads = 256 : i64}
   func.func private @step_tall(%x: tensor<1x16384xbf16>, %dt: tensor<1x2xbf16>, %b: tensor<1x4xbf16>, %h: tensor<2xf32>, %i: tensor<1xi32>, %e: tensor<1x16384xbf16>, %s: tensor<?x2x8192x4xf32>) -> (tensor<1x16384xbf16>, tensor<?x2x8192x4xf32>) attributes {bamba.kernel} {
