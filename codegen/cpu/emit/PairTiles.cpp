@@ -227,25 +227,24 @@ private:
         multiplyToResult(
             first, {e.add(firstRow, row), there, isCopied ? e.sub(row, read) : Value(), column, lanes, high, asked});
       };
-      e.loop(e.index(0), read, kHighRows, [&](Value row) { multiply(row, kHighTiles, /*isCopied=*/false); });
-      multiplyCopied(read, count, [&](Value row, int64_t high) { multiply(row, high, /*isCopied=*/true); });
+      auto multiplyRead = [&](Value row, int64_t high) { multiply(row, high, /*isCopied=*/false); };
+      auto multiplyCopied = [&](Value row, int64_t high) { multiply(row, high, /*isCopied=*/true); };
+      forEachTile(e.index(0), read, multiplyRead);
+      if (readsInput && rowsLeft > 0 && rowsLeft <= kTileRows)
+        e.when(e.less(read, count), [&] { multiplyCopied(read, 1); });
+      else if (rowsLeft > 0)
+        forEachTile(read, count, multiplyCopied);
     });
   }
 
-  /// Calls `multiply(row, high)` for rows `begin` to `end`, the last of which are at most one tile high where that is
-  /// known.
-  void multiplyCopied(Value begin, Value end, llvm::function_ref<void(Value, int64_t)> multiply) {
-    if (rowsLeft == 0)
-      return;
-    std::optional<int64_t> known = getConstantIntValue(end);
-    int64_t left = readsInput ? rowsLeft : known ? *known % kHighRows : 0;
-    bool isLow = left > 0 && left <= kTileRows;
-    if (readsInput)
-      return e.when(e.less(begin, end), [&] { multiply(begin, isLow ? 1 : kHighTiles); });
-    Value whole = isLow ? e.sub(end, e.index(left)) : end;
-    e.loop(begin, whole, kHighRows, [&](Value row) { multiply(row, kHighTiles); });
-    if (isLow)
-      multiply(whole, 1);
+  /// Calls `multiply(row, high)` for rows `begin` to `end`, two tiles of them at a time, but one for no more at the
+  /// end.
+  void forEachTile(Value begin, Value end, llvm::function_ref<void(Value, int64_t)> multiply) {
+    Value left = b.createOrFold<arith::RemUIOp>(loc, e.sub(end, begin), e.index(kHighRows));
+    Value isLow = b.createOrFold<arith::AndIOp>(loc, e.less(e.index(0), left), e.less(left, e.index(kTileRows + 1)));
+    Value high = e.select(isLow, e.sub(end, left), end);
+    e.loop(begin, high, kHighRows, [&](Value row) { multiply(row, kHighTiles); });
+    e.when(isLow, [&] { multiply(high, 1); });
   }
 
   /// Adds the sums of the block from column `first` on to the result.
