@@ -29,9 +29,19 @@ def rms_norm(x, weight, eps):
     return x / np.sqrt((x * x).mean(axis=-1, keepdims=True) + eps) * weight
 
 
+def round_to_codes(state):
+    """A state as codes of 8 bits with a scale for each channel of a head have it."""
+    most = np.abs(state).max(axis=-1, keepdims=True)
+    inverse = np.divide(127, most, out=np.zeros_like(most), where=most >= 2.0**-100)
+    return np.rint(state * inverse) * (most / 127)
+
+
 class Oracle:
     """One sequence of one model. `weights` maps checkpoint names to arrays; they are widened to float64. `max_context`
-    is what the library is compiled for, on which some rotations depend."""
+    is what the library is compiled for, on which some rotations depend. With `coded_every`, states are codes of 8 bits
+    after each so many tokens, as where a state ring is written when it is full."""
+
+    coded_every = 0
 
     def __init__(self, config, weights, max_context=4096):
         self.config = config
@@ -144,6 +154,8 @@ class Oracle:
             decay = np.exp(dt[t] * a)[:, None, None]
             state = state * decay + (dt[t][:, None] * x[t])[:, :, None] * b[t][:, None, :]
             y[t] = (state * cc[t][:, None, :]).sum(axis=2)
+            if self.coded_every and (self.position + t + 1) % self.coded_every == 0:
+                state = round_to_codes(state)
         self._ssm[layer] = state
         return y
 

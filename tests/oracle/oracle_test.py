@@ -10,7 +10,7 @@ import numpy as np
 import random_model
 import safetensors_io
 from bamba_config import Config
-from bamba_oracle import Oracle
+from bamba_oracle import Oracle, round_to_codes
 
 FIXTURES = os.path.join(os.path.dirname(__file__), "..", "fixtures")
 
@@ -97,6 +97,25 @@ class ConfigTest(unittest.TestCase):
             oracle = Oracle.load(folder)
             self.assertEqual(oracle.logits([1, 2, 3]).shape, (3, 11))
             self.assertTrue(np.isfinite(oracle.logits([1, 2, 3])).all())
+
+
+class CodedStateTest(unittest.TestCase):
+    def test_codes_and_scales(self):
+        state = np.array([[[2.0, -1.0, 0.3], [0.0, 0.0, 2.0**-101]]])
+        scale = 2 / 127  # of the first row; the second counts as zero
+        wanted = np.array([[[127, -64, 19], [0, 0, 0]]]) * np.array([[[scale], [0]]])
+        np.testing.assert_allclose(round_to_codes(state), wanted, rtol=1e-12)
+
+    def test_rounds_where_the_ring_is_full(self):
+        oracle = Oracle.load(os.path.join(FIXTURES, "tiny"))
+        exact = oracle.logits(range(1, 8))
+        oracle.coded_every = 5
+        coded = oracle.logits(range(1, 8))
+        np.testing.assert_array_equal(coded[:5], exact[:5])
+        self.assertGreater(np.abs(coded[5:] - exact[5:]).max(), 1e-5)
+        # The place in the ring is that of the sequence, not of a call.
+        oracle.reset()
+        np.testing.assert_allclose(np.concatenate([oracle.forward([token]) for token in range(1, 8)]), coded, atol=1e-9)
 
 
 if __name__ == "__main__":
