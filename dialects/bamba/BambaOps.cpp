@@ -122,12 +122,16 @@ static LogicalResult verifyScales(LinearOp linear) {
       succeeded(checkShape(linear, "scales of the weight", linear.getWeightScales().getType(), {groups, outputs})));
 }
 
+static int64_t widthOf(TermsAttr terms, int64_t columns) {
+  return ShapedType::isDynamic(columns) ? kAny : terms.getWidth(columns);
+}
+
 LogicalResult SplitOp::verify() {
   Type from = getInput().getType().getElementType(), to = getInit().getType().getElementType();
   if (to.getIntOrFloatBitWidth() >= from.getIntOrFloatBitWidth())
     return emitOpError() << "expected terms of a narrower type than " << from << ", found " << to;
   return checkShape(*this, "outs", getInit().getType(),
-                    {dimOf(getInput(), 0), getTerms().getWidth(dimOf(getInput(), 1))});
+                    {dimOf(getInput(), 0), widthOf(getTerms(), dimOf(getInput(), 1))});
 }
 
 /// The input has the terms of as many numbers as the weight has columns.
@@ -136,8 +140,8 @@ static LogicalResult verifyTerms(LinearOp linear) {
     return linear.emitOpError() << "expected no terms of codes with scales, found " << linear.getTermsAttr();
   int64_t columns = dimOf(linear.getWeight(), 1);
   if (linear.getWeight().getType().getRank() == 4) // with padding, which is less than a run
-    columns *= dimOf(linear.getWeight(), 3);
-  return checkShape(linear, "input", linear.getInput().getType(), {kAny, linear.getTerms()->getWidth(columns)});
+    columns = ShapedType::isDynamic(columns) ? columns : columns * dimOf(linear.getWeight(), 3);
+  return checkShape(linear, "input", linear.getInput().getType(), {kAny, widthOf(linear.getTermsAttr(), columns)});
 }
 
 LogicalResult LinearOp::verify() {

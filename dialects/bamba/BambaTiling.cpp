@@ -86,8 +86,8 @@ FailureOr<TilingResult> GatedRmsNormOp::getTiledImplementation(OpBuilder &builde
 FailureOr<TilingResult> LinearOp::getTiledImplementation(OpBuilder &builder, ArrayRef<OpFoldResult> offsets,
                                                          ArrayRef<OpFoldResult> sizes) {
   Slicer slicer(builder, *this);
-  Span rows{offsets[0], sizes[0]}, columns{offsets[1], sizes[1]}, depth = slicer.all(getInput(), 1);
-  SmallVector<Span> weight{columns, depth};
+  Span rows{offsets[0], sizes[0]}, columns{offsets[1], sizes[1]};
+  SmallVector<Span> weight{columns, slicer.all(getWeight(), 1)};
   if (int64_t rank = getWeight().getType().getRank(); rank > 2) { // whole panels: a tile starts at one
     AffineExpr column = builder.getAffineDimExpr(0);
     int64_t width = getWeight().getType().getDimSize(2);
@@ -98,7 +98,8 @@ FailureOr<TilingResult> LinearOp::getTiledImplementation(OpBuilder &builder, Arr
     for (int64_t dim = 1; dim < rank; ++dim)
       weight.push_back(slicer.all(getWeight(), dim));
   }
-  SmallVector<Value> operands{slicer.slice(getInput(), {rows, depth}), slicer.slice(getWeight(), weight)};
+  SmallVector<Value> operands{slicer.slice(getInput(), {rows, slicer.all(getInput(), 1)}),
+                              slicer.slice(getWeight(), weight)};
   operands.push_back(slicer.slice(getInit(), {rows, columns}));
   if (getBias())
     operands.push_back(slicer.slice(getBias(), {columns}));

@@ -14,6 +14,9 @@ transform.named_sequence @__transform_main(%root: !transform.any_op {transform.r
   %gated = transform.structured.match ops{["bamba.gated_rms_norm"]} in %root : (!transform.any_op) -> !transform.any_op
   transform.structured.tile_using_forall %gated tile_sizes [3]
       : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
+  %split = transform.structured.match ops{["bamba.split"]} in %root : (!transform.any_op) -> !transform.any_op
+  transform.structured.tile_using_forall %split tile_sizes [2]
+      : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
   %linear = transform.structured.match ops{["bamba.linear"]} in %root : (!transform.any_op) -> !transform.any_op
   transform.structured.tile_using_forall %linear tile_sizes [0, 32]
       : (!transform.any_op) -> (!transform.any_op, !transform.any_op)
@@ -82,6 +85,24 @@ func.func @gated_rms_norm(%y: tensor<4x8xf32>, %z: tensor<4x8xf32>, %w: tensor<8
 func.func @linear(%x: tensor<4x8xf32>, %w: tensor<64x8xbf16>, %b: tensor<64xf32>, %init: tensor<4x64xf32>)
     -> tensor<4x64xf32> {
   %y = bamba.linear ins(%x, %w : tensor<4x8xf32>, tensor<64x8xbf16>) bias(%b : tensor<64xf32>)
+                    outs(%init : tensor<4x64xf32>) acc(f32)
+  return %y : tensor<4x64xf32>
+}
+
+// CHECK-LABEL: @split
+// CHECK: %[[ROWS:.*]] = tensor.extract_slice %arg0[%[[ROW:.*]], 0] [2, 8] [1, 1]
+// CHECK: %[[O:.*]] = tensor.extract_slice %{{.*}}[%[[ROW]], 0] [2, 24] [1, 1]
+// CHECK: bamba.split ins(%[[ROWS]] : tensor<2x8xf32>) terms(<count = 3, run = 8>) outs(%[[O]] : tensor<2x24xbf16>)
+func.func @split(%x: tensor<4x8xf32>, %init: tensor<4x24xbf16>) -> tensor<4x24xbf16> {
+  %t = bamba.split ins(%x : tensor<4x8xf32>) terms(<count = 3, run = 8>) outs(%init : tensor<4x24xbf16>)
+  return %t : tensor<4x24xbf16>
+}
+
+// CHECK-LABEL: @linear_of_terms
+// CHECK: tensor.extract_slice %arg1[%{{.*}}, 0] [32, 8] [1, 1]
+// CHECK: bamba.linear ins(%arg0, %{{.*}} : tensor<4x24xbf16>, tensor<32x8xbf16>) terms(<count = 3, run = 8>)
+func.func @linear_of_terms(%x: tensor<4x24xbf16>, %w: tensor<64x8xbf16>, %init: tensor<4x64xf32>) -> tensor<4x64xf32> {
+  %y = bamba.linear ins(%x, %w : tensor<4x24xbf16>, tensor<64x8xbf16>) terms(<count = 3, run = 8>)
                     outs(%init : tensor<4x64xf32>) acc(f32)
   return %y : tensor<4x64xf32>
 }
