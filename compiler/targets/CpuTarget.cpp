@@ -128,8 +128,8 @@ struct CpuTargetModel : TargetInterface::ExternalModel<CpuTargetModel, CpuTarget
     bool pairs = cpu.multipliesPairs() && (element.isBF16() || isa<Float8E4M3FNType>(element));
     return PanelAttr::get(target.getContext(), 2 * cpu.getLanes(), /*group=*/pairs ? 2 : 1, /*align=*/pairs ? 32 : 1);
   }
-  /// Bits of bf16, 8 each, for the 24 of an f32, and as many columns as a tile register has. Fewer rows take no longer
-  /// in vectors.
+  /// Three terms of 8 bits are the 24 of an f32; a run is the columns of a tile register. Fewer rows take no longer in
+  /// vectors.
   TermsAttr getInputTerms(Attribute target, int64_t rows, Type weight) const {
     constexpr int64_t kStreamedRows = 8;
     if (!cast<CpuTargetAttr>(target).multipliesPairs() || !weight.isBF16() || rows <= kStreamedRows)

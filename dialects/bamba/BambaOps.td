@@ -108,8 +108,8 @@ def Bamba_SplitOp : Bamba_ResultTiledOp<"split", 1, [Bamba_ResultLike<"init", "r
   let summary = "numbers as sums of numbers of a narrower type";
   let description = [{
     Each number becomes `count` terms, the first of which has its sign, exponent and leading bits, the second those of
-    what is left, and so on: as many as the type has, cut off. Three of bf16, of 8 bits each, have the sum that an f32
-    is. Of an infinity all terms after the first are zero. `#bamba.terms` says where they lie.
+    what is left, and so on: as many as the type has, cut off. Three of bf16, of 8 bits each, add up to the f32. Of an
+    infinity all terms after the first are zero. `#bamba.terms` says where they lie.
 
     It lets a linear multiply f32 by instructions that take narrower numbers and add in f32.
 
@@ -142,10 +142,10 @@ def Bamba_LinearOp : Bamba_ResultTiledOp<"linear", 2, [AttrSizedOperandSegments,
 
     With `terms`, the input is the result of a `bamba.split` with the same terms, and each `input[r, k]` their sum.
 
-    Shapes: input `[R, K]`, or `[R, terms.width(K)]`, weight `[N, K]` (as checkpoints store it; the encoding `#bamba.panel` says how it lies in
-    memory), bias `[N]`, result `[R, N]`, scales of the input `x` `[R, G]` and of the weight `w` `[G, N]`. Code
-    generation replaces an encoded weight by the panels themselves, `[ceil(N/p), K, p]`, or with groups of `g` columns
-    `[ceil(N/p), ceil(K/g), p, g]`.
+    Shapes: input `[R, K]`, or `[R, terms.width(K)]`, weight `[N, K]` (as checkpoints store it; the encoding
+    `#bamba.panel` says how it lies in memory), bias `[N]`, result `[R, N]`, scales of the input `x` `[R, G]` and of the
+    weight `w` `[G, N]`. Code generation replaces an encoded weight by the panels themselves, `[ceil(N/p), K, p]`, or
+    with groups of `g` columns `[ceil(N/p), ceil(K/g), p, g]`.
 
     Example:
     ```mlir

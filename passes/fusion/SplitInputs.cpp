@@ -19,7 +19,7 @@ struct SplitInputs : impl::SplitInputsBase<SplitInputs> {
       if (!terms || linear.getTerms() || !input.getElementType().isF32())
         return;
       Value &split = done[{linear.getInput(), terms}];
-      if (!split)
+      if (!split || split.getParentBlock() != linear->getBlock())
         split = splitBefore(linear, terms);
       linear.getInputMutable().assign(split);
       linear.setTermsAttr(terms);

@@ -66,8 +66,8 @@ bool multipliesPairs(LinearOp linear, CpuTargetAttr target) {
   return cast<TargetInterface>(Attribute(target)).getWeightPanel(element).getGroup() > 1;
 }
 
-/// A linear in tile registers: a workgroup writes its input out as tiles, so that it should have as many columns as
-/// make that cheap.
+/// A linear in tile registers: a workgroup reads all of its input, more than its weights where columns are few, and
+/// copies what fills no tile, so that it should have as many columns as make that cheap.
 CpuScheduleAttr scheduleTiles(LinearOp linear, CpuTargetAttr target) {
   auto weight = cast<RankedTensorType>(linear.getWeight().getType());
   int64_t rows = cast<ShapedType>(linear.getInput().getType()).getDimSize(0), panel = 2 * target.getLanes();
@@ -167,6 +167,20 @@ static llvm::Error checkKeptRows(Operation *root, CpuScheduleAttr schedule, CpuT
   return multipliesPairs(linear, target) ? llvm::Error::success() : check("rows", schedule.getRows());
 }
 
+/// Rows that are so few that they are not split stream through vectors, as many at a time as code generation knows.
+static llvm::Error checkFewRows(LinearOp linear, CpuScheduleAttr schedule, CpuTargetAttr target) {
+  if (!linear || !multipliesPairs(linear, target) || linear.isScaled() || linear.getTermsAttr())
+    return llvm::Error::success();
+  if (schedule.getDepth() > 0)
+    return makeFieldError("depth",
+                          "expected 0, since so few rows are not split into terms for tile registers, found {0}",
+                          schedule.getDepth());
+  int64_t rows = linear.getInput().getType().getDimSize(0), part = schedule.getWorkgroup().front();
+  if (part > 0 && rows % part != 0)
+    return makeFieldError("workgroup", "expected a divisor of {0}, the rows, found {1}", rows, part);
+  return llvm::Error::success();
+}
+
 llvm::Error checkCpuSchedule(func::FuncOp kernel, CpuScheduleAttr schedule, CpuTargetAttr target) {
   Operation *root = getTiledOp(kernel);
   ArrayRef<int64_t> workgroup = schedule.getWorkgroup();
@@ -176,11 +190,8 @@ llvm::Error checkCpuSchedule(func::FuncOp kernel, CpuScheduleAttr schedule, CpuT
   int64_t panel = 2 * target.getLanes();
   if (findLinear(kernel) && workgroup.back() % panel != 0)
     return makeFieldError("workgroup", "expected a multiple of {0} columns, found {1}", panel, workgroup.back());
-  if (LinearOp linear = findLinear(kernel); linear && schedule.getDepth() > 0 && multipliesPairs(linear, target) &&
-                                            !linear.isScaled() && !linear.getTermsAttr())
-    return makeFieldError("depth",
-                          "expected 0, since so few rows are not split into terms for tile registers, found {0}",
-                          schedule.getDepth());
+  if (llvm::Error error = checkFewRows(findLinear(kernel), schedule, target))
+    return error;
   if (isa<SsmStepOp>(root) && workgroup[0] != 1)
     return makeFieldError("workgroup", "expected 1 head, found {0}", workgroup[0]);
   if (auto scan = dyn_cast<SsmScanOp>(root)) {

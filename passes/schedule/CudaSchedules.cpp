@@ -303,8 +303,9 @@ void addPrefillAttentions(Candidates &candidates, AttentionOp attention) {
 
 /// One token, or a state and what waits in its ring, in an order of preference: some heads a block, which share what is
 /// computed of B and C, a head, or a part of one; more threads for a tile of more bytes. Two heads where all
-/// multiprocessors have a block nevertheless; four, with no more threads, where each has many and holds some at a time.
-/// Tiles of more than kMostBytes leave little room for other blocks.
+/// multiprocessors have a block nevertheless; four, with few threads, where each gets kManyBlocks and its shared
+/// memory, that of one block at most, holds kHeldBlocks. Tiles of more than kMostBytes leave little room for other
+/// blocks.
 template <typename Geometry, typename Op> void addSteps(Candidates &candidates, Op op) {
   constexpr int kMostBytes = 64 * 1024, kFewBytes = 32 * 1024, kManyBlocks = 16, kHeldBlocks = 5;
   constexpr int kFewThreads = 128, kThreads = 256;

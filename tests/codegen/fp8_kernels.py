@@ -39,7 +39,8 @@ def quantize(name, rows, columns, group=0, static=None, workgroup=(1,)):
     return Case(name, kernel(name, arguments, 2, body, schedule(workgroup)), arguments, wanted, tolerance=0)
 
 
-def scaled_linear(target, name, rows, depth, columns, group=0, bias=False, workgroup=(0, 64), tile=8, block=0, spread=0):
+def scaled_linear(target, name, rows, depth, columns, group=0, bias=False, workgroup=(0, 64), tile=8, block=0, spread=0, there=None):
+    """With `there`, only so many rows are."""
     panel = Panel(target, "f8E4M3FN")
     x, xs = e4m3.quantize(rng.standard_normal((rows, depth)), group)
     # Numbers that differ by powers of two, so that many of their codes are subnormal.
@@ -55,6 +56,8 @@ def scaled_linear(target, name, rows, depth, columns, group=0, bias=False, workg
     numbers = e4m3.decode(x).astype(np.float32)
     arguments = [to_bf16(numbers) if target == "amx" else numbers, pack(w, panel)] + [b] * bias
     arguments += [xs, np.ascontiguousarray(ws.T), poison(rows, columns)]
+    if there is not None:
+        arguments[0][there:], xs[there:], wanted[there:] = 0x7FC0 if target == "amx" else np.nan, np.nan, np.nan
     types = [type_of(array) for array in arguments]
     types[1] = f"tensor<{columns}x{depth}xf8E4M3FN, {panel}>"
     last, biased = len(types) - 1, f"bias(%a2 : {types[2]}) " if bias else ""
@@ -64,6 +67,10 @@ def scaled_linear(target, name, rows, depth, columns, group=0, bias=False, workg
         f" outs(%a{last} : {types[-1]}) acc(f32)\n  return %l : {types[-1]}"
     )
     plan = schedule(workgroup, tile, block)
+    if there is not None:  # after the arguments that the body names, but before the result
+        arguments.insert(last, np.array([there], np.int32))
+        types.insert(last, "tensor<1xi32> {bamba.rows}")
+        body = body.replace(f"%a{last} ", f"%a{last + 1} ")
     return Case(name, kernel(name, arguments, 1, body, plan, types), arguments, [wanted], tolerance=1e-6)
 
 
@@ -85,6 +92,9 @@ def make_cases(target):
         scaled_linear(target, "few_rows_odd_groups", 3, 131, 40, group=3),
         scaled_linear(target, "tall_odd_groups", 35, 300, 70, tile=4, block=64, group=33),
         scaled_linear(target, "tall_wide", 33, 161, 1100, workgroup=(0, 0), tile=32, block=64),
+        scaled_linear(target, "some_rows", 64, 128, 96, tile=32, block=64, there=37),
+        scaled_linear(target, "some_rows_of_many", 300, 96, 64, tile=256, block=96, there=49),
+        scaled_linear(target, "some_rows_odd_groups", 48, 100, 40, tile=32, block=64, group=33, there=20),
         scaled_linear(target, "deep", 2, 14336, 64),
         scaled_linear(target, "deep_tall", 64, 14336, 64, block=512),
         scaled_linear(target, "deep_tall_chosen_block", 64, 14336, 64, block=CHOSEN_BLOCKS[target]),

@@ -4,6 +4,7 @@
 // RUN: bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/fits.json" | FileCheck %s --check-prefix=FITS
 // RUN: bambac-opt %t/pairs.mlir --bamba-select-schedules="file=%t/pairs.json" | FileCheck %s --check-prefix=PAIRS
 // RUN: not bambac-opt %t/pairs.mlir --bamba-select-schedules="file=%t/few.json" 2>&1 | FileCheck %s --check-prefix=FEW
+// RUN: not bambac-opt %t/pairs.mlir --bamba-select-schedules="file=%t/cut.json" 2>&1 | FileCheck %s --check-prefix=CUT
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/tile.json" 2>&1 | FileCheck %s --check-prefix=TILE
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/linear.json" 2>&1 | FileCheck %s --check-prefix=LINEAR
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/rows.json" 2>&1 | FileCheck %s --check-prefix=ROWS
@@ -14,6 +15,7 @@
 // FITS: @linear_kept{{.*}}workgroup = [16, 32], rows = 3,
 // FITS: @argmax_kept{{.*}}workgroup = [8],
 // FEW: few.json: field 'linear_few': kernel 'linear_few' of cpu: field 'depth': expected 0, since so few rows are not split into terms for tile registers, found 64
+// CUT: cut.json: field 'linear_few': kernel 'linear_few' of cpu: field 'workgroup': expected a divisor of 8, the rows, found 3
 // PAIRS: @linear_pairs{{.*}}workgroup = [0, 0], rows = 48,
 // TILE: tile.json: field 'linear_kept': kernel 'linear_kept' of cpu: field 'rows': expected a divisor of 32, the rows of logits that there is memory for, found 12
 // LINEAR: linear.json: field 'linear_kept': kernel 'linear_kept' of cpu: field 'workgroup': expected a divisor of 32, the rows of logits that there is memory for, found 24
@@ -26,6 +28,8 @@
 {"linear_pairs": {"rows": 48}}
 //--- few.json
 {"linear_few": {"depth": 64}}
+//--- cut.json
+{"linear_few": {"workgroup": [3, 32]}}
 //--- tile.json
 {"linear_kept": {"rows": 12}}
 //--- linear.json

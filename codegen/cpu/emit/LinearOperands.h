@@ -37,9 +37,9 @@ protected:
   Value rows; ///< of the result that are there
 };
 
-/// Loops over panels of pairs of columns, for a processor that multiplies pairs of bf16. A few rows stream through
-/// vectors (PairStream.cpp) where the schedule does not cut the depth, others are multiplied in tile registers
-/// (PairTiles.cpp).
+/// Loops over panels of pairs of columns, for a processor that multiplies pairs of bf16. A few rows of f32, or of codes
+/// where the schedule does not cut the depth, stream through vectors (PairStream.cpp); terms and other rows of codes
+/// are multiplied in tile registers (PairTiles.cpp).
 void emitPairStream(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers);
 void emitPairTiles(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers);
 

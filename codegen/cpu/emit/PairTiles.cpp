@@ -2,7 +2,7 @@
 //
 // The depth is cut into blocks. All rows of a block are multiplied with one panel of weights after the other, while the
 // next comes from memory. Weights in bf16 are tiles already; codes are written out. Tiles of the input, codes or terms
-// in bf16, are where they lie; they are copied first where rows or columns are no whole tiles. Two by two tiles of sums
+// in bf16, are read where they lie; they are copied first where rows or columns fill no tile. Two by two tiles of sums
 // are in registers over a block, then they are added to the result. A block has whole groups of codes, whose sums are
 // added up with their scales before.
 #include "codegen/cpu/emit/LinearOperands.h"
@@ -40,7 +40,7 @@ public:
     terms = op.getTermsAttr() ? op.getTermsAttr().getCount() : 1;
     std::optional<int64_t> rowsOfInput = getConstantIntValue(e.dim(input, 0));
     readsInput = rowsOfInput && !hasGroups() && (op.getTermsAttr() || depth % kTileColumns == 0);
-    rowsLeft = readsInput ? *rowsOfInput % kHighRows : rowBlock;
+    rowsLeft = readsInput ? *rowsOfInput % kTileRows : rowBlock;
     int64_t tilesDeep = block / kTileColumns;
     if (hasGroups()) {
       // A group that starts at an odd column shares a pair with the one before.
@@ -57,8 +57,6 @@ public:
     sumTiles = e.scratch({kHighRows, panelWidth});
     if (isScaled())
       weightTiles = e.scratch({tilesDeep * kTileRows, 2 * panelWidth}, bf16);
-    int64_t knownRows = getConstantIntValue(e.dim(out, 0)).value_or(rowBlock);
-    linesAsked = llvm::divideCeil(kTileRows, llvm::divideCeil(std::min(knownRows, rowBlock), kHighRows));
     lines = memref::CollapseShapeOp::create(b, loc, weight, ArrayRef<ReassociationIndices>{{0}, {1}, {2, 3}});
     linesOfPanel = cast<MemRefType>(weight.getType()).getDimSize(1);
   }
@@ -86,8 +84,8 @@ private:
     Value tileRow;         ///< the first row within the rows that are copied; null where tiles are read from the input
     Value column;
     Lanes lanes;
-    int64_t high; ///< in tiles
-    Value asked;  ///< the line of weights from which on is asked for what is needed next
+    int64_t high;            ///< in tiles
+    Value asked, linesAsked; ///< the line of weights from which on to ask for more, and lines for each tile's depth
   };
 
   bool startsOdd() const { return hasGroups() && group % 2 != 0; }
@@ -132,7 +130,7 @@ private:
   /// Copies rows of a part as tiles, with zeros after its last column and before its first. Rows that there are not
   /// keep what was in them: their sums are not read.
   void fillInput(Part at, Value firstRow, Value count) {
-    // Terms are whole tiles.
+    // Terms fill tiles.
     Value width = terms > 1 ? e.mul(at.tiles, terms * kTileColumns) : e.add(at.size, at.skipped);
     Value first = e.sub(e.mul(at.first, terms), at.skipped);
     e.loop(count, [&](Value row) {
@@ -184,18 +182,19 @@ private:
     });
   }
 
-  /// Where the weights lie that a workgroup needs after those of a panel and of the block from column `first` on.
+  /// Where the weights lie that are needed after those of a panel and of the block from column `first` on: the next
+  /// panel's, or the first panel's of the next block.
   Value lineAfter(Value first, Value column) {
     Value panel = e.div(column, e.index(panelWidth)), next = e.add(column, panelWidth);
     Value ofBlock = e.add(e.mul(e.add(panel, 1), linesOfPanel), e.div(first, e.index(2)));
     return e.select(e.less(next, e.dim(out, 1)), ofBlock, e.div(e.add(first, block), e.index(2)));
   }
 
-  /// Asks for a part of the weights that are needed next, which all rows of the input together ask for whole.
+  /// Asks for weights at each depth. All rows together ask for those that are needed next, each pair of tiles for a
+  /// part of them; where there is one pair, it asks for those that it needs a little later itself.
   void prefetchWeights(const Target &to, Value deep) {
-    Value line = e.add(to.asked, e.mul(deep, linesAsked));
-    for (int64_t number = 0; number < linesAsked; ++number)
-      prefetch(e.add(line, number), 2 * panelWidth);
+    Value line = e.add(to.asked, e.mul(deep, to.linesAsked));
+    e.loop(to.linesAsked, [&](Value number) { prefetch(e.add(line, number), 2 * panelWidth); });
   }
 
   /// A tile of the panel's weights, `number` of two, at a depth of so many tiles.
@@ -213,27 +212,30 @@ private:
   /// Adds the products of a block of some rows to the result.
   void multiplyBlock(Value first, Value firstRow) {
     Value count = e.partSize(rows, firstRow, rowBlock);
-    // Whole tiles that may be read from the input, then those that are copied.
+    // Rows in tiles that may be read from the input, then those that are copied.
     Value end = readsInput ? e.sub(e.dim(input, 0), e.add(firstRow, rowsLeft)) : e.index(0), read = e.min(count, end);
     if (rowsLeft > 0)
       forEachPart(first, [&](Part at) { fillInput(at, e.add(firstRow, read), e.sub(count, read)); });
     e.columns(e.dim(out, 1), panelWidth, [&](Value column, Lanes lanes) {
       if (isScaled())
         forEachPart(first, [&](Part at) { fillWeights(at, e.div(column, e.index(panelWidth))); });
-      Value after = lineAfter(first, column);
+      Value pairs = e.div(e.add(count, kHighRows - 1), e.index(kHighRows)), isOnly = e.less(pairs, e.index(2));
+      Value linesAsked = e.div(e.add(pairs, kTileRows - 1), pairs);
+      Value own = e.add(e.mul(e.div(column, e.index(panelWidth)), linesOfPanel), e.div(first, e.index(2)));
+      Value base = e.select(isOnly, e.add(own, linesAhead(2 * panelWidth)), lineAfter(first, column));
       auto multiply = [&](Value row, int64_t high, bool isCopied) {
         Value there = e.min(e.sub(count, row), e.index(high * kTileRows));
-        Value asked = e.add(after, e.mul(e.div(row, e.index(kHighRows)), block / kTileColumns * linesAsked));
-        multiplyToResult(
-            first, {e.add(firstRow, row), there, isCopied ? e.sub(row, read) : Value(), column, lanes, high, asked});
+        Value before = e.mul(e.div(row, e.index(kHighRows)), e.mul(linesAsked, block / kTileColumns));
+        multiplyToResult(first, {e.add(firstRow, row), there, isCopied ? e.sub(row, read) : Value(), column, lanes,
+                                 high, e.add(base, before), linesAsked});
       };
       auto multiplyRead = [&](Value row, int64_t high) { multiply(row, high, /*isCopied=*/false); };
       auto multiplyCopied = [&](Value row, int64_t high) { multiply(row, high, /*isCopied=*/true); };
       forEachTile(e.index(0), read, multiplyRead);
-      if (readsInput && rowsLeft > 0 && rowsLeft <= kTileRows)
-        e.when(e.less(read, count), [&] { multiplyCopied(read, 1); });
-      else if (rowsLeft > 0)
+      if (!readsInput)
         forEachTile(read, count, multiplyCopied);
+      else if (rowsLeft > 0)
+        e.when(e.less(read, count), [&] { multiplyCopied(read, 1); });
     });
   }
 
@@ -337,10 +339,9 @@ private:
   Value inputTiles, weightTiles, sumTiles, lines;
   Value totals; ///< with the scales of groups, a level of the tree of sums after the other
   int64_t rowBlock, block, terms, linesOfPanel;
-  bool readsInput;  ///< where it has whole tiles
+  bool readsInput;  ///< where rows fill tiles
   int64_t rowsLeft; ///< of the input, which are copied
   int64_t groupsOfBlock = 1, tilesOfGroup = 0;
-  int64_t linesAsked; ///< of the next weights for each tile's depth
 };
 
 } // namespace
