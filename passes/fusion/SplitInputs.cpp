@@ -16,7 +16,7 @@ struct SplitInputs : impl::SplitInputsBase<SplitInputs> {
     getOperation().walk([&](LinearOp linear) {
       RankedTensorType input = linear.getInput().getType();
       TermsAttr terms = target.getInputTerms(input.getDimSize(0), linear.getWeight().getType().getElementType());
-      if (!terms || linear.getTerms() || !input.getElementType().isF32())
+      if (!terms || linear.getTerms() || !input.hasStaticShape() || !input.getElementType().isF32())
         return;
       Value &split = done[{linear.getInput(), terms}];
       if (!split || split.getParentBlock() != linear->getBlock())
