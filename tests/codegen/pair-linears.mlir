@@ -35,6 +35,17 @@ module attributes {bamba.target = #bamba.cpu_target<arch = "sapphirerapids",
     return %l : tensor<1x64xf32>
   }
 
+  // A few rows of f32 stream, whatever the schedule says of another linear of their kernel, which has codes.
+  // CHECK-LABEL: func.func private @few_rows__body(
+  // CHECK-NOT: amx
+  // CHECK: return
+  func.func private @few_rows(%x: tensor<8x96xf32>, %w: !numbers, %init: tensor<8x64xf32>) -> tensor<8x64xf32>
+      attributes {bamba.kernel,
+                  bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 32], rows = 8, depth = 512, chunk = 0>} {
+    %l = bamba.linear ins(%x, %w : tensor<8x96xf32>, !numbers) outs(%init : tensor<8x64xf32>) acc(f32)
+    return %l : tensor<8x64xf32>
+  }
+
   // Three terms of each of two tiles of the input, with two tiles of weights, all as they lie in memory.
   // CHECK-LABEL: func.func private @tall__body(
   // CHECK: scf.for {{.*}} -> (!amx.tile<16x16xf32>, !amx.tile<16x16xf32>, !amx.tile<16x16xf32>, !amx.tile<16x16xf32>)

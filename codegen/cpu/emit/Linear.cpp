@@ -206,14 +206,17 @@ LogicalResult emitPairs(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers
   if (TermsAttr terms = op.getTermsAttr(); terms && terms.getRun() != kCodePairs)
     return op.emitOpError() << "expected terms in runs of " << kCodePairs << " for tile registers, found " << terms;
   std::optional<int64_t> rows = getConstantIntValue(emitter.dim(buffers.getInit(), 0));
-  bool cutsDepth = emitter.getSchedule() && emitter.getSchedule().getDepth() > 0;
-  if (rows && *rows <= kMostRowsOfStream && !cutsDepth && !op.getTermsAttr())
-    emitPairStream(emitter, op, buffers);
-  else if (getElementTypeOrSelf(op.getInput().getType()).isBF16())
-    emitPairTiles(emitter, op, buffers);
-  else
+  Type input = getElementTypeOrSelf(op.getInput().getType());
+  bool isFew = rows && *rows <= kMostRowsOfStream, isWide = input.isF32() && !op.isScaled();
+  if (!input.isBF16() && !(isWide && isFew))
     return op.emitOpError() << "expected an input of bf16, codes or terms, for tile registers, found "
                             << op.getInput().getType();
+  // The schedule of a kernel with two linears is that of one, which may have codes where the other has f32.
+  bool cutsDepth = emitter.getSchedule() && emitter.getSchedule().getDepth() > 0;
+  if (isWide || (isFew && !cutsDepth && !op.getTermsAttr()))
+    emitPairStream(emitter, op, buffers);
+  else
+    emitPairTiles(emitter, op, buffers);
   return success();
 }
 
