@@ -72,11 +72,13 @@ class GoldenTest(gpu.Case):
         oracle = Oracle.load(self.weights)
         for length in self.lengths:
             model, tokens = self.library(length, state="int8", ring=ring), self.data[f"input_ids.{length}"]
+            results = {}
             for mode, coded_every in (("prefill", 0), ("decode", ring), ("chunk:5", 5)):
                 with self.subTest(length=length, mode=mode):
                     oracle.coded_every = coded_every
-                    got = harness.run_logits(model, self.weights, tokens, mode, gpu.ON_GPU)
-                    self.assert_close(got, oracle.logits(tokens), "oracle")
+                    results[mode] = harness.run_logits(model, self.weights, tokens, mode, gpu.ON_GPU)
+                    self.assert_close(results[mode], oracle.logits(tokens), "oracle")
+                    self.assert_close(results[mode], results["prefill"], "against prefill")
 
     def test_logits_with_f16(self):
         if FIXTURE in libraries.ROPE_FIXTURES or FIXTURE not in libraries.f16_fixtures(self.target):
