@@ -55,22 +55,23 @@ def scaled_linear(target, name, rows, depth, columns, group=0, bias=False, workg
         wanted += sums * xs[:, number, None].astype(np.float64) * ws[None, :, number]
     numbers = e4m3.decode(x).astype(np.float32)
     arguments = [to_bf16(numbers) if target == "amx" else numbers, pack(w, panel)] + [b] * bias
-    arguments += [xs, np.ascontiguousarray(ws.T), poison(rows, columns)]
+    scales = len(arguments)  # the number of the first
+    arguments += [xs, np.ascontiguousarray(ws.T)]
     if there is not None:
         arguments[0][there:], xs[there:], wanted[there:] = 0x7FC0 if target == "amx" else np.nan, np.nan, np.nan
+        arguments.append(np.array([there], np.int32))
+    arguments.append(poison(rows, columns))
     types = [type_of(array) for array in arguments]
     types[1] = f"tensor<{columns}x{depth}xf8E4M3FN, {panel}>"
+    if there is not None:
+        types[-2] = "tensor<1xi32> {bamba.rows}"
     last, biased = len(types) - 1, f"bias(%a2 : {types[2]}) " if bias else ""
     body = (
         f"  %l = bamba.linear ins(%a0, %a1 : {types[0]}, {types[1]}) {biased}"
-        f"scales(%a{last - 2}, %a{last - 1} : {types[-3]}, {types[-2]}) group({group})"
+        f"scales(%a{scales}, %a{scales + 1} : {types[scales]}, {types[scales + 1]}) group({group})"
         f" outs(%a{last} : {types[-1]}) acc(f32)\n  return %l : {types[-1]}"
     )
     plan = schedule(workgroup, tile, block)
-    if there is not None:  # after the arguments that the body names, but before the result
-        arguments.insert(last, np.array([there], np.int32))
-        types.insert(last, "tensor<1xi32> {bamba.rows}")
-        body = body.replace(f"%a{last} ", f"%a{last + 1} ")
     return Case(name, kernel(name, arguments, 1, body, plan, types), arguments, [wanted], tolerance=1e-6)
 
 
