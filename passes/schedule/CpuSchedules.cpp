@@ -188,9 +188,10 @@ llvm::Error checkCpuSchedule(func::FuncOp kernel, CpuScheduleAttr schedule, CpuT
   if (workgroup.size() != rank)
     return makeFieldError("workgroup", "expected {0} sizes, found {1}", rank, workgroup.size());
   int64_t panel = 2 * target.getLanes();
-  if (findLinear(kernel) && workgroup.back() % panel != 0)
+  LinearOp linear = findLinear(kernel);
+  if (linear && workgroup.back() % panel != 0)
     return makeFieldError("workgroup", "expected a multiple of {0} columns, found {1}", panel, workgroup.back());
-  if (llvm::Error error = checkFewRows(findLinear(kernel), schedule, target))
+  if (llvm::Error error = checkFewRows(linear, schedule, target))
     return error;
   if (isa<SsmStepOp>(root) && workgroup[0] != 1)
     return makeFieldError("workgroup", "expected 1 head, found {0}", workgroup[0]);

@@ -303,9 +303,8 @@ void addPrefillAttentions(Candidates &candidates, AttentionOp attention) {
 
 /// One token, or a state and what waits in its ring, in an order of preference: some heads a block, which share what is
 /// computed of B and C, a head, or a part of one; more threads for a tile of more bytes. Two heads where all
-/// multiprocessors have a block nevertheless; four, with few threads, where each gets kManyBlocks and its shared
-/// memory, that of one block at most, holds kHeldBlocks. Tiles of more than kMostBytes leave little room for other
-/// blocks.
+/// multiprocessors have a block nevertheless; four, with few threads, where each has kManyBlocks to do, and shared
+/// memory for kHeldBlocks at a time. Tiles of more than kMostBytes leave little room for other blocks.
 template <typename Geometry, typename Op> void addSteps(Candidates &candidates, Op op) {
   constexpr int kMostBytes = 64 * 1024, kFewBytes = 32 * 1024, kManyBlocks = 16, kHeldBlocks = 5;
   constexpr int kFewThreads = 128, kThreads = 256;
@@ -318,10 +317,11 @@ template <typename Geometry, typename Op> void addSteps(Candidates &candidates, 
       candidates.addNext(Geometry{threads, channels}, shape);
   };
   auto threadsFor = [&](int channels) { return bytesOf(channels) < kFewBytes ? kFewThreads : kThreads; };
-  if (Geometry four{kFewThreads, 4 * shape.headDim}; isa<SsmStepOp>(op) &&
-                                                     blocksOf(4) >= kManyBlocks * limits.multiprocessors &&
-                                                     kHeldBlocks * four.sharedBytes(shape) <= limits.sharedBytes)
-    add(four.channelTile, four.threads);
+  // A block may have all shared memory of a multiprocessor but a KiB.
+  const Geometry four{kFewThreads, 4 * shape.headDim};
+  bool areHeld = kHeldBlocks * four.sharedBytes(shape) <= limits.sharedBytes;
+  if (isa<SsmStepOp>(op) && blocksOf(4) >= kManyBlocks * limits.multiprocessors && areHeld)
+    candidates.addNext(four, shape);
   if (isa<SsmStepOp>(op) && blocksOf(2) >= limits.multiprocessors)
     add(2 * shape.headDim, threadsFor(2 * shape.headDim));
   for (int channels = shape.headDim; channels >= 1; channels /= 2)
