@@ -135,10 +135,10 @@ def Bamba_TermsAttr : Bamba_Attr<"Terms", "terms"> {
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
-    /// Columns of a row of `columns` numbers.
-    int64_t getWidth(int64_t columns) const {
-      return (llvm::divideCeilSigned(columns, getRun()) * getCount() | 1) * getRun();
-    }
+    /// Columns that the terms of `columns` numbers fill.
+    int64_t getFilled(int64_t columns) const { return llvm::divideCeilSigned(columns, getRun()) * getCount() * getRun(); }
+    /// Columns of a row of `columns` numbers: an odd number of runs.
+    int64_t getWidth(int64_t columns) const { return (getFilled(columns) / getRun() | 1) * getRun(); }
   }];
 }
 

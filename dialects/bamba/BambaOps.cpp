@@ -134,14 +134,12 @@ LogicalResult SplitOp::verify() {
                     {dimOf(getInput(), 0), widthOf(getTerms(), dimOf(getInput(), 1))});
 }
 
-/// The input has the terms of as many numbers as the weight has columns.
+/// The input has the terms of as many numbers as the weight has columns; the padding of groups is less than a run.
 static LogicalResult verifyTerms(LinearOp linear) {
   if (linear.isScaled())
     return linear.emitOpError() << "expected no terms of codes with scales, found " << linear.getTermsAttr();
-  int64_t columns = dimOf(linear.getWeight(), 1);
-  if (linear.getWeight().getType().getRank() == 4) // with padding, which is less than a run
-    columns = ShapedType::isDynamic(columns) ? columns : columns * dimOf(linear.getWeight(), 3);
-  return checkShape(linear, "input", linear.getInput().getType(), {kAny, widthOf(linear.getTermsAttr(), columns)});
+  return checkShape(linear, "input", linear.getInput().getType(),
+                    {kAny, widthOf(linear.getTermsAttr(), linear.getWeightColumns())});
 }
 
 LogicalResult LinearOp::verify() {

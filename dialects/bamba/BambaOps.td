@@ -172,6 +172,12 @@ def Bamba_LinearOp : Bamba_ResultTiledOp<"linear", 2, [AttrSizedOperandSegments,
     mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
     /// True where the operands are codes with scales.
     bool isScaled() { return static_cast<bool>(getInputScales()); }
+    /// Columns of the weight as it lies: in groups, with their padding.
+    int64_t getWeightColumns() {
+      auto type = getWeight().getType();
+      bool hasGroups = type.getRank() == 4 && !type.isDynamicDim(1);
+      return hasGroups ? type.getDimSize(1) * type.getDimSize(3) : type.getDimSize(1);
+    }
     /// Columns that share a scale, but for the last ones of a row.
     int64_t getGroupSize() { return getGroup() ? getGroup() : getInput().getType().getDimSize(1); }
   }];

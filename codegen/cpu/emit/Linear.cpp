@@ -203,8 +203,8 @@ LogicalResult emitPairs(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers
   if (weight.getDimSize(2) != kCodePairs || weight.getDimSize(3) != 2)
     return op.emitOpError() << "expected a weight in panels of " << kCodePairs << " with groups of 2 columns, found "
                             << weight;
-  if (TermsAttr terms = op.getTermsAttr(); terms && terms.getRun() != kCodePairs)
-    return op.emitOpError() << "expected terms in runs of " << kCodePairs << " for tile registers, found " << terms;
+  if (TermsAttr terms = op.getTermsAttr(); terms && terms.getRun() != kTileColumns)
+    return op.emitOpError() << "expected terms in runs of " << kTileColumns << " for tile registers, found " << terms;
   std::optional<int64_t> rows = getConstantIntValue(emitter.dim(buffers.getInit(), 0));
   Type input = getElementTypeOrSelf(op.getInput().getType());
   bool isFew = rows && *rows <= kMostRowsOfStream, isWide = input.isF32() && !op.isScaled();

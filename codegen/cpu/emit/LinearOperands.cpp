@@ -8,17 +8,11 @@ namespace bambac::codegen {
 
 static constexpr int64_t kCacheLine = 64;
 
-/// Columns of a weight in panels, with the padding of groups.
-static int64_t countColumns(Value weight) {
-  auto panels = cast<MemRefType>(weight.getType());
-  return panels.getRank() == 4 ? panels.getDimSize(1) * panels.getDimSize(3) : panels.getDimSize(1);
-}
-
 LinearOperands::LinearOperands(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers)
     : e(emitter), input(buffers.getInput()), weight(buffers.getWeight()), bias(buffers.getBias()),
       inputScales(buffers.getInputScales()), weightScales(buffers.getWeightScales()), out(buffers.getInit()),
       weightType(getElementTypeOrSelf(weight.getType())), group(op.getGroupSize()),
-      depth(op.getTermsAttr() ? countColumns(weight) : cast<MemRefType>(input.getType()).getDimSize(1)),
+      depth(op.getTermsAttr() ? op.getWeightColumns() : cast<MemRefType>(input.getType()).getDimSize(1)),
       panelWidth(cast<MemRefType>(weight.getType()).getDimSize(2)), rows(e.rowsThere(out)) {}
 
 Value LinearOperands::getStart(Value column, Lanes lanes) {

@@ -40,6 +40,7 @@ protected:
 /// Loops over panels of pairs of columns, for a processor that multiplies pairs of bf16. A few rows of f32, or of codes
 /// where the schedule does not cut the depth, stream through vectors (PairStream.cpp); terms and other rows of codes
 /// are multiplied in tile registers (PairTiles.cpp).
+constexpr int64_t kTileColumns = 32; ///< of the input, or of a term of it, in a tile register
 void emitPairStream(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers);
 void emitPairTiles(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers);
 

@@ -17,8 +17,8 @@
 namespace bambac::codegen {
 namespace {
 
-/// Rows and pairs of columns of a tile register, and the columns of both its operands.
-constexpr int64_t kTileRows = 16, kTileColumns = 2 * kTileRows;
+/// Rows and pairs of columns of a tile register.
+constexpr int64_t kTileRows = kTileColumns / 2;
 /// Tiles of sums one below the other and side by side: with one of the input and a panel's two, seven registers.
 constexpr int64_t kHighTiles = 2, kWideTiles = 2;
 constexpr int64_t kHighRows = kHighTiles * kTileRows;
@@ -84,8 +84,9 @@ private:
     Value tileRow;         ///< the first row within the rows that are copied; null where tiles are read from the input
     Value column;
     Lanes lanes;
-    int64_t high;            ///< in tiles
-    Value asked, linesAsked; ///< the line of weights from which on to ask for more, and lines for each tile's depth
+    int64_t high; ///< in tiles
+    Value asked;  ///< the line of weights from which on to ask for more
+    Value linesAsked;
   };
 
   bool startsOdd() const { return hasGroups() && group % 2 != 0; }
@@ -182,16 +183,25 @@ private:
     });
   }
 
-  /// Where the weights lie that are needed after those of a panel and of the block from column `first` on: the next
-  /// panel's, or the first panel's of the next block.
-  Value lineAfter(Value first, Value column) {
-    Value panel = e.div(column, e.index(panelWidth)), next = e.add(column, panelWidth);
-    Value ofBlock = e.add(e.mul(e.add(panel, 1), linesOfPanel), e.div(first, e.index(2)));
-    return e.select(e.less(next, e.dim(out, 1)), ofBlock, e.div(e.add(first, block), e.index(2)));
+  Value panelOf(Value column) { return e.div(column, e.index(panelWidth)); }
+
+  /// The weights that `count` rows ask for while they are multiplied with a panel, two tiles of rows after the other:
+  /// so many lines at each depth of a tile. All rows together ask for what is needed next; where there are no more than
+  /// two tiles, they ask for what they need a little later themselves.
+  struct Ahead {
+    Value line, lines;
+  };
+
+  Ahead getAhead(Value first, Value column, Value count) {
+    Value own = e.add(e.mul(panelOf(column), linesOfPanel), e.div(first, e.index(2)));
+    // The next panel's of the block, or the first panel's of the next block.
+    Value isLast = e.less(e.add(e.dim(out, 1), -1), e.add(column, panelWidth));
+    Value next = e.select(isLast, e.div(e.add(first, block), e.index(2)), e.add(own, linesOfPanel));
+    Value rounds = e.div(e.add(count, kHighRows - 1), e.index(kHighRows)), isOnly = e.less(rounds, e.index(2));
+    return {e.select(isOnly, e.add(own, linesAhead(2 * panelWidth)), next),
+            e.div(e.add(rounds, kTileRows - 1), rounds)};
   }
 
-  /// Asks for weights at each depth. All rows together ask for those that are needed next, each pair of tiles for a
-  /// part of them; where there is one pair, it asks for those that it needs a little later itself.
   void prefetchWeights(const Target &to, Value deep) {
     Value line = e.add(to.asked, e.mul(deep, to.linesAsked));
     e.loop(to.linesAsked, [&](Value number) { prefetch(e.add(line, number), 2 * panelWidth); });
@@ -218,29 +228,23 @@ private:
       forEachPart(first, [&](Part at) { fillInput(at, e.add(firstRow, read), e.sub(count, read)); });
     e.columns(e.dim(out, 1), panelWidth, [&](Value column, Lanes lanes) {
       if (isScaled())
-        forEachPart(first, [&](Part at) { fillWeights(at, e.div(column, e.index(panelWidth))); });
-      Value pairs = e.div(e.add(count, kHighRows - 1), e.index(kHighRows)), isOnly = e.less(pairs, e.index(2));
-      Value linesAsked = e.div(e.add(pairs, kTileRows - 1), pairs);
-      Value own = e.add(e.mul(e.div(column, e.index(panelWidth)), linesOfPanel), e.div(first, e.index(2)));
-      Value base = e.select(isOnly, e.add(own, linesAhead(2 * panelWidth)), lineAfter(first, column));
+        forEachPart(first, [&](Part at) { fillWeights(at, panelOf(column)); });
+      Ahead ahead = getAhead(first, column, count);
       auto multiply = [&](Value row, int64_t high, bool isCopied) {
         Value there = e.min(e.sub(count, row), e.index(high * kTileRows));
-        Value before = e.mul(e.div(row, e.index(kHighRows)), e.mul(linesAsked, block / kTileColumns));
+        Value before = e.mul(e.div(row, e.index(kHighRows)), e.mul(ahead.lines, block / kTileColumns));
         multiplyToResult(first, {e.add(firstRow, row), there, isCopied ? e.sub(row, read) : Value(), column, lanes,
-                                 high, e.add(base, before), linesAsked});
+                                 high, e.add(ahead.line, before), ahead.lines});
       };
-      auto multiplyRead = [&](Value row, int64_t high) { multiply(row, high, /*isCopied=*/false); };
-      auto multiplyCopied = [&](Value row, int64_t high) { multiply(row, high, /*isCopied=*/true); };
-      forEachTile(e.index(0), read, multiplyRead);
+      forEachTile(e.index(0), read, [&](Value row, int64_t high) { multiply(row, high, /*isCopied=*/false); });
       if (!readsInput)
-        forEachTile(read, count, multiplyCopied);
+        forEachTile(read, count, [&](Value row, int64_t high) { multiply(row, high, /*isCopied=*/true); });
       else if (rowsLeft > 0)
-        e.when(e.less(read, count), [&] { multiplyCopied(read, 1); });
+        e.when(e.less(read, count), [&] { multiply(read, 1, /*isCopied=*/true); });
     });
   }
 
-  /// Calls `multiply(row, high)` for rows `begin` to `end`, two tiles of them at a time, but one for no more at the
-  /// end.
+  /// Calls `multiply(row, high)` for rows `begin` to `end`, in twos of tiles, the last of which may be one.
   void forEachTile(Value begin, Value end, llvm::function_ref<void(Value, int64_t)> multiply) {
     Value left = b.createOrFold<arith::RemUIOp>(loc, e.sub(end, begin), e.index(kHighRows));
     Value isLow = b.createOrFold<arith::AndIOp>(loc, e.less(e.index(0), left), e.less(left, e.index(kTileRows + 1)));
@@ -305,7 +309,7 @@ private:
   /// The sums of a part, of some by two tiles, to `sumTiles`.
   void multiplyTiles(Part at, const Target &to) {
     int64_t high = to.high;
-    Value panel = e.div(to.column, e.index(panelWidth));
+    Value panel = panelOf(to.column);
     auto sumType = amx::TileType::get({kTileRows, kTileRows}, b.getF32Type());
     SmallVector<Value> sums;
     for (int64_t number = 0; number < high * kWideTiles; ++number)

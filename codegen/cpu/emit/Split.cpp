@@ -11,16 +11,16 @@ public:
   SplitEmitter(Emitter &emitter, SplitOp op, SplitOp::Adaptor buffers)
       : e(emitter), b(e.getBuilder()), loc(e.getLoc()), input(buffers.getInput()), out(buffers.getInit()),
         count(op.getTerms().getCount()), run(op.getTerms().getRun()),
-        columns(cast<MemRefType>(input.getType()).getDimSize(1)), width(op.getTerms().getWidth(columns)) {}
+        columns(cast<MemRefType>(input.getType()).getDimSize(1)), filled(op.getTerms().getFilled(columns)),
+        width(op.getTerms().getWidth(columns)) {}
 
   void emit() {
-    int64_t used = llvm::divideCeilSigned(columns, run) * count * run;
     e.loop(e.dim(input, 0), [&](Value row) {
       e.columns(e.index(columns), run, [&](Value column, Lanes lanes) {
         storeTerms(e.load(input, {row, column}, lanes), row, e.mul(column, count));
       });
-      if (used < width)
-        e.store(e.splat(0.0, run), out, {row, e.index(used)}, {run, Value()});
+      if (filled < width)
+        e.store(e.splat(0.0, run), out, {row, e.index(filled)}, {run, Value()});
     });
   }
 
@@ -67,7 +67,7 @@ private:
   OpBuilder &b;
   Location loc;
   Value input, out;
-  int64_t count, run, columns, width;
+  int64_t count, run, columns, filled, width;
 };
 
 } // namespace
