@@ -118,40 +118,36 @@ void addMiddleLinears(Candidates &candidates, const geometry::LinearShape &shape
 
 /// Many rows on wgmma. The time is that of the block with the most tiles, for all numbers of rows that are likely:
 ///
-///   cost = sum of LinearLarge::leastCost * price
+///   cost = sum of LinearLarge::cost * price
 ///
 /// where the price is the measured slowdown of tiles that reuse less of what they load. Tiles of several widths, whose
-/// loads are smaller (1%) and which take longer to compile, have to save more than that; with tall tiles beside them
-/// they come first if those save anything. Tall tiles of a schedule of their own are overestimated. Where sums of codes
+/// loads are smaller (1%) and which take longer to compile, have to save more than that. Tiles of 256 rows are
+/// overestimated. Where sums of codes
 /// are taken over into f32 the widest tile has no registers for those that are yet to be; one of 192 columns has. What
 /// a step seldom computes is not worth compiling several widths.
 void addLargeLinears(Candidates &candidates, LinearOp linear, const geometry::LinearShape &shape) {
   using geometry::wgmma::LinearLarge;
   constexpr int kWantedStages = 6;
   struct Tile {
-    int rows, columns, leastColumns, tallColumns;
+    int rows, columns, leastColumns;
     double price;
   };
   const geometry::Limits &limits = candidates.getLimits();
   const SmallVector<int> likelyRows = getLikelyRows(linear);
   const bool isRare = isRareShape(linear);
-  const Tile tiles[] = {{128, 256, 256, 0, 1.0},
-                        {128, 256, 128, 0, 1.01},
-                        {128, 256, 128, 160, 1.0101},
-                        {256, 128, 128, 0, 0.85},
-                        {128, 128, 128, 0, 1.0}};
-  const Tile tilesOfCodes[] = {{128, 192, 192, 0, 1.0}, {256, 128, 128, 0, 1.05}, {128, 128, 128, 0, 1.0}};
+  const Tile tiles[] = {{128, 256, 256, 1.0}, {128, 256, 128, 1.01}, {256, 128, 128, 0.85}, {128, 128, 128, 1.0}};
+  const Tile tilesOfCodes[] = {{128, 192, 192, 1.0}, {256, 128, 128, 1.05}, {128, 128, 128, 1.0}};
   for (Tile tile : shape.promotes() ? ArrayRef(tilesOfCodes) : ArrayRef(tiles)) {
     if (isRare && tile.leastColumns < tile.columns)
       continue;
-    LinearLarge candidate{tile.rows, tile.columns, 2, tile.leastColumns, tile.tallColumns};
+    LinearLarge candidate{tile.rows, tile.columns, 2, tile.leastColumns};
     candidate.stages =
         chooseStages(kWantedStages, tile.rows, tile.columns, LinearLarge::kOtherBytes + shape.epilogueBytes, limits);
     double cost = 0;
     geometry::LinearShape likely = shape;
     for (int rows : likelyRows) {
       likely.rows = rows;
-      cost += candidate.leastCost(likely, limits.multiprocessors);
+      cost += candidate.cost(likely, limits.multiprocessors, candidate.columnsOf(likely, limits.multiprocessors));
     }
     candidates.add(candidate, shape, tile.price * cost);
   }
@@ -170,7 +166,7 @@ void addWideLinears(Candidates &candidates, const geometry::LinearShape &shape) 
   for (int columns : {256, 224}) {
     int stages =
         chooseStages(kWantedStages, kTileRows, columns, LinearLarge::kOtherBytes + shape.epilogueBytes, limits);
-    LinearLarge linear{kTileRows, columns, stages, columns, /*tallColumns=*/0};
+    LinearLarge linear{kTileRows, columns, stages, columns};
     int tiles = linear.tiles(shape, columns), slots = alignTo(tiles, std::max(limits.multiprocessors, 1));
     double busy = static_cast<double>(shape.rows) * shape.columns / (static_cast<double>(slots) * kTileRows * columns);
     if (busy >= kLeastBusy)

@@ -112,21 +112,18 @@ template <int TileColumns, int Split, bool Fast = false> struct Middle {
            std::to_string(Split);
   }
 };
-template <int TileRows, int TileColumns, int Stages, bool Fast = false, int LeastColumns = TileColumns,
-          int TallColumns = 0>
-struct Large {
+template <int TileRows, int TileColumns, int Stages, bool Fast = false, int LeastColumns = TileColumns> struct Large {
   static constexpr bool kMaps = true, kIsExact = false, kIsFast = Fast;
   static constexpr int kSplits = 1;
   template <int R, int N, int K> struct Shape : Sizes<R, N, K> {
     static constexpr int kTileRows = TileRows, kTileColumns = TileColumns, kStages = Stages, kSharedLimit = kShared;
-    static constexpr int kLeastColumns = LeastColumns, kTallColumns = TallColumns;
+    static constexpr int kLeastColumns = LeastColumns;
     static constexpr bool kSumsFast = Fast;
   };
   template <class S, class I, class E> using Kernel = bambac::LinearLarge<S, I, E>;
   static std::string name() {
     return std::string(Fast ? "fast " : "") + "large " + std::to_string(TileRows) + "x" + std::to_string(TileColumns) +
-           " stages " + std::to_string(Stages) + " from " + std::to_string(LeastColumns) +
-           (TallColumns ? " tall " + std::to_string(TallColumns) : "");
+           " stages " + std::to_string(Stages) + " from " + std::to_string(LeastColumns);
   }
 };
 

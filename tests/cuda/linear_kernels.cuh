@@ -10,8 +10,34 @@ __global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
   Kernel::run(input, weights, epilogue);
 }
 
-/// The counters of the kernels that read both operands through tensor maps: the collectives leave them zero.
-__device__ unsigned mappedCounters[bambac::kWorkspaceCounters];
+/// The workspace of the kernels that read both operands through tensor maps: they leave its counters zero.
+class MappedWorkspace {
+public:
+  MappedWorkspace() { memory.zero(); }
+  void *get(size_t bytes) {
+    CHECK(bytes <= kBytes ? cudaSuccess : cudaErrorMemoryAllocation);
+    return memory.data();
+  }
+  /// Every counter of a tile that is split.
+  void setSplitCounters(unsigned value) {
+    std::vector<unsigned> values(bambac::geometry::kMostSplitTiles, value);
+    CHECK(cudaMemcpy(memory.data() + bambac::kSplitCounter, values.data(), values.size() * 4, cudaMemcpyHostToDevice));
+  }
+  bool isClean() const {
+    std::vector<unsigned> words = memory.download();
+    return std::all_of(words.begin(), words.begin() + bambac::kWorkspaceCounters, [](unsigned n) { return n == 0; });
+  }
+
+private:
+  static constexpr size_t kBytes = size_t(32) << 20;
+  DeviceBuffer<unsigned> memory{bambac::kWorkspaceCounters + kBytes / 4};
+};
+
+/// Not for the first time while a stream is recorded.
+inline MappedWorkspace &mappedWorkspace() {
+  static MappedWorkspace workspace;
+  return workspace;
+}
 
 /// The count of rows where all are there.
 inline constexpr const int *kAllRows = nullptr;
@@ -21,21 +47,26 @@ template <class Kernel, class Epilogue>
 __global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
     mappedKernel(const __grid_constant__ bambac::TensorMapParam input,
                  const __grid_constant__ bambac::TensorMapParam weights,
-                 const __grid_constant__ bambac::TensorMapParam narrow, int steps, Epilogue epilogue, const int *rows) {
+                 const __grid_constant__ bambac::TensorMapParam narrow, int steps, Epilogue epilogue, void *workspace,
+                 const int *rows) {
   if constexpr (requires { Kernel::kNarrowMap; })
-    Kernel::run(input, weights, narrow, steps, epilogue, mappedCounters, rows);
+    Kernel::run(input, weights, narrow, steps, epilogue, workspace, rows);
   else
     Kernel::run(input, weights, steps, epilogue, rows);
 }
 
-/// Launches it on x and W.
+/// Launches it on x and W, with the number of blocks that it asks for or with `blocks`.
 template <class Kernel, class X, class Weight, class Epilogue>
-void launchMapped(cudaStream_t stream, X *x, Weight *weights, const Epilogue &epilogue, const int *rows = kAllRows) {
+void launchMapped(cudaStream_t stream, X *x, Weight *weights, const Epilogue &epilogue, const int *rows = kAllRows,
+                  unsigned blocks = 0) {
   bambac::TensorMapParam weightMap = encodeTensorMap(Kernel::kWeightMap, weights), narrowMap = weightMap;
   if constexpr (requires { Kernel::kNarrowMap; })
     narrowMap = encodeTensorMap(Kernel::kNarrowMap, weights);
-  launch(mappedKernel<Kernel, Epilogue>, Kernel::kLaunch, stream, encodeTensorMap(Kernel::kInputMap, x), weightMap,
-         narrowMap, Kernel::kSteps, epilogue, rows);
+  bambac::Launch how = Kernel::kLaunch;
+  if (blocks)
+    how.grid[0] = blocks;
+  launch(mappedKernel<Kernel, Epilogue>, how, stream, encodeTensorMap(Kernel::kInputMap, x), weightMap, narrowMap,
+         Kernel::kSteps, epilogue, mappedWorkspace().get(how.workspace), rows);
 }
 
 /// Reads `from`, 128 bytes a thread at a time; the rest that is less than that for all threads is left out.

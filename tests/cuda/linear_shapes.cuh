@@ -23,7 +23,7 @@ template <int Rows, int Columns, int Depth, int TileRows, int Split = 1> struct 
   static constexpr int kTileRows = TileRows, kTileColumns = Split > 1 ? 64 : 128, kStages = 4, kSplit = Split;
 };
 template <int Rows, int Columns, int Depth> struct Large : Sizes<Rows, Columns, Depth> {
-  static constexpr int kTileRows = 128, kTileColumns = 128, kStages = 4, kLeastColumns = 128, kTallColumns = 0;
+  static constexpr int kTileRows = 128, kTileColumns = 128, kStages = 4, kLeastColumns = 128;
 };
 template <int Rows, int Columns, int Depth> struct Skinny : Sizes<Rows, Columns, Depth> {
   static constexpr int kStages = 12;

@@ -124,6 +124,7 @@ template <class Case> struct Operands {
   std::vector<DeviceBuffer<Operand>> weights;
 
   explicit Operands(int copies) {
+    harness::mappedWorkspace();
     x.randomize(1);
     residual.randomize(2);
     for (int i = 0; i < copies; ++i) {
@@ -134,13 +135,13 @@ template <class Case> struct Operands {
     CHECK(cudaDeviceSynchronize());
   }
 
-  void launch(cudaStream_t stream, int copy) const {
+  void launch(cudaStream_t stream, int copy, unsigned blocks = 0) const {
     harness::launchMapped<typename Case::Kernel>(stream, x.data(), weights[copy].data(),
-                                                 Epilogue{residual.data(), out.data()});
+                                                 Epilogue{residual.data(), out.data()}, harness::kAllRows, blocks);
   }
-  std::vector<Output> run() {
+  std::vector<Output> run(unsigned blocks = 0) {
     out.poison();
-    launch(nullptr, 0);
+    launch(nullptr, 0, blocks);
     CHECK(cudaGetLastError());
     return out.download();
   }
@@ -222,6 +223,24 @@ template <class Case> void testCase(harness::Runner &runner) {
     runner.expect(name + ": same bits", false);
   if (!rowsAreIndependent(operands, first))
     runner.expect(name + ": rows are independent", false);
+}
+
+/// Split tiles have the bits of whole ones, also where a second part waits for the first in vain.
+template <class Case> void splitCase(harness::Runner &runner) {
+  using Shape = typename Case::Shape;
+  std::string name = "split " + Case::name();
+  if (!runner.wants(name))
+    return;
+  constexpr int kTiles =
+      bambac::ceilDiv(Shape::kRows, Shape::kTileRows) * bambac::ceilDiv(Shape::kColumns, Shape::kTileColumns);
+  Operands<Case> operands(1);
+  const auto whole = operands.run(kTiles), split = operands.run();
+  runner.expect(name + ": same bits", harness::sameBits(whole, split));
+  runner.expect(name + ": counters are left zero", harness::mappedWorkspace().isClean());
+  harness::mappedWorkspace().setSplitCounters(1000);
+  const auto again = operands.run();
+  runner.expect(name + ": same bits without first parts", harness::sameBits(whole, again));
+  harness::mappedWorkspace().setSplitCounters(0);
 }
 
 /// How many clusters of the kernel the device holds at once; groups of multiprocessors need not divide into clusters.

@@ -142,7 +142,8 @@ int main(int argc, char **argv) {
   testLinear<codes_test::Large<128, 192, 4, false, 128>, 1100, 4096, 256>(runner);
   testLinear<codes_test::Large<128, 256, 4, true, 128>, 1100, 4096, 256>(runner);
   testLinear<codes_test::Large<128, 224, 4, true, 96>, 1100, 4096, 256>(runner);
-  testLinear<codes_test::Large<128, 256, 4, true, 128, 160>, 1300, 4096, 256>(runner);
+  // Some numbers of rows split the last tiles.
+  testLinear<codes_test::Large<128, 256, 4, true>, 1300, 4096, 4096>(runner);
   testLinear<codes_test::Large<256, 128, 4>, 4100, 456, 256>(runner);
   testLinear<codes_test::Large<128, 128, 6>, 300, 200, 640, 128>(runner);
   testLinear<codes_test::Middle<128, 1>, 200, 200, 640>(runner);
@@ -160,10 +161,7 @@ int main(int argc, char **argv) {
   testLinear<codes_test::Middle<64, 2, true>, 260, 200, 640>(runner);
   testLinear<codes_test::Mma<128, 128, 3>, 700, 456, 640>(runner);
   testLinear<codes_test::Mma<64, 32, 8>, 300, 200, 640, 128>(runner);
-  std::vector<unsigned> counters(kWorkspaceCounters);
-  CHECK(cudaMemcpyFromSymbol(counters.data(), mappedCounters, sizeof(mappedCounters)));
-  runner.expect("counters of tiles are left zero",
-                std::all_of(counters.begin(), counters.end(), [](unsigned counter) { return counter == 0; }));
+  runner.expect("counters of tiles are left zero", mappedWorkspace().isClean());
   testRows<37, 64>(runner);
   testRows<300, 4096>(runner);
   testRows<5, 20000>(runner);

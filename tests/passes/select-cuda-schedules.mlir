@@ -17,8 +17,6 @@
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/shared.json" 2>&1 | FileCheck %s --check-prefix=SHARED
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/inputs.json" 2>&1 | FileCheck %s --check-prefix=INPUTS
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/widths.json" 2>&1 | FileCheck %s --check-prefix=WIDTHS
-// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/tall.json" 2>&1 | FileCheck %s --check-prefix=TALL
-// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/low.json" 2>&1 | FileCheck %s --check-prefix=LOW
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/wrong.json" 2>&1 | FileCheck %s --check-prefix=WRONG
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/some.json" 2>&1 | FileCheck %s --check-prefix=SOME
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/unused.json" 2>&1 | FileCheck %s --check-prefix=UNUSED
@@ -36,9 +34,7 @@
 // WIDTHS: error: {{.*}}widths.json: field 'linear_large': kernel 'linear_large' of sm_90a: expected 128 tile_rows of tiles of several widths, found 256
 // INPUTS: error: {{.*}}inputs.json: field 'step_tall': kernel 'step_tall' of sm_90a: expected at most 49152 bytes of inputs and entries, found
 // WRONG: error: {{.*}}wrong.json: field 'scan': kernel 'scan' of sm_90a: field 'collective': expected one that computes bamba.ssm_scan on sm_90a (wgmma/ssm_scan, mma/ssm_scan), found 'mma/linear'
-// TALL: error: {{.*}}tall.json: field 'linear_large': kernel 'linear_large' of sm_90a: expected at least 132 tall tiles, found 8
-// LOW: error: {{.*}}low.json: field 'linear_large': kernel 'linear_large' of sm_90a: field 'tall_columns': expected at least 256, found 160
-// SOME: error: {{.*}}some.json: field 'linear_skinny': kernel 'linear_skinny' of sm_90a: field 'tile_rows': expected all fields of wgmma/linear_large (tile_rows, tile_columns, stages, least_columns, tall_columns), found none
+// SOME: error: {{.*}}some.json: field 'linear_skinny': kernel 'linear_skinny' of sm_90a: field 'tile_rows': expected all fields of wgmma/linear_large (tile_rows, tile_columns, stages, least_columns), found none
 // UNUSED: error: {{.*}}unused.json: field 'linaer_*': expected a kernel of that name, found none for sm_90a
 // EMPTY: error: {{.*}}empty.json: field 'linear_skinny': expected fields of a schedule, found none
 // OBJECT: error: {{.*}}object.json: field 'sm_90a.linear_skinny': expected an object, found 4
@@ -63,10 +59,6 @@
 {"linear_large": {"stages": 9}}
 //--- widths.json
 {"linear_large": {"tile_rows": 256, "tile_columns": 128, "least_columns": 64, "stages": 2}}
-//--- tall.json
-{"linear_large": {"tile_rows": 128, "tile_columns": 256, "least_columns": 128, "tall_columns": 160, "stages": 4}}
-//--- low.json
-{"linear_large": {"tile_rows": 128, "tile_columns": 256, "least_columns": 256, "tall_columns": 160, "stages": 4}}
 //--- wrong.json
 {"scan": {"collective": "mma/linear"}}
 //--- some.json
@@ -136,7 +128,7 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_byt
     return %r : tensor<64x128xbf16>
   }
   // Tiles of 128 rows where they leave few multiprocessors idle: 256 tiles of 224 columns on 132.
-  // CHECK: @linear_wide({{.*}}collective = "wgmma/linear_large", fields = {least_columns = 224 : i64, stages = 4 : i64, tall_columns = 0 : i64, tile_columns = 224 : i64, tile_rows = 128 : i64}
+  // CHECK: @linear_wide({{.*}}collective = "wgmma/linear_large", fields = {least_columns = 224 : i64, stages = 4 : i64, tile_columns = 224 : i64, tile_rows = 128 : i64}
   func.func private @linear_wide(%x: tensor<256x4096xbf16>, %w: tensor<28672x4096xbf16>, %e: tensor<256x28672xf32>) -> tensor<256x28672xf32> attributes {bamba.kernel} {
     %r = bamba.linear ins(%x, %w : tensor<256x4096xbf16>, tensor<28672x4096xbf16>) outs(%e : tensor<256x28672xf32>) acc(f32)
     return %r : tensor<256x28672xf32>

@@ -8,7 +8,8 @@ using bambac::geometry::wgmma::LinearLarge;
 namespace {
 
 constexpr int kBlocks = 132;
-constexpr LinearLarge kLinear = {128, 256, 4, /*leastColumns=*/128, /*tallColumns=*/0};
+constexpr LinearLarge kLinear = {128, 256, 4, /*leastColumns=*/128};
+constexpr LinearLarge kOneWidth = {128, 256, 4, /*leastColumns=*/256};
 
 LinearShape shapeOf(int rows, int columns) {
   LinearShape shape = {};
@@ -23,14 +24,14 @@ TEST(LinearGeometry, TilesAreAsWideAsGivesEachBlockOne) {
   EXPECT_EQ(kLinear.columnsOf(shapeOf(640, 4096), kBlocks), 160);
   EXPECT_EQ(kLinear.columnsOf(shapeOf(641, 4096), kBlocks), 192);
   EXPECT_EQ(kLinear.columnsOf(shapeOf(768, 4096), kBlocks), 192);
-  EXPECT_EQ(kLinear.columnsOf(shapeOf(769, 4096), kBlocks), 256);
+  EXPECT_EQ(kLinear.columnsOf(shapeOf(769, 4096), kBlocks), 224);
   EXPECT_EQ(kLinear.columnsOf(shapeOf(896, 4096), kBlocks), 256);
   EXPECT_EQ(kLinear.columnsOf(shapeOf(1024, 4096), kBlocks), 256);
 }
 
-TEST(LinearGeometry, TwoRoundsAreAsFullAsCanBe) {
-  EXPECT_EQ(kLinear.columnsOf(shapeOf(1280, 4096), kBlocks), 160);
-  EXPECT_EQ(kLinear.columnsOf(shapeOf(1536, 4096), kBlocks), 192);
+TEST(LinearGeometry, TilesThatAreSplitAreTheWidest) {
+  EXPECT_EQ(kLinear.columnsOf(shapeOf(1280, 4096), kBlocks), 256);
+  EXPECT_EQ(kLinear.columnsOf(shapeOf(1536, 4096), kBlocks), 256);
   EXPECT_EQ(kLinear.columnsOf(shapeOf(2048, 4096), kBlocks), 256);
 }
 
@@ -45,16 +46,34 @@ TEST(LinearGeometry, LastRowsAreHalfATile) {
   EXPECT_EQ(kLinear.wholeRowTiles(shapeOf(0, 4096)), 0);
 }
 
-TEST(LinearGeometry, TallTilesTakeOneRoundWhereOthersTakeTwo) {
-  constexpr LinearLarge kTall = {128, 256, 4, /*leastColumns=*/128, /*tallColumns=*/160};
-  EXPECT_FALSE(kTall.isTall(shapeOf(1024, 4096), kBlocks));
-  EXPECT_TRUE(kTall.isTall(shapeOf(1025, 4096), kBlocks));
-  EXPECT_TRUE(kTall.isTall(shapeOf(1280, 4096), kBlocks));
-  EXPECT_FALSE(kTall.isTall(shapeOf(1281, 4096), kBlocks));
-  EXPECT_FALSE(kTall.isTall(shapeOf(4096, 4096), kBlocks));
-  for (int rows : {643, 700, 768}) // as linear_wgmma_test
-    EXPECT_TRUE(kTall.isTall(shapeOf(rows, 7040), kBlocks));
-  EXPECT_FALSE(kLinear.isTall(shapeOf(1025, 4096), kBlocks));
+TEST(LinearGeometry, LastTilesAreSplitWhereARoundHasFew) {
+  constexpr int kSteps = 64;
+  auto splits = [](int rows, int columns) { return kOneWidth.splits(shapeOf(rows, columns), kBlocks, 256, kSteps); };
+  EXPECT_FALSE(splits(1024, 4096)); // one round
+  EXPECT_TRUE(splits(1025, 4096));
+  EXPECT_TRUE(splits(1281, 4096));
+  EXPECT_FALSE(splits(4096, 4096)); // 3.9 rounds
+  EXPECT_TRUE(splits(1025, 28672));
+  EXPECT_FALSE(splits(4096, 28672));
+  EXPECT_FALSE(splits(4096, 16896)); // 16 rounds
+  EXPECT_FALSE(splits(0, 4096));
+}
+
+TEST(LinearGeometry, NothingIsSplitOfFewStepsOrOnManyBlocks) {
+  EXPECT_FALSE(kOneWidth.splits(shapeOf(1025, 4096), kBlocks, 256, /*steps=*/1));
+  EXPECT_FALSE(kOneWidth.splits(shapeOf(40960, 4096), /*blocks=*/1024, 256, /*steps=*/128));
+}
+
+TEST(LinearGeometry, SplittingCostsLessThanARoundForAFew) {
+  const LinearShape shape = shapeOf(1025, 4096);
+  EXPECT_LT(kOneWidth.cost(shape, kBlocks, 256), kOneWidth.wholeCost(shape, kBlocks, 256));
+  EXPECT_EQ(kOneWidth.cost(shapeOf(1024, 4096), kBlocks, 256), kOneWidth.timeOfTile(256));
+}
+
+TEST(LinearGeometry, CodesAreNotSplit) {
+  LinearShape shape = shapeOf(1025, 4096);
+  shape.operandBytes = 1;
+  EXPECT_FALSE(kOneWidth.splits(shape, kBlocks, 192, /*steps=*/128));
 }
 
 TEST(LinearGeometry, CodesHaveNoHalves) {
@@ -64,7 +83,6 @@ TEST(LinearGeometry, CodesHaveNoHalves) {
 }
 
 TEST(LinearGeometry, OneWidthIsAllThereIs) {
-  constexpr LinearLarge kOneWidth = {128, 256, 4, /*leastColumns=*/256, /*tallColumns=*/0};
   EXPECT_EQ(kOneWidth.columnsOf(shapeOf(512, 4096), kBlocks), 256);
   EXPECT_FALSE(kOneWidth.hasWidths());
 }

@@ -102,7 +102,7 @@ static void emitRows(KernelWriter &writer, LinearOp linear) {
   int64_t rows = dimOf(linear.getInput(), 0);
   bool reduces = llvm::any_of(*linear->getBlock(), llvm::IsaPred<ArgmaxOp, QuantizeOp>);
   if (isLarge(writer.getCollective()) && !hasGroups(linear) && !reduces &&
-      writer.getField("least_columns") == writer.getField("tile_columns") && writer.getField("tall_columns") == 0)
+      writer.getField("least_columns") == writer.getField("tile_columns"))
     writer.rowCount(rows);
   else
     writer.constant("rows", rows);

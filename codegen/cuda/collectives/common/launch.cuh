@@ -16,8 +16,10 @@ struct alignas(64) TensorMapParam {
 
 /// Number of zeroed 32-bit counters at the start of a kernel's workspace. A kernel that uses them leaves them zero.
 inline constexpr int kWorkspaceCounters = BAMBA_RT_WORKSPACE_COUNTERS;
-/// The last counter: tiles that blocks have taken (wgmma/linear_large). An epilogue's counters come before it.
+/// The last counter: tiles that blocks have taken (wgmma/linear_large). Before it there is one for each tile that is
+/// split, and before these are the counters of an epilogue.
 inline constexpr int kTileCounter = kWorkspaceCounters - 1;
+inline constexpr int kSplitCounter = kTileCounter - geometry::kMostSplitTiles;
 /// The workspace that a launch asks for which uses counters and nothing after them.
 inline constexpr uint32 kWorkspaceOfCounters = 256;
 

@@ -23,7 +23,7 @@ template <class Element, int kRows, int kColumns, int kGroup> struct RowCodes {
   const Element *values; ///< what the kernel stores, [kRows, kColumns]
   e4m3 *codes;           ///< [kRows, kColumns]
   float *scales;         ///< [kRows, groups]
-  void *workspace;       ///< the kernel's, whose counters before kTileCounter are taken
+  void *workspace;       ///< the kernel's, whose counters before kSplitCounter are taken
   int multiprocessors;   ///< of the device
 
   /// By all threads, before a barrier of the block.
@@ -108,7 +108,7 @@ private:
   }
   /// Blocks that have arrived, those that have left, and the largest of each row.
   __device__ __forceinline__ uint32 *counters() const {
-    return static_cast<uint32 *>(workspace) + kTileCounter - geometry::rowCodesCounters(kRows);
+    return static_cast<uint32 *>(workspace) + kSplitCounter - geometry::rowCodesCounters(kRows);
   }
   __device__ __forceinline__ int lastBlocks() const {
     return minOf(int(gridDim.x * gridDim.y * gridDim.z), geometry::tailBlocks(multiprocessors, kRows * kColumns));

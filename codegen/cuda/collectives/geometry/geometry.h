@@ -40,6 +40,8 @@ BAMBAC_HOST_DEVICE constexpr int mostPieceTiles(int pieces, int rows, int tileRo
 inline constexpr int kMmaRows = 16, kMmaColumns = 8, kMmaDepth = 16;
 /// Columns of the depth in one stage of a product: 128 bytes, what one row of a swizzled tensor copy holds.
 inline constexpr int kTileDepth = 64;
+/// Tiles that are split, at most: one for each block, as many of which as there are multiprocessors.
+inline constexpr int kMostSplitTiles = 511;
 /// Bytes of the two mbarriers of a stage, full and empty.
 inline constexpr int kStageBarrierBytes = 16;
 /// Registers that a thread can have, and those of a multiprocessor.

@@ -131,16 +131,13 @@ struct LinearLarge {
   int tileColumns;  ///< of the widest tile: a multiple of 32, up to 256
   int stages;       ///< of the ring
   int leastColumns; ///< of the narrowest tile; widths between them are multiples of 32
-  int tallColumns;  ///< of tiles of twice the rows, which are taken instead where they take less time; 0: none
 
   using Shape = LinearShape;
   static constexpr const char *kCollective = "wgmma/linear_large";
   static constexpr Field<LinearLarge> kFields[] = {{"tile_rows", &LinearLarge::tileRows},
                                                    {"tile_columns", &LinearLarge::tileColumns},
                                                    {"stages", &LinearLarge::stages},
-                                                   {"least_columns", &LinearLarge::leastColumns},
-                                                   {"tall_columns", &LinearLarge::tallColumns, /*least=*/0}};
-  static constexpr int kTallStages = 3; ///< as many bytes as four of other tiles
+                                                   {"least_columns", &LinearLarge::leastColumns}};
   static constexpr int kConsumers = 2, kThreads = 128 * (1 + kConsumers);
   /// Sums pass through shared memory 16 rows x 32 columns of a warp at a time, two such slices a warp.
   static constexpr int kSliceColumns = 32, kSliceFloats = 16 * kSliceColumns;
@@ -171,18 +168,43 @@ struct LinearLarge {
   /// Whether blocks take tiles as they get ready for them, or one after each `blocks` tiles.
   BAMBAC_HOST_DEVICE constexpr bool takesTiles(const LinearShape &shape) const { return !shape.promotes(); }
   /// What a tile takes apart from its columns (its rows of x, its start and end), as columns of 64 rows a warpgroup:
-  /// measured. A tall tile has twice those rows.
+  /// measured. One of 128 rows a warpgroup has twice those rows.
   static constexpr int kColumnsOfTile = 100, kColumnsOfTallTile = 180;
-  /// The time of the block that is at work longest on tiles of `columns` columns, in columns of those rows.
+  BAMBAC_HOST_DEVICE constexpr int timeOfTile(int columns) const {
+    return rowBlocks() * columns + (rowBlocks() > 1 ? kColumnsOfTallTile : kColumnsOfTile);
+  }
+  /// The time of the block that is at work longest on whole tiles of `columns` columns, in columns of those rows.
   /// Half a tile takes two thirds of the time (measured), and blocks without a tile in the last round of whole ones
   /// take halves in it.
-  BAMBAC_HOST_DEVICE constexpr int cost(const LinearShape &shape, int blocks, int columns) const {
-    int time = rowBlocks() * columns + (rowBlocks() > 1 ? kColumnsOfTallTile : kColumnsOfTile);
+  BAMBAC_HOST_DEVICE constexpr int wholeCost(const LinearShape &shape, int blocks, int columns) const {
+    int time = timeOfTile(columns);
     int columnTiles = ceilDiv(shape.columns, columns), whole = wholeRowTiles(shape) * columnTiles;
     int rounds = ceilDiv(whole, maxOf(blocks, 1));
     int halves = (rowTiles(shape) - wholeRowTiles(shape)) * columnTiles;
     int after = maxOf(halves - (rounds * blocks - whole), 0);
     return rounds * time + ceilDiv(after, maxOf(blocks, 1)) * time * 2 / 3;
+  }
+  /// What splitting takes in addition, as measured: of each block to store and load sums, in columns of 64 steps; and
+  /// of all of the time, in percent, since blocks that share rows or columns no longer read them at the same time.
+  static constexpr int kColumnsOfSplit = 20, kSplitPercent = 3;
+  static constexpr int kLeastSplitSteps = 2, kUsualSteps = 64;
+  /// The time where the last tiles are split, one for each of the blocks, which all take the same time.
+  BAMBAC_HOST_DEVICE constexpr int splitCost(const LinearShape &shape, int blocks, int columns, int steps) const {
+    const long long whole = wholeRowTiles(shape), all = rowTiles(shape);
+    const long long thirds = (3 * whole + 2 * (all - whole)) * ceilDiv(shape.columns, columns);
+    return int(thirds * timeOfTile(columns) * (100 + kSplitPercent) / (300ll * maxOf(blocks, 1))) +
+           kColumnsOfSplit * kUsualSteps / maxOf(steps, 1);
+  }
+  /// Whether the last tiles are split: where blocks take tiles, have more than one, and need less time for it.
+  BAMBAC_HOST_DEVICE constexpr bool splits(const LinearShape &shape, int blocks, int columns, int steps) const {
+    return takesTiles(shape) && steps >= kLeastSplitSteps && blocks <= kMostSplitTiles &&
+           tiles(shape, columns) > blocks &&
+           splitCost(shape, blocks, columns, steps) < wholeCost(shape, blocks, columns);
+  }
+  /// The time of all tiles of `columns` columns, whichever way.
+  BAMBAC_HOST_DEVICE constexpr int cost(const LinearShape &shape, int blocks, int columns) const {
+    return splits(shape, blocks, columns, kUsualSteps) ? splitCost(shape, blocks, columns, kUsualSteps)
+                                                       : wholeCost(shape, blocks, columns);
   }
   /// The width of tiles that takes the least time where `blocks` work at once.
   BAMBAC_HOST_DEVICE constexpr int columnsOf(const LinearShape &shape, int blocks) const {
@@ -196,25 +218,11 @@ struct LinearLarge {
   BAMBAC_HOST_DEVICE constexpr bool takes(const LinearShape &shape, int blocks, int columns) const {
     LinearShape some = shape;
     for (some.rows = 1; some.rows <= shape.rows; some.rows += tileRows / kConsumers)
-      if (columnsOf(some, blocks) == columns && !isTall(some, blocks))
+      if (columnsOf(some, blocks) == columns)
         return true;
     return false;
   }
 
-  BAMBAC_HOST_DEVICE constexpr bool hasTall() const { return tallColumns > 0; }
-  /// The tall tiles as a schedule of their own.
-  BAMBAC_HOST_DEVICE constexpr LinearLarge tall() const {
-    return {2 * tileRows, tallColumns, kTallStages, tallColumns, /*tallColumns=*/0};
-  }
-  /// Whether all tiles are tall ones where there are so many rows.
-  BAMBAC_HOST_DEVICE constexpr bool isTall(const LinearShape &shape, int blocks) const {
-    return hasTall() && tall().cost(shape, blocks, tallColumns) < cost(shape, blocks, columnsOf(shape, blocks));
-  }
-  /// The least time, in whatever tiles.
-  BAMBAC_HOST_DEVICE constexpr int leastCost(const LinearShape &shape, int blocks) const {
-    int least = cost(shape, blocks, columnsOf(shape, blocks));
-    return hasTall() ? minOf(least, tall().cost(shape, blocks, tallColumns)) : least;
-  }
   BAMBAC_HOST_DEVICE constexpr int blocks(const LinearShape &shape, const Limits &limits) const {
     return minOf(tiles(shape, leastColumns), limits.multiprocessors);
   }
@@ -223,14 +231,9 @@ struct LinearLarge {
   BAMBAC_HOST_DEVICE constexpr int stageBytes() const {
     return stages * (inputBytes() + weightBytes() + kStageBarrierBytes);
   }
-  BAMBAC_HOST_DEVICE constexpr int sharedBytes() const {
-    return maxOf(stageBytes(), hasTall() ? tall().stageBytes() : 0) + kOtherBytes;
-  }
-  /// Slices whose values an epilogue loads before they are needed. Sums of codes and those of tall tiles leave
-  /// registers for one.
-  BAMBAC_HOST_DEVICE constexpr int slicesAhead(const LinearShape &shape) const {
-    return shape.promotes() || sums() > kInstructionColumns / 2 ? 1 : 2;
-  }
+  BAMBAC_HOST_DEVICE constexpr int sharedBytes() const { return stageBytes() + kOtherBytes; }
+  /// Slices whose values an epilogue loads before they are needed. Sums of codes leave registers for one.
+  BAMBAC_HOST_DEVICE constexpr int slicesAhead(const LinearShape &shape) const { return shape.promotes() ? 1 : 2; }
 
   BAMBAC_HOST_DEVICE constexpr Fault legal(const LinearShape &shape, const Limits &limits) const {
     Check check;
@@ -249,13 +252,6 @@ struct LinearLarge {
       check.exactly("tile_rows of tiles of several widths", kInstructionRows * kConsumers, tileRows);
     if (shape.promotes())
       check.atMost("sums of codes a thread", kThreadSumsOfCodes, sums() + tileColumns / 2);
-    if (hasTall())
-      check.exactly("tile_rows next to tall tiles", kInstructionRows * kConsumers, tileRows)
-          .multipleOf("tall_columns", kSliceColumns, tallColumns)
-          .atLeast("tall_columns", leastColumns, tallColumns)
-          .atMost("sums a thread of tall tiles", kThreadSums, tall().sums())
-          .exactly("sums of codes in tall tiles", 0, shape.promotes())
-          .atLeast("tall tiles", limits.multiprocessors, tall().tiles(shape, tallColumns));
     return check.result();
   }
 };

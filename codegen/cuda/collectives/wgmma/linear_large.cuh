@@ -1,32 +1,29 @@
 // y[r, n] = sum_k x[r, k] W[n, k] for many rows (prefill): tokens are the 64 rows of wgmma, weights its columns.
 // Persistent blocks of one loading and two multiplying warpgroups; the loads of the next tile run under the epilogue.
-// Tiles of rows that are not there do not exist; how wide tiles are, and whether they have twice the rows, is chosen by
-// the rows that are. Of 16-bit operands blocks take tiles as they get ready for them. A tile in which only one
-// warpgroup has rows leaves it the tensor cores and takes less time.
+// Tiles of rows that are not there do not exist; how wide tiles are is chosen by the rows that are. Of 16-bit operands
+// blocks take tiles as they get ready for them, and the last tiles may be split (large_tiles.cuh). A tile in which only
+// one warpgroup has rows leaves it the tensor cores and takes less time.
 #pragma once
 #include "geometry/wgmma_linear.h"
+#include "wgmma/large_tiles.cuh"
+#include "wgmma/split_sums.cuh"
 #include "wgmma/wgmma_pipeline.cuh"
 
 namespace bambac {
 
-/// The tall tiles of a schedule as one of their own.
-template <class Shape> struct TallShape : Shape {
-  static constexpr geometry::wgmma::LinearLarge kTall =
-      geometry::wgmma::LinearLarge{Shape::kTileRows, Shape::kTileColumns, Shape::kStages, Shape::kLeastColumns,
-                                   Shape::kTallColumns}
-          .tall();
-  static constexpr int kTileRows = kTall.tileRows, kTileColumns = kTall.tileColumns, kStages = kTall.stages,
-                       kLeastColumns = kTall.leastColumns, kTallColumns = kTall.tallColumns;
-};
-
 /// Shape: Operand, kRows (a size of the launch where tiles have one width), kColumns, kDepth and kInputStride (sizes of
 /// the launch); all of these are known where groups of codes have scales; kMultiprocessors, kSharedLimit; the fields of
 /// geometry::wgmma::LinearLarge.
-/// BoxColumns: of W that a copy brings; what is left of a tile comes in copies of kSliceColumns.
-template <class Shape, class Input, class Epilogue, int BoxColumns = Shape::kLeastColumns> class LinearLarge {
-  static constexpr geometry::LinearShape kShape = kLinearShape<Shape, Input, Epilogue>;
-  static constexpr geometry::wgmma::LinearLarge kGeometry = {Shape::kTileRows, Shape::kTileColumns, Shape::kStages,
-                                                             Shape::kLeastColumns, Shape::kTallColumns};
+template <class Shape, class Input, class Epilogue> class LinearLarge {
+  struct Sizes {
+    static constexpr geometry::LinearShape kShape = kLinearShape<Shape, Input, Epilogue>;
+    static constexpr geometry::wgmma::LinearLarge kGeometry = {Shape::kTileRows, Shape::kTileColumns, Shape::kStages,
+                                                               Shape::kLeastColumns};
+  };
+  static constexpr geometry::LinearShape kShape = Sizes::kShape;
+  static constexpr geometry::wgmma::LinearLarge kGeometry = Sizes::kGeometry;
+  using Tiles = LargeTiles<Sizes>;
+  using Tile = typename Tiles::Tile;
   static_assert(kGeometry.legal(kShape, kLimits<Shape>).isLegal(), "the schedule is legal");
   static constexpr int kConsumers = kGeometry.kConsumers; // warpgroups
   static constexpr int kTileRows = Shape::kTileRows, kTileColumns = Shape::kTileColumns;
@@ -45,11 +42,15 @@ template <class Shape, class Input, class Epilogue, int BoxColumns = Shape::kLea
   // read.
   static constexpr int kSliceColumns = kGeometry.kSliceColumns, kSliceFloats = kGeometry.kSliceFloats;
   static constexpr int kSlicesOfRow = kTileColumns / kSliceColumns, kSlices = kRowBlocks * kSlicesOfRow;
-  static constexpr int kBoxColumns = BoxColumns, kBoxRows = kGeometry.boxRows(kShape);
-  static constexpr bool kCopiesNarrow = kGeometry.hasWidths() || kTileColumns % kBoxColumns != 0;
+  /// Of W a copy brings the narrowest tile; what is left of a wider one comes in copies of kSliceColumns.
+  static constexpr int kBoxColumns = kLeastColumns, kBoxRows = kGeometry.boxRows(kShape);
+  static constexpr bool kCopiesNarrow = kGeometry.hasWidths();
   using Slice = Patch<Epilogue, 16, kSliceColumns, kSliceColumns, 32, 4>;
   // What the epilogue loads is on its way this many slices before it is needed.
   static constexpr int kAhead = minOf(kGeometry.slicesAhead(kShape), kSlices);
+
+  using Parts = SplitSums<kConsumers, kRowBlocks * kTileColumns / 2>;
+  static constexpr uint32 kWorkspace = kWorkspaceOfCounters + (Tiles::kTakes ? kBlocks * Parts::kTileBytes : 0);
 
   static constexpr int kSharedBytes = kGeometry.stageBytes() + kGeometry.kOtherBytes;
   static_assert(kGeometry.stageBytes() == Ring::kBytes + Ring::kBarrierBytes);
@@ -59,7 +60,7 @@ public:
   static_assert(areSteps<Shape>(kSteps, nullptr), "the launch counts them as the geometry does");
   static constexpr int kThreads = kGeometry.kThreads, kMinBlocks = 1;
   static constexpr Launch kLaunch = {
-      kBlocks, 1, 1, kThreads, 1, kGeometry.sharedBytes(), 1, kWorkspaceOfCounters, kEpilogueMultiprocessors<Epilogue>};
+      kBlocks, 1, 1, kThreads, 1, kGeometry.sharedBytes(), 1, kWorkspace, kEpilogueMultiprocessors<Epilogue>};
   static constexpr TensorMap kInputMap = inputTensorMap(kShape, kBoxRows);
   static constexpr TensorMap kWeightMap = weightTensorMap(Shape::kColumns, kShape.words(), kBoxColumns, kTileDepth);
   /// Of what is left of a tile after whole boxes of kWeightMap.
@@ -70,81 +71,32 @@ public:
                                              void *workspace, const int *rows = nullptr) {
     __builtin_assume(steps > 0);
     const int present = rowCount<Shape::kRows>(rows);
-    if constexpr (kGeometry.hasTall()) {
-      constexpr geometry::wgmma::LinearLarge kLinear = kGeometry;
-      geometry::LinearShape shape = kShape;
-      shape.rows = present;
-      if (kLinear.isTall(shape, gridDim.x))
-        return LinearLarge<TallShape<Shape>, Input, Epilogue, BoxColumns>::run(inputMap, weightMap, narrowMap, steps,
-                                                                               epilogue, workspace, rows);
-    }
     extern __shared__ __align__(1024) uint8 shared[];
     float *slices = reinterpret_cast<float *>(shared + Ring::kBytes);
     volatile int *numbers = reinterpret_cast<int *>(shared + Ring::kBytes + kGeometry.kSlicesBytes);
     const Tiles tiles(present, steps);
-    uint32 *taken = static_cast<uint32 *>(workspace) + kTileCounter;
     runRoles<Ring, kSharedBytes, kConsumers>(
         shared, epilogue,
-        [&](const Ring &ring) { load(ring, tiles, taken, numbers, {inputMap, weightMap, narrowMap}); }, [] {},
+        [&](const Ring &ring) { load(ring, tiles, workspace, numbers, {inputMap, weightMap, narrowMap}); }, [] {},
         [&](const Ring &ring, int consumer) {
-          multiply(ring, consumer, tiles, numbers, slices + (threadIdx.x / 32 - 4) * 2 * kSliceFloats, epilogue);
+          multiply(ring, consumer, tiles, numbers, slices + (threadIdx.x / 32 - 4) * 2 * kSliceFloats, workspace,
+                   epilogue);
         });
   }
 
 private:
-  struct Tile {
-    int row, column;
-    int rowEnd; ///< of all rows that are there
-    /// Whether the copy of x that begins with this row of the tile brings rows that are there.
-    __device__ __forceinline__ bool hasBox(int first) const { return first == 0 || row + first < rowEnd; }
-    /// Those that do.
-    __device__ __forceinline__ int boxes() const {
-      int count = 0;
-#pragma unroll
-      for (int first = 0; first < kTileRows; first += kBoxRows)
-        count += hasBox(first);
-      return count;
-    }
-  };
-
-  /// The tiles that cover the rows that are there.
-  struct Tiles {
-    int rows, rowTiles;
-    int columns, columnTiles; ///< of a tile; from left to right
-    int steps;                ///< along the depth, of every tile
-
-    __device__ __forceinline__ Tiles(int rows, int steps)
-        : rows(rows), rowTiles(ceilDiv(rows, kTileRows)), steps(steps) {
-      constexpr geometry::wgmma::LinearLarge kLinear = kGeometry;
-      geometry::LinearShape shape = kShape;
-      shape.rows = rows;
-      columns = kLinear.columnsOf(shape, gridDim.x);
-      columnTiles = ceilDiv(Shape::kColumns, columns);
-    }
-    __device__ __forceinline__ int count() const { return rowTiles * columnTiles; }
-    /// The index-th tile. Blocks at work at the same time share rows of x and columns of W in L2: column after column
-    /// within a group of up to 16 tiles of rows.
-    __device__ __forceinline__ Tile operator[](int index) const {
-      constexpr int kGroup = minOf(kGeometry.rowTiles(kShape), 16);
-      int group = index / (kGroup * columnTiles), inGroup = index % (kGroup * columnTiles);
-      int height = maxOf(minOf(kGroup, rowTiles - group * kGroup), 1); // none for a block without tiles
-      int rowTile = group * kGroup + inGroup % height;
-      return {rowTile * kTileRows, inGroup / height * columns, rows};
-    }
-  };
-
-  // Each block begins with the tile of its own number, whose weights are on their way before the kernels before this
-  // one have ended. Where tiles are taken, the loading thread takes the others from a counter and leaves the tile's
-  // number, or kNoTile at the end, next to its first stage.
-  static constexpr bool kTakesTiles = kGeometry.takesTiles(kShape);
-  static constexpr int kNoTile = -1, kStepsOfAnswer = 3;
+  // Each block begins with work of its own, whose weights are on their way before the kernels before this one have
+  // ended. Where tiles are taken, the loading thread takes the others from a counter and leaves the tile's number next
+  // to its first stage: with kFromStart where the sums of its first part have not come, and kNoTile at the end.
+  static constexpr bool kTakesTiles = Tiles::kTakes;
+  static constexpr int kNoTile = 0x3fffffff, kFromStart = 0x40000000, kStepsOfAnswer = 3;
 
   struct Maps {
     const TensorMapParam &input, &weights, &narrow;
   };
 
   /// The loading thread.
-  static __device__ __forceinline__ void load(const Ring &ring, const Tiles &tiles, uint32 *taken,
+  static __device__ __forceinline__ void load(const Ring &ring, const Tiles &tiles, void *workspace,
                                               volatile int *numbers, const Maps &maps) {
     prefetchMap(maps.input);
     prefetchMap(maps.weights);
@@ -176,38 +128,48 @@ private:
           copyTensor(ring.input(slot) + row * (kTileDepth * 2), maps.input, ring.full(slot), step * kTileDepth,
                      tile.row + row);
     };
-    // As many are taken as there are tiles: those after the first of each block, and each block's last in vain.
-    const bool takes = kTakesTiles && tiles.count() > gridDim.x;
-    int number = blockIdx.x;
-    const int early = number < tiles.count() ? minOf(tiles.steps, Shape::kStages) : 0;
-    const Tile own = tiles[number];
-    if constexpr (kTakesTiles)
-      numbers[0] = number;
+    uint32 *const taken = static_cast<uint32 *>(workspace) + kTileCounter;
+    // Each of the others is taken, and each block's last take is in vain.
+    const bool takes = kTakesTiles && tiles.others() > 0;
+    const uint32 lastTake = tiles.others() + gridDim.x - 1;
+    TileWork work = tiles.first();
+    const int early = work.number < tiles.count() ? minOf(work.end, Shape::kStages) : 0;
+    const Tile own = tiles[work.number];
     for (int step = 0; step < early; ++step)
       loadWeights(own, step, step);
     waitForPredecessors();
     RingPosition<Shape::kStages> at;
     for (int step = 0; step < early; ++step, at.advance())
       loadInput(own, step, step);
-    for (int first = early; number < tiles.count(); first = 0) {
-      const Tile tile = tiles[number];
+    uint32 index = blockIdx.x; // of what comes next
+    work.begin = early;
+    int mark = -1; // to be left next to the first stage of the next tile
+    while (work.number < tiles.count()) {
+      const Tile tile = tiles[work.number];
       // Asked for early, a tile would be kept from blocks that are ready for it before.
-      const int asks = tiles.steps - kStepsOfAnswer;
-      uint32 before = 0;
-      if (takes && first > asks)
-        before = atomicAdd(taken, 1u);
-      for (int step = first; step < tiles.steps; ++step, at.advance()) {
+      const int asks = work.end - kStepsOfAnswer;
+      if (takes && work.begin > asks)
+        index = atomicAdd(taken, 1u);
+      for (int step = work.begin; step < work.end; ++step, at.advance()) {
         wait(ring.empty(at.slot), at.parity ^ 1); // at once in the first pass
-        if (kTakesTiles && step == 0)
-          numbers[at.slot] = number;
+        if (kTakesTiles && mark >= 0) {
+          numbers[at.slot] = mark;
+          mark = -1;
+        }
         if (takes && step == asks)
-          before = atomicAdd(taken, 1u);
+          index = atomicAdd(taken, 1u);
         loadWeights(tile, step, at.slot);
         loadInput(tile, step, at.slot);
       }
-      if (takes && before + 1 == uint32(tiles.count()))
+      if (takes && index == lastTake)
         *taken = 0;
-      number = gridDim.x + (takes ? int(before) : number);
+      work = tiles.other(index);
+      index += gridDim.x;
+      mark = work.number;
+      if (kTakesTiles && work.begin > 0 && !Parts(workspace).await(work.number - tiles.firstSplit())) {
+        work.begin = 0;
+        mark |= kFromStart;
+      }
     }
     if constexpr (kTakesTiles) {
       wait(ring.empty(at.slot), at.parity ^ 1);
@@ -216,45 +178,60 @@ private:
     }
   }
 
-  /// The number of a multiplying warpgroup's next tile, whose first stage is `at`, after that of number `before`;
-  /// kNoTile if there is none.
-  static __device__ __forceinline__ int nextTile(const Ring &ring, const RingPosition<Shape::kStages> &at,
-                                                 const Tiles &tiles, const volatile int *numbers, int before) {
-    if constexpr (kTakesTiles) {
+  /// What a multiplying warpgroup does next, with `at` as its first stage: in turn 0 what is its block's own. No tile
+  /// as in Tiles.
+  static __device__ __forceinline__ TileWork nextWork(const Ring &ring, const RingPosition<Shape::kStages> &at,
+                                                      const Tiles &tiles, const volatile int *numbers, int turn) {
+    TileWork work = turn == 0 ? tiles.first() : tiles.other(blockIdx.x + (turn - 1) * gridDim.x);
+    if (kTakesTiles && turn > 0) {
       wait(ring.full(at.slot), at.parity);
-      return numbers[at.slot];
+      const int mark = numbers[at.slot];
+      work = tiles.numbered(mark & ~kFromStart);
+      if (mark & kFromStart)
+        work.begin = 0;
     }
-    int number = before == kNoTile ? blockIdx.x : before + gridDim.x;
-    return number < tiles.count() ? number : kNoTile;
+    return work;
   }
 
   /// A multiplying warpgroup.
   static __device__ __forceinline__ void multiply(const Ring &ring, int consumer, const Tiles &tiles,
-                                                  const volatile int *numbers, float *slices,
+                                                  const volatile int *numbers, float *slices, void *workspace,
                                                   const Epilogue &epilogue) {
     waitForPredecessors();
     float sums[kRowBlocks][kTileColumns / 2];
     RingPosition<Shape::kStages> at;
-    for (int number = kNoTile; (number = nextTile(ring, at, tiles, numbers, number)) != kNoTile;) {
-      Tile tile = tiles[number];
+    TileWork work;
+    for (int turn = 0; (work = nextWork(ring, at, tiles, numbers, turn)).number < tiles.count(); ++turn) {
+      Tile tile = tiles[work.number];
       tile.row += consumer * kRowBlocks * 64;
+      const bool isEnd = !kTakesTiles || work.end == tiles.steps;
       if (tile.row >= tile.rowEnd) {
-        consumeCodes(ring, tiles.steps, at, [&](int, int slot) { ring.release(slot); });
-        continue;
-      }
-      tile.row += threadIdx.x / 32 % 4 * 16;
-      typename Slice::Extra extra[kAhead][Slice::kItems];
-      if constexpr (!kPromotes)
-        loadFirstExtras(epilogue, tile, extra);
-      clearSums(sums);
-      multiplyTile<kLeastColumns>(ring, consumer, tile, tiles, epilogue, sums, at);
-      if constexpr (kPromotes) { // parts of sums had the registers
+        consumeCodes(ring, work.end - work.begin, at, [&](int, int slot) { ring.release(slot); });
+      } else {
+        tile.row += threadIdx.x / 32 % 4 * 16;
+        typename Slice::Extra extra[kAhead][Slice::kItems];
+        if constexpr (!kPromotes)
+          if (isEnd)
+            loadFirstExtras(epilogue, tile, extra);
+        if (kTakesTiles && work.begin > 0)
+          Parts(workspace).load(work.number - tiles.firstSplit(), consumer, sums);
+        else
+          clearSums(sums);
+        multiplyTile<kLeastColumns>(ring, consumer, tile, tiles, work, epilogue, sums, at);
+        if (!isEnd) {
+          Parts(workspace).store(work.number - tiles.firstSplit(), consumer, sums);
+        } else {
+          if constexpr (kPromotes) { // parts of sums had the registers
 #pragma unroll
-        for (int i = 0; i < kAhead * Slice::kItems; ++i)
-          extra[i / Slice::kItems][i % Slice::kItems] = {}; // else those that are not loaded are live in the loop
-        loadFirstExtras(epilogue, tile, extra);
+            for (int i = 0; i < kAhead * Slice::kItems; ++i)
+              extra[i / Slice::kItems][i % Slice::kItems] = {}; // else those that are not loaded are live in the loop
+            loadFirstExtras(epilogue, tile, extra);
+          }
+          finish(sums, tile, tiles.columns, slices, epilogue, extra);
+        }
       }
-      finish(sums, tile, tiles.columns, slices, epilogue, extra);
+      if (!isEnd)
+        Parts(workspace).announce(work.number - tiles.firstSplit(), consumer);
     }
   }
 
@@ -263,19 +240,20 @@ private:
 
   /// All stages of a tile of `Columns` columns or more.
   template <int Columns>
-  static __device__ __forceinline__ void multiplyTile(const Ring &ring, int consumer, const Tile &tile,
-                                                      const Tiles &tiles, const Epilogue &epilogue, Sums &sums,
-                                                      RingPosition<Shape::kStages> &at) {
+  static __device__ __forceinline__ void
+  multiplyTile(const Ring &ring, int consumer, const Tile &tile, const Tiles &tiles, const TileWork &work,
+               const Epilogue &epilogue, Sums &sums, RingPosition<Shape::kStages> &at) {
+    const int steps = work.end - work.begin;
     if constexpr (Columns < kTileColumns)
       if (constexpr bool kIsTaken = kGeometry.takes(kShape, kBlocks, Columns); !kIsTaken || tiles.columns != Columns)
-        return multiplyTile<Columns + kSliceColumns>(ring, consumer, tile, tiles, epilogue, sums, at);
+        return multiplyTile<Columns + kSliceColumns>(ring, consumer, tile, tiles, work, epilogue, sums, at);
     auto &narrow = reinterpret_cast<SumsOf<Columns> &>(sums); // the first columns: one row block, or all columns
     if constexpr (kPromotes)
-      consumeCodes(ring, tiles.steps, at, [&](int step, int slot) {
-        multiplyCodes<Columns>(ring, step, slot, consumer, tile, epilogue, narrow);
+      consumeCodes(ring, steps, at, [&](int step, int slot) {
+        multiplyCodes<Columns>(ring, work.begin + step, slot, consumer, tile, epilogue, narrow);
       });
     else
-      ring.consume(narrow, tiles.steps, at, [&](int slot) { multiplyStage<Columns>(ring, slot, consumer, narrow); });
+      ring.consume(narrow, steps, at, [&](int slot) { multiplyStage<Columns>(ring, slot, consumer, narrow); });
   }
 
   template <int Columns>
