@@ -189,10 +189,12 @@ struct LinearLarge {
   static constexpr int kColumnsOfSplit = 20, kSplitPercent = 3;
   static constexpr int kLeastSplitSteps = 2, kUsualSteps = 64;
   /// The time where the last tiles are split, one for each of the blocks, which all take the same time.
+  /// In 32 bits, since kernels compute it: whole rounds, and the part of a round that is left.
   BAMBAC_HOST_DEVICE constexpr int splitCost(const LinearShape &shape, int blocks, int columns, int steps) const {
-    const long long whole = wholeRowTiles(shape), all = rowTiles(shape);
-    const long long thirds = (3 * whole + 2 * (all - whole)) * ceilDiv(shape.columns, columns);
-    return int(thirds * timeOfTile(columns) * (100 + kSplitPercent) / (300ll * maxOf(blocks, 1))) +
+    const int whole = wholeRowTiles(shape), thirdsOfRound = 3 * maxOf(blocks, 1);
+    const int thirds = (3 * whole + 2 * (rowTiles(shape) - whole)) * ceilDiv(shape.columns, columns);
+    const int time = timeOfTile(columns) * (100 + kSplitPercent);
+    return (thirds / thirdsOfRound * time + thirds % thirdsOfRound * time / thirdsOfRound) / 100 +
            kColumnsOfSplit * kUsualSteps / maxOf(steps, 1);
   }
   /// Whether the last tiles are split: where blocks take tiles, have more than one, and need less time for it.
