@@ -122,9 +122,8 @@ void addMiddleLinears(Candidates &candidates, const geometry::LinearShape &shape
 ///
 /// where the price is the measured slowdown of tiles that reuse less of what they load. Tiles of several widths, whose
 /// loads are smaller (1%) and which take longer to compile, have to save more than that. Tiles of 256 rows are
-/// overestimated. Where sums of codes
-/// are taken over into f32 the widest tile has no registers for those that are yet to be; one of 192 columns has. What
-/// a step seldom computes is not worth compiling several widths.
+/// overestimated. Where sums of codes are taken over into f32 the widest tile has no registers for those that are yet
+/// to be; one of 192 columns has. What a step seldom computes is not worth compiling several widths.
 void addLargeLinears(Candidates &candidates, LinearOp linear, const geometry::LinearShape &shape) {
   using geometry::wgmma::LinearLarge;
   constexpr int kWantedStages = 6;

@@ -188,8 +188,8 @@ struct LinearLarge {
   /// of all of the time, in percent, since blocks that share rows or columns no longer read them at the same time.
   static constexpr int kColumnsOfSplit = 20, kSplitPercent = 3;
   static constexpr int kLeastSplitSteps = 2, kUsualSteps = 64;
-  /// The time where the last tiles are split, one for each of the blocks, which all take the same time.
-  /// In 32 bits, since kernels compute it: whole rounds, and the part of a round that is left.
+  /// The time where the last tiles are split, one for each of the blocks, which all take the same time. In 32 bits,
+  /// since kernels compute it: whole rounds, and the part of a round that is left.
   BAMBAC_HOST_DEVICE constexpr int splitCost(const LinearShape &shape, int blocks, int columns, int steps) const {
     const int whole = wholeRowTiles(shape), thirdsOfRound = 3 * maxOf(blocks, 1);
     const int thirds = (3 * whole + 2 * (rowTiles(shape) - whole)) * ceilDiv(shape.columns, columns);
@@ -234,8 +234,11 @@ struct LinearLarge {
     return stages * (inputBytes() + weightBytes() + kStageBarrierBytes);
   }
   BAMBAC_HOST_DEVICE constexpr int sharedBytes() const { return stageBytes() + kOtherBytes; }
-  /// Slices whose values an epilogue loads before they are needed. Sums of codes leave registers for one.
-  BAMBAC_HOST_DEVICE constexpr int slicesAhead(const LinearShape &shape) const { return shape.promotes() ? 1 : 2; }
+  /// Slices whose values an epilogue loads before they are needed. Sums of codes leave registers for one, and so do
+  /// more than 128 sums.
+  BAMBAC_HOST_DEVICE constexpr int slicesAhead(const LinearShape &shape) const {
+    return shape.promotes() || sums() > kInstructionColumns / 2 ? 1 : 2;
+  }
 
   BAMBAC_HOST_DEVICE constexpr Fault legal(const LinearShape &shape, const Limits &limits) const {
     Check check;

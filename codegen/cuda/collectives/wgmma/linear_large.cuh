@@ -186,6 +186,7 @@ private:
     if (kTakesTiles && turn > 0) {
       wait(ring.full(at.slot), at.parity);
       const int mark = numbers[at.slot];
+      __syncwarp(); // one lane hands the stage back
       work = tiles.numbered(mark & ~kFromStart);
       if (mark & kFromStart)
         work.begin = 0;

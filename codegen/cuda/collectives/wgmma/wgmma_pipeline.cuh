@@ -42,6 +42,7 @@ __host__ __device__ constexpr TensorMap weightTensorMap(int columns, int words, 
 ///   named 8     consumer warpgroups, at the end (finishConsumers)  their threads  the same             -
 ///   named 1, 2  linear_middle: slice of a warpgroup free, filled   128            the same             -
 ///   named 1     linear_middle, clusters: the last stage is read    all consumers  the same             -
+///   named 1, 2  linear_large: sums of a first part are stored      128            the same             -
 ///   cluster     linear_middle, clusters: sums written, sums read   all threads    the same             -
 template <int Stages, int InputBytes, int WeightBytes, int ConsumerWarps> struct StageRing {
   static constexpr int kStages = Stages, kStageBytes = InputBytes + WeightBytes;
