@@ -233,6 +233,14 @@ template <class Case> void splitCase(harness::Runner &runner) {
     return;
   constexpr int kTiles =
       bambac::ceilDiv(Shape::kRows, Shape::kTileRows) * bambac::ceilDiv(Shape::kColumns, Shape::kTileColumns);
+  const bambac::geometry::wgmma::LinearLarge tiles{Shape::kTileRows, Shape::kTileColumns, Shape::kStages,
+                                                   Shape::kLeastColumns};
+  bambac::geometry::LinearShape shape = {};
+  shape.rows = Shape::kRows, shape.columns = Shape::kColumns, shape.operandBytes = sizeof(Operand);
+  constexpr bambac::Launch kLaunch = Case::Kernel::kLaunch;
+  runner.expect(name + ": tiles are split",
+                tiles.splits(shape, int(kLaunch.grid[0]), Shape::kTileColumns, Case::Kernel::kSteps) &&
+                    !tiles.splits(shape, kTiles, Shape::kTileColumns, Case::Kernel::kSteps));
   Operands<Case> operands(1);
   const auto whole = operands.run(kTiles), split = operands.run();
   runner.expect(name + ": same bits", harness::sameBits(whole, split));

@@ -80,8 +80,7 @@ template <class... Cases> void testSplits(harness::Runner &runner) { (splitCase<
 void testSplitTiles(harness::Runner &runner) {
   testSplits<Large<kResidual, 1025, 4096, 14336>, Large<kFloat, 1025, 16768, 4096>, Large<kSwiglu, 1281, 28672, 4096>,
              Large<kResidual, 1300, 4096, 8192>, Large<kResidual, 1200, 4096, 2048, 256, 128, 4>,
-             Large<kScalar, 1400, 4104, 1000>, Large<kFloat, 1100, 4352, 200>,
-             Large<kPlain, 2049, 8192, 136, 128, 128, 6>>(runner);
+             Large<kScalar, 1400, 4104, 1000>, Large<kPlain, 1060, 4352, 520>, Large<kFloat, 896, 4864, 200>>(runner);
 }
 
 void testMiddle(harness::Runner &runner) {
