@@ -199,6 +199,7 @@ template <class S, int Rows, int Columns, int Depth, int Group, int Stride> stru
   DeviceBuffer<float> result{size_t(Rows) * Columns + 64};
 
   explicit Operands(int copies, float scale, float center) {
+    harness::mappedWorkspace();
     std::vector<float> numbers = harness::randomFloats(size_t(Rows) * Stride, 1, scale, center);
     DeviceBuffer<float> from(numbers);
     convertKernel<<<256, 256>>>(from.data(), x.data(), numbers.size());
