@@ -16,10 +16,9 @@ struct alignas(64) TensorMapParam {
 
 /// Number of zeroed 32-bit counters at the start of a kernel's workspace. A kernel that uses them leaves them zero.
 inline constexpr int kWorkspaceCounters = BAMBA_RT_WORKSPACE_COUNTERS;
-/// The last counter: tiles that blocks have taken (wgmma/linear_large). Before it there is one for each tile that is
-/// split, and before these are the counters of an epilogue.
+/// Those of wgmma/linear_large (geometry::kTileCounters): the last one, and the first one of a tile that is split.
 inline constexpr int kTileCounter = kWorkspaceCounters - 1;
-inline constexpr int kSplitCounter = kTileCounter - geometry::kMostSplitTiles;
+inline constexpr int kSplitCounter = kWorkspaceCounters - geometry::kTileCounters;
 /// The workspace that a launch asks for which uses counters and nothing after them.
 inline constexpr uint32 kWorkspaceOfCounters = 256;
 

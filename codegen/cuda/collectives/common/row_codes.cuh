@@ -17,6 +17,7 @@ template <class Element, int kRows, int kColumns, int kGroup> struct RowCodes {
   static constexpr bool kHasGroups = kGroup > 0 && kGroup < kColumns;
   static constexpr int kVector = dividingVector(8, kColumns); ///< columns that a thread takes at a time
   static constexpr int kSharedBytes = geometry::rowCodesBytes(kRows);
+  static_assert(geometry::rowCodesCounters(kRows) <= kSplitCounter, "the counters are there");
   static_assert(!kHasGroups || (kGroup == geometry::kTailGroup && kColumns % kGroup == 0),
                 "neighbouring lanes have a group");
 

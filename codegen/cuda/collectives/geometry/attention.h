@@ -98,9 +98,10 @@ struct AttentionDecode {
         .multipleOf("tokens of a page", kTileKeys, shape.pageTokens);
     if (!check.isLegal())
       return check.result();
+    const int lastCounters = shape.epilogueCounters > 0 ? shape.epilogueCounters + kTileCounters : 0;
     // A warp leaves its sums where its keys were.
     check.atMost("bytes of a tile's sums where a warp's keys were", warpBytes(shape), tileHeads * shape.headDim * 4)
-        .atMost(kCountersText, limits.counters, counters(shape) + shape.epilogueCounters)
+        .atMost(kCountersText, limits.counters, counters(shape) + lastCounters)
         .atMost(kSharedBytesText, limits.sharedBytes, sharedBytes(shape) + shape.epilogueBytes);
     checkTileRegisters(check, threads(), minBlocks, attentionTileRegisters(rowTiles(), shape.headDim, kTileKeys));
     return check.result();

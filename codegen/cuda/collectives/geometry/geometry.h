@@ -42,6 +42,9 @@ inline constexpr int kMmaRows = 16, kMmaColumns = 8, kMmaDepth = 16;
 inline constexpr int kTileDepth = 64;
 /// Tiles that are split, at most: one for each block, as many of which as there are multiprocessors.
 inline constexpr int kMostSplitTiles = 511;
+/// The last counters of a workspace: one for each of them, and one for the tiles that blocks have taken. Before these
+/// are the counters of an epilogue.
+inline constexpr int kTileCounters = kMostSplitTiles + 1;
 /// Bytes of the two mbarriers of a stage, full and empty.
 inline constexpr int kStageBarrierBytes = 16;
 /// Registers that a thread can have, and those of a multiprocessor.

@@ -1,0 +1,43 @@
+// Which schedules of attention have counters enough.
+#include "geometry/attention.h"
+#include "gtest/gtest.h"
+#include <string>
+
+using bambac::geometry::AttentionDecode;
+using bambac::geometry::AttentionShape;
+using bambac::geometry::Fault;
+using bambac::geometry::kCountersText;
+using bambac::geometry::Limits;
+
+namespace {
+
+constexpr Limits kLimits = {232448, 132, /*counters=*/16384};
+constexpr AttentionDecode kSplit = {
+    /*splits=*/2, /*minSplitTokens=*/64, /*tileHeads=*/4, /*warps=*/4, /*stages=*/2, /*minBlocks=*/1};
+
+/// Pieces of one tile of heads each: one counter more than there are pieces.
+AttentionShape shapeOf(int pieces, int epilogueCounters) {
+  AttentionShape shape = {};
+  shape.pieces = shape.rows = pieces;
+  shape.heads = 4;
+  shape.kvHeads = 1;
+  shape.headDim = 64;
+  shape.pageTokens = 64;
+  shape.epilogueCounters = epilogueCounters;
+  return shape;
+}
+
+TEST(AttentionGeometry, CountersMayBeAllOfThem) {
+  EXPECT_TRUE(kSplit.legal(shapeOf(16383, 0), kLimits).isLegal());
+  const Fault fault = kSplit.legal(shapeOf(16384, 0), kLimits);
+  EXPECT_EQ(std::string(fault.what), kCountersText);
+}
+
+TEST(AttentionGeometry, CountersOfAnEpilogueLieBeforeThoseOfTiles) {
+  EXPECT_TRUE(kSplit.legal(shapeOf(15000, 871), kLimits).isLegal());
+  const Fault fault = kSplit.legal(shapeOf(15000, 872), kLimits);
+  ASSERT_FALSE(fault.isLegal());
+  EXPECT_EQ(std::string(fault.what), kCountersText);
+}
+
+} // namespace
