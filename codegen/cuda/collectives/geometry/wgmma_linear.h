@@ -169,9 +169,9 @@ struct LinearLarge {
   BAMBAC_HOST_DEVICE constexpr bool takesTiles(const LinearShape &shape) const { return !shape.promotes(); }
   /// What a tile takes apart from its columns (its rows of x, its start and end), as columns of 64 rows a warpgroup:
   /// measured. One of 128 rows a warpgroup has twice those rows.
-  static constexpr int kColumnsOfTile = 100, kColumnsOfTallTile = 180;
+  static constexpr int kColumnsOfTile = 100, kColumnsOfHighTile = 180;
   BAMBAC_HOST_DEVICE constexpr int timeOfTile(int columns) const {
-    return rowBlocks() * columns + (rowBlocks() > 1 ? kColumnsOfTallTile : kColumnsOfTile);
+    return rowBlocks() * columns + (rowBlocks() > 1 ? kColumnsOfHighTile : kColumnsOfTile);
   }
   /// The time of the block that is at work longest on whole tiles of `columns` columns, in columns of those rows.
   /// Half a tile takes two thirds of the time (measured), and blocks without a tile in the last round of whole ones

@@ -9,7 +9,6 @@
 #pragma once
 #include "common/launch.cuh"
 #include "geometry/wgmma_linear.h"
-#include "wgmma/wgmma_pipeline.cuh"
 
 namespace bambac {
 
@@ -51,7 +50,7 @@ template <class Sizes> struct LargeTiles {
     shape.rows = rows;
     columns = kLinear.columnsOf(shape, gridDim.x);
     columnTiles = geometry::ceilDiv(Sizes::kShape.columns, columns);
-    split = kTakes && kLinear.splits(shape, gridDim.x, columns, steps) ? gridDim.x : 0;
+    split = kLinear.splits(shape, gridDim.x, columns, steps) ? gridDim.x : 0;
   }
   __device__ __forceinline__ int count() const { return rowTiles * columnTiles; }
   /// The index-th tile. Blocks at work at the same time share rows of x and columns of W in L2: column after column

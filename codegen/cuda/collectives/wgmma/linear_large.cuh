@@ -1,8 +1,8 @@
 // y[r, n] = sum_k x[r, k] W[n, k] for many rows (prefill): tokens are the 64 rows of wgmma, weights its columns.
 // Persistent blocks of one loading and two multiplying warpgroups; the loads of the next tile run under the epilogue.
-// Tiles of rows that are not there do not exist; how wide tiles are is chosen by the rows that are. Of 16-bit operands
-// blocks take tiles as they get ready for them, and the last tiles may be split (large_tiles.cuh). A tile in which only
-// one warpgroup has rows leaves it the tensor cores and takes less time.
+// Tiles of rows that are not there do not exist; how wide tiles are is chosen by the rows that are. Where sums are not
+// promoted, blocks take tiles as they get ready for them, and the last tiles may be split (large_tiles.cuh). A tile in
+// which only one warpgroup has rows leaves it the tensor cores and takes less time.
 #pragma once
 #include "geometry/wgmma_linear.h"
 #include "wgmma/large_tiles.cuh"
@@ -211,9 +211,8 @@ private:
       } else {
         tile.row += threadIdx.x / 32 % 4 * 16;
         typename Slice::Extra extra[kAhead][Slice::kItems];
-        if constexpr (!kPromotes)
-          if (isEnd)
-            loadFirstExtras(epilogue, tile, extra);
+        if (!kPromotes && isEnd)
+          loadFirstExtras(epilogue, tile, extra);
         if (kTakesTiles && work.begin > 0)
           Parts(workspace).load(work.number - tiles.firstSplit(), consumer, sums);
         else
