@@ -258,6 +258,12 @@ template <class T> bool sameBits(const std::vector<T> &a, const std::vector<T> &
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
 }
 
+/// Whether the counters at the start of a workspace are zero, as every kernel leaves them.
+inline bool areCountersZero(const std::vector<unsigned> &workspace) {
+  return std::all_of(workspace.begin(), workspace.begin() + bambac::kWorkspaceCounters,
+                     [](unsigned counter) { return counter == 0; });
+}
+
 /// How many copies of `bytes` of weights a benchmark rotates over, so that L2 serves none of them.
 inline int rotations(size_t bytes) {
   return int(std::min<size_t>(64, size_t(256) * 1024 * 1024 / std::max<size_t>(bytes, 1) + 2));

@@ -23,10 +23,7 @@ public:
     std::vector<unsigned> values(bambac::geometry::kMostSplitTiles, value);
     CHECK(cudaMemcpy(memory.data() + bambac::kSplitCounter, values.data(), values.size() * 4, cudaMemcpyHostToDevice));
   }
-  bool isClean() const {
-    std::vector<unsigned> words = memory.download();
-    return std::all_of(words.begin(), words.begin() + bambac::kWorkspaceCounters, [](unsigned n) { return n == 0; });
-  }
+  bool isClean() const { return areCountersZero(memory.download()); }
 
 private:
   static constexpr size_t kBytes = size_t(32) << 20;

@@ -95,9 +95,7 @@ void testCase(Runner &runner, const std::string &name) {
     runner.expect(name + ", run " + std::to_string(run) + ", scales",
                   isSame(scales.download(), expectedScales.download()));
   }
-  std::vector<unsigned> left = counters.download();
-  runner.expect(name + ", counters",
-                std::all_of(left.begin(), left.end(), [](unsigned counter) { return counter == 0; }));
+  runner.expect(name + ", counters", harness::areCountersZero(counters.download()));
 }
 
 } // namespace
