@@ -33,14 +33,15 @@ public:
     for (int i = 0; i < Blocks * N; i += 4)
       __stcg(to + i / 4 * 128,
              make_float4(from[i / N][i % N], from[i / N][i % N + 1], from[i / N][i % N + 2], from[i / N][i % N + 3]));
-    __threadfence();
   }
   /// By a warpgroup of a first part, when what it has to store is stored.
   __device__ __forceinline__ void announce(int part, int consumer) {
     syncNamed(kBarrier + consumer, 128);
-    if (threadIdx.x % 128 == 0)
+    if (threadIdx.x % 128 == 0) {
+      __threadfence(); // of what all threads of the warpgroup have stored
       if (atomicAdd(counters + part, 1u) + 1 == Consumers + kGaveUp)
         counters[part] = 0;
+    }
   }
   /// By the loading thread of a second part: whether the sums of the first are there.
   __device__ __forceinline__ bool await(int part) {
