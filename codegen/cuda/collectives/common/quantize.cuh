@@ -38,19 +38,31 @@ template <class Shape> class Quantize {
   static constexpr int kGroup = Shape::kGroup ? Shape::kGroup : Shape::kColumns;
   static constexpr int kGroups = ceilDiv(Shape::kColumns, kGroup);
 
-  /// Vectors of a thread: few where there are multiprocessors to spare, so that a row takes little time; else as many
-  /// as still leave registers for other rows on the same multiprocessor.
-  static constexpr int kWantedVectors = Shape::kRows <= Shape::kMultiprocessors ? 1 : maxOf(1, 32 / kVector);
+  static __host__ __device__ constexpr int threadsOf(int vectors) {
+    return minOf(1024, alignTo(ceilDiv(kRowVectors, vectors), 32));
+  }
+  /// Vectors of a thread: as few as let all rows be at work at once, so that a row takes little time; where rows are
+  /// too many for that, as many as still leave registers for other rows on the same multiprocessor.
+  static constexpr int kMostVectors = maxOf(1, 32 / kVector);
+  static __host__ __device__ constexpr int wantedVectors() {
+    for (int vectors = 1; vectors < kMostVectors; vectors *= 2)
+      if (Shape::kRows <= Shape::kMultiprocessors * (1024 / threadsOf(vectors)))
+        return vectors;
+    return kMostVectors;
+  }
 
 public:
-  static constexpr int kThreads = minOf(1024, alignTo(ceilDiv(kRowVectors, kWantedVectors), 32));
-  static constexpr int kMinBlocks = maxOf(1, 896 / kThreads); // more spill where chips do not convert to codes
+  static constexpr int kThreads = threadsOf(wantedVectors());
+  /// With the most vectors a few less, since more spill where chips do not convert to codes.
+  static constexpr int kMinBlocks = maxOf(1, (wantedVectors() < kMostVectors ? 1024 : 896) / kThreads);
   static constexpr Launch kLaunch = {Shape::kRows, 1, 1, kThreads, 1, 0, 1, 0};
 
 private:
   static constexpr int kWarps = kThreads / 32;
   static constexpr int kThreadVectors = ceilDiv(kRowVectors, kThreads);
   static constexpr bool kKept = kThreadVectors * kVector <= 32; ///< a thread's part of the row stays in registers
+  /// Whether the weights of a norm have registers while the row is read.
+  static constexpr bool kLoadsWeightsEarly = kThreadVectors * kVector <= 16;
   static_assert(kGroup % kVector == 0 || kGroups == 1, "a vector has one scale");
 
 public:
@@ -63,40 +75,45 @@ public:
       for (int group = threadIdx.x; group < kGroups; group += kThreads)
         largest[group] = 0;
     const int row = blockIdx.x, count = rowCount<Shape::kRows>(rows);
+    float values[kKept ? kThreadVectors : 1][kVector], weights[kLoadsWeightsEarly ? kThreadVectors : 1][kVector];
+    if constexpr (kIsNormalized<Source> && kLoadsWeightsEarly)
+      forEachVector([&](int i, int column) { loadVector(source.weight + column, weights[i]); });
     waitForPredecessors();
     if (row >= count)
       return;
-    float values[kKept ? kThreadVectors : 1][kVector];
     float norm = 1.0f;
     if constexpr (kIsNormalized<Source>) {
       float squares = 0.0f;
-      forEachVector(values, [&](int column, float (&vector)[kVector]) {
+      forEachVector([&](int i, int column) {
+        auto &vector = values[kKept ? i : 0];
         loadFrom<kVector>(source.input, row, column, vector);
 #pragma unroll
-        for (int i = 0; i < kVector; ++i)
-          squares += vector[i] * vector[i];
+        for (int k = 0; k < kVector; ++k)
+          squares += vector[k] * vector[k];
       });
       norm = normOf(squares);
     }
-    const auto load = [&](int column, float (&vector)[kVector]) {
+    const auto load = [&](int i, int column) {
+      auto &vector = values[kKept ? i : 0];
       if constexpr (!kIsNormalized<Source>) {
         loadFrom<kVector>(source, row, column, vector);
       } else {
         if constexpr (!kKept)
           loadFrom<kVector>(source.input, row, column, vector);
-        float weights[kVector];
-        loadVector(source.weight + column, weights);
+        auto &factors = weights[kLoadsWeightsEarly ? i : 0];
+        if constexpr (!kLoadsWeightsEarly)
+          loadVector(source.weight + column, factors);
 #pragma unroll
-        for (int i = 0; i < kVector; ++i)
-          vector[i] = vector[i] * norm * weights[i];
+        for (int k = 0; k < kVector; ++k)
+          vector[k] = vector[k] * norm * factors[k];
       }
     };
     if constexpr (kGroups > 1)
       __syncthreads(); // the zeros
     uint32 most = 0;
-    forEachVector(values, [&](int column, float (&vector)[kVector]) {
-      load(column, vector);
-      const uint32 bits = largestBits(vector);
+    forEachVector([&](int i, int column) {
+      load(i, column);
+      const uint32 bits = largestBits(values[kKept ? i : 0]);
       if constexpr (kGroups > 1)
         atomicMax(largest + column / kGroup, bits);
       else
@@ -107,9 +124,10 @@ public:
       scale = largestScale<Shape::kFixedScales>(fixedScales);
     else
       scale = scaleOfLargest(__uint_as_float(largestOfBlock(largest, most)));
-    forEachVector(values, [&](int column, float (&vector)[kVector]) {
+    forEachVector([&](int i, int column) {
       if constexpr (!kKept)
-        load(column, vector);
+        load(i, column);
+      auto &vector = values[kKept ? i : 0];
       CodeDivider(kGroups == 1 ? scale : scaleOf(largest, column / kGroup)).divide(vector);
       storeVector(codes[row] + column, vector);
     });
@@ -118,14 +136,13 @@ public:
   }
 
 private:
-  /// Calls `function(column, vector)` for each vector of the thread; the same vector each time where the row is kept.
-  template <int Vectors, class Function>
-  static __device__ __forceinline__ void forEachVector(float (&values)[Vectors][kVector], Function function) {
+  /// Calls `function(i, column)` for each vector of the thread, from number 0 on.
+  template <class Function> static __device__ __forceinline__ void forEachVector(Function function) {
 #pragma unroll(kKept ? kThreadVectors : 1)
     for (int i = 0; i < kThreadVectors; ++i) {
       const int column = (i * kThreads + threadIdx.x) * kVector;
       if (kRowVectors % kThreads == 0 || column < Shape::kColumns)
-        function(column, values[kKept ? i : 0]);
+        function(i, column);
     }
   }
 
