@@ -153,6 +153,7 @@ geometry::AttentionShape shapeOf(AttentionOp attention) {
           static_cast<int>(attention.getNumKvHeads()),
           static_cast<int>(attention.getHeadDim()),
           static_cast<int>(attention.getPageTokens()),
+          static_cast<int>(attention.getKCache().getType().getElementTypeBitWidth() / 8),
           quantizes ? geometry::rowCodesBytes(rows) : 0,
           quantizes ? geometry::rowCodesCounters(rows) : 0};
 }

@@ -261,7 +261,8 @@ void addLinears(Candidates &candidates, LinearOp linear) {
 
 /// One token of each sequence, in an order of preference: splits of a sequence by its own length, as many as fill the
 /// device when sequences are few; all query heads of a KV head in one tile, so that its keys are read once; four warps;
-/// the most stages. Fewer of each where that does not fit, and no splits where the counters do not reach.
+/// the most stages; two blocks a multiprocessor, or three where codes of the cache take little of it. Fewer of each
+/// where that does not fit, and no splits where the counters do not reach.
 void addDecodeAttentions(Candidates &candidates, AttentionOp attention) {
   geometry::AttentionShape shape = shapeOf(attention);
   const geometry::Limits &limits = candidates.getLimits();
@@ -272,8 +273,10 @@ void addDecodeAttentions(Candidates &candidates, AttentionOp attention) {
     for (int tileHeads = shape.group(); tileHeads >= 1; --tileHeads)
       for (int warps : {4, 2, 1})
         for (int stages : {candidates.isHopper() ? 3 : 2, 2})
-          if (shape.group() % tileHeads == 0)
-            candidates.addNext(geometry::AttentionDecode{splits, minSplitTokens, tileHeads, warps, stages, 2}, shape);
+          for (int minBlocks : {3, 2})
+            if (shape.group() % tileHeads == 0 && (minBlocks < 3 || shape.keepsCodes()))
+              candidates.addNext(geometry::AttentionDecode{splits, minSplitTokens, tileHeads, warps, stages, minBlocks},
+                                 shape);
 }
 
 /// Runs of tokens, in an order of preference: the highest tile, since its rows share the keys that it loads, of 64

@@ -38,9 +38,9 @@ template <class Config> struct ShapeOf : Config {
   static constexpr bool kHasRuns = Config::kTokens > 1;
   static constexpr geometry::AttentionPrefill kWithSingles =
       geometry::AttentionPrefill{Config::kTileQueries, Config::kTileKeys, Config::kStepKeys, Config::kMinBlocks}
-          .withSingles(
-              {kPieces, kRows, kHasRuns, Config::kHeads, Config::kKvHeads, Config::kHeadDim, Config::kPageTokens},
-              kLimits<Config>);
+          .withSingles({kPieces, kRows, kHasRuns, Config::kHeads, Config::kKvHeads, Config::kHeadDim,
+                        Config::kPageTokens, int(sizeof(typename Config::Cached))},
+                       kLimits<Config>);
   static constexpr int kSingleSplits = kWithSingles.singleSplits, kSingleTileHeads = kWithSingles.singleTileHeads;
   static constexpr int kResult = Config::kHeads * Config::kHeadDim;
   static constexpr int kStride = Config::kOffset + kResult + 2 * Config::kKvHeads * Config::kHeadDim;

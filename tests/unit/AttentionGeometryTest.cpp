@@ -23,6 +23,7 @@ AttentionShape shapeOf(int pieces, int epilogueCounters) {
   shape.kvHeads = 1;
   shape.headDim = 64;
   shape.pageTokens = 64;
+  shape.cachedBytes = 2;
   shape.epilogueCounters = epilogueCounters;
   return shape;
 }
@@ -38,6 +39,30 @@ TEST(AttentionGeometry, CountersOfAnEpilogueLieBeforeThoseOfTiles) {
   const Fault fault = kSplit.legal(shapeOf(15000, 872), kLimits);
   ASSERT_FALSE(fault.isLegal());
   EXPECT_EQ(std::string(fault.what), kCountersText);
+}
+
+TEST(AttentionGeometry, CodesStayCodesWhereTheyFillWords) {
+  AttentionShape shape = shapeOf(1, 0);
+  const int wide = kSplit.warpBytes(shape);
+  shape.cachedBytes = 1;
+  EXPECT_TRUE(shape.keepsCodes());
+  EXPECT_EQ(kSplit.warpBytes(shape), 2 * 2 * 16 * (64 + 16)); // stages, keys and values, rows with their padding
+  EXPECT_GT(kSplit.tileRegisters(shape), kSplit.tileRegisters(shapeOf(1, 0))); // which hold the queries
+  shape.headDim = 48;                                                          // ldmatrix brings 32 codes of a key
+  EXPECT_FALSE(shape.keepsCodes());
+  shape.headDim = 64;
+  shape.cachedBytes = 2;
+  EXPECT_EQ(kSplit.warpBytes(shape), wide);
+}
+
+TEST(AttentionGeometry, AWarpHasRoomForTheSumsOfItsTile) {
+  AttentionShape shape = shapeOf(1, 0);
+  shape.heads = 32;
+  shape.cachedBytes = 1;
+  AttentionDecode tile = kSplit;
+  tile.tileHeads = 32;
+  EXPECT_EQ(tile.warpBytes(shape), 32 * 64 * 4);
+  EXPECT_TRUE(tile.legal(shape, kLimits).isLegal());
 }
 
 } // namespace

@@ -6,7 +6,7 @@
 // blocks does not matter. Every warp streams its own keys, 16 at a time, through its own stages of shared memory, so
 // that the loop has no barrier. The block that finishes a head's last split adds up the splits, in their order.
 #pragma once
-#include "common/attention_tile.cuh"
+#include "common/attention_codes.cuh"
 #include "common/epilogue.cuh"
 #include "common/limits.cuh"
 #include "common/pieces.cuh"
@@ -43,6 +43,8 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
   using Operand = typename Shape::Operand; ///< what queries and weights are rounded to: Cached, or f16 for codes
   using Layout = HeadRows<kHeadDim>;
   using Tile = AttentionTile<Operand, kRowTiles, kTileKeys, kHeadDim>;
+  static constexpr bool kKeepsCodes = kShape.keepsCodes();
+  using Codes = CodeAttention<kRowTiles, kGroup, kTileKeys, kHeadDim>; ///< where they are kept
 
   // --- the work and its order -------------------------------------------------------------------------------------
 
@@ -107,8 +109,9 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
 
   // --- shared memory and workspace --------------------------------------------------------------------------------
 
-  static constexpr int kTileElements = kTileKeys * Layout::kStride;
-  static constexpr int kWarpElements = kStages * 2 * kTileElements;
+  using StageLayout = HeadRows<kKeepsCodes ? kHeadDim / 2 : kHeadDim>;
+  static constexpr int kTileElements = kTileKeys * StageLayout::kStride; ///< of two bytes
+  static constexpr int kWarpElements = kGeometry.warpBytes(kShape) / 2;
 
   /// In shared memory, at its start.
   struct Shared {
@@ -265,9 +268,17 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
       }
       int page = __shfl_sync(0xffffffffu, window, tile % 32);
       int key = begin + tile * kStepKeys, slot = key % Shape::kPageTokens;
-      copyRowsAsync<Layout, kTileKeys, 32>(stage, pagedVector<Shape>(keys, page, head, slot), end - key, lane);
-      copyRowsAsync<Layout, kTileKeys, 32>(stage + kTileElements, pagedVector<Shape>(values, page, head, slot),
-                                           end - key, lane);
+      copyVectors(stage, pagedVector<Shape>(keys, page, head, slot), end - key);
+      copyVectors(stage + kTileElements, pagedVector<Shape>(values, page, head, slot), end - key);
+    }
+
+  private:
+    __device__ __forceinline__ void copyVectors(Operand *to, const Cached *from, int valid) const {
+      if constexpr (kKeepsCodes)
+        copyRowsAsync<StageLayout, kTileKeys, 32>(reinterpret_cast<uint16 *>(to),
+                                                  reinterpret_cast<const uint16 *>(from), valid, lane);
+      else
+        copyRowsAsync<StageLayout, kTileKeys, 32>(to, from, valid, lane);
     }
   };
 
@@ -298,6 +309,9 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
         [&](int row) { return QuerySource{item.sequence, item.head * kGroup + row, row < kGroup ? position : -1}; },
         threadIdx.x);
     __syncthreads();
+    [[maybe_unused]] Codes codes;
+    if constexpr (kKeepsCodes)
+      codes.loadQueries(shared.queries, lane);
 
     for (int i = 0, stage = 0; i < tiles; ++i, stage = stage + 1 == kStages ? 0 : stage + 1) {
       waitCopies<kStages - 2>();
@@ -307,10 +321,16 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
         stream.copyAsync(stages + freeStage * 2 * kTileElements, ahead);
       commitCopies();
       const Operand *tileKeys = stages + stage * 2 * kTileElements;
-      tile.multiplyKeys(shared.queries, tileKeys, lane);
+      if constexpr (kKeepsCodes)
+        codes.multiplyKeys(tile, reinterpret_cast<const uint16 *>(tileKeys), lane);
+      else
+        tile.multiplyKeys(shared.queries, tileKeys, lane);
       maskEnd(tile, item.end - 1 - (stream.begin + i * kStepKeys), lane);
       tile.softmax(scales.score);
-      tile.multiplyValues(tileKeys + kTileElements, lane);
+      if constexpr (kKeepsCodes)
+        codes.multiplyValues(tile, reinterpret_cast<const uint16 *>(tileKeys + kTileElements), lane);
+      else
+        tile.multiplyValues(tileKeys + kTileElements, lane);
     }
   }
 
@@ -326,6 +346,14 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
   }
 
   // --- partial results --------------------------------------------------------------------------------------------
+
+  /// The dimension of a column of the sums.
+  static __device__ __forceinline__ int columnOf(int tile, int column) {
+    if constexpr (kKeepsCodes)
+      return Codes::columnOf(tile, column);
+    else
+      return tile * 8 + column;
+  }
 
   /// Leaves the warp's result in shared memory: the sums [kGroup, kHeadDim] where its keys were.
   __device__ __forceinline__ void leaveSums(const Tile &tile, int warp, int lane) {
@@ -344,7 +372,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
       for (int dim = 0; dim < Tile::kDimTiles; ++dim)
 #pragma unroll
         for (int j = 0; j < 2; ++j) {
-          int column = dim * 8 + lane % 4 * 2 + j;
+          int column = columnOf(dim, lane % 4 * 2 + j);
           if (!Layout::kHasPadding || column < kHeadDim)
             sums[row * kHeadDim + column] = tile.sums[i / 2][dim][i % 2 * 2 + j];
         }

@@ -17,7 +17,8 @@ inline constexpr geometry::AttentionShape kAttentionShape = {geometry::knownSize
                                                              Shape::kHeads,
                                                              Shape::kKvHeads,
                                                              Shape::kHeadDim,
-                                                             Shape::kPageTokens};
+                                                             Shape::kPageTokens,
+                                                             int(sizeof(typename Shape::Cached))};
 
 /// Vectors of one head in shared memory: a row each, filled up with zeros to geometry::paddedHead.
 template <int HeadDim> struct HeadRows {
@@ -264,7 +265,14 @@ template <class Operand, int RowTiles, int Keys, int HeadDim> struct AttentionTi
       }
   }
 
-  /// sums += scores V. The scores' layout as D of one mma is the layout as A of the next.
+  /// The scores of a tile of rows and 16 keys as A of an mma: the layout that they have as D of another.
+  __device__ __forceinline__ void packWeights(uint32 (&a)[4], int tile, int key) const {
+#pragma unroll
+    for (int i = 0; i < 4; ++i)
+      a[i] = pack<Operand>(scores[tile][key / 8 + i / 2][i % 2 * 2], scores[tile][key / 8 + i / 2][i % 2 * 2 + 1]);
+  }
+
+  /// sums += scores V.
   __device__ __forceinline__ void multiplyValues(const Operand *values, int lane) {
     uint32 address = sharedAddress(values + lane % 16 * Layout::kStride + lane / 16 * 8);
 #pragma unroll
@@ -272,10 +280,7 @@ template <class Operand, int RowTiles, int Keys, int HeadDim> struct AttentionTi
       uint32 a[RowTiles][4];
 #pragma unroll
       for (int tile = 0; tile < RowTiles; ++tile)
-#pragma unroll
-        for (int i = 0; i < 4; ++i)
-          a[tile][i] =
-              pack<Operand>(scores[tile][key / 8 + i / 2][i % 2 * 2], scores[tile][key / 8 + i / 2][i % 2 * 2 + 1]);
+        packWeights(a[tile], tile, key);
 #pragma unroll
       for (int dim = 0; dim < Layout::kPadded; dim += 16) {
         uint32 b[4];

@@ -9,8 +9,12 @@ struct AttentionShape {
   int pieces, rows; ///< in all
   bool hasRuns;     ///< rows are runs of tokens; else each is a piece
   int heads, kvHeads, headDim, pageTokens;
+  int cachedBytes;                             ///< of an element of the cache
   int epilogueBytes = 0, epilogueCounters = 0; ///< static shared memory and counters that the epilogue takes
   BAMBAC_HOST_DEVICE constexpr int group() const { return heads / kvHeads; } ///< query heads that share a KV head
+  /// Whether decode leaves codes of the cache what they are in shared memory, two in a word. Others become f16 on their
+  /// way.
+  BAMBAC_HOST_DEVICE constexpr bool keepsCodes() const { return cachedBytes == 1 && headDim % (2 * kMmaDepth) == 0; }
 };
 
 /// How vectors of one head lie in shared memory: padded to the depth of an mma, and 8 elements apart beyond that, so
@@ -70,8 +74,15 @@ struct AttentionDecode {
     return splits == 1 ? 0 : 1 + headTiles(shape);
   }
 
+  /// Keys and values, and later the sums of a tile.
   BAMBAC_HOST_DEVICE constexpr int warpBytes(const AttentionShape &shape) const {
-    return stages * 2 * kTileKeys * headBytes(shape.headDim);
+    const int vector = headBytes(shape.keepsCodes() ? shape.headDim / 2 : shape.headDim);
+    return maxOf(stages * 2 * kTileKeys * vector, alignTo(tileHeads * shape.headDim * 4, 16));
+  }
+  /// Weighted sums and scores, and where codes are kept the queries.
+  BAMBAC_HOST_DEVICE constexpr int tileRegisters(const AttentionShape &shape) const {
+    return attentionTileRegisters(rowTiles(), shape.headDim, kTileKeys) +
+           (shape.keepsCodes() ? ceilDiv(tileHeads, kMmaRows / 2) * shape.headDim / 8 : 0);
   }
   /// Queries, keys and values, the next item, and whether a split is the last.
   BAMBAC_HOST_DEVICE constexpr int fixedBytes(const AttentionShape &shape) const {
@@ -99,11 +110,9 @@ struct AttentionDecode {
     if (!check.isLegal())
       return check.result();
     const int lastCounters = shape.epilogueCounters > 0 ? shape.epilogueCounters + kTileCounters : 0;
-    // A warp leaves its sums where its keys were.
-    check.atMost("bytes of a tile's sums where a warp's keys were", warpBytes(shape), tileHeads * shape.headDim * 4)
-        .atMost(kCountersText, limits.counters, counters(shape) + lastCounters)
+    check.atMost(kCountersText, limits.counters, counters(shape) + lastCounters)
         .atMost(kSharedBytesText, limits.sharedBytes, sharedBytes(shape) + shape.epilogueBytes);
-    checkTileRegisters(check, threads(), minBlocks, attentionTileRegisters(rowTiles(), shape.headDim, kTileKeys));
+    checkTileRegisters(check, threads(), minBlocks, tileRegisters(shape));
     return check.result();
   }
 };
@@ -159,7 +168,8 @@ struct AttentionPrefill {
     return {singleSplits, kMinSplitTokens, singleTileHeads, warps(shape), kStages, minBlocks};
   }
   BAMBAC_HOST_DEVICE constexpr AttentionShape shapeOfSingles(const AttentionShape &shape) const {
-    return {shape.pieces, shape.pieces, false, shape.heads, shape.kvHeads, shape.headDim, shape.pageTokens};
+    return {shape.pieces,     shape.pieces,     false, shape.heads, shape.kvHeads, shape.headDim,
+            shape.pageTokens, shape.cachedBytes};
   }
   /// Shared memory that they may take beside the tiles of the other pieces.
   BAMBAC_HOST_DEVICE constexpr int roomOfSingles(const AttentionShape &shape, const Limits &limits) const {
