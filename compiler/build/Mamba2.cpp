@@ -8,10 +8,8 @@ namespace bambac {
 Value EntryBuilder::buildBody(const Mamba2 &mamba, Value input) {
   Mamba2Columns parts = mamba.columns();
   int64_t taps = mamba.convTaps.shape.front(), channels = parts.convolved().count;
-  // In a run of tokens this is most of what a layer writes; products of codes are far less exact than the narrower
-  // type.
-  bool isCoarse = mamba.inProj.quantization && entry.getKind() != EntryKind::Decode;
-  Value projected = buildLinear(input, mamba.inProj, isCoarse ? types.activation : types.wide);
+  // This is most of what a layer writes; products of codes are far less exact than the narrower type.
+  Value projected = buildLinear(input, mamba.inProj, mamba.inProj.quantization ? types.activation : types.wide);
   Value gate = sliceColumns(projected, parts.gate);
   Value convInput = sliceColumns(projected, parts.convolved());
   Value dt = sliceColumns(projected, parts.dt);

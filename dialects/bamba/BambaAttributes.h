@@ -35,8 +35,8 @@ struct ElementTypes {
   /// Keys and values of the cache, and the SSM state.
   Type cache, ssmState;
   /// The residual stream, logits, vectors of weights, the taps and the state of the convolution, and what a mixer reads
-  /// of its projection: a rounding there would come on top of the one after the convolution, rotation or gate. (A run
-  /// of tokens takes `activation` for the projection of codes, whose own roundings are far coarser.)
+  /// of its projection: a rounding there would come on top of the one after the convolution, rotation or gate. (The
+  /// projection of codes takes `activation`, since its own roundings are far coarser.)
   Type wide;
   /// Whether the convolution's state is a ring indexed by position. Then its kernel can be that of the step after it.
   bool convRing = false;
