@@ -6,17 +6,13 @@
 // blocks does not matter. Every warp streams its own keys, 16 at a time, through its own stages of shared memory, so
 // that the loop has no barrier. The block that finishes a head's last split adds up the splits, in their order.
 #pragma once
-#include "common/attention_codes.cuh"
+#include "common/decode_items.cuh"
 #include "common/epilogue.cuh"
 #include "common/limits.cuh"
 #include "common/pieces.cuh"
+#include "common/staged_attention.cuh"
 
 namespace bambac {
-
-/// How many sequences there are and how their keys are cut.
-struct DecodeSizes {
-  int sequences, splits, minSplitTokens;
-};
 
 /// Shape: Operand and Cached (see below), kPieces (sequences), kRows, kHasRuns (not), kHeads, kKvHeads, kHeadDim,
 /// kPageTokens, kMaxPages, kScale, kAligned, kMultiprocessors, kSharedLimit; the fields of geometry::AttentionDecode.
@@ -41,76 +37,20 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
 
   using Cached = typename Shape::Cached;   ///< of the cache
   using Operand = typename Shape::Operand; ///< what queries and weights are rounded to: Cached, or f16 for codes
-  using Layout = HeadRows<kHeadDim>;
+  using Layout = HeadRows<kHeadDim>;       ///< of the queries
   using Tile = AttentionTile<Operand, kRowTiles, kTileKeys, kHeadDim>;
-  static constexpr bool kKeepsCodes = kShape.keepsCodes();
-  using Codes = CodeAttention<kRowTiles, kGroup, kTileKeys, kHeadDim>; ///< where they are kept
+  using Staged = StagedAttention<kShape.keepsCodes(), Operand, kRowTiles, kGroup, kTileKeys, kHeadDim>;
 
   // --- the work and its order -------------------------------------------------------------------------------------
 
   static constexpr int kGrid = kGeometry.blocks(kShape, kLimits<Shape>);
 
-  /// How the keys of a sequence are cut: into splits of `keys` each.
-  struct Cut {
-    int keys, splits;
-  };
-  static __device__ __forceinline__ Cut cutOf(const DecodeSizes &sizes, int length) {
-    int wanted = min(sizes.splits, ceilDiv(length, sizes.minSplitTokens));
-    int keys = max(alignTo(ceilDiv(length, max(wanted, 1)), kStepKeys), kStepKeys);
-    return {keys, max(ceilDiv(length, keys), 1)};
-  }
-
-  /// firstSplit[b] = the number of splits of the sequences before b. Called by one warp. With `starts` only pieces of
-  /// one row that come first are sequences.
-  static __device__ __forceinline__ void numberSplits(const DecodeSizes &sizes, const int *positions, const int *starts,
-                                                      int *firstSplit, int lane) {
-    constexpr int kEach = 4; // neighbouring sequences of a lane
-    for (int first = lane * kEach, before = 0; first - lane * kEach <= sizes.sequences; first += 32 * kEach) {
-      int splits[kEach], sum = 0;
-#pragma unroll
-      for (int i = 0; i < kEach; ++i) {
-        int sequence = first + i;
-        bool isThere = sequence < sizes.sequences && (!starts || isSingle(starts, sequence));
-        splits[i] = isThere ? cutOf(sizes, positions[sequence] + 1).splits : 0;
-        sum += splits[i];
-      }
-      int inclusive = sum;
-      for (int distance = 1; distance < 32; distance *= 2) {
-        int other = __shfl_up_sync(0xffffffffu, inclusive, distance);
-        inclusive += lane >= distance ? other : 0;
-      }
-      int number = before + inclusive - sum;
-#pragma unroll
-      for (int i = 0; i < kEach; ++i) {
-        if (first + i <= sizes.sequences)
-          firstSplit[first + i] = number;
-        number += splits[i];
-      }
-      before += __shfl_sync(0xffffffffu, inclusive, 31);
-    }
-  }
-
-  /// One head of one split of a sequence.
-  struct Item {
-    int sequence, head, split, splits, begin, end;
-
-    __device__ __forceinline__ Item(const DecodeSizes &sizes, int index, const int *firstSplit, const int *positions) {
-      int low = 0, high = sizes.sequences, number = index / kHeadTiles;
-      while (high - low > 1) { // firstSplit[low] <= number < firstSplit[high]
-        int middle = (low + high) / 2;
-        (firstSplit[middle] <= number ? low : high) = middle;
-      }
-      int length = positions[low] + 1;
-      Cut cut = cutOf(sizes, length);
-      sequence = low, head = index % kHeadTiles, split = number - firstSplit[low], splits = cut.splits;
-      begin = split * cut.keys, end = min(length, begin + cut.keys);
-    }
-  };
+  using Items = DecodeItems<kStepKeys, kHeadTiles>;
+  using Item = typename Items::Item;
 
   // --- shared memory and workspace --------------------------------------------------------------------------------
 
-  using StageLayout = HeadRows<kKeepsCodes ? kHeadDim / 2 : kHeadDim>;
-  static constexpr int kTileElements = kTileKeys * StageLayout::kStride; ///< of two bytes
+  static constexpr int kTileElements = kTileKeys * Staged::Layout::kStride;
   static constexpr int kWarpElements = kGeometry.warpBytes(kShape) / 2;
 
   /// In shared memory, at its start.
@@ -184,7 +124,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
   /// Works through the items: the first by the block's number, further ones as blocks become free.
   __device__ __forceinline__ void runItems(int block, int blocks, const int *starts) {
     if (threadIdx.x < 32)
-      numberSplits(sizes, positions, starts, firstSplit, threadIdx.x);
+      Items::numberSplits(sizes, positions, starts, firstSplit, threadIdx.x);
     __syncthreads();
     const int items = firstSplit[sizes.sequences] * kHeadTiles;
     const bool areMore = sizes.sequences * sizes.splits * kHeadTiles > blocks; // than blocks, in some step
@@ -268,17 +208,8 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
       }
       int page = __shfl_sync(0xffffffffu, window, tile % 32);
       int key = begin + tile * kStepKeys, slot = key % Shape::kPageTokens;
-      copyVectors(stage, pagedVector<Shape>(keys, page, head, slot), end - key);
-      copyVectors(stage + kTileElements, pagedVector<Shape>(values, page, head, slot), end - key);
-    }
-
-  private:
-    __device__ __forceinline__ void copyVectors(Operand *to, const Cached *from, int valid) const {
-      if constexpr (kKeepsCodes)
-        copyRowsAsync<StageLayout, kTileKeys, 32>(reinterpret_cast<uint16 *>(to),
-                                                  reinterpret_cast<const uint16 *>(from), valid, lane);
-      else
-        copyRowsAsync<StageLayout, kTileKeys, 32>(to, from, valid, lane);
+      Staged::copyAsync(stage, pagedVector<Shape>(keys, page, head, slot), end - key, lane);
+      Staged::copyAsync(stage + kTileElements, pagedVector<Shape>(values, page, head, slot), end - key, lane);
     }
   };
 
@@ -309,9 +240,8 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
         [&](int row) { return QuerySource{item.sequence, item.head * kGroup + row, row < kGroup ? position : -1}; },
         threadIdx.x);
     __syncthreads();
-    [[maybe_unused]] Codes codes;
-    if constexpr (kKeepsCodes)
-      codes.loadQueries(shared.queries, lane);
+    Staged staged;
+    staged.loadQueries(shared.queries, lane);
 
     for (int i = 0, stage = 0; i < tiles; ++i, stage = stage + 1 == kStages ? 0 : stage + 1) {
       waitCopies<kStages - 2>();
@@ -321,16 +251,10 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
         stream.copyAsync(stages + freeStage * 2 * kTileElements, ahead);
       commitCopies();
       const Operand *tileKeys = stages + stage * 2 * kTileElements;
-      if constexpr (kKeepsCodes)
-        codes.multiplyKeys(tile, reinterpret_cast<const uint16 *>(tileKeys), lane);
-      else
-        tile.multiplyKeys(shared.queries, tileKeys, lane);
+      staged.multiplyKeys(tile, tileKeys, lane);
       maskEnd(tile, item.end - 1 - (stream.begin + i * kStepKeys), lane);
       tile.softmax(scales.score);
-      if constexpr (kKeepsCodes)
-        codes.multiplyValues(tile, reinterpret_cast<const uint16 *>(tileKeys + kTileElements), lane);
-      else
-        tile.multiplyValues(tileKeys + kTileElements, lane);
+      Staged::multiplyValues(tile, tileKeys + kTileElements, lane);
     }
   }
 
@@ -346,14 +270,6 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
   }
 
   // --- partial results --------------------------------------------------------------------------------------------
-
-  /// The dimension of a column of the sums.
-  static __device__ __forceinline__ int columnOf(int tile, int column) {
-    if constexpr (kKeepsCodes)
-      return Codes::columnOf(tile, column);
-    else
-      return tile * 8 + column;
-  }
 
   /// Leaves the warp's result in shared memory: the sums [kGroup, kHeadDim] where its keys were.
   __device__ __forceinline__ void leaveSums(const Tile &tile, int warp, int lane) {
@@ -372,7 +288,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
       for (int dim = 0; dim < Tile::kDimTiles; ++dim)
 #pragma unroll
         for (int j = 0; j < 2; ++j) {
-          int column = columnOf(dim, lane % 4 * 2 + j);
+          int column = Staged::columnOf(dim, lane % 4 * 2 + j);
           if (!Layout::kHasPadding || column < kHeadDim)
             sums[row * kHeadDim + column] = tile.sums[i / 2][dim][i % 2 * 2 + j];
         }
