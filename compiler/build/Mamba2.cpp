@@ -18,7 +18,8 @@ Value EntryBuilder::buildBody(const Mamba2 &mamba, Value input) {
   Value tapWeights = loadWeight(mamba.convTaps), bias = loadWeight(mamba.convBias);
   // A ring keeps the inputs of tokens that wait for the SSM state too, so that they can be dropped again.
   int64_t kept = types.convRing ? taps + *limits.stateRing - 1 : taps - 1;
-  ml_program::GlobalOp state = getState("conv_state", StateKind::Slot, {kept, channels}, types.wide);
+  ml_program::GlobalOp state =
+      getState("conv_state", StateKind::Slot, {kept, channels}, getElementTypeOrSelf(projected.getType()));
   Value convInit = activations(convInput, channels), convState = loadState(state);
   Value positions = types.convRing ? inputs.positions : Value();
   auto conv = CausalConv1dOp::create(builder, loc, convInput, tapWeights, inputs.slots, inputs.starts, convInit,

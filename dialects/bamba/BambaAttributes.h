@@ -36,7 +36,8 @@ struct ElementTypes {
   Type cache, ssmState;
   /// The residual stream, logits, vectors of weights, the taps and the state of the convolution, and what a mixer reads
   /// of its projection: a rounding there would come on top of the one after the convolution, rotation or gate. (The
-  /// projection of codes takes `activation`, since its own roundings are far coarser.)
+  /// projection of codes takes `activation`, since its own roundings are far coarser, and so does the convolution after
+  /// it for what it keeps.)
   Type wide;
   /// Whether the convolution's state is a ring indexed by position. Then its kernel can be that of the step after it.
   bool convRing = false;

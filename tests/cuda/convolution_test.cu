@@ -17,7 +17,7 @@ template <int Sequences, int Tokens, int Channels, int Taps, int Width, int Offs
 
 /// Several calls, one after the other: each sequence has a token more than the one before it, at most kTokens. Against
 /// the convolution of all tokens.
-template <class Shape> void testConvolution(Runner &runner, const std::string &name, int present) {
+template <class Shape, class Kept = float> void testConvolution(Runner &runner, const std::string &name, int present) {
   if (!runner.wants(name))
     return;
   constexpr int kTokens = Shape::kTokens, kChannels = Shape::kChannels, kTaps = Shape::kTaps,
@@ -25,7 +25,8 @@ template <class Shape> void testConvolution(Runner &runner, const std::string &n
   constexpr size_t kRing = size_t(kRingRows) * kChannels;
   std::vector<float> weight = randomFloats(size_t(kTaps) * kChannels, 1), bias = randomFloats(kChannels, 2);
   std::vector<double> ringReference(kSlots * kRing, 0.0);
-  DeviceBuffer<float> weightDevice(weight), biasDevice(bias), ring(kSlots * kRing);
+  DeviceBuffer<float> weightDevice(weight), biasDevice(bias);
+  DeviceBuffer<Kept> ring(kSlots * kRing);
   DeviceBuffer<Operand> result(size_t(Shape::kRows) * kChannels);
   ring.zero();
   std::vector<int> slots;
@@ -101,6 +102,8 @@ int main(int argc, char **argv) {
   Runner runner(argc, argv);
   testConvolution<ConvShape<2, 16, 168, 4, 420, 120>>(runner, "conv 2x16x168", 5);
   testConvolution<ConvShape<9, 40, 72, 4, 80, 8>>(runner, "conv 9 pieces", 1);
+  testConvolution<ConvShape<2, 16, 168, 4, 420, 120>, Operand>(runner, "conv 2x16x168, narrow ring", 5);
+  testConvolution<ConvShape<1, 7, 33, 3, 101, 13>, Operand>(runner, "conv 1x7x33, narrow ring", 1);
   testConvolution<ConvShape<1, 7, 33, 3, 101, 13>>(runner, "conv 1x7x33", 1);
   testConvolution<ConvShape<1, 2, 40, 4, 40, 0>>(runner, "conv 1x2x40", 1);
   testConvolution<ConvShape<2, 3, 40, 4, 40, 0, 9>>(runner, "conv 2x3x40, ring of 9", 2);

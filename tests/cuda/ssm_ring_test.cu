@@ -96,8 +96,9 @@ template <int Batch, class State, int Length, int Tile, int Threads> void bench(
   const size_t deltaElements = size_t(Batch) * maxOf(Length - 1, 1) * Shape::kHeads;
   DeviceBuffer<State> states(kLayers * stateElements);
   DeviceBuffer<float> scales(kLayers * size_t(Batch) * Shape::kX);
-  DeviceBuffer<float> rings(kLayers * ringElements), weights(kLayers * 5 * size_t(Shape::kChannels)),
-      heads(Shape::kHeads), deltas(kLayers * deltaElements);
+  DeviceBuffer<KeptOf<State>> rings(kLayers * ringElements);
+  DeviceBuffer<float> weights(kLayers * 5 * size_t(Shape::kChannels)), heads(Shape::kHeads),
+      deltas(kLayers * deltaElements);
   DeviceBuffer<Operand> input(size_t(Batch) * Shape::kWidth), y(size_t(Batch) * Shape::kX),
       entries(kLayers * entryElements);
   scales.randomize(8), states.randomize(1), rings.randomize(2), weights.randomize(3), heads.randomize(4),

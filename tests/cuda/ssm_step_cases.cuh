@@ -58,13 +58,16 @@ struct Entries {
   float *scales = nullptr; ///< of a state of codes
 };
 
+/// What the convolution's inputs are kept as: as narrow as those of codes, where the states are codes.
+template <class State> using KeptOf = std::conditional_t<kIsCoded<State>, Operand, float>;
+
 /// `Length`: of the ring of states; 0: none.
 template <class Shape, int Length>
 using RingFor = std::conditional_t<(Length > 0), SsmRing<Shape, Length ? Length : 2>, NoRing>;
 
 template <class Shape, class State, bool Convolved, int Length = 0, class Ring = RingFor<Shape, Length>>
 __global__ void __launch_bounds__(SsmStep<Shape, State, Ring>::kThreads, SsmStep<Shape, State, Ring>::kMinBlocks)
-    step(const Operand *zxBCdt, Parameters p, float *ring, const int *slots, const int *positions, State *state,
+    step(const Operand *zxBCdt, Parameters p, KeptOf<State> *ring, const int *slots, const int *positions, State *state,
          Operand *y, Entries entries = {}) {
   Ring waiting{};
   if constexpr (Length > 0)
@@ -74,8 +77,10 @@ __global__ void __launch_bounds__(SsmStep<Shape, State, Ring>::kThreads, SsmStep
   const View dt{zxBCdt + Shape::kX + Shape::kChannels};
   const GateEpilogue<Shape> epilogue{zxBCdt, y};
   if constexpr (Convolved)
-    Step::run(ConvolvedInput<Shape, View>{{zxBCdt + Shape::kX}, p.convWeight, p.convBias, ring, slots, positions}, dt,
-              p.aLog, p.d, p.dtBias, slots, state, epilogue, waiting, entries.scales);
+    Step::run(
+        ConvolvedInput<Shape, View, KeptOf<State>>{
+            {zxBCdt + Shape::kX}, p.convWeight, p.convBias, ring, slots, positions},
+        dt, p.aLog, p.d, p.dtBias, slots, state, epilogue, waiting, entries.scales);
   else
     Step::run(SsmInput<View, View, View>{{zxBCdt + Shape::kX},
                                          {zxBCdt + 2 * Shape::kX},
@@ -104,12 +109,13 @@ template <class Shape, class State, bool Convolved, bool HasBias, int Length = 0
   std::vector<float> aLog = randomFloats(Shape::kHeads, 3, 1.0f), d = randomFloats(Shape::kHeads, 4),
                      dtBias = randomFloats(Shape::kHeads, 5, 2.0f, -1.0f);
   host_states::States<State> initialState{randomFloats(kSlots * kStateElements, 6), Shape::kStateSize};
-  std::vector<float> initialRing = randomFloats(kSlots * kRingElements, 7);
+  std::vector<KeptOf<State>> initialRing = randomRing(kSlots * kRingElements);
   std::vector<int> slots, positions;
   int numPadding = Shape::kBatch > 3 ? 2 : 0;
 
   DeviceBuffer<float> convWeightDevice{convWeight}, convBiasDevice{convBias}, aLogDevice{aLog}, dDevice{d},
-      dtBiasDevice{dtBias}, ring{initialRing};
+      dtBiasDevice{dtBias};
+  DeviceBuffer<KeptOf<State>> ring{initialRing};
   host_states::DeviceStates<State> state{initialState};
   DeviceBuffer<Operand> y{size_t(Shape::kBatch) * Shape::kX};
   // Entries of the ring that do not wait are NaN.
@@ -126,7 +132,14 @@ template <class Shape, class State, bool Convolved, bool HasBias, int Length = 0
       positions.push_back(isPadding(b) ? -1 : 3 * b);
     }
     stateReference = initialState.slice(0, kSlots * kStateElements);
-    ringReference.assign(initialRing.begin(), initialRing.end());
+    for (const auto &kept : initialRing)
+      ringReference.push_back(toDouble(kept));
+  }
+  static std::vector<KeptOf<State>> randomRing(size_t count) {
+    if constexpr (kIsCoded<State>)
+      return randomOperands(count, 7);
+    else
+      return randomFloats(count, 7);
   }
   bool isPadding(int b) const { return b >= Shape::kBatch - numPadding; }
 

@@ -25,7 +25,7 @@ void testSteps(Runner &runner, const std::string &name, int steps = 10) {
   // Slot 0 holds what padding left; slot 1 (and all but live ones) must be as it was.
   host_states::States<State> state = problem.initialState;
   problem.state.download(state);
-  std::vector<float> ring = problem.ring.download();
+  const auto ring = problem.ring.download();
   const size_t stateFrom = P::kStateElements, ringFrom = P::kRingElements;
   runner.report(name + " state",
                 relativeError(state.slice(stateFrom, state.elements.size() - stateFrom),

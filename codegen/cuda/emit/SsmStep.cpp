@@ -55,7 +55,7 @@ FailureOr<std::string> emitConvolvedInput(KernelWriter &writer, CausalConv1dOp c
   writer.operand(cast<RankedTensorType>(conv.getResult().getType()).getElementType());
   writer.constant("input_vector", view->alignment(kWidest));
   writer.declare("/// x, B and C of a step: the convolution of its input.\nusing Input = ConvolvedInput<Shape, " +
-                 writer.rowsType(*view) + ">;\n");
+                 writer.rowsType(*view) + ", " + cudaType(conv.getState().getType().getElementType()).str() + ">;\n");
   return "Input{" + llvm::join(*arguments, ", ") + "}";
 }
 

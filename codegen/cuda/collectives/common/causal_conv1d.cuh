@@ -48,10 +48,10 @@ template <class Shape> struct CausalConv1d {
     float inputs[kHistory + 1][kVector];
   };
 
-  /// ring: [slots, kConvRing, kChannels], the input at position p in row p % kConvRing. starts: as PieceTile has it;
-  /// positions: of all rows, the first of each piece is used. bias: may be null.
-  template <class Input, class Result>
-  static __device__ __forceinline__ void run(Input input, const float *weight, const float *bias, float *ring,
+  /// ring: [slots, kConvRing, kChannels] of f32 or of what the input is, the input at position p in row p % kConvRing.
+  /// starts: as PieceTile has it; positions: of all rows, the first of each piece is used. bias: may be null.
+  template <class Input, class Kept, class Result>
+  static __device__ __forceinline__ void run(Input input, const float *weight, const float *bias, Kept *ring,
                                              const int *slots, const int *starts, const int *positions, Result result) {
     launchDependents();
     const int item = blockIdx.x * kThreads + threadIdx.x, channel = item % kRowVectors * kVector;
@@ -63,7 +63,7 @@ template <class Shape> struct CausalConv1d {
     waitForPredecessors();
     if (!isWorking)
       return;
-    const float *state = ringOf(ring, slots[tile.piece]) + channel;
+    const Kept *state = ringOf(ring, slots[tile.piece]) + channel;
     const bool isFirst = tile.first == tile.start;
     const int position = positions[tile.start];
     Window window;
@@ -84,7 +84,7 @@ template <class Shape> struct CausalConv1d {
   }
 
 private:
-  static __device__ __forceinline__ float *ringOf(float *ring, int slot) {
+  template <class Kept> static __device__ __forceinline__ Kept *ringOf(Kept *ring, int slot) {
     return ring + static_cast<long long>(slot) * kRing * Shape::kChannels;
   }
 
@@ -149,9 +149,9 @@ private:
   }
 
   /// Writes the last inputs of the piece with rows `start` to `end` to the ring: as many as a convolution reaches back.
-  template <class Input>
+  template <class Input, class Kept>
   static __device__ __forceinline__ void keepLast(Input input, int start, int end, int position, int channel,
-                                                  float *state) {
+                                                  Kept *state) {
     const int first = max(end - Shape::kTaps, start);
     int place = (position + first - start) % kRing;
 #pragma unroll 1

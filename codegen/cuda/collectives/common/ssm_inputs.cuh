@@ -38,10 +38,10 @@ template <class X, class B, class C> struct SsmInput {
 };
 
 /// silu(convolution) of the rows `xBC`, whose columns are x | B | C, continuing from a ring [slots, kConvRing,
-/// channels] with the input at position p in row p % kConvRing. A step reads the rows of the kTaps - 1 positions before
-/// it and writes another one, so that blocks may read channels that a different block writes. Results are rounded to
-/// Shape::Operand, as those of a convolution kernel are.
-template <class Shape, class XBC> struct ConvolvedInput {
+/// channels] of `Kept` with the input at position p in row p % kConvRing. A step reads the rows of the kTaps - 1
+/// positions before it and writes another one, so that blocks may read channels that a different block writes. Results
+/// are rounded to Shape::Operand, as those of a convolution kernel are.
+template <class Shape, class XBC, class Kept> struct ConvolvedInput {
   static constexpr int kX = Shape::kHeads * Shape::kHeadDim, kBC = Shape::kGroups * Shape::kStateSize;
   static constexpr int kChannels = kX + 2 * kBC, kTaps = Shape::kTaps, kRing = Shape::kConvRing;
   static_assert(kRing >= kTaps, "a step writes a row that none of its blocks reads");
@@ -49,15 +49,16 @@ template <class Shape, class XBC> struct ConvolvedInput {
   XBC xBC;
   const float *weight; ///< [kTaps, channels]
   const float *bias;   ///< may be null
-  float *ring;
+  Kept *ring;
   const int *slots, *positions; ///< one a sequence
 
-  /// The new input is kept as it lies in memory: to widen it waits for it, and so would what is loaded after it.
+  /// Inputs stay as they lie in memory: to widen one waits for it, and so would what is loaded after it.
   template <int V> struct Piece {
-    float weights[kTaps][V], bias[V], inputs[maxOf(kTaps - 1, 1)][V]; ///< oldest first
+    float weights[kTaps][V], bias[V];
+    RawVector<Kept, V> inputs[maxOf(kTaps - 1, 1)]; ///< oldest first
     RawVector<typename ElementOf<XBC>::Type, V> input;
     int slot, position;
-    float *kept; ///< where the new input goes in the ring
+    Kept *kept; ///< where the new input goes in the ring
   };
 
   /// What no earlier kernel writes: weights, and the inputs of the step as a whole.
@@ -78,10 +79,10 @@ template <class Shape, class XBC> struct ConvolvedInput {
   template <int V> __device__ __forceinline__ void load(const SsmChannels &channels, Piece<V> &piece) const {
     const int channel = channelOf(channels);
     const int position = max(piece.position, 0);
-    float *state = ring + static_cast<long long>(piece.slot) * kRing * kChannels + channel;
+    Kept *state = ring + static_cast<long long>(piece.slot) * kRing * kChannels + channel;
 #pragma unroll
     for (int j = 0; j < kTaps - 1; ++j)
-      loadVector(state + (position + kRing - (kTaps - 1) + j) % kRing * kChannels, piece.inputs[j]);
+      piece.inputs[j] = loadRaw<V>(state + (position + kRing - (kTaps - 1) + j) % kRing * kChannels);
     piece.input = loadRaw<V>(xBC[channels.sequence] + channel);
     piece.kept = state + position % kRing * kChannels;
   }
