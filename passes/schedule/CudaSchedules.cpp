@@ -261,22 +261,27 @@ void addLinears(Candidates &candidates, LinearOp linear) {
 
 /// One token of each sequence, in an order of preference: splits of a sequence by its own length, as many as fill the
 /// device when sequences are few; all query heads of a KV head in one tile, so that its keys are read once; four warps;
-/// the most stages; two blocks a multiprocessor, or three where codes of the cache take little of it. Fewer of each
-/// where that does not fit, and no splits where the counters do not reach.
+/// the most stages; two blocks a multiprocessor, or three of the most warps where codes of the cache leave shared
+/// memory for them. Fewer of each where that does not fit, and no splits where the counters do not reach.
 void addDecodeAttentions(Candidates &candidates, AttentionOp attention) {
   geometry::AttentionShape shape = shapeOf(attention);
   const geometry::Limits &limits = candidates.getLimits();
   int heads = shape.pieces * shape.kvHeads;
   int wanted = std::min(heads <= 16 ? 2 * limits.multiprocessors / heads : heads < 512 ? 16 : 8, 64);
   int minSplitTokens = heads <= 16 ? 64 : heads <= 512 ? 512 : 1024;
+  const int warps = 4, stages = candidates.isHopper() ? 3 : 2;
   for (int splits : {wanted, 1})
-    for (int tileHeads = shape.group(); tileHeads >= 1; --tileHeads)
-      for (int warps : {4, 2, 1})
-        for (int stages : {candidates.isHopper() ? 3 : 2, 2})
-          for (int minBlocks : {3, 2})
-            if (shape.group() % tileHeads == 0 && (minBlocks < 3 || shape.keepsCodes()))
-              candidates.addNext(geometry::AttentionDecode{splits, minSplitTokens, tileHeads, warps, stages, minBlocks},
-                                 shape);
+    for (int tileHeads = shape.group(); tileHeads >= 1; --tileHeads) {
+      if (shape.group() % tileHeads != 0)
+        continue;
+      const geometry::AttentionDecode three = {splits, minSplitTokens, tileHeads, warps, stages, 3};
+      if (shape.keepsCodes() && three.areHeld(shape, limits))
+        candidates.addNext(three, shape);
+      for (int someWarps : {warps, 2, 1})
+        for (int someStages : {stages, 2})
+          candidates.addNext(geometry::AttentionDecode{splits, minSplitTokens, tileHeads, someWarps, someStages, 2},
+                             shape);
+    }
 }
 
 /// Runs of tokens, in an order of preference: the highest tile, since its rows share the keys that it loads, of 64

@@ -55,6 +55,15 @@ TEST(AttentionGeometry, CodesStayCodesWhereTheyFillWords) {
   EXPECT_EQ(kSplit.warpBytes(shape), wide);
 }
 
+TEST(AttentionGeometry, BlocksAreHeldWithTheirReserve) {
+  const AttentionShape shape = shapeOf(1, 0);
+  AttentionDecode three = kSplit;
+  three.minBlocks = 3;
+  const int most = 3 * (three.sharedBytes(shape) + 1024) - 1024;
+  EXPECT_TRUE(three.areHeld(shape, {most, 132, 16384}));
+  EXPECT_FALSE(three.areHeld(shape, {most - 1, 132, 16384}));
+}
+
 TEST(AttentionGeometry, AWarpHasRoomForTheSumsOfItsTile) {
   AttentionShape shape = shapeOf(1, 0);
   shape.heads = 32;

@@ -29,10 +29,12 @@ BAMBAC_HOST_DEVICE constexpr int attentionTileRegisters(int rowTiles, int headDi
 }
 /// Registers for addresses, fragments of operands, maxima and weights: with fewer the assembler spills (seen by NVRTC's
 /// log for head sizes from 64 to 256).
-/// Codes of a cache on their way to shared memory, up to 16 registers, are not counted: they are stored before
-/// fragments are loaded. With them, the schedules chosen for heads from 64 to 256 spill on none of sm_80, sm_89 and
-/// sm_90a.
+/// Codes of a cache that become f16 on their way to shared memory, up to 16 registers, are not counted: they are stored
+/// before fragments are loaded.
 inline constexpr int kAttentionOtherRegisters = 32;
+
+/// Shared memory that a block takes for itself.
+inline constexpr int kReservedBytes = 1024;
 
 /// Checks that a tile leaves room for what else a thread holds.
 BAMBAC_HOST_DEVICE constexpr void checkTileRegisters(Check &check, int threads, int minBlocks, int tileRegisters) {
@@ -82,7 +84,7 @@ struct AttentionDecode {
   /// Weighted sums and scores, and where codes are kept the queries.
   BAMBAC_HOST_DEVICE constexpr int tileRegisters(const AttentionShape &shape) const {
     return attentionTileRegisters(rowTiles(), shape.headDim, kTileKeys) +
-           (shape.keepsCodes() ? ceilDiv(tileHeads, kMmaRows / 2) * shape.headDim / 8 : 0);
+           (shape.keepsCodes() ? rowTiles() * shape.headDim / 4 : 0);
   }
   /// Queries, keys and values, the next item, and whether a split is the last.
   BAMBAC_HOST_DEVICE constexpr int fixedBytes(const AttentionShape &shape) const {
@@ -93,6 +95,12 @@ struct AttentionDecode {
   /// After what is fixed, both of these, and the first split of each sequence.
   BAMBAC_HOST_DEVICE constexpr int sharedBytes(const AttentionShape &shape) const {
     return fixedBytes(shape) + 2 * partFactors(splits) * 4 + (shape.pieces + 1) * 4;
+  }
+
+  /// Whether a multiprocessor has shared memory for `minBlocks` at a time.
+  BAMBAC_HOST_DEVICE constexpr bool areHeld(const AttentionShape &shape, const Limits &limits) const {
+    return minBlocks * (sharedBytes(shape) + shape.epilogueBytes + kReservedBytes) <=
+           limits.sharedBytes + kReservedBytes;
   }
 
   BAMBAC_HOST_DEVICE constexpr Fault legal(const AttentionShape &shape, const Limits &limits) const {
@@ -137,8 +145,8 @@ struct AttentionPrefill {
                                                         {"single_tile_heads", &AttentionPrefill::singleTileHeads,
                                                          /*least=*/0}};
   static constexpr int kStages = 2, kMaxWarps = 16;
-  /// Of pieces of one row: splits, the keys of one at least; shared memory that a block takes for itself.
-  static constexpr int kSingleSplits = 16, kMinSplitTokens = 512, kReservedBytes = 1024;
+  /// Of pieces of one row: splits, the keys of one at least.
+  static constexpr int kSingleSplits = 16, kMinSplitTokens = 512;
   /// Wider heads leave a warp registers for one tile of 16 rows only.
   static constexpr int kWidestOfTwoTiles = 128;
 
