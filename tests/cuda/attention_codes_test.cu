@@ -19,6 +19,12 @@ struct Decode10 : Base { // of odd numbers: a query of any offset, codes at any 
 struct Decode64 : Base {
   static constexpr int kSequences = 33, kHeads = 9, kKvHeads = 3, kHeadDim = 64, kSplits = 1;
 };
+struct Decode32 : Base { // the fewest codes of a key that ldmatrix brings
+  static constexpr int kSequences = 2, kHeads = 9, kKvHeads = 1, kHeadDim = 32;
+};
+struct Decode96 : Base {
+  static constexpr int kSequences = 2, kHeads = 4, kKvHeads = 4, kHeadDim = 96;
+};
 struct Decode128 : Base {
   static constexpr int kSequences = 8, kMultiprocessors = 3; // few blocks: they take many items each
 };
@@ -59,6 +65,8 @@ void runTests(Runner &runner) {
       positions[i] = i * 37 - 1;
     return positions;
   }());
+  test<Decode32>(runner, "decode 2, 9/1 heads of 32", {900, 63});
+  test<Decode96>(runner, "decode 2, 4/4 heads of 96", {130, 1500});
   test<Decode128>(runner, "decode 8, 32/8 heads of 128", {700, 63, 1999, 0, 64, -1, 300, 1000});
   test<DecodeOnce>(runner, "decode 1, 7/7 heads of 128, 33 splits", {2047});
   test<DecodeOnce>(runner, "decode 1, first token", {0});
