@@ -8,7 +8,8 @@ namespace bambac {
 Value EntryBuilder::buildBody(const Mamba2 &mamba, Value input) {
   Mamba2Columns parts = mamba.columns();
   int64_t taps = mamba.convTaps.shape.front(), channels = parts.convolved().count;
-  // This is most of what a layer writes; products of codes are far less exact than the narrower type.
+  // This is most of what a layer writes; products of codes are far less exact than the narrower type. The recurrence's
+  // result, which has the type of dt, and the convolution's state follow.
   Value projected = buildLinear(input, mamba.inProj, mamba.inProj.quantization ? types.activation : types.wide);
   Value gate = sliceColumns(projected, parts.gate);
   Value convInput = sliceColumns(projected, parts.convolved());

@@ -99,7 +99,7 @@ struct CudaTargetModel : TargetInterface::ExternalModel<CudaTargetModel, CudaTar
   int64_t getWeightRows(Attribute) const { return 224; }
 
   /// What the tensor cores multiply has the type of the matrices and is rounded once, when it is written for them.
-  /// Everything else stays f32.
+  /// Everything else stays f32, but for what the projection of a Mamba2 layer gives if its weights are codes.
   ElementTypes getElementTypes(Attribute target, Type matrix, Type state) const {
     ElementTypes types;
     types.matrix = types.activation = types.cache = matrix;
