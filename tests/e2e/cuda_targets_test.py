@@ -88,6 +88,16 @@ class CudaTargetsTest(harness.Case):
         for schedule in self.schedules(models, "attention_1x"):
             self.assertIn("tile_heads 32,", schedule)
 
+    def test_heads_of_codes(self):
+        """Queries of wide heads and of many take too many registers to be held."""
+        for heads, head_dim in ((4, 256), (32, 128), (18, 32)):
+            with self.subTest(heads=heads, head_dim=head_dim):
+                config = self.small(num_attention_heads=heads, num_key_value_heads=1, head_dim=head_dim)
+                models = self.compile(config, ("sm_80", "sm_90a"), "--max-batch=1", "--prefill-chunk=32",
+                                      "--dtype=fp8", "--kv-dtype=fp8")
+                for schedule in self.schedules(models, "attention_1x"):
+                    self.assertIn(f"tile_heads {heads},", schedule)
+
     def test_more_heads_than_counters(self):
         config = self.small(num_attention_heads=32, num_key_value_heads=32, head_dim=16)
         models = self.compile(config, ("sm_80", "sm_90a"), "--max-batch=512", "--prefill-chunk=16")

@@ -46,7 +46,10 @@ class StagedAttention</*KeepsCodes=*/true, f16, RowTiles, Rows, Keys, HeadDim> {
   using Tile = AttentionTile<f16, RowTiles, Keys, HeadDim>;
   static constexpr int kSteps = HeadDim / 16;
 
-  uint32 queries[RowTiles][kSteps][4];
+  static constexpr bool kHolds = geometry::holdsQueries(RowTiles, HeadDim);
+
+  const f16 *from; ///< the queries, as HeadRows in shared memory
+  uint32 queries[RowTiles][kHolds ? kSteps : 1][4];
 
 public:
   using Layout = HeadRows<HeadDim / 2>;
@@ -57,16 +60,12 @@ public:
   }
 
   __device__ __forceinline__ void loadQueries(const f16 *from, int lane) {
+    this->from = from;
 #pragma unroll
-    for (int i = 0; i < RowTiles * 2; ++i) {
-      const f16 *row = from + (i * 8 + lane / 4) * HeadRows<HeadDim>::kStride + lane % 4 * 4;
+    for (int i = 0; i < RowTiles * 2 && kHolds; ++i)
 #pragma unroll
-      for (int step = 0; step < kSteps; ++step) {
-        const uint2 pair = i * 8 < Rows ? *reinterpret_cast<const uint2 *>(row + step * 16) : make_uint2(0, 0);
-        queries[i / 2][step][i % 2] = pair.x;
-        queries[i / 2][step][i % 2 + 2] = pair.y;
-      }
-    }
+      for (int step = 0; step < kSteps; ++step)
+        loadHalf(from, step, i, lane, queries[i / 2][kHolds ? step : 0]);
   }
 
   __device__ __forceinline__ void multiplyKeys(Tile &tile, const f16 *keys, int lane) const {
@@ -78,6 +77,10 @@ public:
     for (int key = 0; key < Keys; key += 16)
 #pragma unroll
       for (int step = 0; step < kSteps; step += 2) {
+        uint32 loaded[RowTiles][2][4]; // where they are not held
+#pragma unroll
+        for (int i = 0; i < RowTiles * 4 && !kHolds; ++i)
+          loadHalf(from, step + i % 2, i / 2, lane, loaded[i / 4][i % 2]);
         uint32 codes[4]; // of keys 0-7 two steps, then of keys 8-15
         ldmatrixX4(codes, address + (key * Layout::kStride + step * 8) * 2);
 #pragma unroll
@@ -85,7 +88,7 @@ public:
           const uint32 first = expandTwoOrNan(codes[i]), second = expandTwoOrNan(codes[i] >> 16);
 #pragma unroll
           for (int rows = 0; rows < RowTiles; ++rows)
-            mma<f16>(tile.scores[rows][key / 8 + i / 2], queries[rows][step + i % 2], first, second);
+            mma<f16>(tile.scores[rows][key / 8 + i / 2], fragmentOf(loaded, rows, step, i % 2), first, second);
         }
       }
   }
@@ -122,6 +125,24 @@ public:
 
   /// The dimension of column `column` of a tile of 8 columns of the sums.
   static __device__ __forceinline__ int columnOf(int tile, int column) { return tile / 2 * 16 + column * 2 + tile % 2; }
+
+private:
+  /// The queries of a tile of rows in step `step` + `i`.
+  __device__ __forceinline__ const uint32 (&fragmentOf(const uint32 (&loaded)[RowTiles][2][4], int tile, int step,
+                                                       int i) const)[4] {
+    if constexpr (kHolds)
+      return queries[tile][step + i];
+    else
+      return loaded[tile][i];
+  }
+
+  /// A step of 8 rows of queries, the i-th, from shared memory. Rows without queries are zero.
+  static __device__ __forceinline__ void loadHalf(const f16 *from, int step, int i, int lane, uint32 (&to)[4]) {
+    const f16 *row = from + (i * 8 + lane / 4) * HeadRows<HeadDim>::kStride + lane % 4 * 4;
+    const uint2 pair = i * 8 < Rows ? *reinterpret_cast<const uint2 *>(row + step * 16) : make_uint2(0, 0);
+    to[i % 2] = pair.x;
+    to[i % 2 + 2] = pair.y;
+  }
 };
 
 } // namespace bambac

@@ -33,6 +33,13 @@ BAMBAC_HOST_DEVICE constexpr int attentionTileRegisters(int rowTiles, int headDi
 /// before fragments are loaded.
 inline constexpr int kAttentionOtherRegisters = 32;
 
+/// Registers of the queries of a tile as operands of an mma. A warp that multiplies codes holds them if they are few,
+/// and else reads them from shared memory again and again.
+BAMBAC_HOST_DEVICE constexpr int heldQueries(int rowTiles, int headDim) { return rowTiles * headDim / 4; }
+BAMBAC_HOST_DEVICE constexpr bool holdsQueries(int rowTiles, int headDim) {
+  return heldQueries(rowTiles, headDim) <= 32;
+}
+
 /// Shared memory that a block takes for itself.
 inline constexpr int kReservedBytes = 1024;
 
@@ -81,10 +88,10 @@ struct AttentionDecode {
     const int vector = headBytes(shape.keepsCodes() ? shape.headDim / 2 : shape.headDim);
     return maxOf(stages * 2 * kTileKeys * vector, alignTo(tileHeads * shape.headDim * 4, 16));
   }
-  /// Weighted sums and scores, and where codes are kept the queries.
+  /// Weighted sums and scores, and the queries where they are held.
   BAMBAC_HOST_DEVICE constexpr int tileRegisters(const AttentionShape &shape) const {
     return attentionTileRegisters(rowTiles(), shape.headDim, kTileKeys) +
-           (shape.keepsCodes() ? rowTiles() * shape.headDim / 4 : 0);
+           (shape.keepsCodes() && holdsQueries(rowTiles(), shape.headDim) ? heldQueries(rowTiles(), shape.headDim) : 0);
   }
   /// Queries, keys and values, the next item, and whether a split is the last.
   BAMBAC_HOST_DEVICE constexpr int fixedBytes(const AttentionShape &shape) const {
