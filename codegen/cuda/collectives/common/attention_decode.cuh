@@ -52,6 +52,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
 
   static constexpr int kTileElements = kTileKeys * Staged::Layout::kStride;
   static constexpr int kWarpElements = kGeometry.warpBytes(kShape) / 2;
+  static_assert(kStages * 2 * kTileElements <= kWarpElements, "the geometry counts the stages");
 
   /// In shared memory, at its start.
   struct Shared {
