@@ -1,4 +1,4 @@
-// Which schedules of attention have counters enough.
+// What schedules of attention ask for: counters, shared memory and registers.
 #include "geometry/attention.h"
 #include "gtest/gtest.h"
 #include <string>
