@@ -40,7 +40,7 @@ def processor_features():
     except OSError:
         return set()
     found = set(flags.split())
-    amx = {"amx"} if found >= {"amx_tile", "amx_bf16", "avx512_bf16", "avx512vbmi"} and grants_tiles() else set()
+    amx = {"amx"} if found >= {"amx_tile", "amx_bf16", "gfni", "avx512vbmi"} and grants_tiles() else set()
     return found & {"avx2", "avx512f"} | amx
 
 

@@ -174,7 +174,7 @@ bool CpuTargetAttr::has(StringRef feature) const {
 }
 
 bool CpuTargetAttr::multipliesPairs() const {
-  return getVectorBits() == 512 && llvm::all_of(ArrayRef<StringRef>{"amx-tile", "amx-bf16", "avx512bf16", "avx512vbmi"},
+  return getVectorBits() == 512 && llvm::all_of(ArrayRef<StringRef>{"amx-tile", "amx-bf16", "avx512vbmi", "gfni"},
                                                 [&](StringRef feature) { return has(feature); });
 }
 

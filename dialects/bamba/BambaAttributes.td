@@ -225,7 +225,7 @@ def Bamba_CpuTargetAttr : Bamba_Attr<"CpuTarget", "cpu_target"> {
     int64_t getLanes() const { return getVectorBits() / 32; }
     /// True where a feature is switched on.
     bool has(llvm::StringRef feature) const;
-    /// True where linears multiply pairs of bf16, in tile registers (AMX) and in vectors.
+    /// True where linears multiply pairs of bf16 in tile registers (AMX).
     bool multipliesPairs() const;
   }];
 }

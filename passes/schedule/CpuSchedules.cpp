@@ -19,8 +19,8 @@ constexpr int64_t kLeastBytes = int64_t{64} * 1024;
 /// their products; with shorter blocks there would be more sums to add up, and more rounding.
 constexpr int64_t kBlockBytes = int64_t{64} * 1024;
 
-/// Rows of codes that vectors multiply as fast as tile registers or faster, measured with 4.
-constexpr int64_t kStreamedRowsOfCodes = 4;
+/// Rows of codes, those of a tile register, with which weights are multiplied once, as they come from memory.
+constexpr int64_t kStreamedRowsOfCodes = 16;
 /// Of linears in tile registers: rows and depth of the input that are multiplied at a time, up to 768 KiB; the least
 /// columns of a workgroup; the most, where that leaves enough workgroups and there are more rows than memory takes time
 /// for.
@@ -87,9 +87,10 @@ CpuScheduleAttr scheduleLinear(LinearOp linear, CpuTargetAttr target) {
   auto weight = cast<RankedTensorType>(linear.getWeight().getType());
   int64_t panel = 2 * target.getLanes();
   int64_t rows = cast<ShapedType>(linear.getInput().getType()).getDimSize(0);
-  if (linear.getTermsAttr() || (linear.isScaled() && rows > kStreamedRowsOfCodes && multipliesPairs(linear, target)))
+  bool hasTilesOfCodes = linear.isScaled() && multipliesPairs(linear, target);
+  if (linear.getTermsAttr() || (hasTilesOfCodes && rows > kStreamedRowsOfCodes))
     return scheduleTiles(linear, target);
-  int64_t registerRows = chooseRows(linear, rows, target);
+  int64_t registerRows = hasTilesOfCodes ? rows : chooseRows(linear, rows, target);
   int64_t columns =
       chooseTile(weight.getDimSize(0), weight.getDimSize(1) * elementBytesOf(linear.getWeight().getType()), panel);
   int64_t depth = rows > registerRows ? kBlockBytes / (panel * int64_t(sizeof(float))) : 0;

@@ -93,6 +93,8 @@ def make_cases(target):
         scaled_linear(target, "few_rows_odd_groups", 3, 131, 40, group=3),
         scaled_linear(target, "tall_odd_groups", 35, 300, 70, tile=4, block=64, group=33),
         scaled_linear(target, "tall_wide", 33, 161, 1100, workgroup=(0, 0), tile=32, block=64),
+        scaled_linear(target, "some_of_sixteen_rows", 16, 160, 100, there=5, bias=True),
+        scaled_linear(target, "some_of_sixteen_rows_odd_groups", 16, 100, 70, group=33, there=9),
         scaled_linear(target, "some_rows", 64, 128, 96, tile=32, block=64, there=37),
         scaled_linear(target, "some_rows_of_many", 300, 96, 64, tile=256, block=96, there=49),
         scaled_linear(target, "some_rows_odd_groups", 48, 100, 40, tile=32, block=64, group=33, there=20),

@@ -58,7 +58,7 @@ func.func private @terms_of_panels(%x: tensor<4x224xbf16>, %w: tensor<32x64xbf16
 
 // -----
 
-module attributes {bamba.target = #bamba.cpu_target<arch = "sapphirerapids", features = "+amx-tile,+amx-bf16,+avx512bf16,+avx512vbmi",
+module attributes {bamba.target = #bamba.cpu_target<arch = "sapphirerapids", features = "+amx-tile,+amx-bf16,+gfni,+avx512vbmi",
     vector_bits = 512, vector_registers = 32, l2_bytes = 1048576>} {
   func.func private @short_runs(%x: tensor<4x208xbf16>, %w: tensor<32x64xbf16, #bamba.panel<32, group = 2, align = 32>>, %init: tensor<4x32xf32>) -> tensor<4x32xf32>
       attributes {bamba.kernel, bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 0], rows = 4, depth = 0, chunk = 0>} {
@@ -72,7 +72,7 @@ module attributes {bamba.target = #bamba.cpu_target<arch = "sapphirerapids", fea
 
 // -----
 
-module attributes {bamba.target = #bamba.cpu_target<arch = "sapphirerapids", features = "+amx-tile,+amx-bf16,+avx512bf16,+avx512vbmi",
+module attributes {bamba.target = #bamba.cpu_target<arch = "sapphirerapids", features = "+amx-tile,+amx-bf16,+gfni,+avx512vbmi",
     vector_bits = 512, vector_registers = 32, l2_bytes = 1048576>} {
   func.func private @unsplit(%x: tensor<20x64xf32>, %w: tensor<32x64xbf16, #bamba.panel<32, group = 2, align = 32>>, %init: tensor<20x32xf32>) -> tensor<20x32xf32>
       attributes {bamba.kernel, bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 0], rows = 20, depth = 0, chunk = 0>} {
@@ -86,7 +86,7 @@ module attributes {bamba.target = #bamba.cpu_target<arch = "sapphirerapids", fea
 
 // -----
 
-module attributes {bamba.target = #bamba.cpu_target<arch = "sapphirerapids", features = "+amx-tile,+amx-bf16,+avx512bf16,+avx512vbmi",
+module attributes {bamba.target = #bamba.cpu_target<arch = "sapphirerapids", features = "+amx-tile,+amx-bf16,+gfni,+avx512vbmi",
     vector_bits = 512, vector_registers = 32, l2_bytes = 1048576>} {
   func.func private @terms_of_halves(%x: tensor<4x64xf32>, %init: tensor<4x224xf16>) -> tensor<4x224xf16>
       attributes {bamba.kernel, bamba.schedule = #bamba.cpu_schedule<workgroup = [0], rows = 1, depth = 0, chunk = 0>} {

@@ -19,7 +19,7 @@ TARGETS = {
     "avx512": '#bamba.cpu_target<arch = "x86-64-v4", features = "", vector_bits = 512, vector_registers = 32, '
     "l2_bytes = 1048576, fusions = [siblings, epilogue]>",
     "amx": '#bamba.cpu_target<arch = "sapphirerapids", '
-    'features = "+amx-tile,+amx-bf16,+avx512bf16,+avx512vbmi", vector_bits = 512, vector_registers = 32, '
+    'features = "+amx-tile,+amx-bf16,+gfni,+avx512vbmi", vector_bits = 512, vector_registers = 32, '
     "l2_bytes = 1048576, fusions = [siblings, epilogue]>",
     "avx2": '#bamba.cpu_target<arch = "x86-64-v3", features = "", vector_bits = 256, vector_registers = 16, '
     "l2_bytes = 1048576, fusions = [siblings, epilogue]>",

@@ -1,4 +1,4 @@
-// Linears of a processor that multiplies pairs of bf16: dot products of codes, and tile registers for many rows.
+// Linears of a processor that multiplies pairs of bf16 in tile registers.
 //
 // RUN: %bambac-opt %s --bamba-cpu-loops | FileCheck %s
 // RUN: %bambac-opt %s --bamba-cpu-loops --bamba-cpu-llvm | FileCheck %s --check-prefix=LLVM
@@ -7,7 +7,7 @@
 !codes = tensor<64x96xf8E4M3FN, #bamba.panel<32, group = 2, align = 32>>
 
 module attributes {bamba.target = #bamba.cpu_target<arch = "sapphirerapids",
-    features = "+avx512bf16,+avx512vbmi,+amx-tile,+amx-bf16", vector_bits = 512, vector_registers = 32,
+    features = "+gfni,+avx512vbmi,+amx-tile,+amx-bf16", vector_bits = 512, vector_registers = 32,
     l2_bytes = 1048576>} {
   // A row of f32 is multiplied as it is.
   // CHECK-LABEL: func.func private @row__body(
@@ -21,11 +21,18 @@ module attributes {bamba.target = #bamba.cpu_target<arch = "sapphirerapids",
     return %l : tensor<1x64xf32>
   }
 
+  // Tiles have the one row. There are four of codes, of which the next is written while one is multiplied.
   // CHECK-LABEL: func.func private @row_of_codes__body(
-  // CHECK: llvm.call_intrinsic "llvm.x86.avx512.vpermi2var.qi.512"
-  // CHECK: x86vector.avx512.dot {{.*}} : vector<32xbf16> -> vector<16xf32>
+  // CHECK: memref<64x64xbf16>
+  // CHECK-COUNT-2: llvm.call_intrinsic "llvm.x86.vgf2p8affineqb.512"
+  // CHECK: scf.for {{.*}} -> (!amx.tile<1x16xf32>, !amx.tile<1x16xf32>)
+  // CHECK: scf.if
+  // CHECK-COUNT-2: llvm.call_intrinsic "llvm.x86.vgf2p8affineqb.512"
+  // CHECK-COUNT-2: amx.tile_load {{.*}} memref<64x64xbf16{{.*}} into !amx.tile<16x32xbf16>
+  // CHECK: amx.tile_load {{.*}} memref<1x96xbf16{{.*}} into !amx.tile<1x32xbf16>
+  // CHECK-COUNT-2: amx.tile_store {{.*}} !amx.tile<1x16xf32>
   // LLVM-LABEL: llvm.func internal @row_of_codes__body
-  // LLVM: "llvm.x86.avx512bf16.dpbf16ps.512"
+  // LLVM: llvm.call_intrinsic "llvm.x86.tdpbf16ps.internal"
   func.func private @row_of_codes(%x: tensor<1x96xbf16>, %w: !codes, %xs: tensor<1x1xf32>, %ws: tensor<1x64xf32>,
                                   %init: tensor<1x64xf32>) -> tensor<1x64xf32>
       attributes {bamba.kernel,

@@ -81,7 +81,7 @@ module attributes {bamba.target = #bamba.cpu_target<arch = "x86-64-v4", features
   }
 }
 //--- pairs.mlir
-module attributes {bamba.target = #bamba.cpu_target<arch = "sapphirerapids", features = "+amx-tile,+amx-bf16,+avx512bf16,+avx512vbmi",
+module attributes {bamba.target = #bamba.cpu_target<arch = "sapphirerapids", features = "+amx-tile,+amx-bf16,+gfni,+avx512vbmi",
     vector_bits = 512, vector_registers = 32, l2_bytes = 1048576>} {
   // Tile registers leave out each row that is not there.
   func.func private @linear_pairs(%rows: tensor<1xi32> {bamba.rows}, %x: tensor<48x224xbf16>, %w: tensor<85x64xbf16, #bamba.panel<32, group = 2, align = 32>>, %e: tensor<48x85xf32>) -> tensor<48x85xf32> attributes {bamba.kernel, bamba.may_be_empty} {

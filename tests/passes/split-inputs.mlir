@@ -13,7 +13,7 @@
 // CHECK-NOT: bamba.split
 // CHECK: bamba.linear ins(%{{.*}}, %{{.*}} : tensor<8x64xf32>, tensor<8x64xbf16>) outs
 module attributes {bamba.target = #bamba.cpu_target<arch = "sapphirerapids",
-    features = "+amx-tile,+amx-bf16,+avx512bf16,+avx512vbmi", vector_bits = 512, vector_registers = 32,
+    features = "+amx-tile,+amx-bf16,+gfni,+avx512vbmi", vector_bits = 512, vector_registers = 32,
     l2_bytes = 2097152, fusions = [siblings, epilogue]>} {
   func.func @prefill(%x: tensor<16x64xf32>, %w: tensor<8x64xbf16>, %v: tensor<8x64xbf16>, %c: tensor<16x64xbf16>,
                      %codes: tensor<8x64xf8E4M3FN>, %cs: tensor<16x1xf32>, %ws: tensor<1x8xf32>, %e: tensor<16x8xf32>)

@@ -70,7 +70,7 @@ TEST_F(Targets, PairsOfColumnsNeedTileRegisters) {
                   "\", vector_bits = " + Twine(bits) + ", vector_registers = 32, l2_bytes = 1048576>")
                      .str());
   };
-  StringRef all = "+avx512bf16,+avx512vbmi,+amx-tile,+amx-bf16";
+  StringRef all = "+gfni,+avx512vbmi,+amx-tile,+amx-bf16";
   Type code = mlir::Float8E4M3FNType::get(&context);
   TargetInterface target = withTiles(all, 512);
   for (Type type : {bf16, code})
@@ -79,7 +79,7 @@ TEST_F(Targets, PairsOfColumnsNeedTileRegisters) {
     EXPECT_EQ(target.getWeightPanel(type), PanelAttr::get(&context, 32, 1, 1));
   EXPECT_EQ(target.getElementTypes(bf16, f32).inputCodes, bf16);
   for (TargetInterface other : {withTiles("+avx512vbmi,+amx-tile,+amx-bf16", 512),
-                                withTiles("+avx512bf16,+avx512vbmi,-amx-tile,+amx-bf16", 512), withTiles("", 512)}) {
+                                withTiles("+gfni,+avx512vbmi,-amx-tile,+amx-bf16", 512), withTiles("", 512)}) {
     EXPECT_EQ(other.getWeightPanel(bf16), PanelAttr::get(&context, 32, 1, 1));
     EXPECT_EQ(other.getElementTypes(bf16, f32).inputCodes, f32);
   }

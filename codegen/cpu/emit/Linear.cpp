@@ -211,9 +211,7 @@ LogicalResult emitPairs(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers
   if (!input.isBF16() && !(isWide && isFew))
     return op.emitOpError() << "expected an input of bf16, codes or terms, for tile registers, found "
                             << op.getInput().getType();
-  // The schedule of a kernel with two linears is that of one, which may have codes where the other has f32.
-  bool cutsDepth = emitter.getSchedule() && emitter.getSchedule().getDepth() > 0;
-  if (isWide || (isFew && !cutsDepth && !op.getTermsAttr()))
+  if (isWide)
     emitPairStream(emitter, op, buffers);
   else
     emitPairTiles(emitter, op, buffers);

@@ -31,7 +31,7 @@ int64_t LinearOperands::linesAhead(int64_t elements, int64_t bytes) const {
 }
 
 /// Beyond the last panel the address is not one of the weight's: hence integers.
-void LinearOperands::prefetch(Value line, int64_t elements) {
+void LinearOperands::prefetch(Value line, int64_t elements, Cache cache) {
   OpBuilder &b = e.getBuilder();
   Location loc = e.getLoc();
   int64_t elementBytes = cast<MemRefType>(weight.getType()).getElementTypeBitWidth() / 8;
@@ -42,7 +42,7 @@ void LinearOperands::prefetch(Value line, int64_t elements) {
   for (int64_t at = 0; at < bytes; at += kCacheLine) {
     Value address = arith::IndexCastOp::create(b, loc, b.getI64Type(), e.add(place, at));
     Value pointer = LLVM::IntToPtrOp::create(b, loc, LLVM::LLVMPointerType::get(b.getContext()), address);
-    LLVM::Prefetch::create(b, loc, pointer, /*rw=*/0, /*hint=*/3, /*cache=*/1);
+    LLVM::Prefetch::create(b, loc, pointer, /*rw=*/0, /*hint=*/cache == Cache::Level1 ? 3 : 2, /*cache=*/1);
   }
 }
 

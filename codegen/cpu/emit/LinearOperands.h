@@ -14,6 +14,9 @@ public:
   LinearOperands(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers);
 
 protected:
+  /// Where weights are brought that are asked for ahead of their use.
+  enum class Cache { Level1, Level2 };
+
   bool isScaled() const { return static_cast<bool>(weightScales); }
   /// Whether there are several groups of columns, each with scales of its own.
   bool hasGroups() const { return isScaled() && group < depth; }
@@ -25,7 +28,7 @@ protected:
   Value getScale(Value row, Value number, Value column, Lanes lanes, double factor = 1);
   /// Asks for the weights of line `line`, of `elements`, which may lie beyond the last. Weights lie in one stream, but
   /// the processor does not look far enough ahead by itself.
-  void prefetch(Value line, int64_t elements);
+  void prefetch(Value line, int64_t elements, Cache cache = Cache::Level1);
   /// Lines of `elements` that are asked for ahead of their use.
   int64_t linesAhead(int64_t elements, int64_t bytes = kAheadBytes) const;
 
@@ -37,9 +40,8 @@ protected:
   Value rows; ///< of the result that are there
 };
 
-/// Loops over panels of pairs of columns, for a processor that multiplies pairs of bf16. A few rows of f32, or of codes
-/// where the schedule does not cut the depth, stream through vectors (PairStream.cpp); terms and other rows of codes
-/// are multiplied in tile registers (PairTiles.cpp).
+/// Loops over panels of pairs of columns, for a processor that multiplies pairs of bf16. A few rows of f32
+/// stream through vectors (PairStream.cpp); terms and codes are multiplied in tile registers (PairTiles.cpp).
 constexpr int64_t kTileColumns = 32; ///< of the input, or of a term of it, in a tile register
 void emitPairStream(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers);
 void emitPairTiles(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers);

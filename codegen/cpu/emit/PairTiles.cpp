@@ -1,12 +1,12 @@
 // linear of several rows on panels of pairs of columns: products of tiles of 16 rows, 32 columns and 16 outputs.
 //
 // The depth is cut into blocks. All rows of a block are multiplied with one panel of weights after the other, while the
-// next comes from memory. Weights in bf16 are tiles already; codes are written out. Tiles of the input, codes or terms
-// in bf16, are read where they lie; they are copied first where rows or columns fill no tile. Two by two tiles of sums
-// are in registers over a block, then they are added to the result. A block has whole groups of codes, whose sums are
-// added up with their scales before.
-#include "codegen/cpu/emit/LinearOperands.h"
+// next comes from memory. Tiles of the input, codes or terms in bf16, are read where they lie, and have as many rows as
+// there are where those are few; they are copied first where rows or columns fill no tile. Two by two tiles of sums are
+// in registers over a block, then they are added to the result. A block has whole groups of codes, whose sums are added
+// up with their scales before.
 #include "codegen/cpu/emit/PairCodes.h"
+#include "codegen/cpu/emit/PairWeights.h"
 #include "codegen/cpu/emit/RegisterTile.h"
 #include "mlir/Dialect/AMX/AMXDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -17,20 +17,25 @@
 namespace bambac::codegen {
 namespace {
 
-/// Rows and pairs of columns of a tile register.
-constexpr int64_t kTileRows = kTileColumns / 2;
-/// Tiles of sums one below the other and side by side: with one of the input and a panel's two, seven registers.
-constexpr int64_t kHighTiles = 2, kWideTiles = 2;
+/// Tiles of sums one below the other: two by two, one of the input and a panel's two are seven registers.
+constexpr int64_t kHighTiles = 2;
 constexpr int64_t kHighRows = kHighTiles * kTileRows;
 /// Columns that are summed one after the other, so that errors of rounding do not grow with the depth.
 constexpr int64_t kLongestSum = 2048;
 /// Blocks of groups at most, for the same reason: their sums are added up in the result one after the other.
 constexpr int64_t kMostBlocks = 32;
 
-class PairTilesEmitter : LinearOperands {
+/// Rows of the input, where they are known.
+std::optional<int64_t> countRows(Emitter &e, LinearOp::Adaptor buffers) {
+  return getConstantIntValue(e.dim(buffers.getInput(), 0));
+}
+
+bool fillOneTile(std::optional<int64_t> rows) { return rows && *rows <= kTileRows; }
+
+class PairTilesEmitter : PairWeights {
 public:
   PairTilesEmitter(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers)
-      : LinearOperands(emitter, op, buffers), b(e.getBuilder()), loc(e.getLoc()) {
+      : PairWeights(emitter, op, buffers, /*decodesAhead=*/op.isScaled() && fillOneTile(countRows(emitter, buffers))) {
     CpuScheduleAttr schedule = e.getSchedule();
     int64_t wantedRows = schedule ? schedule.getRows() : 0, wantedDepth = schedule ? schedule.getDepth() : 0;
     rowBlock = llvm::alignTo(std::max<int64_t>(wantedRows, 1), kHighRows);
@@ -38,9 +43,10 @@ public:
       wantedDepth = kLongestSum;
     block = llvm::alignTo(std::min({wantedDepth, kLongestSum, depth}), kTileColumns);
     terms = op.getTermsAttr() ? op.getTermsAttr().getCount() : 1;
-    std::optional<int64_t> rowsOfInput = getConstantIntValue(e.dim(input, 0));
+    std::optional<int64_t> rowsOfInput = countRows(emitter, buffers);
+    tileRows = fillOneTile(rowsOfInput) ? *rowsOfInput : kTileRows;
     readsInput = rowsOfInput && !hasGroups() && (op.getTermsAttr() || depth % kTileColumns == 0);
-    rowsLeft = readsInput ? *rowsOfInput % kTileRows : rowBlock;
+    rowsLeft = readsInput ? *rowsOfInput % tileRows : rowBlock;
     int64_t tilesDeep = block / kTileColumns;
     if (hasGroups()) {
       // A group that starts at an odd column shares a pair with the one before.
@@ -55,10 +61,7 @@ public:
       inputTiles =
           e.scratch({llvm::divideCeilSigned(rowsLeft, kTileRows), tilesDeep, terms, kTileRows, kTileColumns}, bf16);
     sumTiles = e.scratch({kHighRows, panelWidth});
-    if (isScaled())
-      weightTiles = e.scratch({tilesDeep * kTileRows, 2 * panelWidth}, bf16);
-    lines = memref::CollapseShapeOp::create(b, loc, weight, ArrayRef<ReassociationIndices>{{0}, {1}, {2, 3}});
-    linesOfPanel = cast<MemRefType>(weight.getType()).getDimSize(1);
+    allocate(tilesDeep);
   }
 
   void emit() {
@@ -69,15 +72,6 @@ public:
   }
 
 private:
-  /// Columns of the input whose products are summed in tiles: a block, or a group of one.
-  struct Part {
-    Value first, size;
-    Value skipped; ///< 1 where the first column is the second of a pair
-    Value line;    ///< the pair of the first column
-    Value tiles;
-    Value place; ///< of its first tile among those of the block
-  };
-
   /// Sums of up to two by two tiles.
   struct Target {
     Value firstRow, count; ///< of the result
@@ -91,8 +85,8 @@ private:
 
   bool startsOdd() const { return hasGroups() && group % 2 != 0; }
 
-  Part getPart(Value first, Value place, int64_t most) {
-    Part at;
+  PairPart getPart(Value first, Value place, int64_t most) {
+    PairPart at;
     at.first = first;
     at.size = e.partSize(e.index(depth), first, most);
     at.skipped = startsOdd() ? b.createOrFold<arith::RemUIOp>(loc, first, e.index(2)) : e.index(0);
@@ -103,7 +97,7 @@ private:
   }
 
   /// Group `number` of the block from column `first` on.
-  Part getGroup(Value first, Value number) {
+  PairPart getGroup(Value first, Value number) {
     return getPart(e.add(first, e.mul(number, group)), e.mul(number, tilesOfGroup), group);
   }
 
@@ -112,7 +106,7 @@ private:
     return e.div(e.add(e.partSize(e.index(depth), first, block), group - 1), e.index(group));
   }
 
-  void forEachPart(Value first, llvm::function_ref<void(Part)> body) {
+  void forEachPart(Value first, llvm::function_ref<void(PairPart)> body) {
     if (hasGroups())
       e.loop(countGroupsFrom(first), [&](Value number) { body(getGroup(first, number)); });
     else
@@ -130,7 +124,7 @@ private:
 
   /// Copies rows of a part as tiles, with zeros after its last column and before its first. Rows that there are not
   /// keep what was in them: their sums are not read.
-  void fillInput(Part at, Value firstRow, Value count) {
+  void fillInput(PairPart at, Value firstRow, Value count) {
     // Terms fill tiles.
     Value width = terms > 1 ? e.mul(at.tiles, terms * kTileColumns) : e.add(at.size, at.skipped);
     Value first = e.sub(e.mul(at.first, terms), at.skipped);
@@ -153,34 +147,14 @@ private:
   }
 
   /// A tile of a term of the input, `number` of those one below the other.
-  Value loadInput(Part at, const Target &to, Value deep, int64_t term, int64_t number) {
-    auto type = amx::TileType::get({kTileRows, kTileColumns}, b.getBF16Type());
+  Value loadInput(PairPart at, const Target &to, Value deep, int64_t term, int64_t number) {
+    auto type = amx::TileType::get({tileRows, kTileColumns}, b.getBF16Type());
     if (to.tileRow)
       return amx::TileLoadOp::create(b, loc, type, inputTiles,
                                      ValueRange{e.add(e.div(to.tileRow, e.index(kTileRows)), number),
                                                 e.add(at.place, deep), e.index(term), e.index(0), e.index(0)});
     Value column = e.add(e.mul(at.first, terms), e.add(e.mul(deep, terms * kTileColumns), term * kTileColumns));
     return amx::TileLoadOp::create(b, loc, type, input, ValueRange{e.add(to.firstRow, number * kTileRows), column});
-  }
-
-  //===-- weights ------------------------------------------------------------------------------------------------===//
-
-  /// The codes of a panel and a part as pairs. Beyond the part are other codes: the input has zeros there.
-  void fillWeights(Part at, Value panel) {
-    Value half = e.mul(at.tiles, kTileRows / 2), place = e.mul(at.place, kTileRows);
-    e.loop(half, [&](Value number) {
-      // From two places at a time, which gives more bandwidth than one.
-      for (Value line : {number, e.add(number, half)}) {
-        Value from = e.min(e.add(at.line, line), e.index(linesOfPanel - 1));
-        prefetch(e.add(e.add(e.mul(panel, linesOfPanel), from), linesAhead(2 * panelWidth)), 2 * panelWidth);
-        Value codes = vector::LoadOp::create(b, loc, VectorType::get(2 * panelWidth, weightType), lines,
-                                             ValueRange{panel, from, e.index(0)});
-        auto [first, second] = decodePairs(e, codes);
-        Value to = e.add(place, line);
-        vector::StoreOp::create(b, loc, first, weightTiles, ValueRange{to, e.index(0)});
-        vector::StoreOp::create(b, loc, second, weightTiles, ValueRange{to, e.index(panelWidth)});
-      }
-    });
   }
 
   Value panelOf(Value column) { return e.div(column, e.index(panelWidth)); }
@@ -207,16 +181,6 @@ private:
     e.loop(to.linesAsked, [&](Value number) { prefetch(e.add(line, number), 2 * panelWidth); });
   }
 
-  /// A tile of the panel's weights, `number` of two, at a depth of so many tiles.
-  Value loadWeights(Part at, Value panel, Value deep, int64_t number) {
-    auto type = amx::TileType::get({kTileRows, kTileColumns}, b.getBF16Type());
-    Value line = e.mul(deep, kTileRows), column = e.index(number * kTileColumns);
-    if (isScaled())
-      return amx::TileLoadOp::create(b, loc, type, weightTiles,
-                                     ValueRange{e.add(e.mul(at.place, kTileRows), line), column});
-    return amx::TileLoadOp::create(b, loc, type, lines, ValueRange{panel, e.add(at.line, line), column});
-  }
-
   //===-- products -----------------------------------------------------------------------------------------------===//
 
   /// Adds the products of a block of some rows to the result.
@@ -225,10 +189,10 @@ private:
     // Rows in tiles that may be read from the input, then those that are copied.
     Value end = readsInput ? e.sub(e.dim(input, 0), e.add(firstRow, rowsLeft)) : e.index(0), read = e.min(count, end);
     if (rowsLeft > 0)
-      forEachPart(first, [&](Part at) { fillInput(at, e.add(firstRow, read), e.sub(count, read)); });
+      forEachPart(first, [&](PairPart at) { fillInput(at, e.add(firstRow, read), e.sub(count, read)); });
     e.columns(e.dim(out, 1), panelWidth, [&](Value column, Lanes lanes) {
-      if (isScaled())
-        forEachPart(first, [&](Part at) { fillWeights(at, panelOf(column)); });
+      if (isScaled() && !decodesAhead)
+        forEachPart(first, [&](PairPart at) { decodeAll(at, panelOf(column)); });
       Ahead ahead = getAhead(first, column, count);
       auto multiply = [&](Value row, int64_t high, bool isCopied) {
         Value there = e.min(e.sub(count, row), e.index(high * kTileRows));
@@ -236,6 +200,8 @@ private:
         multiplyToResult(first, {e.add(firstRow, row), there, isCopied ? e.sub(row, read) : Value(), column, lanes,
                                  high, e.add(ahead.line, before), ahead.lines});
       };
+      if (decodesAhead)
+        return multiply(e.index(0), 1, /*isCopied=*/!readsInput);
       forEachTile(e.index(0), read, [&](Value row, int64_t high) { multiply(row, high, /*isCopied=*/false); });
       if (!readsInput)
         forEachTile(read, count, [&](Value row, int64_t high) { multiply(row, high, /*isCopied=*/true); });
@@ -307,20 +273,25 @@ private:
   }
 
   /// The sums of a part, of some by two tiles, to `sumTiles`.
-  void multiplyTiles(Part at, const Target &to) {
+  void multiplyTiles(PairPart at, const Target &to) {
     int64_t high = to.high;
     Value panel = panelOf(to.column);
-    auto sumType = amx::TileType::get({kTileRows, kTileRows}, b.getF32Type());
+    auto sumType = amx::TileType::get({tileRows, kTileRows}, b.getF32Type());
     SmallVector<Value> sums;
     for (int64_t number = 0; number < high * kWideTiles; ++number)
       sums.push_back(amx::TileZeroOp::create(b, loc, sumType));
+    if (decodesAhead)
+      decode(at, panel, e.index(0));
     sums = e.loop(e.index(0), at.tiles, 1, sums, [&](Value deep, ValueRange values) {
       SmallVector<Value> next(values);
-      if (!isScaled()) // fillWeights() has asked for codes
+      if (!isScaled()) // codes are asked for where they are decoded
         prefetchWeights(to, deep);
+      Value later = e.add(deep, 1);
+      if (decodesAhead)
+        e.when(e.less(later, at.tiles), [&] { decode(at, panel, later); });
       Value weights[kWideTiles];
       for (int64_t wide = 0; wide < kWideTiles; ++wide)
-        weights[wide] = loadWeights(at, panel, deep, wide);
+        weights[wide] = load(at, panel, deep, wide);
       for (int64_t term = 0; term < terms; ++term)
         for (int64_t tile = 0; tile < high; ++tile) {
           Value numbers = loadInput(at, to, deep, term, tile);
@@ -338,11 +309,10 @@ private:
                                sum);
   }
 
-  OpBuilder &b;
-  Location loc;
-  Value inputTiles, weightTiles, sumTiles, lines;
+  Value inputTiles, sumTiles;
   Value totals; ///< with the scales of groups, a level of the tree of sums after the other
-  int64_t rowBlock, block, terms, linesOfPanel;
+  int64_t rowBlock, block, terms;
+  int64_t tileRows; ///< of the input and of sums
   bool readsInput;  ///< where rows fill tiles
   int64_t rowsLeft; ///< of the input, which are copied
   int64_t groupsOfBlock = 1, tilesOfGroup = 0;
