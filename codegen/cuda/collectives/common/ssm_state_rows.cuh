@@ -91,9 +91,12 @@ template <class Shape, class State, int Entries> struct SsmStateRows {
     /// One thread's barrier is known to the others after a barrier of the block.
     __device__ __forceinline__ Landing(uint8 *memory, float *scales, uint64 *barrier)
         : vectors(reinterpret_cast<Vector *>(memory)), scales(scales), barrier(barrier) {
-      if (kIsBulk && threadIdx.x == 0) {
-        initBarrier(sharedAddress(barrier), 1);
-        fenceBarrierInit();
+      if constexpr (kIsBulk) {
+        if (threadIdx.x == 0) {
+          initBarrier(sharedAddress(barrier), 1);
+          fenceBarrierInit();
+        }
+        __syncwarp(); // nothing waits for it, but racecheck takes it for an order
       }
     }
     /// Waits for what was loaded last. The scales are there after waitCopies and a barrier.
