@@ -122,11 +122,12 @@ struct CpuTargetModel : TargetInterface::ExternalModel<CpuTargetModel, CpuTarget
   ArrayRef<Fusion> getAllowedFusions(Attribute target) const { return cast<CpuTargetAttr>(target).getFusions(); }
 
   /// Two vector registers of outputs, column by column: one stream for any number of input rows. Two columns at a time
-  /// for dot products of pairs, and as many as a tile register has.
+  /// for products of pairs, and as many as a tile register has.
   PanelAttr getWeightPanel(Attribute target, Type element) const {
     auto cpu = cast<CpuTargetAttr>(target);
     bool pairs = cpu.multipliesPairs() && (element.isBF16() || isa<Float8E4M3FNType>(element));
-    return PanelAttr::get(target.getContext(), 2 * cpu.getLanes(), /*group=*/pairs ? 2 : 1, /*align=*/pairs ? 32 : 1);
+    return PanelAttr::get(target.getContext(), 2 * cpu.getLanes(), /*group=*/pairs ? 2 : 1,
+                          /*align=*/pairs ? CpuTargetAttr::kTileColumns : 1);
   }
   /// Three terms of 8 bits are the 24 of an f32; a run is the columns of a tile register. Fewer rows take no longer in
   /// vectors.
@@ -134,7 +135,7 @@ struct CpuTargetModel : TargetInterface::ExternalModel<CpuTargetModel, CpuTarget
     constexpr int64_t kStreamedRows = 8;
     if (!cast<CpuTargetAttr>(target).multipliesPairs() || !weight.isBF16() || rows <= kStreamedRows)
       return {};
-    return TermsAttr::get(target.getContext(), /*count=*/3, /*run=*/32);
+    return TermsAttr::get(target.getContext(), /*count=*/3, /*run=*/CpuTargetAttr::kTileColumns);
   }
   bool packsWeightsOnDevice(Attribute) const { return false; }
   /// A cache line.

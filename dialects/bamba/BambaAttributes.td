@@ -103,7 +103,7 @@ def Bamba_PanelAttr : Bamba_Attr<"Panel", "panel", [DeclareAttrInterfaceMethods<
     With groups of one column, a kernel that computes `size` outputs at a time reads the matrix as one stream, whatever
     the number of rows it multiplies. With groups of 8 columns of bf16 and as many rows, a group is a core matrix of
     the tensor cores: 128 bytes that `ldmatrix` and `wgmma` take as they are. With groups of two columns of bf16, a
-    group is what a lane of a processor's dot product takes.
+    group is what a product in tile registers of a processor (AMX) takes.
 
     Examples: `tensor<712x128xbf16, #bamba.panel<32>>`, `tensor<712x100xbf16, #bamba.panel<8, group = 8, align = 64>>`
   }];
@@ -225,7 +225,9 @@ def Bamba_CpuTargetAttr : Bamba_Attr<"CpuTarget", "cpu_target"> {
     int64_t getLanes() const { return getVectorBits() / 32; }
     /// True where a feature is switched on.
     bool has(llvm::StringRef feature) const;
-    /// True where linears multiply pairs of bf16 in tile registers (AMX).
+    /// Rows of a tile register (AMX), and its columns of bf16.
+    static constexpr int64_t kTileRows = 16, kTileColumns = 32;
+    /// True where linears multiply pairs of bf16 in tile registers.
     bool multipliesPairs() const;
   }];
 }

@@ -19,8 +19,8 @@ constexpr int64_t kLeastBytes = int64_t{64} * 1024;
 /// their products; with shorter blocks there would be more sums to add up, and more rounding.
 constexpr int64_t kBlockBytes = int64_t{64} * 1024;
 
-/// Rows of codes, those of a tile register, with which weights are multiplied once, as they come from memory.
-constexpr int64_t kStreamedRowsOfCodes = 16;
+/// Rows of codes with which weights are multiplied once, as they come from memory.
+constexpr int64_t kStreamedRowsOfCodes = CpuTargetAttr::kTileRows;
 /// Of linears in tile registers: rows and depth of the input that are multiplied at a time, up to 768 KiB; the least
 /// columns of a workgroup; the most, where that leaves enough workgroups and there are more rows than memory takes time
 /// for.

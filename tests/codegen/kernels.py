@@ -387,6 +387,7 @@ def make_cases(target):
         linear(target, "linear_two_rows_bf16", 2, 64, 64, "bf16", bias=True, workgroup=(0, 0), tile=4),
         linear(target, "linear_tall", 37, 100, 75, bias=True, block=32),
         linear(target, "linear_tall_bf16", 64, 96, 96, "bf16", workgroup=(16, 32), block=48),
+        linear(target, "linear_twelve_rows_bf16", 12, 96, 75, "bf16", block=32, there=7),
         linear(target, "linear_tall_ragged_bf16", 21, 50, 75, "bf16", workgroup=(8, 32), tile=4, block=24),
         infinite_linear(target, "linear_infinite", 9, 100, 72, "f32", block=32),
         infinite_linear(target, "linear_infinite_bf16", 40, 100, 72, "bf16", block=32),

@@ -42,7 +42,7 @@ protected:
 
 /// Loops over panels of pairs of columns, for a processor that multiplies pairs of bf16. A few rows of f32
 /// stream through vectors (PairStream.cpp); terms and codes are multiplied in tile registers (PairTiles.cpp).
-constexpr int64_t kTileColumns = 32; ///< of the input, or of a term of it, in a tile register
+inline constexpr int64_t kTileColumns = CpuTargetAttr::kTileColumns; ///< of the input, or of a term of it
 void emitPairStream(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers);
 void emitPairTiles(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers);
 

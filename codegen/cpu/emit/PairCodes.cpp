@@ -33,8 +33,8 @@ struct Halves {
   Value high, low;
 };
 
-/// Bytes each of whose bits is the sum modulo 2 of those bits of a code that `sums` has for it, first bit first, and of
-/// that of `constant`.
+/// A byte for each code. Each of its bits, the first bit first, is the sum modulo 2 of some bits of the code, those
+/// that `sums` has for it, and of the same bit of `constant`.
 static Value sumBits(Emitter &e, Value codes, ArrayRef<uint8_t> sums, uint8_t constant) {
   SmallVector<int8_t> matrix; // the row of the first bit comes first
   while (matrix.size() < kCodes)

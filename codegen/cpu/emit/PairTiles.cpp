@@ -1,10 +1,10 @@
-// linear of several rows on panels of pairs of columns: products of tiles of 16 rows, 32 columns and 16 outputs.
+// linear on panels of pairs of columns: products of tiles of 16 rows, or as many as there are, 32 columns and 16
+// outputs.
 //
 // The depth is cut into blocks. All rows of a block are multiplied with one panel of weights after the other, while the
-// next comes from memory. Tiles of the input, codes or terms in bf16, are read where they lie, and have as many rows as
-// there are where those are few; they are copied first where rows or columns fill no tile. Two by two tiles of sums are
-// in registers over a block, then they are added to the result. A block has whole groups of codes, whose sums are added
-// up with their scales before.
+// next comes from memory. Tiles of the input, codes or terms in bf16, are read where they lie; they are copied first
+// where rows or columns fill no tile. Two by two tiles of sums are in registers over a block, then they are added to
+// the result. A block has whole groups of codes, whose sums are added up with their scales before.
 #include "codegen/cpu/emit/PairCodes.h"
 #include "codegen/cpu/emit/PairWeights.h"
 #include "codegen/cpu/emit/RegisterTile.h"
@@ -12,7 +12,6 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 namespace bambac::codegen {
 namespace {
@@ -30,12 +29,12 @@ std::optional<int64_t> countRows(Emitter &e, LinearOp::Adaptor buffers) {
   return getConstantIntValue(e.dim(buffers.getInput(), 0));
 }
 
-bool fillOneTile(std::optional<int64_t> rows) { return rows && *rows <= kTileRows; }
+bool fitOneTile(std::optional<int64_t> rows) { return rows && *rows <= kTileRows; }
 
 class PairTilesEmitter : PairWeights {
 public:
   PairTilesEmitter(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers)
-      : PairWeights(emitter, op, buffers, /*decodesAhead=*/op.isScaled() && fillOneTile(countRows(emitter, buffers))) {
+      : PairWeights(emitter, op, buffers, /*decodesAhead=*/op.isScaled() && fitOneTile(countRows(emitter, buffers))) {
     CpuScheduleAttr schedule = e.getSchedule();
     int64_t wantedRows = schedule ? schedule.getRows() : 0, wantedDepth = schedule ? schedule.getDepth() : 0;
     rowBlock = llvm::alignTo(std::max<int64_t>(wantedRows, 1), kHighRows);
@@ -44,9 +43,9 @@ public:
     block = llvm::alignTo(std::min({wantedDepth, kLongestSum, depth}), kTileColumns);
     terms = op.getTermsAttr() ? op.getTermsAttr().getCount() : 1;
     std::optional<int64_t> rowsOfInput = countRows(emitter, buffers);
-    tileRows = fillOneTile(rowsOfInput) ? *rowsOfInput : kTileRows;
+    tileRows = fitOneTile(rowsOfInput) ? *rowsOfInput : kTileRows;
     readsInput = rowsOfInput && !hasGroups() && (op.getTermsAttr() || depth % kTileColumns == 0);
-    rowsLeft = readsInput ? *rowsOfInput % tileRows : rowBlock;
+    rowsLeft = readsInput ? *rowsOfInput % tileRows : decodesAhead ? tileRows : rowBlock;
     int64_t tilesDeep = block / kTileColumns;
     if (hasGroups()) {
       // A group that starts at an odd column shares a pair with the one before.

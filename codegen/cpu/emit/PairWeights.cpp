@@ -8,7 +8,7 @@
 
 namespace bambac::codegen {
 
-/// Tiles that are written out a tile at a time: a tile register is loaded from one long after it was written.
+/// Room for tiles that are written out one at a time: none is written over soon after it was loaded.
 static constexpr int64_t kTilesAhead = 4;
 /// How far ahead of its use such a tile's codes are asked for, in bytes.
 static constexpr int64_t kStreamAheadBytes = 8192;

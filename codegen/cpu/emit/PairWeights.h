@@ -6,8 +6,9 @@
 
 namespace bambac::codegen {
 
-/// Rows and pairs of columns of a tile register.
-inline constexpr int64_t kTileRows = kTileColumns / 2;
+/// Rows of a tile of the input, and pairs of columns of a tile of weights.
+inline constexpr int64_t kTileRows = CpuTargetAttr::kTileRows;
+static_assert(2 * kTileRows == kTileColumns);
 /// Tiles of weights side by side: those of a panel.
 inline constexpr int64_t kWideTiles = 2;
 
