@@ -66,21 +66,19 @@ class GoldenTest(gpu.Case):
 
     @unittest.skipUnless(FIXTURE in libraries.CODED_RING_FIXTURES, "not compiled with codes in a state ring")
     def test_logits_with_codes_and_ring(self):
-        """The golden logits are those of exact states, which a prompt in one piece has. Where states are written in
-        between, codes make another model, which the oracle knows."""
+        """The golden logits are those of exact states. Codes are another model, which the oracle knows: the state is
+        rounded where it is written."""
         ring = libraries.RING_FIXTURES[FIXTURE]
         oracle = Oracle.load(self.weights)
         for length in self.lengths:
             model, tokens = self.library(length, state="int8", ring=ring), self.data[f"input_ids.{length}"]
-            results, exact = {}, {}
+            results = {}
             for mode, coded_every in (("prefill", 0), ("decode", ring), ("chunk:5", 5)):
                 with self.subTest(length=length, mode=mode):
                     oracle.coded_every = coded_every
                     results[mode] = harness.run_logits(model, self.weights, tokens, mode, gpu.ON_GPU)
-                    exact[mode] = oracle.logits(tokens)
-                    self.assert_close(results[mode], exact[mode], "oracle")
-                    apart = harness.relative_error(exact[mode], exact["prefill"])
-                    self.assert_close(results[mode], results["prefill"], "against prefill", apart)
+                    self.assert_close(results[mode], oracle.logits(tokens), "oracle")
+                    self.assert_close(results[mode], results["prefill"], "against prefill")
 
     def test_logits_with_f16(self):
         if FIXTURE in libraries.ROPE_FIXTURES or FIXTURE not in libraries.f16_fixtures(self.target):
