@@ -40,9 +40,10 @@ protected:
   Value rows; ///< of the result that are there
 };
 
-/// Loops over panels of pairs of columns, for a processor that multiplies pairs of bf16. A few rows of f32
-/// stream through vectors (PairStream.cpp); terms and codes are multiplied in tile registers (PairTiles.cpp).
 inline constexpr int64_t kTileColumns = CpuTargetAttr::kTileColumns; ///< of the input, or of a term of it
+
+/// Loops over panels of pairs of columns, for a processor that multiplies pairs of bf16. A few rows of f32 stream
+/// through vectors (PairStream.cpp); terms and codes are multiplied in tile registers (PairTiles.cpp).
 void emitPairStream(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers);
 void emitPairTiles(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers);
 

@@ -285,9 +285,10 @@ private:
       SmallVector<Value> next(values);
       if (!isScaled()) // codes are asked for where they are decoded
         prefetchWeights(to, deep);
-      Value later = e.add(deep, 1);
-      if (decodesAhead)
+      if (decodesAhead) {
+        Value later = e.add(deep, 1);
         e.when(e.less(later, at.tiles), [&] { decode(at, panel, later); });
+      }
       Value weights[kWideTiles];
       for (int64_t wide = 0; wide < kWideTiles; ++wide)
         weights[wide] = load(at, panel, deep, wide);

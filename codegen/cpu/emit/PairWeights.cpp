@@ -30,11 +30,9 @@ Value PairWeights::placeOf(PairPart at, Value deep) {
 
 void PairWeights::decodeLine(PairPart at, Value panel, Value line, Value to) {
   Value from = e.min(e.add(at.line, line), e.index(linesOfPanel - 1));
-  Value place = e.add(e.mul(panel, linesOfPanel), from);
-  if (decodesAhead)
-    prefetch(e.add(place, linesAhead(2 * panelWidth, kStreamAheadBytes)), 2 * panelWidth, Cache::Level2);
-  else
-    prefetch(e.add(place, linesAhead(2 * panelWidth)), 2 * panelWidth);
+  int64_t ahead = linesAhead(2 * panelWidth, decodesAhead ? kStreamAheadBytes : kAheadBytes);
+  prefetch(e.add(e.add(e.mul(panel, linesOfPanel), from), ahead), 2 * panelWidth,
+           decodesAhead ? Cache::Level2 : Cache::Level1);
   Value codes = vector::LoadOp::create(b, loc, VectorType::get(2 * panelWidth, weightType), lines,
                                        ValueRange{panel, from, e.index(0)});
   auto [first, second] = decodePairs(e, codes);
