@@ -63,14 +63,32 @@ __device__ __forceinline__ void mmaCodes(int (&d)[4], const uint32 (&a)[4], uint
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
-/// Operands of both of a step of kMmaDepth words, as ldmatrix gives them: of a and b the first 8 words, then the last.
-/// Where the words are codes, that is two products of f16: a word of a lane is two neighbouring codes of the depth, and
-/// the lane's k of a product are any four as long as both operands agree.
+/// Operand b of a step of kMmaDepth words, made once for many products: the first 8 words, then the last, as ldmatrix
+/// gives them. Words that are codes become f16.
+template <class Operand> struct StepFactors {
+  uint32 b[2];
+  StepFactors() = default;
+  __device__ __forceinline__ StepFactors(uint32 b0, uint32 b1) : b{b0, b1} {}
+};
+template <> struct StepFactors<e4m3> {
+  uint32 b[4];
+  StepFactors() = default;
+  __device__ __forceinline__ StepFactors(uint32 b0, uint32 b1) {
+    expandFour(b0, b[0], b[1]);
+    expandFour(b1, b[2], b[3]);
+  }
+};
+
+/// Operand a of a step, as ldmatrix gives it, and its product with operand b. Where the words are codes, that is two
+/// products of f16: a word of a lane is two neighbouring codes of the depth, and the lane's k of a product are any four
+/// as long as both operands agree.
 template <class Operand> struct StepOperands {
   uint32 a[4];
   StepOperands() = default;
   __device__ __forceinline__ StepOperands(const uint32 (&words)[4]) : a{words[0], words[1], words[2], words[3]} {}
-  __device__ __forceinline__ void multiply(float (&d)[4], uint32 b0, uint32 b1) const { mma<Operand>(d, a, b0, b1); }
+  __device__ __forceinline__ void multiply(float (&d)[4], const StepFactors<Operand> &factors) const {
+    mma<Operand>(d, a, factors.b[0], factors.b[1]);
+  }
 };
 template <> struct StepOperands<e4m3> {
   uint32 first[4], second[4];
@@ -81,12 +99,9 @@ template <> struct StepOperands<e4m3> {
     expandFour(words[2], second[0], second[2]);
     expandFour(words[3], second[1], second[3]);
   }
-  __device__ __forceinline__ void multiply(float (&d)[4], uint32 b0, uint32 b1) const {
-    uint32 b[4];
-    expandFour(b0, b[0], b[1]);
-    expandFour(b1, b[2], b[3]);
-    mma<f16>(d, first, b[0], b[1]);
-    mma<f16>(d, second, b[2], b[3]);
+  __device__ __forceinline__ void multiply(float (&d)[4], const StepFactors<e4m3> &factors) const {
+    mma<f16>(d, first, factors.b[0], factors.b[1]);
+    mma<f16>(d, second, factors.b[2], factors.b[3]);
   }
 };
 

@@ -11,7 +11,8 @@ struct LinearSkinny {
   static constexpr const char *kCollective = "wgmma/linear_skinny";
   static constexpr Field<LinearSkinny> kFields[] = {{"stages", &LinearSkinny::stages}};
 
-  static constexpr int kMaxRows = kMmaRows, kMaxStages = 16, kFewestStages = 2;
+  static constexpr int kMaxRows = kMmaRows, kMaxStages = 16;
+  static constexpr int kFewestStages = 2; ///< those of two groups, which are multiplied together
   // The depth, in words: chunks of 1024, in each a slice of 128 for every mma warp.
   static constexpr int kMmaWarps = 8, kSliceDepth = 128, kChunkDepth = kMmaWarps * kSliceDepth;
   static constexpr int kThreads = (kMmaWarps + 2) * 32;

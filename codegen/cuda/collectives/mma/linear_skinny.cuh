@@ -329,10 +329,10 @@ private:
       const StepOperands<Operand> second({upper.z, lower.z, upper.w, lower.w});
 #pragma unroll
       for (int i = 0; i < kGroups; ++i)
-        first.multiply(sums[fragment][i], b[i].x, b[i].y);
+        first.multiply(sums[fragment][i], {b[i].x, b[i].y});
 #pragma unroll
       for (int i = 0; i < kGroups; ++i)
-        second.multiply(sums[fragment][i], b[i].z, b[i].w);
+        second.multiply(sums[fragment][i], {b[i].z, b[i].w});
     }
   }
 

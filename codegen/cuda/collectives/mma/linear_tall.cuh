@@ -154,7 +154,7 @@ private:
       const StepOperands<Operand> operands(a[i]);
 #pragma unroll
       for (int j = 0; j < kGroups; ++j)
-        operands.multiply(sums[i][j], b[j][0], b[j][1]);
+        operands.multiply(sums[i][j], {b[j][0], b[j][1]});
     }
   }
 

@@ -22,14 +22,15 @@
 // Where several lanes have written or read what a barrier hands over (summed, taken), every lane arrives. At empty one
 // lane arrives for its warp: the warp has only read, and __syncwarp orders these reads before the arrival.
 //
-// The activations are operand A of mma m16n8k16, the weights operand B. A block takes whole groups of 8 rows of
-// weights, up to four at once in a pass over the depth, so that a fragment of activations serves all of them and wide
-// inputs can stream by too. Nothing in the loop waits for the whole block; nothing is added atomically.
+// A block takes whole groups of 8 rows of weights, up to four at once in a pass over the depth, so that a fragment of
+// activations serves all of them and wide inputs can stream by too. Nothing in the loop waits for the whole block;
+// nothing is added atomically.
 #pragma once
 #include "common/core_matrices.cuh"
 #include "common/epilogue.cuh"
 #include "geometry/wgmma_linear_skinny.h"
 #include "wgmma/skinny_input.cuh"
+#include "wgmma/skinny_products.cuh"
 
 namespace bambac {
 
@@ -46,7 +47,8 @@ template <class Shape, class Input, class Epilogue> struct SkinnyGeometry {
   static constexpr int kMmaWarps = kPlan.kMmaWarps, kSliceDepth = kPlan.kSliceDepth, kChunkDepth = kPlan.kChunkDepth;
   static constexpr int kPaddedDepth = kPlan.paddedDepth(kShape), kChunks = kPlan.chunks(kShape);
   static constexpr int kGroups = kPlan.groups(kShape), kBlocks = kPlan.blocks(kShape, kDevice);
-  static constexpr int kGroupsAtOnce = kPlan.groupsAtOnce(kShape, kDevice);
+  static constexpr int kGroupsAtOnce = kPlan.groupsAtOnce(kShape, kDevice), kPairsAtOnce = ceilDiv(kGroupsAtOnce, 2);
+  static constexpr int kRowTiles = ceilDiv(kRows, 8);
 
   static constexpr int kGroupBytes = 16 * kPaddedDepth, kStageBytes = kPlan.kStageBytes;
   static constexpr int kLastStageBytes = kGroupBytes - (kChunks - 1) * kStageBytes;
@@ -169,32 +171,7 @@ private:
   // --- mma warps -----------------------------------------------------------------------------------------------------
 
   using Activations = SkinnyInput<Geometry, Input>;
-  using Fragments = typename Activations::Fragments;
-
-  /// Where columns of the depth have scales of their own: those of a lane's sums of a stage, for each half of the 256
-  /// columns of a warp's slice.
-  struct StageScales {
-    float rows[2][2], columns[2][2];
-
-    __device__ void load(const Epilogue &epilogue, int chunk, int warp, int lane, int firstColumn) {
-      constexpr int kGroup = Geometry::kShape.group, kHalf = Geometry::kSliceDepth;
-#pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        const int k = (chunk * Geometry::kChunkDepth + warp * Geometry::kSliceDepth) * 2 + half * kHalf;
-        const int group = minOf(k, Geometry::kDepth - 1) / kGroup;
-#pragma unroll
-        for (int i = 0; i < 2; ++i) {
-          rows[half][i] = epilogue.inputScale(minOf(lane / 4 + i * 8, kRows - 1), group);
-          columns[half][i] = epilogue.weightScale(minOf(firstColumn + lane % 4 * 2 + i, Shape::kColumns - 1), group);
-        }
-      }
-    }
-    __device__ void add(float (&sums)[4], const float (&part)[4], int half) const {
-#pragma unroll
-      for (int i = 0; i < 4; ++i)
-        sums[i] += part[i] * (rows[half][i / 2] * columns[half][i % 2]);
-    }
-  };
+  using Products = SkinnyProducts<Geometry, Epilogue>;
 
   static __device__ void multiply(const Input &input, const Epilogue &epilogue, uint8 *shared, Barriers barriers,
                                   Work work, int warp, int lane) {
@@ -203,109 +180,36 @@ private:
     waitForPredecessors();
     const int chunks = work.passes() * kChunks;
     activations.begin(chunks, reinterpret_cast<float *>(shared + Geometry::kSquaresOffset));
-    const uint32 slice = sharedAddress(shared) + warp * (16 * Geometry::kSliceDepth) + lane * 16;
+    Products products(epilogue, sharedAddress(shared), warp, lane);
     RingPosition<kStages> position;
     for (int pass = 0; pass < work.passes(); ++pass) {
-      float sums[kGroupsAtOnce][4] = {};
+      const int groups = work.groups(pass);
+      typename Products::Sums sums = {};
       for (int chunk = 0; chunk < kChunks; ++chunk) {
         const int number = pass * kChunks + chunk;
-        Fragments fragments;
+        typename Activations::Fragments fragments;
         activations.load(fragments, number);
 #pragma unroll
-        for (int group = 0; group < kGroupsAtOnce; ++group)
-          if (group < work.groups(pass)) {
-            StageScales scales;
-            if constexpr (Geometry::kShape.hasGroups())
-              scales.load(epilogue, chunk, warp, lane, (work.firstGroup(pass) + group) * 8);
-            wait(barriers.full(position.slot), position.parity);
-            multiplyStage(sums[group], fragments, scales, slice + position.slot * Geometry::kStageBytes,
-                          barriers.empty(position.slot), pairsInside(chunk, warp), lane);
-            position.advance();
+        for (int pair = 0; pair < Geometry::kPairsAtOnce; ++pair)
+          if (2 * pair < groups) {
+            typename Products::Scales scales;
+            scales.load(products, chunk, work.firstGroup(pass) + 2 * pair);
+            typename Products::Words words;
+            products.load(words, barriers, position, 2 * pair + 1 < groups, chunk);
+            products.multiply(sums[pair], fragments, words, scales, chunk);
           }
         activations.release(number, chunks);
       }
       if (pass > 0)
         wait(barriers.taken(), (pass & 1) ^ 1);
-      storePartials(partials(shared) + warp * (kGroupsAtOnce * kRows * 8), sums, lane);
+      Products::store(partials(shared) + warp * (kGroupsAtOnce * kRows * 8), sums, lane);
       arrive(barriers.summed());
     }
   }
 
-  /// How many pairs of k16 steps of a warp's slice the chunk really has: the depth is padded to 64 columns only.
-  static __device__ int pairsInside(int chunk, int warp) {
-    constexpr int kPairs = Geometry::kSliceDepth / 32;
-    if constexpr (Geometry::kPaddedDepth % Geometry::kChunkDepth == 0)
-      return kPairs;
-    const int columns = Geometry::kPaddedDepth - chunk * Geometry::kChunkDepth - warp * Geometry::kSliceDepth;
-    return maxOf(0, minOf(kPairs, columns / 32));
-  }
-
-  /// sums += activations x this warp's part of a stage. 512 bytes, four core matrices along k, are the B operands of
-  /// two steps. Two chains of sums halve the latency.
-  ///
-  /// The stage is handed back before its values are used. The next bulk copy into it is ordered after the loads by the
-  /// arrival alone, and the assembler may move an arrival above the end of a load that it does not depend on. So
-  /// `loaded` takes one register of every ldmatrix of the stage, and arriveAfter makes the arrival's address depend on
-  /// it. A load that is added here must feed `loaded` too: without it results are wrong under load only.
-  static __device__ void multiplyStage(float (&sums)[4], const Fragments &fragments, const StageScales &scales,
-                                       uint32 weights, uint32 empty, int pairs, int lane) {
-    constexpr int kPairs = Geometry::kSliceDepth / 32;
-    uint32 b[kPairs][4] = {};
-#pragma unroll
-    for (int pair = 0; pair < kPairs; ++pair)
-      if (pair < pairs)
-        ldmatrixX4(b[pair], weights + pair * 512);
-    uint32 loaded = 0;
-#pragma unroll
-    for (int pair = 0; pair < kPairs; ++pair)
-      loaded ^= b[pair][0];
-    __syncwarp();
-    if (lane == 0)
-      arriveAfter(empty, loaded);
-    if constexpr (Geometry::kShape.hasGroups()) {
-#pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        float part[4] = {};
-        multiplyPairs(part, fragments, b, half * kPairs / 2, minOf(pairs, (half + 1) * kPairs / 2));
-        scales.add(sums, part, half);
-      }
-    } else {
-      multiplyPairs(sums, fragments, b, 0, pairs);
-    }
-  }
-
-  /// sums += products of the pairs from `first` to `end` of a warp's part of a stage.
-  template <int Pairs>
-  static __device__ void multiplyPairs(float (&sums)[4], const Fragments &fragments, const uint32 (&b)[Pairs][4],
-                                       int first, int end) {
-    float odd[4] = {};
-#pragma unroll
-    for (int pair = 0; pair < Pairs; ++pair)
-      if (pair >= first && pair < end) {
-        fragments[2 * pair].multiply(sums, b[pair][0], b[pair][1]);
-        fragments[2 * pair + 1].multiply(odd, b[pair][2], b[pair][3]);
-      }
-#pragma unroll
-    for (int i = 0; i < 4; ++i)
-      sums[i] += odd[i];
-  }
-
-  // --- the sums of a pass in shared memory: [warp][group][row][8 columns] --------------------------------------------
-
+  /// The sums of a pass in shared memory: [warp][group][row][8 columns].
   static __device__ float *partials(uint8 *shared) {
     return reinterpret_cast<float *>(shared + Geometry::kPartialsOffset);
-  }
-
-  static __device__ void storePartials(float *to, const float (&sums)[kGroupsAtOnce][4], int lane) {
-    const int row = lane / 4, column = lane % 4 * 2;
-#pragma unroll
-    for (int group = 0; group < kGroupsAtOnce; ++group) {
-      float *tile = to + group * kRows * 8 + column;
-      if (row < kRows)
-        *reinterpret_cast<float2 *>(tile + row * 8) = make_float2(sums[group][0], sums[group][1]);
-      if (row + 8 < kRows)
-        *reinterpret_cast<float2 *>(tile + (row + 8) * 8) = make_float2(sums[group][2], sums[group][3]);
-    }
   }
 
   // --- helper --------------------------------------------------------------------------------------------------------

@@ -13,9 +13,9 @@ namespace bambac {
 /// the same with either. That takes the sums of squares first, the one thing for which the mma warps meet.
 template <class Geometry, class Input> class SkinnyInput {
 public:
-  /// Fragments of A for the kSliceDepth words of a slice, a step of 16 words each.
-  static constexpr int kSteps = Geometry::kSliceDepth / 16;
-  using Fragments = StepOperands<typename Geometry::Operand>[kSteps];
+  /// The kSliceDepth words of a slice as operand B: steps of 16 words, tiles of 8 rows.
+  static constexpr int kSteps = Geometry::kSliceDepth / 16, kRowTiles = Geometry::kRowTiles;
+  using Fragments = StepFactors<typename Geometry::Operand>[kSteps][kRowTiles];
 
   __device__ SkinnyInput(const Input &input, uint8 *slots, int warp, int lane)
       : input(input), codes(input, warp, lane), warp(warp), lane(lane),
@@ -52,7 +52,7 @@ public:
     }
   }
 
-  /// The fragments of chunk `number`; rows from kRows up repeat the last one, their results are dropped.
+  /// The fragments of chunk `number`. Rows from kRows on repeat the last one; their results are dropped.
   __device__ void load(Fragments &fragments, int number) {
     if constexpr (!kConverts) {
       if constexpr (Geometry::kResident)
@@ -64,12 +64,16 @@ public:
       convertSlices<1>(number % Geometry::kChunks, number);
       __syncwarp();
     }
-    uint32 from = slice(number) + minOf(lane % 16, Geometry::kRows - 1) * Geometry::kSliceRowBytes + lane / 16 * 16;
 #pragma unroll
-    for (int step = 0; step < kSteps; ++step) {
-      uint32 words[4];
-      ldmatrixX4(words, from + step * 32);
-      fragments[step] = words;
+    for (int tile = 0; tile < kRowTiles; ++tile) {
+      const uint32 from = slice(number) + minOf(tile * 8 + lane % 8, Geometry::kRows - 1) * Geometry::kSliceRowBytes;
+#pragma unroll
+      for (int step = 0; step < kSteps; step += 2) {
+        uint32 words[4];
+        ldmatrixX4(words, from + lane / 8 * 16 + step * 32);
+        fragments[step][tile] = {words[0], words[1]};
+        fragments[step + 1][tile] = {words[2], words[3]};
+      }
     }
   }
 
