@@ -18,29 +18,42 @@ template <class Shape, class State, int Entries> struct SsmStateRows {
   static constexpr geometry::SsmShape kShape = {
       Shape::kBatch, 1, Shape::kHeads, Shape::kHeadDim, Shape::kStateSize, Shape::kGroups, int(sizeof(State)), Entries};
   static constexpr geometry::SsmStep kGeometry = {Shape::kThreads, Shape::kChannelTile};
-  static_assert(kGeometry.legal(kShape, kLimits<Shape>).isLegal(), "the schedule is legal");
+  static constexpr geometry::Limits kDevice = kLimits<Shape>;
+  static_assert(kGeometry.legal(kShape, kDevice).isLegal(), "the schedule is legal");
   static constexpr int kThreads = Shape::kThreads, kTile = kGeometry.tile(kShape);
   static constexpr int kHeadDim = Shape::kHeadDim, kStateSize = Shape::kStateSize;
   static constexpr int kTileHeads = kGeometry.tileHeads(kShape);
   static constexpr int kHeadTiles = ceilDiv(kHeadDim, kTile); ///< tiles of a head; 1 where a tile has some heads
-  static constexpr int kBlocks = Shape::kHeads / kTileHeads * kHeadTiles; ///< of a sequence
+  static constexpr int kBlocks = kGeometry.blocks(kShape);    ///< of a sequence
 
   static constexpr int kVector = kGeometry.vector(kShape), kRowVectors = kGeometry.rowVectors(kShape);
   static constexpr int kLanes = kGeometry.lanes(kShape), kLaneVectors = kGeometry.laneVectors(kShape);
   static constexpr int kRowGroups = kGeometry.rowGroups(kShape), kThreadRows = kGeometry.threadRows(kShape);
-  static constexpr int kPasses = kGeometry.passes(kShape), kStateBytes = kGeometry.stateBytes(kShape);
-  static constexpr int kSharedBytes = kGeometry.sharedBytes(kShape), kStateAlignment = kGeometry.kStateAlignment;
+  static constexpr int kPasses = kGeometry.passes(kShape), kStateAlignment = kGeometry.kStateAlignment;
   using Vector = RawVector<State, kVector>;
   static constexpr int kRowBytes = kStateSize * int(sizeof(State));
   static constexpr bool kIsBulk = kHasBulkCopies && kRowBytes % 16 == 0;
   static constexpr bool kHasAllRows =
       (kTileHeads > 1 || kHeadDim % kTile == 0) && kPasses * kThreadRows * kRowGroups == kTile;
 
+  /// A launch of kBlocks blocks for each of so many sequences. The blocks of a sequence lie along x or, where
+  /// neighbours are to have different sequences, along y.
+  static __host__ __device__ constexpr Launch launchOf(int sequences) {
+    const uint32 bytes = kGeometry.dynamicBytes(kShape, kDevice, sequences);
+    if (kGeometry.mixesSequences(kShape, kDevice, sequences))
+      return {uint32(sequences), kBlocks, 1, kThreads, 1, bytes, 1, 0};
+    return {kBlocks, uint32(sequences), 1, kThreads, 1, bytes, 1, 0};
+  }
+  /// Where both dimensions are as long, either is a right answer.
+  static __device__ __forceinline__ bool liesAlongX() { return gridDim.x == kBlocks; }
+  static __device__ __forceinline__ int sequenceOfGrid() { return liesAlongX() ? blockIdx.y : blockIdx.x; }
+  static __device__ __forceinline__ int tileOfGrid() { return liesAlongX() ? blockIdx.x : blockIdx.y; }
+
   /// The part of the problem that this thread's block owns.
   struct Block {
     static constexpr int kGroupHeads = Shape::kHeads / Shape::kGroups;
-    int sequence = blockIdx.y, firstHead = int(blockIdx.x) / kHeadTiles * kTileHeads;
-    int inHead = int(blockIdx.x) % kHeadTiles * kTile;
+    int sequence = sequenceOfGrid(), firstHead = tileOfGrid() / kHeadTiles * kTileHeads;
+    int inHead = tileOfGrid() % kHeadTiles * kTile;
     int firstChannel = firstHead * kHeadDim + inHead; ///< among those of all heads
     int channels = kTileHeads > 1 ? kTile : minOf(kTile, kHeadDim - inHead);
     int group = firstHead / kGroupHeads;
@@ -81,7 +94,8 @@ template <class Shape, class State, int Entries> struct SsmStateRows {
 
   static constexpr int kScales = kIsCoded<State> ? kTile : 0; ///< that land
 
-  /// Where a state lands: the memory, kStateBytes of it, that of its scales, and what tells that it is there.
+  /// Where a state lands: the memory, stateBytes() of the geometry, that of its scales, and what tells that it is
+  /// there.
   struct Landing {
     Vector *vectors;
     float *scales; ///< kScales

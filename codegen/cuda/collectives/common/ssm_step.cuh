@@ -46,15 +46,11 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
   static constexpr bool kHasRing = Ring::kLength > 0;
   static_assert(kHasRing || !kIsCoded<State>, "codes are rounded when a ring is full, not at each token");
   static constexpr bool kSumsCodes = kIsCoded<State> && kStateSize % 16 == 0 && kStateSize <= kMostFixed;
-  static constexpr int kMinBlocks =
-      maxOf(1, minOf(geometry::SsmStep::kResidentThreads / kThreads, Shape::kSharedLimit / StateRows::kSharedBytes));
-  static __host__ __device__ constexpr Launch launchOf(int sequences) {
-    return {StateRows::kBlocks, uint32(sequences), 1, kThreads, 1, StateRows::kStateBytes, 1, 0};
-  }
-  static constexpr Launch kLaunch = launchOf(Shape::kBatch);
+  static constexpr int kMinBlocks = StateRows::kGeometry.residents(StateRows::kShape, StateRows::kDevice);
+  static constexpr Launch kLaunch = StateRows::launchOf(Shape::kBatch);
   /// Sequences that a block of a fold looks after: one a lane.
   static constexpr int kFolded = 32;
-  static constexpr Launch kFoldLaunch = launchOf(ceilDiv(Shape::kBatch, kFolded));
+  static constexpr Launch kFoldLaunch = StateRows::launchOf(ceilDiv(Shape::kBatch, kFolded));
 
   /// dt: rows [kBatch, kHeads]; aLog, d, dtBias: [kHeads]; state: [slots, kHeads, kHeadDim, kStateSize]; scales of a
   /// state of codes: [slots, kHeads, kHeadDim]. epilogue.store(sequence, head * kHeadDim + channel, y).
@@ -128,7 +124,7 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
     __syncthreads();
     Block block;
     HeadInputs<float> heads(block, aLog, nullptr, nullptr);
-    const int first = blockIdx.y * kFolded, own = first + threadIdx.x % 32;
+    const int first = StateRows::sequenceOfGrid() * kFolded, own = first + threadIdx.x % 32;
     waitForPredecessors();
     uint32 marked = __ballot_sync(0xffffffffu, own < batch && ring.waitingOf(own) > 0);
     for (; marked != 0; marked &= marked - 1) {

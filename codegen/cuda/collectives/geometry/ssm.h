@@ -181,6 +181,34 @@ struct SsmStep {
     return stateBytes(shape) + alignTo(inputBytes(shape), kStateAlignment);
   }
 
+  BAMBAC_HOST_DEVICE constexpr int blocks(const SsmShape &shape) const { ///< of a sequence
+    return shape.heads / tileHeads(shape) * ceilDiv(shape.headDim, tile(shape));
+  }
+  /// Blocks that a multiprocessor has at a time.
+  BAMBAC_HOST_DEVICE constexpr int residents(const SsmShape &shape, const Limits &limits) const {
+    return maxOf(1, minOf(kResidentThreads / threads, limits.sharedBytes / sharedBytes(shape)));
+  }
+  /// Whether neighbouring blocks of a launch are those of several sequences: where the device takes all blocks in
+  /// kMixedRounds rounds. With a state ring some sequences write their states, and all of their blocks would be the
+  /// work of a few multiprocessors, those which the kernel before leaves first. In more rounds blocks balance by
+  /// themselves, and writes that come together are faster.
+  static constexpr int kMixedRounds = 2;
+  BAMBAC_HOST_DEVICE constexpr bool mixesSequences(const SsmShape &shape, const Limits &limits, int sequences) const {
+    return static_cast<long long>(blocks(shape)) * sequences <=
+           static_cast<long long>(kMixedRounds) * residents(shape, limits) * limits.multiprocessors;
+  }
+  /// Dynamic shared memory of a block. To write codes takes more instructions than memory: where a round has room for
+  /// more blocks than there are, blocks ask for so much that each multiprocessor has its share of them.
+  BAMBAC_HOST_DEVICE constexpr int dynamicBytes(const SsmShape &shape, const Limits &limits, int sequences) const {
+    constexpr int kBlockBytes = 1024; // of a multiprocessor's memory for each of its blocks
+    const long long all = static_cast<long long>(blocks(shape)) * sequences;
+    if (shape.stateBytes > 1 || all > static_cast<long long>(residents(shape, limits) - 1) * limits.multiprocessors)
+      return stateBytes(shape);
+    const int share = ceilDiv(static_cast<int>(all), limits.multiprocessors);
+    const int bytes = (limits.sharedBytes + kBlockBytes) / share - kBlockBytes - inputBytes(shape);
+    return maxOf(stateBytes(shape), bytes / kStateAlignment * kStateAlignment);
+  }
+
   BAMBAC_HOST_DEVICE constexpr Fault legal(const SsmShape &shape, const Limits &limits) const {
     Check check;
     check.multipleOf("threads", 32, threads)
