@@ -308,7 +308,8 @@ void addPrefillAttentions(Candidates &candidates, AttentionOp attention) {
 /// computed of B and C, a head, or a part of one; more threads for a tile of more bytes. Two heads where all
 /// multiprocessors have a block nevertheless; four, with few threads, where each has kManyBlocks to do, and shared
 /// memory for kHeldBlocks at a time. Tiles of more than kMostBytes leave little room for other blocks. Codes are few
-/// bytes but many instructions: two heads and more threads where multiprocessors have kFewBlocks at most.
+/// bytes but many instructions: two heads and more threads where multiprocessors have kFewBlocks at most (older chips
+/// lack the registers).
 template <typename Geometry, typename Op> void addSteps(Candidates &candidates, Op op) {
   constexpr int kMostBytes = 64 * 1024, kFewBytes = 32 * 1024, kManyBlocks = 16, kHeldBlocks = 5, kFewBlocks = 4;
   constexpr int kFewThreads = 128, kThreads = 256;
@@ -326,7 +327,8 @@ template <typename Geometry, typename Op> void addSteps(Candidates &candidates, 
   bool areHeld = kHeldBlocks * four.sharedBytes(shape) <= limits.sharedBytes;
   if (isa<SsmStepOp>(op) && blocksOf(4) >= kManyBlocks * limits.multiprocessors && areHeld)
     candidates.addNext(four, shape);
-  if (isa<SsmStepOp>(op) && shape.stateBytes == 1 && blocksOf(2) <= kFewBlocks * limits.multiprocessors)
+  if (isa<SsmStepOp>(op) && candidates.isHopper() && shape.stateBytes == 1 &&
+      blocksOf(2) <= kFewBlocks * limits.multiprocessors)
     add(2 * shape.headDim, kThreads);
   if (isa<SsmStepOp>(op) && blocksOf(2) >= limits.multiprocessors)
     add(2 * shape.headDim, threadsFor(2 * shape.headDim));

@@ -147,7 +147,10 @@ int main(int argc, char **argv) {
   testRing<StepShape<4, 6, 7, 9, 3, 2, 14>, bf16, 5>(runner, "ring scalar, 2 heads a block");
   testRing<StepShape<2, 128, 64, 128, 1, 4, 256, 19>, float, 16>(runner, "ring Bamba-9B, 4 heads a block");
   testRing<StepShape<2, 128, 64, 128, 1, 4, 256, 19>, f16, 16>(runner, "ring Bamba-9B f16, 4 heads a block");
+  testRing<StepShape<1100, 6, 20, 24, 2, 4, 20>, float, 3>(runner, "ring, blocks of more than two rounds");
+  testRing<StepShape<6, 6, 20, 24, 2, 4, 20>, float, 3>(runner, "ring, as many sequences as blocks");
   testFold<StepShape<5, 6, 20, 24, 2, 4, 20>, float, 16>(runner, "ring fold odd");
+  testFold<StepShape<40, 6, 20, 24, 2, 4, 20>, float, 16>(runner, "ring fold of 40 sequences");
   testFold<StepShape<4, 6, 7, 9, 3, 2, 7>, float, 6>(runner, "ring fold scalar");
   testFold<StepShape<3, 8, 48, 256, 2, 4, 32>, f16, 8>(runner, "ring fold wide f16");
   testFold<StepShape<2, 128, 64, 128, 1, 4, 64>, float, 16>(runner, "ring fold Bamba-9B");

@@ -2,6 +2,7 @@
 #include "geometry/ssm.h"
 #include "gtest/gtest.h"
 
+using bambac::geometry::kAnySize;
 using bambac::geometry::Limits;
 using bambac::geometry::SsmShape;
 using bambac::geometry::SsmStep;
@@ -9,11 +10,10 @@ using bambac::geometry::SsmStep;
 namespace {
 
 constexpr Limits kLimits = {232448, 132, /*counters=*/16384};
-constexpr int kAnySize = 1 << 20; ///< of a launch that is not known yet, or larger
 
 /// 128 heads of 64 channels, in one group.
-constexpr SsmShape shapeOf(int stateBytes) {
-  return {1, 1, /*heads=*/128, /*headDim=*/64, /*stateSize=*/128, /*groups=*/1, stateBytes, /*entries=*/7};
+constexpr SsmShape shapeOf(int stateBytes, int entries = 7) {
+  return {1, 1, /*heads=*/128, /*headDim=*/64, /*stateSize=*/128, /*groups=*/1, stateBytes, entries};
 }
 constexpr SsmStep kCodes = {/*threads=*/256, /*channelTile=*/128};
 
@@ -27,6 +27,7 @@ TEST(SsmGeometry, FewSequencesAreMixed) {
   EXPECT_TRUE(kCodes.mixesSequences(shapeOf(1), kLimits, 16)); // 1,024 blocks of 1,056
   EXPECT_FALSE(kCodes.mixesSequences(shapeOf(1), kLimits, 17));
   EXPECT_FALSE(kCodes.mixesSequences(shapeOf(1), kLimits, kAnySize));
+  EXPECT_FALSE(kCodes.mixesSequences(shapeOf(4, /*entries=*/0), kLimits, 1)); // all write at each step
 }
 
 TEST(SsmGeometry, BlocksOfCodesAreSpread) {

@@ -38,14 +38,16 @@ template <class Shape, class State, int Entries> struct SsmStateRows {
 
   /// A launch of kBlocks blocks for each of so many sequences. The blocks of a sequence lie along x or, where
   /// neighbours are to have different sequences, along y.
-  static __host__ __device__ constexpr Launch launchOf(int sequences) {
-    const uint32 bytes = kGeometry.dynamicBytes(kShape, kDevice, sequences);
+  static __host__ __device__ constexpr Launch launchOf(int sequences, int dynamicBytes) {
     if (kGeometry.mixesSequences(kShape, kDevice, sequences))
-      return {uint32(sequences), kBlocks, 1, kThreads, 1, bytes, 1, 0};
-    return {kBlocks, uint32(sequences), 1, kThreads, 1, bytes, 1, 0};
+      return {uint32(sequences), kBlocks, 1, kThreads, 1, uint32(dynamicBytes), 1, 0};
+    return {kBlocks, uint32(sequences), 1, kThreads, 1, uint32(dynamicBytes), 1, 0};
   }
-  /// Where both dimensions are as long, either is a right answer.
-  static __device__ __forceinline__ bool liesAlongX() { return gridDim.x == kBlocks; }
+  static __device__ __forceinline__ bool liesAlongX() {
+    if (gridDim.y == kBlocks && kGeometry.mixesSequences(kShape, kDevice, kBlocks))
+      return false;
+    return gridDim.x == kBlocks;
+  }
   static __device__ __forceinline__ int sequenceOfGrid() { return liesAlongX() ? blockIdx.y : blockIdx.x; }
   static __device__ __forceinline__ int tileOfGrid() { return liesAlongX() ? blockIdx.x : blockIdx.y; }
 

@@ -47,10 +47,12 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
   static_assert(kHasRing || !kIsCoded<State>, "codes are rounded when a ring is full, not at each token");
   static constexpr bool kSumsCodes = kIsCoded<State> && kStateSize % 16 == 0 && kStateSize <= kMostFixed;
   static constexpr int kMinBlocks = StateRows::kGeometry.residents(StateRows::kShape, StateRows::kDevice);
-  static constexpr Launch kLaunch = StateRows::launchOf(Shape::kBatch);
+  static constexpr Launch kLaunch = StateRows::launchOf(
+      Shape::kBatch, StateRows::kGeometry.dynamicBytes(StateRows::kShape, StateRows::kDevice, Shape::kBatch));
   /// Sequences that a block of a fold looks after: one a lane.
   static constexpr int kFolded = 32;
-  static constexpr Launch kFoldLaunch = StateRows::launchOf(ceilDiv(Shape::kBatch, kFolded));
+  static constexpr Launch kFoldLaunch =
+      StateRows::launchOf(ceilDiv(Shape::kBatch, kFolded), StateRows::kGeometry.stateBytes(StateRows::kShape));
 
   /// dt: rows [kBatch, kHeads]; aLog, d, dtBias: [kHeads]; state: [slots, kHeads, kHeadDim, kStateSize]; scales of a
   /// state of codes: [slots, kHeads, kHeadDim]. epilogue.store(sequence, head * kHeadDim + channel, y).

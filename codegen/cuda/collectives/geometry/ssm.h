@@ -188,14 +188,15 @@ struct SsmStep {
   BAMBAC_HOST_DEVICE constexpr int residents(const SsmShape &shape, const Limits &limits) const {
     return maxOf(1, minOf(kResidentThreads / threads, limits.sharedBytes / sharedBytes(shape)));
   }
-  /// Whether neighbouring blocks of a launch are those of several sequences: where the device takes all blocks in
-  /// kMixedRounds rounds. With a state ring some sequences write their states, and all of their blocks would be the
-  /// work of a few multiprocessors, those which the kernel before leaves first. In more rounds blocks balance by
-  /// themselves, and writes that come together are faster.
+  /// Whether neighbouring blocks of a launch are those of several sequences: with a state ring, where the device takes
+  /// all blocks in kMixedRounds rounds. Some sequences write their states, and all of their blocks would be the work of
+  /// a few multiprocessors, those which the kernel before leaves first. In more rounds blocks balance by themselves,
+  /// and writes that come together are faster.
   static constexpr int kMixedRounds = 2;
   BAMBAC_HOST_DEVICE constexpr bool mixesSequences(const SsmShape &shape, const Limits &limits, int sequences) const {
-    return static_cast<long long>(blocks(shape)) * sequences <=
-           static_cast<long long>(kMixedRounds) * residents(shape, limits) * limits.multiprocessors;
+    return shape.entries > 0 &&
+           static_cast<long long>(blocks(shape)) * sequences <=
+               static_cast<long long>(kMixedRounds) * residents(shape, limits) * limits.multiprocessors;
   }
   /// Dynamic shared memory of a block. To write codes takes more instructions than memory: where a round has room for
   /// more blocks than there are, blocks ask for so much that each multiprocessor has its share of them.

@@ -1,5 +1,5 @@
 // The products of a skinny linear. The weights are operand A of mma m16n8k16, two groups of 8 rows at a time, the
-// activations operand B: 8 rows of activations leave no part of an operand empty.
+// activations operand B: with 8 rows of activations no part of an operand is empty.
 #pragma once
 #include "common/async.cuh"
 #include "common/epilogue.cuh"
@@ -92,7 +92,7 @@ public:
       }
     __syncwarp();
     if (lane == 0) {
-      arriveAfter(barriers.empty(position.slot), loaded[0]);
+      arriveAfter(barriers.empty(position.slot), both ? loaded[0] : loaded[0] ^ loaded[1]);
       if (both)
         arriveAfter(barriers.empty(second.slot), loaded[1]);
     }
@@ -138,10 +138,12 @@ private:
     return maxOf(0, minOf(kLoads, columns / 32));
   }
 
-  /// sums += products of the loads from `first` to `end`. Two chains of sums halve the latency.
+  /// sums += products of the loads from `first` to `end`. Two chains of sums halve the latency; sums of two tiles are
+  /// two chains already, and with scales leave no registers for more.
   template <class Fragments>
   static __device__ __forceinline__ void multiplyLoads(PairSums &sums, const Fragments &fragments, const Words &words,
                                                        int first, int end) {
+    constexpr bool kHasOneChain = kHasGroups && kRowTiles > 1;
     PairSums odd = {};
     const auto &w = words.of;
 #pragma unroll
@@ -152,14 +154,15 @@ private:
 #pragma unroll
         for (int tile = 0; tile < kRowTiles; ++tile) {
           one.multiply(sums[tile], fragments[2 * load][tile]);
-          two.multiply(odd[tile], fragments[2 * load + 1][tile]);
+          two.multiply(kHasOneChain ? sums[tile] : odd[tile], fragments[2 * load + 1][tile]);
         }
       }
+    if constexpr (!kHasOneChain)
 #pragma unroll
-    for (int tile = 0; tile < kRowTiles; ++tile)
+      for (int tile = 0; tile < kRowTiles; ++tile)
 #pragma unroll
-      for (int i = 0; i < 4; ++i)
-        sums[tile][i] += odd[tile][i];
+        for (int i = 0; i < 4; ++i)
+          sums[tile][i] += odd[tile][i];
   }
 
   const Epilogue &epilogue;
