@@ -4,7 +4,8 @@ import numpy as np
 
 import kernel_harness as harness
 from kernel_harness import Case, Panel, e4m3, pack, to_bf16, type_of
-from kernels import attention, kernel, kv_append, poison, schedule
+from kernel_text import kernel, poison, schedule
+from kernels import attention, kv_append
 
 rng = np.random.default_rng(3)
 # Columns of a block that the schedule of a deep linear of codes has.
