@@ -197,22 +197,16 @@ struct LinearLarge {
     return (thirds / thirdsOfRound * time + thirds % thirdsOfRound * time / thirdsOfRound) / 100 +
            kColumnsOfSplit * kUsualSteps / maxOf(steps, 1);
   }
-  /// Whether the last tiles may be split: where blocks take tiles and have more than one.
-  BAMBAC_HOST_DEVICE constexpr bool maySplit(const LinearShape &shape, int blocks, int columns, int steps) const {
-    return takesTiles(shape) && steps >= kLeastSplitSteps && blocks <= kMostSplitTiles &&
-           tiles(shape, columns) > blocks;
-  }
-  /// Whether they are: where that takes less time.
+  /// Whether the last tiles are split: where blocks take tiles, have more than one, and need less time for it.
   BAMBAC_HOST_DEVICE constexpr bool splits(const LinearShape &shape, int blocks, int columns, int steps) const {
-    return maySplit(shape, blocks, columns, steps) &&
+    return takesTiles(shape) && steps >= kLeastSplitSteps && blocks <= kMostSplitTiles &&
+           tiles(shape, columns) > blocks &&
            splitCost(shape, blocks, columns, steps) < wholeCost(shape, blocks, columns);
   }
   /// The time of all tiles of `columns` columns, whichever way.
   BAMBAC_HOST_DEVICE constexpr int cost(const LinearShape &shape, int blocks, int columns) const {
-    const int whole = wholeCost(shape, blocks, columns);
-    if (!maySplit(shape, blocks, columns, kUsualSteps))
-      return whole;
-    return minOf(whole, splitCost(shape, blocks, columns, kUsualSteps));
+    return splits(shape, blocks, columns, kUsualSteps) ? splitCost(shape, blocks, columns, kUsualSteps)
+                                                       : wholeCost(shape, blocks, columns);
   }
   /// The width of tiles that takes the least time where `blocks` work at once.
   BAMBAC_HOST_DEVICE constexpr int columnsOf(const LinearShape &shape, int blocks) const {
