@@ -1,4 +1,5 @@
 // What schedules of attention ask for: counters, shared memory and registers.
+#include "HopperLimits.h"
 #include "geometry/attention.h"
 #include "gtest/gtest.h"
 #include <string>
@@ -7,11 +8,10 @@ using bambac::geometry::AttentionDecode;
 using bambac::geometry::AttentionShape;
 using bambac::geometry::Fault;
 using bambac::geometry::kCountersText;
-using bambac::geometry::Limits;
+using bambac::test::kLimits;
 
 namespace {
 
-constexpr Limits kLimits = {232448, 132, /*counters=*/16384};
 constexpr AttentionDecode kSplit = {
     /*splits=*/2, /*minSplitTokens=*/64, /*tileHeads=*/4, /*warps=*/4, /*stages=*/2, /*minBlocks=*/1};
 

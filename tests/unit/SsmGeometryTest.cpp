@@ -1,15 +1,14 @@
 // How the blocks of a decode step lie in its grid, and what they ask for to be spread.
+#include "HopperLimits.h"
 #include "geometry/ssm.h"
 #include "gtest/gtest.h"
 
 using bambac::geometry::kAnySize;
-using bambac::geometry::Limits;
 using bambac::geometry::SsmShape;
 using bambac::geometry::SsmStep;
+using bambac::test::kLimits;
 
 namespace {
-
-constexpr Limits kLimits = {232448, 132, /*counters=*/16384};
 
 /// 128 heads of 64 channels, in one group.
 constexpr SsmShape shapeOf(int stateBytes, int entries = 7) {

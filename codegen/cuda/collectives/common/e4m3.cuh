@@ -35,13 +35,14 @@ __device__ __forceinline__ uint32 expandTwoOrNan(uint32 codes) {
 
 /// Four codes as f16: the first two and the last two.
 __device__ __forceinline__ void expandFour(uint32 codes, uint32 &first, uint32 &second) {
-  first = expandTwo(codes);
 #if __CUDA_ARCH__ >= 890
   // The instruction reads either half of a register; a shift would be one more.
-  asm("{\n\t.reg .b16 low, high;\n\tmov.b32 {low, high}, %1;\n\tcvt.rn.f16x2.e4m3x2 %0, high;\n\t}"
-      : "=r"(second)
+  asm("{\n\t.reg .b16 low, high;\n\tmov.b32 {low, high}, %2;\n\tcvt.rn.f16x2.e4m3x2 %0, low;\n\t"
+      "cvt.rn.f16x2.e4m3x2 %1, high;\n\t}"
+      : "=r"(first), "=r"(second)
       : "r"(codes));
 #else
+  first = expandTwo(codes);
   second = expandTwo(codes >> 16);
 #endif
 }

@@ -39,10 +39,11 @@ template <class Shape, class State, int Entries> struct SsmStateRows {
   /// A launch of kBlocks blocks for each of so many sequences. The blocks of a sequence lie along x or, where
   /// neighbours are to have different sequences, along y.
   static __host__ __device__ constexpr Launch launchOf(int sequences, int dynamicBytes) {
-    if (kGeometry.mixesSequences(kShape, kDevice, sequences))
-      return {uint32(sequences), kBlocks, 1, kThreads, 1, uint32(dynamicBytes), 1, 0};
-    return {kBlocks, uint32(sequences), 1, kThreads, 1, uint32(dynamicBytes), 1, 0};
+    const bool isMixed = kGeometry.mixesSequences(kShape, kDevice, sequences);
+    const uint32 x = isMixed ? sequences : kBlocks, y = isMixed ? kBlocks : sequences;
+    return {x, y, 1, kThreads, 1, uint32(dynamicBytes), 1, 0};
   }
+  /// Launches of several numbers of sequences share this code: the grid itself tells, unless it is as wide as high.
   static __device__ __forceinline__ bool liesAlongX() {
     if (gridDim.y == kBlocks && kGeometry.mixesSequences(kShape, kDevice, kBlocks))
       return false;

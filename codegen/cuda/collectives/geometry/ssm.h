@@ -184,6 +184,10 @@ struct SsmStep {
   BAMBAC_HOST_DEVICE constexpr int blocks(const SsmShape &shape) const { ///< of a sequence
     return shape.heads / tileHeads(shape) * ceilDiv(shape.headDim, tile(shape));
   }
+  /// Those of all sequences. In 64 bits, since a launch may be of kAnySize.
+  BAMBAC_HOST_DEVICE constexpr long long allBlocks(const SsmShape &shape, int sequences) const {
+    return static_cast<long long>(blocks(shape)) * sequences;
+  }
   /// Blocks that a multiprocessor has at a time.
   BAMBAC_HOST_DEVICE constexpr int residents(const SsmShape &shape, const Limits &limits) const {
     return maxOf(1, minOf(kResidentThreads / threads, limits.sharedBytes / sharedBytes(shape)));
@@ -195,15 +199,14 @@ struct SsmStep {
   static constexpr int kMixedRounds = 2;
   BAMBAC_HOST_DEVICE constexpr bool mixesSequences(const SsmShape &shape, const Limits &limits, int sequences) const {
     return shape.entries > 0 &&
-           static_cast<long long>(blocks(shape)) * sequences <=
-               static_cast<long long>(kMixedRounds) * residents(shape, limits) * limits.multiprocessors;
+           allBlocks(shape, sequences) <= kMixedRounds * residents(shape, limits) * limits.multiprocessors;
   }
   /// Dynamic shared memory of a block. To write codes takes more instructions than memory: where a round has room for
   /// more blocks than there are, blocks ask for so much that each multiprocessor has its share of them.
   BAMBAC_HOST_DEVICE constexpr int dynamicBytes(const SsmShape &shape, const Limits &limits, int sequences) const {
     constexpr int kBlockBytes = 1024; // of a multiprocessor's memory for each of its blocks
-    const long long all = static_cast<long long>(blocks(shape)) * sequences;
-    if (shape.stateBytes > 1 || all > static_cast<long long>(residents(shape, limits) - 1) * limits.multiprocessors)
+    const long long all = allBlocks(shape, sequences);
+    if (shape.stateBytes > 1 || all > (residents(shape, limits) - 1) * limits.multiprocessors)
       return stateBytes(shape);
     const int share = ceilDiv(static_cast<int>(all), limits.multiprocessors);
     const int bytes = (limits.sharedBytes + kBlockBytes) / share - kBlockBytes - inputBytes(shape);
