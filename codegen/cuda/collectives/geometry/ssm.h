@@ -198,15 +198,16 @@ struct SsmStep {
   /// and writes that come together are faster.
   static constexpr int kMixedRounds = 2;
   BAMBAC_HOST_DEVICE constexpr bool mixesSequences(const SsmShape &shape, const Limits &limits, int sequences) const {
-    return shape.entries > 0 &&
-           allBlocks(shape, sequences) <= kMixedRounds * residents(shape, limits) * limits.multiprocessors;
+    const int most = kMixedRounds * residents(shape, limits) * limits.multiprocessors;
+    return shape.entries > 0 && allBlocks(shape, sequences) <= most;
   }
   /// Dynamic shared memory of a block. To write codes takes more instructions than memory: where a round has room for
   /// more blocks than there are, blocks ask for so much that each multiprocessor has its share of them.
   BAMBAC_HOST_DEVICE constexpr int dynamicBytes(const SsmShape &shape, const Limits &limits, int sequences) const {
     constexpr int kBlockBytes = 1024; // of a multiprocessor's memory for each of its blocks
     const long long all = allBlocks(shape, sequences);
-    if (shape.stateBytes > 1 || all > (residents(shape, limits) - 1) * limits.multiprocessors)
+    const int most = (residents(shape, limits) - 1) * limits.multiprocessors;
+    if (shape.stateBytes > 1 || all > most)
       return stateBytes(shape);
     const int share = ceilDiv(static_cast<int>(all), limits.multiprocessors);
     const int bytes = (limits.sharedBytes + kBlockBytes) / share - kBlockBytes - inputBytes(shape);
