@@ -104,6 +104,7 @@ void testConversions(Runner &runner) {
 template <int Rows, int Columns, int Group, int Fixed, int Multiprocessors> struct ShapeOf {
   static constexpr int kRows = Rows, kColumns = Columns, kVector = Columns % 8 == 0 ? 8 : 1;
   static constexpr int kGroup = Group, kFixedScales = Fixed, kMultiprocessors = Multiprocessors;
+  static constexpr int kThreadVectors = geometry::quantizeVectors(kRows, kColumns, kVector, kMultiprocessors);
   [[maybe_unused]] static constexpr float kEpsilon = 1e-5f;
 };
 

@@ -21,17 +21,20 @@ using namespace linear_shapes;
 
 namespace {
 
-/// A linear's shape, and that of the kernel that quantizes its results alone.
-template <class Linear, int Group = 0> struct Quantized : Linear {
+/// A linear's shape, and that of the kernel that quantizes its results alone; memory is there for `Most` rows.
+template <class Linear, int Group = 0, int Most = Linear::kRows> struct Quantized : Linear {
+  static constexpr int kMostRows = Most;
   static constexpr int kGroup = Group, kGroups = Group ? ceilDiv(Linear::kColumns, Group) : 1, kFixedScales = 0;
   static constexpr int kVector = dividingVector(8, Linear::kColumns);
+  static constexpr int kThreadVectors =
+      geometry::quantizeVectors(Linear::kRows, Linear::kColumns, kVector, Linear::kMultiprocessors);
 };
 
 template <class Shape> struct CodesEpilogue {
   static constexpr int kInputs = 1, kColumns = Shape::kColumns, kVector = kColumns % 4 ? 1 : 4;
   static constexpr bool kReduces = true, kHasTail = true;
   Operand *result;
-  RowCodes<Operand, Shape::kRows, kColumns, Shape::kGroup> codes;
+  RowCodes<Operand, Shape::kMostRows, kColumns, Shape::kGroup> codes;
   static constexpr int kSharedBytes = decltype(codes)::kSharedBytes;
 
   __device__ void begin() const { codes.begin(); }

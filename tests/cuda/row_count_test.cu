@@ -77,8 +77,10 @@ template <class S, int Rows, int Columns, int Depth, int Group = 0> void testLin
 // --- one row at a time -----------------------------------------------------------------------------------------------
 
 template <int RowCount, int Columns> struct RowShape {
-  static constexpr int kRows = RowCount, kColumns = Columns, kVector = 4, kGroup = 0, kFixedScales = 0;
+  static constexpr int kRows = RowCount, kColumns = Columns, kVector = dividingVector(4, Columns);
+  static constexpr int kGroup = 0, kFixedScales = 0;
   static constexpr int kVocabulary = 50, kInputRows = 50, kSplits = 3, kMultiprocessors = 132;
+  static constexpr int kThreadVectors = geometry::quantizeVectors(kRows, kColumns, kVector, kMultiprocessors);
   static constexpr float kEpsilon = 1e-5f;
 };
 

@@ -1,4 +1,5 @@
 // quantize: codes and scales of rows, with the norm or the gate before them.
+#include "geometry/quantize.h"
 #include "codegen/cuda/emit/Ops.h"
 
 namespace bambac::codegen {
@@ -52,8 +53,9 @@ static FailureOr<QuantizedRows> findRows(KernelWriter &writer, QuantizeOp quanti
 
 FailureOr<KernelText> emitQuantize(KernelWriter &writer, QuantizeOp quantize) {
   Value fixedScales = quantize.getStaticScales();
-  writer.constant("rows", dimOf(quantize.getInput(), 0));
-  writer.constant("columns", dimOf(quantize.getInput(), 1));
+  int64_t count = dimOf(quantize.getInput(), 0), columns = dimOf(quantize.getInput(), 1);
+  writer.rowCount(count);
+  writer.constant("columns", columns);
   writer.constant("group", static_cast<int64_t>(quantize.getGroup()));
   writer.constant("fixed_scales", fixedScales ? dimOf(fixedScales, 0) : int64_t(0));
   FailureOr<QuantizedRows> rows = findRows(writer, quantize);
@@ -61,7 +63,10 @@ FailureOr<KernelText> emitQuantize(KernelWriter &writer, QuantizeOp quantize) {
   FailureOr<View> scales = writer.resultView(cast<OpResult>(quantize.getScales()));
   if (failed(rows) || failed(codes) || failed(scales))
     return failure();
-  writer.constant("vector", codes->alignment(rows->vector));
+  int64_t vector = geometry::dividingVector(codes->alignment(rows->vector), columns);
+  writer.constant("vector", vector);
+  writer.constant("thread_vectors",
+                  int64_t(geometry::quantizeVectors(count, columns, vector, writer.getMultiprocessors())));
   std::string fixed = fixedScales ? writer.address(quantize, fixedScales, "fixedScales") : "nullptr";
   SmallVector<std::string> call{rows->argument, fixed, writer.rows(*codes, "codes"), writer.address(*scales, "scales")};
   writer.addRows(call);

@@ -4,6 +4,7 @@
 #include "common/e4m3.cuh"
 #include "common/launch.cuh"
 #include "common/row_views.cuh"
+#include "geometry/quantize.h"
 
 namespace bambac {
 
@@ -30,31 +31,22 @@ template <class Input> struct NormalizedRows {
 template <class Source> inline constexpr bool kIsNormalized = false;
 template <class Input> inline constexpr bool kIsNormalized<NormalizedRows<Input>> = true;
 
-/// Shape: kRows, kColumns, kVector; kGroup, the columns that share a scale, 0 for all, and kFixedScales, the number of
-/// scales whose largest is that of all rows, 0 where numbers decide; kEpsilon of a norm; kMultiprocessors.
+/// Shape: kRows, kColumns, kVector; kThreadVectors, what a thread takes of a row (geometry::quantizeVectors()); kGroup,
+/// the columns that share a scale, 0 for all, and kFixedScales, the number of scales whose largest is that of all rows,
+/// 0 where numbers decide; kEpsilon of a norm.
 template <class Shape> class Quantize {
-  static constexpr int kVector = dividingVector(Shape::kVector, Shape::kColumns);
+  static constexpr int kVector = Shape::kVector;
   static constexpr int kRowVectors = Shape::kColumns / kVector;
+  static_assert(Shape::kColumns % kVector == 0, "a row is whole vectors");
   static constexpr int kGroup = Shape::kGroup ? Shape::kGroup : Shape::kColumns;
   static constexpr int kGroups = ceilDiv(Shape::kColumns, kGroup);
 
-  static __host__ __device__ constexpr int threadsOf(int vectors) {
-    return minOf(1024, alignTo(ceilDiv(kRowVectors, vectors), 32));
-  }
-  /// Vectors of a thread: as few as let all rows be at work at once, so that a row takes little time; where rows are
-  /// too many for that, as many as still leave registers for other rows on the same multiprocessor.
-  static constexpr int kMostVectors = maxOf(1, 32 / kVector);
-  static __host__ __device__ constexpr int wantedVectors() {
-    for (int vectors = 1; vectors < kMostVectors; vectors *= 2)
-      if (Shape::kRows <= Shape::kMultiprocessors * (1024 / threadsOf(vectors)))
-        return vectors;
-    return kMostVectors;
-  }
+  static constexpr int kMostVectors = geometry::mostQuantizeVectors(kVector);
 
 public:
-  static constexpr int kThreads = threadsOf(wantedVectors());
+  static constexpr int kThreads = geometry::quantizeThreads(kRowVectors, Shape::kThreadVectors);
   /// With the most vectors a few less, since more spill where chips do not convert to codes.
-  static constexpr int kMinBlocks = maxOf(1, (wantedVectors() < kMostVectors ? 1024 : 896) / kThreads);
+  static constexpr int kMinBlocks = maxOf(1, (Shape::kThreadVectors < kMostVectors ? 1024 : 896) / kThreads);
   static constexpr Launch kLaunch = {Shape::kRows, 1, 1, kThreads, 1, 0, 1, 0};
 
 private:

@@ -1,0 +1,26 @@
+// How many threads take a row that becomes codes (common/quantize.cuh).
+#pragma once
+#include "geometry/geometry.h"
+
+namespace bambac::geometry {
+
+/// Vectors of a row that a thread takes, at most: 32 numbers, which registers hold.
+BAMBAC_HOST_DEVICE constexpr int mostQuantizeVectors(int vector) { return maxOf(1, 32 / vector); }
+
+/// Threads of a block, which has a row of `rowVectors` vectors, where each takes `vectors` of them, or more where a
+/// block cannot be as large.
+BAMBAC_HOST_DEVICE constexpr int quantizeThreads(int rowVectors, int vectors) {
+  return minOf(1024, alignTo(ceilDiv(rowVectors, vectors), 32));
+}
+
+/// Vectors of a thread: as few as let all rows be at work at once, so that a row takes little time; where rows are
+/// too many for that, as many as still leave registers for other rows on the same multiprocessor. `vector`, the columns
+/// of one, divides `columns`.
+BAMBAC_HOST_DEVICE constexpr int quantizeVectors(int rows, int columns, int vector, int multiprocessors) {
+  for (int vectors = 1; vectors < mostQuantizeVectors(vector); vectors *= 2)
+    if (rows <= multiprocessors * (1024 / quantizeThreads(columns / vector, vectors)))
+      return vectors;
+  return mostQuantizeVectors(vector);
+}
+
+} // namespace bambac::geometry
