@@ -145,7 +145,7 @@ geometry::LinearShape shapeOf(LinearOp linear) {
 
 geometry::AttentionShape shapeOf(AttentionOp attention) {
   bool quantizes = findsScales(attention.getResult());
-  int rows = sizeOf(attention.getResult(), 0);
+  int rows = sizeOf(attention.getResult(), 0), codedRows = geometry::rowCodesCapacity(rows);
   return {sizeOf(attention.getPages(), 0),
           rows,
           attention.hasRuns(),
@@ -154,8 +154,8 @@ geometry::AttentionShape shapeOf(AttentionOp attention) {
           static_cast<int>(attention.getHeadDim()),
           static_cast<int>(attention.getPageTokens()),
           static_cast<int>(attention.getKCache().getType().getElementTypeBitWidth() / 8),
-          quantizes ? geometry::rowCodesBytes(rows) : 0,
-          quantizes ? geometry::rowCodesCounters(rows) : 0};
+          quantizes ? geometry::rowCodesBytes(codedRows) : 0,
+          quantizes ? geometry::rowCodesCounters(codedRows) : 0};
 }
 
 geometry::SsmShape shapeOf(SsmScanOp scan) { return ssmShapeOf(scan, sizeOf(scan.getX(), 0)); }

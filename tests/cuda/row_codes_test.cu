@@ -82,8 +82,9 @@ void testCase(Runner &runner, const std::string &name) {
       x.upload(rows);
     }
     result.poison(), codes.poison(), scales.poison(), expectedCodes.poison(), expectedScales.poison();
-    Epilogue epilogue{result.data(),
-                      {result.data(), codes.data(), scales.data(), counters.data(), Shape::kMultiprocessors}};
+    Epilogue epilogue{
+        result.data(),
+        {result.data(), codes.data(), scales.data(), counters.data(), Shape::kMultiprocessors, Shape::kRows}};
     if constexpr (Mapped)
       harness::launchMapped<Kernel>(nullptr, x.data(), weights.data(), epilogue);
     else
@@ -109,6 +110,9 @@ int main(int argc, char **argv) {
   testCase<LinearSkinny, false, Quantized<Skinny<16, 4099, 320>>>(runner, "skinny 16x4099");
   testCase<LinearSkinny, false, Quantized<Skinny<8, 14336, 256>, 128>>(runner, "skinny 8x14336, groups");
   testCase<LinearSkinny, false, Quantized<Skinny<3, 7, 64>>>(runner, "skinny 3x7");
+  testCase<LinearSkinny, false, Quantized<Skinny<5, 4099, 320>, 0, 256>>(runner, "skinny 5x4099, memory for 256 rows");
+  testCase<LinearSkinny, false, Quantized<Skinny<8, 8192, 256>, 128, 256>>(runner,
+                                                                           "skinny 8x8192, groups, for 256 rows");
   testCase<LinearMiddle, true, Quantized<Middle<40, 14336, 256, 40>>>(runner, "middle 40x14336");
   testCase<LinearMiddle, true, Quantized<Middle<256, 8192, 256, 256>>>(runner, "middle 256x8192");
   testCase<LinearMiddle, true, Quantized<Middle<64, 14336, 256, 64>, 128>>(runner, "middle 64x14336, groups");

@@ -8,6 +8,35 @@ using namespace bambac;
 using namespace bambac::codegen;
 using bambac::test::ParsedModule;
 
+namespace {
+
+/// Compiles kernels; without NVRTC the test is skipped.
+class SharedCode : public testing::Test {
+protected:
+  void SetUp() override {
+    if (llvm::Error error = Nvrtc::open({}).takeError())
+      GTEST_SKIP() << "no NVRTC: " << llvm::toString(std::move(error));
+  }
+
+  /// `target`: the parameters of its attribute. Leaves the kernels' code in `code`.
+  void compile(const std::string &target, const std::string &kernels) {
+    ParsedModule module("module attributes {bamba.target = #bamba.cuda_target<" + target + ", fusions = []>} {\n" +
+                        kernels + "}\n");
+    FailureOr<std::vector<CudaSource>> sources = emitCudaKernels(module.get());
+    ASSERT_TRUE(succeeded(sources)) << module.errors();
+    FailureOr<std::vector<KernelCode>> compiled = compileCudaKernels(module.get(), *sources, {});
+    ASSERT_TRUE(succeeded(compiled)) << module.errors();
+    code = std::move(*compiled);
+  }
+
+  std::vector<KernelCode> code;
+};
+
+constexpr const char *kAmpere = "arch = \"sm_80\", shared_bytes = 166912, multiprocessors = 108";
+constexpr const char *kHopper = "arch = \"sm_90a\", shared_bytes = 232448, multiprocessors = 132";
+
+} // namespace
+
 /// A kernel `name` that draws a token of each of `rows` rows of `columns` logits; `unused`: arguments before its own.
 static std::string sampler(const std::string &name, int rows, int columns, const std::string &unused = "") {
   std::string r = std::to_string(rows), logits = "tensor<" + r + "x" + std::to_string(columns) + "xf32>";
@@ -21,19 +50,11 @@ static std::string sampler(const std::string &name, int rows, int columns, const
          ")\n  return %y : " + result + "\n}\n";
 }
 
-TEST(SharedCode, IsCompiledOnce) {
-  if (llvm::Error error = Nvrtc::open({}).takeError())
-    GTEST_SKIP() << "no NVRTC: " << llvm::toString(std::move(error));
-  ParsedModule module("module attributes {bamba.target = #bamba.cuda_target<arch = \"sm_80\", shared_bytes = 166912, "
-                      "multiprocessors = 108, fusions = []>} {\n" +
-                      sampler("two", 2, 256) + sampler("five", 5, 256, "%u: tensor<1xi32>, ") +
-                      sampler("wide", 5, 512) + "}\n");
-  FailureOr<std::vector<CudaSource>> sources = emitCudaKernels(module.get());
-  ASSERT_TRUE(succeeded(sources)) << module.errors();
-  FailureOr<std::vector<KernelCode>> code = compileCudaKernels(module.get(), *sources, {});
-  ASSERT_TRUE(succeeded(code)) << module.errors();
-  ASSERT_EQ(code->size(), 3u);
-  const KernelCode &two = (*code)[0], &five = (*code)[1], &wide = (*code)[2];
+TEST_F(SharedCode, IsCompiledOnce) {
+  ASSERT_NO_FATAL_FAILURE(compile(kAmpere, sampler("two", 2, 256) + sampler("five", 5, 256, "%u: tensor<1xi32>, ") +
+                                               sampler("wide", 5, 512)));
+  ASSERT_EQ(code.size(), 3u);
+  const KernelCode &two = code[0], &five = code[1], &wide = code[2];
   EXPECT_EQ(five.name, "five");
   EXPECT_EQ(two.cuda->symbol, "two");
   EXPECT_EQ(five.cuda->symbol, "two") << "the code of the first";
@@ -58,17 +79,9 @@ static std::string linear(const std::string &name, int depth) {
          x + ", " + w + ") outs(%init : " + y + ") acc(f32)\n  return %y : " + y + "\n}\n";
 }
 
-TEST(SharedCode, TakesSizesAsParameters) {
-  if (llvm::Error error = Nvrtc::open({}).takeError())
-    GTEST_SKIP() << "no NVRTC: " << llvm::toString(std::move(error));
-  ParsedModule module("module attributes {bamba.target = #bamba.cuda_target<arch = \"sm_90a\", shared_bytes = 232448, "
-                      "multiprocessors = 132, fusions = []>} {\n" +
-                      linear("shallow", 512) + linear("deep", 1024) + "}\n");
-  FailureOr<std::vector<CudaSource>> sources = emitCudaKernels(module.get());
-  ASSERT_TRUE(succeeded(sources)) << module.errors();
-  FailureOr<std::vector<KernelCode>> code = compileCudaKernels(module.get(), *sources, {});
-  ASSERT_TRUE(succeeded(code)) << module.errors();
-  const CudaCode &shallow = *(*code)[0].cuda, &deep = *(*code)[1].cuda;
+TEST_F(SharedCode, TakesSizesAsParameters) {
+  ASSERT_NO_FATAL_FAILURE(compile(kHopper, linear("shallow", 512) + linear("deep", 1024)));
+  const CudaCode &shallow = *code[0].cuda, &deep = *code[1].cuda;
   EXPECT_EQ(deep.symbol, "shallow");
   EXPECT_EQ(deep.cubin, shallow.cubin);
   auto isSize = [](const bamba_rt_param &param) { return param.kind == BAMBA_RT_PARAM_SIZE; };
@@ -78,4 +91,58 @@ TEST(SharedCode, TakesSizesAsParameters) {
   EXPECT_EQ(llvm::find_if(shallow.params, isMap)->map.dims[0], 512u);
   EXPECT_EQ(llvm::find_if(deep.params, isMap)->map.dims[0], 1024u) << "maps are of its own input";
   EXPECT_EQ(llvm::find_if(deep.params, isMap)->map.strides[0], 2048u);
+}
+
+/// "2x64": the dimensions of a tensor.
+static std::string dims(int rows, int columns) { return std::to_string(rows) + "x" + std::to_string(columns); }
+
+/// A kernel `name` that makes codes of `rows` rows at most, of 4096 columns.
+static std::string quantizer(const std::string &name, int rows) {
+  std::string x = "tensor<" + dims(rows, 4096) + "xf32>", codes = "tensor<" + dims(rows, 4096) + "xf8E4M3FN>";
+  std::string scales = "tensor<" + dims(rows, 1) + "xf32>";
+  return "func.func private @" + name + "(%n: tensor<1xi32> {bamba.rows}, %x: " + x + ", %c: " + codes +
+         ", %s: " + scales + ") -> (" + codes + ", " + scales +
+         ") attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = \"common/quantize\", fields = "
+         "{}>} {\n  %q, %t = bamba.quantize ins(%x : " +
+         x + ") outs(%c, %s : " + codes + ", " + scales + ") group(0)\n  return %q, %t : " + codes + ", " + scales +
+         "\n}\n";
+}
+
+TEST_F(SharedCode, OfRowsThatBecomeCodes) {
+  ASSERT_NO_FATAL_FAILURE(compile(kHopper, quantizer("few", 8) + quantizer("some", 264) + quantizer("many", 1024)));
+  const CudaCode &some = *code[1].cuda, &many = *code[2].cuda;
+  EXPECT_EQ(some.symbol, "few") << "both fit with a vector for each thread";
+  EXPECT_EQ(some.launch.grid[0], 264u);
+  EXPECT_EQ(some.launch.threads, 512u);
+  EXPECT_EQ(many.symbol, "many") << "threads take more of a row where rows are many";
+  EXPECT_EQ(many.launch.threads, 128u);
+}
+
+/// A kernel `name` of attention of `rows` sequences whose results become codes: 4 heads of 64, pages of 16 tokens.
+static std::string attention(const std::string &name, int rows) {
+  std::string r = std::to_string(rows), x = "tensor<" + dims(rows, 256) + "xbf16>";
+  std::string cache = "tensor<?x2x16x64xbf16>", positions = "tensor<" + r + "xi32>", pages = "tensor<" + r + "x8xi32>";
+  std::string codes = "tensor<" + dims(rows, 256) + "xf8E4M3FN>", scales = "tensor<" + dims(rows, 1) + "xf32>";
+  return "func.func private @" + name + "(%n: tensor<1xi32> {bamba.rows}, %x: " + x + ", %k: " + cache +
+         ", %v: " + cache + ", %p: " + positions + ", %g: " + pages + ", %c: " + codes + ", %s: " + scales +
+         ", %y: " + x + ") -> (" + codes + ", " + scales + ", " + x +
+         ") attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = \"common/attention_decode\", "
+         "fields = {min_blocks = 2 : i64, min_split_tokens = 64 : i64, splits = 2 : i64, stages = 2 : i64, tile_heads "
+         "= 2 : i64, warps = 4 : i64}>} {\n  %0 = bamba.attention ins(%x, %k, %v, %p, %g : " +
+         x + ", " + cache + ", " + cache + ", " + positions + ", " + pages + ") outs(%y : " + x +
+         ") scale(0.125) acc(f32)\n  %q, %t = bamba.quantize ins(%0 : " + x + ") outs(%c, %s : " + codes + ", " +
+         scales + ") group(0)\n  return %q, %t, %0 : " + codes + ", " + scales + ", " + x + "\n}\n";
+}
+
+TEST_F(SharedCode, OfAttentionWhoseRowsBecomeCodes) {
+  ASSERT_NO_FATAL_FAILURE(compile(kAmpere, attention("two", 2) + attention("many", 256) + attention("most", 257)));
+  const CudaCode &two = *code[0].cuda, &many = *code[1].cuda, &most = *code[2].cuda;
+  EXPECT_EQ(many.symbol, "two");
+  EXPECT_EQ(most.symbol, "most") << "more rows than memory is there for";
+  auto rowsOf = [](const CudaCode &kernel) { return kernel.params.back(); };
+  EXPECT_EQ(rowsOf(two).kind, BAMBA_RT_PARAM_SIZE);
+  EXPECT_EQ(rowsOf(two).arg, 2u);
+  EXPECT_EQ(rowsOf(many).arg, 256u);
+  EXPECT_EQ(two.staticSharedBytes, many.staticSharedBytes);
+  EXPECT_GE(two.staticSharedBytes, 256u * 4);
 }

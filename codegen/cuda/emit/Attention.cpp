@@ -30,11 +30,13 @@ FailureOr<KernelText> emitAttention(KernelWriter &writer, AttentionOp attention)
   writer.constant("max_pages", dimOf(attention.getPages(), 1));
   writer.constant("scale", attention.getScale().convertToDouble());
   FailureOr<View> query = writer.view(attention, attention.getQuery());
-  FailureOr<std::string> epilogue = emitEpilogue(writer, attention.getResult(), nullptr);
-  if (failed(query) || failed(epilogue))
+  if (failed(query))
     return failure();
   writer.constant("aligned", query->offset % kWidest == 0);
-  SmallVector<std::string> call = emitSizes(writer, attention);
+  SmallVector<std::string> call = emitSizes(writer, attention); // before the epilogue, which may ask for them
+  FailureOr<std::string> epilogue = emitEpilogue(writer, attention.getResult(), nullptr);
+  if (failed(epilogue))
+    return failure();
   call.append(
       {writer.rows(*query, "query"), writer.address(attention, attention.getKCache(), "kCache"),
        writer.address(attention, attention.getVCache(), "vCache"),

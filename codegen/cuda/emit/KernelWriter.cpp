@@ -110,8 +110,11 @@ void KernelWriter::constant(StringRef name, double value) {
   constants.push_back("float k" + toCamelCase(name) + " = " + floatLiteral(value));
 }
 
+/// The constant of a size that launches differ in.
+static std::string anySize(StringRef name) { return "int k" + toCamelCase(name) + " = geometry::kAnySize"; }
+
 void KernelWriter::size(StringRef name, int64_t value) {
-  constants.push_back("int k" + toCamelCase(name) + " = geometry::kAnySize");
+  constants.push_back(anySize(name));
   sizes.push_back(("int k" + toCamelCase(name) + " = " + Twine(value)).str());
 }
 
@@ -122,8 +125,20 @@ static std::string parameterOf(StringRef constant) {
 
 std::string KernelWriter::sizeParam(StringRef name, int64_t value) {
   size(name, value);
-  params.push_back({KernelParam::Kind::Size, static_cast<unsigned>(value), "k" + toCamelCase(name)});
-  return parameterOf(params.back().constant);
+  return sizeOf(name, value);
+}
+
+bool KernelWriter::hasSize(StringRef name) const { return llvm::is_contained(constants, anySize(name)); }
+
+std::string KernelWriter::sizeOf(StringRef name, int64_t value) {
+  if (!hasSize(name))
+    return std::to_string(value);
+  std::string constant = "k" + toCamelCase(name);
+  if (llvm::none_of(params, [&](const KernelParam &param) {
+        return param.kind == KernelParam::Kind::Size && param.constant == constant;
+      }))
+    params.push_back({KernelParam::Kind::Size, static_cast<unsigned>(value), constant});
+  return parameterOf(constant);
 }
 
 std::string KernelWriter::fieldParam(StringRef name) {

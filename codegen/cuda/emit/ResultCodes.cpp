@@ -1,10 +1,16 @@
 // Codes follow the result as it would be stored, rounded to its type, so that they are the same whether a kernel of its
 // own makes them or not.
 #include "codegen/cuda/emit/ResultCodes.h"
+#include "geometry/row_codes.h"
 
 namespace bambac::codegen {
 
 static StringRef elementType(Value value) { return cudaType(getElementTypeOrSelf(value.getType())); }
+
+int64_t ResultCodes::mostRows() const {
+  int64_t rows = dimOf(result, 0);
+  return writer.hasSize("rows") ? geometry::rowCodesCapacity(static_cast<int>(rows)) : rows;
+}
 
 void ResultCodes::printMembers(raw_ostream &stream) {
   if (!quantize)
@@ -13,7 +19,7 @@ void ResultCodes::printMembers(raw_ostream &stream) {
     stream << "  float *scales;\n  const float *fixedScales;\n";
     return;
   }
-  stream << "  RowCodes<" << elementType(result) << ", " << dimOf(result, 0) << ", " << dimOf(result, 1) << ", "
+  stream << "  RowCodes<" << elementType(result) << ", " << mostRows() << ", " << dimOf(result, 1) << ", "
          << int64_t(quantize.getGroup()) << "> codes;\n\n"
          << "  static constexpr bool kReduces = true, kHasTail = true;\n"
          << "  static constexpr int kSharedBytes = decltype(codes)::kSharedBytes;\n"
@@ -49,7 +55,7 @@ void ResultCodes::addInitializers(SmallVector<std::string> &values, const View &
   }
   values.push_back("{" + writer.address(out, "result") + ", " + writer.address(*codes, "codes") + ", " +
                    writer.address(*scales, "scales") + ", " + writer.workspace() + ", " + writer.multiprocessors() +
-                   "}");
+                   ", " + writer.sizeOf("rows", dimOf(result, 0)) + "}");
 }
 
 } // namespace bambac::codegen

@@ -27,6 +27,9 @@ public:
   void addInitializers(SmallVector<std::string> &values, const View &out);
 
 private:
+  /// Rows that the code is for.
+  int64_t mostRows() const;
+
   KernelWriter &writer;
   QuantizeOp quantize;
   OpResult result;

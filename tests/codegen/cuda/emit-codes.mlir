@@ -196,7 +196,7 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_byte
 // CHECK:         static constexpr bool kReduces = true, kHasTail = true;
 // CHECK:           storeVector<V>(result
 // CHECK-NEXT:      codes.offer(row, values);
-// CHECK:         Epilogue{result, {result, codes, scales, workspace, multiprocessors}});
+// CHECK:         Epilogue{result, {result, codes, scales, workspace, multiprocessors, 2}});
   func.func private @linear_tail(%x: tensor<2x256xbf16>, %w: tensor<64x256xbf16, #bamba.panel<8, group = 8, align = 64>>,
       %c: tensor<2x64xf8E4M3FN>, %s: tensor<2x1xf32>, %h: tensor<2x64xbf16>)
       -> (tensor<2x64xf8E4M3FN>, tensor<2x1xf32>, tensor<2x64xbf16>) attributes {bamba.kernel, bamba.schedule = #skinny} {

@@ -11,25 +11,26 @@
 
 namespace bambac {
 
-/// `kGroup` columns share a scale; 0: all of a row. The kernel's epilogue (common/epilogue.cuh) has begin(), offer(),
-/// finish() and tail() of this.
-template <class Element, int kRows, int kColumns, int kGroup> struct RowCodes {
+/// Of kMostRows rows at most, which memory is there for. `kGroup` columns share a scale; 0: all of a row. The kernel's
+/// epilogue (common/epilogue.cuh) has begin(), offer(), finish() and tail() of this.
+template <class Element, int kMostRows, int kColumns, int kGroup> struct RowCodes {
   static constexpr bool kHasGroups = kGroup > 0 && kGroup < kColumns;
   static constexpr int kVector = dividingVector(8, kColumns); ///< columns that a thread takes at a time
-  static constexpr int kSharedBytes = geometry::rowCodesBytes(kRows);
-  static_assert(geometry::rowCodesCounters(kRows) <= kSplitCounter, "the counters are there");
+  static constexpr int kSharedBytes = geometry::rowCodesBytes(kMostRows);
+  static_assert(geometry::rowCodesCounters(kMostRows) <= kSplitCounter, "the counters are there");
   static_assert(!kHasGroups || (kGroup == geometry::kTailGroup && kColumns % kGroup == 0),
                 "neighbouring lanes have a group");
 
-  const Element *values; ///< what the kernel stores, [kRows, kColumns]
-  e4m3 *codes;           ///< [kRows, kColumns]
-  float *scales;         ///< [kRows, groups]
+  const Element *values; ///< what the kernel stores, [rows, kColumns]
+  e4m3 *codes;           ///< [rows, kColumns]
+  float *scales;         ///< [rows, groups]
   void *workspace;       ///< the kernel's, whose counters before kSplitCounter are taken
   int multiprocessors;   ///< of the device
+  int rows;              ///< kMostRows at most
 
   /// By all threads, before a barrier of the block.
   __device__ __forceinline__ void begin() const {
-    for (int row = threadIdx.x; row < kRows; row += blockDim.x)
+    for (int row = threadIdx.x; row < rows; row += blockDim.x)
       shared().largest[row] = 0;
   }
 
@@ -49,7 +50,7 @@ template <class Element, int kRows, int kColumns, int kGroup> struct RowCodes {
   __device__ __forceinline__ void finish(int lane) const {
     uint32 *const arrived = counters(), *const largest = arrived + 2;
     if constexpr (!kHasGroups)
-      for (int row = lane; row < kRows; row += 32)
+      for (int row = lane; row < rows; row += 32)
         if (const uint32 bits = shared().largest[row])
           atomicMax(largest + row, bits);
     __threadfence();
@@ -67,7 +68,7 @@ template <class Element, int kRows, int kColumns, int kGroup> struct RowCodes {
     __syncwarp();
     __threadfence();
     if constexpr (!kHasGroups)
-      for (int row = lane; row < kRows; row += 32) {
+      for (int row = lane; row < rows; row += 32) {
         const float scale = scaleOfLargest(__uint_as_float(__ldcg(largest + row)));
         shared().largest[row] = __float_as_uint(scale);
         if (place == 0)
@@ -83,12 +84,12 @@ template <class Element, int kRows, int kColumns, int kGroup> struct RowCodes {
       return;
     constexpr int kAtOnce = 8, kRowVectors = kColumns / kVector; // loads under way
     const int step = lastBlocks() * Threads;
-    for (int first = shared().place * Threads + thread; first - thread % 32 < kRows * kRowVectors;
+    for (int first = shared().place * Threads + thread; first - thread % 32 < rows * kRowVectors;
          first += kAtOnce * step) {
       float vectors[kAtOnce][kVector];
 #pragma unroll
       for (int i = 0; i < kAtOnce; ++i)
-        if (const int number = first + i * step; number < kRows * kRowVectors)
+        if (const int number = first + i * step; number < rows * kRowVectors)
           loadVector(values + number * kVector, vectors[i]);
 #pragma unroll
       for (int i = 0; i < kAtOnce; ++i)
@@ -98,8 +99,8 @@ template <class Element, int kRows, int kColumns, int kGroup> struct RowCodes {
 
 private:
   struct Shared {
-    uint32 largest[kRows]; ///< bits of the magnitudes of the block's columns, then those of the rows' scales
-    int place;             ///< among the last blocks; negative: none of them
+    uint32 largest[kMostRows]; ///< bits of the magnitudes of the block's columns, then those of the rows' scales
+    int place;                 ///< among the last blocks; negative: none of them
   };
   static_assert(sizeof(Shared) == kSharedBytes);
 
@@ -109,10 +110,10 @@ private:
   }
   /// Blocks that have arrived, those that have left, and the largest of each row.
   __device__ __forceinline__ uint32 *counters() const {
-    return static_cast<uint32 *>(workspace) + kSplitCounter - geometry::rowCodesCounters(kRows);
+    return static_cast<uint32 *>(workspace) + kSplitCounter - geometry::rowCodesCounters(kMostRows);
   }
   __device__ __forceinline__ int lastBlocks() const {
-    return minOf(int(gridDim.x * gridDim.y * gridDim.z), geometry::tailBlocks(multiprocessors, kRows * kColumns));
+    return minOf(int(gridDim.x * gridDim.y * gridDim.z), geometry::tailBlocks(multiprocessors, rows * kColumns));
   }
 
   /// The last of the last blocks leaves everything zero.
@@ -121,13 +122,13 @@ private:
     const uint32 left = lane == 0 ? atomicAdd(counters() + 1, 1u) : 0;
     if (__shfl_sync(0xffffffffu, left, 0) != uint32(last - 1))
       return;
-    for (int i = lane; i < geometry::rowCodesCounters(kRows); i += 32)
+    for (int i = lane; i < geometry::rowCodesCounters(rows); i += 32)
       counters()[i] = 0;
   }
 
   /// Vector `number` of all rows. By whole warps where there are groups.
   __device__ __forceinline__ void convert(int number, float (&vector)[kVector]) const {
-    const bool inside = number < kRows * (kColumns / kVector);
+    const bool inside = number < rows * (kColumns / kVector);
     float scale;
     if constexpr (kHasGroups) {
       constexpr int kLanes = kGroup / kVector;

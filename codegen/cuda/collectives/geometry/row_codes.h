@@ -15,7 +15,10 @@ inline constexpr int kTailMultiprocessors = 2;
 /// Columns that may share a scale, where those of a whole row do not.
 inline constexpr int kTailGroup = 128;
 
-/// Static shared memory: a number for each row, and the block's place among the last.
+/// Rows that the code is for of a kernel whose launches differ in rows: many kernels share that of 256.
+BAMBAC_HOST_DEVICE constexpr int rowCodesCapacity(int rows) { return alignTo(rows, 256); }
+
+/// For a kernel of `rows` at most. Static shared memory: a number for each row, and the block's place among the last.
 BAMBAC_HOST_DEVICE constexpr int rowCodesBytes(int rows) { return (rows + 1) * 4; }
 /// Counters of the workspace: the blocks that have arrived, those that have left, and the largest of each row.
 BAMBAC_HOST_DEVICE constexpr int rowCodesCounters(int rows) { return rows + 2; }
