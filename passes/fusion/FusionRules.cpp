@@ -8,8 +8,6 @@ namespace bambac {
 
 /// Rows of one tensor core instruction: with more, blocks multiply for longer than they wait for weights.
 static constexpr int64_t kMaxPrologueRows = geometry::kMmaRows;
-/// Rows that few blocks quantize in the time that a kernel takes to start.
-static constexpr int64_t kMaxTailRows = 256;
 /// Elements that each block of a linear may normalize again for itself, while its first weights are on their way;
 /// beyond that the norm's own kernel costs less (measured in codegen/cuda/NOTEBOOK.md).
 static constexpr int64_t kMaxPrologueElements = 16384;
@@ -117,8 +115,8 @@ static FusionDecision followsPieces(Operation *producer, QuantizeOp quantize, Ta
   if (auto attention = dyn_cast<AttentionOp>(producer); attention && attention.hasRuns())
     return FusionDecision::no("expected one token of each sequence, found runs of tokens");
   int64_t rows = quantize.getInput().getType().getDimSize(0), columns = quantize.getInput().getType().getDimSize(1);
-  if (rows > kMaxTailRows)
-    return FusionDecision::no("expected at most " + Twine(kMaxTailRows) +
+  if (rows > geometry::kMostTailRows)
+    return FusionDecision::no("expected at most " + Twine(geometry::kMostTailRows) +
                               " rows for the last blocks to quantize, found " + Twine(rows));
   int64_t group = quantize.getGroupSize();
   if (group < columns && (columns % group != 0 || group != geometry::kTailGroup))

@@ -55,12 +55,12 @@ Value Emitter::dim(Value memref, unsigned dimension) {
 }
 
 Value Emitter::rowsThere(Value memref) {
-  constexpr int64_t kFewRows = 32;
-  static_assert(kFewRows <= BAMBA_RT_KEPT_GRANULE, "there is memory for as many rows of logits");
+  constexpr int64_t kAlwaysComputed = 32; // rows: as many are computed, there or not
+  static_assert(kAlwaysComputed <= BAMBA_RT_KEPT_GRANULE, "there is memory for as many rows of logits");
   Value all = dim(memref, 0);
   std::optional<int64_t> known = getConstantIntValue(all);
   bool hasAll = schedule && !schedule.getWorkgroup().empty() && schedule.getWorkgroup().front() == 0;
-  return rows && hasAll && known && *known > kFewRows ? min(all, loadIndex(rows, {index(0)})) : all;
+  return rows && hasAll && known && *known > kAlwaysComputed ? min(all, loadIndex(rows, {index(0)})) : all;
 }
 
 Value Emitter::loadIndex(Value memref, ValueRange at) {

@@ -15,8 +15,10 @@ inline constexpr int kTailMultiprocessors = 2;
 /// Columns that may share a scale, where those of a whole row do not.
 inline constexpr int kTailGroup = 128;
 
-/// Rows that the code is for of a kernel whose launches differ in rows: many kernels share that of 256.
-BAMBAC_HOST_DEVICE constexpr int rowCodesCapacity(int rows) { return alignTo(rows, 256); }
+/// Rows that few blocks quantize in the time that a kernel takes to start: no fused kernel has more.
+inline constexpr int kMostTailRows = 256;
+/// Rows that there is memory for in a kernel whose launches differ in rows. All fused kernels have the same.
+BAMBAC_HOST_DEVICE constexpr int rowCodesCapacity(int rows) { return alignTo(rows, kMostTailRows); }
 
 /// For a kernel of `rows` at most. Static shared memory: a number for each row, and the block's place among the last.
 BAMBAC_HOST_DEVICE constexpr int rowCodesBytes(int rows) { return (rows + 1) * 4; }
