@@ -56,7 +56,7 @@ struct Collective {
   StringRef name;
   bool (*computes)(Operation *main);
   SmallVector<StringRef> fields;
-  SmallVector<int> leastValues; ///< of the fields
+  SmallVector<int> leastValues, mostValues; ///< of the fields
   Fault (*check)(Operation *main, ArrayRef<int> values, const Limits &limits);
 };
 
@@ -68,6 +68,7 @@ template <typename Geometry, typename Op> Collective describe() {
     for (const auto &field : Geometry::kFields) {
       collective.fields.push_back(field.name);
       collective.leastValues.push_back(field.least);
+      collective.mostValues.push_back(field.most);
     }
   collective.check = [](Operation *main, ArrayRef<int> values, const Limits &limits) {
     Geometry geometry{};
@@ -119,12 +120,12 @@ llvm::Expected<SmallVector<int>> readFields(const Collective &collective, CudaSc
       return makeError("expected a field of {0} ({1}), found '{2}'", collective.name, known,
                        field.getName().getValue());
   SmallVector<int> values;
-  for (auto [name, least] : llvm::zip_equal(collective.fields, collective.leastValues)) {
+  for (auto [name, least, most] : llvm::zip_equal(collective.fields, collective.leastValues, collective.mostValues)) {
     auto value = schedule.getFields().getAs<IntegerAttr>(name);
     if (!value)
       return makeError("field '{0}': expected all fields of {1} ({2}), found none", name, collective.name, known);
-    if (value.getInt() < least || value.getInt() > std::numeric_limits<int>::max())
-      return makeError("field '{0}': expected a size of {1} or more, found {2}", name, least, value.getInt());
+    if (value.getInt() < least || value.getInt() > most)
+      return makeError("field '{0}': expected a size from {1} to {2}, found {3}", name, least, most, value.getInt());
     values.push_back(static_cast<int>(value.getInt()));
   }
   return values;

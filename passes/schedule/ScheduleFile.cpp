@@ -3,6 +3,7 @@
 #include "passes/schedule/ScheduleFile.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MemoryBuffer.h"
 
@@ -135,6 +136,9 @@ bool ScheduleFile::Entry::matches(StringRef kernel) const {
 }
 
 llvm::Expected<ScheduleFile> ScheduleFile::read(StringRef path) {
+  llvm::sys::fs::file_status status;
+  if (!llvm::sys::fs::status(path, status) && status.type() == llvm::sys::fs::file_type::character_file)
+    return makeError("{0}: expected a schedule file, found a device", path);
   llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>> buffer = llvm::MemoryBuffer::getFile(path);
   if (!buffer)
     return makeError("{0}: expected a schedule file, found: {1}", path, buffer.getError().message());

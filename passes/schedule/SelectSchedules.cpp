@@ -20,9 +20,12 @@ template <typename... Args> llvm::Error makeError(const char *format, const Args
   return llvm::createStringError(llvm::formatv(format, args...).str());
 }
 
+/// Sizes are added and multiplied: none may come near the largest numbers.
+bool isSize(int64_t size) { return size >= 0 && size <= std::numeric_limits<int>::max(); }
+
 llvm::Expected<int64_t> readSize(const ScheduleFile::Field &field) {
   std::optional<int64_t> size = field.value.getAsInteger();
-  if (size && *size >= 0)
+  if (size && isSize(*size))
     return *size;
   return makeError("field '{0}': expected a size, found {1}", field.name, field.value);
 }
@@ -32,7 +35,7 @@ llvm::Expected<SmallVector<int64_t>> readSizes(const ScheduleFile::Field &field)
   const llvm::json::Array *array = field.value.getAsArray();
   for (const llvm::json::Value &element : array ? *array : llvm::json::Array())
     sizes.push_back(element.getAsInteger().value_or(-1));
-  if (!array || llvm::any_of(sizes, [](int64_t size) { return size < 0; }))
+  if (!array || !llvm::all_of(sizes, isSize))
     return makeError("field '{0}': expected a list of sizes, found {1}", field.name, field.value);
   return sizes;
 }

@@ -11,6 +11,9 @@
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/none.json" 2>&1 | FileCheck %s --check-prefix=NONE
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/size.json" 2>&1 | FileCheck %s --check-prefix=SIZE
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/zero.json" 2>&1 | FileCheck %s --check-prefix=ZERO
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/many.json" 2>&1 | FileCheck %s --check-prefix=MANY
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/most.json" 2>&1 | FileCheck %s --check-prefix=MOST
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=/dev/zero" 2>&1 | FileCheck %s --check-prefix=DEVICE
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/heads.json" 2>&1 | FileCheck %s --check-prefix=HEADS
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/chunk.json" 2>&1 | FileCheck %s --check-prefix=CHUNK
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/split.json" 2>&1 | FileCheck %s --check-prefix=SPLIT
@@ -26,7 +29,11 @@
 // FIELD: error: {{.*}}field.json: field 'linear_skinny*': kernel 'linear_skinny' of sm_90a: expected a field of wgmma/linear_skinny (stages), found 'tile'
 // NONE: error: {{.*}}none.json: field 'norm': kernel 'norm' of sm_90a: expected a kernel with a schedule to choose, found one of common/rms_norm
 // SIZE: error: {{.*}}size.json: field 'linear*': kernel 'linear_skinny' of sm_90a: field 'stages': expected a size, found "two"
-// ZERO: error: {{.*}}zero.json: field 'linear_skinny': kernel 'linear_skinny' of sm_90a: field 'stages': expected a size of 1 or more, found 0
+// ZERO: error: {{.*}}zero.json: field 'linear_skinny': kernel 'linear_skinny' of sm_90a: field 'stages': expected a size from 1 to 1024, found 0
+// Products of fields never overflow.
+// MANY: error: {{.*}}many.json: field 'linear_middle': kernel 'linear_middle' of sm_90a: field 'stages': expected a size from 1 to 1024, found 65536
+// MOST: error: {{.*}}most.json: field 'linear_middle': kernel 'linear_middle' of sm_90a: field 'stages': expected a size, found 4294967299
+// DEVICE: error: {{.*}}/dev/zero: expected a schedule file, found a device
 // HEADS: error: {{.*}}heads.json: field 'attention_short': kernel 'attention_short' of sm_90a: field 'single_tile_heads': expected a divisor of 2, found 3
 // CHUNK: error: {{.*}}chunk.json: field 'scan': kernel 'scan' of sm_90a: expected a field of wgmma/ssm_scan (none), found 'chunk'
 // SPLIT: error: {{.*}}split.json: field 'linear_middle': kernel 'linear_middle' of sm_90a: field 'split': expected at most 4, found 5
@@ -49,6 +56,10 @@
 {"linear*": {"stages": "two"}}
 //--- zero.json
 {"linear_skinny": {"stages": 0}}
+//--- many.json
+{"linear_middle": {"stages": 65536}}
+//--- most.json
+{"linear_middle": {"stages": 4294967299}}
 //--- heads.json
 {"attention_short": {"single_splits": 4, "single_tile_heads": 3}}
 //--- chunk.json

@@ -6,6 +6,7 @@
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/text.json" 2>&1 | FileCheck %s --check-prefix=TEXT
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/field.json" 2>&1 | FileCheck %s --check-prefix=FIELD
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/size.json" 2>&1 | FileCheck %s --check-prefix=SIZE
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/most.json" 2>&1 | FileCheck %s --check-prefix=MOST
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/rank.json" 2>&1 | FileCheck %s --check-prefix=RANK
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/columns.json" 2>&1 | FileCheck %s --check-prefix=COLUMNS
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/heads.json" 2>&1 | FileCheck %s --check-prefix=HEADS
@@ -19,6 +20,7 @@
 // TEXT: text.json: expected JSON, found:
 // FIELD: field.json: field 'linear*': kernel 'linear_decode' of cpu: expected a field that the kernel depends on (workgroup, rows, depth), found 'tile'
 // SIZE: size.json: field 'linear*': kernel 'linear_decode' of cpu: field 'rows': expected a size, found -4
+// MOST: most.json: field 'linear*': kernel 'linear_decode' of cpu: field 'rows': expected a size, found 9223372036854775807
 // RANK: rank.json: field 'linear*': kernel 'linear_decode' of cpu: field 'workgroup': expected 2 sizes, found 1
 // COLUMNS: columns.json: field 'linear*': kernel 'linear_decode' of cpu: field 'workgroup': expected a multiple of 32 columns, found 40
 // HEADS: heads.json: field 'scan_groups': kernel 'scan_groups' of cpu: field 'workgroup': expected a divisor of 24, the heads of a group, found 5
@@ -48,6 +50,8 @@ rows = 4
 {"linear*": {"tile": 4}}
 //--- size.json
 {"linear*": {"rows": -4}}
+//--- most.json
+{"linear*": {"rows": 9223372036854775807}}
 //--- rank.json
 {"linear*": {"workgroup": [64]}}
 //--- columns.json

@@ -60,7 +60,7 @@ struct AttentionDecode {
   using Shape = AttentionShape;
   static constexpr const char *kCollective = "common/attention_decode";
   static constexpr Field<AttentionDecode> kFields[] = {
-      {"splits", &AttentionDecode::splits},        {"min_split_tokens", &AttentionDecode::minSplitTokens},
+      {"splits", &AttentionDecode::splits},        {"min_split_tokens", &AttentionDecode::minSplitTokens, 1, kAnySize},
       {"tile_heads", &AttentionDecode::tileHeads}, {"warps", &AttentionDecode::warps},
       {"stages", &AttentionDecode::stages},        {"min_blocks", &AttentionDecode::minBlocks}};
   static constexpr int kTileKeys = 16; ///< of a warp

@@ -63,10 +63,15 @@ struct Limits {
 };
 
 /// One field of a schedule: its name in the IR and in schedule files, and where its value goes.
+/// The most that a field of a schedule may say, so that products are integers, unless shapes limit it first or it is
+/// never multiplied.
+inline constexpr int kMostFieldSize = 1024;
+
 template <class Schedule> struct Field {
   const char *name;
   int Schedule::*value;
   int least = 1; ///< 0 where a schedule may do without
+  int most = kMostFieldSize;
 };
 
 /// Why a schedule is not legal: `what` is expected to be `relation` `limit`, and is `found`. No `what`: it is legal.

@@ -121,7 +121,8 @@ struct SsmStep {
 
   using Shape = SsmShape;
   static constexpr const char *kCollective = "common/ssm_step";
-  static constexpr Field<SsmStep> kFields[] = {{"threads", &SsmStep::threads}, {"channel_tile", &SsmStep::channelTile}};
+  static constexpr Field<SsmStep> kFields[] = {{"threads", &SsmStep::threads},
+                                               {"channel_tile", &SsmStep::channelTile, 1, kAnySize}};
   /// Elements of the state that a thread takes at a time, and those that it can take where a row has more.
   static constexpr int kPassElements = 32, kMaxElements = 64;
   /// Threads of a multiprocessor: registers suffice for as many.
@@ -234,7 +235,8 @@ struct SsmStep {
 /// The same tiles for what waits in a ring.
 struct SsmFold : SsmStep {
   static constexpr const char *kCollective = "common/ssm_fold";
-  static constexpr Field<SsmFold> kFields[] = {{"threads", &SsmFold::threads}, {"channel_tile", &SsmFold::channelTile}};
+  static constexpr Field<SsmFold> kFields[] = {{"threads", &SsmFold::threads},
+                                               {"channel_tile", &SsmFold::channelTile, 1, kAnySize}};
 };
 
 } // namespace bambac::geometry
