@@ -71,7 +71,7 @@ Compilation::Compilation(const CompileOptions &options, WarningHandler warn, War
 
 llvm::Error Compilation::checkTargets() const {
   for (auto [index, target] : llvm::enumerate(options.targets))
-    if (llvm::is_contained(ArrayRef(options.targets).take_front(index), target))
+    if (!target.empty() && llvm::is_contained(ArrayRef(options.targets).take_front(index), target))
       return llvm::createStringError("option '--target': expected each target once, found '" + target + "' twice");
   return llvm::Error::success();
 }

@@ -188,9 +188,13 @@ static Expected<CompileOptions> toCompileOptions(const CommandLine &line) {
     options.targets.assign(line.targets.begin(), line.targets.end());
   options.nvrtc.path = line.nvrtc;
   options.cpu = line.cpu;
+  // More than twice those of any card; launches multiply by them.
+  constexpr int64_t mostMultiprocessors = 512;
   Expected<int64_t> multiprocessors = parseCount(line.multiprocessors, 0);
   if (!multiprocessors)
     return multiprocessors.takeError();
+  if (*multiprocessors > mostMultiprocessors)
+    return wrongOption("--multiprocessors", "an integer from 0 to " + Twine(mostMultiprocessors), line.multiprocessors);
   options.multiprocessors = *multiprocessors;
   if (Error error = readLimits(line, options.limits))
     return error;
