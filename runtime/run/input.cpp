@@ -2,11 +2,15 @@
 #include "runtime/run/failure.h"
 
 #include <array>
+#include <filesystem>
 #include <fstream>
 
 namespace bambac::run {
 
 std::string readFile(const std::string &path, std::string_view what) {
+  std::error_code error;
+  if (std::filesystem::is_character_file(path, error))
+    fail("cannot read {} '{}': expected a file, found a device", what, path);
   std::ifstream file(path, std::ios::binary);
   std::string text;
   std::array<char, 4096> buffer;

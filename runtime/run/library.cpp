@@ -1,4 +1,5 @@
 #include "runtime/run/library.h"
+#include "runtime/run/elf_file.h"
 #include "runtime/run/failure.h"
 #include "runtime/run/find_symbol.h"
 
@@ -29,6 +30,9 @@ Library::Library(const std::string &path) : name(path) {
 
   // A name without a slash would be looked up in the system's library folders.
   std::string file = path.find('/') == std::string::npos ? "./" + path : path;
+  uint64_t complete = completeBytes(file), found = std::filesystem::file_size(file, error);
+  if (!error && found < complete)
+    fail("cannot open '{}': expected {} bytes, found {}: the end of the file is missing", path, complete, found);
   handle.reset(dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL));
   if (!handle)
     fail("cannot open '{}' as a library: {}", path, loaderMessage(file));

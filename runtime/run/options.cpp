@@ -72,6 +72,17 @@ CLI::Validator numberBetween(uint64_t min, uint64_t max) {
   return CLI::Validator(check, "");
 }
 
+CLI::Validator decimalBetween(double least, double most) {
+  return {[=](std::string &text) -> std::string {
+            double value = 0;
+            auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+            if (code == std::errc() && end == text.data() + text.size() && value >= least && value <= most)
+              return {};
+            return fmt::format("expected a number from {} to {}, found '{}'", least, most, text);
+          },
+          ""};
+}
+
 CLI::Option *addListOption(CLI::App &command, const std::string &name, std::vector<uint32_t> &values, uint32_t min,
                            const std::string &description) {
   return command.add_option(name, values, description)

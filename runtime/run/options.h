@@ -43,6 +43,9 @@ std::optional<uint64_t> parseNumber(std::string_view text, uint64_t min, uint64_
 /// Refuses all but numbers in [min, max], with "expected a number from ... to ..., found ...".
 CLI::Validator numberBetween(uint64_t min, uint64_t max);
 
+/// The same of numbers with a fraction.
+CLI::Validator decimalBetween(double least, double most);
+
 /// A list such as "1,4" as one option.
 CLI::Option *addListOption(CLI::App &command, const std::string &name, std::vector<uint32_t> &values, uint32_t min,
                            const std::string &description);

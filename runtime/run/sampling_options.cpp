@@ -1,22 +1,7 @@
 #include "runtime/run/sampling_options.h"
 #include "runtime/run/options.h"
 
-#include <charconv>
-#include <fmt/format.h>
-
 namespace bambac::run {
-
-/// Refuses all but numbers from `least` to `most`.
-static CLI::Validator decimalBetween(double least, double most) {
-  return {[=](std::string &text) -> std::string {
-            double value = 0;
-            auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-            if (code == std::errc() && end == text.data() + text.size() && value >= least && value <= most)
-              return {};
-            return fmt::format("expected a number from {} to {}, found '{}'", least, most, text);
-          },
-          ""};
-}
 
 void addSamplingOptions(CLI::App &command, bamba_sampling &sampling) {
   constexpr double largest = 1e6;

@@ -77,6 +77,7 @@ class GenerateTest(harness.Case):
         self.assert_refused([*refuse, "--load-state=/no/such/state"], "cannot read the state '/no/such/state': No such file")
         self.assert_refused([*refuse, f"--load-state={self.library}"], "state")
         self.assert_refused([*refuse, f"--load-state={os.path.dirname(path)}"], "cannot read the state", "Is a directory")
+        self.assert_refused([*refuse, "--load-state=/dev/zero"], "cannot read the state '/dev/zero': expected a file, found a device")
         empty = os.path.join(os.path.dirname(path), "empty")
         with open(empty, "wb"):
             pass

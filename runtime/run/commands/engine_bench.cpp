@@ -72,7 +72,7 @@ void addEngineBench(CLI::App &program) {
       ->type_name("N")
       ->capture_default_str();
   command->add_option("--rate", load.rate, "Requests a second, at random times (default: all at once)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(decimalBetween(0, 1e6))
       ->type_name("R");
   command->add_option("--prompt", options->prompt, "Tokens of a prompt, or least:most")->capture_default_str();
   command->add_option("--answer", options->answer, "Tokens of an answer, or least:most")->capture_default_str();
