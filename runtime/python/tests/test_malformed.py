@@ -130,7 +130,7 @@ BODIES: list[tuple[str, str, Any, int, str | None]] = [
     ("image", CHAT, chat(messages=[{"role": "user", "content": [{"type": "image_url"}]}]), 400, "messages"),
     ("tools", CHAT, chat(tools=[{"type": "function", "function": {"name": "f"}}]), 400, "tools"),
     ("top_logprobs alone", CHAT, chat(top_logprobs=2), 400, "top_logprobs"),
-    ("too many top_logprobs", CHAT, chat(logprobs=True, top_logprobs=99), 400, "logprobs"),
+    ("too many top_logprobs", CHAT, chat(logprobs=True, top_logprobs=99), 400, "top_logprobs"),
     ("template's own", CHAT, chat(chat_template_kwargs={"messages": []}), 400, "chat_template_kwargs"),
     ("unknown format", CHAT, chat(response_format={"type": "xml"}), 400, "response_format"),
     ("format without a schema", CHAT, chat(response_format={"type": "json_schema"}), 400, "response_format"),
