@@ -86,7 +86,7 @@ public:
       llvm::erase_if(round, [&](size_t number) { return !spills(number) || !fallBack(number); });
     }
     for (size_t number = 0; number < sources.size(); ++number)
-      checkSpills(number);
+      warnOfSpills(number);
     for (auto kernel : module.getOps<func::FuncOp>())
       kernel->removeAttr(attr::kFallbacks);
     if (llvm::none_of(errors, [](const std::string &error) { return !error.empty(); }))
@@ -177,17 +177,16 @@ private:
     return true;
   }
 
-  /// A kernel that spills with every schedule, or with the one that a file asks for.
-  void checkSpills(size_t number) {
+  /// A kernel that spills with every schedule, or with the one that a file asks for, is right, but slow.
+  void warnOfSpills(size_t number) {
     if (!spills(number))
       return;
-    errors[number] =
-        ("schedule: expected a kernel that keeps its values in registers on " + target.getArch().getValue() +
-         ", found " + Twine(codes[number].cuda->spillBytes) + " bytes spilled")
-            .str();
+    InFlightDiagnostic warning = emitWarning(sources[number].loc);
+    warning << "kernel '" << sources[number].name << "': expected values that fit into registers of "
+            << target.getArch().getValue() << ", found " << codes[number].cuda->spillBytes
+            << " bytes spilled, which takes time";
     if (auto kernel = module.lookupSymbol<func::FuncOp>(sources[number].name))
-      errors[number] +=
-          ("; its sizes come from the configuration's " + getConfigFields(getMainOp(kernel.front()))).str();
+      warning << "; its sizes come from the configuration's " << getConfigFields(getMainOp(kernel.front()));
   }
 
   /// The geometry of a schedule is checked before; this finds what a collective without a schedule asks for.

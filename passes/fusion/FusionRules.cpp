@@ -6,6 +6,8 @@
 
 namespace bambac {
 
+/// Taps of a convolution whose weights and inputs a step holds in registers beside its own.
+static constexpr int64_t kMaxFusedTaps = 8;
 /// Rows of one tensor core instruction: with more, blocks multiply for longer than they wait for weights.
 static constexpr int64_t kMaxPrologueRows = geometry::kMmaRows;
 /// Elements that each block of a linear may normalize again for itself, while its first weights are on their way;
@@ -199,9 +201,12 @@ static FusionDecision fusesIntoStep(CausalConv1dOp conv, Operation *consumer, Ta
     return isa<SsmScanOp>(consumer) ? FusionDecision::no("a scan reads a token's inputs in many blocks") : noRule();
   if (FusionDecision listed = isListed(Fusion::Conv, target); !listed)
     return listed;
-  return conv.getPositions()
-             ? FusionDecision::yes()
-             : FusionDecision::no("expected a convolution whose state is a ring, found one that shifts");
+  if (!conv.getPositions())
+    return FusionDecision::no("expected a convolution whose state is a ring, found one that shifts");
+  int64_t taps = conv.getWeight().getType().getDimSize(0);
+  return taps <= kMaxFusedTaps ? FusionDecision::yes()
+                               : FusionDecision::no("expected at most " + Twine(kMaxFusedTaps) +
+                                                    " taps, whose inputs registers hold, found " + Twine(taps));
 }
 
 FusionDecision fuses(Operation *producer, OpOperand &use, TargetInterface target) {

@@ -312,7 +312,7 @@ void addPrefillAttentions(Candidates &candidates, AttentionOp attention) {
 /// lack the registers).
 template <typename Geometry, typename Op> void addSteps(Candidates &candidates, Op op) {
   constexpr int kMostBytes = 64 * 1024, kFewBytes = 32 * 1024, kManyBlocks = 16, kHeldBlocks = 5, kFewBlocks = 4;
-  constexpr int kFewThreads = 128, kThreads = 256;
+  constexpr int kFewThreads = 128, kThreads = 256, kManyThreads = 512;
   geometry::SsmShape shape = shapeOf(op);
   const geometry::Limits &limits = candidates.getLimits();
   auto bytesOf = [&](int channels) { return channels * shape.stateSize * shape.stateBytes; };
@@ -334,6 +334,9 @@ template <typename Geometry, typename Op> void addSteps(Candidates &candidates, 
     add(2 * shape.headDim, threadsFor(2 * shape.headDim));
   for (int channels = shape.headDim; channels >= 1; channels /= 2)
     add(channels, threadsFor(channels));
+  // Inputs of wide states and long convolutions want more threads to hold them.
+  for (int channels = shape.headDim; channels >= 1; channels /= 2)
+    add(channels, kManyThreads);
 }
 
 /// A run of tokens, in an order of preference: wgmma, which pays from 32 channels on; then chunks of 64 tokens or

@@ -24,13 +24,16 @@ SMALL = {
 
 
 class CudaTargetsTest(harness.Case):
+    def write(self, config):
+        path = os.path.join(harness.scratch(), "config.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(config, file)
+        return path
+
     def compile(self, config, targets, *options):
         """The metadata of the library's models."""
         if isinstance(config, dict):
-            path = os.path.join(harness.scratch(), "config.json")
-            with open(path, "w", encoding="utf-8") as file:
-                json.dump(config, file)
-            config = path
+            config = self.write(config)
         out = os.path.join(harness.scratch(), "m.so")
         begin = time.monotonic()
         harness.compile_model(config, out, "--target=" + ",".join(targets), *options)
@@ -115,11 +118,34 @@ class CudaTargetsTest(harness.Case):
         for schedule in self.schedules(models, "attention_512x"):
             self.assertIn("splits 1,", schedule)
 
+    def test_long_convolutions_and_wide_states(self):
+        """Up to 8 taps are a step's own; with a wide state more threads hold their inputs."""
+        for taps, state in ((5, 32), (8, 192), (9, 32), (16, 64), (64, 32)):
+            with self.subTest(taps=taps, state=state):
+                config = self.small(attn_layer_indices=[], mamba_d_conv=taps, mamba_d_state=state)
+                models = self.compile(config, ("sm_80", "sm_90a"), "--max-batch=1", "--prefill-chunk=32")
+                steps = [kernel["name"] for model in models for kernel in model["kernels"] if "ssm_step" in kernel["name"]]
+                self.assertEqual(len(steps), 2)
+                for name in steps:
+                    self.assertEqual(name.startswith("causal_conv1d"), taps <= 8, name)
+
+    def test_spills(self):
+        """The widest state spills: that is a warning, one line for each target."""
+        path = self.write(self.small(attn_layer_indices=[], mamba_d_state=256))
+        out = os.path.join(harness.scratch(), "m.so")
+        done = harness.run_ok([harness.BAMBAC, "compile", path, "-o", out, "--target=sm_80,sm_90a", "--max-batch=1",
+                               "--prefill-chunk=32"])
+        warnings = done.stderr.splitlines()
+        self.assertEqual(len(warnings), 2, done.stderr)
+        for target, warning in zip(("sm_80", "sm_90a"), warnings, strict=True):
+            self.assertRegex(warning, rf"^bambac: warning: layers\.0: kernel 'ssm_scan\w*': expected values that fit into "
+                                      rf"registers of {target}, found \d+ bytes spilled, which takes time; its sizes come "
+                                      r"from the configuration's mamba_d_head, mamba_d_state, ")
+        os.remove(out)
+
     def test_states_that_fit_nowhere(self):
         config = self.small(attn_layer_indices=[], mamba_d_state=272)
-        path = os.path.join(harness.scratch(), "config.json")
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump(config, file)
+        path = self.write(config)
         done = harness.run([harness.BAMBAC, "compile", path, "-o", os.path.join(harness.scratch(), "m.so"),
                             "--target=sm_86"])
         self.assertEqual(done.returncode, 1)

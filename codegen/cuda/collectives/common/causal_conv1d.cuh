@@ -12,15 +12,19 @@ namespace bambac {
 /// thread of a piece's first tile reads its channels of the ring and afterwards writes the piece's last inputs there,
 /// which it takes from the input itself: nobody else touches these channels of the ring.
 template <class Shape> struct CausalConv1d {
-  static constexpr int kThreads = 128, kMinBlocks = 4;
-  /// As wide as the registers for the taps and the window allow.
+  static constexpr int kThreads = 128;
+  /// Registers for the taps, the window and the bias of a thread's channels: those that four blocks a multiprocessor
+  /// leave beside the inputs under way.
+  static constexpr int kMostRegisters = 80;
+  static __host__ __device__ constexpr int registers(int vector) { return vector * (2 * Shape::kTaps + 1); }
+  /// As wide as they allow.
   static __host__ __device__ constexpr int chooseVector() {
     int vector = dividingVector(Shape::kVector, Shape::kChannels);
-    while (vector > 1 && vector * (2 * Shape::kTaps + 1) > 90)
+    while (vector > 1 && registers(vector) > kMostRegisters)
       vector /= 2;
     return vector;
   }
-  static constexpr int kVector = chooseVector();
+  static constexpr int kVector = chooseVector(), kMinBlocks = registers(kVector) > kMostRegisters ? 1 : 4;
   static constexpr int kRowVectors = Shape::kChannels / kVector;
   static constexpr int kHistory = Shape::kTaps - 1, kRing = Shape::kConvRing;
   static constexpr int kStep = 4; ///< rows whose inputs a thread has under way at a time
