@@ -53,9 +53,10 @@ static FailureOr<QuantizedRows> findRows(KernelWriter &writer, QuantizeOp quanti
 
 FailureOr<KernelText> emitQuantize(KernelWriter &writer, QuantizeOp quantize) {
   Value fixedScales = quantize.getStaticScales();
-  int64_t count = dimOf(quantize.getInput(), 0), columns = dimOf(quantize.getInput(), 1);
+  const int count = static_cast<int>(dimOf(quantize.getInput(), 0));
+  const int columns = static_cast<int>(dimOf(quantize.getInput(), 1));
   writer.rowCount(count);
-  writer.constant("columns", columns);
+  writer.constant("columns", int64_t{columns});
   writer.constant("group", static_cast<int64_t>(quantize.getGroup()));
   writer.constant("fixed_scales", fixedScales ? dimOf(fixedScales, 0) : int64_t(0));
   FailureOr<QuantizedRows> rows = findRows(writer, quantize);
@@ -63,10 +64,10 @@ FailureOr<KernelText> emitQuantize(KernelWriter &writer, QuantizeOp quantize) {
   FailureOr<View> scales = writer.resultView(cast<OpResult>(quantize.getScales()));
   if (failed(rows) || failed(codes) || failed(scales))
     return failure();
-  int64_t vector = geometry::dividingVector(codes->alignment(rows->vector), columns);
-  writer.constant("vector", vector);
-  writer.constant("thread_vectors",
-                  int64_t(geometry::quantizeVectors(count, columns, vector, writer.getMultiprocessors())));
+  const int vector = geometry::dividingVector(static_cast<int>(codes->alignment(rows->vector)), columns);
+  const int multiprocessors = static_cast<int>(writer.getMultiprocessors());
+  writer.constant("vector", int64_t{vector});
+  writer.constant("thread_vectors", int64_t{geometry::quantizeVectors(count, columns, vector, multiprocessors)});
   std::string fixed = fixedScales ? writer.address(quantize, fixedScales, "fixedScales") : "nullptr";
   SmallVector<std::string> call{rows->argument, fixed, writer.rows(*codes, "codes"), writer.address(*scales, "scales")};
   writer.addRows(call);
