@@ -62,11 +62,11 @@ struct Limits {
   int counters;        ///< zeroed 32-bit counters at the start of the workspace
 };
 
-/// One field of a schedule: its name in the IR and in schedule files, and where its value goes.
 /// The most that a field of a schedule may say, so that products are integers, unless shapes limit it first or it is
 /// never multiplied.
 inline constexpr int kMostFieldSize = 1024;
 
+/// One field of a schedule: its name in the IR and in schedule files, and where its value goes.
 template <class Schedule> struct Field {
   const char *name;
   int Schedule::*value;
