@@ -1,7 +1,6 @@
 #include "runtime/run/library.h"
 #include "runtime/run/elf_file.h"
 #include "runtime/run/failure.h"
-#include "runtime/run/find_symbol.h"
 
 #include <cstddef>
 #include <dlfcn.h>
@@ -30,7 +29,8 @@ Library::Library(const std::string &path) : name(path) {
 
   // A name without a slash would be looked up in the system's library folders.
   std::string file = path.find('/') == std::string::npos ? "./" + path : path;
-  uint64_t complete = completeBytes(file), found = std::filesystem::file_size(file, error);
+  ElfFile elf(file);
+  uint64_t complete = elf.completeBytes(), found = std::filesystem::file_size(file, error);
   if (!error && found < complete)
     fail("cannot open '{}': expected {} bytes, found {}: the end of the file is missing", path, complete, found);
   handle.reset(dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL));
@@ -40,7 +40,7 @@ Library::Library(const std::string &path) : name(path) {
   const std::string apiSymbol = "bamba_get_api";
   void *symbol = dlsym(handle.get(), apiSymbol.c_str());
   if (!symbol)
-    if (std::string prefixed = findExportedSymbol(file, apiSymbol); !prefixed.empty()) {
+    if (std::string prefixed = elf.findExportedSymbol(apiSymbol); !prefixed.empty()) {
       prefix = prefixed.substr(0, prefixed.size() - apiSymbol.size());
       symbol = dlsym(handle.get(), prefixed.c_str());
     }
