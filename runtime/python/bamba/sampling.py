@@ -63,22 +63,22 @@ class SamplingParams:
     structured: StructuredOutput | None = None
 
     def __post_init__(self) -> None:
-        _check_range("max_tokens", self.max_tokens, 1, _INT32)
-        _check_range("temperature", self.temperature, 0.0, 2.0)
-        _check_range("top_p", self.top_p, 0.0, 1.0, above=True)
-        _check_range("top_k", self.top_k, 0, _INT32)
-        _check_range("min_p", self.min_p, 0.0, 1.0)
-        _check_range("repetition_penalty", self.repetition_penalty, 0.0, 10.0, above=True)
-        _check_range("presence_penalty", self.presence_penalty, -2.0, 2.0)
-        _check_range("frequency_penalty", self.frequency_penalty, -2.0, 2.0)
-        _check_range("seed", self.seed, -(2**63), 2**64 - 1)
-        _check_range("n", self.n, 1, MAX_CHOICES)
-        _check_range("logprobs", self.logprobs, 0, MAX_LOGPROBS)
+        check_range("max_tokens", self.max_tokens, 1, _INT32)
+        check_range("temperature", self.temperature, 0.0, 2.0)
+        check_range("top_p", self.top_p, 0.0, 1.0, above=True)
+        check_range("top_k", self.top_k, 0, _INT32)
+        check_range("min_p", self.min_p, 0.0, 1.0)
+        check_range("repetition_penalty", self.repetition_penalty, 0.0, 10.0, above=True)
+        check_range("presence_penalty", self.presence_penalty, -2.0, 2.0)
+        check_range("frequency_penalty", self.frequency_penalty, -2.0, 2.0)
+        check_range("seed", self.seed, -(2**63), 2**64 - 1)
+        check_range("n", self.n, 1, MAX_CHOICES)
+        check_range("logprobs", self.logprobs, 0, MAX_LOGPROBS)
         for token, bias in self.logit_bias.items():
-            _check_range("logit_bias", token, 0, _INT32)
-            _check_range("logit_bias", bias, -100.0, 100.0)
+            check_range("logit_bias", token, 0, _INT32)
+            check_range("logit_bias", bias, -100.0, 100.0)
         for token in self.stop_token_ids:
-            _check_range("stop_token_ids", token, 0, _INT32)
+            check_range("stop_token_ids", token, 0, _INT32)
         if isinstance(self.stop, str):
             raise InvalidRequestError("stop: expected a list of strings, found a string", "stop")
         if len(self.stop) > MAX_STOPS or len(self.stop_token_ids) > MAX_STOPS:
@@ -92,7 +92,8 @@ class SamplingParams:
         return self.temperature == 0.0 or self.top_k == 1
 
 
-def _check_range(name: str, value: float | None, low: float, high: float, *, above: bool = False) -> None:
+def check_range(name: str, value: float | None, low: float, high: float, *, above: bool = False) -> None:
+    """Raises InvalidRequestError for a value that is there and not from `low` to `high`; `above`: nor `low` itself."""
     if value is None:
         return
     if not math.isfinite(value) or not low <= value <= high or (above and value == low):

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from bamba.errors import InvalidRequestError
-from bamba.sampling import MAX_LOGPROBS
+from bamba.sampling import MAX_LOGPROBS, check_range
 from bamba.server.schemas.base import Schema
 from bamba.server.schemas.sampling import SamplingRequest
 
@@ -81,11 +81,8 @@ class ChatRequest(SamplingRequest):
             if self.top_logprobs is not None:
                 raise InvalidRequestError("top_logprobs: expected logprobs to be true, found false", "top_logprobs")
             return None
-        count = self.top_logprobs or 0
-        if not 0 <= count <= MAX_LOGPROBS:
-            message = f"top_logprobs: expected at least 0 and at most {MAX_LOGPROBS}, found {count}"
-            raise InvalidRequestError(message, "top_logprobs")
-        return count
+        check_range("top_logprobs", self.top_logprobs, 0, MAX_LOGPROBS)
+        return self.top_logprobs or 0
 
     def template_variables(self) -> dict[str, Any]:
         """What the template gets besides the messages."""
