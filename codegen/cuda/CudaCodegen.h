@@ -31,8 +31,8 @@ struct CudaCodegenOptions {
 
 /// Compiles the sources for the module's target, those that differ in nothing but the kernel's name and launch once. A
 /// kernel that spills registers is compiled with the next schedule of its `bamba.fallbacks`: `sources` and the module
-/// then show the one that was taken. One that spills with all of them, or needs more shared memory than the target has,
-/// is an error.
+/// then show the one that was taken. One that spills with all of them is a warning; one that needs more shared memory
+/// than the target has is an error.
 FailureOr<std::vector<KernelCode>> compileCudaKernels(ModuleOp scheduled, std::vector<CudaSource> &sources,
                                                       const CudaCodegenOptions &options);
 

@@ -97,7 +97,7 @@ private:
   static constexpr bool kWide = Input::kStride * sizeof(Element) % 16 == 0;
   static constexpr bool kConverts = Geometry::kConverts;
   // Budgets of a lane's registers, in vectors of 8 f32 (a piece, or the norm's weights of a chunk). The block's 320
-  // threads have 168 registers each; a budget that is too large shows as a spill, which fails the kernel's compilation.
+  // threads have 168 registers each; a budget that is too large shows as a spill, of which bambac warns.
   static constexpr int kVectorRegisters = 8;
   static constexpr int kLoadedVectors = 64 / kVectorRegisters; ///< pieces on their way at once
   static constexpr int kKeptPieces = 128 / kVectorRegisters;   ///< pieces held while the sums of squares are made
