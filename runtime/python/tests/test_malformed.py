@@ -227,6 +227,17 @@ HEAD = (
 )
 
 
+def test_the_answer_to_too_large_a_body_arrives(served: Served) -> None:
+    with connect(served) as client:  # Bytes that nobody reads would reset the connection.
+        client.sendall(HEAD + b"Connection: close\r\nContent-Length: 150000\r\n\r\n" + b"x" * 150_000)
+        time.sleep(0.2)
+        answer = client.recv(65536)
+        while more := client.recv(65536):
+            answer += more
+    assert b" 413 " in answer.partition(b"\r\n")[0]
+    assert b"body_too_large" in answer
+
+
 def test_a_slow_body_times_out(served: Served) -> None:
     with connect(served) as client:
         client.sendall(HEAD + b'Content-Length: 100\r\n\r\n{"model":')

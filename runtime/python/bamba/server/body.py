@@ -17,6 +17,7 @@ from bamba.server.schemas.base import Schema
 
 _Body = TypeVar("_Body", bound=Schema)
 _SHOWN = 80  # Characters of a value that an error repeats.
+_DISCARDED = 8  # Times the limit that is read of a body that is too large: clients send all before they read.
 
 
 async def read_body(request: Request, options: ServerOptions) -> bytes:
@@ -29,7 +30,7 @@ async def read_body(request: Request, options: ServerOptions) -> bytes:
         message = f"content-type: expected application/json, found {kind[:_SHOWN] or 'none'}"
         raise ApiError(415, message, code="unsupported_media_type")
     length = request.headers.get("content-length", "")
-    if length.isascii() and length.isdigit() and int(length[:20]) > options.max_body_bytes:
+    if length.isascii() and length.isdigit() and int(length[:20]) > _DISCARDED * options.max_body_bytes:
         raise _too_large(options)
     try:
         return await asyncio.wait_for(_read(request, options), options.body_seconds)
@@ -41,11 +42,15 @@ async def read_body(request: Request, options: ServerOptions) -> bytes:
 
 
 async def _read(request: Request, options: ServerOptions) -> bytes:
-    body = bytearray()
+    body, size = bytearray(), 0
     async for part in request.stream():
-        body += part
-        if len(body) > options.max_body_bytes:
-            raise _too_large(options)
+        size += len(part)
+        if size <= options.max_body_bytes:
+            body += part
+        elif size > _DISCARDED * options.max_body_bytes:
+            break
+    if size > options.max_body_bytes:
+        raise _too_large(options)
     return bytes(body)
 
 
