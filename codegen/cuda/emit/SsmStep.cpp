@@ -4,6 +4,7 @@
 #include "codegen/cuda/emit/Epilogue.h"
 #include "codegen/cuda/emit/Ops.h"
 #include "codegen/cuda/emit/Ssm.h"
+#include "codegen/cuda/emit/StateUse.h"
 #include "llvm/ADT/StringExtras.h"
 
 namespace bambac::codegen {
@@ -116,6 +117,14 @@ FailureOr<KernelText> emitSsmStep(KernelWriter &writer, SsmStepOp step) {
   FailureOr<std::string> epilogue = emitEpilogue(writer, step.getResult(), nullptr);
   if (failed(input) || failed(dt) || failed(epilogue))
     return failure();
+  SmallVector<Value> pools{step.getState()};
+  if (step.getPending())
+    pools.append({step.getEntries(), step.getDeltas()});
+  if (step.getScales())
+    pools.push_back(step.getScales());
+  if (*conv)
+    pools.push_back(conv->getState());
+  writer.constant("loads_early", areUnwritten(step->getParentOfType<func::FuncOp>(), pools));
   SmallVector<std::string> call{*input, writer.rows(*dt, "dt")};
   llvm::append_range(call, headArguments(writer, step));
   call.push_back(writer.address(step, step.getState(), "state"));

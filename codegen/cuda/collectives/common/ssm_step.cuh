@@ -15,8 +15,9 @@
 namespace bambac {
 
 /// Shape: kBatch (a size of the launch), kHeads, kHeadDim, kStateSize, kGroups, kTaps and kConvRing (for
-/// ConvolvedInput), kDtMin, kDtMax, kInputVector (the widest vector for which the input's views are aligned); the
-/// fields of geometry::SsmStep.
+/// ConvolvedInput), kDtMin, kDtMax, kInputVector (the widest vector for which the input's views are aligned),
+/// kLoadsEarly (no kernel of a step has written the state, the ring or what the convolution keeps before this one, so
+/// that they are loaded before it waits); the fields of geometry::SsmStep.
 template <class Shape, class State, class Ring = NoRing> struct SsmStep {
   using StateRows = SsmStateRows<Shape, State, Ring::kEntries>;
   using Block = typename StateRows::Block;
@@ -75,12 +76,15 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
     Results<Epilogue> results;
     const int slot = slots[block.sequence];
     Entries waiting(ring, shared.entries, block);
-    waitForPredecessors();
+    if constexpr (!Shape::kLoadsEarly)
+      waitForPredecessors();
 
     // All of it is under way before the first is waited for.
     const StateRows rows(block, state, scales, slot);
     rows.load(block, loaded);
     waiting.load(ring, block, slot);
+    if constexpr (Shape::kLoadsEarly)
+      waitForPredecessors();
     forEachPiece(block, [&](int round, const SsmChannels &channels, int) {
       input.template load<kInputVector>(channels, pieces[round]);
     });
