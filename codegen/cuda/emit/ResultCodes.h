@@ -7,7 +7,7 @@
 namespace bambac::codegen {
 
 /// Where the scale is known, codes are stored in place of the result. Else the result is stored, and read again by the
-/// last blocks of the kernel (common/row_codes.cuh). Prints nothing without a quantization.
+/// blocks that wait for all others (common/row_codes.cuh). Prints nothing without a quantization.
 class ResultCodes {
 public:
   /// `quantize`, which may be null, reads `result`.

@@ -1,9 +1,10 @@
 // Rows that become codes at the end of the kernel that computes them, although each of its blocks has some columns
-// only: blocks store what they compute and raise the largest magnitude of each row, and the last blocks to arrive read
-// the rows again as codes.
+// only: blocks store what they compute and raise the largest magnitude of each row, and some of them wait for all
+// others and read the rows again as codes.
 //
-// The last blocks wait for all others. They are half of the device's multiprocessors at most (geometry/row_codes.h), so
-// that there is always room for a block that is yet to start.
+// Those that wait are the first to arrive where all blocks are at work at the same time, since they have nothing else
+// to do and the others make room for the next kernel; else the last. They are half of the device's multiprocessors at
+// most (geometry/row_codes.h), so that there is always room for a block that is yet to start.
 #pragma once
 #include "common/e4m3.cuh"
 #include "common/launch.cuh"
@@ -45,8 +46,8 @@ template <class Element, int kMostRows, int kColumns, int kGroup> struct RowCode
     }
   }
 
-  /// By one warp, when all that the block stores has been stored, before a barrier and tail(). In the last blocks it
-  /// waits for all others and leaves the rows' scales in shared memory.
+  /// By one warp, when all that the block stores has been stored, before a barrier and tail(). In blocks that wait
+  /// it waits for all others and leaves the rows' scales in shared memory.
   __device__ __forceinline__ void finish(int lane) const {
     uint32 *const arrived = counters(), *const largest = arrived + 2;
     if constexpr (!kHasGroups)
@@ -55,18 +56,17 @@ template <class Element, int kMostRows, int kColumns, int kGroup> struct RowCode
           atomicMax(largest + row, bits);
     __threadfence();
     __syncwarp();
-    const int blocks = gridDim.x * gridDim.y * gridDim.z, last = lastBlocks();
+    const int blocks = allBlocks();
     int place = 0;
     if (lane == 0)
-      shared().place = place = int(atomicAdd(arrived, 1u)) - (blocks - last);
+      shared().place = place = placeOf(int(atomicAdd(arrived, 1u)));
     place = __shfl_sync(0xffffffffu, place, 0);
     if (place < 0)
       return;
     if (lane == 0)
-      while (*const_cast<volatile uint32 *>(arrived) != uint32(blocks)) {
+      while (loadAcquire(arrived) != uint32(blocks)) {
       }
     __syncwarp();
-    __threadfence();
     if constexpr (!kHasGroups)
       for (int row = lane; row < rows; row += 32) {
         const float scale = scaleOfLargest(__uint_as_float(__ldcg(largest + row)));
@@ -74,7 +74,6 @@ template <class Element, int kMostRows, int kColumns, int kGroup> struct RowCode
         if (place == 0)
           scales[row] = scale;
       }
-    leave(lane, last);
   }
 
   /// By the threads of the block from number 0 to `Threads`.
@@ -83,7 +82,7 @@ template <class Element, int kMostRows, int kColumns, int kGroup> struct RowCode
     if (shared().place < 0)
       return;
     constexpr int kAtOnce = 8, kRowVectors = kColumns / kVector; // loads under way
-    const int step = lastBlocks() * Threads;
+    const int step = waitingBlocks() * Threads;
     for (int first = shared().place * Threads + thread; first - thread % 32 < rows * kRowVectors;
          first += kAtOnce * step) {
       float vectors[kAtOnce][kVector];
@@ -95,12 +94,14 @@ template <class Element, int kMostRows, int kColumns, int kGroup> struct RowCode
       for (int i = 0; i < kAtOnce; ++i)
         convert(first + i * step, vectors[i]);
     }
+    if (thread < 32)
+      leave(thread);
   }
 
 private:
   struct Shared {
     uint32 largest[kMostRows]; ///< bits of the magnitudes of the block's columns, then those of the rows' scales
-    int place;                 ///< among the last blocks; negative: none of them
+    int place;                 ///< among the blocks that wait; negative: none of them
   };
   static_assert(sizeof(Shared) == kSharedBytes);
 
@@ -112,15 +113,23 @@ private:
   __device__ __forceinline__ uint32 *counters() const {
     return static_cast<uint32 *>(workspace) + kSplitCounter - geometry::rowCodesCounters(kMostRows);
   }
-  __device__ __forceinline__ int lastBlocks() const {
-    return minOf(int(gridDim.x * gridDim.y * gridDim.z), geometry::tailBlocks(multiprocessors, rows * kColumns));
+  static __device__ __forceinline__ int allBlocks() { return gridDim.x * gridDim.y * gridDim.z; }
+  /// The place among the blocks that wait of one that arrives after `before` others; negative: it does not wait.
+  __device__ __forceinline__ int placeOf(int before) const {
+    const int waiting = waitingBlocks();
+    if (allBlocks() > multiprocessors)
+      return before - (allBlocks() - waiting);
+    return before < waiting ? before : -1;
+  }
+  __device__ __forceinline__ int waitingBlocks() const {
+    return minOf(allBlocks(), geometry::tailBlocks(multiprocessors, rows * kColumns));
   }
 
-  /// The last of the last blocks leaves everything zero.
-  __device__ __forceinline__ void leave(int lane, int last) const {
+  /// By one warp. The last of the blocks that wait leaves everything zero.
+  __device__ __forceinline__ void leave(int lane) const {
     __syncwarp();
     const uint32 left = lane == 0 ? atomicAdd(counters() + 1, 1u) : 0;
-    if (__shfl_sync(0xffffffffu, left, 0) != uint32(last - 1))
+    if (__shfl_sync(0xffffffffu, left, 0) != uint32(waitingBlocks() - 1))
       return;
     for (int i = lane; i < geometry::rowCodesCounters(rows); i += 32)
       counters()[i] = 0;

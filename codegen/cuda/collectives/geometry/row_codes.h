@@ -1,14 +1,15 @@
-// What a kernel needs whose last blocks make codes of its results (common/row_codes.cuh).
+// What a kernel needs of which some blocks make codes of its results (common/row_codes.cuh).
 #pragma once
 #include "geometry/geometry.h"
 
 namespace bambac::geometry {
 
 /// Blocks that wait for all others, of a device with so many multiprocessors: as many are left for blocks that are yet
-/// to start, also for those of a cluster, which start together. More than a few make few results no faster.
+/// to start, also for those of a cluster, which start together. Each converts what its threads load at once, but fewer
+/// than some take longer.
 BAMBAC_HOST_DEVICE constexpr int tailBlocks(int multiprocessors, int elements) {
-  constexpr int kManyElements = 2 << 20, kFewBlocks = 24;
-  return elements < kManyElements ? minOf(kFewBlocks, multiprocessors / 2) : multiprocessors / 2;
+  constexpr int kBlockElements = 16384, kFewBlocks = 24;
+  return minOf(maxOf(ceilDiv(elements, kBlockElements), kFewBlocks), multiprocessors / 2);
 }
 /// What a launch asks of the device for them.
 inline constexpr int kTailMultiprocessors = 2;
@@ -20,7 +21,8 @@ inline constexpr int kMostTailRows = 256;
 /// Rows that there is memory for in a kernel whose launches differ in rows. All fused kernels have the same.
 BAMBAC_HOST_DEVICE constexpr int rowCodesCapacity(int rows) { return alignTo(rows, kMostTailRows); }
 
-/// For a kernel of `rows` at most. Static shared memory: a number for each row, and the block's place among the last.
+/// For a kernel of `rows` at most. Static shared memory: a number for each row, and the block's place among those that
+/// wait.
 BAMBAC_HOST_DEVICE constexpr int rowCodesBytes(int rows) { return (rows + 1) * 4; }
 /// Counters of the workspace: the blocks that have arrived, those that have left, and the largest of each row.
 BAMBAC_HOST_DEVICE constexpr int rowCodesCounters(int rows) { return rows + 2; }
