@@ -56,8 +56,8 @@ template <class Shape, class Input, class Epilogue> struct SkinnyGeometry {
 
   static constexpr bool kConverts = kPlan.converts(kShape), kResident = kPlan.isResident(kShape, kDevice);
   static constexpr int kSlots = kPlan.slots(kShape, kDevice), kStages = kPlan.ringStages(kShape, kDevice);
-  /// Stages under way at once; more only queue up in the memory system.
-  static constexpr int kInFlight = minOf(kStages, kRows <= 4 ? 6 : 4);
+  /// Stages under way at once: what hides the latency of memory. More only queue up in it, and all take longer.
+  static constexpr int kInFlight = minOf(kStages, kShape.operandBytes == 1 ? 3 : 4);
 
   // Offsets in shared memory.
   static constexpr int kSlotsOffset = kStages * kStageBytes;
