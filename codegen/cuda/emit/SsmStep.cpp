@@ -122,8 +122,6 @@ FailureOr<KernelText> emitSsmStep(KernelWriter &writer, SsmStepOp step) {
     pools.append({step.getEntries(), step.getDeltas()});
   if (step.getScales())
     pools.push_back(step.getScales());
-  if (*conv)
-    pools.push_back(conv->getState());
   writer.constant("loads_early", areUnwritten(step->getParentOfType<func::FuncOp>(), pools));
   SmallVector<std::string> call{*input, writer.rows(*dt, "dt")};
   llvm::append_range(call, headArguments(writer, step));

@@ -16,8 +16,8 @@ namespace bambac {
 
 /// Shape: kBatch (a size of the launch), kHeads, kHeadDim, kStateSize, kGroups, kTaps and kConvRing (for
 /// ConvolvedInput), kDtMin, kDtMax, kInputVector (the widest vector for which the input's views are aligned),
-/// kLoadsEarly (no kernel of a step has written the state, the ring or what the convolution keeps before this one, so
-/// that they are loaded before it waits); the fields of geometry::SsmStep.
+/// kLoadsEarly (no kernel of a step has written the state or the ring before this one, so that they are loaded before
+/// it waits); the fields of geometry::SsmStep.
 template <class Shape, class State, class Ring = NoRing> struct SsmStep {
   using StateRows = SsmStateRows<Shape, State, Ring::kEntries>;
   using Block = typename StateRows::Block;
