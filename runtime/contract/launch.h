@@ -20,7 +20,9 @@ typedef struct bamba_rt_cuda_launch {
   uint32_t cluster;      /* blocks of a cluster along x; 1: none */
   uint32_t shared_bytes; /* dynamic shared memory of a block */
   uint32_t dependent;    /* 1: may be launched before its predecessor has ended (programmatic dependent launch); the
-                            kernel itself waits (griddepcontrol.wait) */
+                            kernel itself waits (griddepcontrol.wait). The first launch of an entry point starts when
+                            all before it has ended: kernels may read what no launch before theirs in the entry point
+                            has written, before they wait */
   uint32_t workspace;    /* bytes of device memory, after the workspace's counters, that the kernel uses for itself */
   uint32_t multiprocessors; /* the fewest that the device must have, since blocks wait for others; 0: any */
 } bamba_rt_cuda_launch;

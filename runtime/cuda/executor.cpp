@@ -122,7 +122,7 @@ CudaExecutor::Graph CudaExecutor::record(const char *name, StreamHandle recorder
 
 CudaExecutor::Graph CudaExecutor::recordEntry(const bamba_rt_entry &entry, StreamHandle recorder) const {
   return record(entry.name, recorder, [&] {
-    // The first kernel of a step has only copies before it, which it must wait for in full.
+    // The first kernel of a step starts when all before it has ended, as the contract says of `dependent`.
     for (uint32_t i = 0; i < entry.num_launches; ++i)
       launch(model.launches[entry.first_launch + i], i > 0, recorder);
   });

@@ -17,7 +17,7 @@ struct StepShape {
   static constexpr int kTaps = Taps, kConvRing = ConvRing, kThreads = Threads, kChannelTile = Tile;
   static constexpr int kSharedLimit = 227 * 1024, kMultiprocessors = 132;
   static constexpr float kDtMin = 0.001f, kDtMax = 2.0f;
-  static constexpr bool kLoadsEarly = Batch % 2 == 0;
+  static constexpr bool kLoadsEarly = Batch % 2 == 0; // both ways
   // The columns of one buffer: z | x | B | C | dt.
   static constexpr int kX = Heads * HeadDim, kBC = Groups * StateSize, kChannels = kX + 2 * kBC;
   static constexpr int kWidth = kX + kChannels + Heads;
