@@ -8,7 +8,7 @@ namespace bambac::geometry {
 /// to start, also for those of a cluster, which start together. Each converts what its threads load at once, but fewer
 /// than some take longer.
 BAMBAC_HOST_DEVICE constexpr int tailBlocks(int multiprocessors, int elements) {
-  constexpr int kBlockElements = 16384, kFewBlocks = 24;
+  constexpr int kBlockElements = 16384, kFewBlocks = 16;
   return minOf(maxOf(ceilDiv(elements, kBlockElements), kFewBlocks), multiprocessors / 2);
 }
 /// What a launch asks of the device for them.

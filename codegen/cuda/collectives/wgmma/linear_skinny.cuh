@@ -59,6 +59,13 @@ template <class Shape, class Input, class Epilogue> struct SkinnyGeometry {
   /// Stages under way at once: what hides the latency of memory. More only queue up in it, and all take longer.
   static constexpr int kInFlight = minOf(kStages, kShape.operandBytes == 1 ? 3 : 4);
 
+  /// Which chunk of the depth comes `number`-th in a pass. Blocks begin with different ones, so that they do not all
+  /// ask for the same activations, and for weights in the same place of their groups, at the same time.
+  static __device__ __forceinline__ int chunkOf(int number) {
+    const int chunk = number + static_cast<int>(blockIdx.x) * kChunks / kBlocks;
+    return chunk < kChunks ? chunk : chunk - kChunks;
+  }
+
   // Offsets in shared memory.
   static constexpr int kSlotsOffset = kStages * kStageBytes;
   static constexpr int kPartialsOffset = kSlotsOffset + kSlots * kMmaWarps * kSliceBytes;
@@ -133,11 +140,14 @@ private:
     }
   };
 
-  /// The groups of a block, and which of them a pass takes.
+  /// The groups of a block, and which of them a pass takes. The last blocks have the fewest: they start last, where
+  /// blocks of the kernel before are still at work.
   struct Work {
     int first, end;
     static __device__ Work ofBlock(int block) {
-      return {block * Geometry::kGroups / Geometry::kBlocks, (block + 1) * Geometry::kGroups / Geometry::kBlocks};
+      constexpr int kFew = Geometry::kGroups / Geometry::kBlocks, kLarger = Geometry::kGroups % Geometry::kBlocks;
+      const int first = block * kFew + minOf(block, kLarger);
+      return {first, first + kFew + (block < kLarger)};
     }
     __device__ int passes() const { return ceilDiv(end - first, kGroupsAtOnce); }
     __device__ int firstGroup(int pass) const { return first + pass * kGroupsAtOnce; }
@@ -152,8 +162,9 @@ private:
     RingPosition<kStages> next, landed;
     int issued = 0;
     for (int pass = 0; pass < work.passes(); ++pass)
-      for (int chunk = 0; chunk < kChunks; ++chunk)
+      for (int i = 0; i < kChunks; ++i)
         for (int group = 0; group < work.groups(pass); ++group) {
+          const int chunk = Geometry::chunkOf(i);
           wait(barriers.empty(next.slot), next.parity ^ 1);
           if (++issued > Geometry::kInFlight) {
             wait(barriers.full(landed.slot), landed.parity);
@@ -185,8 +196,8 @@ private:
     for (int pass = 0; pass < work.passes(); ++pass) {
       const int groups = work.groups(pass);
       typename Products::Sums sums = {};
-      for (int chunk = 0; chunk < kChunks; ++chunk) {
-        const int number = pass * kChunks + chunk;
+      for (int i = 0; i < kChunks; ++i) {
+        const int chunk = Geometry::chunkOf(i), number = pass * kChunks + i;
         typename Activations::Fragments fragments;
         activations.load(fragments, number);
 #pragma unroll

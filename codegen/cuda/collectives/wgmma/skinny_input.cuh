@@ -61,12 +61,13 @@ public:
         waitCopies<Geometry::kSlots - 1>();
       __syncwarp();
     } else if constexpr (!Geometry::kResident) {
-      convertSlices<1>(number % Geometry::kChunks, number);
+      convertSlices<1>(chunkOf(number), slotOf(number));
       __syncwarp();
     }
 #pragma unroll
     for (int tile = 0; tile < kRowTiles; ++tile) {
-      const uint32 from = slice(number) + minOf(tile * 8 + lane % 8, Geometry::kRows - 1) * Geometry::kSliceRowBytes;
+      const uint32 from =
+          slice(slotOf(number)) + minOf(tile * 8 + lane % 8, Geometry::kRows - 1) * Geometry::kSliceRowBytes;
 #pragma unroll
       for (int step = 0; step < kSteps; step += 2) {
         uint32 words[4];
@@ -116,21 +117,24 @@ private:
   __device__ int firstColumn(int chunk) const {
     return (chunk * Geometry::kChunkDepth + warp * Geometry::kSliceDepth) * kWordElements;
   }
-  __device__ uint32 slice(int number) const { return slices + number % Geometry::kSlots * Geometry::kSliceBytes; }
-  __device__ uint32 place(int number, int piece) const {
-    return slice(number) + row(piece) * Geometry::kSliceRowBytes + lane % 16 * 16;
+  /// Of the chunk that comes `number`-th.
+  __device__ static int chunkOf(int number) { return Geometry::chunkOf(number % Geometry::kChunks); }
+  __device__ static int slotOf(int number) { return Geometry::kResident ? chunkOf(number) : number % Geometry::kSlots; }
+  __device__ uint32 slice(int slot) const { return slices + slot * Geometry::kSliceBytes; }
+  __device__ uint32 place(int slot, int piece) const {
+    return slice(slot) + row(piece) * Geometry::kSliceRowBytes + lane % 16 * 16;
   }
 
   /// Starts the copies of chunk `number`; past the last one only counts a group.
   __device__ void copySlice(int number, int chunks) {
-    int k = firstColumn(number % Geometry::kChunks) + lane % 16 * 8 * kWordElements;
+    int k = firstColumn(chunkOf(number)) + lane % 16 * 8 * kWordElements;
     bool inside = k < Geometry::kDepth;
     if (number < chunks) {
 #pragma unroll
       for (int piece = 0; piece < kPieces; ++piece)
         if (row(piece) < Geometry::kRows) {
           const Operand *from = input.data + static_cast<long long>(row(piece)) * Input::kStride;
-          copyAsync16(place(number, piece), from + (inside ? k : 0), inside);
+          copyAsync16(place(slotOf(number), piece), from + (inside ? k : 0), inside);
         }
     }
     commitCopies();
@@ -162,7 +166,7 @@ private:
   }
 
   /// The norm's part in a slice, in the order of RmsNorm, and its way into its slot.
-  __device__ void storeSlice(float (&values)[kPieces][8], const float (&weights)[8], int number) const {
+  __device__ void storeSlice(float (&values)[kPieces][8], const float (&weights)[8], int slot) const {
 #pragma unroll
     for (int piece = 0; piece < kPieces; ++piece)
       if (row(piece) < Geometry::kRows) {
@@ -170,12 +174,12 @@ private:
 #pragma unroll
           for (int i = 0; i < 8; ++i)
             values[piece][i] = values[piece][i] * scales[piece] * weights[i];
-        storePiece(place(number, piece), values[piece]);
+        storePiece(place(slot, piece), values[piece]);
       }
   }
 
-  /// Chunks `first`, `first` + 1, ... by way of registers into the slots from `number` on: all loads first.
-  template <int Chunks> __device__ void convertSlices(int first, int number) {
+  /// Chunks `first`, `first` + 1, ... by way of registers into the slots from `slot` on: all loads first.
+  template <int Chunks> __device__ void convertSlices(int first, int slot) {
     float values[Chunks][kPieces][8], weights[Chunks][8];
 #pragma unroll
     for (int c = 0; c < Chunks; ++c) {
@@ -185,7 +189,7 @@ private:
 #pragma unroll
     for (int c = 0; c < Chunks; ++c)
       if (first + c < Geometry::kChunks)
-        storeSlice(values[c], weights[c], number + c);
+        storeSlice(values[c], weights[c], slot + c);
   }
 
   // --- the norm ------------------------------------------------------------------------------------------------------
