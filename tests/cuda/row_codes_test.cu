@@ -1,5 +1,5 @@
 // Every linear whose rows become codes at its end: the bits that a kernel of its own makes of the same rows, run after
-// run on the same workspace, with a NaN in one run.
+// run on the same workspace, with a NaN in one run, and beside another kernel that leaves little room in the last.
 #include "common/quantize.cuh"
 #include "common/row_codes.cuh"
 #include "mma/linear.cuh"
@@ -11,7 +11,9 @@
 #include "wgmma/wgmma_bf16.cuh"
 #include "wgmma/wgmma_f16.cuh"
 
+#include <chrono>
 #include <cstring>
+#include <optional>
 
 using namespace bambac;
 using harness::DeviceBuffer;
@@ -54,6 +56,49 @@ __global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
   Kernel::run(source, nullptr, codes, scales);
 }
 
+__global__ void occupy(const volatile int *released) {
+  while (!*released) {
+  }
+}
+
+/// Another kernel at work, which leaves this one three multiprocessors until it is destroyed.
+class Crowd {
+public:
+  Crowd() {
+    constexpr int kLeft = 3, kSharedBytes = 200 << 10; // so that a multiprocessor has one block
+    int multiprocessors = 0, *onDevice = nullptr;
+    CHECK(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, 0));
+    CHECK(cudaHostAlloc(&released, sizeof(int), cudaHostAllocMapped));
+    CHECK(cudaHostGetDevicePointer(&onDevice, released, 0));
+    CHECK(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
+    CHECK(cudaFuncSetAttribute(occupy, cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedBytes));
+    *released = 0;
+    occupy<<<multiprocessors - kLeft, 32, kSharedBytes, stream>>>(onDevice);
+    CHECK(cudaGetLastError());
+  }
+  ~Crowd() {
+    *static_cast<volatile int *>(released) = 1;
+    CHECK(cudaStreamSynchronize(stream));
+    CHECK(cudaStreamDestroy(stream));
+    CHECK(cudaFreeHost(released));
+  }
+  Crowd(const Crowd &) = delete;
+  Crowd &operator=(const Crowd &) = delete;
+
+  /// Whether all work of the default stream ends within seconds.
+  static bool letsOthersEnd() {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    while (cudaStreamQuery(cudaStreamLegacy) == cudaErrorNotReady)
+      if (std::chrono::steady_clock::now() > end)
+        return false;
+    return true;
+  }
+
+private:
+  int *released = nullptr;
+  cudaStream_t stream = nullptr;
+};
+
 template <class T> bool isSame(const std::vector<T> &a, const std::vector<T> &b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
 }
@@ -85,11 +130,17 @@ void testCase(Runner &runner, const std::string &name) {
     Epilogue epilogue{
         result.data(),
         {result.data(), codes.data(), scales.data(), counters.data(), Shape::kMultiprocessors, Shape::kRows}};
+    std::optional<Crowd> crowd;
+    if (run == 3 && Kernel::kLaunch.cluster == 1) // three multiprocessors may have no room for a cluster
+      crowd.emplace();
     if constexpr (Mapped)
       harness::launchMapped<Kernel>(nullptr, x.data(), weights.data(), epilogue);
     else
       harness::launch(harness::linearKernel<Kernel, Input, Epilogue>, Kernel::kLaunch, nullptr, Input{x.data()},
                       static_cast<const Operand *>(weights.data()), epilogue);
+    if (crowd)
+      runner.expect(name + ", ends beside another kernel", Crowd::letsOthersEnd());
+    crowd.reset();
     using Source = bambac::Rows<const Operand, Shape::kColumns>;
     using Codes = bambac::Rows<e4m3, Shape::kColumns>;
     harness::launch(quantizeKernel<Alone, Source, Codes>, Alone::kLaunch, nullptr, Source{result.data()},

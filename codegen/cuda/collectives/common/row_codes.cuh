@@ -3,8 +3,10 @@
 // others and read the rows again as codes.
 //
 // Those that wait are the first to arrive where all blocks are at work at the same time, since they have nothing else
-// to do and the others make room for the next kernel; else the last. They are half of the device's multiprocessors at
-// most (geometry/row_codes.h), so that there is always room for a block that is yet to start.
+// to do and the others make room for the next kernel; else the last. There need not be room for a block that is yet to
+// start: another session's blocks may be at work beside, and wait as well. So who has waited for long gives up, and the
+// last block to arrive, which waits for none, makes its codes as well. The blocks agree on it by one number, which
+// counts those that have arrived and those that have given up.
 #pragma once
 #include "common/e4m3.cuh"
 #include "common/launch.cuh"
@@ -46,62 +48,64 @@ template <class Element, int kMostRows, int kColumns, int kGroup> struct RowCode
     }
   }
 
-  /// By one warp, when all that the block stores has been stored, before a barrier and tail(). In blocks that wait
-  /// it waits for all others and leaves the rows' scales in shared memory.
+  /// By one warp, when all that the block stores has been stored, before a barrier and tail(). In blocks that make
+  /// codes it waits for all others and leaves the rows' scales in shared memory.
   __device__ __forceinline__ void finish(int lane) const {
-    uint32 *const arrived = counters(), *const largest = arrived + 2;
+    uint32 *const largest = counters() + kLargest;
     if constexpr (!kHasGroups)
       for (int row = lane; row < rows; row += 32)
         if (const uint32 bits = shared().largest[row])
           atomicMax(largest + row, bits);
     __threadfence();
     __syncwarp();
-    const int blocks = allBlocks();
-    int place = 0;
-    if (lane == 0)
-      shared().place = place = placeOf(int(atomicAdd(arrived, 1u)));
+    int place = -1, inherited = 0;
+    if (lane == 0) {
+      const uint32 before = atomicAdd(counters() + kArrived, 1u);
+      const int arrived = arrivals(before);
+      place = placeOf(arrived);
+      if (arrived == allBlocks() - 1) {
+        loadAcquire(counters() + kArrived); // what the others wrote before they arrived
+        inherited = static_cast<int>(before / kOneGivenUp);
+      } else if (place >= 0 && !awaitAll(place)) {
+        place = -1;
+      }
+      shared().place = place;
+      shared().inherited = inherited;
+    }
     place = __shfl_sync(0xffffffffu, place, 0);
-    if (place < 0)
+    inherited = __shfl_sync(0xffffffffu, inherited, 0);
+    __syncwarp(); // what lane 0 has seen, all may read
+    if (place < 0 && inherited == 0)
       return;
-    if (lane == 0)
-      while (loadAcquire(arrived) != uint32(blocks)) {
-      }
-    __syncwarp();
+    if (inherited > 0)
+      for (int i = lane; i < kGaveUpWords; i += 32)
+        shared().gaveUp[i] = __ldcg(counters() + kGaveUp + i);
     if constexpr (!kHasGroups)
-      for (int row = lane; row < rows; row += 32) {
-        const float scale = scaleOfLargest(__uint_as_float(__ldcg(largest + row)));
-        shared().largest[row] = __float_as_uint(scale);
-        if (place == 0)
-          scales[row] = scale;
-      }
+      for (int row = lane; row < rows; row += 32)
+        shared().largest[row] = __float_as_uint(scaleOfLargest(__uint_as_float(__ldcg(largest + row))));
   }
 
   /// By the threads of the block from number 0 to `Threads`.
   template <int Threads> __device__ __forceinline__ void tail(int thread) const {
     static_assert(Threads % 32 == 0, "whole warps");
-    if (shared().place < 0)
+    const int place = shared().place, inherited = shared().inherited;
+    if (place < 0 && inherited == 0)
       return;
-    constexpr int kAtOnce = 8, kRowVectors = kColumns / kVector; // loads under way
-    const int step = waitingBlocks() * Threads;
-    for (int first = shared().place * Threads + thread; first - thread % 32 < rows * kRowVectors;
-         first += kAtOnce * step) {
-      float vectors[kAtOnce][kVector];
-#pragma unroll
-      for (int i = 0; i < kAtOnce; ++i)
-        if (const int number = first + i * step; number < rows * kRowVectors)
-          loadVector(values + number * kVector, vectors[i]);
-#pragma unroll
-      for (int i = 0; i < kAtOnce; ++i)
-        convert(first + i * step, vectors[i]);
-    }
+    const int first = inherited > 0 ? 0 : place, end = inherited > 0 ? waitingBlocks() : place + 1;
+    for (int part = first; part < end; ++part)
+      if (part == place || shared().gaveUp[part / 32] >> part % 32 & 1)
+        convertPart<Threads>(part, thread);
     if (thread < 32)
-      leave(thread);
+      leave(thread, (place >= 0) + inherited);
   }
 
 private:
+  static constexpr int kGaveUpWords = geometry::kMostTailBlocks / 32;
   struct Shared {
-    uint32 largest[kMostRows]; ///< bits of the magnitudes of the block's columns, then those of the rows' scales
-    int place;                 ///< among the blocks that wait; negative: none of them
+    uint32 largest[kMostRows];   ///< bits of the magnitudes of the block's columns, then those of the rows' scales
+    int place;                   ///< among the blocks that wait; negative: none of them
+    int inherited;               ///< how many others' parts this block has as well
+    uint32 gaveUp[kGaveUpWords]; ///< whose; only where there are some
   };
   static_assert(sizeof(Shared) == kSharedBytes);
 
@@ -109,10 +113,18 @@ private:
     __shared__ Shared memory;
     return memory;
   }
-  /// Blocks that have arrived, those that have left, and the largest of each row.
+
+  /// Numbers of the workspace: the blocks that have arrived, and in units of kOneGivenUp those that have given up;
+  /// those that have left; a bit for each that wanted to give up; the largest of each row.
+  static constexpr int kArrived = 0, kLeft = 1, kGaveUp = 2;
+  static constexpr int kLargest = kGaveUp + kGaveUpWords;
+  static_assert(geometry::rowCodesCounters(kMostRows) == kLargest + kMostRows);
+  static constexpr uint32 kOneGivenUp = 1u << 23;
+  static_assert(geometry::kMostTailBlocks <= 0xffffffffu / kOneGivenUp);
   __device__ __forceinline__ uint32 *counters() const {
     return static_cast<uint32 *>(workspace) + kSplitCounter - geometry::rowCodesCounters(kMostRows);
   }
+  static __device__ __forceinline__ int arrivals(uint32 number) { return static_cast<int>(number % kOneGivenUp); }
   static __device__ __forceinline__ int allBlocks() { return gridDim.x * gridDim.y * gridDim.z; }
   /// The place among the blocks that wait of one that arrives after `before` others; negative: it does not wait.
   __device__ __forceinline__ int placeOf(int before) const {
@@ -125,13 +137,45 @@ private:
     return minOf(allBlocks(), geometry::tailBlocks(multiprocessors, rows * kColumns));
   }
 
-  /// By one warp. The last of the blocks that wait leaves everything zero.
-  __device__ __forceinline__ void leave(int lane) const {
+  /// By one thread: waits for all blocks. False if it gives up, and leaves its part to the last one to arrive.
+  __device__ __forceinline__ bool awaitAll(int place) const {
+    constexpr int kMostLooks = 2048; // a millisecond or two
+    for (int looks = 0; looks < kMostLooks; ++looks)
+      if (arrivals(loadAcquire(counters() + kArrived)) == allBlocks())
+        return true;
+    atomicOr(counters() + kGaveUp + place / 32, 1u << place % 32);
+    __threadfence();
+    // Whoever arrives last after this has seen it.
+    return arrivals(atomicAdd(counters() + kArrived, kOneGivenUp)) == allBlocks();
+  }
+
+  /// The part of the block in `place`.
+  template <int Threads> __device__ __forceinline__ void convertPart(int place, int thread) const {
+    constexpr int kAtOnce = 8, kRowVectors = kColumns / kVector; // loads under way
+    if constexpr (!kHasGroups)
+      if (place == 0)
+        for (int row = thread; row < rows; row += Threads)
+          scales[row] = __uint_as_float(shared().largest[row]);
+    const int step = waitingBlocks() * Threads;
+    for (int first = place * Threads + thread; first - thread % 32 < rows * kRowVectors; first += kAtOnce * step) {
+      float vectors[kAtOnce][kVector];
+#pragma unroll
+      for (int i = 0; i < kAtOnce; ++i)
+        if (const int number = first + i * step; number < rows * kRowVectors)
+          loadVector(values + number * kVector, vectors[i]);
+#pragma unroll
+      for (int i = 0; i < kAtOnce; ++i)
+        convert(first + i * step, vectors[i]);
+    }
+  }
+
+  /// By one warp, for `parts` of the codes. The last of the blocks that make them leaves everything zero.
+  __device__ __forceinline__ void leave(int lane, int parts) const {
     __syncwarp();
-    const uint32 left = lane == 0 ? atomicAdd(counters() + 1, 1u) : 0;
-    if (__shfl_sync(0xffffffffu, left, 0) != uint32(waitingBlocks() - 1))
+    const uint32 left = lane == 0 ? atomicAdd(counters() + kLeft, static_cast<uint32>(parts)) : 0;
+    if (__shfl_sync(0xffffffffu, left, 0) + parts != static_cast<uint32>(waitingBlocks()))
       return;
-    for (int i = lane; i < geometry::rowCodesCounters(rows); i += 32)
+    for (int i = lane; i < kLargest + rows; i += 32)
       counters()[i] = 0;
   }
 
