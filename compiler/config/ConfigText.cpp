@@ -13,7 +13,8 @@ namespace bambac {
 static constexpr unsigned kMaxDepth = 64;
 
 namespace {
-/// Copies JSON text and replaces Python's names of special numbers outside strings.
+/// Copies JSON text, replaces Python's names of special numbers outside strings, and finds numbers that LLVM's parser
+/// takes although JSON has none like them.
 class TextScanner {
 public:
   explicit TextScanner(StringRef text) : rest(text) { plain.reserve(text.size()); }
@@ -25,13 +26,18 @@ public:
         copyString();
       else if (isAlpha(rest.front()))
         copyWord();
-      else if (!copyPunctuation())
+      else if (isDigit(rest.front()) || StringRef("+-.").contains(rest.front()))
+        copyNumber();
+      else
+        copyPunctuation();
+      if (depth > kMaxDepth)
         return false;
     }
     return true;
   }
 
   std::string plain;
+  StringRef wrongNumber; ///< the first one; empty: none
 
 private:
   void copy(size_t count) {
@@ -54,14 +60,42 @@ private:
     rest = rest.drop_front(word.size());
   }
 
-  bool copyPunctuation() {
+  /// Up to a name such as that of infinity, of which a sign is left.
+  void copyNumber() {
+    StringRef number = rest.take_while([](char c) { return isDigit(c) || StringRef("+-.eE").contains(c); });
+    if (wrongNumber.empty() && number != "-" && !isNumber(number))
+      wrongNumber = number;
+    copy(number.size());
+  }
+
+  /// JSON's grammar of numbers (RFC 8259, section 6).
+  static bool isNumber(StringRef text) {
+    auto skipDigits = [&] {
+      size_t before = text.size();
+      text = text.drop_while(isDigit);
+      return text.size() < before;
+    };
+    text.consume_front("-");
+    if (!text.consume_front("0") && !skipDigits())
+      return false;
+    if (text.consume_front(".") && !skipDigits())
+      return false;
+    if (text.consume_front_insensitive("e")) {
+      if (!text.consume_front("+"))
+        text.consume_front("-");
+      if (!skipDigits())
+        return false;
+    }
+    return text.empty();
+  }
+
+  void copyPunctuation() {
     char c = rest.front();
     if (c == '[' || c == '{')
       ++depth;
     else if ((c == ']' || c == '}') && depth > 0)
       --depth;
     copy(1);
-    return depth <= kMaxDepth;
   }
 
   StringRef rest;
@@ -76,6 +110,9 @@ Expected<json::Value> parsePythonJson(StringRef text, StringRef path) {
   Expected<json::Value> value = json::parse(scanner.plain);
   if (!value)
     return createStringError(path + ": expected JSON: " + toString(value.takeError()));
+  if (!scanner.wrongNumber.empty())
+    return createStringError(path + ": expected a number as JSON has it, such as -1 or 0.5e-3, found '" +
+                             scanner.wrongNumber + "'");
   return value;
 }
 

@@ -209,6 +209,9 @@ static Expected<CompileOptions> toCompileOptions(const CommandLine &line) {
   if (!writesText && (options.output.empty() || options.output == "-"))
     return createStringError("option '-o': expected a file for the library, found " +
                              Twine(options.output.empty() ? "none" : "the standard output"));
+  for (const auto &[option, what] : {std::pair(&line.dumpFolder, "a folder"), std::pair(&line.schedule, "a file")})
+    if (option->getNumOccurrences() && option->empty())
+      return wrongOption("--" + option->ArgStr, what, *option);
   options.dumpFolder = line.dumpFolder;
   options.scheduleFile = line.schedule;
   options.symbolPrefix = line.symbolPrefix;

@@ -118,6 +118,8 @@ void checkSampling(std::optional<size_t> item, const bamba_sampling &sampling, u
   check.number("repetition_penalty", sampling.repetition_penalty, 0, largest);
   check.number("presence_penalty", sampling.presence_penalty, -largest, largest);
   check.number("frequency_penalty", sampling.frequency_penalty, -largest, largest);
+  if (sampling.wants_logprobs > 1)
+    check.refuse(BAMBA_INVALID_ARGUMENT, "wants_logprobs: expected 0 or 1, found {}", sampling.wants_logprobs);
   if (sampling.num_best > BAMBA_MAX_BEST)
     check.refuse(BAMBA_INVALID_ARGUMENT, "num_best: expected at most {}, found {}", BAMBA_MAX_BEST, sampling.num_best);
   if (sampling.num_best > 0 && !sampling.wants_logprobs)

@@ -227,6 +227,7 @@ TEST_F(SamplingTest, ParametersThatCannotBeAreRefused) {
   refuse([](auto &s) { s.top_p = 1.5F; }, BAMBA_INVALID_ARGUMENT, {"top_p", "from 0 to 1", "1.5"});
   refuse([](auto &s) { s.min_p = 2; }, BAMBA_INVALID_ARGUMENT, {"min_p"});
   refuse([](auto &s) { s.num_best = 21, s.wants_logprobs = 1; }, BAMBA_INVALID_ARGUMENT, {"num_best", "at most 20"});
+  refuse([](auto &s) { s.wants_logprobs = 2; }, BAMBA_INVALID_ARGUMENT, {"wants_logprobs", "0 or 1", "found 2"});
   refuse([](auto &s) { s.num_best = 2; }, BAMBA_INVALID_ARGUMENT, {"num_best", "without wants_logprobs"});
   refuse([](auto &s) { s.num_bias = 1; }, BAMBA_INVALID_ARGUMENT, {"bias", "null"});
   refuse([&](auto &s) { s.bias = unknown, s.num_bias = 2; }, BAMBA_OUT_OF_RANGE, {"bias 1", "found 11"});
