@@ -111,7 +111,7 @@ Expected<json::Value> parsePythonJson(StringRef text, StringRef path) {
   if (!value)
     return createStringError(path + ": expected JSON: " + toString(value.takeError()));
   if (!scanner.wrongNumber.empty())
-    return createStringError(path + ": expected a number as JSON has it, such as -1 or 0.5e-3, found '" +
+    return createStringError(path + ": expected JSON, whose numbers are such as -1 or 0.5e-3, found '" +
                              scanner.wrongNumber + "'");
   return value;
 }
