@@ -4,6 +4,7 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/Regex.h"
 
 using namespace llvm;
 
@@ -63,30 +64,9 @@ private:
   /// Up to a name such as that of infinity, of which a sign is left.
   void copyNumber() {
     StringRef number = rest.take_while([](char c) { return isDigit(c) || StringRef("+-.eE").contains(c); });
-    if (wrongNumber.empty() && number != "-" && !isNumber(number))
+    if (wrongNumber.empty() && number != "-" && !numbers.match(number))
       wrongNumber = number;
     copy(number.size());
-  }
-
-  /// JSON's grammar of numbers (RFC 8259, section 6).
-  static bool isNumber(StringRef text) {
-    auto skipDigits = [&] {
-      size_t before = text.size();
-      text = text.drop_while(isDigit);
-      return text.size() < before;
-    };
-    text.consume_front("-");
-    if (!text.consume_front("0") && !skipDigits())
-      return false;
-    if (text.consume_front(".") && !skipDigits())
-      return false;
-    if (text.consume_front_insensitive("e")) {
-      if (!text.consume_front("+"))
-        text.consume_front("-");
-      if (!skipDigits())
-        return false;
-    }
-    return text.empty();
   }
 
   void copyPunctuation() {
@@ -98,6 +78,8 @@ private:
     copy(1);
   }
 
+  /// JSON's grammar of numbers (RFC 8259, section 6).
+  const Regex numbers{R"(^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$)"};
   StringRef rest;
   unsigned depth = 0;
 };
