@@ -75,9 +75,9 @@ public:
     float *slices = reinterpret_cast<float *>(shared + Ring::kBytes);
     volatile int *numbers = reinterpret_cast<int *>(shared + Ring::kBytes + kGeometry.kSlicesBytes);
     const Tiles tiles(present, steps);
-    runRoles<Ring, kSharedBytes, kConsumers>(
+    runRoles<Ring, kSharedBytes, kConsumers, 1>(
         shared, epilogue,
-        [&](const Ring &ring) { load(ring, tiles, workspace, numbers, {inputMap, weightMap, narrowMap}); }, [] {},
+        [&](const Ring &ring, int) { load(ring, tiles, workspace, numbers, {inputMap, weightMap, narrowMap}); }, [] {},
         [&](const Ring &ring, int consumer) {
           multiply(ring, consumer, tiles, numbers, slices + (threadIdx.x / 32 - 4) * 2 * kSliceFloats, workspace,
                    epilogue);

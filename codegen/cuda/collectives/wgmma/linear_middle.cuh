@@ -68,8 +68,14 @@ public:
     extern __shared__ __align__(1024) uint8 shared[];
     __builtin_assume(steps > 0);
     const int count = rowCount<Shape::kRows>(rows); // rows after them are not stored
-    runRoles<Ring, kSharedBytes, kConsumers>(
-        shared, epilogue, [&](const Ring &ring) { load(ring, inputMap, weightMap, steps, count); },
+    runRoles<Ring, kSharedBytes, kConsumers, 2>(
+        shared, epilogue,
+        [&](const Ring &ring, int loader) {
+          if (loader == 0)
+            loadWeights(ring, weightMap, steps, count);
+          else
+            loadInput(ring, inputMap, steps, count);
+        },
         [] {
           if constexpr (kSplit > 1) {
             __syncwarp();
@@ -92,38 +98,54 @@ private:
   static __device__ __forceinline__ int rankOfBlock() { return blockIdx.x % kSplit; }
   static __device__ __forceinline__ int firstTile() { return blockIdx.x / kSplit; }
 
-  /// The loading thread.
-  static __device__ __forceinline__ void load(const Ring &ring, const TensorMapParam &inputMap,
-                                              const TensorMapParam &weightMap, int allSteps, int count) {
-    prefetchMap(weightMap);
-    prefetchMap(inputMap);
-    int first = firstStep(allSteps, rankOfBlock()), steps = firstStep(allSteps, rankOfBlock() + 1) - first;
-    int tiles = kSplit > 1 ? 1 : (kTiles - firstTile() + kBlocks - 1) / kBlocks;
-    const int parts = minOf(ceilDiv(count, kRowsOfPart), kRowParts); // of the rows that are there
-    uint64 once = evictFirstPolicy();
-    // Both go through the steps of one tile after the other: a division for each would hold the thread up.
-    auto goOn = [&](int &step) {
-      bool isLast = ++step == first + steps;
+  /// A loading thread's way through the steps of one tile after the other: a division for each would hold it up.
+  struct Walk {
+    int first, steps, step, tile = firstTile();
+
+    __device__ __forceinline__ explicit Walk(int allSteps)
+        : first(firstStep(allSteps, rankOfBlock())), steps(firstStep(allSteps, rankOfBlock() + 1) - first),
+          step(first) {}
+    __device__ __forceinline__ int stages() const {
+      return steps * (kSplit > 1 ? 1 : (kTiles - firstTile() + kBlocks - 1) / kBlocks);
+    }
+    __device__ __forceinline__ void advance() {
+      const bool isLast = ++step == first + steps;
       step = isLast ? first : step;
-      return isLast;
-    };
-    int weightStep = first, inputStep = first, tile = firstTile();
-    auto loadWeights = [&](int slot) {
-      copyTensor(ring.weights(slot), weightMap, ring.full(slot), 0, weightStep * (kTileDepth / 8),
-                 tile * (kTileColumns / 8), once);
-      if (goOn(weightStep))
-        tile += kBlocks;
-    };
-    auto loadInput = [&](int slot) {
+      tile += isLast ? kBlocks : 0;
+    }
+  };
+  /// Parts of the rows that are there.
+  static __device__ __forceinline__ int partsOf(int count) { return minOf(ceilDiv(count, kRowsOfPart), kRowParts); }
+
+  // One thread that starts all copies of a stage takes longer than 64 rows of codes are multiplied. Weights do not
+  // depend on the kernels before this one, so as many as the ring holds are on their way before those have ended.
+  static __device__ __forceinline__ void loadWeights(const Ring &ring, const TensorMapParam &weightMap, int allSteps,
+                                                     int count) {
+    prefetchMap(weightMap);
+    const uint64 once = evictFirstPolicy();
+    const int bytes = Ring::kStageBytes - (kRowParts - partsOf(count)) * (kRowsOfPart * kTileDepth * 2);
+    Walk walk(allSteps);
+    ring.fill(walk.stages(), [&](int slot) {
+      arriveExpect(ring.full(slot), bytes);
+      copyTensor(ring.weights(slot), weightMap, ring.full(slot), 0, walk.step * (kTileDepth / 8),
+                 walk.tile * (kTileColumns / 8), once);
+      walk.advance();
+    });
+  }
+  static __device__ __forceinline__ void loadInput(const Ring &ring, const TensorMapParam &inputMap, int allSteps,
+                                                   int count) {
+    prefetchMap(inputMap);
+    const int parts = partsOf(count);
+    Walk walk(allSteps);
+    waitForPredecessors();
+    ring.fill(walk.stages(), [&](int slot) {
 #pragma unroll
       for (int group = 0; group < kTileDepth / 64; ++group)
         for (int row = 0; row < parts * kRowsOfPart; row += kRowsOfPart)
           copyTensor(ring.input(slot) + (group * kTileRows + row) * 128, inputMap, ring.full(slot),
-                     inputStep * kTileDepth + group * 64, row);
-      goOn(inputStep);
-    };
-    ring.fill(tiles * steps, loadWeights, loadInput,
-              Ring::kStageBytes - (kRowParts - parts) * (kRowsOfPart * kTileDepth * 2));
+                     walk.step * kTileDepth + group * 64, row);
+      walk.advance();
+    });
   }
 
   // --- what a warpgroup multiplies ----------------------------------------------------------------------------------

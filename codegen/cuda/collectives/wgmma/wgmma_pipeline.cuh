@@ -1,4 +1,4 @@
-// What the wgmma linears share: tensor maps of their operands, the ring of stages between the loading thread and the
+// What the wgmma linears share: tensor maps of their operands, the ring of stages between the loading threads and the
 // multiplying warpgroups, and the loops of both sides.
 #pragma once
 #include "common/async.cuh"
@@ -37,8 +37,8 @@ __host__ __device__ constexpr TensorMap weightTensorMap(int columns, int words, 
 /// Stages of shared memory, each a tile of x (`InputBytes`) and one of W (`WeightBytes`), and two barriers a stage.
 ///
 ///   name        arrives                                          count          waits                parity
-///   full[s]     the loading thread, with the bytes of both copies  1              consumer warpgroups  of the ring
-///   empty[s]    lane 0 of each consumer warp: stage read           ConsumerWarps  the loading thread   of the ring
+///   full[s]     a loading thread, with the bytes of both copies    1              consumer warpgroups  of the ring
+///   empty[s]    lane 0 of each consumer warp: stage read           ConsumerWarps  the loading threads  of the ring
 ///   named 8     consumer warpgroups, at the end (finishConsumers)  their threads  the same             -
 ///   named 1, 2  linear_middle: slice of a warpgroup free, filled   128            the same             -
 ///   named 1     linear_middle, clusters: the last stage is read    all consumers  the same             -
@@ -75,26 +75,14 @@ template <int Stages, int InputBytes, int WeightBytes, int ConsumerWarps> struct
       arrive(empty(slot));
   }
 
-  /// The loading thread's whole life: fills `count` stages in turn. `loadWeights(slot)` and `loadInput(slot)` start the
-  /// copies of the next one, each for itself. Weights do not depend on the kernels before this one, so as many as the
-  /// ring holds are on their way before those have ended. `bytes`: of a stage, where not all rows of x are brought.
-  template <class LoadWeights, class LoadInput>
-  __device__ __forceinline__ void fill(int count, LoadWeights loadWeights, LoadInput loadInput,
-                                       int bytes = kStageBytes) const {
-    int early = count < Stages ? count : Stages;
-    for (int i = 0; i < early; ++i) {
-      arriveExpect(full(i), bytes);
-      loadWeights(i);
-    }
-    waitForPredecessors();
-    for (int i = 0; i < early; ++i)
-      loadInput(i);
+  /// The whole life of a loading thread: `load(slot)` starts its copies to each of `count` stages in turn. One of them
+  /// says how many bytes come in all (arriveExpect), before or after others have come.
+  template <class Load> __device__ __forceinline__ void fill(int count, Load load) const {
     RingPosition<Stages> at;
-    for (int i = Stages; i < count; ++i, at.advance()) {
-      wait(empty(at.slot), at.parity);
-      arriveExpect(full(at.slot), bytes);
-      loadWeights(at.slot);
-      loadInput(at.slot);
+    for (int i = 0; i < count; ++i, at.advance()) {
+      if (i >= Stages)
+        wait(empty(at.slot), at.parity ^ 1);
+      load(at.slot);
     }
   }
 
@@ -154,9 +142,11 @@ template <int Warpgroups, class Epilogue> __device__ __forceinline__ void finish
 /// yet to be added.
 inline constexpr int kLoadingRegisters = 40, kConsumerRegisters = 232;
 
-/// The whole life of a block whose ring lies at the start of its `SharedBytes` of shared memory: `load(ring)` by the
-/// loading thread, `leave()` by its whole warpgroup after that, `multiply(ring, consumer)` by each consumer warpgroup.
-template <class Ring, int SharedBytes, int Consumers, class Epilogue, class Load, class Leave, class Multiply>
+/// The whole life of a block whose ring lies at the start of its `SharedBytes` of shared memory: `load(ring, loader)`
+/// by one thread of each of the first `Loaders` warps, `leave()` by their whole warpgroup after that, and
+/// `multiply(ring, consumer)` by each consumer warpgroup.
+template <class Ring, int SharedBytes, int Consumers, int Loaders, class Epilogue, class Load, class Leave,
+          class Multiply>
 __device__ __forceinline__ void runRoles(uint8 *shared, const Epilogue &epilogue, Load load, Leave leave,
                                          Multiply multiply) {
   launchDependents();
@@ -167,8 +157,8 @@ __device__ __forceinline__ void runRoles(uint8 *shared, const Epilogue &epilogue
   int warpgroup = threadIdx.x / 128;
   if (warpgroup == 0) {
     releaseRegisters<kLoadingRegisters>();
-    if (threadIdx.x == 0)
-      load(ring);
+    if (const int warp = threadIdx.x / 32; threadIdx.x % 32 == 0 && warp < Loaders)
+      load(ring, warp);
     leave();
   } else {
     claimRegisters<kConsumerRegisters>();
