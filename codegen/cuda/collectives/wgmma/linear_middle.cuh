@@ -3,6 +3,7 @@
 // More rows than an instruction takes are two parts, of which a step with fewer rows multiplies less.
 #pragma once
 #include "geometry/wgmma_linear.h"
+#include "wgmma/cluster_sums.cuh"
 #include "wgmma/wgmma_pipeline.cuh"
 
 namespace bambac {
@@ -42,6 +43,9 @@ template <class Shape, class Input, class Epilogue> class LinearMiddle {
 
   static constexpr int kSharedBytes = kGeometry.sharedBytes();
   static_assert(kSharedBytes == Ring::kBytes + kGeometry.stagingBytes() + Ring::kBarrierBytes);
+
+  /// Whether the epilogue begins to load before the tile is multiplied: more sums leave no registers for it.
+  static constexpr bool kLoadsEarly = kGeometry.sums() <= 64;
 
   using Sums = float[kColumnBlocks * kParts][kRowsOfPart / 2];
   /// Of columns of the depth that share scales.
@@ -291,30 +295,57 @@ private:
     Sums sums;
     RingPosition<Shape::kStages> at;
     for (int tile = firstTile(); tile < kTiles; tile += kBlocks) {
+      const int column = tile * kTileColumns + firstColumn(consumer);
+      Extras extras;
+#pragma unroll
+      for (int i = 0; i < kSlicesAhead; ++i)
+        loadSlice(SliceOf(i, consumer, column, count), epilogue, extras[i]);
       clearSums(sums);
       consume(ring, 0, steps, consumer, tile * kTileColumns, epilogue, count, sums, at);
-      finish(sums, consumer, tile * kTileColumns + firstColumn(consumer), slice, epilogue, count);
+      finish(sums, consumer, column, slice, epilogue, count, extras);
     }
+  }
+
+  static constexpr int kSlicesOfPart = ceilDiv(kRowsOfPart, kSliceRows);
+  static constexpr int kSlices = kColumnBlocks * kParts * kSlicesOfPart; ///< of a warpgroup
+  /// For how many the epilogue loads ahead.
+  static constexpr int kSlicesAhead = kLoadsEarly ? minOf(2, kSlices) : 0;
+  using Extras = typename Slice::Extra[maxOf(kSlicesAhead, 1)][Slice::kItems];
+
+  /// A warpgroup's slice number `i`.
+  struct SliceOf {
+    int group, row, rowEnd, column; ///< its first group of 8 rows of the part; where it lies in the linear
+    __device__ __forceinline__ SliceOf(int i, int consumer, int column, int count)
+        : group(i % kSlicesOfPart * (kSliceRows / 8)), column(column + i / (kSlicesOfPart * kParts) * 64) {
+      const int first = firstRow(consumer, i / kSlicesOfPart % kParts, count);
+      row = first + group * 8;
+      rowEnd = kRowParts == 1 ? count : minOf(count, first + partRows(count));
+    }
+    __device__ __forceinline__ bool exists() const { return row < rowEnd; }
+  };
+  static __device__ __forceinline__ void loadSlice(const SliceOf &at, const Epilogue &epilogue,
+                                                   typename Slice::Extra (&extra)[Slice::kItems]) {
+    if (at.exists())
+      Slice::load(epilogue, threadIdx.x % 128, at.row, at.rowEnd, at.column, extra);
   }
 
   /// Hands the sums of a warpgroup's columns from `column` on, of `count` rows, to the epilogue.
   static __device__ __forceinline__ void finish(const Sums &sums, int consumer, int column, float *slice,
-                                                const Epilogue &epilogue, int count) {
-    constexpr int kSlices = ceilDiv(kRowsOfPart, kSliceRows);
-    int thread = threadIdx.x % 128;
+                                                const Epilogue &epilogue, int count, Extras &extras) {
 #pragma unroll
-    for (int i = 0; i < kColumnBlocks * kParts * kSlices; ++i) {
-      const int part = i / kSlices % kParts, group = i % kSlices * (kSliceRows / 8);
-      int first = firstRow(consumer, part, count), row = first + group * 8, from = column + i / (kSlices * kParts) * 64;
-      int rowEnd = kRowParts == 1 ? count : minOf(count, first + partRows(count));
-      if (row >= rowEnd)
+    for (int i = 0; i < kSlices; ++i) {
+      const SliceOf at(i, consumer, column, count);
+      auto &extra = extras[i % maxOf(kSlicesAhead, 1)];
+      if (!at.exists())
         continue;
-      typename Slice::Extra extra[Slice::kItems];
-      Slice::load(epilogue, thread, row, rowEnd, from, extra);
+      if constexpr (kSlicesAhead == 0)
+        loadSlice(at, epilogue, extra);
       syncNamed(1 + consumer, 128); // the slice before has been read
-      transpose<kSliceStride, kSliceRows / 8>(sums[i / kSlices], group, partRows(count), slice);
+      transpose<kSliceStride, kSliceRows / 8>(sums[i / kSlicesOfPart], at.group, partRows(count), slice);
       syncNamed(1 + consumer, 128);
-      Slice::storePatch(epilogue, thread, row, rowEnd, from, extra, slice);
+      Slice::storePatch(epilogue, threadIdx.x % 128, at.row, at.rowEnd, at.column, extra, slice);
+      if (kSlicesAhead > 0 && i + kSlicesAhead < kSlices)
+        loadSlice(SliceOf(i + kSlicesAhead, consumer, column, count), epilogue, extra);
     }
   }
 
@@ -326,6 +357,10 @@ private:
     Sums sums;
     RingPosition<Shape::kStages> at;
     clearSums(sums);
+    const int row = rank * kShareRows, rowEnd = minOf(row + kShareRows, count);
+    typename Portion::Extra extra[Portion::kItems];
+    if constexpr (kLoadsEarly)
+      Portion::load(epilogue, threadIdx.x - 128, row, rowEnd, firstTile() * kTileColumns, extra);
     consume(ring, first, firstStep(allSteps, rank + 1) - first, consumer, firstTile() * kTileColumns, epilogue, count,
             sums, at);
     syncNamed(1, kThreadsOfConsumers); // all stages have been read: the tile takes their place
@@ -335,16 +370,17 @@ private:
         transpose<kTileStride, kRowsOfPart / 8>(sums[i], 0, partRows(count),
                                                 reinterpret_cast<float *>(shared) + row * kTileStride +
                                                     firstColumn(consumer) + i / kParts * 64);
-    finishShare(ring.stages, rank * kShareRows, firstTile() * kTileColumns, epilogue, count);
+    if constexpr (!kLoadsEarly)
+      Portion::load(epilogue, threadIdx.x - 128, row, rowEnd, firstTile() * kTileColumns, extra);
+    finishShare(ring.stages, row, rowEnd, firstTile() * kTileColumns, epilogue, extra);
   }
 
   /// Hands the rows of this block's share, from `firstRow`, on to the epilogue. What it loads is on its way before the
   /// other blocks' sums are read.
-  static __device__ __forceinline__ void finishShare(uint32 tile, int firstRow, int column, const Epilogue &epilogue,
-                                                     int count) {
-    int thread = threadIdx.x - 128, rowEnd = minOf(firstRow + kShareRows, count);
-    typename Portion::Extra extra[Portion::kItems];
-    Portion::load(epilogue, thread, firstRow, rowEnd, column, extra);
+  static __device__ __forceinline__ void finishShare(uint32 tile, int firstRow, int rowEnd, int column,
+                                                     const Epilogue &epilogue,
+                                                     typename Portion::Extra (&extra)[Portion::kItems]) {
+    const int thread = threadIdx.x - 128;
     __syncwarp();
     syncCluster();
     for (int row = firstRow; row < rowEnd; row += kPortionRows) {
@@ -352,44 +388,11 @@ private:
         Portion::load(epilogue, thread, row, rowEnd, column, extra);
       Portion::store(epilogue, thread, row, rowEnd, column, extra,
                      [=](int partRow, int sum, float (&total)[Portion::kSums]) {
-                       addShares(tile + ((row + partRow) * kTileStride + sum) * 4, total);
+                       addShares<kSplit>(tile + ((row + partRow) * kTileStride + sum) * 4, total);
                      });
     }
     __syncwarp();
     syncCluster(); // the others have read this block's tile
-  }
-
-  /// The sums at `address` in the tiles of all blocks of the cluster, added in the order of the depth.
-  template <int Count> static __device__ __forceinline__ void addShares(uint32 address, float (&total)[Count]) {
-    float share[kSplit][Count];
-#pragma unroll
-    for (int rank = 0; rank < kSplit; ++rank)
-      loadRemote(address, rank, share[rank]);
-#pragma unroll
-    for (int i = 0; i < Count; ++i)
-      total[i] = share[0][i];
-#pragma unroll
-    for (int rank = 1; rank < kSplit; ++rank)
-#pragma unroll
-      for (int i = 0; i < Count; ++i)
-        total[i] += share[rank][i];
-  }
-
-  /// Neighbouring floats at the address `address` of another block of the cluster.
-  template <int Count> static __device__ __forceinline__ void loadRemote(uint32 address, int rank, float (&to)[Count]) {
-    uint32 remote;
-    asm("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(remote) : "r"(address), "r"(rank));
-    if constexpr (Count % 4 == 0) {
-#pragma unroll
-      for (int i = 0; i < Count; i += 4)
-        asm volatile("ld.shared::cluster.v4.f32 {%0, %1, %2, %3}, [%4];"
-                     : "=f"(to[i]), "=f"(to[i + 1]), "=f"(to[i + 2]), "=f"(to[i + 3])
-                     : "r"(remote + i * 4));
-    } else {
-#pragma unroll
-      for (int i = 0; i < Count; ++i)
-        asm volatile("ld.shared::cluster.f32 %0, [%1];" : "=f"(to[i]) : "r"(remote + i * 4));
-    }
   }
 };
 
