@@ -15,13 +15,14 @@ struct LinearShape {
   int group = 0;            ///< columns of the depth that share scales; 0: all
   bool sumsFast = false;    ///< sums of codes may have 14 bits
 
+  BAMBAC_HOST_DEVICE constexpr bool isOfCodes() const { return operandBytes == 1; }
   /// Columns of the depth in words of two bytes, as the collectives count them: a bf16, an f16 or two codes. A core
   /// matrix has 8 rows of 8 words whatever the type, and an instruction of either family takes as many bytes of it.
   BAMBAC_HOST_DEVICE constexpr int words() const { return ceilDiv(depth * operandBytes, 2); }
   /// Whether sums are multiplied by scales before the end: of each group of columns.
   BAMBAC_HOST_DEVICE constexpr bool hasGroups() const { return group > 0 && group < depth; }
   /// Whether sums of codes on wgmma are taken over into f32 again and again, as kPromotedCodes says.
-  BAMBAC_HOST_DEVICE constexpr bool promotes() const { return operandBytes == 1 && (!sumsFast || hasGroups()); }
+  BAMBAC_HOST_DEVICE constexpr bool promotes() const { return isOfCodes() && (!sumsFast || hasGroups()); }
   /// Whether every row of x starts at 16 bytes, if the first does, and ends there.
   BAMBAC_HOST_DEVICE constexpr bool hasWholePieces() const {
     return stride * operandBytes % 16 == 0 && depth * operandBytes % 16 == 0;

@@ -99,7 +99,7 @@ struct Linear {
   BAMBAC_HOST_DEVICE constexpr int tallRegisters(const LinearShape &shape) const {
     int fragments = warpRows() / kMmaRows, columnGroups = warpColumns() / kMmaColumns;
     return (shape.hasGroups() ? 2 : 1) * fragments * columnGroups * 4 + 2 * (fragments * 4 + columnGroups * 2) +
-           (shape.operandBytes == 1 ? fragments * 4 : 0);
+           (shape.isOfCodes() ? fragments * 4 : 0);
   }
 
   // --- both

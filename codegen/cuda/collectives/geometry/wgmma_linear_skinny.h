@@ -102,7 +102,7 @@ struct LinearSkinny {
     if (shape.quantizes)
       check.atMost("numbers of the input in a thread's registers", kMostLaneNumbers,
                    chunks(shape) * shape.rows * kLaneNumbers);
-    else if (shape.operandBytes == 1)
+    else if (shape.isOfCodes())
       check.exactly("conversions of the input", 0, converts(shape));
     if (check.isLegal())
       check.atLeast("stages that fit into shared memory", kFewestStages, ringStages(shape, limits));

@@ -57,7 +57,7 @@ template <class Shape, class Input, class Epilogue> struct SkinnyGeometry {
   static constexpr bool kConverts = kPlan.converts(kShape), kResident = kPlan.isResident(kShape, kDevice);
   static constexpr int kSlots = kPlan.slots(kShape, kDevice), kStages = kPlan.ringStages(kShape, kDevice);
   /// Stages under way at once: what hides the latency of memory. More only queue up in it, and all take longer.
-  static constexpr int kInFlight = minOf(kStages, kShape.operandBytes == 1 ? 3 : 4);
+  static constexpr int kInFlight = minOf(kStages, kShape.isOfCodes() ? 3 : 4);
 
   /// Which chunk of the depth comes `number`-th in a pass. Blocks begin with different ones, so that they do not all
   /// ask for the same activations, and for weights in the same place of their groups, at the same time.
