@@ -336,14 +336,14 @@ private:
     for (int i = 0; i < kSlices; ++i) {
       const SliceOf at(i, consumer, column, count);
       auto &extra = extras[i % maxOf(kSlicesAhead, 1)];
-      if (!at.exists())
-        continue;
-      if constexpr (kSlicesAhead == 0)
+      if (kSlicesAhead == 0)
         loadSlice(at, epilogue, extra);
-      syncNamed(1 + consumer, 128); // the slice before has been read
-      transpose<kSliceStride, kSliceRows / 8>(sums[i / kSlicesOfPart], at.group, partRows(count), slice);
-      syncNamed(1 + consumer, 128);
-      Slice::storePatch(epilogue, threadIdx.x % 128, at.row, at.rowEnd, at.column, extra, slice);
+      if (at.exists()) {
+        syncNamed(1 + consumer, 128); // the slice before has been read
+        transpose<kSliceStride, kSliceRows / 8>(sums[i / kSlicesOfPart], at.group, partRows(count), slice);
+        syncNamed(1 + consumer, 128);
+        Slice::storePatch(epilogue, threadIdx.x % 128, at.row, at.rowEnd, at.column, extra, slice);
+      }
       if (kSlicesAhead > 0 && i + kSlicesAhead < kSlices)
         loadSlice(SliceOf(i + kSlicesAhead, consumer, column, count), epilogue, extra);
     }
