@@ -121,7 +121,7 @@ private:
   /// Parts of the rows that are there.
   static __device__ __forceinline__ int partsOf(int count) { return minOf(ceilDiv(count, kRowsOfPart), kRowParts); }
 
-  // One thread that starts all copies of a stage takes longer than 64 rows of codes are multiplied. Weights do not
+  // A thread for each: one that starts both copies of a stage holds up steps of 32 to 128 rows of codes. Weights do not
   // depend on the kernels before this one, so as many as the ring holds are on their way before those have ended.
   static __device__ __forceinline__ void loadWeights(const Ring &ring, const TensorMapParam &weightMap, int allSteps,
                                                      int count) {
@@ -353,16 +353,15 @@ private:
 
   static __device__ __forceinline__ void multiplyShare(const Ring &ring, int consumer, int allSteps, uint8 *shared,
                                                        const Epilogue &epilogue, int count) {
-    int rank = rankOfBlock(), first = firstStep(allSteps, rank);
+    const int rank = rankOfBlock(), first = firstStep(allSteps, rank), column = firstTile() * kTileColumns;
+    const int shareRow = rank * kShareRows, shareEnd = minOf(shareRow + kShareRows, count);
     Sums sums;
     RingPosition<Shape::kStages> at;
     clearSums(sums);
-    const int row = rank * kShareRows, rowEnd = minOf(row + kShareRows, count);
     typename Portion::Extra extra[Portion::kItems];
     if constexpr (kLoadsEarly)
-      Portion::load(epilogue, threadIdx.x - 128, row, rowEnd, firstTile() * kTileColumns, extra);
-    consume(ring, first, firstStep(allSteps, rank + 1) - first, consumer, firstTile() * kTileColumns, epilogue, count,
-            sums, at);
+      Portion::load(epilogue, threadIdx.x - 128, shareRow, shareEnd, column, extra);
+    consume(ring, first, firstStep(allSteps, rank + 1) - first, consumer, column, epilogue, count, sums, at);
     syncNamed(1, kThreadsOfConsumers); // all stages have been read: the tile takes their place
 #pragma unroll
     for (int i = 0; i < kColumnBlocks * kParts; ++i)
@@ -371,12 +370,12 @@ private:
                                                 reinterpret_cast<float *>(shared) + row * kTileStride +
                                                     firstColumn(consumer) + i / kParts * 64);
     if constexpr (!kLoadsEarly)
-      Portion::load(epilogue, threadIdx.x - 128, row, rowEnd, firstTile() * kTileColumns, extra);
-    finishShare(ring.stages, row, rowEnd, firstTile() * kTileColumns, epilogue, extra);
+      Portion::load(epilogue, threadIdx.x - 128, shareRow, shareEnd, column, extra);
+    finishShare(ring.stages, shareRow, shareEnd, column, epilogue, extra);
   }
 
-  /// Hands the rows of this block's share, from `firstRow`, on to the epilogue. What it loads is on its way before the
-  /// other blocks' sums are read.
+  /// Hands the rows of this block's share, from `firstRow` to `rowEnd`, on to the epilogue. `extra`: what that loads
+  /// for the first portion, on its way before the other blocks' sums are read.
   static __device__ __forceinline__ void finishShare(uint32 tile, int firstRow, int rowEnd, int column,
                                                      const Epilogue &epilogue,
                                                      typename Portion::Extra (&extra)[Portion::kItems]) {

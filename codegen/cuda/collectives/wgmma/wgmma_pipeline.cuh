@@ -80,8 +80,7 @@ template <int Stages, int InputBytes, int WeightBytes, int ConsumerWarps> struct
   template <class Load> __device__ __forceinline__ void fill(int count, Load load) const {
     RingPosition<Stages> at;
     for (int i = 0; i < count; ++i, at.advance()) {
-      if (i >= Stages)
-        wait(empty(at.slot), at.parity ^ 1);
+      wait(empty(at.slot), at.parity ^ 1); // at once in the first pass
       load(at.slot);
     }
   }
