@@ -97,6 +97,11 @@ __device__ __forceinline__ void copyBulk(uint32 to, const void *from, uint32 byt
                : "memory");
 }
 
+/// Asks for `bytes` (a multiple of 16, from an address that is one) to come to the L2 cache.
+__device__ __forceinline__ void prefetchBulk(const void *from, uint32 bytes) {
+  asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(from), "r"(bytes) : "memory");
+}
+
 // --- tensor copies ------------------------------------------------------------------------------------------------
 // `map` is a kernel parameter (__grid_constant__); x is the innermost coordinate. Boxes that reach over the edge of the
 // tensor are filled with zeros and count in full at the barrier.

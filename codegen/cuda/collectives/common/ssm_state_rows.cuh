@@ -49,14 +49,11 @@ template <class Shape, class State, int Entries> struct SsmStateRows {
       return false;
     return gridDim.x == kBlocks;
   }
-  static __device__ __forceinline__ int sequenceOfGrid() { return liesAlongX() ? blockIdx.y : blockIdx.x; }
-  static __device__ __forceinline__ int tileOfGrid() { return liesAlongX() ? blockIdx.x : blockIdx.y; }
 
-  /// The part of the problem that this thread's block owns.
+  /// The part of the problem that this thread's block owns, or that of another place in the grid.
   struct Block {
     static constexpr int kGroupHeads = Shape::kHeads / Shape::kGroups;
-    int sequence = sequenceOfGrid(), firstHead = tileOfGrid() / kHeadTiles * kTileHeads;
-    int inHead = tileOfGrid() % kHeadTiles * kTile;
+    int sequence, firstHead, inHead;
     int firstChannel = firstHead * kHeadDim + inHead; ///< among those of all heads
     int channels = kTileHeads > 1 ? kTile : minOf(kTile, kHeadDim - inHead);
     int group = firstHead / kGroupHeads;
@@ -64,7 +61,15 @@ template <class Shape, class State, int Entries> struct SsmStateRows {
     bool isFirstOfGroup = firstHead % kGroupHeads == 0 && inHead == 0, isFirstOfHead = inHead == 0;
     int lane = threadIdx.x % kLanes, rowGroup = threadIdx.x / kLanes;
 
-    __device__ __forceinline__ Block() {}
+    struct PlaceInGrid {
+      int sequence, tile;
+    };
+    __device__ __forceinline__ explicit Block(PlaceInGrid place)
+        : sequence(place.sequence), firstHead(place.tile / kHeadTiles * kTileHeads),
+          inHead(place.tile % kHeadTiles * kTile) {}
+
+    __device__ __forceinline__ explicit Block(int x = blockIdx.x, int y = blockIdx.y)
+        : Block(liesAlongX() ? PlaceInGrid{y, x} : PlaceInGrid{x, y}) {}
     /// The head of a channel of the tile, from the first on.
     static __device__ __forceinline__ int headOf(int channel) { return kTileHeads > 1 ? channel / kHeadDim : 0; }
     /// The thread's row `i` of a pass.
@@ -158,6 +163,18 @@ template <class Shape, class State, int Entries> struct SsmStateRows {
         });
     }
     commitCopies();
+  }
+
+  /// Asks for the rows of the block that takes this one's place, where that is of the last round of two: while blocks
+  /// of the first wait for their inputs, memory has time for them.
+  static __device__ __forceinline__ void prefetchNext(State *state, const int *slots) {
+    const int x = gridDim.x, all = x * gridDim.y,
+              round = kGeometry.residents(kShape, kDevice) * kDevice.multiprocessors;
+    const int next = blockIdx.y * x + blockIdx.x + round;
+    if (threadIdx.x != 0 || next >= all || all > 2 * round)
+      return;
+    const Block block(next % x, next / x);
+    prefetchBulk(state + block.channelOfSlots(slots[block.sequence]) * kStateSize, block.channels * kRowBytes);
   }
 
   /// Calls `function(i, v)` for the thread's vectors of a pass, those of a row of lanes one after another.

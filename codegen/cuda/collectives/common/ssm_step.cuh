@@ -83,8 +83,11 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
     const StateRows rows(block, state, scales, slot);
     rows.load(block, loaded);
     waiting.load(ring, block, slot);
-    if constexpr (Shape::kLoadsEarly)
+    if constexpr (Shape::kLoadsEarly) {
+      if constexpr (StateRows::kIsBulk)
+        StateRows::prefetchNext(state, slots);
       waitForPredecessors();
+    }
     forEachPiece(block, [&](int round, const SsmChannels &channels, int) {
       input.template load<kInputVector>(channels, pieces[round]);
     });
@@ -130,7 +133,7 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
     __syncthreads();
     Block block;
     HeadInputs<float> heads(block, aLog, nullptr, nullptr);
-    const int first = StateRows::sequenceOfGrid() * kFolded, own = first + threadIdx.x % 32;
+    const int first = block.sequence * kFolded, own = first + threadIdx.x % 32;
     waitForPredecessors();
     uint32 marked = __ballot_sync(0xffffffffu, own < batch && ring.waitingOf(own) > 0);
     for (; marked != 0; marked &= marked - 1) {
