@@ -75,7 +75,7 @@ public:
     float *slices = reinterpret_cast<float *>(shared + Ring::kBytes);
     volatile int *numbers = reinterpret_cast<int *>(shared + Ring::kBytes + kGeometry.kSlicesBytes);
     const Tiles tiles(present, steps);
-    runRoles<Ring, kSharedBytes, kConsumers, 1>(
+    runRoles<Ring, kSharedBytes, kConsumers, 1, kMinBlocks>(
         shared, epilogue,
         [&](const Ring &ring, int) { load(ring, tiles, workspace, numbers, {inputMap, weightMap, narrowMap}); }, [] {},
         [&](const Ring &ring, int consumer) {

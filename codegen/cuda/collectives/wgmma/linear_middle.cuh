@@ -2,9 +2,8 @@
 // weights are the 64 rows of wgmma, the batch its columns. A deep ring keeps weights in flight on every multiprocessor.
 // More rows than an instruction takes are two parts, of which a step with fewer rows multiplies less.
 #pragma once
-#include "geometry/wgmma_linear.h"
 #include "wgmma/cluster_sums.cuh"
-#include "wgmma/wgmma_pipeline.cuh"
+#include "wgmma/middle_products.cuh"
 
 namespace bambac {
 
@@ -12,23 +11,20 @@ namespace bambac {
 /// kMultiprocessors, kSharedLimit; the fields of geometry::wgmma::LinearMiddle. With kSplit = 1 blocks are persistent;
 /// otherwise every tile has its own cluster, the tiles should be few.
 template <class Shape, class Input, class Epilogue> class LinearMiddle {
-  static constexpr geometry::LinearShape kShape = kLinearShape<Shape, Input, Epilogue>;
-  static constexpr geometry::wgmma::LinearMiddle kGeometry = {Shape::kTileRows, Shape::kTileColumns, Shape::kTileDepth,
-                                                              Shape::kStages, Shape::kSplit};
-  static_assert(kGeometry.legal(kShape, kLimits<Shape>).isLegal(), "the schedule is legal");
+  using Products = MiddleProducts<Shape, Input, Epilogue>;
+  using Ring = typename Products::Ring;
+  using Sums = typename Products::Sums;
+  static constexpr auto kShape = Products::kShape;
+  static constexpr auto kGeometry = Products::kGeometry;
   static constexpr int kTileRows = Shape::kTileRows, kTileColumns = Shape::kTileColumns;
   static constexpr int kTileDepth = Shape::kTileDepth, kSplit = Shape::kSplit;
-  static constexpr int kConsumers = kGeometry.consumers();       // warpgroups
-  static constexpr int kColumnBlocks = kGeometry.columnBlocks(); // of 64 columns, of a warpgroup
-  static constexpr int kRowParts = kGeometry.rowParts(), kRowsOfPart = kGeometry.partRows();
-  static constexpr int kRowGroups = kGeometry.rowGroups(), kParts = kRowParts / kRowGroups; // of a warpgroup
+  static constexpr int kConsumers = kGeometry.consumers();                                 // warpgroups
+  static constexpr int kColumnBlocks = Products::kColumnBlocks, kParts = Products::kParts; // of a warpgroup
+  static constexpr int kRowParts = Products::kRowParts, kRowsOfPart = Products::kRowsOfPart;
   static constexpr int kThreadsOfConsumers = 128 * kConsumers;
   static_assert(kHasCoreMatrices<Shape>, "the weight is read in panels of 8 rows, groups of 8 columns, padded to 64");
 
   static constexpr int kTiles = kGeometry.tiles(kShape), kBlocks = kGeometry.blocks(kShape, kLimits<Shape>);
-  static constexpr bool kPromotes = kShape.promotes();
-
-  using Ring = StageRing<Shape::kStages, kGeometry.inputBytes(), kGeometry.weightBytes(), 4 * kConsumers>;
 
   // Sums lie transposed in the threads (a column of y is a row of wgmma), so they go through shared memory.
   // Alone, a warpgroup hands out 32 rows x 64 columns at a time; the ring is filled meanwhile.
@@ -47,14 +43,13 @@ template <class Shape, class Input, class Epilogue> class LinearMiddle {
   /// Whether the epilogue begins to load before the tile is multiplied: more sums leave no registers for it.
   static constexpr bool kLoadsEarly = kGeometry.sums() <= 64;
 
-  using Sums = float[kColumnBlocks * kParts][kRowsOfPart / 2];
-  /// Of columns of the depth that share scales.
-  static constexpr int kGroupCount = kShape.hasGroups() ? ceilDiv(Shape::kDepth, kShape.group) : 1;
-
 public:
   static constexpr int kSteps = kGeometry.steps(kShape); ///< along the depth
   static_assert(areSteps<Shape>(kSteps, nullptr), "the launch counts them as the geometry does");
-  static constexpr int kThreads = kGeometry.threads(), kMinBlocks = 1;
+  static constexpr int kThreads = kGeometry.threads();
+  /// Two where the sums need few registers: a norm's blocks lie beside this kernel's then, wait for it, or run while
+  /// its ring is filled.
+  static constexpr int kMinBlocks = kConsumers == 1 && Products::kHasFewSums ? 2 : 1;
   static constexpr Launch kLaunch = {kBlocks,
                                      1,
                                      1,
@@ -72,7 +67,7 @@ public:
     extern __shared__ __align__(1024) uint8 shared[];
     __builtin_assume(steps > 0);
     const int count = rowCount<Shape::kRows>(rows); // rows after them are not stored
-    runRoles<Ring, kSharedBytes, kConsumers, 2>(
+    runRoles<Ring, kSharedBytes, kConsumers, 2, kMinBlocks>(
         shared, epilogue,
         [&](const Ring &ring, int loader) {
           if (loader == 0)
@@ -152,104 +147,6 @@ private:
     });
   }
 
-  // --- what a warpgroup multiplies ----------------------------------------------------------------------------------
-
-  static __device__ __forceinline__ int firstColumn(int consumer) { return consumer / kRowGroups * kColumnBlocks * 64; }
-  /// Where `count` rows are there, parts may have fewer than they have room for.
-  static constexpr int kLeastRows = minOf(geometry::wgmma::kInstructionColumns / 2, kRowsOfPart);
-  static constexpr int kSomeRows = minOf(kLeastRows + 8, kRowsOfPart);
-  static __device__ __forceinline__ int partRows(int count) {
-    if (kPromotes || count <= kRowsOfPart || count > kRowParts * kSomeRows)
-      return kRowsOfPart;
-    return count > kRowParts * kLeastRows ? kSomeRows : kLeastRows;
-  }
-  static __device__ __forceinline__ int firstRow(int consumer, int part, int count) {
-    return kRowParts == 1 ? 0 : (consumer % kRowGroups * kParts + part) * partRows(count);
-  }
-
-  /// The operands of a stage that it reads: its columns of W and rows of x.
-  static __device__ __forceinline__ uint64 weightsOf(const Ring &ring, int slot, int consumer) {
-    return coreMatrixDescriptor(ring.weights(slot) + firstColumn(consumer) / 8 * kGroupBytes, 128, kGroupBytes);
-  }
-  static __device__ __forceinline__ uint64 inputOf(const Ring &ring, int slot, int firstRow) {
-    return swizzledDescriptor(ring.input(slot) + firstRow * 128);
-  }
-  static constexpr int kGroupBytes = kTileDepth * 16; // of 8 weight rows
-
-  /// The first `Rows` rows of a part of the sums.
-  template <int Rows>
-  static __device__ __forceinline__ auto firstRows(float (&sums)[kRowsOfPart / 2]) -> float (&)[Rows / 2] {
-    return reinterpret_cast<float (&)[Rows / 2]>(sums);
-  }
-
-  /// Multiplies `Rows` rows of `Parts` parts in `steps` stages.
-  template <int Rows, int Parts>
-  static __device__ __forceinline__ void consumeRows(const Ring &ring, int steps, int consumer, Sums &sums,
-                                                     RingPosition<Shape::kStages> &at) {
-    ring.consume(sums, steps, at, [&](int slot) {
-      uint64 weights = weightsOf(ring, slot, consumer);
-      uint64 input = inputOf(ring, slot, consumer % kRowGroups * kParts * Rows);
-#pragma unroll
-      for (int i = 0; i < kTileDepth / 16 * kColumnBlocks * Parts; ++i) {
-        const int part = i % Parts, block = i / Parts % kColumnBlocks, k = i / (Parts * kColumnBlocks);
-        Wgmma<Rows, typename Shape::Operand>::run(firstRows<Rows>(sums[block * kParts + part]),
-                                                  advance(weights, block * 8 * kGroupBytes + k * 256),
-                                                  advance(input, (k / 4 * kTileRows + part * Rows) * 128 + k % 4 * 32));
-      }
-    });
-  }
-
-  /// The same of codes, but exact: some rows and 64 words of the depth at a time, whose sums are then added in f32.
-  /// `column` is the first of the warpgroup.
-  static __device__ __forceinline__ void multiplyCodes(const Ring &ring, int step, int slot, int consumer, int column,
-                                                       const Epilogue &epilogue, int count, Sums &sums) {
-    constexpr int kWords = kTileDepth / 64, kPromoted = kGeometry.promotedRows();
-    constexpr int kPromotions = kGeometry.groupRows() / kPromoted, kItems = kWords * kColumnBlocks * kPromotions;
-    const int first = firstRow(consumer, 0, count);
-    uint64 weights = weightsOf(ring, slot, consumer), input = inputOf(ring, slot, first);
-#pragma unroll
-    for (int i = 0; i < kItems; ++i) {
-      const int row = i % kPromotions * kPromoted, block = i / kPromotions % kColumnBlocks;
-      const int word = i / (kPromotions * kColumnBlocks);
-      if (kRowParts > 1 && first + row >= count) {
-        if (i + 1 == kItems)
-          ring.release(slot);
-        continue;
-      }
-      float part[kPromoted / 2];
-      fenceSums(part);
-      warpgroupArrive();
-#pragma unroll
-      for (int k = 0; k < 4; ++k)
-        Wgmma<kPromoted, e4m3>::run(part, advance(weights, block * 8 * kGroupBytes + (word * 4 + k) * 256),
-                                    advance(input, (word * kTileRows + row) * 128 + k * 32), k > 0);
-      warpgroupCommit();
-      warpgroupWait<0>();
-      fenceSums(part);
-      if (i + 1 == kItems)
-        ring.release(slot);
-      const int group = (step * kWords + word) * geometry::kPromotedCodes / maxOf(kShape.group, 1);
-      addSums(epilogue, &sums[block * kParts][0] + row / 2, part, first + row, column + block * 64, group);
-      fenceSums(sums); // before the registers are used anew
-    }
-  }
-
-  /// Adds sums of rows from `row` and 64 columns from `column` on. A column of y is a row of wgmma.
-  template <int Count>
-  static __device__ __forceinline__ void addSums(const Epilogue &epilogue, float *totals, const float (&sums)[Count],
-                                                 int row, int column, int group) {
-#pragma unroll
-    for (int i = 0; i < Count; ++i)
-      if constexpr (kShape.hasGroups()) {
-        const int lane = threadIdx.x % 32, at = column + threadIdx.x / 32 % 4 * 16 + lane / 4 + i / 2 % 2 * 8;
-        totals[i] += sums[i] * (epilogue.inputScale(minOf(row + i / 4 * 8 + lane % 4 * 2 + i % 2, Shape::kRows - 1),
-                                                    minOf(group, kGroupCount - 1)) *
-                                epilogue.weightScale(minOf(at, Shape::kColumns - 1), minOf(group, kGroupCount - 1)));
-      } else {
-        totals[i] += sums[i];
-      }
-  }
-
   /// Stores this thread's sums of `Groups` groups of 8 rows, from the `group`-th, into rows `Stride` floats apart;
   /// those from `rowEnd` of the part on are another part's.
   template <int Stride, int Groups>
@@ -265,28 +162,6 @@ private:
           to[(j * 8 + i % 2) * Stride + i / 2 * 8] = sums[(group + j) * 4 + i];
   }
 
-  /// Multiplies `steps` stages, from step `first` of a tile on, whose first column is `column`.
-  static __device__ __forceinline__ void consume(const Ring &ring, int first, int steps, int consumer, int column,
-                                                 const Epilogue &epilogue, int count, Sums &sums,
-                                                 RingPosition<Shape::kStages> &at) {
-    if constexpr (kPromotes)
-      consumeCodes(ring, steps, at, [&](int step, int slot) {
-        multiplyCodes(ring, first + step, slot, consumer, column + firstColumn(consumer), epilogue, count, sums);
-      });
-    else if constexpr (kRowParts == 1)
-      consumeRows<kRowsOfPart, 1>(ring, steps, consumer, sums, at);
-    else if (firstRow(consumer, 0, count) >= count)
-      ring.consume(sums, steps, at, [](int) {});
-    else if (count <= kRowsOfPart)
-      consumeRows<kRowsOfPart, 1>(ring, steps, consumer, sums, at);
-    else if (partRows(count) == kLeastRows)
-      consumeRows<kLeastRows, kParts>(ring, steps, consumer, sums, at);
-    else if (partRows(count) == kSomeRows)
-      consumeRows<kSomeRows, kParts>(ring, steps, consumer, sums, at);
-    else
-      consumeRows<kRowsOfPart, kParts>(ring, steps, consumer, sums, at);
-  }
-
   // --- one block a tile ---------------------------------------------------------------------------------------------
 
   static __device__ __forceinline__ void multiplyTiles(const Ring &ring, int consumer, int steps, uint8 *shared,
@@ -295,13 +170,13 @@ private:
     Sums sums;
     RingPosition<Shape::kStages> at;
     for (int tile = firstTile(); tile < kTiles; tile += kBlocks) {
-      const int column = tile * kTileColumns + firstColumn(consumer);
+      const int column = tile * kTileColumns + Products::firstColumn(consumer);
       Extras extras;
 #pragma unroll
       for (int i = 0; i < kSlicesAhead; ++i)
         loadSlice(SliceOf(i, consumer, column, count), epilogue, extras[i]);
       clearSums(sums);
-      consume(ring, 0, steps, consumer, tile * kTileColumns, epilogue, count, sums, at);
+      Products::consume(ring, 0, steps, consumer, tile * kTileColumns, epilogue, count, sums, at);
       finish(sums, consumer, column, slice, epilogue, count, extras);
     }
   }
@@ -317,9 +192,9 @@ private:
     int group, row, rowEnd, column; ///< its first group of 8 rows of the part; where it lies in the linear
     __device__ __forceinline__ SliceOf(int i, int consumer, int column, int count)
         : group(i % kSlicesOfPart * (kSliceRows / 8)), column(column + i / (kSlicesOfPart * kParts) * 64) {
-      const int first = firstRow(consumer, i / kSlicesOfPart % kParts, count);
+      const int first = Products::firstRow(consumer, i / kSlicesOfPart % kParts, count);
       row = first + group * 8;
-      rowEnd = kRowParts == 1 ? count : minOf(count, first + partRows(count));
+      rowEnd = kRowParts == 1 ? count : minOf(count, first + Products::partRows(count));
     }
     __device__ __forceinline__ bool exists() const { return row < rowEnd; }
   };
@@ -340,7 +215,7 @@ private:
         loadSlice(at, epilogue, extra);
       if (at.exists()) {
         syncNamed(1 + consumer, 128); // the slice before has been read
-        transpose<kSliceStride, kSliceRows / 8>(sums[i / kSlicesOfPart], at.group, partRows(count), slice);
+        transpose<kSliceStride, kSliceRows / 8>(sums[i / kSlicesOfPart], at.group, Products::partRows(count), slice);
         syncNamed(1 + consumer, 128);
         Slice::storePatch(epilogue, threadIdx.x % 128, at.row, at.rowEnd, at.column, extra, slice);
       }
@@ -361,14 +236,14 @@ private:
     typename Portion::Extra extra[Portion::kItems];
     if constexpr (kLoadsEarly)
       Portion::load(epilogue, threadIdx.x - 128, shareRow, shareEnd, column, extra);
-    consume(ring, first, firstStep(allSteps, rank + 1) - first, consumer, column, epilogue, count, sums, at);
+    Products::consume(ring, first, firstStep(allSteps, rank + 1) - first, consumer, column, epilogue, count, sums, at);
     syncNamed(1, kThreadsOfConsumers); // all stages have been read: the tile takes their place
 #pragma unroll
     for (int i = 0; i < kColumnBlocks * kParts; ++i)
-      if (int row = firstRow(consumer, i % kParts, count); row < count)
-        transpose<kTileStride, kRowsOfPart / 8>(sums[i], 0, partRows(count),
+      if (int row = Products::firstRow(consumer, i % kParts, count); row < count)
+        transpose<kTileStride, kRowsOfPart / 8>(sums[i], 0, Products::partRows(count),
                                                 reinterpret_cast<float *>(shared) + row * kTileStride +
-                                                    firstColumn(consumer) + i / kParts * 64);
+                                                    Products::firstColumn(consumer) + i / kParts * 64);
     if constexpr (!kLoadsEarly)
       Portion::load(epilogue, threadIdx.x - 128, shareRow, shareEnd, column, extra);
     finishShare(ring.stages, shareRow, shareEnd, column, epilogue, extra);

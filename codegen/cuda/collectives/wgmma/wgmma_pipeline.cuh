@@ -122,6 +122,47 @@ __device__ __forceinline__ void consumeCodes(const Ring &ring, int steps, RingPo
   }
 }
 
+/// The same where a stage is one group of instructions, `Count` sums a thread: they are added while the next stage is
+/// multiplied. `issue(slot, part)` begins to multiply a stage, `add(step, part)` takes its sums.
+template <int Count, class Ring, int Slots, class Issue, class Add>
+__device__ __forceinline__ void consumeCodesBehind(const Ring &ring, int steps, RingPosition<Slots> &at, Issue issue,
+                                                   Add add) {
+  __builtin_assume(steps > 0);
+  float even[Count], odd[Count];
+  RingPosition<Slots> behind = at;
+  int added = 0;
+  const auto begin = [&](float (&part)[Count]) {
+    wait(ring.full(at.slot), at.parity);
+    issue(at.slot, part);
+    at.advance();
+  };
+  const auto finish = [&](float (&part)[Count]) {
+    fenceSums(part);
+    ring.release(behind.slot);
+    behind.advance();
+    add(added++, part);
+  };
+  begin(even);
+  for (; added + 2 < steps;) {
+    begin(odd);
+    warpgroupWait<1>();
+    finish(even);
+    begin(even);
+    warpgroupWait<1>();
+    finish(odd);
+  }
+  if (added + 2 == steps) {
+    begin(odd);
+    warpgroupWait<1>();
+    finish(even);
+    warpgroupWait<0>();
+    finish(odd);
+  } else {
+    warpgroupWait<0>();
+    finish(even);
+  }
+}
+
 /// The end of the consumer warpgroups, which are numbered from 1: what they have stored is complete.
 template <int Warpgroups, class Epilogue> __device__ __forceinline__ void finishConsumers(const Epilogue &epilogue) {
   if constexpr (kReduces<Epilogue>) {
@@ -136,16 +177,19 @@ template <int Warpgroups, class Epilogue> __device__ __forceinline__ void finish
   }
 }
 
-/// Registers of a thread of the loading warpgroup and of a consumer. With two consumers they fill the 65536 of a
-/// multiprocessor: 128 * (40 + 2 * 232) = 64512. A consumer holds up to 160 sums, or 192 with those of codes that are
-/// yet to be added.
-inline constexpr int kLoadingRegisters = 40, kConsumerRegisters = 232;
+/// Registers of a thread of the loading warpgroup and of a consumer, of those that a block starts with where so many
+/// blocks shall fit on a multiprocessor. Two consumers alone fill it: 128 * (40 + 2 * 232) = 64512 of 65536. A consumer
+/// then holds up to 160 sums, or 192 with those of codes that are yet to be added.
+inline constexpr int kLoadingRegisters = 40;
+template <int Consumers, int MinBlocks>
+inline constexpr int kConsumerRegisters = minOf(
+    232, ((1 + Consumers) * (512 / (MinBlocks * (1 + Consumers)) / 8 * 8) - kLoadingRegisters) / Consumers / 8 * 8);
 
 /// The whole life of a block whose ring lies at the start of its `SharedBytes` of shared memory: `load(ring, loader)`
 /// by one thread of each of the first `Loaders` warps, `leave()` by their whole warpgroup after that, and
 /// `multiply(ring, consumer)` by each consumer warpgroup.
-template <class Ring, int SharedBytes, int Consumers, int Loaders, class Epilogue, class Load, class Leave,
-          class Multiply>
+template <class Ring, int SharedBytes, int Consumers, int Loaders, int MinBlocks, class Epilogue, class Load,
+          class Leave, class Multiply>
 __device__ __forceinline__ void runRoles(uint8 *shared, const Epilogue &epilogue, Load load, Leave leave,
                                          Multiply multiply) {
   launchDependents();
@@ -160,7 +204,7 @@ __device__ __forceinline__ void runRoles(uint8 *shared, const Epilogue &epilogue
       load(ring, warp);
     leave();
   } else {
-    claimRegisters<kConsumerRegisters>();
+    claimRegisters<kConsumerRegisters<Consumers, MinBlocks>>();
     multiply(ring, warpgroup - 1);
     finishConsumers<Consumers>(epilogue);
   }
