@@ -70,9 +70,8 @@ def FormDispatches : Pass<"bamba-form-dispatches", "mlir::func::FuncOp"> {
     - `argmax`: a linear into the argmax of its result, which leaves as well;
     - `quantize`: a norm or a gate into the quantization that alone reads it. A linear stays apart: a quantization needs
       whole rows.
-    - `quantize_epilogue`: a linear with its gate, or attention of one token, into the quantization that alone reads it.
-      No block has whole rows, so that what is quantized goes to memory, as a result of the dispatch, and the last blocks
-      to end read it again. For few rows only.
+    - `quantize_epilogue`: a linear with its gate, or attention of one token, into the quantization that alone reads it,
+      if its scales are known: no block has whole rows, which decide about other scales.
 
     Slices of inputs move into the dispatch, so that what stays outside are whole buffers. A fused producer may have a
     state as a second result, or one that is also read after the kernel: the dispatch then yields it after the results

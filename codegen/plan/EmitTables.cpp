@@ -113,12 +113,12 @@ Constant *Tables::cudaKernel(const PlanKernel &kernel) {
     params.push_back(param(item));
   using L = bamba_rt_cuda_launch;
   const L &launch = code.launch;
-  Constant *shape = build.record<L>(
-      {BAMBAC_FIELD(L, grid, build.numbers(launch.grid)), BAMBAC_FIELD(L, threads, build.i32(launch.threads)),
-       BAMBAC_FIELD(L, cluster, build.i32(launch.cluster)),
-       BAMBAC_FIELD(L, shared_bytes, build.i32(launch.shared_bytes)),
-       BAMBAC_FIELD(L, dependent, build.i32(launch.dependent)), BAMBAC_FIELD(L, workspace, build.i32(launch.workspace)),
-       BAMBAC_FIELD(L, multiprocessors, build.i32(launch.multiprocessors))});
+  Constant *shape = build.record<L>({BAMBAC_FIELD(L, grid, build.numbers(launch.grid)),
+                                     BAMBAC_FIELD(L, threads, build.i32(launch.threads)),
+                                     BAMBAC_FIELD(L, cluster, build.i32(launch.cluster)),
+                                     BAMBAC_FIELD(L, shared_bytes, build.i32(launch.shared_bytes)),
+                                     BAMBAC_FIELD(L, dependent, build.i32(launch.dependent)),
+                                     BAMBAC_FIELD(L, workspace, build.i32(launch.workspace))});
   Constant *&cubin = cubins[code.symbol];
   if (!cubin)
     cubin = build.blob("cubin", code.cubin);

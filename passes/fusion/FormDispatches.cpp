@@ -151,9 +151,8 @@ public:
   explicit DispatchBuilder(ArrayRef<Operation *> group) : group(group), root(group.back()) {
     llvm::append_range(outputs, root->getResults());
     for (Operation *op : group.drop_back())
-      llvm::copy_if(op->getResults(), std::back_inserter(outputs), [&](OpResult result) {
-        return isStateResult(result) || isReadOutside(result) || waitsInMemory(result, group);
-      });
+      llvm::copy_if(op->getResults(), std::back_inserter(outputs),
+                    [&](OpResult result) { return isStateResult(result) || isReadOutside(result); });
   }
 
   void build() {

@@ -1,6 +1,6 @@
 // The rules of fusion, one function for each kind of producer. Passes.td says under FormDispatches why each pays.
 #include "passes/fusion/FusionRules.h"
-#include "codegen/cuda/collectives/geometry/row_codes.h"
+#include "codegen/cuda/collectives/geometry/geometry.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
 
@@ -110,20 +110,14 @@ bool endsInPieces(Operation *op) {
          llvm::any_of(op->getOperands(), [](Value operand) { return isa_and_nonnull<LinearOp>(getProducer(operand)); });
 }
 
-/// A quantization after an op that has a row in many blocks: the last of them to end find the codes.
+/// A quantization after an op that has a row in many blocks: none of them sees all that decides about a scale.
 static FusionDecision followsPieces(Operation *producer, QuantizeOp quantize, TargetInterface target) {
   if (FusionDecision listed = isListed(Fusion::QuantizeEpilogue, target); !listed)
     return listed;
   if (auto attention = dyn_cast<AttentionOp>(producer); attention && attention.hasRuns())
     return FusionDecision::no("expected one token of each sequence, found runs of tokens");
-  int64_t rows = quantize.getInput().getType().getDimSize(0), columns = quantize.getInput().getType().getDimSize(1);
-  if (rows > geometry::kMostTailRows)
-    return FusionDecision::no("expected at most " + Twine(geometry::kMostTailRows) +
-                              " rows for the last blocks to quantize, found " + Twine(rows));
-  int64_t group = quantize.getGroupSize();
-  if (group < columns && (columns % group != 0 || group != geometry::kTailGroup))
-    return FusionDecision::no("expected one scale a row or one for each " + Twine(geometry::kTailGroup) +
-                              " columns, found one for each " + Twine(group) + " of " + Twine(columns));
+  if (!quantize.getStaticScales())
+    return FusionDecision::no("expected scales that are known, since a block has some columns of a row");
   return FusionDecision::yes();
 }
 
@@ -133,17 +127,6 @@ static FusionDecision fusesIntoQuantize(Operation *producer, QuantizeOp quantize
   if (swiglu && target.allows(Fusion::Interleave) && endsInPieces(swiglu))
     return followsPieces(swiglu, quantize, target);
   return isListed(Fusion::Quantize, target);
-}
-
-bool waitsInMemory(OpResult result, ArrayRef<Operation *> group) {
-  auto isInside = [&](Value value) { return llvm::is_contained(group, getProducer(value)); };
-  Operation *owner = result.getOwner();
-  if (!endsInPieces(owner) || (isElementwise(owner) && llvm::none_of(owner->getOperands(), isInside)))
-    return false;
-  return llvm::any_of(result.getUsers(), [&](Operation *user) {
-    auto quantize = dyn_cast<QuantizeOp>(user);
-    return quantize && !quantize.getStaticScales() && llvm::is_contained(group, user);
-  });
 }
 
 /// Whole heads of a projection, as neighbouring columns. Pairs of dimensions are neighbours, so that one call of an

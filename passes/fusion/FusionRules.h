@@ -48,10 +48,6 @@ bool mayAlsoBeReadOutside(OpResult result, ArrayRef<Operation *> group);
 /// True for a linear, for element-wise ops after one, and for attention: ops whose kernel has a row in many blocks.
 bool endsInPieces(Operation *op);
 
-/// True if a quantization in `group` reads `result` although no block of the kernel has whole rows of it: it is written
-/// to memory, which the last blocks read again.
-bool waitsInMemory(OpResult result, ArrayRef<Operation *> group);
-
 /// Whether `producer` pays inside the kernel of the op that reads it, whole or sliced, as the operand `use`.
 FusionDecision fuses(Operation *producer, OpOperand &use, TargetInterface target);
 

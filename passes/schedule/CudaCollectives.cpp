@@ -1,7 +1,6 @@
 // A table of the collectives, made from the geometry headers: each row reads a schedule's fields into its geometry and
 // asks that whether it is legal.
 #include "passes/schedule/CudaCollectives.h"
-#include "codegen/cuda/collectives/geometry/row_codes.h"
 #include "passes/memory/TensorBytes.h"
 #include "runtime/contract/launch.h"
 #include "llvm/ADT/StringExtras.h"
@@ -22,19 +21,11 @@ int strideOf(Value value) {
   return sizeOf(value, 1);
 }
 
-/// Whether the kernel finds the scales of what it computes.
-bool findsScales(Value produced) {
-  QuantizeOp quantize = findTailQuantize(produced);
-  return quantize && !quantize.getStaticScales();
-}
-
-/// Static shared memory of the epilogue: a key for each row where the largest result of each is found, and what the
-/// last blocks need that make codes of the rows.
+/// Static shared memory of the epilogue: a key for each row where the largest result of each is found.
 int epilogueBytes(LinearOp linear) {
-  int rows = sizeOf(linear.getInput(), 0);
-  if (llvm::any_of(linear->getUsers(), llvm::IsaPred<ArgmaxOp>))
-    return geometry::alignedEpilogueBytes(geometry::maximaBytes(rows));
-  return findsScales(linear.getResult()) ? geometry::alignedEpilogueBytes(geometry::rowCodesBytes(rows)) : 0;
+  if (llvm::none_of(linear->getUsers(), llvm::IsaPred<ArgmaxOp>))
+    return 0;
+  return geometry::alignedEpilogueBytes(geometry::maximaBytes(sizeOf(linear.getInput(), 0)));
 }
 
 template <typename Op> geometry::SsmShape ssmShapeOf(Op op, int rows) {
@@ -145,18 +136,14 @@ geometry::LinearShape shapeOf(LinearOp linear) {
 }
 
 geometry::AttentionShape shapeOf(AttentionOp attention) {
-  bool quantizes = findsScales(attention.getResult());
-  int rows = sizeOf(attention.getResult(), 0), codedRows = geometry::rowCodesCapacity(rows);
   return {sizeOf(attention.getPages(), 0),
-          rows,
+          sizeOf(attention.getResult(), 0),
           attention.hasRuns(),
           static_cast<int>(attention.getNumKvHeads() * attention.getGroupSize()),
           static_cast<int>(attention.getNumKvHeads()),
           static_cast<int>(attention.getHeadDim()),
           static_cast<int>(attention.getPageTokens()),
-          static_cast<int>(attention.getKCache().getType().getElementTypeBitWidth() / 8),
-          quantizes ? geometry::rowCodesBytes(codedRows) : 0,
-          quantizes ? geometry::rowCodesCounters(codedRows) : 0};
+          static_cast<int>(attention.getKCache().getType().getElementTypeBitWidth() / 8)};
 }
 
 geometry::SsmShape shapeOf(SsmScanOp scan) { return ssmShapeOf(scan, sizeOf(scan.getX(), 0)); }

@@ -37,12 +37,11 @@ typedef void (*bamba_rt_cpu_kernel)(void *const *args, void *scratch, uint64_t w
 
 /* What a parameter of a CUDA kernel is made of. */
 enum bamba_rt_param_kind {
-  BAMBA_RT_PARAM_POINTER = 0,        /* the address of a launch argument */
-  BAMBA_RT_PARAM_TENSOR_MAP = 1,     /* a tiled CUtensorMap over a launch argument */
-  BAMBA_RT_PARAM_WORKSPACE = 2,      /* the session's workspace: counters, then what launches ask for */
-  BAMBA_RT_PARAM_PIECE = 3,          /* a bamba_rt_piece by value, the one parameter of a kernel that packs weights */
-  BAMBA_RT_PARAM_SIZE = 4,           /* an int: a size in which launches of one kernel differ */
-  BAMBA_RT_PARAM_MULTIPROCESSORS = 5 /* an int: how many the device has */
+  BAMBA_RT_PARAM_POINTER = 0,    /* the address of a launch argument */
+  BAMBA_RT_PARAM_TENSOR_MAP = 1, /* a tiled CUtensorMap over a launch argument */
+  BAMBA_RT_PARAM_WORKSPACE = 2,  /* the session's workspace: counters, then what launches ask for */
+  BAMBA_RT_PARAM_PIECE = 3,      /* a bamba_rt_piece by value, the one parameter of a kernel that packs weights */
+  BAMBA_RT_PARAM_SIZE = 4        /* an int: a size in which launches of one kernel differ */
 };
 
 /* One parameter of a CUDA kernel. */

@@ -24,7 +24,6 @@ typedef struct bamba_rt_cuda_launch {
                             all before it has ended: kernels may read what no launch before theirs in the entry point
                             has written, before they wait */
   uint32_t workspace;    /* bytes of device memory, after the workspace's counters, that the kernel uses for itself */
-  uint32_t multiprocessors; /* the fewest that the device must have, since blocks wait for others; 0: any */
 } bamba_rt_cuda_launch;
 
 /* A tiled CUtensorMap over one argument. Dimensions from the innermost; sizes in elements, strides in bytes. A size of
@@ -40,7 +39,7 @@ typedef struct bamba_rt_tensor_map {
 } bamba_rt_tensor_map;
 
 #ifdef __cplusplus
-static_assert(sizeof(bamba_rt_cuda_launch) == 36, "constants of cubins have this layout");
+static_assert(sizeof(bamba_rt_cuda_launch) == 32, "constants of cubins have this layout");
 static_assert(sizeof(bamba_rt_tensor_map) == 88, "constants of cubins have this layout");
 #endif
 

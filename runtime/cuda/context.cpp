@@ -5,8 +5,7 @@
 namespace bambac::rt::cuda {
 
 Context::Context(std::shared_ptr<const Driver> driver, unsigned index, const CudaDeviceInfo &device)
-    : functions(std::move(driver)), multiprocessorCount(device.multiprocessors),
-      deviceName(fmt::format("cuda:{}", index)), productName(device.name) {
+    : functions(std::move(driver)), deviceName(fmt::format("cuda:{}", index)), productName(device.name) {
   check(functions->deviceGet(&number, static_cast<int>(index)), "opening the device");
   int pitch = 0;
   check(functions->deviceGetAttribute(&pitch, attributeMaxPitch, number), "opening the device");

@@ -47,8 +47,7 @@ public:
   void expectOwner() const;
 
   const Driver &driver() const { return *functions; }
-  size_t mostPitch() const { return pitchLimit; } ///< bytes between rows that one call of the driver takes
-  int multiprocessors() const { return multiprocessorCount; }
+  size_t mostPitch() const { return pitchLimit; }          ///< bytes between rows that one call of the driver takes
   const std::string &device() const { return deviceName; } ///< "cuda:0"
   const std::string &product() const { return productName; }
 
@@ -81,7 +80,6 @@ private:
   DeviceNumber number = 0;
   ContextHandle handle = nullptr;
   size_t pitchLimit = 0;
-  int multiprocessorCount;
   std::string deviceName, productName;
 };
 

@@ -32,7 +32,6 @@ CudaDeviceInfo describeDevice(const Driver &driver, int ordinal) {
   check(driver.deviceGetAttribute(&device.major, attributeMajor, number));
   check(driver.deviceGetAttribute(&device.minor, attributeMinor, number));
   check(driver.deviceGetAttribute(&device.sharedBytes, attributeSharedBytesOptin, number));
-  check(driver.deviceGetAttribute(&device.multiprocessors, attributeMultiprocessors, number));
   device.name = name;
   return device;
 }

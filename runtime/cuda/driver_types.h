@@ -23,7 +23,6 @@ using GraphExecHandle = struct GraphExecTag *;
 inline constexpr Result success = 0, errorOutOfMemory = 2, errorInvalidContext = 201;
 
 inline constexpr int attributeMajor = 75, attributeMinor = 76; ///< CUdevice_attribute: compute capability
-inline constexpr int attributeMultiprocessors = 16;
 inline constexpr int attributeMaxPitch = 11;         ///< CUdevice_attribute: bytes between rows of a copy or a clear
 inline constexpr int attributeSharedBytesOptin = 97; ///< CUdevice_attribute: shared memory that a block can ask for
 inline constexpr int functionMaxDynamicShared = 8, functionNonPortableCluster = 14; ///< CUfunction_attribute

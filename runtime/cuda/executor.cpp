@@ -26,10 +26,6 @@ public:
         values[i].size = static_cast<int32_t>(param.arg);
         continue;
       }
-      if (param.kind == BAMBA_RT_PARAM_MULTIPROCESSORS) {
-        values[i].size = context.multiprocessors();
-        continue;
-      }
       const bamba_rt_arg &arg = args[param.arg];
       void *address = buffers.resolve(arg);
       values[i].pointer = address;

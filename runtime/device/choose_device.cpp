@@ -26,26 +26,21 @@ bool takes(const CudaDeviceInfo &device, const bamba_rt_model &model) {
          (model.exact ? device.minor == minor : device.minor >= minor);
 }
 
-/// The kernel of a CUDA model that asks for the most; null where there is none. The table is not checked yet.
-const bamba_rt_kernel *neediest(const bamba_rt_model &model, uint32_t bamba_rt_cuda_launch::*need) {
-  const bamba_rt_kernel *most = nullptr;
+/// The kernel of a CUDA model that uses the most shared memory; null where there is none. The table is not checked yet.
+const bamba_rt_kernel *largestKernel(const bamba_rt_model &model) {
+  const bamba_rt_kernel *largest = nullptr;
   for (const bamba_rt_kernel &kernel : std::span(model.kernels, model.num_kernels))
-    if (kernel.cuda && (!most || kernel.cuda->launch.*need > most->cuda->launch.*need))
-      most = &kernel;
-  return most;
+    if (kernel.cuda && (!largest || kernel.cuda->launch.shared_bytes > largest->cuda->launch.shared_bytes))
+      largest = &kernel;
+  return largest;
 }
 
 /// Why code for a device's architecture does not run there; empty where it does.
 std::string findFault(const CudaDeviceInfo &device, const bamba_rt_model &model) {
-  const bamba_rt_kernel *kernel = neediest(model, &bamba_rt_cuda_launch::shared_bytes);
+  const bamba_rt_kernel *kernel = largestKernel(model);
   if (kernel && kernel->cuda->launch.shared_bytes > static_cast<uint64_t>(device.sharedBytes))
     return fmt::format("kernel {} needs {} bytes of shared memory in a block, the device has {}; compile for sm_{}{}",
                        kernel->name, kernel->cuda->launch.shared_bytes, device.sharedBytes, device.major, device.minor);
-  kernel = neediest(model, &bamba_rt_cuda_launch::multiprocessors);
-  if (kernel && kernel->cuda->launch.multiprocessors > static_cast<uint64_t>(device.multiprocessors))
-    return fmt::format("kernel {} needs {} multiprocessors, the device has {}; compile with --multiprocessors={}",
-                       kernel->name, kernel->cuda->launch.multiprocessors, device.multiprocessors,
-                       device.multiprocessors);
   return {};
 }
 

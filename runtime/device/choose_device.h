@@ -22,7 +22,6 @@ DeviceRequest parseDevice(const char *text);
 struct CudaDeviceInfo {
   int major = 0, minor = 0; ///< compute capability
   int sharedBytes = 0;      ///< of shared memory that one block can have
-  int multiprocessors = 0;
   std::string name;
 };
 

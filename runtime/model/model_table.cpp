@@ -101,8 +101,7 @@ void checkCudaKernel(const bamba_rt_kernel &kernel) {
 void checkParams(const bamba_rt_kernel &kernel, const bamba_rt_launch &launch) {
   for (const bamba_rt_param &param : std::span(kernel.cuda->params, kernel.cuda->num_params)) {
     bool isOfArgument = param.kind == BAMBA_RT_PARAM_POINTER || param.kind == BAMBA_RT_PARAM_TENSOR_MAP;
-    expect(isOfArgument || param.kind == BAMBA_RT_PARAM_WORKSPACE || param.kind == BAMBA_RT_PARAM_SIZE ||
-               param.kind == BAMBA_RT_PARAM_MULTIPROCESSORS,
+    expect(isOfArgument || param.kind == BAMBA_RT_PARAM_WORKSPACE || param.kind == BAMBA_RT_PARAM_SIZE,
            "an unknown kind of parameter", kernel.name);
     expect(!isOfArgument || param.arg < launch.num_args, "a parameter out of range", kernel.name);
   }

@@ -74,7 +74,7 @@ int sharedBytesOf(int major, int minor) { return major == 9 ? 232448 : major == 
 CudaDevices devices(const std::vector<std::pair<int, int>> &capabilities) {
   CudaDevices all;
   for (auto [major, minor] : capabilities)
-    all.found.push_back({major, minor, sharedBytesOf(major, minor), 132, "Card"});
+    all.found.push_back({major, minor, sharedBytesOf(major, minor), "Card"});
   return all;
 }
 

@@ -22,7 +22,6 @@ static_assert(CU_EVENT_RECORD_EXTERNAL == bambac::rt::cuda::eventRecordExternal)
 static_assert(CU_TENSOR_MAP_SWIZZLE_128B == 3);
 static_assert(CU_TENSOR_MAP_L2_PROMOTION_L2_256B == bambac::rt::cuda::tensorPromote256);
 static_assert(CU_DEVICE_ATTRIBUTE_MAX_PITCH == bambac::rt::cuda::attributeMaxPitch);
-static_assert(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT == bambac::rt::cuda::attributeMultiprocessors);
 static_assert(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN == bambac::rt::cuda::attributeSharedBytesOptin);
 static_assert(CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES == bambac::rt::cuda::functionMaxDynamicShared);
 static_assert(CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED == bambac::rt::cuda::functionNonPortableCluster);
@@ -357,18 +356,6 @@ TEST_F(CudaTest, FallsBackToTheProcessor) {
                 {"expected a CUDA device of compute capability 9.0, found cuda:0 (Fake Card) of 8.0"});
   expectFailure(failureOf([&] { openModel(cudaOnly, nullptr, "/nonexistent/libcuda.so.1"); }), BAMBA_UNSUPPORTED,
                 {"capability 9.0, found none: no CUDA driver: /nonexistent/libcuda.so.1: cannot open"});
-}
-
-TEST_F(CudaTest, CodeWhoseBlocksWaitNeedsMultiprocessors) {
-  toy.code[1].launch.multiprocessors = 48;
-  fake.multiprocessors = 16;
-  bamba_rt_library both = toy.library(true);
-  EXPECT_STREQ(openModel(both, nullptr, fakeCudaLibrary).table().target, "cpu");
-  expectFailure(failureOf([&] { openModel(both, "cuda", fakeCudaLibrary); }), BAMBA_UNSUPPORTED,
-                {std::string("kernel ") + toy.model.kernels[1].name, "48 multiprocessors, the device has 16",
-                 "compile with --multiprocessors=16"});
-  fake.multiprocessors = 48;
-  EXPECT_STREQ(openModel(both, nullptr, fakeCudaLibrary).table().target, toy.model.target);
 }
 
 TEST_F(CudaTest, LaunchesOfOneFunctionHaveSharedMemoryOfTheirOwn) {

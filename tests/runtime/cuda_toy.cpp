@@ -71,7 +71,7 @@ FakePackers::FakePackers(std::span<bamba_rt_weight> weights, std::vector<bamba_r
     if (!isNew)
       continue;
     cubins.push_back({fakeCubinMagic, 1, nullptr, 1, 0, packPiece, weight.dtype, weight.panel, weight.panel_group});
-    code.push_back({&cubins.back(), sizeof(FakeCubin), "pack_weights", {{1, 1, 1}, 32, 1, 0, 0, 0, 0}, 1, &param});
+    code.push_back({&cubins.back(), sizeof(FakeCubin), "pack_weights", {{1, 1, 1}, 32, 1, 0, 0, 0}, 1, &param});
     kernels.push_back({"pack_weights", "", nullptr, &code.back(), 0});
   }
 }
@@ -85,13 +85,12 @@ CudaToy::CudaToy() {
     params.emplace_back();
     params.back().arg = i;
   }
-  params.push_back({BAMBA_RT_PARAM_MULTIPROCESSORS, 0, {}});
   kernels.assign(toyTable.kernels, toyTable.kernels + toyTable.num_kernels);
   for (const bamba_rt_launch &launch : launches) // one for each kernel, in the same order
     cubins.push_back({fakeCubinMagic, launch.num_workgroups, kernels[launch.kernel].cpu, numArgs,
                       kernels[launch.kernel].scratch_bytes, nullptr, 0, 0, 0});
   for (const FakeCubin &cubin : cubins)
-    code.push_back({&cubin, sizeof(cubin), "kernel", {{1, 1, 1}, 32, 1, 0, 1, 0, 0}, numArgs + 1, params.data()});
+    code.push_back({&cubin, sizeof(cubin), "kernel", {{1, 1, 1}, 32, 1, 0, 1, 0}, numArgs, params.data()});
   for (size_t i = 0; i < kernels.size(); ++i) {
     kernels[i].cpu = nullptr;
     kernels[i].cuda = &code[i];

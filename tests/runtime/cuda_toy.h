@@ -63,7 +63,6 @@ protected:
     fake = {};
     fake.major = 9;
     fake.sharedBytes = 232448;
-    fake.multiprocessors = 132;
     fake.deviceBytes = int64_t{1} << 30;
   }
   ~CudaTest() override {

@@ -94,11 +94,6 @@ Result cuLaunchKernelEx(const LaunchConfig *config, FunctionHandle function, voi
       return invalidValue;
     launch.args.push_back(value);
   }
-  int multiprocessors = fake.multiprocessors; // a parameter after those of arguments
-  if (launch.cubin)
-    std::memcpy(&multiprocessors, params[launch.cubin->num_args], sizeof(multiprocessors));
-  if (multiprocessors != fake.multiprocessors)
-    return invalidValue;
   if (!stream->recording)
     return enqueue(config->stream, [node = Node{std::move(launch)}] { execute(node); });
   stream->recording->push_back({std::move(launch)});

@@ -16,7 +16,7 @@ constexpr AttentionDecode kSplit = {
     /*splits=*/2, /*minSplitTokens=*/64, /*tileHeads=*/4, /*warps=*/4, /*stages=*/2, /*minBlocks=*/1};
 
 /// Pieces of one tile of heads each: one counter more than there are pieces.
-AttentionShape shapeOf(int pieces, int epilogueCounters) {
+AttentionShape shapeOf(int pieces) {
   AttentionShape shape = {};
   shape.pieces = shape.rows = pieces;
   shape.heads = 4;
@@ -24,31 +24,23 @@ AttentionShape shapeOf(int pieces, int epilogueCounters) {
   shape.headDim = 64;
   shape.pageTokens = 64;
   shape.cachedBytes = 2;
-  shape.epilogueCounters = epilogueCounters;
   return shape;
 }
 
 TEST(AttentionGeometry, CountersMayBeAllOfThem) {
-  EXPECT_TRUE(kSplit.legal(shapeOf(16383, 0), kLimits).isLegal());
-  const Fault fault = kSplit.legal(shapeOf(16384, 0), kLimits);
-  EXPECT_EQ(std::string(fault.what), kCountersText);
-}
-
-TEST(AttentionGeometry, CountersOfAnEpilogueLieBeforeThoseOfTiles) {
-  EXPECT_TRUE(kSplit.legal(shapeOf(15000, 871), kLimits).isLegal());
-  const Fault fault = kSplit.legal(shapeOf(15000, 872), kLimits);
-  ASSERT_FALSE(fault.isLegal());
+  EXPECT_TRUE(kSplit.legal(shapeOf(16383), kLimits).isLegal());
+  const Fault fault = kSplit.legal(shapeOf(16384), kLimits);
   EXPECT_EQ(std::string(fault.what), kCountersText);
 }
 
 TEST(AttentionGeometry, CodesStayCodesWhereTheyFillWords) {
-  AttentionShape shape = shapeOf(1, 0);
+  AttentionShape shape = shapeOf(1);
   const int wide = kSplit.warpBytes(shape);
   shape.cachedBytes = 1;
   EXPECT_TRUE(shape.keepsCodes());
   EXPECT_EQ(kSplit.warpBytes(shape), 2 * 2 * 16 * (64 + 16)); // stages, keys and values, rows with their padding
-  EXPECT_GT(kSplit.tileRegisters(shape), kSplit.tileRegisters(shapeOf(1, 0))); // which hold the queries
-  shape.headDim = 48;                                                          // ldmatrix brings 32 codes of a key
+  EXPECT_GT(kSplit.tileRegisters(shape), kSplit.tileRegisters(shapeOf(1))); // which hold the queries
+  shape.headDim = 48;                                                       // ldmatrix brings 32 codes of a key
   EXPECT_FALSE(shape.keepsCodes());
   shape.headDim = 64;
   shape.cachedBytes = 2;
@@ -56,7 +48,7 @@ TEST(AttentionGeometry, CodesStayCodesWhereTheyFillWords) {
 }
 
 TEST(AttentionGeometry, BlocksAreHeldWithTheirReserve) {
-  const AttentionShape shape = shapeOf(1, 0);
+  const AttentionShape shape = shapeOf(1);
   AttentionDecode three = kSplit;
   three.minBlocks = 3;
   const int most = 3 * (three.sharedBytes(shape) + 1024) - 1024;
@@ -65,7 +57,7 @@ TEST(AttentionGeometry, BlocksAreHeldWithTheirReserve) {
 }
 
 TEST(AttentionGeometry, AWarpHasRoomForTheSumsOfItsTile) {
-  AttentionShape shape = shapeOf(1, 0);
+  AttentionShape shape = shapeOf(1);
   shape.heads = 32;
   shape.cachedBytes = 1;
   AttentionDecode tile = kSplit;

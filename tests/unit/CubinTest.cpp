@@ -59,15 +59,14 @@ TEST(Launch, IsReadAndItsSizeChecked) {
   };
   CudaCode code;
   llvm::Error error =
-      read("extern \"C\" __device__ const bamba_rt_cuda_launch k_launch = {{7, 6, 5}, 4, 3, 2, 1, 9, 8};", code);
+      read("extern \"C\" __device__ const bamba_rt_cuda_launch k_launch = {{7, 6, 5}, 4, 3, 2, 1, 9};", code);
   ASSERT_FALSE(error) << llvm::toString(std::move(error));
   EXPECT_EQ(code.launch.grid[0], 7u);
   EXPECT_EQ(code.launch.grid[2], 5u);
   EXPECT_EQ(code.launch.threads, 4u);
   EXPECT_EQ(code.launch.workspace, 9u);
-  EXPECT_EQ(code.launch.multiprocessors, 8u);
   EXPECT_EQ(llvm::toString(read("extern \"C\" __device__ const uint64_t k_launch[5] = {1, 1};", code)),
-            "expected the constant 'k_launch' of 36 bytes in a cubin, found one of 40 bytes");
+            "expected the constant 'k_launch' of 32 bytes in a cubin, found one of 40 bytes");
   EXPECT_EQ(llvm::toString(read("", code)), "expected the constant 'k_launch' in a cubin, found none");
 }
 

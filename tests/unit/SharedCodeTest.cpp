@@ -117,32 +117,3 @@ TEST_F(SharedCode, OfRowsThatBecomeCodes) {
   EXPECT_EQ(many.symbol, "many") << "threads take more of a row where rows are many";
   EXPECT_EQ(many.launch.threads, 128u);
 }
-
-/// A kernel `name` of attention of `rows` sequences whose results become codes: 4 heads of 64, pages of 16 tokens.
-static std::string attention(const std::string &name, int rows) {
-  std::string r = std::to_string(rows), x = "tensor<" + dims(rows, 256) + "xbf16>";
-  std::string cache = "tensor<?x2x16x64xbf16>", positions = "tensor<" + r + "xi32>", pages = "tensor<" + r + "x8xi32>";
-  std::string codes = "tensor<" + dims(rows, 256) + "xf8E4M3FN>", scales = "tensor<" + dims(rows, 1) + "xf32>";
-  return "func.func private @" + name + "(%n: tensor<1xi32> {bamba.rows}, %x: " + x + ", %k: " + cache +
-         ", %v: " + cache + ", %p: " + positions + ", %g: " + pages + ", %c: " + codes + ", %s: " + scales +
-         ", %y: " + x + ") -> (" + codes + ", " + scales + ", " + x +
-         ") attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = \"common/attention_decode\", "
-         "fields = {min_blocks = 2 : i64, min_split_tokens = 64 : i64, splits = 2 : i64, stages = 2 : i64, tile_heads "
-         "= 2 : i64, warps = 4 : i64}>} {\n  %0 = bamba.attention ins(%x, %k, %v, %p, %g : " +
-         x + ", " + cache + ", " + cache + ", " + positions + ", " + pages + ") outs(%y : " + x +
-         ") scale(0.125) acc(f32)\n  %q, %t = bamba.quantize ins(%0 : " + x + ") outs(%c, %s : " + codes + ", " +
-         scales + ") group(0)\n  return %q, %t, %0 : " + codes + ", " + scales + ", " + x + "\n}\n";
-}
-
-TEST_F(SharedCode, OfAttentionWhoseRowsBecomeCodes) {
-  ASSERT_NO_FATAL_FAILURE(compile(kAmpere, attention("two", 2) + attention("many", 256) + attention("most", 257)));
-  const CudaCode &two = *code[0].cuda, &many = *code[1].cuda, &most = *code[2].cuda;
-  EXPECT_EQ(many.symbol, "two");
-  EXPECT_EQ(most.symbol, "most") << "more rows than memory is there for";
-  auto rowsOf = [](const CudaCode &kernel) { return kernel.params.back(); };
-  EXPECT_EQ(rowsOf(two).kind, BAMBA_RT_PARAM_SIZE);
-  EXPECT_EQ(rowsOf(two).arg, 2u);
-  EXPECT_EQ(rowsOf(many).arg, 256u);
-  EXPECT_EQ(two.staticSharedBytes, many.staticSharedBytes);
-  EXPECT_GE(two.staticSharedBytes, 256u * 4);
-}

@@ -15,7 +15,7 @@ public:
         codes(writer, findTailQuantize(produced), last) {}
 
   FailureOr<std::string> print() {
-    FailureOr<View> result = codes.replaceResult() ? codes.view() : writer.resultView(last);
+    FailureOr<View> result = codes.isEmpty() ? writer.resultView(last) : codes.view();
     if (failed(result))
       return failure();
     out = *result;
@@ -105,9 +105,7 @@ private:
     code.printLoop(stream, value);
     codes.printBeforeStore(stream);
     stream << "    storeVector<V>(" << elementAddress(out, "result") << ", values);\n"
-           << (argmax ? "    Maxima::offer(row, column, values);\n" : "");
-    codes.printAfterStore(stream);
-    stream << "  }\n";
+           << (argmax ? "    Maxima::offer(row, column, values);\n" : "") << "  }\n";
   }
 
   std::string printInitializer() {
@@ -117,7 +115,7 @@ private:
       members.push_back(writer.address(maxima, "largest"));
       members.push_back(writer.workspace());
     }
-    codes.addInitializers(members, out);
+    codes.addInitializers(members);
     return "Epilogue{" + llvm::join(members, ", ") + "}";
   }
 

@@ -128,10 +128,8 @@ std::string KernelWriter::sizeParam(StringRef name, int64_t value) {
   return sizeOf(name, value);
 }
 
-bool KernelWriter::hasSize(StringRef name) const { return llvm::is_contained(constants, anySize(name)); }
-
 std::string KernelWriter::sizeOf(StringRef name, int64_t value) {
-  if (!hasSize(name))
+  if (!llvm::is_contained(constants, anySize(name)))
     return std::to_string(value);
   std::string constant = "k" + toCamelCase(name);
   if (llvm::none_of(params, [&](const KernelParam &param) {
@@ -221,8 +219,6 @@ void KernelWriter::addRows(SmallVectorImpl<std::string> &call) {
 std::string KernelWriter::declarationOf(const KernelParam &param) const {
   if (param.kind == KernelParam::Kind::Workspace)
     return "void *workspace";
-  if (param.kind == KernelParam::Kind::Multiprocessors)
-    return "int multiprocessors";
   if (param.kind == KernelParam::Kind::TensorMap)
     return "const __grid_constant__ TensorMapParam " + parameterOf(param.constant);
   if (param.kind == KernelParam::Kind::Size)

@@ -29,9 +29,9 @@ struct View {
 
 /// What one parameter of the kernel is made of.
 struct KernelParam {
-  enum class Kind { Pointer, TensorMap, Workspace, Piece, Size, Multiprocessors } kind; ///< the kinds of bamba_rt_param
-  unsigned argument = 0; ///< of the kernel function; of a size its value
-  std::string constant;  ///< of the collective, which describes a tensor map, or the size's own: "kDepth"
+  enum class Kind { Pointer, TensorMap, Workspace, Piece, Size } kind; ///< the kinds of bamba_rt_param
+  unsigned argument = 0;                                               ///< of the kernel function; of a size its value
+  std::string constant; ///< of the collective, which describes a tensor map, or the size's own: "kDepth"
 };
 
 /// "tile_rows" -> "TileRows".
@@ -77,8 +77,6 @@ public:
   std::string sizeParam(StringRef name, int64_t value);
   /// What the code has for a size that is already said: the parameter where launches differ in it, else `value`.
   std::string sizeOf(StringRef name, int64_t value);
-  /// Whether launches of one kernel may differ in it: size() was asked for it.
-  bool hasSize(StringRef name) const;
   /// The same as sizeParam() of a field of the schedule.
   std::string fieldParam(StringRef name);
   /// Rows of a collective whose code asks for nothing but how many are there (addRows): a size of the launch, unless
@@ -114,8 +112,6 @@ public:
   std::string tensorMap(const View &view, StringRef map);
   /// The workspace: the parameter's name.
   std::string workspace() { return unique(KernelParam::Kind::Workspace, "workspace"); }
-  /// How many multiprocessors the device has: the parameter's name.
-  std::string multiprocessors() { return unique(KernelParam::Kind::Multiprocessors, "multiprocessors"); }
   /// Appends the number of rows that are there to a call of a collective, where the kernel has one. Last of all.
   void addRows(SmallVectorImpl<std::string> &call);
 

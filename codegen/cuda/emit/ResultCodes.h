@@ -6,8 +6,7 @@
 
 namespace bambac::codegen {
 
-/// Where the scale is known, codes are stored in place of the result. Else the result is stored, and read again by the
-/// blocks that wait for all others (common/row_codes.cuh). Prints nothing without a quantization.
+/// Codes that are stored in place of the result: their scale is known. Prints nothing without a quantization.
 class ResultCodes {
 public:
   /// `quantize`, which may be null, reads `result`.
@@ -15,21 +14,15 @@ public:
       : writer(writer), quantize(quantize), result(result) {}
 
   bool isEmpty() const { return !quantize; }
-  /// True where nothing but codes is stored: view() is where.
-  bool replaceResult() { return quantize && quantize.getStaticScales(); }
-  FailureOr<View> view() { return writer.resultView(cast<OpResult>(quantize.getResult())); }
+  /// Where codes are stored, if there are any. Reports scales that only whole rows tell.
+  FailureOr<View> view();
 
   void printMembers(raw_ostream &stream);
-  /// Of `values`, which are stored next.
+  /// Makes codes of `values`, which are stored next.
   void printBeforeStore(raw_ostream &stream);
-  void printAfterStore(raw_ostream &stream);
-  /// `out`: what is stored.
-  void addInitializers(SmallVector<std::string> &values, const View &out);
+  void addInitializers(SmallVector<std::string> &values);
 
 private:
-  /// Rows that the code is for.
-  int64_t mostRows() const;
-
   KernelWriter &writer;
   QuantizeOp quantize;
   OpResult result;

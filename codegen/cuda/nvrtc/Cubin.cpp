@@ -62,7 +62,6 @@ static_assert(static_cast<int>(KernelParam::Kind::TensorMap) == BAMBA_RT_PARAM_T
 static_assert(static_cast<int>(KernelParam::Kind::Workspace) == BAMBA_RT_PARAM_WORKSPACE);
 static_assert(static_cast<int>(KernelParam::Kind::Piece) == BAMBA_RT_PARAM_PIECE);
 static_assert(static_cast<int>(KernelParam::Kind::Size) == BAMBA_RT_PARAM_SIZE);
-static_assert(static_cast<int>(KernelParam::Kind::Multiprocessors) == BAMBA_RT_PARAM_MULTIPROCESSORS);
 
 llvm::Error readLaunch(StringRef name, ArrayRef<KernelParam> params, CudaCode &code) {
   auto object = llvm::object::ObjectFile::createELFObjectFile(llvm::MemoryBufferRef(code.cubin, name));

@@ -187,35 +187,15 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_byte
     return %1, %0 : tensor<2xi32>, tensor<2x64xf32>
   }
 
-// The last blocks make codes of what is stored.
-// CHECK-LABEL: //--- linear_tail.cu
-// CHECK:       #include "common/row_codes.cuh"
-// CHECK:       /// Stores the sums of bamba.linear, as codes.
-// CHECK:         Element *result;
-// CHECK-NEXT:    RowCodes<bf16, 2, 64, 0> codes;
-// CHECK:         static constexpr bool kReduces = true, kHasTail = true;
-// CHECK:           storeVector<V>(result
-// CHECK-NEXT:      codes.offer(row, values);
-// CHECK:         Epilogue{result, {result, codes, scales, workspace, multiprocessors, 2}});
-  func.func private @linear_tail(%x: tensor<2x256xbf16>, %w: tensor<64x256xbf16, #bamba.panel<8, group = 8, align = 64>>,
-      %c: tensor<2x64xf8E4M3FN>, %s: tensor<2x1xf32>, %h: tensor<2x64xbf16>)
-      -> (tensor<2x64xf8E4M3FN>, tensor<2x1xf32>, tensor<2x64xbf16>) attributes {bamba.kernel, bamba.schedule = #skinny} {
-    %0 = bamba.linear ins(%x, %w : tensor<2x256xbf16>, tensor<64x256xbf16, #bamba.panel<8, group = 8, align = 64>>)
-                      outs(%h : tensor<2x64xbf16>) acc(f32)
-    %q, %t = bamba.quantize ins(%0 : tensor<2x64xbf16>) outs(%c, %s : tensor<2x64xf8E4M3FN>, tensor<2x1xf32>) group(0)
-    return %q, %t, %0 : tensor<2x64xf8E4M3FN>, tensor<2x1xf32>, tensor<2x64xbf16>
-  }
-
-// With known scales nothing else is stored.
-// CHECK-LABEL: //--- linear_tail_fixed.cu
+// With known scales codes are stored, and nothing else.
+// CHECK-LABEL: //--- known_scales.cu
 // CHECK:         Element *result;
 // CHECK-NEXT:    float *scales;
 // CHECK-NEXT:    const float *fixedScales;
-// CHECK-NOT:     kHasTail
 // CHECK:           const float scale = largestScale<1>(fixedScales);
 // CHECK:             value = CodeDivider(scale)(toFloat(fromFloat<bf16>(value)));
 // CHECK:           storeVector<V>(result
-  func.func private @linear_tail_fixed(%x: tensor<2x256xbf16>, %w: tensor<64x256xbf16, #bamba.panel<8, group = 8, align = 64>>,
+  func.func private @known_scales(%x: tensor<2x256xbf16>, %w: tensor<64x256xbf16, #bamba.panel<8, group = 8, align = 64>>,
       %f: tensor<1xf32>, %c: tensor<2x64xf8E4M3FN>, %s: tensor<2x1xf32>)
       -> (tensor<2x64xf8E4M3FN>, tensor<2x1xf32>) attributes {bamba.kernel, bamba.schedule = #skinny} {
     %h = tensor.empty() : tensor<2x64xbf16>

@@ -157,3 +157,18 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_byte
     return %y, %cs, %ss : tensor<2x4xf32>, tensor<?x4x12xf32>, tensor<?x2x2x4xf32>
   }
 }
+
+// -----
+
+module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_bytes = 232448, multiprocessors = 132>} {
+  func.func private @unknown_scales(%x: tensor<2x256xbf16>, %w: tensor<64x256xbf16, #bamba.panel<8, group = 8, align = 64>>,
+      %c: tensor<2x64xf8E4M3FN>, %s: tensor<2x1xf32>) -> (tensor<2x64xf8E4M3FN>, tensor<2x1xf32>)
+      attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "wgmma/linear_skinny", fields = {stages = 2 : i64}>} {
+    %h = tensor.empty() : tensor<2x64xbf16>
+    %0 = bamba.linear ins(%x, %w : tensor<2x256xbf16>, tensor<64x256xbf16, #bamba.panel<8, group = 8, align = 64>>)
+                      outs(%h : tensor<2x64xbf16>) acc(f32)
+    // expected-error@+1 {{expected scales that are known, since a block has some columns of a row}}
+    %q, %t = bamba.quantize ins(%0 : tensor<2x64xbf16>) outs(%c, %s : tensor<2x64xf8E4M3FN>, tensor<2x1xf32>) group(0)
+    return %q, %t : tensor<2x64xf8E4M3FN>, tensor<2x1xf32>
+  }
+}

@@ -7,7 +7,6 @@
 // that the loop has no barrier. The block that finishes a head's last split adds up the splits, in their order.
 #pragma once
 #include "common/decode_items.cuh"
-#include "common/epilogue.cuh"
 #include "common/limits.cuh"
 #include "common/pieces.cuh"
 #include "common/staged_attention.cuh"
@@ -66,8 +65,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
   static constexpr int kSums = kGroup * kHeadDim, kPartFloats = alignTo(kSums + 2 * kGroup, 32);
   static constexpr int kWorkspaceBytes = kGeometry.splits > 1 ? kGeometry.items(kShape) * kPartFloats * 4 : 0;
 
-  static constexpr Launch kLaunch = {
-      kGrid, 1, 1, kThreads, 1, kGeometry.sharedBytes(kShape), 1, kWorkspaceBytes, kEpilogueMultiprocessors<Epilogue>};
+  static constexpr Launch kLaunch = {kGrid, 1, 1, kThreads, 1, kGeometry.sharedBytes(kShape), 1, kWorkspaceBytes};
 
   // --- the kernel -------------------------------------------------------------------------------------------------
 
@@ -89,10 +87,8 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
                                              const Cached *values, const int *positions, const int *pages,
                                              const float *scales, const Epilogue &epilogue, void *workspace = nullptr) {
     launchDependents();
-    beginEpilogue(epilogue);
     waitForPredecessors();
     work(blockIdx.x, gridDim.x, sizes, query, keys, values, positions, pages, scales, nullptr, epilogue, workspace);
-    finishBlock<kThreads>(epilogue);
   }
 
   /// The part of block `block` of `blocks`, after waitForPredecessors(). `starts`: null, or as numberSplits() has it.

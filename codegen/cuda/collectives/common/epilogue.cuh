@@ -4,10 +4,6 @@
 // uses), begin(), called by all threads before the first barrier of the block, and finish(lane), called by one warp
 // when everything that the block stores has been stored. It may use the counters of the workspace.
 //
-// An epilogue whose results need another look when all blocks have stored theirs also says `kHasTail = true` and has
-// tail<Threads>(thread), called after finish() and a barrier by as many threads of the block. finish() may then wait
-// for other blocks (common/row_codes.cuh).
-//
 // An epilogue of codes multiplies sums by their scales, unless groups of columns of the depth have their own: then it
 // has kGroup, the columns of a group, inputScale(row, group) and weightScale(column, group), and its sums are
 // products with them already. `column` is one of the linear.
@@ -17,7 +13,6 @@
 #pragma once
 #include "common/limits.cuh"
 #include "geometry/linear.h"
-#include "geometry/row_codes.h"
 
 namespace bambac {
 
@@ -29,12 +24,6 @@ template <class Epilogue> __host__ __device__ constexpr auto reduces(int) -> dec
 }
 template <class Epilogue> __host__ __device__ constexpr bool reduces(...) { return false; }
 template <class Epilogue> inline constexpr bool kReduces = reduces<Epilogue>(0);
-
-template <class Epilogue> __host__ __device__ constexpr auto hasTail(int) -> decltype(Epilogue::kHasTail) {
-  return Epilogue::kHasTail;
-}
-template <class Epilogue> __host__ __device__ constexpr bool hasTail(...) { return false; }
-template <class Epilogue> inline constexpr bool kHasTail = hasTail<Epilogue>(0);
 
 template <class Epilogue> __host__ __device__ constexpr auto groupOf(int) -> decltype(Epilogue::kGroup) {
   return Epilogue::kGroup;
@@ -92,10 +81,6 @@ inline constexpr geometry::LinearShape kLinearShape = {Shape::kRows,
 /// Bytes of workspace that a launch asks for: the counters, and nothing after them.
 template <class Epilogue> inline constexpr uint32 kEpilogueWorkspace = kReduces<Epilogue> ? kWorkspaceOfCounters : 0;
 
-/// Multiprocessors that a launch asks for.
-template <class Epilogue>
-inline constexpr uint32 kEpilogueMultiprocessors = kHasTail<Epilogue> ? geometry::kTailMultiprocessors : 0;
-
 /// totals += sums with the scales of group `group`: results of two rows, `row` and row + 8, and two neighbouring
 /// columns as a fragment of mma holds them. Rows, columns and groups that the linear does not have repeat its last:
 /// what is summed of the padding of the depth is zero, but memory that is no scale may hold a NaN.
@@ -122,15 +107,11 @@ template <class Epilogue> __device__ __forceinline__ void finishEpilogue(const E
 }
 
 /// The end of a block of which all threads come here: what they have stored is complete.
-template <int Threads, class Epilogue> __device__ __forceinline__ void finishBlock(const Epilogue &epilogue) {
+template <class Epilogue> __device__ __forceinline__ void finishBlock(const Epilogue &epilogue) {
   if constexpr (kReduces<Epilogue>) {
     __syncthreads();
     if (threadIdx.x < 32)
       finishEpilogue(epilogue);
-  }
-  if constexpr (kHasTail<Epilogue>) {
-    __syncthreads();
-    epilogue.template tail<Threads>(threadIdx.x);
   }
 }
 

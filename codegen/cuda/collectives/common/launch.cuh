@@ -37,13 +37,6 @@ __device__ __forceinline__ void waitForPredecessors() {
 #endif
 }
 
-/// A number that other blocks raise, and what they wrote before they did.
-__device__ __forceinline__ uint32 loadAcquire(const uint32 *from) {
-  uint32 value;
-  asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(value) : "l"(from) : "memory");
-  return value;
-}
-
 /// How many of a kernel's `Most` rows are there: as many as the step says in memory, or all where it says nothing. May
 /// be asked before waitForPredecessors(): no kernel writes it.
 template <int Most> __device__ __forceinline__ int rowCount(const int *rows) {

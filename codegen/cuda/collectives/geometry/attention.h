@@ -9,8 +9,7 @@ struct AttentionShape {
   int pieces, rows; ///< in all
   bool hasRuns;     ///< rows are runs of tokens; else each is a piece
   int heads, kvHeads, headDim, pageTokens;
-  int cachedBytes;                             ///< of an element of the cache
-  int epilogueBytes = 0, epilogueCounters = 0; ///< static shared memory and counters that the epilogue takes
+  int cachedBytes;                                                           ///< of an element of the cache
   BAMBAC_HOST_DEVICE constexpr int group() const { return heads / kvHeads; } ///< query heads that share a KV head
   /// Whether decode leaves codes of the cache what they are in shared memory, two in a word. Others become f16 on their
   /// way.
@@ -106,8 +105,7 @@ struct AttentionDecode {
 
   /// Whether a multiprocessor has shared memory for `minBlocks` at a time.
   BAMBAC_HOST_DEVICE constexpr bool areHeld(const AttentionShape &shape, const Limits &limits) const {
-    return minBlocks * (sharedBytes(shape) + shape.epilogueBytes + kReservedBytes) <=
-           limits.sharedBytes + kReservedBytes;
+    return minBlocks * (sharedBytes(shape) + kReservedBytes) <= limits.sharedBytes + kReservedBytes;
   }
 
   BAMBAC_HOST_DEVICE constexpr Fault legal(const AttentionShape &shape, const Limits &limits) const {
@@ -124,9 +122,8 @@ struct AttentionDecode {
         .multipleOf("tokens of a page", kTileKeys, shape.pageTokens);
     if (!check.isLegal())
       return check.result();
-    const int lastCounters = shape.epilogueCounters > 0 ? shape.epilogueCounters + kTileCounters : 0;
-    check.atMost(kCountersText, limits.counters, counters(shape) + lastCounters)
-        .atMost(kSharedBytesText, limits.sharedBytes, sharedBytes(shape) + shape.epilogueBytes);
+    check.atMost(kCountersText, limits.counters, counters(shape))
+        .atMost(kSharedBytesText, limits.sharedBytes, sharedBytes(shape));
     checkTileRegisters(check, threads(), minBlocks, tileRegisters(shape));
     return check.result();
   }

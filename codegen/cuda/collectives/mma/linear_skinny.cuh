@@ -79,8 +79,7 @@ public:
                                      1,
                                      kSharedBytes,
                                      /*dependent=*/1,
-                                     kEpilogueWorkspace<Epilogue>,
-                                     kEpilogueMultiprocessors<Epilogue>};
+                                     kEpilogueWorkspace<Epilogue>};
 
   static __device__ __forceinline__ void run(const Input &input, const Operand *weights, const Epilogue &epilogue) {
     extern __shared__ __align__(1024) uint8 shared[];
@@ -88,7 +87,7 @@ public:
     beginEpilogue(epilogue); // there are barriers before the first result
     const int group = blockIdx.x * kAllGroups / kBlocks, groupEnd = (blockIdx.x + 1) * kAllGroups / kBlocks;
     LinearSkinny(shared, input, weights, epilogue, group, groupEnd).multiply();
-    finishBlock<kThreads>(epilogue);
+    finishBlock(epilogue);
   }
 
 private:

@@ -69,8 +69,7 @@ public:
                                      1,
                                      kSharedBytes,
                                      /*dependent=*/1,
-                                     kEpilogueWorkspace<Epilogue>,
-                                     kEpilogueMultiprocessors<Epilogue>};
+                                     kEpilogueWorkspace<Epilogue>};
 
   static __device__ __forceinline__ void run(const Input &input, const Operand *weights, const Epilogue &epilogue,
                                              const int *rows = nullptr) {
@@ -85,7 +84,7 @@ public:
       tile.multiply(sums, epilogue);
       tile.storeTile(sums, epilogue);
     }
-    finishBlock<kThreads>(epilogue);
+    finishBlock(epilogue);
   }
 
 private:

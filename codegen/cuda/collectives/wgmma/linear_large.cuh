@@ -59,8 +59,7 @@ public:
   static constexpr int kSteps = kGeometry.steps(kShape); ///< along the depth, of every tile
   static_assert(areSteps<Shape>(kSteps, nullptr), "the launch counts them as the geometry does");
   static constexpr int kThreads = kGeometry.kThreads, kMinBlocks = 1;
-  static constexpr Launch kLaunch = {
-      kBlocks, 1, 1, kThreads, 1, kGeometry.sharedBytes(), 1, kWorkspace, kEpilogueMultiprocessors<Epilogue>};
+  static constexpr Launch kLaunch = {kBlocks, 1, 1, kThreads, 1, kGeometry.sharedBytes(), 1, kWorkspace};
   static constexpr TensorMap kInputMap = inputTensorMap(kShape, kBoxRows);
   static constexpr TensorMap kWeightMap = weightTensorMap(Shape::kColumns, kShape.words(), kBoxColumns, kTileDepth);
   /// Of what is left of a tile after whole boxes of kWeightMap.

@@ -50,15 +50,7 @@ public:
   /// Two where the sums need few registers: a norm's blocks lie beside this kernel's then, wait for it, or run while
   /// its ring is filled.
   static constexpr int kMinBlocks = kConsumers == 1 && Products::kHasFewSums ? 2 : 1;
-  static constexpr Launch kLaunch = {kBlocks,
-                                     1,
-                                     1,
-                                     kThreads,
-                                     kSplit,
-                                     kSharedBytes,
-                                     1,
-                                     kEpilogueWorkspace<Epilogue>,
-                                     kEpilogueMultiprocessors<Epilogue>};
+  static constexpr Launch kLaunch = {kBlocks, 1, 1, kThreads, kSplit, kSharedBytes, 1, kEpilogueWorkspace<Epilogue>};
   static constexpr TensorMap kInputMap = inputTensorMap(kShape, kRowsOfPart);
   static constexpr TensorMap kWeightMap = weightTensorMap(Shape::kColumns, kShape.words(), kTileColumns, kTileDepth);
 

@@ -17,7 +17,6 @@
 //   summed   all lanes of mma warps, their sums stored      256  the helper                           pass & 1
 //   taken    all lanes of the helper, the sums read          32  mma warps, before their next sums    (pass - 1) & 1
 //   named 1  mma warps, once, where there is a norm         256  the same                             -
-//   named 2  mma warps and the helper, before a tail        288  the same                             -
 //
 // Where several lanes have written or read what a barrier hands over (summed, taken), every lane arrives. At empty one
 // lane arrives for its warp: the warp has only read, and __syncwarp orders these reads before the arrival.
@@ -85,15 +84,8 @@ template <class Shape, class Input, class Epilogue> class LinearSkinny {
 public:
   static constexpr int kThreads = Geometry::kPlan.kThreads;
   static constexpr int kMinBlocks = 1;
-  static constexpr Launch kLaunch{Geometry::kBlocks,
-                                  1,
-                                  1,
-                                  kThreads,
-                                  1,
-                                  Geometry::kSharedBytes,
-                                  1,
-                                  kEpilogueWorkspace<Epilogue>,
-                                  kEpilogueMultiprocessors<Epilogue>};
+  static constexpr Launch kLaunch{Geometry::kBlocks,           1, 1, kThreads, 1, Geometry::kSharedBytes, 1,
+                                  kEpilogueWorkspace<Epilogue>};
 
   static __device__ void run(const Input &input, const Operand *weights, const Epilogue &epilogue) {
     extern __shared__ __align__(1024) uint8 shared[];
@@ -105,20 +97,12 @@ public:
     __syncthreads();
     const Work work = Work::ofBlock(blockIdx.x);
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-    constexpr int kFinished = 2, kFinishing = (kMmaWarps + 1) * 32;
-    if (warp < kMmaWarps) {
+    if (warp < kMmaWarps)
       multiply(input, epilogue, shared, barriers, work, warp, lane);
-      if constexpr (kHasTail<Epilogue>) {
-        syncNamed(kFinished, kFinishing);
-        epilogue.template tail<kMmaWarps * 32>(threadIdx.x);
-      }
-    } else if (warp != kProducerWarp) {
+    else if (warp != kProducerWarp)
       finish(epilogue, shared, barriers, work, lane);
-      if constexpr (kHasTail<Epilogue>)
-        syncNamed(kFinished, kFinishing);
-    } else if (lane == 0) {
+    else if (lane == 0)
       produce(weights, shared, barriers, work);
-    }
   }
 
 private:

@@ -170,10 +170,6 @@ template <int Warpgroups, class Epilogue> __device__ __forceinline__ void finish
     syncNamed(kBarrier, Warpgroups * 128);
     if (threadIdx.x / 32 == 4)
       finishEpilogue(epilogue);
-    if constexpr (kHasTail<Epilogue>) {
-      syncNamed(kBarrier, Warpgroups * 128);
-      epilogue.template tail<Warpgroups * 128>(threadIdx.x - 128);
-    }
   }
 }
 
