@@ -143,7 +143,7 @@ __device__ __forceinline__ void consumeCodesBehind(const Ring &ring, int steps, 
     add(added++, part);
   };
   begin(even);
-  for (; added + 2 < steps;) {
+  while (added + 2 < steps) {
     begin(odd);
     warpgroupWait<1>();
     finish(even);
