@@ -50,7 +50,7 @@ struct CommandLine {
                                        "while it is loaded")};
   cl::opt<std::string> fp8Accumulate{
       "fp8-accumulate", cl::init("exact"), cl::value_desc("exact|fast"), cl::cat(category),
-      cl::desc("How sm_90a sums products of fp8 (default exact): fast leaves sums of more than 16 rows to the tensor "
+      cl::desc("How sm_90a sums products of fp8 (default exact): fast leaves sums of more than 8 rows to the tensor "
                "cores, which keep 14 bits, where a row has one scale; other targets sum in f32 all the same")};
   cl::opt<std::string> stateDtype{"state-dtype", cl::init("f32"), cl::value_desc("f32|bf16|f16|int8"),
                                   cl::cat(category),

@@ -76,21 +76,37 @@ constexpr double kOtherFamily = 1e12;
 
 // --- linears --------------------------------------------------------------------------------------------------------
 
+/// Blocks that a stream of weights takes about to run at its full rate.
+constexpr double kEnoughBlocks = 100;
+
+/// Rows of which no linear is faster than the skinny one.
+constexpr int kFewRows = 8;
+
+/// Few rows on wgmma, a stream of groups of 8 columns. Of more than kFewRows it takes longer than the middle linear
+/// where that has as many blocks:
+///
+///   cost = kEnoughBlocks / min(groups, kEnoughBlocks) * price
+void addSkinnyLinears(Candidates &candidates, const geometry::LinearShape &shape) {
+  constexpr double kPrice = 1.07;
+  double groups = std::min<double>(ceilDiv(shape.columns, 8), kEnoughBlocks);
+  candidates.add(geometry::wgmma::LinearSkinny{12}, shape,
+                 shape.rows <= kFewRows ? 0.0 : kEnoughBlocks / groups * kPrice);
+}
+
 /// As many stages as wanted, or as fit in addition to `otherBytes`; at least two.
 int chooseStages(int wanted, int tileRows, int tileColumns, int otherBytes, const geometry::Limits &limits) {
   int stageBytes = (tileRows + tileColumns) * geometry::kTileDepth * 2 + geometry::kStageBarrierBytes;
   return std::clamp((limits.sharedBytes - otherBytes) / stageBytes, 2, wanted);
 }
 
-/// Some rows on wgmma, one tile holds them all. The time is that of the stream of weights, which takes about
-/// kEnoughBlocks blocks to run at its full rate:
+/// Some rows on wgmma, one tile holds them all. The time is that of the stream of weights:
 ///
 ///   cost = kEnoughBlocks / min(blocks, kEnoughBlocks) * price
 ///
 /// The price of a tile of 64 columns breaks ties: it reads the input twice as often as one of 128.
 void addMiddleLinears(Candidates &candidates, const geometry::LinearShape &shape) {
   using geometry::wgmma::LinearMiddle;
-  constexpr double kEnoughBlocks = 100, kNarrowPrice = 1.005;
+  constexpr double kNarrowPrice = 1.005;
   constexpr int kWantedStages = 12, kLeastSteps = 4;
   const geometry::Limits &limits = candidates.getLimits();
   LinearMiddle tile{0, 0, geometry::kTileDepth, 2, 1};
@@ -241,10 +257,10 @@ void addLinears(Candidates &candidates, LinearOp linear) {
   if (candidates.hasWgmma()) {
     family = kOtherFamily;
     if (shape.rows <= geometry::wgmma::LinearSkinny::kMaxRows)
-      candidates.add(geometry::wgmma::LinearSkinny{12}, shape, 0.0);
-    else if (shape.rows > geometry::wgmma::LinearMiddle::kMaxRows)
+      addSkinnyLinears(candidates, shape);
+    if (shape.rows > geometry::wgmma::LinearMiddle::kMaxRows)
       addLargeLinears(candidates, linear, shape);
-    else {
+    else if (shape.rows > kFewRows) {
       addWideLinears(candidates, shape);
       addMiddleLinears(candidates, shape);
       if (shape.rows > geometry::wgmma::kInstructionColumns)

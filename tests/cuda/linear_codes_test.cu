@@ -127,6 +127,8 @@ void testSkinny(harness::Runner &runner) {
 }
 
 void testMiddle(harness::Runner &runner) {
+  test<Middle<64, 2>, 9, 4096, 8192>(runner);
+  test<Middle<128, 1>, 16, 28672, 4096>(runner);
   test<Middle<128, 1>, 17, 200, 96>(runner);
   test<Middle<128, 1>, 17, 16768, 4096>(runner);
   test<Middle<64, 2>, 32, 4096, 14336>(runner);

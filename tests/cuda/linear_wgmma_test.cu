@@ -85,6 +85,7 @@ void testSplitTiles(harness::Runner &runner) {
 
 void testMiddle(harness::Runner &runner) {
   testAll<
+      Middle<kResidual, 12, 4096, 14336, 64, 2>, Middle<kSwiglu, 16, 28672, 4096>,
       Middle<kPlain, 17, 4096, 4096, 128, 4>, Middle<kResidual, 17, 712, 200>, Middle<kSwiglu, 17, 16768, 4096>,
       Middle<kPlain, 32, 16768, 4096>, Middle<kResidual, 32, 4096, 14336, 128, 4>, Middle<kPlain, 32, 712, 200, 64>,
       Middle<kPlain, 64, 16768, 4096>, Middle<kResidual, 64, 4096, 14336, 128, 4>, Middle<kSwiglu, 64, 28672, 4096>,

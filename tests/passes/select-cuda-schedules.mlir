@@ -99,6 +99,13 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_byt
     %r = bamba.linear ins(%x, %w : tensor<16x256xbf16>, tensor<512x256xbf16>) outs(%e : tensor<16x512xf32>) acc(f32)
     return %r : tensor<16x512xf32>
   }
+  // Nine rows of as many columns as give the middle linear blocks for all multiprocessors.
+  // CHECK: @linear_nine({{.*}}collective = "wgmma/linear_middle", fields = {split = 2 : i64, {{.*}}tile_columns = 64 : i64, {{.*}}tile_rows = 16 : i64}
+  // SM86: @linear_nine({{.*}}collective = "mma/linear"
+  func.func private @linear_nine(%x: tensor<9x4096xbf16>, %w: tensor<4096x4096xbf16>, %e: tensor<9x4096xf32>) -> tensor<9x4096xf32> attributes {bamba.kernel} {
+    %r = bamba.linear ins(%x, %w : tensor<9x4096xbf16>, tensor<4096x4096xbf16>) outs(%e : tensor<9x4096xf32>) acc(f32)
+    return %r : tensor<9x4096xf32>
+  }
   // Some rows: one tile holds them all.
   // CHECK: @linear_middle({{.*}}collective = "wgmma/linear_middle"
   // OVERRIDE: @linear_middle({{.*}}split = 2 : i64, stages = 4 : i64, {{.*}}tile_rows = 40 : i64

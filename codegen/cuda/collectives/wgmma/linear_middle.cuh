@@ -1,4 +1,4 @@
-// y[r, n] = sum_k x[r, k] W[n, k] for 17 to 320 rows (decode batches, short prompts), bound by the weights' bytes:
+// y[r, n] = sum_k x[r, k] W[n, k] for 9 to 320 rows (decode batches, short prompts), bound by the weights' bytes:
 // weights are the 64 rows of wgmma, the batch its columns. A deep ring keeps weights in flight on every multiprocessor.
 // More rows than an instruction takes are two parts, of which a step with fewer rows multiplies less.
 #pragma once
