@@ -14,8 +14,24 @@ template <typename... Args> llvm::Error makeError(const char *format, const Args
   return llvm::createStringError(llvm::formatv(format, args...).str());
 }
 
-/// The keys of every object of a valid JSON text, in order. Objects are named by the keys on the way to them, each
-/// after a NUL.
+/// Whether objects and arrays lie at most this deep in each other. The parser would follow any depth, on the stack.
+bool nestsAtMost(unsigned most, StringRef text) {
+  unsigned depth = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '"')
+      for (++i; i < text.size() && text[i] != '"'; ++i)
+        i += text[i] == '\\';
+    else if (text[i] == '{' || text[i] == '[')
+      if (++depth > most)
+        return false;
+    if (i < text.size() && (text[i] == '}' || text[i] == ']') && depth > 0)
+      --depth;
+  }
+  return true;
+}
+
+/// The keys of every object of a JSON text that the parser takes, in order. Objects are named by the keys on the way to
+/// them, each after a NUL.
 class KeyOrder {
 public:
   explicit KeyOrder(StringRef text) : rest(text.trim()) { visit(""); }
@@ -25,6 +41,8 @@ public:
     return found == keys.end() ? ArrayRef<std::string>() : ArrayRef(found->second);
   }
   static std::string member(const std::string &object, StringRef key) { return object + '\0' + key.str(); }
+  /// The first number that the parser takes although JSON has none like it; empty: none.
+  StringRef getWrongNumber() const { return wrongNumber; }
 
 private:
   /// Reads one value.
@@ -37,7 +55,15 @@ private:
     else if (rest.starts_with("\""))
       takeString();
     else
-      rest = rest.drop_until([](char c) { return StringRef(",]} \t\r\n").contains(c); });
+      takeWord();
+  }
+
+  void takeWord() {
+    StringRef word = rest.take_until([](char c) { return StringRef(",]} \t\r\n").contains(c); });
+    rest = rest.drop_front(word.size());
+    const bool hasZeros = word.size() > 1 && word.front() == '0' && llvm::isDigit(word[1]);
+    if (wrongNumber.empty() && (word.starts_with("+") || hasZeros))
+      wrongNumber = word;
   }
 
   void visitMembers(const std::string &name) {
@@ -76,7 +102,7 @@ private:
     return "";
   }
 
-  StringRef rest;
+  StringRef rest, wrongNumber;
   llvm::StringMap<std::vector<std::string>> keys;
 };
 
@@ -143,6 +169,9 @@ llvm::Expected<ScheduleFile> ScheduleFile::read(StringRef path) {
   if (!buffer)
     return makeError("{0}: expected a schedule file, found: {1}", path, buffer.getError().message());
   StringRef content = (*buffer)->getBuffer();
+  constexpr unsigned kMostNested = 3; // targets, kernels, fields
+  if (!nestsAtMost(kMostNested, content))
+    return makeError("{0}: expected objects nested at most {1} deep", path, kMostNested);
   llvm::Expected<llvm::json::Value> json = llvm::json::parse(content);
   if (!json)
     return makeError("{0}: expected JSON, found: {1}", path, llvm::toString(json.takeError()));
@@ -150,6 +179,8 @@ llvm::Expected<ScheduleFile> ScheduleFile::read(StringRef path) {
   if (!object)
     return makeError("{0}: expected an object of schedules by kernel name", path);
   KeyOrder order(content);
+  if (StringRef wrong = order.getWrongNumber(); !wrong.empty())
+    return makeError("{0}: expected JSON, whose numbers are such as 3, found '{1}'", path, wrong);
   Reader reader(path, order);
   if (llvm::Error error = reader.readEntries(*object, "", ""))
     return error;

@@ -11,6 +11,9 @@
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/none.json" 2>&1 | FileCheck %s --check-prefix=NONE
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/size.json" 2>&1 | FileCheck %s --check-prefix=SIZE
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/zero.json" 2>&1 | FileCheck %s --check-prefix=ZERO
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/plus.json" 2>&1 | FileCheck %s --check-prefix=PLUS
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/zeros.json" 2>&1 | FileCheck %s --check-prefix=ZEROS
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/nested.json" 2>&1 | FileCheck %s --check-prefix=NESTED
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/many.json" 2>&1 | FileCheck %s --check-prefix=MANY
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/most.json" 2>&1 | FileCheck %s --check-prefix=MOST
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=/dev/zero" 2>&1 | FileCheck %s --check-prefix=DEVICE
@@ -30,6 +33,10 @@
 // NONE: error: {{.*}}none.json: field 'norm': kernel 'norm' of sm_90a: expected a kernel with a schedule to choose, found one of common/rms_norm
 // SIZE: error: {{.*}}size.json: field 'linear*': kernel 'linear_skinny' of sm_90a: field 'stages': expected a size, found "two"
 // ZERO: error: {{.*}}zero.json: field 'linear_skinny': kernel 'linear_skinny' of sm_90a: field 'stages': expected a size from 1 to 1024, found 0
+// What the parser takes although JSON has no such numbers, and what it would follow on the stack.
+// PLUS: error: {{.*}}plus.json: expected JSON, whose numbers are such as 3, found '+3'
+// ZEROS: error: {{.*}}zeros.json: expected JSON, whose numbers are such as 3, found '03'
+// NESTED: error: {{.*}}nested.json: expected objects nested at most 3 deep
 // Products of fields never overflow.
 // MANY: error: {{.*}}many.json: field 'linear_middle': kernel 'linear_middle' of sm_90a: field 'stages': expected a size from 1 to 1024, found 65536
 // MOST: error: {{.*}}most.json: field 'linear_middle': kernel 'linear_middle' of sm_90a: field 'stages': expected a size, found 4294967299
@@ -56,6 +63,12 @@
 {"linear*": {"stages": "two"}}
 //--- zero.json
 {"linear_skinny": {"stages": 0}}
+//--- plus.json
+{"linear_skinny": {"stages": +3}}
+//--- zeros.json
+{"linear_skinny": {"stages": 03}}
+//--- nested.json
+{"sm_90a": {"a \" {": {"stages": [[
 //--- many.json
 {"linear_middle": {"stages": 65536}}
 //--- most.json
