@@ -89,15 +89,23 @@ public:
       warnOfSpills(number);
     for (auto kernel : module.getOps<func::FuncOp>())
       kernel->removeAttr(attr::kFallbacks);
-    if (llvm::none_of(errors, [](const std::string &error) { return !error.empty(); }))
+    const ptrdiff_t failed = llvm::count_if(errors, [](const std::string &error) { return !error.empty(); });
+    if (failed == 0)
       return std::move(codes);
-    for (auto [source, error] : llvm::zip(sources, errors))
-      if (!error.empty())
-        emitError(source.loc) << "kernel '" << source.name << "': " << error;
-    return failure();
+    return reportFirst(failed);
   }
 
 private:
+  /// Of kernels that `failed`. What the first cannot do, the others mostly cannot either, such as an architecture.
+  LogicalResult reportFirst(ptrdiff_t failed) {
+    size_t first = llvm::find_if(errors, [](const std::string &error) { return !error.empty(); }) - errors.begin();
+    InFlightDiagnostic diagnostic = emitError(sources[first].loc);
+    diagnostic << "kernel '" << sources[first].name << "': " << errors[first];
+    if (failed > 1)
+      diagnostic << "; " << failed - 1 << " more failed";
+    return diagnostic;
+  }
+
   /// For each source of a round the first that has the same kernel under another name.
   std::vector<size_t> findFirst(ArrayRef<size_t> round) const {
     llvm::StringMap<size_t> known;

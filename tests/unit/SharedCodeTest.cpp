@@ -67,6 +67,19 @@ TEST_F(SharedCode, IsCompiledOnce) {
   EXPECT_EQ(wide.cuda->launch.grid[0], 5u);
 }
 
+TEST_F(SharedCode, ThatFailsIsReportedOnce) {
+  ParsedModule module("module attributes {bamba.target = #bamba.cuda_target<arch = \"sm_99\", shared_bytes = 232448, "
+                      "multiprocessors = 132, fusions = []>} {\n" +
+                      sampler("first", 2, 256) + sampler("second", 2, 512) + "}\n");
+  FailureOr<std::vector<CudaSource>> sources = emitCudaKernels(module.get());
+  ASSERT_TRUE(succeeded(sources)) << module.errors();
+  EXPECT_TRUE(failed(compileCudaKernels(module.get(), *sources, {})));
+  const llvm::StringRef errors = module.errors();
+  EXPECT_TRUE(errors.contains("kernel 'first': cannot compile first.cu for sm_99: ")) << errors.str();
+  EXPECT_TRUE(errors.contains("; 1 more failed")) << errors.str();
+  EXPECT_FALSE(errors.contains("second")) << errors.str();
+}
+
 /// A kernel `name` of a linear of 128 rows and 256 columns.
 static std::string linear(const std::string &name, int depth) {
   std::string d = std::to_string(depth), x = "tensor<128x" + d + "xbf16>";
