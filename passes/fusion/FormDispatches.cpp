@@ -103,8 +103,11 @@ FusionDecision tryToJoin(Operation *producer, OpOperand &use, SetVector<Operatio
   // Where rows are interleaved, a kernel has one product: its epilogue sees the sums of one.
   if (isa<LinearOp>(producer) && target.allows(Fusion::Interleave) && llvm::any_of(group, llvm::IsaPred<LinearOp>))
     return FusionDecision::no("the kernel has a product already, and its epilogue sees the sums of one");
-  if (isa<LinearOp>(producer) && llvm::any_of(group, llvm::IsaPred<QuantizeOp>) &&
-      !target.allows(Fusion::QuantizeEpilogue))
+  auto needsRows = [&](Operation *op) {
+    auto quantize = dyn_cast<QuantizeOp>(op);
+    return quantize && !(quantize.getStaticScales() && target.allows(Fusion::QuantizeEpilogue));
+  };
+  if (isa<LinearOp>(producer) && llvm::any_of(group, needsRows))
     return FusionDecision::no("a quantization needs the whole row, and a block has some columns of it");
   if (isa<QuantizeOp>(use.getOwner()) && use.getOwner() != group.front() && endsInPieces(producer))
     return FusionDecision::no("the kernel after the quantization has it, and needs it in every block");

@@ -6,6 +6,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Regex.h"
 
 namespace bambac {
 namespace {
@@ -14,7 +15,10 @@ template <typename... Args> llvm::Error makeError(const char *format, const Args
   return llvm::createStringError(llvm::formatv(format, args...).str());
 }
 
-/// Whether objects and arrays lie at most this deep in each other. The parser would follow any depth, on the stack.
+/// Nesting that no schedule needs and that the recursive parser still bears.
+constexpr unsigned kMaxDepth = 64;
+
+/// Whether objects and arrays lie at most so deep in each other.
 bool nestsAtMost(unsigned most, StringRef text) {
   unsigned depth = 0;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -61,8 +65,8 @@ private:
   void takeWord() {
     StringRef word = rest.take_until([](char c) { return StringRef(",]} \t\r\n").contains(c); });
     rest = rest.drop_front(word.size());
-    const bool hasZeros = word.size() > 1 && word.front() == '0' && llvm::isDigit(word[1]);
-    if (wrongNumber.empty() && (word.starts_with("+") || hasZeros))
+    const bool isNumber = llvm::isDigit(word.front()) || StringRef("+-.").contains(word.front());
+    if (wrongNumber.empty() && isNumber && !numbers.match(word))
       wrongNumber = word;
   }
 
@@ -102,6 +106,8 @@ private:
     return "";
   }
 
+  /// JSON's grammar of numbers (RFC 8259, section 6).
+  const llvm::Regex numbers{R"(^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$)"};
   StringRef rest, wrongNumber;
   llvm::StringMap<std::vector<std::string>> keys;
 };
@@ -169,9 +175,8 @@ llvm::Expected<ScheduleFile> ScheduleFile::read(StringRef path) {
   if (!buffer)
     return makeError("{0}: expected a schedule file, found: {1}", path, buffer.getError().message());
   StringRef content = (*buffer)->getBuffer();
-  constexpr unsigned kMostNested = 3; // targets, kernels, fields
-  if (!nestsAtMost(kMostNested, content))
-    return makeError("{0}: expected objects nested at most {1} deep", path, kMostNested);
+  if (!nestsAtMost(kMaxDepth, content))
+    return makeError("{0}: expected JSON nested at most {1} deep", path, kMaxDepth);
   llvm::Expected<llvm::json::Value> json = llvm::json::parse(content);
   if (!json)
     return makeError("{0}: expected JSON, found: {1}", path, llvm::toString(json.takeError()));

@@ -102,15 +102,16 @@ class CudaTargetsTest(harness.Case):
                     self.assertIn(f"tile_heads {heads},", schedule)
 
     def test_few_rows_with_scales_of_blocks(self):
-        """What a linear of 16 rows holds, scales of its blocks included, has registers."""
+        """What a linear of up to 16 rows holds, scales of its blocks included, has registers."""
         config = self.small(hidden_size=4096, intermediate_size=14336, num_attention_heads=32, num_key_value_heads=8,
                             head_dim=128, mamba_n_heads=128, mamba_d_head=64,
                             quantization_config={"quant_method": "fp8", "activation_scheme": "dynamic",
                                                  "weight_block_size": [128, 128]})
         models = self.compile(config, ("sm_90a",), "--max-batch=16", "--prefill-chunk=32")
-        for stem in ("linear_add_16x4096x14336", "linear_add_16x4096x4096", "linear_swiglu_quantize_16x"):
-            for schedule in self.schedules(models, stem):
-                self.assertIn("wgmma/linear_skinny", schedule)
+        for rows, collective in ((8, "wgmma/linear_skinny"), (16, "wgmma/linear_middle")):
+            for stem in ("linear_add_{}x4096x14336", "linear_add_{}x4096x4096", "linear_swiglu_{}x"):
+                for schedule in self.schedules(models, stem.format(rows)):
+                    self.assertIn(collective, schedule)
 
     def test_more_heads_than_counters(self):
         config = self.small(num_attention_heads=32, num_key_value_heads=32, head_dim=16)

@@ -97,24 +97,24 @@ module attributes {bamba.target = #gpu} {
     return %c, %cs : tensor<32x64xf8E4M3FN>, tensor<32x1xf32>
   }
 
-  // A scale that is known needs no row.
+  // A scale that is known needs no row, however many there are.
   // CHECK-LABEL: func.func @known_scale
-  // CHECK: bamba.dispatch {{.*}}outs({{.*}}tensor<32x64xf8E4M3FN>, tensor<32x1xf32>) ->
+  // CHECK: bamba.dispatch {{.*}}outs({{.*}}tensor<320x64xf8E4M3FN>, tensor<320x1xf32>) ->
   // CHECK: bamba.quantize
   // CHECK: return
-  func.func @known_scale(%x: tensor<32x64xbf16>, %w: tensor<128x64xbf16>, %f: tensor<1xf32>) -> (tensor<32x64xf8E4M3FN>, tensor<32x1xf32>)
-      attributes {bamba.entry = #bamba.entry<decode, batch = 32, chunk = 1>} {
-    %e = tensor.empty() : tensor<32x128xf32>
-    %eh = tensor.empty() : tensor<32x64xbf16>
-    %ec = tensor.empty() : tensor<32x64xf8E4M3FN>
-    %s = tensor.empty() : tensor<32x1xf32>
-    %l = bamba.linear ins(%x, %w : tensor<32x64xbf16>, tensor<128x64xbf16>) outs(%e : tensor<32x128xf32>) acc(f32)
-    %g = tensor.extract_slice %l[0, 0] [32, 64] [1, 2] : tensor<32x128xf32> to tensor<32x64xf32>
-    %u = tensor.extract_slice %l[0, 1] [32, 64] [1, 2] : tensor<32x128xf32> to tensor<32x64xf32>
-    %h = bamba.swiglu ins(%g, %u : tensor<32x64xf32>, tensor<32x64xf32>) outs(%eh : tensor<32x64xbf16>)
-    %c, %cs = bamba.quantize ins(%h : tensor<32x64xbf16>) static(%f : tensor<1xf32>)
-                             outs(%ec, %s : tensor<32x64xf8E4M3FN>, tensor<32x1xf32>) group(0)
-    return %c, %cs : tensor<32x64xf8E4M3FN>, tensor<32x1xf32>
+  func.func @known_scale(%x: tensor<320x64xbf16>, %w: tensor<128x64xbf16>, %f: tensor<1xf32>) -> (tensor<320x64xf8E4M3FN>, tensor<320x1xf32>)
+      attributes {bamba.entry = #bamba.entry<prefill, batch = 1, chunk = 320>} {
+    %e = tensor.empty() : tensor<320x128xf32>
+    %eh = tensor.empty() : tensor<320x64xbf16>
+    %ec = tensor.empty() : tensor<320x64xf8E4M3FN>
+    %s = tensor.empty() : tensor<320x1xf32>
+    %l = bamba.linear ins(%x, %w : tensor<320x64xbf16>, tensor<128x64xbf16>) outs(%e : tensor<320x128xf32>) acc(f32)
+    %g = tensor.extract_slice %l[0, 0] [320, 64] [1, 2] : tensor<320x128xf32> to tensor<320x64xf32>
+    %u = tensor.extract_slice %l[0, 1] [320, 64] [1, 2] : tensor<320x128xf32> to tensor<320x64xf32>
+    %h = bamba.swiglu ins(%g, %u : tensor<320x64xf32>, tensor<320x64xf32>) outs(%eh : tensor<320x64xbf16>)
+    %c, %cs = bamba.quantize ins(%h : tensor<320x64xbf16>) static(%f : tensor<1xf32>)
+                             outs(%ec, %s : tensor<320x64xf8E4M3FN>, tensor<320x1xf32>) group(0)
+    return %c, %cs : tensor<320x64xf8E4M3FN>, tensor<320x1xf32>
   }
 
   // A linear that quantizes its input itself takes nothing of the kernel before it.

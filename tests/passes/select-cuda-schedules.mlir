@@ -13,6 +13,7 @@
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/zero.json" 2>&1 | FileCheck %s --check-prefix=ZERO
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/plus.json" 2>&1 | FileCheck %s --check-prefix=PLUS
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/zeros.json" 2>&1 | FileCheck %s --check-prefix=ZEROS
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/point.json" 2>&1 | FileCheck %s --check-prefix=POINT
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/nested.json" 2>&1 | FileCheck %s --check-prefix=NESTED
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/many.json" 2>&1 | FileCheck %s --check-prefix=MANY
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/most.json" 2>&1 | FileCheck %s --check-prefix=MOST
@@ -36,7 +37,8 @@
 // What the parser takes although JSON has no such numbers, and what it would follow on the stack.
 // PLUS: error: {{.*}}plus.json: expected JSON, whose numbers are such as 3, found '+3'
 // ZEROS: error: {{.*}}zeros.json: expected JSON, whose numbers are such as 3, found '03'
-// NESTED: error: {{.*}}nested.json: expected objects nested at most 3 deep
+// POINT: error: {{.*}}point.json: expected JSON, whose numbers are such as 3, found '3.'
+// NESTED: error: {{.*}}nested.json: expected JSON nested at most 64 deep
 // Products of fields never overflow.
 // MANY: error: {{.*}}many.json: field 'linear_middle': kernel 'linear_middle' of sm_90a: field 'stages': expected a size from 1 to 1024, found 65536
 // MOST: error: {{.*}}most.json: field 'linear_middle': kernel 'linear_middle' of sm_90a: field 'stages': expected a size, found 4294967299
@@ -67,8 +69,10 @@
 {"linear_skinny": {"stages": +3}}
 //--- zeros.json
 {"linear_skinny": {"stages": 03}}
+//--- point.json
+{"cpu": {"linear_*": {"rows": 4, "workgroup": [0, 128]}}, "linear_skinny": {"stages": 3.}}
 //--- nested.json
-{"sm_90a": {"a \" {": {"stages": [[
+{"sm_90a": {"a \" {": {"stages": [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[
 //--- many.json
 {"linear_middle": {"stages": 65536}}
 //--- most.json
@@ -96,7 +100,7 @@
 //--- override.json
 {"linear_s*": {"stages": 5}, "linear_middle": {"split": 2}, "linear_m*": {"stages": 4}}
 //--- target.json
-{"cpu": {"nothing": {"rows": 4}}, "sm_90a": {"linear_skinny": {"stages": 6}}, "sm_86": {"scan": {"chunk": 32}}}
+{"cpu": {"nothing": {"rows": 4, "workgroup": [0, 128]}}, "sm_90a": {"linear_skinny": {"stages": 6}}, "sm_86": {"scan": {"chunk": 32}}}
 //--- collective.json
 {"linear_skinny": {"collective": "mma/linear", "stages": 2}, "scan": {"collective": "mma/ssm_scan"}}
 //--- kernels.mlir

@@ -125,12 +125,6 @@ static std::string parameterOf(StringRef constant) {
 
 std::string KernelWriter::sizeParam(StringRef name, int64_t value) {
   size(name, value);
-  return sizeOf(name, value);
-}
-
-std::string KernelWriter::sizeOf(StringRef name, int64_t value) {
-  if (!llvm::is_contained(constants, anySize(name)))
-    return std::to_string(value);
   std::string constant = "k" + toCamelCase(name);
   if (llvm::none_of(params, [&](const KernelParam &param) {
         return param.kind == KernelParam::Kind::Size && param.constant == constant;

@@ -75,8 +75,6 @@ public:
   void size(StringRef name, int64_t value);
   /// Such a size that the code asks for as well: a parameter of the kernel, whose name this is.
   std::string sizeParam(StringRef name, int64_t value);
-  /// What the code has for a size that is already said: the parameter where launches differ in it, else `value`.
-  std::string sizeOf(StringRef name, int64_t value);
   /// The same as sizeParam() of a field of the schedule.
   std::string fieldParam(StringRef name);
   /// Rows of a collective whose code asks for nothing but how many are there (addRows): a size of the launch, unless

@@ -97,10 +97,10 @@ static std::string emitSteps(KernelWriter &writer, LinearOp linear) {
   return writer.sizeParam("steps", steps);
 }
 
-/// The rows: tiles of one width are the same for any number of them, unless something is found of each row.
+/// The rows: tiles of one width are the same for any number of them, unless the largest of each row is found.
 static void emitRows(KernelWriter &writer, LinearOp linear) {
   int64_t rows = dimOf(linear.getInput(), 0);
-  bool reduces = llvm::any_of(*linear->getBlock(), llvm::IsaPred<ArgmaxOp, QuantizeOp>);
+  bool reduces = llvm::any_of(*linear->getBlock(), llvm::IsaPred<ArgmaxOp>);
   if (isLarge(writer.getCollective()) && !hasGroups(linear) && !reduces &&
       writer.getField("least_columns") == writer.getField("tile_columns"))
     writer.rowCount(rows);
