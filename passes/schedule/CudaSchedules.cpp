@@ -87,10 +87,10 @@ constexpr int kFewRows = 8;
 ///
 ///   cost = kEnoughBlocks / min(groups, kEnoughBlocks) * price
 void addSkinnyLinears(Candidates &candidates, const geometry::LinearShape &shape) {
+  using geometry::wgmma::LinearSkinny;
   constexpr double kPrice = 1.07;
-  double groups = std::min<double>(ceilDiv(shape.columns, 8), kEnoughBlocks);
-  candidates.add(geometry::wgmma::LinearSkinny{12}, shape,
-                 shape.rows <= kFewRows ? 0.0 : kEnoughBlocks / groups * kPrice);
+  double groups = std::min<double>(LinearSkinny::groups(shape), kEnoughBlocks);
+  candidates.add(LinearSkinny{12}, shape, shape.rows <= kFewRows ? 0.0 : kEnoughBlocks / groups * kPrice);
 }
 
 /// As many stages as wanted, or as fit in addition to `otherBytes`; at least two.

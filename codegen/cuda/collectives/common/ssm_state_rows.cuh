@@ -168,10 +168,10 @@ template <class Shape, class State, int Entries> struct SsmStateRows {
   /// Asks for the rows of the block that takes this one's place, where that is of the last round of two: while blocks
   /// of the first wait for their inputs, memory has time for them.
   static __device__ __forceinline__ void prefetchNext(State *state, const int *slots) {
-    const int x = gridDim.x, all = x * gridDim.y,
-              round = kGeometry.residents(kShape, kDevice) * kDevice.multiprocessors;
-    const int next = blockIdx.y * x + blockIdx.x + round;
-    if (threadIdx.x != 0 || next >= all || all > 2 * round)
+    constexpr int kRound = kGeometry.roundBlocks(kShape, kDevice);
+    const int x = gridDim.x, all = x * gridDim.y;
+    const int next = blockIdx.y * x + blockIdx.x + kRound;
+    if (threadIdx.x != 0 || next >= all || all > 2 * kRound)
       return;
     const Block block(next % x, next / x);
     prefetchBulk(state + block.channelOfSlots(slots[block.sequence]) * kStateSize, block.channels * kRowBytes);

@@ -193,13 +193,17 @@ struct SsmStep {
   BAMBAC_HOST_DEVICE constexpr int residents(const SsmShape &shape, const Limits &limits) const {
     return maxOf(1, minOf(kResidentThreads / threads, limits.sharedBytes / sharedBytes(shape)));
   }
+  /// Blocks that the device has at a time: a round of a launch.
+  BAMBAC_HOST_DEVICE constexpr int roundBlocks(const SsmShape &shape, const Limits &limits) const {
+    return residents(shape, limits) * limits.multiprocessors;
+  }
   /// Whether neighbouring blocks of a launch are those of several sequences: with a state ring, where the device takes
   /// all blocks in kMixedRounds rounds. Some sequences write their states, and all of their blocks would be the work of
   /// a few multiprocessors, those which the kernel before leaves first. In more rounds blocks balance by themselves,
   /// and writes that come together are faster.
   static constexpr int kMixedRounds = 2;
   BAMBAC_HOST_DEVICE constexpr bool mixesSequences(const SsmShape &shape, const Limits &limits, int sequences) const {
-    const int most = kMixedRounds * residents(shape, limits) * limits.multiprocessors;
+    const int most = kMixedRounds * roundBlocks(shape, limits);
     return shape.entries > 0 && allBlocks(shape, sequences) <= most;
   }
   /// Dynamic shared memory of a block. To write codes takes more instructions than memory: where a round has room for
