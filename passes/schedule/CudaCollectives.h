@@ -6,6 +6,7 @@
 #include "codegen/cuda/collectives/geometry/attention.h"
 #include "codegen/cuda/collectives/geometry/mma_linear.h"
 #include "codegen/cuda/collectives/geometry/ssm.h"
+#include "codegen/cuda/collectives/geometry/wgmma_attention.h"
 #include "codegen/cuda/collectives/geometry/wgmma_linear.h"
 #include "codegen/cuda/collectives/geometry/wgmma_linear_skinny.h"
 #include "dialects/bamba/Bamba.h"

@@ -300,21 +300,26 @@ void addDecodeAttentions(Candidates &candidates, AttentionOp attention) {
     }
 }
 
-/// Runs of tokens, in an order of preference: the highest tile, since its rows share the keys that it loads, of 64
-/// rows where there are no more; two blocks a multiprocessor, one of which multiplies while the other waits; the most
-/// keys at a time. Wide heads leave registers for less of each.
+/// Runs of tokens, in an order of preference: wgmma, with two warpgroups, or one where there are no more rows, and the
+/// most keys at a time; then mma.sync with the highest tile, since its rows share the keys that it loads, of 64 rows
+/// where there are no more; two blocks a multiprocessor, one of which multiplies while the other waits; the most keys
+/// at a time. Wide heads leave registers for less of each.
 void addPrefillAttentions(Candidates &candidates, AttentionOp attention) {
   geometry::AttentionShape shape = shapeOf(attention);
   int highest = std::max(shape.rows * shape.group() <= 64 ? 64 : 128, alignTo(shape.group(), 16));
+  if (candidates.hasWgmma())
+    for (int tileKeys : {128, 64, 32})
+      candidates.addNext(
+          withSingles(geometry::wgmma::Prefill{alignTo(highest, 64), tileKeys}, shape, candidates.getLimits()), shape);
   int keys = candidates.isHopper() ? 64 : 32;
   for (int tile : {highest, 128, 64, 48, 32, 16})
     for (int minBlocks : {2, 1})
       for (int tileKeys : {keys, 32, 16})
         for (int stepKeys : {32, 16})
           if (tile <= highest && stepKeys <= tileKeys)
-            candidates.addNext(geometry::AttentionPrefill{tile, tileKeys, stepKeys, minBlocks}.withSingles(
-                                   shape, candidates.getLimits()),
-                               shape);
+            candidates.addNext(
+                withSingles(geometry::mma::Prefill{tile, tileKeys, stepKeys, minBlocks}, shape, candidates.getLimits()),
+                shape);
 }
 
 // --- the state space recurrence

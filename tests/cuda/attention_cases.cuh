@@ -1,8 +1,14 @@
 // Cases of the attention tests: what is computed and how, inputs on the host, and a reference in double precision.
+// Both collectives for runs of tokens have the same name; here the one for sm_80 goes by another.
 #pragma once
-#include "common/attention_decode.cuh"
+#define AttentionPrefill AttentionPrefillMma
 #include "mma/attention_prefill.cuh"
+#undef AttentionPrefill
+#include "common/attention_decode.cuh"
 #include "tests/cuda/harness.cuh"
+#include "wgmma/attention_prefill.cuh"
+#include "wgmma/wgmma_bf16.cuh"
+#include "wgmma/wgmma_f16.cuh"
 #include <numeric>
 #include <random>
 
@@ -26,6 +32,13 @@ struct Base {
   static constexpr int kTiles = 1;                                                 ///< of the query heads of a KV head
   static constexpr int kSplits = 8, kMinSplitTokens = 64, kWarps = 4, kStages = 3; // decode
   static constexpr int kTileQueries = 128, kTileKeys = 64, kStepKeys = 32;         // prefill
+  static constexpr bool kOnWgmma = false;
+};
+
+/// A case of prefill on wgmma, of any keys at a time.
+template <class Config, int TileKeys = 128> struct OnWgmma : Config {
+  static constexpr int kTileQueries = alignTo(Config::kTileQueries, 64), kTileKeys = TileKeys, kMinBlocks = 1;
+  static constexpr bool kOnWgmma = true;
 };
 
 /// What follows from the others: scale and layout of q|k|v.
@@ -36,11 +49,22 @@ template <class Config> struct ShapeOf : Config {
   static constexpr int kTileHeads = Config::kHeads / Config::kKvHeads / Config::kTiles;
   static constexpr int kPieces = Config::kSequences, kRows = Config::kSequences * Config::kTokens;
   static constexpr bool kHasRuns = Config::kTokens > 1;
-  static constexpr geometry::AttentionPrefill kWithSingles =
-      geometry::AttentionPrefill{Config::kTileQueries, Config::kTileKeys, Config::kStepKeys, Config::kMinBlocks}
-          .withSingles({kPieces, kRows, kHasRuns, Config::kHeads, Config::kKvHeads, Config::kHeadDim,
-                        Config::kPageTokens, int(sizeof(typename Config::Cached))},
-                       kLimits<Config>);
+  static constexpr geometry::AttentionShape kSizes = {kPieces,
+                                                      kRows,
+                                                      kHasRuns,
+                                                      Config::kHeads,
+                                                      Config::kKvHeads,
+                                                      Config::kHeadDim,
+                                                      Config::kPageTokens,
+                                                      int(sizeof(typename Config::Cached))};
+  static constexpr auto kWithSingles = [] {
+    if constexpr (Config::kOnWgmma)
+      return withSingles(geometry::wgmma::Prefill{Config::kTileQueries, Config::kTileKeys}, kSizes, kLimits<Config>);
+    else
+      return withSingles(
+          geometry::mma::Prefill{Config::kTileQueries, Config::kTileKeys, Config::kStepKeys, Config::kMinBlocks},
+          kSizes, kLimits<Config>);
+  }();
   static constexpr int kSingleSplits = kWithSingles.singleSplits, kSingleTileHeads = kWithSingles.singleTileHeads;
   static constexpr int kResult = Config::kHeads * Config::kHeadDim;
   static constexpr int kStride = Config::kOffset + kResult + 2 * Config::kKvHeads * Config::kHeadDim;
@@ -58,7 +82,10 @@ template <int Columns> struct StoreResult {
 
 template <class Shape> using QueryOf = Rows<const Operand, Shape::kStride>;
 template <class Shape> using Decode = AttentionDecode<Shape, QueryOf<Shape>, StoreResult<Shape::kResult>>;
-template <class Shape> using Prefill = AttentionPrefill<Shape, QueryOf<Shape>, StoreResult<Shape::kResult>>;
+template <class Shape>
+using Prefill =
+    std::conditional_t<Shape::kOnWgmma, AttentionPrefill<Shape, QueryOf<Shape>, StoreResult<Shape::kResult>>,
+                       AttentionPrefillMma<Shape, QueryOf<Shape>, StoreResult<Shape::kResult>>>;
 
 template <class Shape>
 __global__ void __launch_bounds__(Decode<Shape>::kThreads, Decode<Shape>::kMinBlocks)

@@ -77,6 +77,9 @@ void runTests(Runner &runner) {
   test<Prefill128>(runner, "prefill 96, 32/8 heads of 128", chunk(96, 0, 96));
   test<Prefill128>(runner, "prefill 96 after 500", chunk(96, 500, 70));
   test<Prefill256>(runner, "prefill 70, 6/3 heads of 256", chunk(70, 19, 69));
+  test<OnWgmma<Prefill64>>(runner, "wgmma, 2x80, 9/3 heads of 64", join(chunk(80, 0, 80), chunk(80, 131, 33)));
+  test<OnWgmma<Prefill128>>(runner, "wgmma, 96 after 500", chunk(96, 500, 70));
+  test<OnWgmma<Prefill256, 32>>(runner, "wgmma, 70, 6/3 heads of 256", chunk(70, 19, 69));
 }
 
 void runBenchmarks(Runner &runner) {
@@ -88,6 +91,7 @@ void runBenchmarks(Runner &runner) {
   benchCase<DecodeBench<32, 16, 512>>(runner, "decode 32 x 16K, 16 bits", 16384);
   benchCase<Codes<DecodeBench<256, 8, 1024>>>(runner, "decode 256 x 1K", 1024);
   benchCase<Codes<PrefillBench<4096>>>(runner, "prefill 4096", 4096);
+  benchCase<Codes<OnWgmma<PrefillBench<4096>>>>(runner, "wgmma, 4096", 4096);
 }
 
 } // namespace

@@ -70,6 +70,15 @@ struct Prefill36 : Base {
   static constexpr int kTokens = 70, kHeads = 10, kKvHeads = 2, kHeadDim = 36, kTileKeys = 32;
 };
 
+struct PrefillOdd : Base {
+  static constexpr int kTokens = 50, kHeads = 5, kKvHeads = 1, kHeadDim = 64, kPageTokens = 16, kOffset = 3;
+  static constexpr int kMaxPages = 128;
+  static constexpr bool kAligned = false;
+};
+struct PrefillThree : Base {
+  static constexpr int kTokens = 90, kTileQueries = 192;
+};
+
 /// A sequence's result may not depend on the lengths of the others, nor on its place in the batch.
 void testCompany(Runner &runner) {
   if (!runner.wants("decode, other company"))
@@ -119,20 +128,38 @@ template <class Config> std::vector<int> pieces(const std::vector<std::pair<int,
 }
 
 /// A piece's result depends neither on the others nor on where it lies.
-void testPieces(Runner &runner) {
-  if (!runner.wants("prefill, other pieces"))
+template <class Config> void testPieces(Runner &runner, const std::string &name) {
+  if (!runner.wants(name))
     return;
-  using Many = ShapeOf<PrefillPieces>;
-  Inputs<Many> alone(pieces<PrefillPieces>({{900, 1}, {200, 77}}), {4, 5, 1, 1, 1, 1, 1, 1});
-  Inputs<Many> among(pieces<PrefillPieces>({{1500, 1}, {900, 1}, {3, 45}, {200, 77}, {0, 100}}),
-                     {1, 4, 2, 5, 3, 1, 1, 1});
+  using Many = ShapeOf<Config>;
+  Inputs<Many> alone(pieces<Config>({{900, 1}, {200, 77}}), {4, 5, 1, 1, 1, 1, 1, 1});
+  Inputs<Many> among(pieces<Config>({{1500, 1}, {900, 1}, {3, 45}, {200, 77}, {0, 100}}), {1, 4, 2, 5, 3, 1, 1, 1});
   auto first = compute(alone), second = compute(among);
   auto isSame = [&](int row, int other, int count) {
     return std::equal(&first[size_t(row) * Many::kResult],
                       &first[size_t(row + count - 1) * Many::kResult] + Many::kResult,
                       &second[size_t(other) * Many::kResult], [](Operand a, Operand b) { return a.bits == b.bits; });
   };
-  runner.expect("prefill, other pieces", isSame(0, 1, 1) && isSame(1, 47, 77));
+  runner.expect(name, isSame(0, 1, 1) && isSame(1, 47, 77));
+}
+
+void testWgmma(Runner &runner) {
+  testCase<OnWgmma<Prefill192, 64>>(runner, "wgmma, 70, 8/2 heads of 192", chunk(70, 100, 70));
+  testCase<OnWgmma<Prefill256, 48>>(runner, "wgmma, 70, 4/2 heads of 256, 48 keys", chunk(70, 19, 69));
+  testCase<OnWgmma<Prefill128>>(runner, "wgmma, 96, 32/8 heads of 128", chunk(96, 0, 96));
+  testCase<OnWgmma<Prefill128>>(runner, "wgmma, 96 after 500", chunk(96, 500, 70));
+  testCase<OnWgmma<Prefill128, 64>>(runner, "wgmma, 96 after 500, 64 keys", chunk(96, 500, 96));
+  testCase<OnWgmma<Prefill128>>(runner, "wgmma, 96, padding only", chunk(96, 0, 0));
+  testCase<OnWgmma<Prefill64>>(runner, "wgmma, 2x80, 2/2 heads of 64, rotated",
+                               join(chunk(80, 0, 80), chunk(80, 131, 33)));
+  testCase<OnWgmma<Prefill64, 16>>(runner, "wgmma, 2x80, 16 keys", join(chunk(80, 3, 1), chunk(80, 131, 77)));
+  testCase<OnWgmma<PrefillOdd>>(runner, "wgmma, 50, 5/1 heads of 64, pages of 16, unaligned", chunk(50, 300, 49));
+  testCase<OnWgmma<PrefillThree, 64>>(runner, "wgmma, 90, three warpgroups", chunk(90, 211, 90));
+  testCase<OnWgmma<PrefillPieces>>(
+      runner, "wgmma, 7 pieces, 32/8 heads of 128",
+      pieces<PrefillPieces>({{1999, 1}, {0, 1}, {700, 1}, {0, 2}, {17, 100}, {64, 3}, {0, 33}}));
+  testCase<OnWgmma<SinglesWhole>>(runner, "wgmma, single rows, 40/1 heads of 64",
+                                  pieces<SinglesWhole>({{700, 1}, {30, 1}, {5, 20}}));
 }
 
 void runTests(Runner &runner) {
@@ -168,8 +195,10 @@ void runTests(Runner &runner) {
       pieces<PrefillPieces>({{1999, 1}, {0, 1}, {700, 1}, {63, 1}, {64, 1}, {2, 1}, {1500, 1}, {511, 1}}));
   testCase<SinglesWhole>(runner, "prefill of single rows, 40/1 heads of 64",
                          pieces<SinglesWhole>({{700, 1}, {30, 1}, {5, 20}}));
+  testWgmma(runner);
   testConsistency(runner);
-  testPieces(runner);
+  testPieces<PrefillPieces>(runner, "prefill, other pieces");
+  testPieces<OnWgmma<PrefillPieces>>(runner, "wgmma, other pieces");
 }
 
 // --- timing ------------------------------------------------------------------------------------------------------
@@ -194,6 +223,16 @@ void runBenchmarks(Runner &runner) {
   benchCase<PrefillBench<4096, 128, 64, 64>>(runner, "prefill 4096, 64 keys at once", 4096);
   benchCase<PrefillBench<4096, 128, 32, 32>>(runner, "prefill 4096, 32 keys", 4096);
   benchCase<PrefillBench<4096>>(runner, "prefill 4096 after 12288", 16384);
+  benchCase<OnWgmma<PrefillBench<64, 64>>>(runner, "wgmma, 64", 64);
+  benchCase<OnWgmma<PrefillBench<512>>>(runner, "wgmma, 512", 512);
+  benchCase<OnWgmma<PrefillBench<1024>>>(runner, "wgmma, 1024", 1024);
+  benchCase<OnWgmma<PrefillBench<4096>>>(runner, "wgmma, 4096", 4096);
+  benchCase<OnWgmma<PrefillBench<4096>, 64>>(runner, "wgmma, 4096, 64 keys", 4096);
+  benchCase<OnWgmma<PrefillBench<4096>, 96>>(runner, "wgmma, 4096, 96 keys", 4096);
+  benchCase<OnWgmma<PrefillBench<4096, 192>, 64>>(runner, "wgmma, 4096, 192 rows, 64 keys", 4096);
+  benchCase<OnWgmma<PrefillBench<4096>>>(runner, "wgmma, 4096 after 12288", 16384);
+  benchCase<OnWgmma<PrefillBench<4096>, 64>>(runner, "wgmma, 4096 after 12288, 64 keys", 16384);
+  benchCase<OnWgmma<PrefillBench<4096, 192>, 64>>(runner, "wgmma, 4096 after 12288, 192 rows, 64 keys", 16384);
 }
 
 } // namespace

@@ -28,6 +28,11 @@ class OddTest(MixedStepsTest):
     NAME, LIMITS = "odd", {}
 
 
+@gpu.for_each_target
+class WideTest(MixedStepsTest):  # heads of 64
+    NAME, LIMITS = "hub", {}
+
+
 del MixedStepsTest  # tests of its own only with a model
 
 if __name__ == "__main__":

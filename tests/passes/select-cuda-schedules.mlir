@@ -19,6 +19,8 @@
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/most.json" 2>&1 | FileCheck %s --check-prefix=MOST
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=/dev/zero" 2>&1 | FileCheck %s --check-prefix=DEVICE
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/heads.json" 2>&1 | FileCheck %s --check-prefix=HEADS
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/panels.json" 2>&1 | FileCheck %s --check-prefix=PANELS
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/registers.json" 2>&1 | FileCheck %s --check-prefix=REGISTERS
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/chunk.json" 2>&1 | FileCheck %s --check-prefix=CHUNK
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/split.json" 2>&1 | FileCheck %s --check-prefix=SPLIT
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/shared.json" 2>&1 | FileCheck %s --check-prefix=SHARED
@@ -43,6 +45,8 @@
 // MANY: error: {{.*}}many.json: field 'linear_middle': kernel 'linear_middle' of sm_90a: field 'stages': expected a size from 1 to 1024, found 65536
 // MOST: error: {{.*}}most.json: field 'linear_middle': kernel 'linear_middle' of sm_90a: field 'stages': expected a size, found 4294967299
 // DEVICE: error: {{.*}}/dev/zero: expected a schedule file, found a device
+// PANELS: error: {{.*}}panels.json: field 'attention_panels': kernel 'attention_panels' of sm_90a: expected a multiple of 64 elements of a head, found 96
+// REGISTERS: error: {{.*}}registers.json: field 'attention_wide': kernel 'attention_wide' of sm_90a: expected at most 144 registers a thread, found 184
 // HEADS: error: {{.*}}heads.json: field 'attention_short': kernel 'attention_short' of sm_90a: field 'single_tile_heads': expected a divisor of 2, found 3
 // CHUNK: error: {{.*}}chunk.json: field 'scan': kernel 'scan' of sm_90a: expected a field of wgmma/ssm_scan (none), found 'chunk'
 // SPLIT: error: {{.*}}split.json: field 'linear_middle': kernel 'linear_middle' of sm_90a: field 'split': expected at most 4, found 5
@@ -98,11 +102,15 @@
 //--- object.json
 {"sm_90a": {"linear_skinny": 4}}
 //--- override.json
-{"linear_s*": {"stages": 5}, "linear_middle": {"split": 2}, "linear_m*": {"stages": 4}}
+{"linear_s*": {"stages": 5}, "linear_middle": {"split": 2}, "linear_m*": {"stages": 4}, "attention_wide": {"tile_queries": 192, "tile_keys": 64}}
 //--- target.json
 {"cpu": {"nothing": {"rows": 4, "workgroup": [0, 128]}}, "sm_90a": {"linear_skinny": {"stages": 6}}, "sm_86": {"scan": {"chunk": 32}}}
 //--- collective.json
-{"linear_skinny": {"collective": "mma/linear", "stages": 2}, "scan": {"collective": "mma/ssm_scan"}}
+{"linear_skinny": {"collective": "mma/linear", "stages": 2}, "scan": {"collective": "mma/ssm_scan"}, "attention_wide": {"collective": "mma/attention_prefill"}}
+//--- panels.json
+{"attention_panels": {"collective": "wgmma/attention_prefill", "tile_queries": 128, "tile_keys": 64, "single_splits": 0, "single_tile_heads": 0}}
+//--- registers.json
+{"attention_wide": {"tile_queries": 192, "tile_keys": 160}}
 //--- kernels.mlir
 module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_bytes = 232448, multiprocessors = 132>} {
   // Few rows: the weights stream through.
@@ -216,6 +224,20 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_byt
   func.func private @attention_long(%q: tensor<256x32xbf16>, %k: tensor<?x2x16x8xbf16>, %p: tensor<256xi32>, %pages: tensor<1x32xi32>, %st: tensor<2xi32>, %e: tensor<256x32xbf16>) -> tensor<256x32xbf16> attributes {bamba.kernel} {
     %r = bamba.attention ins(%q, %k, %k, %p, %pages : tensor<256x32xbf16>, tensor<?x2x16x8xbf16>, tensor<?x2x16x8xbf16>, tensor<256xi32>, tensor<1x32xi32>) starts(%st : tensor<2xi32>) outs(%e : tensor<256x32xbf16>) scale(0.5) acc(f32)
     return %r : tensor<256x32xbf16>
+  }
+  // CHECK: @attention_wide({{.*}}collective = "wgmma/attention_prefill", fields = {single_splits = 0 : i64, single_tile_heads = 0 : i64, tile_keys = 128 : i64, tile_queries = 128 : i64}
+  // SM86: @attention_wide({{.*}}collective = "mma/attention_prefill"
+  // OVERRIDE: @attention_wide({{.*}}collective = "wgmma/attention_prefill", fields = {single_splits = 0 : i64, single_tile_heads = 0 : i64, tile_keys = 64 : i64, tile_queries = 192 : i64}
+  // COLLECTIVE: @attention_wide({{.*}}collective = "mma/attention_prefill"
+  func.func private @attention_wide(%q: tensor<256x256xbf16>, %k: tensor<?x2x16x64xbf16>, %p: tensor<256xi32>, %pages: tensor<1x32xi32>, %st: tensor<2xi32>, %e: tensor<256x256xbf16>) -> tensor<256x256xbf16> attributes {bamba.kernel} {
+    %r = bamba.attention ins(%q, %k, %k, %p, %pages : tensor<256x256xbf16>, tensor<?x2x16x64xbf16>, tensor<?x2x16x64xbf16>, tensor<256xi32>, tensor<1x32xi32>) starts(%st : tensor<2xi32>) outs(%e : tensor<256x256xbf16>) scale(0.5) acc(f32)
+    return %r : tensor<256x256xbf16>
+  }
+  // No instruction multiplies half a panel of a head.
+  // CHECK: @attention_panels({{.*}}collective = "mma/attention_prefill"
+  func.func private @attention_panels(%q: tensor<256x192xbf16>, %k: tensor<?x2x16x96xbf16>, %p: tensor<256xi32>, %pages: tensor<1x32xi32>, %st: tensor<2xi32>, %e: tensor<256x192xbf16>) -> tensor<256x192xbf16> attributes {bamba.kernel} {
+    %r = bamba.attention ins(%q, %k, %k, %p, %pages : tensor<256x192xbf16>, tensor<?x2x16x96xbf16>, tensor<?x2x16x96xbf16>, tensor<256xi32>, tensor<1x32xi32>) starts(%st : tensor<2xi32>) outs(%e : tensor<256x192xbf16>) scale(0.5) acc(f32)
+    return %r : tensor<256x192xbf16>
   }
   // CHECK: @argmax({{.*}}collective = "common/argmax"
   func.func private @argmax(%x: tensor<4x32xf32>, %e: tensor<4xi32>) -> tensor<4xi32> attributes {bamba.kernel} {

@@ -1,6 +1,7 @@
 // Attention over the KV cache, of one token of each sequence or of runs of tokens.
 #include "codegen/cuda/emit/Epilogue.h"
 #include "codegen/cuda/emit/Ops.h"
+#include "geometry/wgmma_attention.h"
 #include "llvm/ADT/StringExtras.h"
 
 namespace bambac::codegen {
@@ -22,6 +23,8 @@ FailureOr<KernelText> emitAttention(KernelWriter &writer, AttentionOp attention)
   bool hasCodes = isa<Float8E4M3FNType>(cached);
   writer.operand(hasCodes ? Type(Float16Type::get(attention.getContext())) : cached);
   writer.type("Cached", cached);
+  if (writer.getCollective() == geometry::wgmma::Prefill::kCollective)
+    writer.includeWgmma();
   writer.constant("has_runs", attention.hasRuns());
   writer.constant("heads", attention.getNumKvHeads() * attention.getGroupSize());
   writer.constant("kv_heads", attention.getNumKvHeads());

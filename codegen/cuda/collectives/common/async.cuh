@@ -31,6 +31,11 @@ __device__ __forceinline__ void arrive(uint32 barrier) {
 /// calls this has a z dimension, but the assembler cannot know that.
 __device__ __forceinline__ void arriveAfter(uint32 barrier, uint32 loaded) { arrive(barrier + (loaded & blockIdx.z)); }
 
+/// Arrives at `barrier` once this thread's copyAsync16 so far are in. The barrier's count includes these arrivals.
+__device__ __forceinline__ void arriveAfterCopies(uint32 barrier) {
+  asm volatile("cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%0];" ::"r"(barrier) : "memory");
+}
+
 /// Arrives and announces bytes that copies will bring in this phase.
 __device__ __forceinline__ void arriveExpect(uint32 barrier, uint32 bytes) {
   asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");

@@ -232,7 +232,7 @@ template <class Shape, class Query, class Epilogue> struct AttentionDecode {
       commitCopies();
     }
     int position = positions[item.sequence];
-    stageQueries<Shape, kRows, kThreads>(
+    stageQueries<Shape, Layout, kRows, kThreads>(
         shared.queries, query,
         [&](int row) { return QuerySource{item.sequence, item.head * kGroup + row, row < kGroup ? position : -1}; },
         threadIdx.x);

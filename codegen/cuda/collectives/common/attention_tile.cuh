@@ -29,6 +29,8 @@ template <int HeadDim> struct HeadRows {
   static constexpr int kCopyElements = HeadDim % 8 == 0 ? 8 : HeadDim % 4 == 0 ? 4 : HeadDim % 2 == 0 ? 2 : 1;
   static constexpr int kCopies = HeadDim / kCopyElements;
   static __host__ __device__ constexpr int bytes(int rows) { return rows * geometry::headBytes(HeadDim); }
+  /// Where an element lies. Up to eight neighbours from a multiple of their number on lie next to each other.
+  static __device__ __forceinline__ int offset(int row, int column) { return row * kStride + column; }
 };
 
 /// Codes of global memory, and their f16 in shared memory: `Elements`, a power of two up to 8.
@@ -75,7 +77,7 @@ __device__ __forceinline__ void copyRowsAsync(f16 *to, const e4m3 *from, int val
     for (int i = 0; i < kAhead; ++i) {
       int copy = (first + i) * Threads + thread;
       if (copy < kTotal)
-        pieces[i].store(to + copy / Layout::kCopies * Layout::kStride + copy % Layout::kCopies * kElements);
+        pieces[i].store(to + Layout::offset(copy / Layout::kCopies, copy % Layout::kCopies * kElements));
     }
   }
 }
@@ -92,8 +94,7 @@ __device__ __forceinline__ void copyRowsAsync(Operand *to, const Operand *from, 
     int row = kWholeRows ? first / Layout::kCopies + thread / Layout::kCopies : copy / Layout::kCopies;
     int column = (kWholeRows ? thread : copy) % Layout::kCopies;
     if (kTotal % Threads == 0 || copy < kTotal)
-      copyElementsAsync<kElements>(to + row * Layout::kStride + column * kElements, from + copy * kElements,
-                                   row < valid);
+      copyElementsAsync<kElements>(to + Layout::offset(row, column * kElements), from + copy * kElements, row < valid);
   }
 }
 
@@ -128,9 +129,8 @@ template <class Shape, class Query> __host__ __device__ constexpr int queryVecto
 
 /// Writes the tile of `Rows` queries as rows at `to`. `sourceOf(row)` names each row's
 /// source. All of `Threads` threads take part.
-template <class Shape, int Rows, int Threads, class Operand, class Query, class SourceOf>
+template <class Shape, class Layout, int Rows, int Threads, class Operand, class Query, class SourceOf>
 __device__ __forceinline__ void stageQueries(Operand *to, const Query &query, SourceOf sourceOf, int thread) {
-  using Layout = HeadRows<Shape::kHeadDim>;
   constexpr int kVector = queryVector<Shape, Query>(), kVectors = Layout::kPadded / kVector;
   for (int i = thread; i < Rows * kVectors; i += Threads) {
     int row = i / kVectors, dim = i % kVectors * kVector;
@@ -138,7 +138,7 @@ __device__ __forceinline__ void stageQueries(Operand *to, const Query &query, So
     float vector[kVector] = {};
     if (source.position >= 0 && dim < Shape::kHeadDim)
       loadVector(query[source.row] + source.head * Shape::kHeadDim + dim, vector);
-    storeVector(to + row * Layout::kStride + dim, vector);
+    storeVector(to + Layout::offset(row, dim), vector);
   }
 }
 
@@ -147,6 +147,7 @@ __device__ __forceinline__ void stageQueries(Operand *to, const Query &query, So
 /// D.
 template <class Operand, int RowTiles, int Keys, int HeadDim> struct AttentionTile {
   using Layout = HeadRows<HeadDim>;
+  static constexpr int kRowTiles = RowTiles, kKeys = Keys;
   static constexpr int kKeyTiles = Keys / 8, kDimTiles = Layout::kPadded / 8;
   static_assert(Keys % 16 == 0, "keys are multiplied 16 at once");
 
@@ -212,12 +213,22 @@ template <class Operand, int RowTiles, int Keys, int HeadDim> struct AttentionTi
             scores[tile][key][i] = negativeInfinity();
   }
 
-  /// scores = weights exp2(scale * score - scale * maximum), where `scale` includes log2(e). A row's maximum follows
-  /// its scores only once they exceed it by a factor of 2^kSlack: what was summed must then be scaled down, which is
-  /// rare that way, while weights up to 2^kSlack lose nothing in floating point.
+  using Factors = float[RowTiles][2]; ///< of each row
+
+  /// scores = weights exp2(scale * score - scale * maximum), where `scale` includes log2(e); what was summed before is
+  /// scaled to the same maximum.
   __device__ __forceinline__ void softmax(float scale) {
+    Factors kept;
+    if (raiseMaxima(scale, kept)) // the rows that were not raised stay as they are, to the bit
+      scaleSums(kept);
+    weighScores(scale, kept);
+  }
+
+  /// A row's maximum follows its scores only once they exceed it by a factor of 2^kSlack: what was summed must then be
+  /// scaled down, by `kept`, which is rare that way, while weights up to 2^kSlack lose nothing in floating point.
+  /// Returns, to all lanes, whether any row of the warp was raised.
+  __device__ __forceinline__ bool raiseMaxima(float scale, Factors &kept) {
     constexpr float kSlack = 8.0f;
-    float kept[RowTiles][2];
     bool anyRaised = false;
 #pragma unroll
     for (int tile = 0; tile < RowTiles; ++tile)
@@ -234,12 +245,16 @@ template <class Operand, int RowTiles, int Keys, int HeadDim> struct AttentionTi
         maximum[tile][half] = isRaised ? largest : maximum[tile][half];
         anyRaised |= isRaised;
       }
-    if (__any_sync(0xffffffffu, anyRaised)) // the rows that were not raised stay as they are, to the bit
-      rescale(kept);
+    return __any_sync(0xffffffffu, anyRaised);
+  }
+
+  /// scores = weights, which are added up. Does not touch the sums.
+  __device__ __forceinline__ void weighScores(float scale, const Factors &kept) {
 #pragma unroll
     for (int tile = 0; tile < RowTiles; ++tile)
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
+        weight[tile][half] *= kept[tile][half];
         // A row that has seen no key yet must not compute infinity - infinity.
         float base = maximum[tile][half] == negativeInfinity() ? 0.0f : maximum[tile][half] * scale;
 #pragma unroll
@@ -252,17 +267,15 @@ template <class Operand, int RowTiles, int Keys, int HeadDim> struct AttentionTi
       }
   }
 
-  /// Multiplies what each row has summed by `factors`.
-  __device__ __forceinline__ void rescale(const float (&factors)[RowTiles][2]) {
+  /// Multiplies each row's sums of values by `factors`.
+  __device__ __forceinline__ void scaleSums(const Factors &factors) {
 #pragma unroll
     for (int tile = 0; tile < RowTiles; ++tile)
 #pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        weight[tile][half] *= factors[tile][half];
+      for (int half = 0; half < 2; ++half)
 #pragma unroll
         for (int dim = 0; dim < kDimTiles; ++dim)
           sums[tile][dim][half * 2] *= factors[tile][half], sums[tile][dim][half * 2 + 1] *= factors[tile][half];
-      }
   }
 
   /// The scores of a tile of rows and 16 keys as A of an mma: the layout that they have as D of another.

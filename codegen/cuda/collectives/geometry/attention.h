@@ -129,28 +129,80 @@ struct AttentionDecode {
   }
 };
 
+// --- runs of tokens -------------------------------------------------------------------------------------------------
+// Pieces of one row that come first are computed as AttentionDecode does, by blocks of their own: of a geometry for
+// runs `singleSplits` are the most parts of such a piece's keys, 0 where they are pieces as others, and
+// `singleTileHeads` the query heads of a tile.
+
+/// The most splits of pieces of one row, and the keys of one at least.
+inline constexpr int kSingleSplits = 16, kSingleMinSplitTokens = 512;
+/// Tiles of keys under way, in both.
+inline constexpr int kPrefillStages = 2;
+
+/// What computes the pieces of one row: a decode of as many sequences as there are pieces.
+template <class Runs>
+BAMBAC_HOST_DEVICE constexpr AttentionDecode singlesOf(const Runs &prefill, const AttentionShape &shape) {
+  return {prefill.singleSplits, kSingleMinSplitTokens, prefill.singleTileHeads,
+          prefill.warps(shape), kPrefillStages,        prefill.minBlocks};
+}
+BAMBAC_HOST_DEVICE constexpr AttentionShape shapeOfSingles(const AttentionShape &shape) {
+  return {shape.pieces,     shape.pieces,     false, shape.heads, shape.kvHeads, shape.headDim,
+          shape.pageTokens, shape.cachedBytes};
+}
+
+/// Whether they fit where the other pieces' tiles are.
+template <class Runs>
+BAMBAC_HOST_DEVICE constexpr Fault checkSingles(const Runs &prefill, const AttentionShape &shape,
+                                                const Limits &limits) {
+  Check check;
+  if (prefill.singleSplits == 0 ||
+      !check.divisorOf("single_tile_heads", shape.group(), prefill.singleTileHeads).isLegal())
+    return check.result();
+  const AttentionShape rows = shapeOfSingles(shape);
+  const AttentionDecode singles = singlesOf(prefill, shape);
+  const Fault fault = singles.legal(rows, limits);
+  if (!fault.isLegal())
+    return fault;
+  check.atMost("bytes of shared memory of pieces of one row",
+               maxOf(prefill.sharedBytes(shape), limits.sharedBytes / prefill.minBlocks - kReservedBytes),
+               singles.sharedBytes(rows));
+  return check.result();
+}
+
+/// With blocks for the pieces of one row: with splits, all query heads of a KV head at once, or less where that does
+/// not fit beside the tiles of the other pieces; without any where nothing fits, or there is one piece only.
+template <class Runs>
+BAMBAC_HOST_DEVICE constexpr Runs withSingles(Runs prefill, const AttentionShape &shape, const Limits &limits) {
+  for (int splits = kSingleSplits; splits >= 1; splits -= kSingleSplits - 1)
+    for (int tileHeads = shape.group(); tileHeads >= 1 && shape.pieces > 1; --tileHeads) {
+      prefill.singleSplits = splits, prefill.singleTileHeads = tileHeads;
+      if (prefill.legal(shape, limits).isLegal())
+        return prefill;
+    }
+  prefill.singleSplits = prefill.singleTileHeads = 0;
+  return prefill;
+}
+
+namespace mma {
+
 /// Neighbouring tokens times the query heads of a KV head over tiles of keys.
-struct AttentionPrefill {
+struct Prefill {
   int tileQueries; ///< query rows of a block
   int tileKeys;    ///< keys that are loaded at a time
   int stepKeys;    ///< keys that are multiplied at a time
   int minBlocks;   ///< blocks of a multiprocessor
-  /// Of the pieces of one row that come first, which blocks of their own compute as AttentionDecode does: the most
-  /// parts of a piece's keys, 0 where they are pieces as others; and the query heads of a tile.
   int singleSplits = 0, singleTileHeads = 0;
 
   using Shape = AttentionShape;
   static constexpr const char *kCollective = "mma/attention_prefill";
-  static constexpr Field<AttentionPrefill> kFields[] = {{"tile_queries", &AttentionPrefill::tileQueries},
-                                                        {"tile_keys", &AttentionPrefill::tileKeys},
-                                                        {"step_keys", &AttentionPrefill::stepKeys},
-                                                        {"min_blocks", &AttentionPrefill::minBlocks},
-                                                        {"single_splits", &AttentionPrefill::singleSplits, /*least=*/0},
-                                                        {"single_tile_heads", &AttentionPrefill::singleTileHeads,
-                                                         /*least=*/0}};
-  static constexpr int kStages = 2, kMaxWarps = 16;
-  /// Of pieces of one row: splits, the keys of one at least.
-  static constexpr int kSingleSplits = 16, kMinSplitTokens = 512;
+  static constexpr Field<Prefill> kFields[] = {{"tile_queries", &Prefill::tileQueries},
+                                               {"tile_keys", &Prefill::tileKeys},
+                                               {"step_keys", &Prefill::stepKeys},
+                                               {"min_blocks", &Prefill::minBlocks},
+                                               {"single_splits", &Prefill::singleSplits, /*least=*/0},
+                                               {"single_tile_heads", &Prefill::singleTileHeads,
+                                                /*least=*/0}};
+  static constexpr int kMaxWarps = 16;
   /// Wider heads leave a warp registers for one tile of 16 rows only.
   static constexpr int kWidestOfTwoTiles = 128;
 
@@ -160,46 +212,14 @@ struct AttentionPrefill {
   BAMBAC_HOST_DEVICE constexpr int warps(const AttentionShape &shape) const {
     return tileQueries / (kMmaRows * rowTiles(shape));
   }
-  BAMBAC_HOST_DEVICE constexpr int threads(const AttentionShape &shape) const { return warps(shape) * 32; }
   /// Tokens of a tile; the rows left over are empty.
   BAMBAC_HOST_DEVICE constexpr int tileTokens(const AttentionShape &shape) const { return tileQueries / shape.group(); }
-  /// Tiles of all pieces, at most: those of one begin with its first row.
-  BAMBAC_HOST_DEVICE constexpr int tiles(const AttentionShape &shape) const {
-    return mostPieceTiles(shape.pieces, shape.rows, tileTokens(shape));
-  }
   BAMBAC_HOST_DEVICE constexpr int queryBytes(const AttentionShape &shape) const {
     return tileQueries * headBytes(shape.headDim);
   }
   /// Queries, keys and values, and the position of each row.
   BAMBAC_HOST_DEVICE constexpr int sharedBytes(const AttentionShape &shape) const {
-    return queryBytes(shape) + kStages * 2 * tileKeys * headBytes(shape.headDim) + tileQueries * 4;
-  }
-
-  /// What computes the pieces of one row: a decode of as many sequences as there are pieces.
-  BAMBAC_HOST_DEVICE constexpr AttentionDecode singles(const AttentionShape &shape) const {
-    return {singleSplits, kMinSplitTokens, singleTileHeads, warps(shape), kStages, minBlocks};
-  }
-  BAMBAC_HOST_DEVICE constexpr AttentionShape shapeOfSingles(const AttentionShape &shape) const {
-    return {shape.pieces,     shape.pieces,     false, shape.heads, shape.kvHeads, shape.headDim,
-            shape.pageTokens, shape.cachedBytes};
-  }
-  /// Shared memory that they may take beside the tiles of the other pieces.
-  BAMBAC_HOST_DEVICE constexpr int roomOfSingles(const AttentionShape &shape, const Limits &limits) const {
-    return maxOf(sharedBytes(shape), limits.sharedBytes / minBlocks - kReservedBytes);
-  }
-
-  /// With blocks for the pieces of one row: with splits, all query heads of a KV head at once, or less where that does
-  /// not fit beside the tiles of the other pieces; without any where nothing fits, or there is one piece only.
-  BAMBAC_HOST_DEVICE constexpr AttentionPrefill withSingles(const AttentionShape &shape, const Limits &limits) const {
-    AttentionPrefill prefill = *this;
-    for (int splits = kSingleSplits; splits >= 1; splits -= kSingleSplits - 1)
-      for (int tileHeads = shape.group(); tileHeads >= 1 && shape.pieces > 1; --tileHeads) {
-        prefill.singleSplits = splits, prefill.singleTileHeads = tileHeads;
-        if (prefill.legal(shape, limits).isLegal())
-          return prefill;
-      }
-    prefill.singleSplits = prefill.singleTileHeads = 0;
-    return prefill;
+    return queryBytes(shape) + kPrefillStages * 2 * tileKeys * headBytes(shape.headDim) + tileQueries * 4;
   }
 
   BAMBAC_HOST_DEVICE constexpr Fault legal(const AttentionShape &shape, const Limits &limits) const {
@@ -216,18 +236,12 @@ struct AttentionPrefill {
       return check.result();
     check.atMost("warps of a block", kMaxWarps, warps(shape))
         .atMost(kSharedBytesText, limits.sharedBytes, sharedBytes(shape));
-    checkTileRegisters(check, threads(shape), minBlocks,
+    checkTileRegisters(check, warps(shape) * 32, minBlocks,
                        attentionTileRegisters(rowTiles(shape), shape.headDim, stepKeys));
-    if (singleSplits > 0 && check.divisorOf("single_tile_heads", shape.group(), singleTileHeads).isLegal()) {
-      const AttentionShape rows = shapeOfSingles(shape);
-      const Fault fault = singles(shape).legal(rows, limits);
-      if (!fault.isLegal())
-        return fault;
-      check.atMost("bytes of shared memory of pieces of one row", roomOfSingles(shape, limits),
-                   singles(shape).sharedBytes(rows));
-    }
-    return check.result();
+    return check.isLegal() ? checkSingles(*this, shape, limits) : check.result();
   }
 };
+
+} // namespace mma
 
 } // namespace bambac::geometry

@@ -1,233 +1,90 @@
 // Attention of runs of tokens over the paged KV cache: FlashAttention-2 on mma.sync.
 //
-// A block takes kTileQueries query rows of one piece: neighbouring tokens times the heads of one KV head's group, which
-// share the keys and values that it streams through shared memory, a tile of kTileKeys at a time and the next tile in
-// flight. A warp keeps 32 of the rows (16 for wide heads), so that a fragment of K or V read from shared memory serves
-// two tiles.
+// The next tile of keys and values is in flight while one is multiplied. A warp keeps 32 of the rows (16 for wide
+// heads), so that a fragment of K or V read from shared memory serves two tiles.
 #pragma once
-#include "common/attention_decode.cuh"
-#include "common/attention_tile.cuh"
-#include "common/limits.cuh"
-#include "common/pieces.cuh"
+#include "common/attention_runs.cuh"
 
 namespace bambac {
 
-/// Shape: Operand and Cached (see below), kPieces, kRows, kHasRuns, kHeads, kKvHeads, kHeadDim, kPageTokens, kMaxPages,
-/// kScale, kAligned, kMultiprocessors, kSharedLimit; the fields of geometry::AttentionPrefill. kPieces and kRows
-/// are sizes of the launch.
-template <class Shape, class Query, class Epilogue> struct AttentionPrefill {
-  static constexpr geometry::AttentionShape kShape = kAttentionShape<Shape>;
-  static constexpr geometry::AttentionPrefill kGeometry = {Shape::kTileQueries,  Shape::kTileKeys,
-                                                           Shape::kStepKeys,     Shape::kMinBlocks,
-                                                           Shape::kSingleSplits, Shape::kSingleTileHeads};
-  static_assert(kGeometry.legal(kShape, kLimits<Shape>).isLegal(), "the schedule is legal");
-  static constexpr int kGroup = kShape.group();
-  static constexpr int kTileQueries = Shape::kTileQueries, kHeadDim = Shape::kHeadDim;
+/// Shape: that of AttentionRuns; the fields of geometry::mma::Prefill.
+template <class Shape, class Query, class Epilogue> class AttentionPrefill {
+  struct Sizes {
+    static constexpr geometry::AttentionShape kShape = kAttentionShape<Shape>;
+    static constexpr geometry::mma::Prefill kGeometry = {Shape::kTileQueries,  Shape::kTileKeys,
+                                                         Shape::kStepKeys,     Shape::kMinBlocks,
+                                                         Shape::kSingleSplits, Shape::kSingleTileHeads};
+  };
+  using Runs = AttentionRuns<Sizes, Shape, Query, Epilogue>;
+  using Cached = typename Shape::Cached;
+  using Operand = typename Shape::Operand;
+  using Layout = HeadRows<Shape::kHeadDim>;
+  static constexpr int kRowTiles = Sizes::kGeometry.rowTiles(Sizes::kShape);
   static constexpr int kTileKeys = Shape::kTileKeys, kStepKeys = Shape::kStepKeys; ///< loaded, and multiplied at once
-  static constexpr int kTileTokens = kGeometry.tileTokens(kShape);                 ///< the rows left over are empty
-  static constexpr int kRowTiles = kGeometry.rowTiles(kShape);
-  static constexpr int kThreads = kGeometry.threads(kShape), kMinBlocks = Shape::kMinBlocks;
+  using Tile = AttentionTile<Operand, kRowTiles, kStepKeys, Shape::kHeadDim>;
+  static constexpr int kStages = geometry::kPrefillStages, kTileElements = kTileKeys * Layout::kStride;
+  static constexpr int kQueryBytes = Sizes::kGeometry.queryBytes(Sizes::kShape);
 
-  using Cached = typename Shape::Cached;   ///< of the cache
-  using Operand = typename Shape::Operand; ///< what queries and weights are rounded to: Cached, or f16 for codes
-  using Layout = HeadRows<kHeadDim>;
-  using Tile = AttentionTile<Operand, kRowTiles, kStepKeys, kHeadDim>;
-  using RowTile = PieceTile<kTileTokens>;
-
-  /// Keys that lie in one page, and page lookups for a tile.
-  static constexpr int kRun = kTileKeys % Shape::kPageTokens == 0   ? Shape::kPageTokens
-                              : Shape::kPageTokens % kTileKeys == 0 ? kTileKeys
-                                                                    : 16;
-  static constexpr int kRuns = kTileKeys / kRun;
-
-  static constexpr int kStages = kGeometry.kStages, kTileElements = kTileKeys * Layout::kStride;
-  static constexpr int kQueryBytes = kGeometry.queryBytes(kShape);
-  static constexpr int kSharedBytes = kGeometry.sharedBytes(kShape);
-
-  // Pieces of one row that come first are for blocks of their own, after those of the tiles, as sequences of a decode.
-  static constexpr bool kHasSingles = Shape::kSingleSplits > 0;
-  struct SinglesShape : Shape {
-    static constexpr int kRows = Shape::kPieces, kSplits = Shape::kSingleSplits, kTileHeads = Shape::kSingleTileHeads;
-    static constexpr int kMinSplitTokens = kGeometry.kMinSplitTokens, kWarps = kGeometry.warps(kShape);
-    static constexpr int kStages = kGeometry.kStages;
-    static constexpr bool kHasRuns = false;
-  };
-  template <bool Exists, class Unused = void> struct Singles {
-    using Decode = AttentionDecode<SinglesShape, Query, Epilogue>;
-    static_assert(Decode::kThreads == kThreads, "they share a kernel");
-    static constexpr int kSharedBytes = Decode::kLaunch.shared_bytes, kWorkspaceBytes = Decode::kLaunch.workspace;
-    static constexpr int kRowsOfBlocks = ceilDiv(Decode::kGrid, Shape::kKvHeads); ///< of the grid
-  };
-  template <class Unused> struct Singles<false, Unused> {
-    static constexpr int kSharedBytes = 0, kWorkspaceBytes = 0, kRowsOfBlocks = 0;
-  };
-  static constexpr Launch kLaunch = {Shape::kKvHeads,
-                                     kGeometry.tiles(kShape) + Singles<kHasSingles>::kRowsOfBlocks,
-                                     1,
-                                     kThreads,
-                                     1,
-                                     maxOf(kSharedBytes, Singles<kHasSingles>::kSharedBytes),
-                                     1,
-                                     Singles<kHasSingles>::kWorkspaceBytes};
-
-  /// The cache of this block's piece and KV head, read a tile of keys at a time, in order.
-  struct KeyStream {
-    const Cached *keys, *values;
-    const int *pages; ///< of the piece
-    int head;
-    int length;      ///< keys in all
-    int page[kRuns]; ///< of the tile that comes next: looked up one tile ahead, a load from memory's latency early
-
-    __device__ __forceinline__ void lookUp(int tile) {
-#pragma unroll
-      for (int run = 0; run < kRuns; ++run) {
-        int key = tile * kTileKeys + run * kRun;
-        page[run] = key < length ? pages[key / Shape::kPageTokens] : 0;
-      }
-    }
-    /// Starts the copies of tile `tile` (that lookUp was last called for) to `to`: keys, then values.
-    __device__ __forceinline__ void copyAsync(Operand *to, int tile, int thread) const {
-#pragma unroll
-      for (int run = 0; run < kRuns; ++run) {
-        int key = tile * kTileKeys + run * kRun, slot = key % Shape::kPageTokens;
-        Operand *rows = to + run * kRun * Layout::kStride;
-        copyRowsAsync<Layout, kRun, kThreads>(rows, pagedVector<Shape>(keys, page[run], head, slot), length - key,
-                                              thread);
-        copyRowsAsync<Layout, kRun, kThreads>(rows + kTileElements, pagedVector<Shape>(values, page[run], head, slot),
-                                              length - key, thread);
-      }
-    }
-  };
-
-  /// The positions of the tile's rows, and what bounds them.
-  struct Positions {
-    int *ofRow; ///< in shared memory; -1 for padding
-    int first, last;
-
-    __device__ __forceinline__ Positions(int *shared, const int *positions, const RowTile &rows) : ofRow(shared) {
-      for (int row = threadIdx.x; row < kTileQueries; row += kThreads) {
-        int token = rows.first + row / kGroup;
-        ofRow[row] = row < kTileTokens * kGroup && token < rows.end ? positions[token] : -1;
-      }
-      __syncthreads();
-      first = 0x7fffffff, last = -1;
-      for (int row = threadIdx.x % 32; row < kTileQueries; row += 32)
-        first = min(first, ofRow[row]), last = max(last, ofRow[row]);
-      first = __reduce_min_sync(0xffffffffu, first);
-      last = __reduce_max_sync(0xffffffffu, last);
-    }
-    /// Hides from each of the warp's rows the keys after its position, and everything from padding.
-    __device__ __forceinline__ void mask(Tile &tile, int warp, int lane, int firstKey) const {
-      int last[kRowTiles][2];
-#pragma unroll
-      for (int i = 0; i < kRowTiles * 2; ++i)
-        last[i / 2][i % 2] = ofRow[warp * 16 * kRowTiles + i * 8 + lane / 4] - firstKey;
-      tile.mask(last, lane);
-    }
-  };
+public:
+  static constexpr int kThreads = Runs::kThreads, kMinBlocks = Runs::kMinBlocks;
+  static constexpr Launch kLaunch = Runs::kLaunch;
 
   static __device__ __forceinline__ void run(int pieces, int allRows, const Query &query, const Cached *keys,
                                              const Cached *values, const int *positions, const int *pages,
                                              const float *cacheScales, const int *starts, const Epilogue &epilogue,
-                                             [[maybe_unused]] void *workspace = nullptr) {
-    launchDependents();
-    const int allTiles = geometry::mostPieceTiles(pieces, allRows, kTileTokens);
-    if constexpr (kHasSingles) {
-      if (blockIdx.y >= allTiles) {
-        if (!isSingle(starts, 0))
-          return waitForPredecessors();
-        waitForPredecessors();
-        const DecodeSizes sizes = {pieces, Shape::kSingleSplits, kGeometry.kMinSplitTokens};
-        Singles<kHasSingles>::Decode::work((blockIdx.y - allTiles) * Shape::kKvHeads + blockIdx.x,
-                                           (gridDim.y - allTiles) * Shape::kKvHeads, sizes, query, keys, values,
-                                           positions, pages, cacheScales, starts, epilogue, workspace);
-        return;
-      }
-    }
+                                             void *workspace = nullptr) {
     extern __shared__ __align__(1024) uint8 shared[];
     Operand *queryTile = reinterpret_cast<Operand *>(shared);
     Operand *stages = reinterpret_cast<Operand *>(shared + kQueryBytes);
     int *rowPositions = reinterpret_cast<int *>(stages + kStages * 2 * kTileElements);
-    int thread = threadIdx.x, warp = thread / 32, lane = thread % 32;
-    int kvHead = blockIdx.x;
-    if constexpr (Layout::kHasPadding)
-      for (int i = thread; i < kStages * 2 * kTileElements; i += kThreads)
-        stages[i] = Operand{0};
-
-    // The last tokens of a piece see the most keys: their blocks start first.
-    const RowTile tileRows(starts, pieces, allTiles - 1 - blockIdx.y);
-    const bool isLeft = tileRows.first >= tileRows.end || (kHasSingles && isSingle(starts, tileRows.piece));
-    waitForPredecessors();
-    if (isLeft)
-      return;
-    const AttentionScales<Shape> scales(cacheScales);
-    Positions rows(rowPositions, positions, tileRows);
-    KeyStream stream{keys, values, pages + tileRows.piece * Shape::kMaxPages, kvHead, rows.last + 1};
-    int tiles = ceilDiv(stream.length, kTileKeys);
-    stream.lookUp(0);
-    if (tiles > 0)
-      stream.copyAsync(stages, 0, thread);
-    commitCopies();
-    stream.lookUp(1);
-    stageQueries<Shape, kTileQueries, kThreads>(
-        queryTile, query,
-        [&](int row) {
-          return QuerySource{tileRows.first + row / kGroup, kvHead * kGroup + row % kGroup, rowPositions[row]};
+    Runs::run(
+        pieces, allRows, query, keys, values, positions, pages, cacheScales, starts, epilogue, workspace, rowPositions,
+        [&] {
+          if constexpr (Layout::kHasPadding)
+            for (int i = threadIdx.x; i < kStages * 2 * kTileElements; i += kThreads)
+              stages[i] = Operand{0};
         },
-        thread);
+        [&](const typename Runs::Work &work) { attend(work, query, queryTile, stages, epilogue); });
+  }
+
+private:
+  static __device__ __forceinline__ void attend(const typename Runs::Work &work, const Query &query, Operand *queryTile,
+                                                Operand *stages, const Epilogue &epilogue) {
+    const int lane = threadIdx.x % 32, firstRow = threadIdx.x / 32 * 16 * kRowTiles, tiles = work.stream.tiles();
+    typename Runs::Pages pages; // of the tile that comes next
+    auto copy = [&](int tile) {
+      Operand *stage = stages + tile % kStages * (2 * kTileElements);
+      work.stream.template copyAsync<Layout, kThreads>(stage, work.stream.keys, pages, tile, threadIdx.x);
+      work.stream.template copyAsync<Layout, kThreads>(stage + kTileElements, work.stream.values, pages, tile,
+                                                       threadIdx.x);
+    };
+    work.stream.lookUp(pages, 0);
+    if (tiles > 0)
+      copy(0);
+    commitCopies();
+    work.stream.lookUp(pages, 1);
+    work.template stage<Layout, kThreads>(queryTile, query, threadIdx.x);
 
     Tile tile;
-    const Operand *warpQueries = queryTile + warp * 16 * kRowTiles * Layout::kStride;
     for (int i = 0; i < tiles; ++i) {
-      Operand *stage = stages + i % 2 * (2 * kTileElements), *nextStage = stages + (i + 1) % 2 * (2 * kTileElements);
+      const Operand *stage = stages + i % kStages * (2 * kTileElements);
       waitCopies<0>();
       __syncthreads(); // this tile has arrived from all threads, and all warps are done with the other stage
       if (i + 1 < tiles)
-        stream.copyAsync(nextStage, i + 1, thread);
+        copy(i + 1);
       commitCopies();
-      stream.lookUp(i + 2);
+      work.stream.lookUp(pages, i + 2);
 #pragma unroll 1
       for (int step = 0; step < kTileKeys; step += kStepKeys) {
-        int firstKey = i * kTileKeys + step;
         const Operand *stepKeys = stage + step * Layout::kStride;
-        tile.multiplyKeys(warpQueries, stepKeys, lane);
-        if (firstKey + kStepKeys - 1 > rows.first)
-          rows.mask(tile, warp, lane, firstKey);
-        tile.softmax(scales.score);
+        tile.multiplyKeys(queryTile + firstRow * Layout::kStride, stepKeys, lane);
+        work.positions.mask(tile, firstRow, i * kTileKeys + step);
+        tile.softmax(work.scales.score);
         tile.multiplyValues(stepKeys + kTileElements, lane);
       }
     }
     tile.finish();
-    store(tile, scales.value, warp * 16 * kRowTiles, lane, tileRows, kvHead, epilogue);
-  }
-
-  /// Divides the sums by the weights and hands them to the epilogue, the two neighbours that a lane holds at once.
-  static __device__ __forceinline__ void store(const Tile &tile, float scale, int firstTileRow, int lane,
-                                               const RowTile &tileRows, int kvHead, const Epilogue &epilogue) {
-    constexpr int kVector = kHeadDim % 2 == 0 && Epilogue::kVector >= 2 ? 2 : 1;
-#pragma unroll
-    for (int i = 0; i < kRowTiles * 2; ++i) {
-      int row = firstTileRow + i * 8 + lane / 4, token = tileRows.first + row / kGroup;
-      if (row >= kTileTokens * kGroup || token >= tileRows.end)
-        continue;
-      float weight = tile.weight[i / 2][i % 2];
-      float inverse = weight > 0.0f ? scale / weight : 0.0f; // a padding row has seen nothing
-#pragma unroll
-      for (int dim = 0; dim < Tile::kDimTiles; ++dim)
-#pragma unroll
-        for (int j = 0; j < 2; j += kVector) {
-          int column = dim * 8 + lane % 4 * 2 + j;
-          int channel = (kvHead * kGroup + row % kGroup) * kHeadDim + column;
-          if (Layout::kHasPadding && column >= kHeadDim)
-            continue;
-          float result[kVector];
-#pragma unroll
-          for (int v = 0; v < kVector; ++v)
-            result[v] = tile.sums[i / 2][dim][i % 2 * 2 + j + v] * inverse;
-          auto extra = epilogue.template load<kVector>(token, channel);
-          epilogue.template store<kVector>(token, channel, result, extra);
-        }
-    }
+    work.store(tile, firstRow, epilogue);
   }
 };
 

@@ -243,7 +243,7 @@ private:
         uint64 b = transposedDescriptor(at.tileB(chunk) + panel * StateTile::kPanelBytes);
 #pragma unroll
         for (int step = 0; step < kChunk / 16; ++step)
-          WgmmaOfRegisters<Operand>::run(s[panel], x[step], advance(b, step * 2048));
+          WgmmaOfRegisters<64, Operand>::run(s[panel], x[step], advance(b, step * 2048));
       }
       warpgroupCommit();
       if (chunk + 1 < chunks) {
@@ -329,7 +329,7 @@ private:
     uint64 x = transposedDescriptor(at.tileX(chunk));
 #pragma unroll
     for (int step = 0; step < kChunk / 16; ++step)
-      WgmmaOfRegisters<Operand>::run(y, m[step], advance(x, step * 2048));
+      WgmmaOfRegisters<64, Operand>::run(y, m[step], advance(x, step * 2048));
     warpgroupCommit();
     warpgroupWait<0>();
     fenceSums(y);

@@ -1,62 +1,17 @@
-// Pieces of the wgmma scan: swizzled tiles of a chunk in shared memory as wgmma and ldmatrix read them, the copies that
-// fill them, and what a chunk's tokens are scaled by.
+// Pieces of the wgmma scan: the copies that fill tiles of a chunk in shared memory, and what a chunk's tokens are
+// scaled by.
 #pragma once
 #include "common/async.cuh"
 #include "common/ssm_chunk.cuh"
-#include "wgmma/wgmma.cuh"
+#include "wgmma/panel_tile.cuh"
 
 namespace bambac {
-
-/// 64 rows of 16-bit elements in panels of 64 columns. A row of a panel is 128 bytes, its 16-byte units permuted by the
-/// 128-byte swizzle; a panel starts at a multiple of 1024 bytes. As a wgmma operand a panel serves both ways: along the
-/// columns (swizzledDescriptor) and along the rows (transposedDescriptor).
-template <int Columns> struct PanelTile {
-  static_assert(Columns % 64 == 0, "whole panels");
-  static constexpr int kPanels = Columns / 64, kPanelBytes = 64 * 128, kBytes = kPanels * kPanelBytes;
-
-  /// Byte offset of the 16-byte unit `unit` (eight columns) of a row.
-  static __device__ __forceinline__ int offset(int row, int unit) {
-    return unit / 8 * kPanelBytes + row * 128 + ((unit ^ row) & 7) * 16;
-  }
-};
-
-/// A panel as operand b with its rows along the reduction: 64 columns of the product. Eight rows are 1024 bytes, so the
-/// steps of 16 along the reduction are 2048 bytes apart.
-__device__ __forceinline__ uint64 transposedDescriptor(uint32 address) {
-  return uint64((address & 0x3ffffu) >> 4) | uint64(1024 >> 4) << 16 | uint64(1024 >> 4) << 32 | uint64(1) << 62;
-}
-
-/// Keeps the compiler from moving the making of register operands over this point.
-template <int Steps> __device__ __forceinline__ void fenceOperands(uint32 (&operands)[Steps][4]) {
-#pragma unroll
-  for (int step = 0; step < Steps; ++step)
-#pragma unroll
-    for (int i = 0; i < 4; ++i)
-      asm volatile("" : "+r"(operands[step][i])::"memory");
-}
-
-/// to = from, at this point and no earlier. Matrix instructions read their register operands until warpgroupWait: where
-/// a plain copy after it is the only definition of the next operands, the compiler may compute them in the registers
-/// that are still read.
-template <int Steps>
-__device__ __forceinline__ void replaceOperands(uint32 (&to)[Steps][4], const uint32 (&from)[Steps][4]) {
-#pragma unroll
-  for (int step = 0; step < Steps; ++step)
-#pragma unroll
-    for (int i = 0; i < 4; ++i)
-      asm volatile("mov.b32 %0, %1;" : "=r"(to[step][i]) : "r"(from[step][i]) : "memory");
-}
 
 /// Four 8x8 matrices of 16-bit elements from registers to shared memory, the counterpart of ldmatrixX4.
 __device__ __forceinline__ void stmatrixX4(uint32 address, const uint32 (&from)[4]) {
   asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(address), "r"(from[0]),
                "r"(from[1]), "r"(from[2]), "r"(from[3])
                : "memory");
-}
-
-/// Arrives at `barrier` once this thread's copyAsync16 so far are in. The barrier's count includes these arrivals.
-__device__ __forceinline__ void arriveAfterCopies(uint32 barrier) {
-  asm volatile("cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%0];" ::"r"(barrier) : "memory");
 }
 
 /// Starts the copy of rows [row, row + present) and columns [column, column + columns) of `view` into the tile at

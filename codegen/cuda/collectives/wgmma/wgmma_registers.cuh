@@ -1,14 +1,14 @@
-// The warpgroup matrix instruction with one operand in registers, for 64 columns.
+// The warpgroup matrix instruction with one operand in registers, for 64, 128, 192 and 256 columns.
 #pragma once
 #include "wgmma/wgmma_text.cuh"
 
 namespace bambac {
 
 /// `run(sums, a, b)` is d += a b: a in registers as mma.m16n8k16 wants it, 16 rows a warp, b N-major.
-template <class Element> struct WgmmaOfRegisters;
+template <int N, class Element> struct WgmmaOfRegisters;
 
 #define BAMBAC_WGMMA_OF_REGISTERS(n, type)                                                                             \
-  template <> struct WgmmaOfRegisters<type> {                                                                          \
+  template <> struct WgmmaOfRegisters<n, type> {                                                                       \
     static __device__ __forceinline__ void run(float (&sums)[n / 2], const uint32 (&a)[4], uint64 b) {                 \
       uint64 low = uint64(a[1]) << 32 | a[0], high = uint64(a[3]) << 32 | a[2];                                        \
       asm volatile("{\n\t.reg .pred p;\n\t.reg .b32 a<4>;\n\tsetp.eq.b32 p, 0, 0;\n\t"                                 \
@@ -20,6 +20,33 @@ template <class Element> struct WgmmaOfRegisters;
   };
 BAMBAC_WGMMA_OF_REGISTERS(64, bf16)
 BAMBAC_WGMMA_OF_REGISTERS(64, f16)
+BAMBAC_WGMMA_OF_REGISTERS(128, bf16)
+BAMBAC_WGMMA_OF_REGISTERS(128, f16)
+BAMBAC_WGMMA_OF_REGISTERS(192, bf16)
+BAMBAC_WGMMA_OF_REGISTERS(192, f16)
+BAMBAC_WGMMA_OF_REGISTERS(256, bf16)
+BAMBAC_WGMMA_OF_REGISTERS(256, f16)
 #undef BAMBAC_WGMMA_OF_REGISTERS
+
+/// Keeps the compiler from moving the making of register operands over this point.
+template <int Steps> __device__ __forceinline__ void fenceOperands(uint32 (&operands)[Steps][4]) {
+#pragma unroll
+  for (int step = 0; step < Steps; ++step)
+#pragma unroll
+    for (int i = 0; i < 4; ++i)
+      asm volatile("" : "+r"(operands[step][i])::"memory");
+}
+
+/// to = from, at this point and no earlier. Matrix instructions read their register operands until warpgroupWait: where
+/// a plain copy after it is the only definition of the next operands, the compiler may compute them in the registers
+/// that are still read.
+template <int Steps>
+__device__ __forceinline__ void replaceOperands(uint32 (&to)[Steps][4], const uint32 (&from)[Steps][4]) {
+#pragma unroll
+  for (int step = 0; step < Steps; ++step)
+#pragma unroll
+    for (int i = 0; i < 4; ++i)
+      asm volatile("mov.b32 %0, %1;" : "=r"(to[step][i]) : "r"(from[step][i]) : "memory");
+}
 
 } // namespace bambac
