@@ -1,12 +1,15 @@
 // Asks the file for its model_type and hands it to that family.
 #include "compiler/models/Families.h"
-#include "compiler/config/ConfigText.h"
 #include "compiler/config/FieldReader.h"
 #include "compiler/models/BambaModel.h"
 #include "compiler/models/DescriptionCheck.h"
 #include "compiler/models/QuantizationConfig.h"
+#include "compiler/text/JsonText.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
 
 using namespace llvm;
 
@@ -39,7 +42,7 @@ using ReadRecipe = function_ref<Expected<std::optional<QuantizationRecipe>>()>;
 
 static Expected<ModelDescription> parseModel(StringRef text, StringRef path, const QuantizationOptions &options,
                                              WarningHandler warn, ReadRecipe readRecipe) {
-  Expected<json::Value> root = parsePythonJson(text, path);
+  Expected<json::Value> root = parseJson(text, path, JsonNumbers::Python);
   if (!root)
     return root.takeError();
   const json::Object *object = root->getAsObject();
@@ -69,7 +72,10 @@ Expected<ModelDescription> parseModel(StringRef text, StringRef path, WarningHan
 }
 
 Expected<ModelDescription> loadModel(StringRef path, const QuantizationOptions &options, WarningHandler warn) {
-  Expected<std::unique_ptr<MemoryBuffer>> file = openConfig(path);
+  SmallString<256> name(path);
+  if (sys::fs::is_directory(name))
+    sys::path::append(name, "config.json");
+  Expected<std::unique_ptr<MemoryBuffer>> file = openText(name, "a configuration");
   if (!file)
     return file.takeError();
   StringRef configPath = (*file)->getBufferIdentifier();

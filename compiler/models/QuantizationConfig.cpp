@@ -1,8 +1,8 @@
 // Chooses the format, and does what all formats need.
 #include "compiler/models/QuantizationConfig.h"
-#include "compiler/config/ConfigText.h"
 #include "compiler/config/FieldReader.h"
 #include "compiler/models/ConfigLimits.h"
+#include "compiler/text/JsonText.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -126,10 +126,10 @@ Expected<std::optional<QuantizationRecipe>> readQuantizationFileNextTo(StringRef
   sys::path::append(path, "hf_quant_config.json");
   if (sys::path::filename(configPath) != "config.json" || !sys::fs::exists(path))
     return std::nullopt;
-  Expected<std::unique_ptr<MemoryBuffer>> file = openConfig(path);
+  Expected<std::unique_ptr<MemoryBuffer>> file = openText(path, "a configuration");
   if (!file)
     return file.takeError();
-  Expected<json::Value> root = parsePythonJson((*file)->getBuffer(), path);
+  Expected<json::Value> root = parseJson((*file)->getBuffer(), path, JsonNumbers::Python);
   if (!root)
     return root.takeError();
   json::Object *object = root->getAsObject();

@@ -1,37 +1,16 @@
 // LLVM's JSON parser checks the text and reads values, but forgets the order of keys: a scan over the text remembers
 // it.
 #include "passes/schedule/ScheduleFile.h"
+#include "compiler/text/JsonText.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
-#include "llvm/Support/MemoryBuffer.h"
-#include "llvm/Support/Regex.h"
 
 namespace bambac {
 namespace {
 
 template <typename... Args> llvm::Error makeError(const char *format, const Args &...args) {
   return llvm::createStringError(llvm::formatv(format, args...).str());
-}
-
-/// Nesting that no schedule needs and that the recursive parser still bears.
-constexpr unsigned kMaxDepth = 64;
-
-/// Whether objects and arrays lie at most so deep in each other.
-bool nestsAtMost(unsigned most, StringRef text) {
-  unsigned depth = 0;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '"')
-      for (++i; i < text.size() && text[i] != '"'; ++i)
-        i += text[i] == '\\';
-    else if (text[i] == '{' || text[i] == '[')
-      if (++depth > most)
-        return false;
-    if (i < text.size() && (text[i] == '}' || text[i] == ']') && depth > 0)
-      --depth;
-  }
-  return true;
 }
 
 /// The keys of every object of a JSON text that the parser takes, in order. Objects are named by the keys on the way to
@@ -45,8 +24,6 @@ public:
     return found == keys.end() ? ArrayRef<std::string>() : ArrayRef(found->second);
   }
   static std::string member(const std::string &object, StringRef key) { return object + '\0' + key.str(); }
-  /// The first number that the parser takes although JSON has none like it; empty: none.
-  StringRef getWrongNumber() const { return wrongNumber; }
 
 private:
   /// Reads one value.
@@ -59,15 +36,7 @@ private:
     else if (rest.starts_with("\""))
       takeString();
     else
-      takeWord();
-  }
-
-  void takeWord() {
-    StringRef word = rest.take_until([](char c) { return StringRef(",]} \t\r\n").contains(c); });
-    rest = rest.drop_front(word.size());
-    const bool isNumber = llvm::isDigit(word.front()) || StringRef("+-.").contains(word.front());
-    if (wrongNumber.empty() && isNumber && !numbers.match(word))
-      wrongNumber = word;
+      rest = rest.drop_until([](char c) { return StringRef(",]} \t\r\n").contains(c); });
   }
 
   void visitMembers(const std::string &name) {
@@ -106,9 +75,7 @@ private:
     return "";
   }
 
-  /// JSON's grammar of numbers (RFC 8259, section 6).
-  const llvm::Regex numbers{R"(^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$)"};
-  StringRef rest, wrongNumber;
+  StringRef rest;
   llvm::StringMap<std::vector<std::string>> keys;
 };
 
@@ -168,24 +135,17 @@ bool ScheduleFile::Entry::matches(StringRef kernel) const {
 }
 
 llvm::Expected<ScheduleFile> ScheduleFile::read(StringRef path) {
-  llvm::sys::fs::file_status status;
-  if (!llvm::sys::fs::status(path, status) && status.type() == llvm::sys::fs::file_type::character_file)
-    return makeError("{0}: expected a schedule file, found a device", path);
-  llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>> buffer = llvm::MemoryBuffer::getFile(path);
+  llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>> buffer = openText(path, "a schedule file");
   if (!buffer)
-    return makeError("{0}: expected a schedule file, found: {1}", path, buffer.getError().message());
+    return buffer.takeError();
   StringRef content = (*buffer)->getBuffer();
-  if (!nestsAtMost(kMaxDepth, content))
-    return makeError("{0}: expected JSON nested at most {1} deep", path, kMaxDepth);
-  llvm::Expected<llvm::json::Value> json = llvm::json::parse(content);
+  llvm::Expected<llvm::json::Value> json = parseJson(content, path);
   if (!json)
-    return makeError("{0}: expected JSON, found: {1}", path, llvm::toString(json.takeError()));
+    return json.takeError();
   const llvm::json::Object *object = json->getAsObject();
   if (!object)
     return makeError("{0}: expected an object of schedules by kernel name", path);
   KeyOrder order(content);
-  if (StringRef wrong = order.getWrongNumber(); !wrong.empty())
-    return makeError("{0}: expected JSON, whose numbers are such as 3, found '{1}'", path, wrong);
   Reader reader(path, order);
   if (llvm::Error error = reader.readEntries(*object, "", ""))
     return error;

@@ -37,9 +37,9 @@
 // SIZE: error: {{.*}}size.json: field 'linear*': kernel 'linear_skinny' of sm_90a: field 'stages': expected a size, found "two"
 // ZERO: error: {{.*}}zero.json: field 'linear_skinny': kernel 'linear_skinny' of sm_90a: field 'stages': expected a size from 1 to 1024, found 0
 // What the parser takes although JSON has no such numbers, and what it would follow on the stack.
-// PLUS: error: {{.*}}plus.json: expected JSON, whose numbers are such as 3, found '+3'
-// ZEROS: error: {{.*}}zeros.json: expected JSON, whose numbers are such as 3, found '03'
-// POINT: error: {{.*}}point.json: expected JSON, whose numbers are such as 3, found '3.'
+// PLUS: error: {{.*}}plus.json: expected JSON, whose numbers are such as -1 or 0.5e-3, found '+3'
+// ZEROS: error: {{.*}}zeros.json: expected JSON, whose numbers are such as -1 or 0.5e-3, found '03'
+// POINT: error: {{.*}}point.json: expected JSON, whose numbers are such as -1 or 0.5e-3, found '3.'
 // NESTED: error: {{.*}}nested.json: expected JSON nested at most 64 deep
 // Products of fields never overflow.
 // MANY: error: {{.*}}many.json: field 'linear_middle': kernel 'linear_middle' of sm_90a: field 'stages': expected a size from 1 to 1024, found 65536

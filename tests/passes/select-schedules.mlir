@@ -16,8 +16,8 @@
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/twice.json" 2>&1 | FileCheck %s --check-prefix=TWICE
 // RUN: bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/order.json" | FileCheck %s --check-prefix=ORDER
 
-// NONE: none.json: expected a schedule file, found: No such file or directory
-// TEXT: text.json: expected JSON, found:
+// NONE: none.json: No such file or directory
+// TEXT: text.json: expected JSON: [1:
 // FIELD: field.json: field 'linear*': kernel 'linear_decode' of cpu: expected a field that the kernel depends on (workgroup, rows, depth), found 'tile'
 // SIZE: size.json: field 'linear*': kernel 'linear_decode' of cpu: field 'rows': expected a size, found -4
 // MOST: most.json: field 'linear*': kernel 'linear_decode' of cpu: field 'rows': expected a size, found 9223372036854775807

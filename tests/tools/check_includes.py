@@ -23,6 +23,7 @@ RUNTIME = [
     ["runtime/api"],
 ]
 COMPILER = [
+    ["compiler/text"],
     ["compiler/config"],
     ["compiler/models"],
     ["compiler/targets"],
@@ -32,11 +33,12 @@ COMPILER = [
 ]
 
 GEOMETRY = "codegen/cuda/collectives/geometry"
+TEXT = "compiler/text"
 
 # What else a folder may include, besides itself and the rungs below it. The longest name that fits a file counts.
 MAY_INCLUDE = {
     "compiler": ["compiler", "passes", "codegen", "dialects", "runtime/contract", GEOMETRY],
-    "passes": ["dialects", "runtime/contract", GEOMETRY],
+    "passes": ["dialects", "runtime/contract", GEOMETRY, TEXT],
     "codegen": ["dialects", "runtime/contract", GEOMETRY],
     "codegen/cuda/collectives": ["runtime/contract", GEOMETRY],
     GEOMETRY: ["runtime/contract"],
@@ -49,7 +51,7 @@ MAY_INCLUDE = {
 KNOWN = set()
 
 # Folders of compiler/ that may include nothing of passes/ and codegen/: they are below both.
-BELOW_PASSES = {"compiler/config", "compiler/models", "compiler/targets"}
+BELOW_PASSES = {TEXT, "compiler/config", "compiler/models", "compiler/targets"}
 
 # The runtime is linked into every compiled model.
 FOREIGN_TO_RUNTIME = re.compile(r"(mlir|llvm|llvm-c|lld|clang)/")

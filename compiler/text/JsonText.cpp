@@ -1,24 +1,22 @@
-// Opens the file; scans the text, telling strings from the rest, for LLVM's JSON parser.
-#include "compiler/config/ConfigText.h"
-#include "llvm/ADT/SmallString.h"
+// Scans the text, telling strings from the rest, for LLVM's JSON parser.
+#include "compiler/text/JsonText.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/Path.h"
 #include "llvm/Support/Regex.h"
 
 using namespace llvm;
 
 namespace bambac {
 
-/// Nesting that no configuration needs and that the recursive parser still bears.
+/// Nesting that no file needs and that the recursive parser still bears.
 static constexpr unsigned kMaxDepth = 64;
 
 namespace {
-/// Copies JSON text, replaces Python's names of special numbers outside strings, and finds numbers that LLVM's parser
-/// takes although JSON has none like them.
+/// Copies JSON text, replaces Python's names of special numbers outside strings where there may be any, and finds
+/// numbers that LLVM's parser takes although JSON has none like them.
 class TextScanner {
 public:
-  explicit TextScanner(StringRef text) : rest(text) { plain.reserve(text.size()); }
+  TextScanner(StringRef text, JsonNumbers kind) : rest(text), kind(kind) { plain.reserve(text.size()); }
 
   /// False where the text nests too deeply.
   bool run() {
@@ -55,9 +53,10 @@ private:
 
   void copyWord() {
     StringRef word = rest.take_while([](char c) { return isAlnum(c); });
+    if (kind == JsonNumbers::Standard)
+      return copy(word.size());
     // Too large for a double: it reads as infinity.
-    StringRef meaning = word == "Infinity" ? "1e999999" : word == "NaN" ? "\"NaN\"" : word;
-    plain += meaning;
+    plain += word == "Infinity" ? "1e999999" : word == "NaN" ? "\"NaN\"" : word;
     rest = rest.drop_front(word.size());
   }
 
@@ -81,12 +80,13 @@ private:
   /// JSON's grammar of numbers (RFC 8259, section 6).
   const Regex numbers{R"(^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$)"};
   StringRef rest;
+  JsonNumbers kind;
   unsigned depth = 0;
 };
 } // namespace
 
-Expected<json::Value> parsePythonJson(StringRef text, StringRef path) {
-  TextScanner scanner(text);
+Expected<json::Value> parseJson(StringRef text, StringRef path, JsonNumbers numbers) {
+  TextScanner scanner(text, numbers);
   if (!scanner.run())
     return createStringError(path + ": expected JSON nested at most " + Twine(kMaxDepth) + " deep");
   Expected<json::Value> value = json::parse(scanner.plain);
@@ -98,23 +98,20 @@ Expected<json::Value> parsePythonJson(StringRef text, StringRef path) {
   return value;
 }
 
-Expected<std::unique_ptr<MemoryBuffer>> openConfig(StringRef path) {
-  SmallString<256> file(path);
-  if (sys::fs::is_directory(file))
-    sys::path::append(file, "config.json");
-  // Far more than any configuration; what is larger is another file, given by mistake.
+Expected<std::unique_ptr<MemoryBuffer>> openText(StringRef path, StringRef what) {
+  // Far more than anything that people write; what is larger is another file, given by mistake.
   constexpr uint64_t largest = 16 << 20;
   sys::fs::file_status status;
-  if (std::error_code code = sys::fs::status(file, status))
-    return createStringError(code, file + ": " + code.message());
+  if (std::error_code code = sys::fs::status(path, status))
+    return createStringError(code, path + ": " + code.message());
   if (status.type() == sys::fs::file_type::character_file || status.type() == sys::fs::file_type::block_file)
-    return createStringError(file + ": expected a configuration, found a device");
+    return createStringError(path + ": expected " + what + ", found a device");
   if (status.getSize() > largest)
-    return createStringError(file + ": expected a configuration of at most " + Twine(largest) + " bytes, found " +
+    return createStringError(path + ": expected " + what + " of at most " + Twine(largest) + " bytes, found " +
                              Twine(status.getSize()));
-  ErrorOr<std::unique_ptr<MemoryBuffer>> buffer = MemoryBuffer::getFile(file, /*IsText=*/true);
+  ErrorOr<std::unique_ptr<MemoryBuffer>> buffer = MemoryBuffer::getFile(path, /*IsText=*/true);
   if (!buffer)
-    return createStringError(buffer.getError(), file + ": " + buffer.getError().message());
+    return createStringError(buffer.getError(), path + ": " + buffer.getError().message());
   return std::move(*buffer);
 }
 
