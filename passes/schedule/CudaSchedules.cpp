@@ -300,17 +300,27 @@ void addDecodeAttentions(Candidates &candidates, AttentionOp attention) {
     }
 }
 
-/// Runs of tokens, in an order of preference: wgmma, with two warpgroups, or one where there are no more rows, and the
-/// most keys at a time; then mma.sync with the highest tile, since its rows share the keys that it loads, of 64 rows
-/// where there are no more; two blocks a multiprocessor, one of which multiplies while the other waits; the most keys
-/// at a time. Wide heads leave registers for less of each.
+/// Runs of tokens on wgmma, in an order of preference: two warpgroups, or one where there are no more rows, and the
+/// most keys at a time. Where there may be pieces of one row, schedules that leave them room come first: without it
+/// each of them would be a tile of rows.
+void addWgmmaPrefills(Candidates &candidates, const geometry::AttentionShape &shape, int highest) {
+  for (bool hasSingles : {true, false})
+    for (int rows : {highest, 64})
+      for (int tileKeys : {128, 64, 32}) {
+        auto prefill = withSingles(geometry::wgmma::Prefill{rows, tileKeys}, shape, candidates.getLimits());
+        if ((prefill.singleSplits > 0) == (hasSingles && shape.pieces > 1))
+          candidates.addNext(prefill, shape);
+      }
+}
+
+/// Runs of tokens, in an order of preference: wgmma where the chip has it; then mma.sync with the highest tile, since
+/// its rows share the keys that it loads, of 64 rows where there are no more; two blocks a multiprocessor, one of which
+/// multiplies while the other waits; the most keys at a time. Wide heads leave registers for less of each.
 void addPrefillAttentions(Candidates &candidates, AttentionOp attention) {
   geometry::AttentionShape shape = shapeOf(attention);
   int highest = std::max(shape.rows * shape.group() <= 64 ? 64 : 128, alignTo(shape.group(), 16));
   if (candidates.hasWgmma())
-    for (int tileKeys : {128, 64, 32})
-      candidates.addNext(
-          withSingles(geometry::wgmma::Prefill{alignTo(highest, 64), tileKeys}, shape, candidates.getLimits()), shape);
+    addWgmmaPrefills(candidates, shape, alignTo(highest, 64));
   int keys = candidates.isHopper() ? 64 : 32;
   for (int tile : {highest, 128, 64, 48, 32, 16})
     for (int minBlocks : {2, 1})

@@ -33,6 +33,13 @@ struct Base {
   static constexpr int kSplits = 8, kMinSplitTokens = 64, kWarps = 4, kStages = 3; // decode
   static constexpr int kTileQueries = 128, kTileKeys = 64, kStepKeys = 32;         // prefill
   static constexpr bool kOnWgmma = false;
+  /// Later keys are larger: by this for each position. What a row has summed is then scaled down again and again.
+  static constexpr float kGrowth = 0.0f;
+};
+
+/// A case whose maxima rise, of some rows in one tile of keys, of others in the next.
+template <class Config> struct Rising : Config {
+  static constexpr float kGrowth = 0.05f;
 };
 
 /// A case of prefill on wgmma, of any keys at a time.
@@ -130,13 +137,14 @@ inline double toDouble(e4m3 code) {
   return code.bits & 0x80 ? -size : size;
 }
 
-/// An element of a cache: a number from -1 to 1, or a code from -2 to 2, all of which are as likely.
-template <class T> T cachedAt(unsigned seed, size_t element) {
+/// An element of a cache: a number from -1 to 1, `size` times as large, or a code from -2 to 2, all of which are as
+/// likely.
+template <class T> T cachedAt(unsigned seed, size_t element, [[maybe_unused]] float size = 1.0f) {
   float value = harness::randomAt(seed, element);
   if constexpr (kIsSame<T, e4m3>)
     return {uint8((value < 0 ? 0x80 : 0) | int(std::abs(value) * 65))};
   else
-    return harness::roundTo<T>(value);
+    return harness::roundTo<T>(value * size);
 }
 /// What no sequence may see.
 template <class T> constexpr T kNan = {kIsSame<T, e4m3> ? 0x7f : 0x7fff};
@@ -186,7 +194,7 @@ private:
       for (int head = 0; head < Shape::kKvHeads; ++head)
         for (int d = 0; d < Shape::kHeadDim; ++d) {
           size_t element = (size_t(key) * Shape::kKvHeads + head) * Shape::kHeadDim + d;
-          vectorAt(keys, b, key, head)[d] = cachedAt<Cached>(2 * seed, element);
+          vectorAt(keys, b, key, head)[d] = cachedAt<Cached>(2 * seed, element, 1.0f + Shape::kGrowth * key);
           vectorAt(values, b, key, head)[d] = cachedAt<Cached>(2 * seed + 1, element);
         }
     }

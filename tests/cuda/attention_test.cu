@@ -97,10 +97,10 @@ void testCompany(Runner &runner) {
 }
 
 /// The rows of a chunk, computed by decode as eight sequences that share their pages.
-void testConsistency(Runner &runner) {
-  if (!runner.wants("prefill as decode"))
+template <class Config> void testConsistency(Runner &runner, const std::string &name) {
+  if (!runner.wants(name))
     return;
-  using Many = ShapeOf<Prefill128>;
+  using Many = ShapeOf<Config>;
   using One = ShapeOf<Decode8>;
   Inputs<Many> chunkInputs(chunk(96, 777, 96), {5});
   auto all = compute(chunkInputs);
@@ -115,7 +115,7 @@ void testConsistency(Runner &runner) {
     for (int i = 0; i < One::kResult; ++i)
       expected.push_back(harness::toDouble(all[row * One::kResult + i]));
   }
-  runner.report("prefill as decode", harness::relativeError(compute(inputs), expected));
+  runner.report(name, harness::relativeError(compute(inputs), expected));
 }
 
 /// Positions of pieces: the first of each, and how many; pieces that are not there follow.
@@ -155,15 +155,20 @@ void testWgmma(Runner &runner) {
   testCase<OnWgmma<Prefill64, 16>>(runner, "wgmma, 2x80, 16 keys", join(chunk(80, 3, 1), chunk(80, 131, 77)));
   testCase<OnWgmma<PrefillOdd>>(runner, "wgmma, 50, 5/1 heads of 64, pages of 16, unaligned", chunk(50, 300, 49));
   testCase<OnWgmma<PrefillThree, 64>>(runner, "wgmma, 90, three warpgroups", chunk(90, 211, 90));
+  testCase<OnWgmma<Rising<Prefill128>>>(runner, "wgmma, 96 after 900, maxima that rise", chunk(96, 900, 96));
   testCase<OnWgmma<PrefillPieces>>(
       runner, "wgmma, 7 pieces, 32/8 heads of 128",
       pieces<PrefillPieces>({{1999, 1}, {0, 1}, {700, 1}, {0, 2}, {17, 100}, {64, 3}, {0, 33}}));
   testCase<OnWgmma<SinglesWhole>>(runner, "wgmma, single rows, 40/1 heads of 64",
                                   pieces<SinglesWhole>({{700, 1}, {30, 1}, {5, 20}}));
+  testCase<OnWgmma<PrefillPieces>>(
+      runner, "wgmma, single rows only",
+      pieces<PrefillPieces>({{1999, 1}, {0, 1}, {700, 1}, {63, 1}, {64, 1}, {2, 1}, {1500, 1}, {511, 1}}));
 }
 
 void runTests(Runner &runner) {
   testCase<Decode8>(runner, "decode 8, 32/8 heads of 128", {700, 63, 1999, 0, 64, -1, 300, 1000});
+  testCase<Rising<Decode8>>(runner, "decode 8, maxima that rise", {700, 63, 1999, 0, 64, -1, 300, 1000});
   testCase<DecodeOnce>(runner, "decode 1, 33 splits", {2047});
   testCase<DecodeOnce>(runner, "decode 1, first token", {0});
   testCase<DecodeWhole>(runner, "decode 33, 4/4 heads of 64, rotated", [] {
@@ -185,6 +190,7 @@ void runTests(Runner &runner) {
   testCase<Prefill128>(runner, "prefill 96, 32/8 heads of 128", chunk(96, 0, 96));
   testCase<Prefill128>(runner, "prefill 96 after 500", chunk(96, 500, 70));
   testCase<Prefill128>(runner, "prefill 96, padding only", chunk(96, 0, 0));
+  testCase<Rising<Prefill128>>(runner, "prefill 96 after 900, maxima that rise", chunk(96, 900, 96));
   testCase<Prefill64>(runner, "prefill 2x80, 2/2 heads of 64, rotated", join(chunk(80, 0, 80), chunk(80, 131, 33)));
   testCase<Prefill32>(runner, "prefill 50, 4/2 heads of 32, unaligned", chunk(50, 100, 49));
   testCase<Prefill36>(runner, "prefill 70, 10/2 heads of 36", chunk(70, 19, 70));
@@ -196,7 +202,8 @@ void runTests(Runner &runner) {
   testCase<SinglesWhole>(runner, "prefill of single rows, 40/1 heads of 64",
                          pieces<SinglesWhole>({{700, 1}, {30, 1}, {5, 20}}));
   testWgmma(runner);
-  testConsistency(runner);
+  testConsistency<Prefill128>(runner, "prefill as decode");
+  testConsistency<OnWgmma<Prefill128>>(runner, "wgmma as decode");
   testPieces<PrefillPieces>(runner, "prefill, other pieces");
   testPieces<OnWgmma<PrefillPieces>>(runner, "wgmma, other pieces");
 }
@@ -223,7 +230,7 @@ void runBenchmarks(Runner &runner) {
   benchCase<PrefillBench<4096, 128, 64, 64>>(runner, "prefill 4096, 64 keys at once", 4096);
   benchCase<PrefillBench<4096, 128, 32, 32>>(runner, "prefill 4096, 32 keys", 4096);
   benchCase<PrefillBench<4096>>(runner, "prefill 4096 after 12288", 16384);
-  benchCase<OnWgmma<PrefillBench<64, 64>>>(runner, "wgmma, 64", 64);
+  benchCase<OnWgmma<PrefillBench<64>>>(runner, "wgmma, 64", 64);
   benchCase<OnWgmma<PrefillBench<512>>>(runner, "wgmma, 512", 512);
   benchCase<OnWgmma<PrefillBench<1024>>>(runner, "wgmma, 1024", 1024);
   benchCase<OnWgmma<PrefillBench<4096>>>(runner, "wgmma, 4096", 4096);

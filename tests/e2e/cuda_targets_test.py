@@ -83,7 +83,9 @@ class CudaTargetsTest(harness.Case):
         for head_dim in (192, 224, 256):
             with self.subTest(head_dim=head_dim):
                 config = self.small(head_dim=head_dim)
-                self.compile(config, GPUS, "--max-batch=1", "--prefill-chunk=128")
+                models = self.compile(config, GPUS, "--max-batch=1", "--prefill-chunk=128")
+                on_wgmma = ["wgmma/attention_prefill" in line for line in self.schedules(models, "attention_128x")]
+                self.assertEqual(any(on_wgmma), head_dim % 64 == 0, "sm_90a alone has it")
 
     def test_many_query_heads(self):
         config = self.small(num_attention_heads=64, num_key_value_heads=1, head_dim=128)

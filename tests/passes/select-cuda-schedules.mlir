@@ -233,6 +233,17 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_byt
     %r = bamba.attention ins(%q, %k, %k, %p, %pages : tensor<256x256xbf16>, tensor<?x2x16x64xbf16>, tensor<?x2x16x64xbf16>, tensor<256xi32>, tensor<1x32xi32>) starts(%st : tensor<2xi32>) outs(%e : tensor<256x256xbf16>) scale(0.5) acc(f32)
     return %r : tensor<256x256xbf16>
   }
+  // Few rows are one warpgroup's; pieces of one row of wide heads fit beside no more.
+  // CHECK: @attention_few({{.*}}collective = "wgmma/attention_prefill", fields = {single_splits = 0 : i64, single_tile_heads = 0 : i64, tile_keys = 128 : i64, tile_queries = 64 : i64}
+  func.func private @attention_few(%q: tensor<16x256xbf16>, %k: tensor<?x2x16x64xbf16>, %p: tensor<16xi32>, %pages: tensor<1x32xi32>, %st: tensor<2xi32>, %e: tensor<16x256xbf16>) -> tensor<16x256xbf16> attributes {bamba.kernel} {
+    %r = bamba.attention ins(%q, %k, %k, %p, %pages : tensor<16x256xbf16>, tensor<?x2x16x64xbf16>, tensor<?x2x16x64xbf16>, tensor<16xi32>, tensor<1x32xi32>) starts(%st : tensor<2xi32>) outs(%e : tensor<16x256xbf16>) scale(0.5) acc(f32)
+    return %r : tensor<16x256xbf16>
+  }
+  // CHECK: @attention_pieces({{.*}}collective = "wgmma/attention_prefill", fields = {single_splits = 16 : i64, single_tile_heads = 2 : i64, tile_keys = 128 : i64, tile_queries = 64 : i64}
+  func.func private @attention_pieces(%q: tensor<256x768xbf16>, %k: tensor<?x2x16x192xbf16>, %p: tensor<256xi32>, %pages: tensor<8x32xi32>, %st: tensor<9xi32>, %e: tensor<256x768xbf16>) -> tensor<256x768xbf16> attributes {bamba.kernel} {
+    %r = bamba.attention ins(%q, %k, %k, %p, %pages : tensor<256x768xbf16>, tensor<?x2x16x192xbf16>, tensor<?x2x16x192xbf16>, tensor<256xi32>, tensor<8x32xi32>) starts(%st : tensor<9xi32>) outs(%e : tensor<256x768xbf16>) scale(0.5) acc(f32)
+    return %r : tensor<256x768xbf16>
+  }
   // No instruction multiplies half a panel of a head.
   // CHECK: @attention_panels({{.*}}collective = "mma/attention_prefill"
   func.func private @attention_panels(%q: tensor<256x192xbf16>, %k: tensor<?x2x16x96xbf16>, %p: tensor<256xi32>, %pages: tensor<1x32xi32>, %st: tensor<2xi32>, %e: tensor<256x192xbf16>) -> tensor<256x192xbf16> attributes {bamba.kernel} {

@@ -1,5 +1,5 @@
 // What the attention kernels share: heads as rows in shared memory, keys and values gathered through the page table,
-// and one warp's FlashAttention-2 recurrence on mma.sync.
+// and one warp's FlashAttention-2 recurrence: its sums, and their products on mma.sync.
 #pragma once
 #include "common/kv_cache.cuh"
 #include "common/mma.cuh"

@@ -1,5 +1,5 @@
-// The attention collectives: common/attention_decode (one token of each sequence) and mma/attention_prefill (runs of
-// tokens).
+// The attention collectives: common/attention_decode (one token of each sequence), mma/attention_prefill (runs of tokens)
+// and what wgmma/attention_prefill shares with it.
 #pragma once
 #include "geometry/geometry.h"
 
@@ -87,10 +87,11 @@ struct AttentionDecode {
     const int vector = headBytes(shape.keepsCodes() ? shape.headDim / 2 : shape.headDim);
     return maxOf(stages * 2 * kTileKeys * vector, alignTo(tileHeads * shape.headDim * 4, 16));
   }
-  /// Weighted sums and scores, and the queries where they are held.
+  /// Weighted sums and scores, and where codes are multiplied the queries, as far as they are held: of those that are
+  /// not, as many are on their way (seen by NVRTC's log).
   BAMBAC_HOST_DEVICE constexpr int tileRegisters(const AttentionShape &shape) const {
     return attentionTileRegisters(rowTiles(), shape.headDim, kTileKeys) +
-           (shape.keepsCodes() && holdsQueries(rowTiles(), shape.headDim) ? heldQueries(rowTiles(), shape.headDim) : 0);
+           (shape.keepsCodes() ? heldQueries(rowTiles(), shape.headDim) : 0);
   }
   /// Queries, keys and values, the next item, and whether a split is the last.
   BAMBAC_HOST_DEVICE constexpr int fixedBytes(const AttentionShape &shape) const {
@@ -136,7 +137,7 @@ struct AttentionDecode {
 
 /// The most splits of pieces of one row, and the keys of one at least.
 inline constexpr int kSingleSplits = 16, kSingleMinSplitTokens = 512;
-/// Tiles of keys under way, in both.
+/// Tiles of keys under way, of runs and of single rows.
 inline constexpr int kPrefillStages = 2;
 
 /// What computes the pieces of one row: a decode of as many sequences as there are pieces.
@@ -150,7 +151,7 @@ BAMBAC_HOST_DEVICE constexpr AttentionShape shapeOfSingles(const AttentionShape 
           shape.pageTokens, shape.cachedBytes};
 }
 
-/// Whether they fit where the other pieces' tiles are.
+/// Whether they fit where the other pieces' tiles are, or in a block's share of a multiprocessor.
 template <class Runs>
 BAMBAC_HOST_DEVICE constexpr Fault checkSingles(const Runs &prefill, const AttentionShape &shape,
                                                 const Limits &limits) {

@@ -55,6 +55,15 @@ BAMBAC_HOST_DEVICE constexpr int registersPerThread(int threads, int blocks) {
   return minOf(kThreadRegisters, kMultiprocessorRegisters / (threads * blocks) / 8 * 8);
 }
 
+/// Registers of a thread of each of `consumers` multiplying warpgroups, of those that a block starts with where
+/// `blocks` of them shall fit on a multiprocessor, when another warpgroup keeps `loading` a thread. Two consumers fill
+/// it alone: 128 * (40 + 2 * 232) = 64512 of 65536.
+BAMBAC_HOST_DEVICE constexpr int consumerRegisters(int consumers, int blocks, int loading) {
+  constexpr int kMost = 232;
+  const int all = (1 + consumers) * registersPerThread(128 * (1 + consumers), blocks);
+  return minOf(kMost, (all - loading) / consumers / 8 * 8);
+}
+
 /// What a device gives a block, and how much of it there is.
 struct Limits {
   int sharedBytes;     ///< shared memory of one block

@@ -15,17 +15,18 @@
 #include "common/attention_runs.cuh"
 #include "geometry/wgmma_attention.h"
 #include "wgmma/panel_tile.cuh"
-#include "wgmma/wgmma_registers.cuh"
+#include "wgmma/wgmma_registers_wide.cuh"
 
 namespace bambac {
 
 /// `Rows` vectors of one head in shared memory, as HeadRows, but in panels.
-template <int HeadDim, int Rows> struct HeadPanels : PanelTile<HeadDim, Rows> {
+template <int HeadDim, int Rows> struct HeadPanels {
+  using Panels = PanelTile<HeadDim, Rows>;
   static constexpr int kPadded = HeadDim, kCopyElements = 8, kCopies = HeadDim / kCopyElements;
-  static constexpr int kElements = Rows * HeadDim;
+  static constexpr int kElements = Rows * HeadDim, kPanelBytes = Panels::kPanelBytes;
 
   static __device__ __forceinline__ int offset(int row, int column) {
-    return PanelTile<HeadDim, Rows>::offset(row, column / 8) / 2 + column % 8;
+    return Panels::offset(row, column / 8) / 2 + column % 8;
   }
 };
 
@@ -72,11 +73,14 @@ public:
         pieces, allRows, query, keys, values, positions, pages, cacheScales, starts, epilogue, workspace,
         stages.positions(), [&] { stages.initializeBarriers(); }, // seen by all after the positions are
         [&](const Work &work) {
+          constexpr auto kGeometry = Sizes::kGeometry;
           if (threadIdx.x < kBringers) {
-            releaseRegisters<Sizes::kGeometry.kBringRegisters>();
+            if constexpr (kGeometry.sharesRegisters())
+              releaseRegisters<kGeometry.kBringRegisters>();
             bring(work, stages);
           } else {
-            claimRegisters<Sizes::kGeometry.registers()>();
+            if constexpr (kGeometry.sharesRegisters())
+              claimRegisters<kGeometry.registers()>();
             multiply(work, stages, query, epilogue);
           }
         });
@@ -130,7 +134,7 @@ private:
       wait(stages.empty(kind, tile), (tile / kStages + 1) % 2); // at once in the first pass
       work.stream.template copyAsync<KeyRows, kBringers>(stages.tile(kind, tile), cache, pages, tile, threadIdx.x);
       if constexpr (Runs::kHasCodes) {
-        fenceAsyncProxy();
+        fenceAsyncProxy(); // as after all stores for matrix instructions; of copies the readers do it
         arrive(stages.full(kind, tile));
       } else {
         arriveAfterCopies(stages.full(kind, tile));
@@ -155,7 +159,7 @@ private:
     work.template stage<QueryRows, kConsumerThreads>(stages.queries, query, thread);
     fenceAsyncProxy();
     syncNamed(1, kConsumerThreads);
-    const uint32 queries = sharedAddress(stages.queries) + thread / 128 * (64 * 128);
+    const uint32 queries = sharedAddress(stages.queries) + thread / 128 * (Sizes::kGeometry.kWarpgroupRows * 128);
     Tile tile;
     if (tiles > 0)
       attend(work, stages, queries, firstRow, tiles, tile);

@@ -173,13 +173,9 @@ template <int Warpgroups, class Epilogue> __device__ __forceinline__ void finish
   }
 }
 
-/// Registers of a thread of the loading warpgroup and of a consumer, of those that a block starts with where so many
-/// blocks shall fit on a multiprocessor. Two consumers alone fill it: 128 * (40 + 2 * 232) = 64512 of 65536. A consumer
-/// then holds up to 160 sums, or 192 with those of codes that are yet to be added.
+/// Registers of a thread of the loading warpgroup. A consumer then holds up to 160 sums, or 192 with those of codes
+/// that are yet to be added.
 inline constexpr int kLoadingRegisters = 40;
-template <int Consumers, int MinBlocks>
-inline constexpr int kConsumerRegisters = minOf(
-    232, ((1 + Consumers) * (512 / (MinBlocks * (1 + Consumers)) / 8 * 8) - kLoadingRegisters) / Consumers / 8 * 8);
 
 /// The whole life of a block whose ring lies at the start of its `SharedBytes` of shared memory: `load(ring, loader)`
 /// by one thread of each of the first `Loaders` warps, `leave()` by their whole warpgroup after that, and
@@ -200,7 +196,7 @@ __device__ __forceinline__ void runRoles(uint8 *shared, const Epilogue &epilogue
       load(ring, warp);
     leave();
   } else {
-    claimRegisters<kConsumerRegisters<Consumers, MinBlocks>>();
+    claimRegisters<geometry::consumerRegisters(Consumers, MinBlocks, kLoadingRegisters)>();
     multiply(ring, warpgroup - 1);
     finishConsumers<Consumers>(epilogue);
   }

@@ -1,4 +1,5 @@
-// The warpgroup matrix instruction with one operand in registers, for 64, 128, 192 and 256 columns.
+// The warpgroup matrix instruction with one operand in registers, for 64 columns; wgmma/wgmma_registers_wide.cuh has it
+// for more.
 #pragma once
 #include "wgmma/wgmma_text.cuh"
 
@@ -20,13 +21,6 @@ template <int N, class Element> struct WgmmaOfRegisters;
   };
 BAMBAC_WGMMA_OF_REGISTERS(64, bf16)
 BAMBAC_WGMMA_OF_REGISTERS(64, f16)
-BAMBAC_WGMMA_OF_REGISTERS(128, bf16)
-BAMBAC_WGMMA_OF_REGISTERS(128, f16)
-BAMBAC_WGMMA_OF_REGISTERS(192, bf16)
-BAMBAC_WGMMA_OF_REGISTERS(192, f16)
-BAMBAC_WGMMA_OF_REGISTERS(256, bf16)
-BAMBAC_WGMMA_OF_REGISTERS(256, f16)
-#undef BAMBAC_WGMMA_OF_REGISTERS
 
 /// Keeps the compiler from moving the making of register operands over this point.
 template <int Steps> __device__ __forceinline__ void fenceOperands(uint32 (&operands)[Steps][4]) {
