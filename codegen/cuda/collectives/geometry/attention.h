@@ -1,5 +1,5 @@
-// The attention collectives: common/attention_decode (one token of each sequence), mma/attention_prefill (runs of tokens)
-// and what wgmma/attention_prefill shares with it.
+// The attention collectives: common/attention_decode (one token of each sequence), mma/attention_prefill (runs of
+// tokens) and what wgmma/attention_prefill shares with it.
 #pragma once
 #include "geometry/geometry.h"
 
