@@ -125,7 +125,7 @@ template <class Shape> struct Results {
 
   template <class Source> bool run(Source source, const float *fixed) {
     bambac::Rows<e4m3, Shape::kColumns> to{codes.data()};
-    using Kernel = Quantize<Shape, Source>;
+    using Kernel = Quantize<Shape>;
     codes.poison(), scales.poison();
     launch(quantizeKernel<Kernel, Source, decltype(to)>, Kernel::kLaunch, nullptr, source, fixed, to, scales.data());
     CHECK(cudaGetLastError());

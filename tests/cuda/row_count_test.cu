@@ -108,8 +108,8 @@ template <int RowCount, int Columns> void testRows(Runner &runner) {
   check(runner, "row count norm " + size, RowCount, Columns, 1, result,
         [&](const int *rows) { enqueue<RmsNorm<Shape>>(nullptr, input, (const float *)weight.data(), output, rows); });
   check(runner, "row count quantize " + size, RowCount, Columns, 1, codes, [&](const int *rows) {
-    enqueue<Quantize<Shape, Rows<const float, Columns>>>(
-        nullptr, input, (const float *)nullptr, bambac::Rows<e4m3, Columns>{codes.data()}, scales.data(), rows);
+    enqueue<Quantize<Shape>>(nullptr, input, (const float *)nullptr, bambac::Rows<e4m3, Columns>{codes.data()},
+                             scales.data(), rows);
   });
   using Twice = Doubled<Columns>;
   check(runner, "row count element-wise " + size, RowCount, Columns, 1, result,

@@ -71,7 +71,7 @@ FailureOr<KernelText> emitQuantize(KernelWriter &writer, QuantizeOp quantize) {
   std::string fixed = fixedScales ? writer.address(quantize, fixedScales, "fixedScales") : "nullptr";
   SmallVector<std::string> call{rows->argument, fixed, writer.rows(*codes, "codes"), writer.address(*scales, "scales")};
   writer.addRows(call);
-  return writer.finish({typeOf(rows->argument).str()}, call);
+  return writer.finish({}, call);
 }
 
 } // namespace bambac::codegen

@@ -14,7 +14,7 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_byte
 // CHECK-NEXT:  static constexpr int kGroup = 128;
 // CHECK-NEXT:  static constexpr int kFixedScales = 0;
 // CHECK-NEXT:  static constexpr int kVector = 8;
-// CHECK:       using Kernel = Quantize<Shape, Rows<const bf16, 256>>;
+// CHECK:       using Kernel = Quantize<Shape>;
 // CHECK:         const bf16 *input,
 // CHECK-NEXT:    e4m3 *codes,
 // CHECK-NEXT:    float *scales) {

@@ -7,12 +7,6 @@
 
 namespace bambac {
 
-#if __CUDA_ARCH__ >= 890
-inline constexpr bool kConvertsCodes = true; ///< by instructions
-#else
-inline constexpr bool kConvertsCodes = false;
-#endif
-
 /// Two codes, the low 16 bits of `codes`, as f16, the first in the low half. An f16 has all their numbers.
 __device__ __forceinline__ uint32 expandTwo(uint32 codes) {
   uint32 pair;

@@ -31,41 +31,10 @@ template <class Input> struct NormalizedRows {
 template <class Source> inline constexpr bool kIsNormalized = false;
 template <class Input> inline constexpr bool kIsNormalized<NormalizedRows<Input>> = true;
 
-/// Whether V neighbouring elements are kept as words of two.
-template <int V, class Source> inline constexpr bool kKeepsWords = false;
-template <int V, class T, int Stride>
-inline constexpr bool kKeepsWords<V, Rows<const T, Stride>> = sizeof(T) == 2 && V % 2 == 0;
-
-/// Neighbouring elements that a thread keeps of a row: numbers, or words as they lie in memory, half as many.
-template <int V, class Source, bool KeepsWords = kKeepsWords<V, Source>> struct KeptVector {
-  float numbers[V];
-
-  __device__ __forceinline__ void load(const Source &source, int row, int column) {
-    loadFrom<V>(source, row, column, numbers);
-  }
-  __device__ __forceinline__ void read(float (&to)[V]) const {
-#pragma unroll
-    for (int i = 0; i < V; ++i)
-      to[i] = numbers[i];
-  }
-};
-template <int V, class T, int Stride> struct KeptVector<V, Rows<const T, Stride>, true> {
-  RawVector<uint32, V / 2> words;
-
-  __device__ __forceinline__ void load(const Rows<const T, Stride> &source, int row, int column) {
-    words = loadRaw<V / 2>(reinterpret_cast<const uint32 *>(source[row] + column));
-  }
-  __device__ __forceinline__ void read(float (&to)[V]) const {
-#pragma unroll
-    for (int i = 0; i < V; i += 2)
-      to[i] = low<T>(words.elements[i / 2]), to[i + 1] = high<T>(words.elements[i / 2]);
-  }
-};
-
 /// Shape: kRows, kColumns, kVector; kThreadVectors, what a thread takes of a row (geometry::quantizeVectors()); kGroup,
 /// the columns that share a scale, 0 for all, and kFixedScales, the number of scales whose largest is that of all rows,
 /// 0 where numbers decide; kEpsilon of a norm.
-template <class Shape, class Source> class Quantize {
+template <class Shape> class Quantize {
   static constexpr int kVector = Shape::kVector;
   static constexpr int kRowVectors = Shape::kColumns / kVector;
   static_assert(Shape::kColumns % kVector == 0, "a row is whole vectors");
@@ -73,15 +42,11 @@ template <class Shape, class Source> class Quantize {
   static constexpr int kGroups = ceilDiv(Shape::kColumns, kGroup);
 
   static constexpr int kMostVectors = geometry::mostQuantizeVectors(kVector);
-  using Kept = KeptVector<kVector, Source>;
 
 public:
   static constexpr int kThreads = geometry::quantizeThreads(kRowVectors, Shape::kThreadVectors);
-  /// With the most vectors a few less, since more spill where chips do not convert to codes, and a few more where what
-  /// is kept takes few registers: one block then computes while two load.
-  static constexpr bool kKeepsLittle = kKeepsWords<kVector, Source> ? kConvertsCodes : false;
-  static constexpr int kMinBlocks =
-      maxOf(1, geometry::quantizeResidents(Shape::kThreadVectors == kMostVectors, kKeepsLittle) / kThreads);
+  /// With the most vectors a few less, since more spill where chips do not convert to codes.
+  static constexpr int kMinBlocks = maxOf(1, (Shape::kThreadVectors < kMostVectors ? 1024 : 896) / kThreads);
   static constexpr Launch kLaunch = {Shape::kRows, 1, 1, kThreads, 1, 0, 1, 0};
 
 private:
@@ -93,7 +58,7 @@ private:
   static_assert(kGroup % kVector == 0 || kGroups == 1, "a vector has one scale");
 
 public:
-  template <class Codes>
+  template <class Source, class Codes>
   static __device__ __forceinline__ void run(const Source &source, const float *fixedScales, Codes codes, float *scales,
                                              const int *rows = nullptr) {
     __shared__ uint32 largest[kGroups == 1 ? kWarps : kGroups]; // of the warps' parts of the row, or of the groups
@@ -102,8 +67,7 @@ public:
       for (int group = threadIdx.x; group < kGroups; group += kThreads)
         largest[group] = 0;
     const int row = blockIdx.x, count = rowCount<Shape::kRows>(rows);
-    Kept kept[kKept ? kThreadVectors : 1];
-    float weights[kLoadsWeightsEarly ? kThreadVectors : 1][kVector];
+    float values[kKept ? kThreadVectors : 1][kVector], weights[kLoadsWeightsEarly ? kThreadVectors : 1][kVector];
     if constexpr (kIsNormalized<Source> && kLoadsWeightsEarly)
       forEachVector([&](int i, int column) { loadVector(source.weight + column, weights[i]); });
     waitForPredecessors();
@@ -113,7 +77,7 @@ public:
     if constexpr (kIsNormalized<Source>) {
       float squares = 0.0f;
       forEachVector([&](int i, int column) {
-        auto &vector = kept[kKept ? i : 0].numbers;
+        auto &vector = values[kKept ? i : 0];
         loadFrom<kVector>(source.input, row, column, vector);
 #pragma unroll
         for (int k = 0; k < kVector; ++k)
@@ -122,10 +86,10 @@ public:
       norm = normOf(squares);
     }
     const auto load = [&](int i, int column) {
+      auto &vector = values[kKept ? i : 0];
       if constexpr (!kIsNormalized<Source>) {
-        kept[kKept ? i : 0].load(source, row, column);
+        loadFrom<kVector>(source, row, column, vector);
       } else {
-        auto &vector = kept[kKept ? i : 0].numbers;
         if constexpr (!kKept)
           loadFrom<kVector>(source.input, row, column, vector);
         auto &factors = weights[kLoadsWeightsEarly ? i : 0];
@@ -139,14 +103,9 @@ public:
     if constexpr (kGroups > 1)
       __syncthreads(); // the zeros
     uint32 most = 0;
-    if constexpr (kKept)
-      forEachVector(load);
     forEachVector([&](int i, int column) {
-      if constexpr (!kKept)
-        load(i, column);
-      float vector[kVector];
-      kept[kKept ? i : 0].read(vector);
-      const uint32 bits = largestBits(vector);
+      load(i, column);
+      const uint32 bits = largestBits(values[kKept ? i : 0]);
       if constexpr (kGroups > 1)
         atomicMax(largest + column / kGroup, bits);
       else
@@ -160,8 +119,7 @@ public:
     forEachVector([&](int i, int column) {
       if constexpr (!kKept)
         load(i, column);
-      float vector[kVector];
-      kept[kKept ? i : 0].read(vector);
+      auto &vector = values[kKept ? i : 0];
       CodeDivider(kGroups == 1 ? scale : scaleOf(largest, column / kGroup)).divide(vector);
       storeVector(codes[row] + column, vector);
     });

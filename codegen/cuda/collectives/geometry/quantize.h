@@ -13,12 +13,6 @@ BAMBAC_HOST_DEVICE constexpr int quantizeThreads(int rowVectors, int vectors) {
   return minOf(1024, alignTo(ceilDiv(rowVectors, vectors), 32));
 }
 
-/// Threads that a multiprocessor is to have room for: of those with the most vectors fewer, or more where what they
-/// keep of a row is small.
-BAMBAC_HOST_DEVICE constexpr int quantizeResidents(bool hasMostVectors, bool keepsLittle) {
-  return !hasMostVectors ? 1024 : keepsLittle ? 1344 : 896;
-}
-
 /// Vectors of a thread: as few as let all rows be at work at once, so that a row takes little time; where rows are
 /// too many for that, as many as still leave registers for other rows on the same multiprocessor. `vector`, the columns
 /// of one, divides `columns`.
