@@ -111,7 +111,7 @@ static void emitRows(KernelWriter &writer, LinearOp linear) {
 /// True for collectives that leave out rows which are not there; where few rows are one tile, they cost nothing.
 static bool takesRows(KernelWriter &writer) {
   return usesTensorMaps(writer.getCollective()) ||
-         (writer.getCollective() == "mma/linear" &&
+         (writer.getCollective() == geometry::mma::Linear::kCollective &&
           writer.getField("tile_rows") > geometry::mma::Linear::kSkinnyTileRows);
 }
 

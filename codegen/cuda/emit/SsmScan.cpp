@@ -25,7 +25,7 @@ FailureOr<KernelText> emitSsmScan(KernelWriter &writer, SsmScanOp scan) {
   for (unsigned number : {0, 2, 3})
     isAligned &= (*views)[number].offset % kWidest == 0;
   writer.operand(views->front().element);
-  if (writer.getCollective() == "wgmma/ssm_scan")
+  if (writer.getCollective() == geometry::wgmma::Scan::kCollective)
     writer.includeWgmma();
   writer.constant("aligned", isAligned);
   SmallVector<std::string> call{emitPieces(writer, dimOf(scan.getSlots(), 0))};

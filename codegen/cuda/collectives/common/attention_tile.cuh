@@ -28,7 +28,6 @@ template <int HeadDim> struct HeadRows {
   /// Elements that one asynchronous copy moves: the most that divides a row.
   static constexpr int kCopyElements = HeadDim % 8 == 0 ? 8 : HeadDim % 4 == 0 ? 4 : HeadDim % 2 == 0 ? 2 : 1;
   static constexpr int kCopies = HeadDim / kCopyElements;
-  static __host__ __device__ constexpr int bytes(int rows) { return rows * geometry::headBytes(HeadDim); }
   /// Where an element lies. Up to eight neighbours from a multiple of their number on lie next to each other.
   static __device__ __forceinline__ int offset(int row, int column) { return row * kStride + column; }
 };
