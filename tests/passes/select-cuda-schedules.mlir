@@ -21,6 +21,9 @@
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/heads.json" 2>&1 | FileCheck %s --check-prefix=HEADS
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/panels.json" 2>&1 | FileCheck %s --check-prefix=PANELS
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/registers.json" 2>&1 | FileCheck %s --check-prefix=REGISTERS
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/rows.json" 2>&1 | FileCheck %s --check-prefix=ROWS
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/tall.json" 2>&1 | FileCheck %s --check-prefix=TALL
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/singles.json" 2>&1 | FileCheck %s --check-prefix=SINGLES
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/chunk.json" 2>&1 | FileCheck %s --check-prefix=CHUNK
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/split.json" 2>&1 | FileCheck %s --check-prefix=SPLIT
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/shared.json" 2>&1 | FileCheck %s --check-prefix=SHARED
@@ -47,6 +50,10 @@
 // DEVICE: error: {{.*}}/dev/zero: expected a schedule file, found a device
 // PANELS: error: {{.*}}panels.json: field 'attention_panels': kernel 'attention_panels' of sm_90a: expected a multiple of 64 elements of a head, found 96
 // REGISTERS: error: {{.*}}registers.json: field 'attention_wide': kernel 'attention_wide' of sm_90a: expected at most 144 registers a thread, found 184
+// ROWS: error: {{.*}}rows.json: field 'attention_wide': kernel 'attention_wide' of sm_90a: field 'tile_queries': expected a multiple of 64, found 96
+// TALL: error: {{.*}}tall.json: field 'attention_wide': kernel 'attention_wide' of sm_90a: field 'tile_queries': expected at most 192, found 256
+// Three warpgroups that multiply leave no registers for single rows with all of their heads.
+// SINGLES: error: {{.*}}singles.json: field 'attention_pieces': kernel 'attention_pieces' of sm_90a: expected at most 144 registers a thread, found 192
 // HEADS: error: {{.*}}heads.json: field 'attention_short': kernel 'attention_short' of sm_90a: field 'single_tile_heads': expected a divisor of 2, found 3
 // CHUNK: error: {{.*}}chunk.json: field 'scan': kernel 'scan' of sm_90a: expected a field of wgmma/ssm_scan (none), found 'chunk'
 // SPLIT: error: {{.*}}split.json: field 'linear_middle': kernel 'linear_middle' of sm_90a: field 'split': expected at most 4, found 5
@@ -111,6 +118,12 @@
 {"attention_panels": {"collective": "wgmma/attention_prefill", "tile_queries": 128, "tile_keys": 64, "single_splits": 0, "single_tile_heads": 0}}
 //--- registers.json
 {"attention_wide": {"tile_queries": 192, "tile_keys": 160}}
+//--- rows.json
+{"attention_wide": {"tile_queries": 96}}
+//--- tall.json
+{"attention_wide": {"tile_queries": 256}}
+//--- singles.json
+{"attention_pieces": {"tile_queries": 192, "tile_keys": 64, "single_splits": 16, "single_tile_heads": 2}}
 //--- kernels.mlir
 module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_bytes = 232448, multiprocessors = 132>} {
   // Few rows: the weights stream through.
