@@ -71,12 +71,11 @@ void addPrefillAttentions(Candidates &candidates, AttentionOp attention) {
 
 /// One token, or a state and what waits in its ring, in an order of preference: some heads a block, which share what is
 /// computed of B and C, a head, or a part of one; more threads for a tile of more bytes. Two heads where all
-/// multiprocessors have a block nevertheless; four, with few threads, where each has kManyBlocks to do, and shared
-/// memory for kHeldBlocks at a time. Tiles of more than kMostBytes leave little room for other blocks. Codes are few
-/// bytes but many instructions: two heads and more threads where multiprocessors have kFewBlocks at most (older chips
-/// lack the registers).
+/// multiprocessors have a block nevertheless; four, with few threads, where each has kManyBlocks to do, and room
+/// for kHeldBlocks at a time. Tiles of more than kMostBytes leave little room for other blocks. Codes are few
+/// bytes but many instructions: two heads and more threads where all blocks run at once (measured on Hopper only).
 template <typename Geometry, typename Op> void addSteps(Candidates &candidates, Op op) {
-  constexpr int kMostBytes = 64 * 1024, kFewBytes = 32 * 1024, kManyBlocks = 16, kHeldBlocks = 5, kFewBlocks = 4;
+  constexpr int kMostBytes = 64 * 1024, kFewBytes = 32 * 1024, kManyBlocks = 16, kHeldBlocks = 5;
   constexpr int kFewThreads = 128, kThreads = 256, kManyThreads = 512;
   geometry::SsmShape shape = shapeOf(op);
   const geometry::Limits &limits = candidates.getLimits();
@@ -87,13 +86,13 @@ template <typename Geometry, typename Op> void addSteps(Candidates &candidates, 
       candidates.addNext(Geometry{threads, channels}, shape);
   };
   auto threadsFor = [&](int channels) { return bytesOf(channels) < kFewBytes ? kFewThreads : kThreads; };
-  // A block may have all shared memory of a multiprocessor but a KiB.
   const Geometry four{kFewThreads, 4 * shape.headDim};
-  bool areHeld = kHeldBlocks * four.sharedBytes(shape) <= limits.sharedBytes;
-  if (isa<SsmStepOp>(op) && blocksOf(4) >= kManyBlocks * limits.multiprocessors && areHeld)
+  if (isa<SsmStepOp>(op) && blocksOf(4) >= kManyBlocks * limits.multiprocessors &&
+      four.residents(shape, limits) >= kHeldBlocks)
     candidates.addNext(four, shape);
+  const Geometry two{kThreads, 2 * shape.headDim};
   if (isa<SsmStepOp>(op) && candidates.isHopper() && shape.stateBytes == 1 &&
-      blocksOf(2) <= kFewBlocks * limits.multiprocessors)
+      blocksOf(2) <= two.roundBlocks(shape, limits))
     add(2 * shape.headDim, kThreads);
   if (isa<SsmStepOp>(op) && blocksOf(2) >= limits.multiprocessors)
     add(2 * shape.headDim, threadsFor(2 * shape.headDim));

@@ -10,6 +10,22 @@ using host_states::kStateError;
 
 template <class State> double resultError() { return sizeof(State) == 4 ? tolerance(1e-2) : kStateError<State>; }
 
+/// The largest error of a sequence's state that was just written as codes, in codes of its rows; then the reference has
+/// that state. Half a code is what rounding takes.
+template <class P, class State> double takeOver(P &problem, const host_states::States<State> &state, size_t from) {
+  double worst = 0;
+  for (size_t i = from; i < from + P::kStateElements; ++i) {
+    const double error = std::fabs(state[i] - problem.stateReference[i]);
+    worst = std::max(worst, error == 0 ? 0.0 : error / state.scales[i / state.columns]);
+    problem.stateReference[i] = state[i];
+  }
+  return worst;
+}
+
+/// Half a code, and what f32 sums lose. Where a convolution rounds an input the other way than the reference, that is
+/// 2^-8 of what a token brings, and half a code at most.
+template <bool Convolved> constexpr double kMostCodes = (Convolved ? 1.0 : 0.5) + 1e-3;
+
 /// Steps in a row, the sequences at different places of their rings. A result is that of the recurrence; a state is
 /// that of the recurrence when it is written, and the same bits as before when it is not.
 template <class Shape, class State, int Length, bool Convolved = true>
@@ -18,7 +34,7 @@ void testRing(Runner &runner, const std::string &name, int steps = 2 * Length + 
     return;
   using P = Problem<Shape, State, Convolved, true, Length>;
   P problem;
-  double worst = 0, worstState = 0;
+  double worst = 0, worstState = 0, worstCode = 0;
   bool isKept = true;
   const int numLive = Shape::kBatch - problem.numPadding;
   host_states::States<State> before = problem.initialState, after = before;
@@ -29,10 +45,12 @@ void testRing(Runner &runner, const std::string &name, int steps = 2 * Length + 
     problem.state.download(after);
     for (int b = 0; b < numLive; ++b) {
       const size_t from = problem.slots[b] * P::kStateElements;
-      if (problem.pending[b] == Length - 1)
+      if (problem.pending[b] == Length - 1) {
         worstState = std::max(worstState, relativeError(after.slice(from, P::kStateElements),
                                                         slice(problem.stateReference, from, P::kStateElements)));
-      else
+        if constexpr (kIsCoded<State>)
+          worstCode = std::max(worstCode, takeOver(problem, after, from));
+      } else
         isKept &= after.isSame(before, from, P::kStateElements);
       // A ring that was begun in the middle is emptied earlier, as a prompt in between does.
       problem.pending[b] = (problem.pending[b] + 1) % Length;
@@ -42,6 +60,8 @@ void testRing(Runner &runner, const std::string &name, int steps = 2 * Length + 
   }
   runner.report(name + " results", worst, resultError<State>());
   runner.report(name + " state", worstState, kStateError<State>);
+  if (kIsCoded<State>)
+    runner.report(name + " codes", worstCode, kMostCodes<Convolved>);
   runner.expect(name + " state is kept between", isKept);
 }
 
@@ -164,7 +184,16 @@ int main(int argc, char **argv) {
   testRing<StepShape<2, 128, 64, 128, 1, 4, 256, 19>, int8, 8>(runner, "ring Bamba-9B of 8 int8, 4 heads a block");
   testRing<StepShape<3, 6, 20, 48, 2, 4, 20, 19>, int8, 6>(runner, "ring state of 48 int8");
   testRing<StepShape<3, 4, 24, 16, 1, 4, 48>, int8, 6>(runner, "ring state of 16 int8, 2 heads a block");
+  testRing<StepShape<3, 4, 24, 16, 1, 4, 2>, int8, 8>(runner, "ring of 8 int8, tiles of 2 channels");
+  testRing<StepShape<3, 4, 24, 144, 1, 4, 24>, int8, 20>(runner, "ring state of 144 int8 of 20");
+  testRing<StepShape<3, 6, 20, 48, 2, 1, 20>, int8, 9, false>(runner, "ring not convolved of 9 int8");
+  testRing<StepShape<2, 128, 64, 128, 1, 1, 256>, int8, 8, false>(runner, "ring Bamba-9B int8, not convolved");
+  testRing<StepShape<3, 4, 20, 48, 2, 4, 16>, int8, 2>(runner, "ring of 2 int8, tiles that are not full");
+  testRing<StepShape<3, 4, 20, 48, 2, 4, 40>, int8, 32>(runner, "ring of 32 int8, 2 heads a block");
+  testRing<StepShape<2, 2, 8, 512, 1, 4, 8>, int8, 9>(runner, "ring state of 512 int8 of 9");
   testFold<StepShape<5, 6, 20, 24, 2, 4, 20>, int8, 16>(runner, "ring fold odd int8");
+  testFold<StepShape<3, 6, 20, 48, 2, 4, 60>, int8, 20>(runner, "ring fold state of 48 int8, 3 heads a block");
+  testFold<StepShape<3, 4, 20, 144, 2, 4, 20>, int8, 6>(runner, "ring fold state of 144 int8");
   testFold<StepShape<4, 6, 7, 9, 3, 2, 7>, int8, 6>(runner, "ring fold scalar int8");
   testFold<StepShape<2, 128, 64, 128, 1, 4, 64>, int8, 16>(runner, "ring fold Bamba-9B int8");
   benchTiles<8, float>(runner, "ring ssm_step f32 batch 8");
@@ -173,5 +202,12 @@ int main(int argc, char **argv) {
   benchTiles<256, float>(runner, "ring ssm_step f32 batch 256");
   benchTiles<256, f16>(runner, "ring ssm_step f16 batch 256");
   benchTiles<256, int8>(runner, "ring ssm_step int8 batch 256");
+  bench<256, int8, 8, 256, 128>(runner, "ring of 8 int8 batch 256");
+  bench<256, int8, 8, 128, 128>(runner, "ring of 8 int8 batch 256");
+  bench<64, int8, 8, 128, 128>(runner, "ring of 8 int8 batch 64");
+  bench<64, int8, 8, 128, 256>(runner, "ring of 8 int8 batch 64");
+  bench<64, int8, 8, 256, 128>(runner, "ring of 8 int8 batch 64");
+  bench<8, int8, 8, 128, 128>(runner, "ring of 8 int8 batch 8");
+  bench<8, int8, 8, 128, 256>(runner, "ring of 8 int8 batch 8");
   return runner.exitCode();
 }

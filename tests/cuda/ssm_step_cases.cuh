@@ -109,7 +109,7 @@ template <class Shape, class State, bool Convolved, bool HasBias, int Length = 0
                      convBias = randomFloats(kChannels, 2);
   std::vector<float> aLog = randomFloats(Shape::kHeads, 3, 1.0f), d = randomFloats(Shape::kHeads, 4),
                      dtBias = randomFloats(Shape::kHeads, 5, 2.0f, -1.0f);
-  host_states::States<State> initialState{randomFloats(kSlots * kStateElements, 6), Shape::kStateSize};
+  host_states::States<State> initialState{randomState(), Shape::kStateSize};
   std::vector<KeptOf<State>> initialRing = randomRing(kSlots * kRingElements);
   std::vector<int> slots, positions;
   int numPadding = Shape::kBatch > 3 ? 2 : 0;
@@ -135,6 +135,13 @@ template <class Shape, class State, bool Convolved, bool HasBias, int Length = 0
     stateReference = initialState.slice(0, kSlots * kStateElements);
     for (const auto &kept : initialRing)
       ringReference.push_back(toDouble(kept));
+  }
+  /// Every seventh row is zeros, and every eleventh nearly so.
+  static std::vector<float> randomState() {
+    std::vector<float> values = randomFloats(kSlots * kStateElements, 6);
+    for (size_t i = 0; i < values.size(); ++i)
+      values[i] *= i / Shape::kStateSize % 7 == 3 ? 0.0f : i / Shape::kStateSize % 11 == 5 ? 0x1p-80f : 1.0f;
+    return values;
   }
   static std::vector<KeptOf<State>> randomRing(size_t count) {
     if constexpr (kIsCoded<State>)

@@ -75,9 +75,11 @@ class CudaKernelsTest(harness.Case):
                     self.assertLessEqual(seconds, MOST_SECONDS)
                 self.assertLessEqual(size, 40e6)
                 self.assertLess(len(kernels) * 8, sum(kernel["count"] for kernel in kernels))
-                if target == "sm_90a":  # steps of one or two sequences spill with two heads a block, of f16 states
+                if target == "sm_90a":
                     changed = schedules.fallen_back(CONFIG, kernels, *options)
-                    self.assertEqual([name for name in changed if "ssm_step" not in name], [])
+                    if "--state-dtype=f16" in types:  # steps of one or two sequences spill with two heads a block
+                        changed = [name for name in changed if "ssm_step" not in name]
+                    self.assertEqual(changed, [])
 
 
 if __name__ == "__main__":

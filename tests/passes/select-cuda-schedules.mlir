@@ -207,6 +207,23 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_byt
     %y, %s1 = bamba.ssm_step ins(%x, %dt, %b, %b, %h, %h, %h, %i : tensor<1x16384xbf16>, tensor<1x2xbf16>, tensor<1x4xbf16>, tensor<1x4xbf16>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<1xi32>) outs(%e, %s : tensor<1x16384xbf16>, tensor<?x2x8192x4xf32>) dt_limit(0.0, 1.0) acc(f32)
     return %y, %s1 : tensor<1x16384xbf16>, tensor<?x2x8192x4xf32>
   }
+  // Codes: two heads a block, with many threads where all blocks (384, then 448) run at once, three a multiprocessor;
+  // four heads where multiprocessors have many blocks to do and room for five at a time.
+  // CHECK: @step_codes_few({{.*}}collective = "common/ssm_step", fields = {channel_tile = 128 : i64, threads = 256 : i64}
+  func.func private @step_codes_few(%x: tensor<6x8192xbf16>, %dt: tensor<6x128xf32>, %b: tensor<6x128xbf16>, %h: tensor<128xf32>, %i: tensor<6xi32>, %e: tensor<6x8192xf32>, %s: tensor<?x128x64x128xi8>, %w: tensor<?x7x8320xbf16>, %d: tensor<?x7x128xf32>, %f: tensor<?x128x64xf32>) -> (tensor<6x8192xf32>, tensor<?x128x64x128xi8>, tensor<?x7x8320xbf16>, tensor<?x7x128xf32>, tensor<?x128x64xf32>) attributes {bamba.kernel} {
+    %y, %s1, %r:3 = bamba.ssm_step ins(%x, %dt, %b, %b, %h, %h, %h, %i : tensor<6x8192xbf16>, tensor<6x128xf32>, tensor<6x128xbf16>, tensor<6x128xbf16>, tensor<128xf32>, tensor<128xf32>, tensor<128xf32>, tensor<6xi32>) outs(%e, %s : tensor<6x8192xf32>, tensor<?x128x64x128xi8>) ring(%i, %w, %d : tensor<6xi32>, tensor<?x7x8320xbf16>, tensor<?x7x128xf32>) scales(%f : tensor<?x128x64xf32>) dt_limit(0.0, 1.0) acc(f32)
+    return %y, %s1, %r#0, %r#1, %r#2 : tensor<6x8192xf32>, tensor<?x128x64x128xi8>, tensor<?x7x8320xbf16>, tensor<?x7x128xf32>, tensor<?x128x64xf32>
+  }
+  // CHECK: @step_codes({{.*}}collective = "common/ssm_step", fields = {channel_tile = 128 : i64, threads = 128 : i64}
+  func.func private @step_codes(%x: tensor<7x8192xbf16>, %dt: tensor<7x128xf32>, %b: tensor<7x128xbf16>, %h: tensor<128xf32>, %i: tensor<7xi32>, %e: tensor<7x8192xf32>, %s: tensor<?x128x64x128xi8>, %w: tensor<?x7x8320xbf16>, %d: tensor<?x7x128xf32>, %f: tensor<?x128x64xf32>) -> (tensor<7x8192xf32>, tensor<?x128x64x128xi8>, tensor<?x7x8320xbf16>, tensor<?x7x128xf32>, tensor<?x128x64xf32>) attributes {bamba.kernel} {
+    %y, %s1, %r:3 = bamba.ssm_step ins(%x, %dt, %b, %b, %h, %h, %h, %i : tensor<7x8192xbf16>, tensor<7x128xf32>, tensor<7x128xbf16>, tensor<7x128xbf16>, tensor<128xf32>, tensor<128xf32>, tensor<128xf32>, tensor<7xi32>) outs(%e, %s : tensor<7x8192xf32>, tensor<?x128x64x128xi8>) ring(%i, %w, %d : tensor<7xi32>, tensor<?x7x8320xbf16>, tensor<?x7x128xf32>) scales(%f : tensor<?x128x64xf32>) dt_limit(0.0, 1.0) acc(f32)
+    return %y, %s1, %r#0, %r#1, %r#2 : tensor<7x8192xf32>, tensor<?x128x64x128xi8>, tensor<?x7x8320xbf16>, tensor<?x7x128xf32>, tensor<?x128x64xf32>
+  }
+  // CHECK: @step_codes_many({{.*}}collective = "common/ssm_step", fields = {channel_tile = 256 : i64, threads = 128 : i64}
+  func.func private @step_codes_many(%x: tensor<66x8192xbf16>, %dt: tensor<66x128xf32>, %b: tensor<66x128xbf16>, %h: tensor<128xf32>, %i: tensor<66xi32>, %e: tensor<66x8192xf32>, %s: tensor<?x128x64x128xi8>, %w: tensor<?x7x8320xbf16>, %d: tensor<?x7x128xf32>, %f: tensor<?x128x64xf32>) -> (tensor<66x8192xf32>, tensor<?x128x64x128xi8>, tensor<?x7x8320xbf16>, tensor<?x7x128xf32>, tensor<?x128x64xf32>) attributes {bamba.kernel} {
+    %y, %s1, %r:3 = bamba.ssm_step ins(%x, %dt, %b, %b, %h, %h, %h, %i : tensor<66x8192xbf16>, tensor<66x128xf32>, tensor<66x128xbf16>, tensor<66x128xbf16>, tensor<128xf32>, tensor<128xf32>, tensor<128xf32>, tensor<66xi32>) outs(%e, %s : tensor<66x8192xf32>, tensor<?x128x64x128xi8>) ring(%i, %w, %d : tensor<66xi32>, tensor<?x7x8320xbf16>, tensor<?x7x128xf32>) scales(%f : tensor<?x128x64xf32>) dt_limit(0.0, 1.0) acc(f32)
+    return %y, %s1, %r#0, %r#1, %r#2 : tensor<66x8192xf32>, tensor<?x128x64x128xi8>, tensor<?x7x8320xbf16>, tensor<?x7x128xf32>, tensor<?x128x64xf32>
+  }
   // The state space op decides for what is around it.
   // CHECK: @step({{.*}}collective = "common/ssm_step"
   func.func private @step(%x: tensor<4x16xbf16>, %dt: tensor<4x2xbf16>, %h: tensor<2xf32>, %i: tensor<4xi32>, %e: tensor<4x16xbf16>, %s: tensor<?x2x8x16xf32>) -> (tensor<4x16xbf16>, tensor<?x2x8x16xf32>) attributes {bamba.kernel} {

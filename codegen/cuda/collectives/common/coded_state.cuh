@@ -6,6 +6,7 @@
 // element has a NaN or an infinite scale, so that what follows from it is no number.
 #pragma once
 #include "common/mma.cuh"
+#include "geometry/ssm.h"
 
 namespace bambac {
 
@@ -62,9 +63,11 @@ struct CodeScale {
     scale = most / 127.0f;
     inverse = 127.0f / most;
   }
-  /// In the low byte. No magnitude exceeds 127, since none exceeds that of the scale; what is no number has any code.
-  __device__ __forceinline__ uint32 codeOf(float value) const { return nearestBits(__fmul_rn(value, inverse)); }
 };
+
+/// In the low byte, with the inverse of a CodeScale. No magnitude exceeds 127, since none exceeds that of the scale;
+/// what is no number has any code.
+__device__ __forceinline__ uint32 codeOf(float value, float inverse) { return nearestBits(__fmul_rn(value, inverse)); }
 
 /// The bytes of this number of four words.
 __device__ __forceinline__ uint32 takeBytes(int number, uint32 a, uint32 b, uint32 c, uint32 d) {
@@ -72,18 +75,19 @@ __device__ __forceinline__ uint32 takeBytes(int number, uint32 a, uint32 b, uint
   return __byte_perm(__byte_perm(a, b, selected), __byte_perm(c, d, selected), 0x5410);
 }
 
-/// Neighbouring elements of a row; `to` is aligned to all of them.
-template <int Count> __device__ __forceinline__ void storeCodes(int8 *to, const float (&from)[Count], CodeScale scale) {
+/// Neighbouring elements of a row, with the inverse of its CodeScale; `to` is aligned to all of them.
+template <int Count> __device__ __forceinline__ void storeCodes(int8 *to, const float (&from)[Count], float inverse) {
   RawVector<int8, Count> codes;
   if constexpr (Count % 4 == 0) {
 #pragma unroll
     for (int i = 0; i < Count; i += 4)
-      reinterpret_cast<uint32 *>(codes.elements)[i / 4] = takeBytes(
-          0, scale.codeOf(from[i]), scale.codeOf(from[i + 1]), scale.codeOf(from[i + 2]), scale.codeOf(from[i + 3]));
+      reinterpret_cast<uint32 *>(codes.elements)[i / 4] =
+          takeBytes(0, codeOf(from[i], inverse), codeOf(from[i + 1], inverse), codeOf(from[i + 2], inverse),
+                    codeOf(from[i + 3], inverse));
   } else {
 #pragma unroll
     for (int i = 0; i < Count; ++i)
-      codes.elements[i] = int8(scale.codeOf(from[i]));
+      codes.elements[i] = int8(codeOf(from[i], inverse));
   }
   *reinterpret_cast<RawVector<int8, Count> *>(to) = codes;
 }
@@ -135,14 +139,11 @@ template <int Size> struct FixedVector {
   }
 };
 
-/// Elements of a vector in fixed point, at most: sums of 127 * 128 * (256 + 1) fit an int.
-inline constexpr int kMostFixed = 512;
-
 /// The digits of a fixed vector as an instruction of a tensor core takes them: each is a column. A lane has the digit
 /// of number lane / 4, of every fourth chunk of 16 elements from chunk lane % 4 on.
 template <int Size> class FixedFactors {
   static constexpr int kChunks = Size / 16, kSteps = ceilDiv(kChunks, 4);
-  static_assert(Size <= kMostFixed);
+  static_assert(Size <= geometry::SsmStep::kMostMultiplied);
 
 public:
   __device__ __forceinline__ explicit FixedFactors(const FixedVector<Size> &vector) : scale(vector.scale) {
@@ -218,7 +219,7 @@ __device__ __forceinline__ void moveCodedFragment(int8 *state, float *scales, in
         for (int j = 0; j < kVector; ++j)
           values[j] = element(i + j);
         if (exists)
-          storeCodes(place, values, scale);
+          storeCodes(place, values, scale.inverse);
       }
     }
   }

@@ -55,6 +55,18 @@ __device__ __forceinline__ void mma(float (&d)[4], const uint32 (&a)[4], uint32 
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
+/// The bits of an f32 that tf32 has.
+inline constexpr uint32 kTf32Bits = 0xffffe000u;
+
+/// d += a b of f32 numbers that have no other bits than kTf32Bits: m16n8k8. With group = lane / 4 and i = lane % 4, a
+/// lane holds A[group, group + 8][i] and A[group, group + 8][i + 4], and B[i][group] and B[i + 4][group].
+__device__ __forceinline__ void mmaTf32(float (&d)[4], const uint32 (&a)[4], uint32 b0, uint32 b1) {
+  asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+      "{%0, %1, %2, %3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
 /// The same of 32 codes of 8 bits, which lie along the words of a row.
 __device__ __forceinline__ void mmaCodes(int (&d)[4], const uint32 (&a)[4], uint32 b0, uint32 b1) {
   asm("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "

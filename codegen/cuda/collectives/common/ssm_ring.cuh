@@ -46,16 +46,22 @@ template <class Shape, class Ring, class StateRows> class RingTile {
   static constexpr int kStateSize = Shape::kStateSize, kHeadDim = Shape::kHeadDim;
   static constexpr int kTile = StateRows::kTile, kTileHeads = StateRows::kTileHeads;
   static constexpr int kThreads = StateRows::kThreads, kWarps = kThreads / 32;
-  static constexpr int kEntry = kStateSize + kTile; // B | x
+  static constexpr int kEntry = StateRows::kGeometry.entryElements(StateRows::kShape); // B | x
+  static_assert(!StateRows::kIsMultiplied || kEntry % 8 == 0, "B is read in vectors of 16 bytes");
+  /// Entries that there is room for: those that wait and, where it is added to them, the new token.
+  static constexpr int kRoom = StateRows::kIsMultiplied ? Ring::kLength : Ring::kEntries;
   static constexpr int kVector =
       dividingVector(dividingVector(8, kStateSize), dividingVector(dividingVector(8, kTile), kHeadDim));
   static constexpr int kHeadRounds = ceilDiv(kTileHeads, kWarps); ///< heads of a warp
 
 public:
+  using Element = Operand;
+  static constexpr int kMost = Ring::kLength; ///< the new token included
+
   /// What a block keeps in shared memory.
   struct Shared {
-    alignas(16) Operand entries[Ring::kEntries * kEntry];
-    float weights[kTileHeads * Ring::kLength]; ///< exp(a[j]) d[j]
+    alignas(16) Operand entries[kRoom * kEntry];
+    float weights[kTileHeads * Ring::kLength]; ///< exp(a[j]) d[j], and d of the new token
     float products[Ring::kLength];             ///< B[j] . C, and that of the new token
   };
 
@@ -87,8 +93,8 @@ public:
   __device__ __forceinline__ bool isFull() const { return waiting == Ring::kEntries; }
   __device__ __forceinline__ int count() const { return waiting; }
 
-  /// The entries have their weights for head `head` of the tile, the warp's number `round`, after a barrier. `newDelta`
-  /// is that of the new token. All lanes of the warp call it. Returns exp(a).
+  /// The entries and the new token have their weights for head `head` of the tile, the warp's number `round`, after a
+  /// barrier. `newDelta` is that of the new token. All lanes of the warp call it. Returns exp(a).
   __device__ __forceinline__ float weigh(int head, int round, float rate, float newDelta) const {
     const int lane = threadIdx.x % 32;
     float after = deltas[round]; // of this entry and those after it
@@ -97,8 +103,9 @@ public:
       const float other = __shfl_down_sync(0xffffffffu, after, step);
       after += lane + step < 32 ? other : 0.0f;
     }
-    if (lane < waiting)
-      shared.weights[head * Ring::kLength + lane] = expf((after - deltas[round] + newDelta) * rate) * deltas[round];
+    if (lane <= waiting)
+      shared.weights[head * Ring::kLength + lane] =
+          lane < waiting ? expf((after - deltas[round] + newDelta) * rate) * deltas[round] : newDelta;
     return expf((__shfl_sync(0xffffffffu, after, 0) + newDelta) * rate);
   }
 
@@ -128,6 +135,13 @@ public:
       if (threadIdx.x % 32 == 0)
         shared.products[entry] = sum;
     }
+  }
+
+  /// Makes what the block has of the new token one more entry, after a barrier.
+  __device__ __forceinline__ void append(const float *x, const float *b) const {
+    Operand *to = shared.entries + waiting * kEntry;
+    forEachOf<kThreads, kStateSize>([&](int n) { to[n] = fromFloat<Operand>(b[n]); });
+    forEachOf<kThreads, kTile>([&](int channel) { to[kStateSize + channel] = fromFloat<Operand>(x[channel]); });
   }
 
   /// Writes the new token as the next entry of a slot's ring. x: of the block's channels; deltas: of its heads.
@@ -175,8 +189,10 @@ public:
     return toFloat(shared.entries[entry * kEntry + kStateSize + channel]);
   }
   template <int V> __device__ __forceinline__ void loadB(int entry, int n, float (&b)[V]) const {
-    loadPieces<minOf(V, kVector)>(shared.entries + entry * kEntry + n, b);
+    loadPieces<minOf(V, kVector)>(columnsOf(entry) + n, b);
   }
+  /// B of an entry.
+  __device__ __forceinline__ const Operand *columnsOf(int entry) const { return shared.entries + entry * kEntry; }
 
 private:
   Shared &shared;

@@ -177,7 +177,7 @@ private:
       for (int v = 0; v < kLaneVectors; ++v)
         if constexpr (kIsCoded<State>)
           if (hasVector(v))
-            storeCodes(tile + offsetOf(i, v), next[v], scale);
+            storeCodes(tile + offsetOf(i, v), next[v], scale.inverse);
     }
 
     __device__ __forceinline__ void finish(const Slice &at, int row, float rate, float skip, float bias,

@@ -1,6 +1,6 @@
 // The rows of a state [channels, state size] that a block of a decode step owns: one run of memory, all of which is
 // under way to shared memory at once. The lanes of a warp lie along a row; a thread takes some rows at each of a few
-// passes.
+// passes (codes on tensor cores: common/coded_rows.cuh).
 #pragma once
 #include "common/async.cuh"
 #include "common/coded_state.cuh"
@@ -31,6 +31,8 @@ template <class Shape, class State, int Entries> struct SsmStateRows {
   static constexpr int kRowGroups = kGeometry.rowGroups(kShape), kThreadRows = kGeometry.threadRows(kShape);
   static constexpr int kPasses = kGeometry.passes(kShape), kStateAlignment = kGeometry.kStateAlignment;
   using Vector = RawVector<State, kVector>;
+  /// Whether tensor cores multiply the rows (common/coded_rows.cuh).
+  static constexpr bool kIsMultiplied = kGeometry.isMultiplied(kShape);
   static constexpr int kRowBytes = kStateSize * int(sizeof(State));
   static constexpr bool kIsBulk = kHasBulkCopies && kRowBytes % 16 == 0;
   static constexpr bool kHasAllRows =
@@ -233,7 +235,7 @@ private:
 #pragma unroll
     for (int v = 0; v < kLaneVectors; ++v)
       if (block.hasVector(v))
-        storeCodes(tile + block.offsetOf(pass, i, v), values[v], scale);
+        storeCodes(tile + block.offsetOf(pass, i, v), values[v], scale.inverse);
   }
 };
 

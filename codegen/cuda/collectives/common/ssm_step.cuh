@@ -5,12 +5,11 @@
 // of B and C. It brings all its inputs to shared memory, passes over its rows of the state (common/ssm_state_rows.cuh)
 // without a barrier between the passes, and then finishes the results of all its channels. With a ring
 // (common/ssm_ring.cuh) the state is written only when the ring is full. A state of codes (common/coded_state.cuh) has
-// one.
+// one, and is multiplied on tensor cores (common/coded_rows.cuh).
 #pragma once
+#include "common/coded_rows.cuh"
 #include "common/launch.cuh"
 #include "common/ssm_inputs.cuh"
-#include "common/ssm_ring.cuh"
-#include "common/ssm_state_rows.cuh"
 
 namespace bambac {
 
@@ -27,7 +26,6 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
   static constexpr int kThreads = StateRows::kThreads, kTile = StateRows::kTile, kTileHeads = StateRows::kTileHeads;
   static constexpr int kHeadDim = Shape::kHeadDim, kStateSize = Shape::kStateSize;
   static constexpr int kVector = StateRows::kVector, kLaneVectors = StateRows::kLaneVectors;
-  static constexpr int kRowVectors = StateRows::kRowVectors;
   static constexpr int kThreadRows = StateRows::kThreadRows, kPasses = StateRows::kPasses;
   static constexpr int kWarps = kThreads / 32, kHeadRounds = ceilDiv(kTileHeads, kWarps);
 
@@ -46,7 +44,7 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
 
   static constexpr bool kHasRing = Ring::kLength > 0;
   static_assert(kHasRing || !kIsCoded<State>, "codes are rounded when a ring is full, not at each token");
-  static constexpr bool kSumsCodes = kIsCoded<State> && kStateSize % 16 == 0 && kStateSize <= kMostFixed;
+  static constexpr bool kIsMultiplied = StateRows::kIsMultiplied;
   static constexpr int kMinBlocks = StateRows::kGeometry.residents(StateRows::kShape, StateRows::kDevice);
   static constexpr Launch kLaunch = StateRows::launchOf(
       Shape::kBatch, StateRows::kGeometry.dynamicBytes(StateRows::kShape, StateRows::kDevice, Shape::kBatch));
@@ -100,27 +98,23 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
     waitCopies<0>();
     __syncthreads();
     loaded.wait();
-    bool isWritten = true;
-    if constexpr (kHasRing) {
-      isWritten = waiting.isFull();
-      if (!isWritten) {
-        if constexpr (kSumsCodes)
-          if (threadIdx.x / 32 == kWarps - 1) // which has the fewest entries
-            shared.fixedC.store(shared.c());
-        waiting.multiply(shared.b(), shared.c());
-        if constexpr (kSumsCodes) {
-          __syncthreads();
-          sumCodes(block, loaded, shared);
-        } else {
+    bool isFull = true;
+    if constexpr (kHasRing)
+      isFull = waiting.isFull();
+    if constexpr (kIsMultiplied)
+      multiplyCodes(block, rows, loaded, waiting, shared);
+    else if (isFull)
+      update(block, rows, loaded, waiting, shared);
+    if constexpr (kHasRing)
+      if (!isFull) {
+        if constexpr (!kIsMultiplied) {
+          waiting.multiply(shared.b(), shared.c());
           sumState(block, loaded, shared);
         }
         waiting.keep(ring, block, slot, shared.x(), shared.b(), shared.deltas);
       }
-    }
-    if (isWritten)
-      update(block, rows, loaded, waiting, shared);
     __syncthreads();
-    results.store(block, epilogue, isWritten, loaded, waiting, shared);
+    results.store(block, epilogue, isFull && !kIsMultiplied, loaded, waiting, shared);
   }
 
   /// Takes the state of each sequence over the entries that wait, so that what follows may begin with it.
@@ -147,12 +141,15 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
       waitCopies<0>();
       __syncthreads();
       loaded.wait();
+      if constexpr (kIsMultiplied)
+        Codes::update(block, rows, loaded, waiting, waiting.count(), shared.decays);
+      else
 #pragma unroll 1
-      for (int pass = 0; pass < kPasses; ++pass) {
-        Values values;
-        foldRows(block, waiting, loaded, pass, shared, values);
-        rows.write(block, pass, values);
-      }
+        for (int pass = 0; pass < kPasses; ++pass) {
+          Values values;
+          foldRows(block, waiting, loaded, pass, shared, values);
+          rows.write(block, pass, values);
+        }
       if constexpr (StateRows::kIsBulk)
         fenceAsyncProxy();
       __syncthreads(); // what is in shared memory has been read; the next copies write there
@@ -161,6 +158,7 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
 
 private:
   using Entries = RingTile<Shape, Ring, StateRows>;
+  using Codes = CodedRows<StateRows, Entries>;
 
   struct Shared {
     alignas(16) float staged[kStaged]; ///< B | C | x
@@ -168,7 +166,7 @@ private:
     float scales[maxOf(StateRows::kScales, 1)];
     float sums[kTile];
     float deltas[kTileHeads], decays[kTileHeads], skips[kTileHeads]; ///< delta, exp(a) and D
-    FixedVector<kSumsCodes ? kStateSize : 16> fixedC;
+    FixedVector<kIsMultiplied ? kStateSize : 16> fixedC;
     typename Entries::Shared entries;
 
     __device__ __forceinline__ const float *b() const { return staged; }
@@ -258,20 +256,18 @@ private:
     }
   }
 
-  /// The same of codes: a warp takes 16 rows at a time.
-  static __device__ __forceinline__ void sumCodes(const Block &block, const Landing &loaded, Shared &shared) {
-    const FixedFactors<kStateSize> c(shared.fixedC);
-    const int lane = threadIdx.x % 32;
-#pragma unroll 1
-    for (int first = threadIdx.x / 32 * 16; first < kTile; first += kWarps * 16) {
-      const float sum = c.multiply([&](int row, int chunk) {
-        const int exists = kTile % 16 == 0 ? first + row : minOf(first + row, kTile - 1);
-        return *reinterpret_cast<const uint4 *>(&loaded.vectors[exists * kRowVectors + chunk]);
-      });
-      const int row = first + lane / 4 + lane % 4 * 8;
-      if (lane % 4 < 2 && row < block.channels)
-        shared.sums[row] = sum;
-    }
+  /// The same of codes; where the ring is full, they are written after it and the new token.
+  static __device__ __forceinline__ void multiplyCodes(const Block &block, const StateRows &rows, const Landing &loaded,
+                                                       const Entries &waiting, Shared &shared) {
+    if (threadIdx.x / 32 == kWarps - 1) // which has the fewest entries
+      shared.fixedC.store(shared.c());
+    waiting.multiply(shared.b(), shared.c());
+    if (waiting.isFull())
+      waiting.append(shared.x(), shared.b());
+    __syncthreads();
+    Codes::sum(shared.fixedC, block, loaded, shared.sums);
+    if (waiting.isFull())
+      Codes::update(block, rows, loaded, waiting, Entries::kMost, shared.decays);
   }
 
   /// A pass' rows after the waiting entries.

@@ -125,8 +125,9 @@ struct SsmStep {
                                                {"channel_tile", &SsmStep::channelTile, 1, kAnySize}};
   /// Elements of the state that a thread takes at a time, and those that it can take where a row has more.
   static constexpr int kPassElements = 32, kMaxElements = 64;
-  /// Threads of a multiprocessor: registers suffice for as many.
-  static constexpr int kResidentThreads = 1024;
+  /// Elements of a row of codes that tensor cores multiply, at most: sums of 127 * 128 * (256 + 1) fit an int.
+  static constexpr int kMostMultiplied = 512;
+  static constexpr int kChunk = 16, kGroupChunks = 8; ///< codes of a lane, and how many chunks lie along a warp
   /// Of the state in shared memory. A bulk copy needs 16, but takes a seventh longer to a place that has no more.
   static constexpr int kStateAlignment = 128;
   /// Shared memory that a kernel can declare, on every device.
@@ -165,18 +166,37 @@ struct SsmStep {
   BAMBAC_HOST_DEVICE constexpr int elements(const SsmShape &shape) const {
     return threadRows(shape) * laneVectors(shape) * vector(shape);
   }
+  /// Whether tensor cores multiply the rows of the state: codes in whole chunks.
+  BAMBAC_HOST_DEVICE static constexpr bool isMultiplied(const SsmShape &shape) {
+    return shape.stateBytes == 1 && shape.stateSize % kChunk == 0 && shape.stateSize <= kMostMultiplied;
+  }
+  /// Chunks of a row that a lane has.
+  BAMBAC_HOST_DEVICE static constexpr int chunkGroups(const SsmShape &shape) {
+    return ceilDiv(shape.stateSize / kChunk, kGroupChunks);
+  }
+  /// Threads of a multiprocessor: registers suffice for as many. Where a state of codes is written, a thread has the
+  /// chunks of two rows as numbers.
+  BAMBAC_HOST_DEVICE static constexpr int residentThreads(const SsmShape &shape) {
+    constexpr int kRegisters = 65536, kFew = 64, kBesideNumbers = 48;
+    return kRegisters / (isMultiplied(shape) ? kBesideNumbers + 2 * kChunk * chunkGroups(shape) : kFew);
+  }
   BAMBAC_HOST_DEVICE constexpr int stateBytes(const SsmShape &shape) const {
     return alignTo(tile(shape) * shape.stateSize * shape.stateBytes, 16);
   }
+  /// From entry to entry of the ring: B and x. Tensor cores take several entries at once, in vectors of 16 bytes: for
+  /// them entries are whole vectors and one more, so that they lie in other banks of memory.
+  BAMBAC_HOST_DEVICE constexpr int entryElements(const SsmShape &shape) const {
+    int all = shape.stateSize + tile(shape);
+    return isMultiplied(shape) ? alignTo(all, 8) + 8 : all;
+  }
   /// What a block declares besides the state: B, C and x as f32, the state's barrier and scales, results, C as digits,
-  /// entries of 16 bits and what each head needs of them.
+  /// entries of 16 bits (where they are multiplied, the new token among them) and what each head needs of them.
   BAMBAC_HOST_DEVICE constexpr int inputBytes(const SsmShape &shape) const {
     bool isCoded = shape.stateBytes == 1;
-    int length = shape.entries + 1;
+    int length = shape.entries + 1, room = isMultiplied(shape) ? length : shape.entries;
     int digits = 3 * (isCoded ? maxOf(shape.stateSize, 16) : 16);
     return 4 * (2 * shape.stateSize + (isCoded ? 3 : 2) * tile(shape)) + alignTo(digits, 4) + 48 +
-           alignTo(2 * shape.entries * (shape.stateSize + tile(shape)), 16) +
-           alignTo(4 * (tileHeads(shape) * (length + 3) + length), 16);
+           alignTo(2 * room * entryElements(shape), 16) + alignTo(4 * (tileHeads(shape) * (length + 3) + length), 16);
   }
   BAMBAC_HOST_DEVICE constexpr int sharedBytes(const SsmShape &shape) const {
     return stateBytes(shape) + alignTo(inputBytes(shape), kStateAlignment);
@@ -191,7 +211,7 @@ struct SsmStep {
   }
   /// Blocks that a multiprocessor has at a time.
   BAMBAC_HOST_DEVICE constexpr int residents(const SsmShape &shape, const Limits &limits) const {
-    return maxOf(1, minOf(kResidentThreads / threads, limits.sharedBytes / sharedBytes(shape)));
+    return maxOf(1, minOf(residentThreads(shape) / threads, limits.sharedBytes / sharedBytes(shape)));
   }
   /// Blocks that the device has at a time: a round of a launch.
   BAMBAC_HOST_DEVICE constexpr int roundBlocks(const SsmShape &shape, const Limits &limits) const {
