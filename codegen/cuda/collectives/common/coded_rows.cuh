@@ -72,20 +72,22 @@ private:
   /// What the codes of eight channels are multiplied by.
   struct Factor {
     int channel;   ///< lane / 4 of the eight, or the last that there is
-    float own;     ///< of that one
-    float both[2]; ///< of the channels of Values
+    float inverse; ///< of that one's unit
+    float both[2]; ///< the factors of the channels of Values
 
     __device__ __forceinline__ Factor(const Block &block, const Landing &loaded, const float *decays, int first)
-        : channel(minOf(first + int(threadIdx.x) % 32 / 4, block.channels - 1)),
-          own(decays[Block::headOf(channel)] * loaded.scaleOf(channel)) {
+        : channel(minOf(first + int(threadIdx.x) % 32 / 4, block.channels - 1)) {
+      const float own = decays[Block::headOf(channel)] * loaded.scaleOf(channel);
+      inverse = __fdividef(1.0f, unitOf(own));
 #pragma unroll
       for (int i = 0; i < 2; ++i)
         both[i] = __shfl_sync(0xffffffffu, own, (threadIdx.x % 4 * 2 + i) * 4);
     }
+    static constexpr float kLeastUnit = 0x1p-64f;
     /// What a row with this factor is counted in, and its codes in that unit.
-    static __device__ __forceinline__ float unitOf(float factor) { return factor < 0x1p-64f ? 0x1p-64f : factor; }
+    static __device__ __forceinline__ float unitOf(float factor) { return factor < kLeastUnit ? kLeastUnit : factor; }
     static __device__ __forceinline__ float scaleOf(float factor) {
-      return factor < 0x1p-64f ? factor * 0x1p64f : 1.0f;
+      return factor < kLeastUnit ? factor * (1.0f / kLeastUnit) : 1.0f;
     }
   };
 
@@ -119,14 +121,13 @@ private:
   /// Adds kTokens tokens from the `first` on; those from `count` on do not exist.
   static __device__ __forceinline__ void addTokens(const Tokens &tokens, int first, int count, const Factor &factor,
                                                    Values &values) {
-    const float inverse = __fdividef(1.0f, Factor::unitOf(factor.own));
     const int head = Block::headOf(factor.channel), token = first + int(threadIdx.x) % 4, own[2] = {token, token + 4};
     uint32 high[2], low[2];
 #pragma unroll
     for (int i = 0; i < 2; ++i) {
       float input = 0.0f;
       if (own[i] < count)
-        input = tokens.weightOf(own[i], head) * tokens.inputOf(own[i], factor.channel) * inverse;
+        input = tokens.weightOf(own[i], head) * tokens.inputOf(own[i], factor.channel) * factor.inverse;
       high[i] = __float_as_uint(input) & kTf32Bits;
       low[i] = __float_as_uint(input - __uint_as_float(high[i])) & kTf32Bits;
     }

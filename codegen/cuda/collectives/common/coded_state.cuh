@@ -96,7 +96,7 @@ template <int Count> __device__ __forceinline__ void storeCodes(int8 *to, const 
 /// of signed digits. The scale is a power of two, so that what an element loses is below 2^-22 of the largest
 /// magnitude. It lies in shared memory.
 template <int Size> struct FixedVector {
-  static_assert(Size % 16 == 0);
+  static_assert(Size % geometry::SsmStep::kChunk == 0);
   static constexpr int kDigits = 3;
   alignas(16) int8 digits[kDigits][Size];
   float scale;
@@ -142,7 +142,7 @@ template <int Size> struct FixedVector {
 /// The digits of a fixed vector as an instruction of a tensor core takes them: each is a column. A lane has the digit
 /// of number lane / 4, of every fourth chunk of 16 elements from chunk lane % 4 on.
 template <int Size> class FixedFactors {
-  static constexpr int kChunks = Size / 16, kSteps = ceilDiv(kChunks, 4);
+  static constexpr int kChunk = geometry::SsmStep::kChunk, kChunks = Size / kChunk, kSteps = ceilDiv(kChunks, 4);
   static_assert(Size <= geometry::SsmStep::kMostMultiplied);
 
 public:
@@ -151,7 +151,7 @@ public:
 #pragma unroll
     for (int step = 0; step < kSteps; ++step)
       if (lane / 4 < vector.kDigits && lane % 4 + step * 4 < kChunks)
-        chunks[step] = *reinterpret_cast<const uint4 *>(vector.digits[lane / 4] + (lane % 4 + step * 4) * 16);
+        chunks[step] = *reinterpret_cast<const uint4 *>(vector.digits[lane / 4] + (lane % 4 + step * 4) * kChunk);
   }
 
   /// The sums of 16 rows of codes times the vector. Of every four lanes the first has that of row lane / 4, the second

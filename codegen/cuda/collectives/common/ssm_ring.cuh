@@ -61,7 +61,7 @@ public:
   /// What a block keeps in shared memory.
   struct Shared {
     alignas(16) Operand entries[kRoom * kEntry];
-    float weights[kTileHeads * Ring::kLength]; ///< exp(a[j]) d[j], and d of the new token
+    float weights[kTileHeads * Ring::kLength]; ///< exp(a[j]) d[j]
     float products[Ring::kLength];             ///< B[j] . C, and that of the new token
   };
 
@@ -93,8 +93,8 @@ public:
   __device__ __forceinline__ bool isFull() const { return waiting == Ring::kEntries; }
   __device__ __forceinline__ int count() const { return waiting; }
 
-  /// The entries and the new token have their weights for head `head` of the tile, the warp's number `round`, after a
-  /// barrier. `newDelta` is that of the new token. All lanes of the warp call it. Returns exp(a).
+  /// The entries have their weights for head `head` of the tile, the warp's number `round`, after a barrier. `newDelta`
+  /// is that of the new token. All lanes of the warp call it. Returns exp(a).
   __device__ __forceinline__ float weigh(int head, int round, float rate, float newDelta) const {
     const int lane = threadIdx.x % 32;
     float after = deltas[round]; // of this entry and those after it
@@ -103,9 +103,8 @@ public:
       const float other = __shfl_down_sync(0xffffffffu, after, step);
       after += lane + step < 32 ? other : 0.0f;
     }
-    if (lane <= waiting)
-      shared.weights[head * Ring::kLength + lane] =
-          lane < waiting ? expf((after - deltas[round] + newDelta) * rate) * deltas[round] : newDelta;
+    if (lane < waiting)
+      shared.weights[head * Ring::kLength + lane] = expf((after - deltas[round] + newDelta) * rate) * deltas[round];
     return expf((__shfl_sync(0xffffffffu, after, 0) + newDelta) * rate);
   }
 
@@ -137,11 +136,12 @@ public:
     }
   }
 
-  /// Makes what the block has of the new token one more entry, after a barrier.
-  __device__ __forceinline__ void append(const float *x, const float *b) const {
+  /// Makes what the block has of the new token one more entry, whose weights are its deltas; after a barrier.
+  __device__ __forceinline__ void append(const float *x, const float *b, const float *deltas) const {
     Operand *to = shared.entries + waiting * kEntry;
     forEachOf<kThreads, kStateSize>([&](int n) { to[n] = fromFloat<Operand>(b[n]); });
     forEachOf<kThreads, kTile>([&](int channel) { to[kStateSize + channel] = fromFloat<Operand>(x[channel]); });
+    forEachOf<kThreads, kTileHeads>([&](int head) { shared.weights[head * Ring::kLength + waiting] = deltas[head]; });
   }
 
   /// Writes the new token as the next entry of a slot's ring. x: of the block's channels; deltas: of its heads.

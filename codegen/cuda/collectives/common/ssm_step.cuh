@@ -105,14 +105,11 @@ template <class Shape, class State, class Ring = NoRing> struct SsmStep {
       multiplyCodes(block, rows, loaded, waiting, shared);
     else if (isFull)
       update(block, rows, loaded, waiting, shared);
+    else
+      sumState(block, loaded, waiting, shared);
     if constexpr (kHasRing)
-      if (!isFull) {
-        if constexpr (!kIsMultiplied) {
-          waiting.multiply(shared.b(), shared.c());
-          sumState(block, loaded, shared);
-        }
+      if (!isFull)
         waiting.keep(ring, block, slot, shared.x(), shared.b(), shared.deltas);
-      }
     __syncthreads();
     results.store(block, epilogue, isFull && !kIsMultiplied, loaded, waiting, shared);
   }
@@ -166,7 +163,7 @@ private:
     float scales[maxOf(StateRows::kScales, 1)];
     float sums[kTile];
     float deltas[kTileHeads], decays[kTileHeads], skips[kTileHeads]; ///< delta, exp(a) and D
-    FixedVector<kIsMultiplied ? kStateSize : 16> fixedC;
+    FixedVector<kIsMultiplied ? kStateSize : geometry::SsmStep::kChunk> fixedC;
     typename Entries::Shared entries;
 
     __device__ __forceinline__ const float *b() const { return staged; }
@@ -236,8 +233,11 @@ private:
     }
   };
 
-  /// S C of the tile's channels: the decays, the entries and the new token come later.
-  static __device__ __forceinline__ void sumState(const Block &block, const Landing &loaded, Shared &shared) {
+  /// S C of the tile's channels, and B C of the entries and the new token: the decays and inputs come later.
+  static __device__ __forceinline__ void sumState(const Block &block, const Landing &loaded, const Entries &waiting,
+                                                  Shared &shared) {
+    if constexpr (kHasRing)
+      waiting.multiply(shared.b(), shared.c());
     float c[kLaneVectors][kVector] = {};
 #pragma unroll
     for (int v = 0; v < kLaneVectors; ++v)
@@ -263,7 +263,7 @@ private:
       shared.fixedC.store(shared.c());
     waiting.multiply(shared.b(), shared.c());
     if (waiting.isFull())
-      waiting.append(shared.x(), shared.b());
+      waiting.append(shared.x(), shared.b(), shared.deltas);
     __syncthreads();
     Codes::sum(shared.fixedC, block, loaded, shared.sums);
     if (waiting.isFull())
