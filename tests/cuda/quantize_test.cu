@@ -102,7 +102,7 @@ void testConversions(Runner &runner) {
 // --- rows ------------------------------------------------------------------------------------------------------------
 
 template <int Rows, int Columns, int Group, int Fixed, int Multiprocessors> struct ShapeOf {
-  static constexpr int kRows = Rows, kColumns = Columns, kVector = Columns % 8 == 0 ? 8 : 1;
+  static constexpr int kRows = Rows, kColumns = Columns, kVector = dividingVector(8, Columns);
   static constexpr int kGroup = Group, kFixedScales = Fixed, kMultiprocessors = Multiprocessors;
   static constexpr int kThreadVectors = geometry::quantizeVectors(kRows, kColumns, kVector, kMultiprocessors);
   [[maybe_unused]] static constexpr float kEpsilon = 1e-5f;
@@ -275,6 +275,7 @@ void testQuantize(Runner &runner) {
   testRows<Operand, 9, 97, 0, 3>(runner);
   testRows<float, 9, 131, 128, 0>(runner);
   testRows<float, 1, 45, 0, 1>(runner);
+  testRows<float, 8, 2048, 0, 0, 1>(runner); // threads enough for a row
   testAfter<3, 4096>(runner);
   testAfter<5, 97>(runner);
   testAfter<3, 40000>(runner);

@@ -20,7 +20,8 @@ static FailureOr<std::string> addRows(KernelWriter &writer, Operation *op, Value
   FailureOr<View> view = writer.view(op, value);
   if (failed(view))
     return failure();
-  rows.vector = view->alignment(rows.vector);
+  // Neighbouring threads access neighbouring 16 bytes.
+  rows.vector = std::min<int64_t>(view->alignment(rows.vector), 128 / view->element.getIntOrFloatBitWidth());
   return writer.rows(*view, name);
 }
 

@@ -126,22 +126,19 @@ template <int Count> __device__ __forceinline__ float largestScale(const float *
 }
 
 /// Divides by one scale: as exact as a division where the quotient is rounded to codes, and in half its instructions.
-/// Two steps take the product with the reciprocal to the rounded quotient. Quotients that are not finite, and those
-/// that are beyond all codes, stay what the product is.
+/// Two steps take the product with the reciprocal to the rounded quotient; -0, whose code is another, stays -0.
+/// Quotients that are not finite, and those that are beyond all codes, stay what the product is.
 class CodeDivider {
 public:
   __device__ __forceinline__ explicit CodeDivider(float scale) {
     const float infinity = __uint_as_float(0x7f800000u);
-    negated = scale == infinity ? 0.0f : -scale;
+    divisor = scale == infinity ? 0.0f : scale;
     reciprocal = __frcp_rn(scale);
   }
 
   __device__ __forceinline__ float operator()(float value) const {
-    const float product = value * reciprocal;
-    float quotient = __fmaf_rn(__fmaf_rn(product, negated, value), reciprocal, product);
-    quotient = __fmaf_rn(__fmaf_rn(quotient, negated, value), reciprocal, quotient);
-    quotient = fabsf(product) < 1024.0f ? quotient : product;
-    return copysignf(quotient, value); // a step makes 0 of -0, whose code is another
+    const float product = value * reciprocal, quotient = correct(value, correct(value, product));
+    return fabsf(product) < 1024.0f ? quotient : product;
   }
   template <int Count> __device__ __forceinline__ void divide(float (&values)[Count]) const {
 #pragma unroll
@@ -150,16 +147,22 @@ public:
   }
 
 private:
-  float negated, reciprocal;
+  float divisor, reciprocal;
+
+  /// The excess is 0, not -0, of a quotient that is exact, and less than nothing added to -0 leaves it.
+  __device__ __forceinline__ float correct(float value, float quotient) const {
+    const float excess = __fmaf_rn(quotient, divisor, -value);
+    return __fmaf_rn(excess, -reciprocal, quotient);
+  }
 };
 
 /// The largest magnitude as bits, which order as the numbers do, with NaN as the largest of all.
 template <int Count> __device__ __forceinline__ uint32 largestBits(const float (&values)[Count]) {
-  uint32 largest = 0;
+  float largest = 0.0f;
 #pragma unroll
   for (int i = 0; i < Count; ++i)
-    largest = max(largest, __float_as_uint(values[i]) & 0x7fffffffu);
-  return largest;
+    asm("max.NaN.f32 %0, %1, %2;" : "=f"(largest) : "f"(largest), "f"(fabsf(values[i])));
+  return __float_as_uint(largest);
 }
 
 } // namespace bambac

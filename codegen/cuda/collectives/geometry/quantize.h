@@ -13,14 +13,16 @@ BAMBAC_HOST_DEVICE constexpr int quantizeThreads(int rowVectors, int vectors) {
   return minOf(1024, alignTo(ceilDiv(rowVectors, vectors), 32));
 }
 
-/// Vectors of a thread: as few as let all rows be at work at once, so that a row takes little time; where rows are
-/// too many for that, as many as still leave registers for other rows on the same multiprocessor. `vector`, the columns
-/// of one, divides `columns`.
+/// Vectors of a thread, eight columns or more: as few as let all rows be at work at once, so that a row takes little
+/// time; where rows are too many for that, as many as still leave registers for other rows on the same multiprocessor,
+/// and a row enough threads. `vector`, the columns of one, divides `columns`.
 BAMBAC_HOST_DEVICE constexpr int quantizeVectors(int rows, int columns, int vector, int multiprocessors) {
-  for (int vectors = 1; vectors < mostQuantizeVectors(vector); vectors *= 2)
-    if (rows <= multiprocessors * (1024 / quantizeThreads(columns / vector, vectors)))
-      return vectors;
-  return mostQuantizeVectors(vector);
+  constexpr int kLeastColumns = 8, kEnoughThreads = 256;
+  int vectors = ceilDiv(kLeastColumns, vector);
+  while (vectors < mostQuantizeVectors(vector) && quantizeThreads(columns / vector, 2 * vectors) >= kEnoughThreads &&
+         rows > multiprocessors * (1024 / quantizeThreads(columns / vector, vectors)))
+    vectors *= 2;
+  return vectors;
 }
 
 } // namespace bambac::geometry
