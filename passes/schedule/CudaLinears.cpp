@@ -34,21 +34,23 @@ int chooseStages(int wanted, int tileRows, int tileColumns, int otherBytes, cons
   return std::clamp((limits.sharedBytes - otherBytes) / stageBytes, 2, wanted);
 }
 
-/// Some rows on wgmma, one tile holds them all. The time is that of the stream of weights:
+/// Some rows on wgmma, in a cluster one tile or two hold them all. The time is that of the stream of weights:
 ///
 ///   cost = kEnoughBlocks / min(blocks, kEnoughBlocks) * price
 ///
-/// The price of a tile of 64 columns breaks ties: it reads the input twice as often as one of 128.
+/// The price of a tile of 64 columns breaks ties: it reads the input twice as often as one of 128. Two tiles of many
+/// rows and 128 columns in clusters read a fifth less than one of 64 columns: 256 rows of codes take 30.0 us for 33.0
+/// (4096x14336), but those of 16 bits longer.
 void addMiddleLinears(Candidates &candidates, const geometry::LinearShape &shape) {
   using geometry::wgmma::LinearMiddle;
   constexpr double kNarrowPrice = 1.005;
-  constexpr int kWantedStages = 12, kLeastSteps = 4;
+  constexpr int kWantedStages = 12, kLeastSteps = 4, kManyRows = 192;
   const geometry::Limits &limits = candidates.getLimits();
   LinearMiddle tile{0, 0, geometry::kTileDepth, 2, 1};
-  auto add = [&](int tileColumns, int split, double price) {
+  auto add = [&](int tileColumns, int split, double price, int rowTiles = 1) {
     tile.tileColumns = tileColumns;
     tile.split = split;
-    tile.tileRows = LinearMiddle::fittingRows(shape.rows, tileColumns, shape.promotes());
+    tile.tileRows = LinearMiddle::fittingRows(ceilDiv(shape.rows, rowTiles), tileColumns, shape.promotes());
     // Room for the staging of two warpgroups is left whatever the tile: what was measured.
     LinearMiddle wide{tile.tileRows, 128, geometry::kTileDepth, 2, 1};
     int otherBytes = (split == 1 ? wide.stagingBytes() : 0) + shape.epilogueBytes;
@@ -59,12 +61,16 @@ void addMiddleLinears(Candidates &candidates, const geometry::LinearShape &shape
   add(128, 1, 1.0);
   add(64, 1, kNarrowPrice);
   // All blocks of a cluster start together: clusters of more than two do not fill the device.
-  for (int split : {2, 3, 4}) {
+  auto fits = [&](int columnTiles, int split) {
     int usable = split == 2 ? limits.multiprocessors : limits.multiprocessors * 7 / 8;
-    if (ceilDiv(shape.columns, 64) * split <= usable &&
-        ceilDiv(shape.words(), geometry::kTileDepth) >= kLeastSteps * split)
+    return columnTiles * split <= usable && ceilDiv(shape.words(), geometry::kTileDepth) >= kLeastSteps * split;
+  };
+  for (int split : {2, 3, 4})
+    if (fits(ceilDiv(shape.columns, 64), split))
       add(64, split, kNarrowPrice);
-  }
+  if (constexpr int kRowTiles = 2;
+      shape.isOfCodes() && shape.rows >= kManyRows && fits(ceilDiv(shape.columns, 128) * kRowTiles, 2))
+    add(128, 2, 1.0, kRowTiles);
 }
 
 /// Many rows on wgmma. The time is that of the block with the most tiles, for all numbers of rows that are likely:
@@ -73,8 +79,8 @@ void addMiddleLinears(Candidates &candidates, const geometry::LinearShape &shape
 ///
 /// where the price is the measured slowdown of tiles that reuse less of what they load. Tiles of several widths, whose
 /// loads are smaller (1%) and which take longer to compile, have to save more than that. Tiles of 256 rows are
-/// overestimated. Where sums of codes are taken over into f32 the widest tile has no registers for those that are yet
-/// to be; one of 192 columns has. What a step seldom computes is not worth compiling several widths.
+/// overestimated. Where sums of codes are taken over into f32 the widest tile has registers for half of those that are
+/// yet to be, one of 192 columns for all. What a step seldom computes is not worth compiling several widths.
 void addLargeLinears(Candidates &candidates, LinearOp linear, const geometry::LinearShape &shape) {
   using geometry::wgmma::LinearLarge;
   constexpr int kWantedStages = 6;
@@ -86,7 +92,8 @@ void addLargeLinears(Candidates &candidates, LinearOp linear, const geometry::Li
   const SmallVector<int> likelyRows = getLikelyRows(linear);
   const bool isRare = isRareShape(linear);
   const Tile tiles[] = {{128, 256, 256, 1.0}, {128, 256, 128, 1.01}, {256, 128, 128, 0.85}, {128, 128, 128, 1.0}};
-  const Tile tilesOfCodes[] = {{128, 192, 192, 1.0}, {256, 128, 128, 1.05}, {128, 128, 128, 1.0}};
+  const Tile tilesOfCodes[] = {
+      {128, 192, 192, 1.0}, {128, 256, 256, 1.13}, {256, 128, 128, 1.05}, {128, 128, 128, 1.0}};
   for (Tile tile : shape.promotes() ? ArrayRef(tilesOfCodes) : ArrayRef(tiles)) {
     if (isRare && tile.leastColumns < tile.columns)
       continue;

@@ -96,12 +96,12 @@ constexpr int middleStages(int tileRows, int tileColumns, int split) {
     --stages;
   return stages;
 }
-template <int TileColumns, int Split, bool Fast = false> struct Middle {
+template <int TileColumns, int Split, bool Fast = false, int RowTiles = 1> struct Middle {
   static constexpr bool kMaps = true, kIsExact = false, kIsFast = Fast;
   static constexpr int kSplits = Split;
   template <int R, int N, int K> struct Shape : Sizes<R, N, K> {
-    static constexpr int kTileRows =
-        geometry::wgmma::LinearMiddle::fittingRows(R, TileColumns, /*promotes=*/!Fast || R <= 256);
+    static constexpr int kTileRows = geometry::wgmma::LinearMiddle::fittingRows(ceilDiv(R, RowTiles), TileColumns,
+                                                                                /*promotes=*/!Fast || R <= 256);
     static constexpr int kTileColumns = TileColumns, kTileDepth = 64;
     static constexpr int kSplit = Split, kStages = middleStages(kTileRows, TileColumns, Split), kSharedLimit = kShared;
     static constexpr bool kSumsFast = Fast;
@@ -109,7 +109,7 @@ template <int TileColumns, int Split, bool Fast = false> struct Middle {
   template <class S, class I, class E> using Kernel = bambac::LinearMiddle<S, I, E>;
   static std::string name() {
     return std::string(Fast ? "fast " : "") + "middle " + std::to_string(TileColumns) + " split " +
-           std::to_string(Split);
+           std::to_string(Split) + (RowTiles > 1 ? " row tiles " + std::to_string(RowTiles) : "");
   }
 };
 template <int TileRows, int TileColumns, int Stages, bool Fast = false, int LeastColumns = TileColumns> struct Large {

@@ -138,6 +138,10 @@ void testMiddle(harness::Runner &runner) {
   test<Middle<128, 1>, 129, 712, 1040>(runner);
   test<Middle<128, 1>, 256, 16768, 4096>(runner);
   test<Middle<64, 2>, 256, 4096, 14336>(runner);
+  test<Middle<128, 2, false, 2>, 256, 4096, 14336>(runner);
+  test<Middle<128, 2, false, 2>, 131, 712, 1040>(runner);
+  test<Middle<128, 3, false, 3>, 250, 713, 1040, 128>(runner);
+  test<Middle<128, 2, true, 2>, 200, 4096, 8192>(runner);
   test<Middle<64, 2>, 64, 4096, 8192, 128>(runner);
   test<Middle<128, 1>, 200, 713, 1040, 128>(runner);
   test<Middle<128, 1, true>, 17, 200, 96>(runner);
@@ -152,6 +156,10 @@ void testLarge(harness::Runner &runner) {
   test<Large<256, 128, 4>, 1000, 4096, 4096>(runner);
   test<Large<256, 128, 4>, 512, 4096, 14336>(runner, 8.0f);
   test<Large<128, 192, 4>, 1000, 16768, 4096>(runner);
+  test<Large<128, 224, 4>, 256, 28672, 4096>(runner);
+  test<Large<128, 224, 4>, 200, 713, 1040>(runner);
+  test<Large<128, 256, 4>, 512, 4096, 14336>(runner, 8.0f);
+  test<Large<128, 256, 4>, 300, 713, 1040, 128>(runner);
   test<Large<128, 128, 6>, 300, 713, 1040, 128>(runner);
   test<Large<128, 128, 6>, 600, 4096, 4096, 128>(runner);
   test<Large<128, 256, 4, true>, 257, 200, 96>(runner);

@@ -39,12 +39,14 @@ constexpr int stagesOf(int tileRows, int tileColumns, int tileDepth, int split) 
 }
 
 /// Tiles of decode batches: kind of epilogue, sizes, columns of a tile, blocks that share its depth.
-template <Kind K, int Rows, int Columns, int Depth, int TileColumns = 128, int Split = 1, int TileDepth = 64>
+template <Kind K, int Rows, int Columns, int Depth, int TileColumns = 128, int Split = 1, int TileDepth = 64,
+          int RowTiles = 1>
 struct Middle {
   struct Shape : bambac::CoreMatrices {
     using Operand = harness::Operand;
     static constexpr int kRows = Rows, kColumns = Columns, kDepth = Depth, kMultiprocessors = kSms;
-    static constexpr int kTileRows = bambac::geometry::wgmma::LinearMiddle::fittingRows(Rows, TileColumns, false);
+    static constexpr int kTileRows =
+        bambac::geometry::wgmma::LinearMiddle::fittingRows(bambac::ceilDiv(Rows, RowTiles), TileColumns, false);
     static constexpr int kTileColumns = TileColumns, kTileDepth = TileDepth;
     static constexpr int kSplit = Split, kSharedLimit = kShared;
     static constexpr int kStages = stagesOf(kTileRows, TileColumns, TileDepth, Split);
@@ -53,7 +55,8 @@ struct Middle {
   using Kernel = bambac::LinearMiddle<Shape, PlainInput<Depth>, Epilogue>;
   static std::string name() {
     return "middle " + describe(K, Rows, Columns, Depth) + " columns " + std::to_string(TileColumns) + " depth " +
-           std::to_string(TileDepth) + " stages " + std::to_string(Shape::kStages) + " split " + std::to_string(Split);
+           std::to_string(TileDepth) + " stages " + std::to_string(Shape::kStages) + " split " + std::to_string(Split) +
+           (RowTiles > 1 ? " row tiles " + std::to_string(RowTiles) : "");
   }
 };
 
@@ -84,20 +87,21 @@ void testSplitTiles(harness::Runner &runner) {
 }
 
 void testMiddle(harness::Runner &runner) {
-  testAll<
-      Middle<kResidual, 12, 4096, 14336, 64, 2>, Middle<kSwiglu, 16, 28672, 4096>,
-      Middle<kPlain, 17, 4096, 4096, 128, 4>, Middle<kResidual, 17, 712, 200>, Middle<kSwiglu, 17, 16768, 4096>,
-      Middle<kPlain, 32, 16768, 4096>, Middle<kResidual, 32, 4096, 14336, 128, 4>, Middle<kPlain, 32, 712, 200, 64>,
-      Middle<kPlain, 64, 16768, 4096>, Middle<kResidual, 64, 4096, 14336, 128, 4>, Middle<kSwiglu, 64, 28672, 4096>,
-      Middle<kSwiglu, 64, 28672, 4096, 256>, Middle<kPlain, 64, 712, 200, 128, 4>,
-      Middle<kResidual, 64, 4096, 14336, 64, 2, 128>, Middle<kResidual, 100, 4096, 4096, 128, 3>,
-      Middle<kPlain, 100, 16768, 200>, Middle<kSwiglu, 100, 712, 14336, 128, 8>,
-      Middle<kResidual, 128, 4096, 14336, 256, 4>, Middle<kPlain, 128, 16768, 4096>, Middle<kSwiglu, 128, 28672, 4096>,
-      Middle<kPlain, 256, 16768, 4096>, Middle<kResidual, 256, 4096, 14336, 128, 4>, Middle<kSwiglu, 256, 28672, 4096>,
-      Middle<kPlain, 256, 712, 200, 128, 2>, Middle<kScalar, 37, 713, 200>, Middle<kScalar, 37, 713, 1000, 128, 2>,
-      Middle<kResidual, 200, 4096, 8192, 64, 2>, Middle<kSwiglu, 257, 28672, 4096>,
-      Middle<kResidual, 320, 4096, 14336, 64, 2>, Middle<kScalar, 311, 713, 200, 64>, Middle<kPlain, 320, 16768, 4096>>(
-      runner);
+  testAll<Middle<kResidual, 12, 4096, 14336, 64, 2>, Middle<kSwiglu, 16, 28672, 4096>,
+          Middle<kPlain, 17, 4096, 4096, 128, 4>, Middle<kResidual, 17, 712, 200>, Middle<kSwiglu, 17, 16768, 4096>,
+          Middle<kPlain, 32, 16768, 4096>, Middle<kResidual, 32, 4096, 14336, 128, 4>, Middle<kPlain, 32, 712, 200, 64>,
+          Middle<kPlain, 64, 16768, 4096>, Middle<kResidual, 64, 4096, 14336, 128, 4>, Middle<kSwiglu, 64, 28672, 4096>,
+          Middle<kSwiglu, 64, 28672, 4096, 256>, Middle<kPlain, 64, 712, 200, 128, 4>,
+          Middle<kResidual, 64, 4096, 14336, 64, 2, 128>, Middle<kResidual, 100, 4096, 4096, 128, 3>,
+          Middle<kPlain, 100, 16768, 200>, Middle<kSwiglu, 100, 712, 14336, 128, 8>,
+          Middle<kResidual, 128, 4096, 14336, 256, 4>, Middle<kPlain, 128, 16768, 4096>,
+          Middle<kSwiglu, 128, 28672, 4096>, Middle<kPlain, 256, 16768, 4096>,
+          Middle<kResidual, 256, 4096, 14336, 128, 4>, Middle<kSwiglu, 256, 28672, 4096>,
+          Middle<kPlain, 256, 712, 200, 128, 2>, Middle<kScalar, 37, 713, 200>, Middle<kScalar, 37, 713, 1000, 128, 2>,
+          Middle<kResidual, 200, 4096, 8192, 64, 2>, Middle<kSwiglu, 257, 28672, 4096>,
+          Middle<kResidual, 256, 4096, 14336, 128, 2, 64, 2>, Middle<kScalar, 131, 713, 1000, 128, 2, 64, 2>,
+          Middle<kSwiglu, 320, 712, 4096, 128, 4, 64, 3>, Middle<kResidual, 320, 4096, 14336, 64, 2>,
+          Middle<kScalar, 311, 713, 200, 64>, Middle<kPlain, 320, 16768, 4096>>(runner);
 }
 
 template <int Rows> void benchMiddle(harness::Runner &runner) {

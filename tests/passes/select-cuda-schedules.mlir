@@ -166,11 +166,28 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_byt
     %s = linalg.add ins(%y, %r : tensor<512x512xf32>, tensor<512x512xf32>) outs(%e : tensor<512x512xf32>) -> tensor<512x512xf32>
     return %s : tensor<512x512xf32>
   }
-  // Many rows of codes: sums that are taken over into f32 need registers that the widest tile has not.
+  // Many rows of codes: sums that are taken over into f32 need registers. The widest tile has some for half of them,
+  // which pays where it takes fewer rounds: 512 tiles for 704, on 132 multiprocessors.
   // CHECK: @linear_codes({{.*}}bamba.schedule = #bamba.cuda_schedule<collective = "wgmma/linear_large", fields = {{.*}}tile_columns = 192 : i64, tile_rows = 128 : i64
   func.func private @linear_codes(%x: tensor<4096x4096xf8E4M3FN>, %w: tensor<16768x4096xf8E4M3FN>, %xs: tensor<4096x1xf32>, %ws: tensor<1x16768xf32>, %e: tensor<4096x16768xf32>) -> tensor<4096x16768xf32> attributes {bamba.kernel} {
     %r = bamba.linear ins(%x, %w : tensor<4096x4096xf8E4M3FN>, tensor<16768x4096xf8E4M3FN>) scales(%xs, %ws : tensor<4096x1xf32>, tensor<1x16768xf32>) group(0) outs(%e : tensor<4096x16768xf32>) acc(f32)
     return %r : tensor<4096x16768xf32>
+  }
+  // CHECK: @linear_codes_few_tiles({{.*}}bamba.schedule = #bamba.cuda_schedule<collective = "wgmma/linear_large", fields = {{.*}}tile_columns = 256 : i64, tile_rows = 128 : i64
+  func.func private @linear_codes_few_tiles(%x: tensor<4096x14336xf8E4M3FN>, %w: tensor<4096x14336xf8E4M3FN>, %xs: tensor<4096x1xf32>, %ws: tensor<1x4096xf32>, %e: tensor<4096x4096xf32>) -> tensor<4096x4096xf32> attributes {bamba.kernel} {
+    %r = bamba.linear ins(%x, %w : tensor<4096x14336xf8E4M3FN>, tensor<4096x14336xf8E4M3FN>) scales(%xs, %ws : tensor<4096x1xf32>, tensor<1x4096xf32>) group(0) outs(%e : tensor<4096x4096xf32>) acc(f32)
+    return %r : tensor<4096x4096xf32>
+  }
+  // Some rows of codes and few columns: two tiles of rows, each of which a cluster takes.
+  // CHECK: @linear_codes_rows({{.*}}bamba.schedule = #bamba.cuda_schedule<collective = "wgmma/linear_middle", fields = {split = 2 : i64, {{.*}}tile_columns = 128 : i64, {{.*}}tile_rows = 128 : i64
+  func.func private @linear_codes_rows(%x: tensor<256x14336xf8E4M3FN>, %w: tensor<4096x14336xf8E4M3FN>, %xs: tensor<256x1xf32>, %ws: tensor<1x4096xf32>, %e: tensor<256x4096xf32>) -> tensor<256x4096xf32> attributes {bamba.kernel} {
+    %r = bamba.linear ins(%x, %w : tensor<256x14336xf8E4M3FN>, tensor<4096x14336xf8E4M3FN>) scales(%xs, %ws : tensor<256x1xf32>, tensor<1x4096xf32>) group(0) outs(%e : tensor<256x4096xf32>) acc(f32)
+    return %r : tensor<256x4096xf32>
+  }
+  // CHECK: @linear_codes_fewer({{.*}}bamba.schedule = #bamba.cuda_schedule<collective = "wgmma/linear_middle", fields = {split = 2 : i64, {{.*}}tile_columns = 64 : i64, {{.*}}tile_rows = 128 : i64
+  func.func private @linear_codes_fewer(%x: tensor<128x14336xf8E4M3FN>, %w: tensor<4096x14336xf8E4M3FN>, %xs: tensor<128x1xf32>, %ws: tensor<1x4096xf32>, %e: tensor<128x4096xf32>) -> tensor<128x4096xf32> attributes {bamba.kernel} {
+    %r = bamba.linear ins(%x, %w : tensor<128x14336xf8E4M3FN>, tensor<4096x14336xf8E4M3FN>) scales(%xs, %ws : tensor<128x1xf32>, tensor<1x4096xf32>) group(0) outs(%e : tensor<128x4096xf32>) acc(f32)
+    return %r : tensor<128x4096xf32>
   }
   // CHECK: @linear_fast({{.*}}bamba.schedule = #bamba.cuda_schedule<collective = "wgmma/linear_large", fields = {{.*}}tile_columns = 256 : i64, tile_rows = 128 : i64
   func.func private @linear_fast(%x: tensor<4096x4096xf8E4M3FN>, %w: tensor<16768x4096xf8E4M3FN>, %xs: tensor<4096x1xf32>, %ws: tensor<1x16768xf32>, %e: tensor<4096x16768xf32>) -> tensor<4096x16768xf32> attributes {bamba.kernel} {

@@ -18,9 +18,9 @@ BAMBAC_HOST_DEVICE constexpr void checkInput(Check &check, const LinearShape &sh
   checkScales(check, shape);
 }
 
-/// Few hundred rows: the weights are wgmma's 64 rows, all rows of x its columns.
+/// Few hundred rows: the weights are wgmma's 64 rows, the rows of x its columns.
 struct LinearMiddle {
-  int tileRows;    ///< rows of x, rounded up to 8
+  int tileRows;    ///< rows of x, rounded up to 8: all, or those of a cluster
   int tileColumns; ///< columns of a tile: 64, 128 or 256
   int tileDepth;   ///< words of the depth in a stage
   int stages;      ///< of the ring
@@ -72,7 +72,10 @@ struct LinearMiddle {
     return tile.tileRows;
   }
   BAMBAC_HOST_DEVICE constexpr int steps(const LinearShape &shape) const { return ceilDiv(shape.words(), tileDepth); }
-  BAMBAC_HOST_DEVICE constexpr int tiles(const LinearShape &shape) const { return ceilDiv(shape.columns, tileColumns); }
+  BAMBAC_HOST_DEVICE constexpr int rowTiles(const LinearShape &shape) const { return ceilDiv(shape.rows, tileRows); }
+  BAMBAC_HOST_DEVICE constexpr int tiles(const LinearShape &shape) const {
+    return rowTiles(shape) * ceilDiv(shape.columns, tileColumns);
+  }
   BAMBAC_HOST_DEVICE constexpr int blocks(const LinearShape &shape, const Limits &limits) const {
     return split > 1 ? tiles(shape) * split : minOf(tiles(shape), limits.multiprocessors);
   }
@@ -99,7 +102,7 @@ struct LinearMiddle {
     Check check;
     checkInput(check, shape);
     check.atMost("rows of the input", kMaxRows, shape.rows)
-        .atLeast("tile_rows", shape.rows, tileRows)
+        .atLeast("tile_rows", split > 1 ? 8 : shape.rows, tileRows)
         .multipleOf("tile_rows", 8 * rowParts(), tileRows)
         .atMost("tile_rows", kMaxRows, tileRows)
         .multipleOf("tile_columns", kInstructionRows, tileColumns)
@@ -150,6 +153,10 @@ struct LinearLarge {
   BAMBAC_HOST_DEVICE constexpr int steps(const LinearShape &shape) const { return ceilDiv(shape.words(), kTileDepth); }
   BAMBAC_HOST_DEVICE constexpr int rowBlocks() const { return tileRows / (kInstructionRows * kConsumers); }
   BAMBAC_HOST_DEVICE constexpr int sums() const { return rowBlocks() * tileColumns / 2; }
+  /// Columns, of a tile's `columns`, whose products of codes are summed at a time: all for which registers are left.
+  BAMBAC_HOST_DEVICE constexpr int promotedColumns(int columns) const {
+    return sums() + columns / 2 <= kThreadSumsOfCodes ? columns : columns / 2;
+  }
   BAMBAC_HOST_DEVICE constexpr int rowTiles(const LinearShape &shape) const { return ceilDiv(shape.rows, tileRows); }
   BAMBAC_HOST_DEVICE constexpr int tiles(const LinearShape &shape, int columns) const {
     return rowTiles(shape) * ceilDiv(shape.columns, columns);
@@ -256,7 +263,7 @@ struct LinearLarge {
     if (hasWidths())
       check.exactly("tile_rows of tiles of several widths", kInstructionRows * kConsumers, tileRows);
     if (shape.promotes())
-      check.atMost("sums of codes a thread", kThreadSumsOfCodes, sums() + tileColumns / 2);
+      check.atMost("sums of codes a thread", kThreadSumsOfCodes, sums() + promotedColumns(tileColumns) / 2);
     return check.result();
   }
 };

@@ -268,39 +268,49 @@ private:
                                                      advance(weights, k * 256));
   }
 
-  /// The same of codes, but exact: 64 rows at a time, whose sums of one stage are then added in f32.
+  /// The same of codes, but exact: 64 rows and some columns at a time, whose sums of one stage are then added in f32.
   template <int Columns>
   static __device__ __forceinline__ void multiplyCodes(const Ring &ring, int step, int slot, int consumer,
                                                        const Tile &tile, const Epilogue &epilogue,
                                                        SumsOf<Columns> &sums) {
     uint64 input = swizzledDescriptor(ring.input(slot) + consumer * kRowBlocks * 64 * 128);
     uint64 weights = coreMatrixDescriptor(ring.weights(slot), 128, kTileDepth * 16);
+    constexpr int kPromoted = kGeometry.promotedColumns(Columns), kParts = Columns / kPromoted;
 #pragma unroll
-    for (int block = 0; block < kRowBlocks; ++block) {
-      float part[Columns / 2];
+    for (int i = 0; i < kRowBlocks * kParts; ++i) {
+      const int block = i / kParts, column = i % kParts * kPromoted;
+      float part[kPromoted / 2];
       fenceSums(part);
       warpgroupArrive();
 #pragma unroll
       for (int k = 0; k < kTileDepth / 16; ++k)
-        Wgmma<Columns, e4m3>::run(part, advance(input, block * 64 * 128 + k * 32), advance(weights, k * 256), k > 0);
+        Wgmma<kPromoted, e4m3>::run(part, advance(input, block * 64 * 128 + k * 32),
+                                    advance(weights, column / 8 * kTileDepth * 16 + k * 256), k > 0);
       warpgroupCommit();
       warpgroupWait<0>();
       fenceSums(part);
-      if (block + 1 == kRowBlocks)
+      if (i + 1 == kRowBlocks * kParts)
         ring.release(slot);
-#pragma unroll
-      for (int i = 0; i < Columns / 2; i += 4)
-        if constexpr (kShape.hasGroups()) {
-          int lane = threadIdx.x % 32;
-          addScaled<Shape>(&sums[block][i], part + i, epilogue, tile.row + block * 64 + lane / 4,
-                           tile.column + i * 2 + lane % 4 * 2, step * geometry::kPromotedCodes / kShape.group);
-        } else {
-#pragma unroll
-          for (int j = i; j < i + 4; ++j)
-            sums[block][j] += part[j];
-        }
+      addPart(part, step, tile.row + block * 64, tile.column + column, epilogue, &sums[block][column / 2]);
       fenceSums(sums[block]); // before the registers are used anew
     }
+  }
+
+  /// Adds the sums of a stage; the warp's first row and the first column of the linear are `row` and `column`.
+  template <int Count>
+  static __device__ __forceinline__ void addPart(const float (&part)[Count], int step, int row, int column,
+                                                 const Epilogue &epilogue, float *sums) {
+#pragma unroll
+    for (int i = 0; i < Count; i += 4)
+      if constexpr (kShape.hasGroups()) {
+        int lane = threadIdx.x % 32;
+        addScaled<Shape>(sums + i, part + i, epilogue, row + lane / 4, column + i * 2 + lane % 4 * 2,
+                         step * geometry::kPromotedCodes / kShape.group);
+      } else {
+#pragma unroll
+        for (int j = i; j < i + 4; ++j)
+          sums[j] += part[j];
+      }
   }
 
   // --- results ------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ namespace bambac {
 
 /// Shape: Operand, kRows, kColumns, kDepth and kInputStride (sizes of the launch, but for scales of groups),
 /// kMultiprocessors, kSharedLimit; the fields of geometry::wgmma::LinearMiddle. With kSplit = 1 blocks are persistent;
-/// otherwise every tile has its own cluster, the tiles should be few.
+/// otherwise every tile has its own cluster, the tiles should be few; then a tile may have some of the rows only.
 template <class Shape, class Input, class Epilogue> class LinearMiddle {
   using Products = MiddleProducts<Shape, Input, Epilogue>;
   using Ring = typename Products::Ring;
@@ -24,6 +24,7 @@ template <class Shape, class Input, class Epilogue> class LinearMiddle {
   static constexpr int kThreadsOfConsumers = 128 * kConsumers;
   static_assert(kHasCoreMatrices<Shape>, "the weight is read in panels of 8 rows, groups of 8 columns, padded to 64");
 
+  static constexpr int kRowTiles = kGeometry.rowTiles(kShape);
   static constexpr int kTiles = kGeometry.tiles(kShape), kBlocks = kGeometry.blocks(kShape, kLimits<Shape>);
 
   // Sums lie transposed in the threads (a column of y is a row of wgmma), so they go through shared memory.
@@ -58,7 +59,8 @@ public:
                                              const Epilogue &epilogue, const int *rows = nullptr) {
     extern __shared__ __align__(1024) uint8 shared[];
     __builtin_assume(steps > 0);
-    const int count = rowCount<Shape::kRows>(rows); // rows after them are not stored
+    // Rows that are there, of the block's tile; those after them are not stored.
+    const int count = minOf(rowCount<Shape::kRows>(rows) - firstRow(), kTileRows);
     runRoles<Ring, kSharedBytes, kConsumers, 2, kMinBlocks>(
         shared, epilogue,
         [&](const Ring &ring, int loader) {
@@ -87,7 +89,9 @@ private:
   /// The steps along the depth, of `all`, that a block of a cluster takes: from firstStep(rank) to firstStep(rank + 1).
   static __device__ __forceinline__ int firstStep(int all, int rank) { return all * rank / kSplit; }
   static __device__ __forceinline__ int rankOfBlock() { return blockIdx.x % kSplit; }
-  static __device__ __forceinline__ int firstTile() { return blockIdx.x / kSplit; }
+  // Tiles of the same columns, which need the same weights, are neighbours.
+  static __device__ __forceinline__ int firstTile() { return blockIdx.x / kSplit / kRowTiles; } ///< among the columns
+  static __device__ __forceinline__ int firstRow() { return blockIdx.x / kSplit % kRowTiles * kTileRows; }
 
   /// A loading thread's way through the steps of one tile after the other: a division for each would hold it up.
   struct Walk {
@@ -105,8 +109,10 @@ private:
       tile += isLast ? kBlocks : 0;
     }
   };
-  /// Parts of the rows that are there.
-  static __device__ __forceinline__ int partsOf(int count) { return minOf(ceilDiv(count, kRowsOfPart), kRowParts); }
+  /// Parts of the rows that are there; a cluster may have none.
+  static __device__ __forceinline__ int partsOf(int count) {
+    return minOf(ceilDiv(maxOf(count, 0), kRowsOfPart), kRowParts);
+  }
 
   // A thread for each: one that starts both copies of a stage holds up steps of 32 to 128 rows of codes. Weights do not
   // depend on the kernels before this one, so as many as the ring holds are on their way before those have ended.
@@ -134,7 +140,7 @@ private:
       for (int group = 0; group < kTileDepth / 64; ++group)
         for (int row = 0; row < parts * kRowsOfPart; row += kRowsOfPart)
           copyTensor(ring.input(slot) + (group * kTileRows + row) * 128, inputMap, ring.full(slot),
-                     walk.step * kTileDepth + group * 64, row);
+                     walk.step * kTileDepth + group * 64, firstRow() + row);
       walk.advance();
     });
   }
@@ -168,7 +174,7 @@ private:
       for (int i = 0; i < kSlicesAhead; ++i)
         loadSlice(SliceOf(i, consumer, column, count), epilogue, extras[i]);
       clearSums(sums);
-      Products::consume(ring, 0, steps, consumer, tile * kTileColumns, epilogue, count, sums, at);
+      Products::consume(ring, 0, steps, consumer, 0, tile * kTileColumns, epilogue, count, sums, at);
       finish(sums, consumer, column, slice, epilogue, count, extras);
     }
   }
@@ -221,14 +227,15 @@ private:
   static __device__ __forceinline__ void multiplyShare(const Ring &ring, int consumer, int allSteps, uint8 *shared,
                                                        const Epilogue &epilogue, int count) {
     const int rank = rankOfBlock(), first = firstStep(allSteps, rank), column = firstTile() * kTileColumns;
-    const int shareRow = rank * kShareRows, shareEnd = minOf(shareRow + kShareRows, count);
+    const Share share{rank * kShareRows, minOf((rank + 1) * kShareRows, count), firstRow(), column};
     Sums sums;
     RingPosition<Shape::kStages> at;
     clearSums(sums);
     typename Portion::Extra extra[Portion::kItems];
     if constexpr (kLoadsEarly)
-      Portion::load(epilogue, threadIdx.x - 128, shareRow, shareEnd, column, extra);
-    Products::consume(ring, first, firstStep(allSteps, rank + 1) - first, consumer, column, epilogue, count, sums, at);
+      share.load(epilogue, share.first, extra);
+    Products::consume(ring, first, firstStep(allSteps, rank + 1) - first, consumer, firstRow(), column, epilogue, count,
+                      sums, at);
     syncNamed(1, kThreadsOfConsumers); // all stages have been read: the tile takes their place
 #pragma unroll
     for (int i = 0; i < kColumnBlocks * kParts; ++i)
@@ -237,22 +244,31 @@ private:
                                                 reinterpret_cast<float *>(shared) + row * kTileStride +
                                                     Products::firstColumn(consumer) + i / kParts * 64);
     if constexpr (!kLoadsEarly)
-      Portion::load(epilogue, threadIdx.x - 128, shareRow, shareEnd, column, extra);
-    finishShare(ring.stages, shareRow, shareEnd, column, epilogue, extra);
+      share.load(epilogue, share.first, extra);
+    finishShare(ring.stages, share, epilogue, extra);
   }
 
-  /// Hands the rows of this block's share, from `firstRow` to `rowEnd`, on to the epilogue. `extra`: what that loads
-  /// for the first portion, on its way before the other blocks' sums are read.
-  static __device__ __forceinline__ void finishShare(uint32 tile, int firstRow, int rowEnd, int column,
-                                                     const Epilogue &epilogue,
+  /// The rows of the tile that this block finishes, from `first` to `end`; the tile begins with `row` and `column` of
+  /// the linear.
+  struct Share {
+    int first, end, row, column;
+
+    __device__ __forceinline__ void load(const Epilogue &epilogue, int from,
+                                         typename Portion::Extra (&extra)[Portion::kItems]) const {
+      Portion::load(epilogue, threadIdx.x - 128, row + from, row + end, column, extra);
+    }
+  };
+
+  /// Hands the rows of this block's share on to the epilogue. `extra`: what that loads for the first portion, on its
+  /// way before the other blocks' sums are read.
+  static __device__ __forceinline__ void finishShare(uint32 tile, const Share &share, const Epilogue &epilogue,
                                                      typename Portion::Extra (&extra)[Portion::kItems]) {
-    const int thread = threadIdx.x - 128;
     __syncwarp();
     syncCluster();
-    for (int row = firstRow; row < rowEnd; row += kPortionRows) {
-      if (row != firstRow)
-        Portion::load(epilogue, thread, row, rowEnd, column, extra);
-      Portion::store(epilogue, thread, row, rowEnd, column, extra,
+    for (int row = share.first; row < share.end; row += kPortionRows) {
+      if (row != share.first)
+        share.load(epilogue, row, extra);
+      Portion::store(epilogue, threadIdx.x - 128, share.row + row, share.row + share.end, share.column, extra,
                      [=](int partRow, int sum, float (&total)[Portion::kSums]) {
                        addShares<kSplit>(tile + ((row + partRow) * kTileStride + sum) * 4, total);
                      });

@@ -94,17 +94,17 @@ template <class Shape, class Input, class Epilogue> struct MiddleProducts {
                                   advance(input, (item.word * kTileRows + item.row) * 128 + k * 32), k > 0);
     warpgroupCommit();
   }
-  /// Adds the sums of an item of step `step`. `column` is the first of the warpgroup.
-  static __device__ __forceinline__ void addCodes(const Epilogue &epilogue, int step, int first, int column,
+  /// Adds the sums of an item of step `step`. `row` and `column` are the first ones of the warpgroup, in the linear.
+  static __device__ __forceinline__ void addCodes(const Epilogue &epilogue, int step, int row, int column,
                                                   const Item &item, const Part &part, Sums &sums) {
     const int group = (step * kWords + item.word) * geometry::kPromotedCodes / maxOf(kShape.group, 1);
-    addSums(epilogue, &sums[item.block * kParts][0] + item.row / 2, part, first + item.row, column + item.block * 64,
+    addSums(epilogue, &sums[item.block * kParts][0] + item.row / 2, part, row + item.row, column + item.block * 64,
             group);
     fenceSums(sums); // before the registers are used anew
   }
 
-  static __device__ __forceinline__ void multiplyCodes(const Ring &ring, int step, int slot, int consumer, int column,
-                                                       const Epilogue &epilogue, int count, Sums &sums) {
+  static __device__ __forceinline__ void multiplyCodes(const Ring &ring, int step, int slot, int consumer, int row,
+                                                       int column, const Epilogue &epilogue, int count, Sums &sums) {
     const int first = firstRow(consumer, 0, count);
 #pragma unroll
     for (int i = 0; i < kItems; ++i) {
@@ -119,7 +119,7 @@ template <class Shape, class Input, class Epilogue> struct MiddleProducts {
       if (i + 1 == kItems)
         ring.release(slot);
       if (exists)
-        addCodes(epilogue, step, first, column, item, part, sums);
+        addCodes(epilogue, step, row + first, column, item, part, sums);
     }
   }
 
@@ -139,20 +139,21 @@ template <class Shape, class Input, class Epilogue> struct MiddleProducts {
       }
   }
 
-  /// Multiplies `steps` stages, from step `first` of a tile on, whose first column is `column`.
-  static __device__ __forceinline__ void consume(const Ring &ring, int first, int steps, int consumer, int column,
-                                                 const Epilogue &epilogue, int count, Sums &sums,
+  /// Multiplies `steps` stages, from step `first` of a tile on, which begins with `row` and `column` of the linear and
+  /// has `count` rows.
+  static __device__ __forceinline__ void consume(const Ring &ring, int first, int steps, int consumer, int row,
+                                                 int column, const Epilogue &epilogue, int count, Sums &sums,
                                                  RingPosition<Shape::kStages> &at) {
     if constexpr (kPromotes && kItems == 1 && kHasFewSums) {
-      const int row = firstRow(consumer, 0, count);
+      const int own = firstRow(consumer, 0, count);
       consumeCodesBehind<kPromoted / 2>(
-          ring, steps, at, [&](int slot, Part &part) { issueCodes(ring, slot, consumer, row, Item(0), part); },
+          ring, steps, at, [&](int slot, Part &part) { issueCodes(ring, slot, consumer, own, Item(0), part); },
           [&](int step, Part &part) {
-            addCodes(epilogue, first + step, row, column + firstColumn(consumer), Item(0), part, sums);
+            addCodes(epilogue, first + step, row + own, column + firstColumn(consumer), Item(0), part, sums);
           });
     } else if constexpr (kPromotes) {
       consumeCodes(ring, steps, at, [&](int step, int slot) {
-        multiplyCodes(ring, first + step, slot, consumer, column + firstColumn(consumer), epilogue, count, sums);
+        multiplyCodes(ring, first + step, slot, consumer, row, column + firstColumn(consumer), epilogue, count, sums);
       });
     } else if constexpr (kRowParts == 1) {
       consumeRows<kRowsOfPart, 1>(ring, steps, consumer, sums, at);
