@@ -127,6 +127,6 @@ TEST_F(SharedCode, OfRowsThatBecomeCodes) {
   EXPECT_EQ(some.symbol, "few") << "both fit with a vector for each thread";
   EXPECT_EQ(some.launch.grid[0], 264u);
   EXPECT_EQ(some.launch.threads, 512u);
-  EXPECT_EQ(many.symbol, "many") << "threads take more of a row where rows are many";
-  EXPECT_EQ(many.launch.threads, 128u);
+  EXPECT_EQ(many.symbol, "many") << "threads take more of a row where rows are many, and 256 have it";
+  EXPECT_EQ(many.launch.threads, 256u);
 }
