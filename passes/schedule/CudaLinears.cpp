@@ -34,17 +34,18 @@ int chooseStages(int wanted, int tileRows, int tileColumns, int otherBytes, cons
   return std::clamp((limits.sharedBytes - otherBytes) / stageBytes, 2, wanted);
 }
 
-/// Some rows on wgmma, in a cluster one tile or two hold them all. The time is that of the stream of weights:
+/// Some rows on wgmma: one tile holds them all, or two do, each of a cluster of its own. The time is that of the stream
+/// of weights:
 ///
 ///   cost = kEnoughBlocks / min(blocks, kEnoughBlocks) * price
 ///
-/// The price of a tile of 64 columns breaks ties: it reads the input twice as often as one of 128. Two tiles of many
-/// rows and 128 columns in clusters read a fifth less than one of 64 columns: 256 rows of codes take 30.0 us for 33.0
-/// (4096x14336), but those of 16 bits longer.
-void addMiddleLinears(Candidates &candidates, const geometry::LinearShape &shape) {
+/// The price of a tile of 64 columns breaks ties: it reads the input twice as often as one of 128. Two tiles of some
+/// rows and 128 columns read a fifth less than one of 64 columns, if both have rows: 256 rows of codes take 30.0 us
+/// for 33.0 (4096x14336), but those of 16 bits longer.
+void addMiddleLinears(Candidates &candidates, LinearOp linear, const geometry::LinearShape &shape) {
   using geometry::wgmma::LinearMiddle;
   constexpr double kNarrowPrice = 1.005;
-  constexpr int kWantedStages = 12, kLeastSteps = 4, kManyRows = 192;
+  constexpr int kWantedStages = 12, kLeastSteps = 4, kManyRows = 192, kRowTiles = 2;
   const geometry::Limits &limits = candidates.getLimits();
   LinearMiddle tile{0, 0, geometry::kTileDepth, 2, 1};
   auto add = [&](int tileColumns, int split, double price, int rowTiles = 1) {
@@ -61,15 +62,15 @@ void addMiddleLinears(Candidates &candidates, const geometry::LinearShape &shape
   add(128, 1, 1.0);
   add(64, 1, kNarrowPrice);
   // All blocks of a cluster start together: clusters of more than two do not fill the device.
-  auto fits = [&](int columnTiles, int split) {
+  auto fits = [&](int tiles, int split) {
     int usable = split == 2 ? limits.multiprocessors : limits.multiprocessors * 7 / 8;
-    return columnTiles * split <= usable && ceilDiv(shape.words(), geometry::kTileDepth) >= kLeastSteps * split;
+    return tiles * split <= usable && ceilDiv(shape.words(), geometry::kTileDepth) >= kLeastSteps * split;
   };
   for (int split : {2, 3, 4})
     if (fits(ceilDiv(shape.columns, 64), split))
       add(64, split, kNarrowPrice);
-  if (constexpr int kRowTiles = 2;
-      shape.isOfCodes() && shape.rows >= kManyRows && fits(ceilDiv(shape.columns, 128) * kRowTiles, 2))
+  if (shape.isOfCodes() && shape.rows >= kManyRows && fits(ceilDiv(shape.columns, 128) * kRowTiles, 2) &&
+      hasMostRows(linear))
     add(128, 2, 1.0, kRowTiles);
 }
 
@@ -77,10 +78,11 @@ void addMiddleLinears(Candidates &candidates, const geometry::LinearShape &shape
 ///
 ///   cost = sum of LinearLarge::cost * price
 ///
-/// where the price is the measured slowdown of tiles that reuse less of what they load. Tiles of several widths, whose
-/// loads are smaller (1%) and which take longer to compile, have to save more than that. Tiles of 256 rows are
-/// overestimated. Where sums of codes are taken over into f32 the widest tile has registers for half of those that are
-/// yet to be, one of 192 columns for all. What a step seldom computes is not worth compiling several widths.
+/// where the price is the measured slowdown of tiles that reuse less of what they load, or are multiplied in parts.
+/// Tiles of several widths, whose loads are smaller (1%) and which take longer to compile, have to save more than that.
+/// Tiles of 256 rows are overestimated. Where sums of codes are taken over into f32 the widest tile has registers for
+/// half of those that are yet to be, one of 192 columns for all. What a step seldom computes is not worth compiling
+/// several widths.
 void addLargeLinears(Candidates &candidates, LinearOp linear, const geometry::LinearShape &shape) {
   using geometry::wgmma::LinearLarge;
   constexpr int kWantedStages = 6;
@@ -206,7 +208,7 @@ void addLinears(Candidates &candidates, LinearOp linear) {
       addLargeLinears(candidates, linear, shape);
     else if (shape.rows > kFewRows) {
       addWideLinears(candidates, shape);
-      addMiddleLinears(candidates, shape);
+      addMiddleLinears(candidates, linear, shape);
       if (shape.rows > geometry::wgmma::kInstructionColumns)
         addLargeLinears(candidates, linear, shape);
     }

@@ -22,6 +22,20 @@ SmallVector<int> getLikelyRows(LinearOp linear) {
   return likely;
 }
 
+bool hasMostRows(LinearOp linear) {
+  auto kernel = linear->getParentOfType<func::FuncOp>();
+  if (!findRows(kernel))
+    return true;
+  bool isDecoded = false, isOther = false;
+  linear->getParentOfType<ModuleOp>().walk([&](LaunchOp launch) {
+    if (launch.getKernel() != kernel.getName())
+      return;
+    auto entry = launch->getParentOp()->getAttrOfType<EntryAttr>(attr::kEntry);
+    (entry && entry.getKind() == EntryKind::Decode ? isDecoded : isOther) = true;
+  });
+  return isDecoded && !isOther;
+}
+
 bool isRareShape(LinearOp linear) {
   constexpr int kRarely = 8;
   auto shapeOf = [](LinearOp op) { return cast<RankedTensorType>(op.getInit().getType()).getShape(); };

@@ -11,6 +11,10 @@ namespace bambac {
 /// are kept there are few, since most steps keep the last one of a prompt.
 SmallVector<int> getLikelyRows(LinearOp linear);
 
+/// True where more than half of the rows are there in every step: all are, or they are those of decoded sequences, for
+/// half of which there is another entry point.
+bool hasMostRows(LinearOp linear);
+
 /// True where fewer than an eighth of the launches of linears with as many rows have as many columns too. (Linears of
 /// the same rows and columns share their code.)
 bool isRareShape(LinearOp linear);

@@ -98,6 +98,7 @@ int main(int argc, char **argv) {
   testCase<LinearMiddle, true, Middle<40, 32001, 256, 40>>(runner, "middle 40x32001");
   testCase<LinearMiddle, true, Middle<256, 8192, 256, 256>>(runner, "middle 256x8192");
   testCase<LinearMiddle, true, Middle<17, 1000, 1024, 24, 2>>(runner, "middle 17x1000, clusters");
+  testCase<LinearMiddle, true, Middle<40, 1000, 1024, 24, 2>>(runner, "middle 40x1000, clusters of some rows");
   testCase<LinearLarge, true, Large<512, 20000, 256>>(runner, "large 512x20000");
   testCase<LinearLarge, true, Large<300, 259, 128>>(runner, "large 300x259");
   testCase<Linear, false, Mma<5, 4099, 96, 16, 32>>(runner, "sm_80 skinny 5x4099");

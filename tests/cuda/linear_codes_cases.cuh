@@ -165,7 +165,7 @@ __global__ void referenceKernel(const e4m3 *x, const e4m3 *packed, const float *
 }
 
 template <int Rows, int Columns, int Fixed> struct QuantizeShape {
-  static constexpr int kRows = Rows, kColumns = Columns, kVector = Columns % 8 == 0 ? 8 : 1, kGroup = 0;
+  static constexpr int kRows = Rows, kColumns = Columns, kVector = dividingVector(8, Columns), kGroup = 0;
   static constexpr int kFixedScales = Fixed;
   static constexpr int kThreadVectors = geometry::quantizeVectors(kRows, kColumns, kVector, kSms);
   [[maybe_unused]] static constexpr float kEpsilon = 1e-5f;

@@ -101,8 +101,8 @@ void testConversions(Runner &runner) {
 
 // --- rows ------------------------------------------------------------------------------------------------------------
 
-template <int Rows, int Columns, int Group, int Fixed, int Multiprocessors> struct ShapeOf {
-  static constexpr int kRows = Rows, kColumns = Columns, kVector = dividingVector(8, Columns);
+template <class T, int Rows, int Columns, int Group, int Fixed, int Multiprocessors> struct ShapeOf {
+  static constexpr int kRows = Rows, kColumns = Columns, kVector = dividingVector(16 / int(sizeof(T)), Columns);
   static constexpr int kGroup = Group, kFixedScales = Fixed, kMultiprocessors = Multiprocessors;
   static constexpr int kThreadVectors = geometry::quantizeVectors(kRows, kColumns, kVector, kMultiprocessors);
   [[maybe_unused]] static constexpr float kEpsilon = 1e-5f;
@@ -181,7 +181,7 @@ std::vector<float> makeRows(int rows, int columns) {
     return k == 0 ? 448.0f : std::isfinite(number) && std::abs(number) <= 448.0f ? number : 1.0f;
   });
   fill(3, [](int k) { return std::ldexp(randomAt(9, k), -20); });
-  fill(4, [](int k) { return k == 5 ? INFINITY : float(k); });
+  fill(4, [](int k) { return k == 5 ? INFINITY : k % 2 ? -float(k) : float(k); });
   fill(5, [](int k) { return k == 7 ? NAN : float(k); });
   return numbers;
 }
@@ -200,7 +200,7 @@ void testRows(Runner &runner) {
     numbers[i] = float(toDouble(typed[i]));
   DeviceBuffer<T> x(typed);
   DeviceBuffer<float> fixedScales(fixed);
-  using Shape = ShapeOf<Rows, Columns, Group, Fixed, Multiprocessors>;
+  using Shape = ShapeOf<T, Rows, Columns, Group, Fixed, Multiprocessors>;
   Results<Shape> results;
   bool guarded = results.run(bambac::Rows<const T, Columns>{x.data()}, fixedScales.data());
   runner.expect(name, guarded && isExact(results, numbers, fixed));
@@ -232,7 +232,7 @@ void expectNear(Runner &runner, const std::string &name, const Results<Shape> &r
 
 template <int Rows, int Columns> void testAfter(Runner &runner) {
   std::string size = std::to_string(Rows) + "x" + std::to_string(Columns);
-  using Shape = ShapeOf<Rows, Columns, 0, 0, 2>;
+  using Shape = ShapeOf<float, Rows, Columns, 0, 0, 2>;
   std::vector<float> x = randomFloats(size_t(Rows) * Columns, 5, 3.0f), y = randomFloats(x.size(), 6, 2.0f);
   std::vector<float> weight = randomFloats(Columns, 7, 0.5f, 1.0f);
   DeviceBuffer<float> deviceX(x), deviceY(y), deviceWeight(weight);
@@ -275,7 +275,8 @@ void testQuantize(Runner &runner) {
   testRows<Operand, 9, 97, 0, 3>(runner);
   testRows<float, 9, 131, 128, 0>(runner);
   testRows<float, 1, 45, 0, 1>(runner);
-  testRows<float, 8, 2048, 0, 0, 1>(runner); // threads enough for a row
+  static_assert(geometry::quantizeVectors(8, 2048, 8, 1) == 1, "256 threads have a row");
+  testRows<Operand, 8, 2048, 0, 0, 1>(runner);
   testAfter<3, 4096>(runner);
   testAfter<5, 97>(runner);
   testAfter<3, 40000>(runner);

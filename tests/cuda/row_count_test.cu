@@ -142,6 +142,7 @@ int main(int argc, char **argv) {
   testLinear<codes_test::Large<128, 192, 4>, 700, 712, 640>(runner);
   // Tiles of all widths: of 128 columns, of 160 (550 rows), 192 (641) and 256 (900).
   testLinear<codes_test::Large<128, 192, 4, false, 128>, 1100, 4096, 256>(runner);
+  testLinear<codes_test::Large<128, 256, 4, false, 128>, 1100, 4096, 256>(runner); // halves of them at a time
   testLinear<codes_test::Large<128, 256, 4, true, 128>, 1100, 4096, 256>(runner);
   testLinear<codes_test::Large<128, 224, 4, true, 96>, 1100, 4096, 256>(runner);
   // Some numbers of rows split the last tiles.
@@ -156,6 +157,11 @@ int main(int argc, char **argv) {
   testLinear<codes_test::Middle<64, 2>, 300, 200, 640, 128>(runner);
   testLinear<codes_test::Middle<64, 2>, 304, 200, 640>(runner);
   testLinear<codes_test::Middle<64, 2, true>, 304, 200, 640>(runner);
+  // Tiles of some rows, of which one may have none.
+  testLinear<codes_test::Middle<128, 2, false, 2>, 256, 200, 640>(runner);
+  testLinear<codes_test::Middle<64, 2, false, 2>, 300, 200, 640>(runner);
+  testLinear<codes_test::Middle<64, 2, true, 3>, 304, 200, 640>(runner);
+  testLinear<codes_test::Middle<128, 2, false, 2>, 250, 200, 640, 128>(runner);
   testLinear<codes_test::Middle<128, 3, true>, 304, 200, 1280>(runner);
   testLinear<codes_test::Middle<128, 1, true>, 304, 200, 640>(runner);
   testLinear<codes_test::Middle<128, 1, true>, 320, 200, 640>(runner);

@@ -37,4 +37,35 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_byt
     %r = bamba.linear ins(%x, %w : tensor<4096x4096xbf16>, tensor<28672x4096xbf16>) outs(%e : tensor<4096x28672xf32>) acc(f32)
     return %r : tensor<4096x28672xf32>
   }
+  // Two tiles of rows where both have some: of decoded sequences more than half are there, of a prompt's tokens a quarter.
+  // CHECK: @decoded({{.*}}collective = "wgmma/linear_middle", fields = {split = 2 : i64, {{.*}}tile_columns = 128 : i64, {{.*}}tile_rows = 128 : i64
+  func.func private @decoded(%rows: tensor<1xi32> {bamba.rows}, %x: tensor<256x8192xf8E4M3FN>, %w: tensor<4096x8192xf8E4M3FN>,
+      %xs: tensor<256x1xf32>, %ws: tensor<1x4096xf32>, %e: tensor<256x4096xf32>) -> tensor<256x4096xf32> attributes {bamba.kernel} {
+    %r = bamba.linear ins(%x, %w : tensor<256x8192xf8E4M3FN>, tensor<4096x8192xf8E4M3FN>) scales(%xs, %ws : tensor<256x1xf32>, tensor<1x4096xf32>) group(0) outs(%e : tensor<256x4096xf32>) acc(f32)
+    return %r : tensor<256x4096xf32>
+  }
+  // CHECK: @shared({{.*}}collective = "wgmma/linear_middle", fields = {split = 2 : i64, {{.*}}tile_columns = 64 : i64, {{.*}}tile_rows = 256 : i64
+  func.func private @shared(%rows: tensor<1xi32> {bamba.rows}, %x: tensor<256x8192xf8E4M3FN>, %w: tensor<4096x8192xf8E4M3FN>,
+      %xs: tensor<256x1xf32>, %ws: tensor<1x4096xf32>, %e: tensor<256x4096xf32>) -> tensor<256x4096xf32> attributes {bamba.kernel} {
+    %r = bamba.linear ins(%x, %w : tensor<256x8192xf8E4M3FN>, tensor<4096x8192xf8E4M3FN>) scales(%xs, %ws : tensor<256x1xf32>, tensor<1x4096xf32>) group(0) outs(%e : tensor<256x4096xf32>) acc(f32)
+    return %r : tensor<256x4096xf32>
+  }
+  func.func @decode(%rows: tensor<1xi32>, %x: tensor<256x8192xf8E4M3FN>, %w: tensor<4096x8192xf8E4M3FN>, %xs: tensor<256x1xf32>, %ws: tensor<1x4096xf32>)
+      -> tensor<256x4096xf32> attributes {bamba.entry = #bamba.entry<decode, batch = 256, chunk = 1>} {
+    %e = tensor.empty() : tensor<256x4096xf32>
+    %r = bamba.launch @decoded ins(%rows, %x, %w, %xs, %ws : tensor<1xi32>, tensor<256x8192xf8E4M3FN>, tensor<4096x8192xf8E4M3FN>, tensor<256x1xf32>, tensor<1x4096xf32>) outs(%e : tensor<256x4096xf32>) -> tensor<256x4096xf32>
+    return %r : tensor<256x4096xf32>
+  }
+  func.func @decode_shared(%rows: tensor<1xi32>, %x: tensor<256x8192xf8E4M3FN>, %w: tensor<4096x8192xf8E4M3FN>, %xs: tensor<256x1xf32>, %ws: tensor<1x4096xf32>)
+      -> tensor<256x4096xf32> attributes {bamba.entry = #bamba.entry<decode, batch = 256, chunk = 1>} {
+    %e = tensor.empty() : tensor<256x4096xf32>
+    %r = bamba.launch @shared ins(%rows, %x, %w, %xs, %ws : tensor<1xi32>, tensor<256x8192xf8E4M3FN>, tensor<4096x8192xf8E4M3FN>, tensor<256x1xf32>, tensor<1x4096xf32>) outs(%e : tensor<256x4096xf32>) -> tensor<256x4096xf32>
+    return %r : tensor<256x4096xf32>
+  }
+  func.func @prefill(%rows: tensor<1xi32>, %x: tensor<256x8192xf8E4M3FN>, %w: tensor<4096x8192xf8E4M3FN>, %xs: tensor<256x1xf32>, %ws: tensor<1x4096xf32>)
+      -> tensor<256x4096xf32> attributes {bamba.entry = #bamba.entry<prefill, batch = 1, chunk = 256>} {
+    %e = tensor.empty() : tensor<256x4096xf32>
+    %r = bamba.launch @shared ins(%rows, %x, %w, %xs, %ws : tensor<1xi32>, tensor<256x8192xf8E4M3FN>, tensor<4096x8192xf8E4M3FN>, tensor<256x1xf32>, tensor<1x4096xf32>) outs(%e : tensor<256x4096xf32>) -> tensor<256x4096xf32>
+    return %r : tensor<256x4096xf32>
+  }
 }

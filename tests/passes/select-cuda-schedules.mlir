@@ -26,6 +26,9 @@
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/singles.json" 2>&1 | FileCheck %s --check-prefix=SINGLES
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/chunk.json" 2>&1 | FileCheck %s --check-prefix=CHUNK
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/split.json" 2>&1 | FileCheck %s --check-prefix=SPLIT
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/few-rows.json" 2>&1 | FileCheck %s --check-prefix=FEWROWS
+// RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/odd-rows.json" 2>&1 | FileCheck %s --check-prefix=ODDROWS
+// RUN: bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/some-rows.json" | FileCheck %s --check-prefix=SOMEROWS
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/shared.json" 2>&1 | FileCheck %s --check-prefix=SHARED
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/inputs.json" 2>&1 | FileCheck %s --check-prefix=INPUTS
 // RUN: not bambac-opt %t/kernels.mlir --bamba-select-schedules="file=%t/widths.json" 2>&1 | FileCheck %s --check-prefix=WIDTHS
@@ -57,6 +60,9 @@
 // HEADS: error: {{.*}}heads.json: field 'attention_short': kernel 'attention_short' of sm_90a: field 'single_tile_heads': expected a divisor of 2, found 3
 // CHUNK: error: {{.*}}chunk.json: field 'scan': kernel 'scan' of sm_90a: expected a field of wgmma/ssm_scan (none), found 'chunk'
 // SPLIT: error: {{.*}}split.json: field 'linear_middle': kernel 'linear_middle' of sm_90a: field 'split': expected at most 4, found 5
+// A tile has all rows, or some in a cluster.
+// FEWROWS: error: {{.*}}few-rows.json: field 'linear_middle': kernel 'linear_middle' of sm_90a: field 'tile_rows': expected at least 36, found 24
+// ODDROWS: error: {{.*}}odd-rows.json: field 'linear_middle': kernel 'linear_middle' of sm_90a: field 'tile_rows': expected a multiple of 8, found 20
 // SHARED: error: {{.*}}shared.json: field 'linear_large': kernel 'linear_large' of sm_90a: expected at most 232448 bytes of shared memory, found 327888
 // WIDTHS: error: {{.*}}widths.json: field 'linear_large': kernel 'linear_large' of sm_90a: expected 128 tile_rows of tiles of several widths, found 256
 // INPUTS: error: {{.*}}inputs.json: field 'step_tall': kernel 'step_tall' of sm_90a: expected at most 49152 bytes of inputs and entries, found
@@ -94,6 +100,12 @@
 {"scan": {"chunk": 32}}
 //--- split.json
 {"linear_middle": {"tile_columns": 64, "split": 5}}
+//--- few-rows.json
+{"linear_middle": {"tile_rows": 24, "split": 1}}
+//--- odd-rows.json
+{"linear_middle": {"tile_rows": 20, "split": 2}}
+//--- some-rows.json
+{"linear_middle": {"tile_rows": 24, "split": 2}}
 //--- shared.json
 {"linear_large": {"stages": 9}}
 //--- widths.json
@@ -146,6 +158,7 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_byt
   }
   // Some rows: one tile holds them all.
   // CHECK: @linear_middle({{.*}}collective = "wgmma/linear_middle"
+  // SOMEROWS: @linear_middle({{.*}}split = 2 : i64, {{.*}}tile_rows = 24 : i64
   // OVERRIDE: @linear_middle({{.*}}split = 2 : i64, stages = 4 : i64, {{.*}}tile_rows = 40 : i64
   // SM86: @linear_middle({{.*}}collective = "mma/linear"
   func.func private @linear_middle(%x: tensor<36x256xbf16>, %w: tensor<512x256xbf16>, %e: tensor<36x512xf32>) -> tensor<36x512xf32> attributes {bamba.kernel} {

@@ -124,9 +124,9 @@ static std::string quantizer(const std::string &name, int rows) {
 TEST_F(SharedCode, OfRowsThatBecomeCodes) {
   ASSERT_NO_FATAL_FAILURE(compile(kHopper, quantizer("few", 8) + quantizer("some", 264) + quantizer("many", 1024)));
   const CudaCode &some = *code[1].cuda, &many = *code[2].cuda;
-  EXPECT_EQ(some.symbol, "few") << "both fit with a vector for each thread";
+  EXPECT_EQ(some.symbol, "few") << "both fit with eight columns for each thread";
   EXPECT_EQ(some.launch.grid[0], 264u);
   EXPECT_EQ(some.launch.threads, 512u);
-  EXPECT_EQ(many.symbol, "many") << "threads take more of a row where rows are many, and 256 have it";
+  EXPECT_EQ(many.symbol, "many") << "threads take more of a row where rows are many, but 256 take it";
   EXPECT_EQ(many.launch.threads, 256u);
 }

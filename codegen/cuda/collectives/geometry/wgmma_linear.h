@@ -20,7 +20,7 @@ BAMBAC_HOST_DEVICE constexpr void checkInput(Check &check, const LinearShape &sh
 
 /// Few hundred rows: the weights are wgmma's 64 rows, the rows of x its columns.
 struct LinearMiddle {
-  int tileRows;    ///< rows of x, rounded up to 8: all, or those of a cluster
+  int tileRows;    ///< rows of x, a multiple of 8: all of them unless there is a split
   int tileColumns; ///< columns of a tile: 64, 128 or 256
   int tileDepth;   ///< words of the depth in a stage
   int stages;      ///< of the ring
@@ -102,7 +102,7 @@ struct LinearMiddle {
     Check check;
     checkInput(check, shape);
     check.atMost("rows of the input", kMaxRows, shape.rows)
-        .atLeast("tile_rows", split > 1 ? 8 : shape.rows, tileRows)
+        .atLeast("tile_rows", split > 1 ? 0 : shape.rows, tileRows)
         .multipleOf("tile_rows", 8 * rowParts(), tileRows)
         .atMost("tile_rows", kMaxRows, tileRows)
         .multipleOf("tile_columns", kInstructionRows, tileColumns)
@@ -153,7 +153,8 @@ struct LinearLarge {
   BAMBAC_HOST_DEVICE constexpr int steps(const LinearShape &shape) const { return ceilDiv(shape.words(), kTileDepth); }
   BAMBAC_HOST_DEVICE constexpr int rowBlocks() const { return tileRows / (kInstructionRows * kConsumers); }
   BAMBAC_HOST_DEVICE constexpr int sums() const { return rowBlocks() * tileColumns / 2; }
-  /// Columns, of a tile's `columns`, whose products of codes are summed at a time: all for which registers are left.
+  /// How many of a tile's `columns` are multiplied at a time where sums of codes are taken over: all or half of them,
+  /// as registers are left.
   BAMBAC_HOST_DEVICE constexpr int promotedColumns(int columns) const {
     return sums() + columns / 2 <= kThreadSumsOfCodes ? columns : columns / 2;
   }

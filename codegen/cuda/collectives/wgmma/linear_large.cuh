@@ -296,7 +296,7 @@ private:
     }
   }
 
-  /// Adds the sums of a stage; the warp's first row and the first column of the linear are `row` and `column`.
+  /// Adds the sums of a part of a stage. `row` is the warp's first, `column` the part's first, both in the linear.
   template <int Count>
   static __device__ __forceinline__ void addPart(const float (&part)[Count], int step, int row, int column,
                                                  const Epilogue &epilogue, float *sums) {

@@ -60,7 +60,7 @@ public:
     extern __shared__ __align__(1024) uint8 shared[];
     __builtin_assume(steps > 0);
     // Rows that are there, of the block's tile; those after them are not stored.
-    const int count = minOf(rowCount<Shape::kRows>(rows) - firstRow(), kTileRows);
+    const int count = minOf(rowCount<Shape::kRows>(rows) - rowOfTile(), kTileRows);
     runRoles<Ring, kSharedBytes, kConsumers, 2, kMinBlocks>(
         shared, epilogue,
         [&](const Ring &ring, int loader) {
@@ -90,18 +90,18 @@ private:
   static __device__ __forceinline__ int firstStep(int all, int rank) { return all * rank / kSplit; }
   static __device__ __forceinline__ int rankOfBlock() { return blockIdx.x % kSplit; }
   // Tiles of the same columns, which need the same weights, are neighbours.
-  static __device__ __forceinline__ int firstTile() { return blockIdx.x / kSplit / kRowTiles; } ///< among the columns
-  static __device__ __forceinline__ int firstRow() { return blockIdx.x / kSplit % kRowTiles * kTileRows; }
+  static __device__ __forceinline__ int firstColumnTile() { return blockIdx.x / kSplit / kRowTiles; }
+  static __device__ __forceinline__ int rowOfTile() { return blockIdx.x / kSplit % kRowTiles * kTileRows; }
 
   /// A loading thread's way through the steps of one tile after the other: a division for each would hold it up.
   struct Walk {
-    int first, steps, step, tile = firstTile();
+    int first, steps, step, tile = firstColumnTile();
 
     __device__ __forceinline__ explicit Walk(int allSteps)
         : first(firstStep(allSteps, rankOfBlock())), steps(firstStep(allSteps, rankOfBlock() + 1) - first),
           step(first) {}
     __device__ __forceinline__ int stages() const {
-      return steps * (kSplit > 1 ? 1 : (kTiles - firstTile() + kBlocks - 1) / kBlocks);
+      return steps * (kSplit > 1 ? 1 : (kTiles - firstColumnTile() + kBlocks - 1) / kBlocks);
     }
     __device__ __forceinline__ void advance() {
       const bool isLast = ++step == first + steps;
@@ -140,7 +140,7 @@ private:
       for (int group = 0; group < kTileDepth / 64; ++group)
         for (int row = 0; row < parts * kRowsOfPart; row += kRowsOfPart)
           copyTensor(ring.input(slot) + (group * kTileRows + row) * 128, inputMap, ring.full(slot),
-                     walk.step * kTileDepth + group * 64, firstRow() + row);
+                     walk.step * kTileDepth + group * 64, rowOfTile() + row);
       walk.advance();
     });
   }
@@ -167,7 +167,7 @@ private:
     float *slice = reinterpret_cast<float *>(shared + Ring::kBytes) + consumer * kSliceFloats;
     Sums sums;
     RingPosition<Shape::kStages> at;
-    for (int tile = firstTile(); tile < kTiles; tile += kBlocks) {
+    for (int tile = firstColumnTile(); tile < kTiles; tile += kBlocks) {
       const int column = tile * kTileColumns + Products::firstColumn(consumer);
       Extras extras;
 #pragma unroll
@@ -226,16 +226,16 @@ private:
 
   static __device__ __forceinline__ void multiplyShare(const Ring &ring, int consumer, int allSteps, uint8 *shared,
                                                        const Epilogue &epilogue, int count) {
-    const int rank = rankOfBlock(), first = firstStep(allSteps, rank), column = firstTile() * kTileColumns;
-    const Share share{rank * kShareRows, minOf((rank + 1) * kShareRows, count), firstRow(), column};
+    const int rank = rankOfBlock(), first = firstStep(allSteps, rank), column = firstColumnTile() * kTileColumns;
+    const Share share{rank * kShareRows, minOf((rank + 1) * kShareRows, count), rowOfTile(), column};
     Sums sums;
     RingPosition<Shape::kStages> at;
     clearSums(sums);
     typename Portion::Extra extra[Portion::kItems];
     if constexpr (kLoadsEarly)
       share.load(epilogue, share.first, extra);
-    Products::consume(ring, first, firstStep(allSteps, rank + 1) - first, consumer, firstRow(), column, epilogue, count,
-                      sums, at);
+    Products::consume(ring, first, firstStep(allSteps, rank + 1) - first, consumer, rowOfTile(), column, epilogue,
+                      count, sums, at);
     syncNamed(1, kThreadsOfConsumers); // all stages have been read: the tile takes their place
 #pragma unroll
     for (int i = 0; i < kColumnBlocks * kParts; ++i)

@@ -103,6 +103,7 @@ template <class Shape, class Input, class Epilogue> struct MiddleProducts {
     fenceSums(sums); // before the registers are used anew
   }
 
+  /// A stage of a tile that begins with `row` of the linear; `column` is the first of the warpgroup.
   static __device__ __forceinline__ void multiplyCodes(const Ring &ring, int step, int slot, int consumer, int row,
                                                        int column, const Epilogue &epilogue, int count, Sums &sums) {
     const int first = firstRow(consumer, 0, count);
