@@ -100,6 +100,8 @@ void addLargeLinears(Candidates &candidates, LinearOp linear, const geometry::Li
     if (isRare && tile.leastColumns < tile.columns)
       continue;
     LinearLarge candidate{tile.rows, tile.columns, 2, tile.leastColumns};
+    if (shape.hasGroups() && candidate.promotedColumns(tile.columns) < tile.columns)
+      continue; // scales of groups need the registers that are left
     candidate.stages =
         chooseStages(kWantedStages, tile.rows, tile.columns, LinearLarge::kOtherBytes + shape.epilogueBytes, limits);
     double cost = 0;

@@ -191,6 +191,12 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_byt
     %r = bamba.linear ins(%x, %w : tensor<4096x14336xf8E4M3FN>, tensor<4096x14336xf8E4M3FN>) scales(%xs, %ws : tensor<4096x1xf32>, tensor<1x4096xf32>) group(0) outs(%e : tensor<4096x4096xf32>) acc(f32)
     return %r : tensor<4096x4096xf32>
   }
+  // Scales of groups leave no registers for it.
+  // CHECK: @linear_codes_groups({{.*}}bamba.schedule = #bamba.cuda_schedule<collective = "wgmma/linear_large", fields = {{.*}}tile_columns = 192 : i64, tile_rows = 128 : i64
+  func.func private @linear_codes_groups(%x: tensor<4096x14336xf8E4M3FN>, %w: tensor<4096x14336xf8E4M3FN>, %xs: tensor<4096x112xf32>, %ws: tensor<112x4096xf32>, %e: tensor<4096x4096xf32>) -> tensor<4096x4096xf32> attributes {bamba.kernel} {
+    %r = bamba.linear ins(%x, %w : tensor<4096x14336xf8E4M3FN>, tensor<4096x14336xf8E4M3FN>) scales(%xs, %ws : tensor<4096x112xf32>, tensor<112x4096xf32>) group(128) outs(%e : tensor<4096x4096xf32>) acc(f32)
+    return %r : tensor<4096x4096xf32>
+  }
   // Some rows of codes and few columns: two tiles of rows, each of which a cluster takes.
   // CHECK: @linear_codes_rows({{.*}}bamba.schedule = #bamba.cuda_schedule<collective = "wgmma/linear_middle", fields = {split = 2 : i64, {{.*}}tile_columns = 128 : i64, {{.*}}tile_rows = 128 : i64
   func.func private @linear_codes_rows(%x: tensor<256x14336xf8E4M3FN>, %w: tensor<4096x14336xf8E4M3FN>, %xs: tensor<256x1xf32>, %ws: tensor<1x4096xf32>, %e: tensor<256x4096xf32>) -> tensor<256x4096xf32> attributes {bamba.kernel} {
