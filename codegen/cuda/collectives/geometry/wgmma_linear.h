@@ -102,7 +102,7 @@ struct LinearMiddle {
     Check check;
     checkInput(check, shape);
     check.atMost("rows of the input", kMaxRows, shape.rows)
-        .atLeast("tile_rows", split > 1 ? 0 : shape.rows, tileRows)
+        .atLeast("tile_rows", split > 1 ? 1 : shape.rows, tileRows)
         .multipleOf("tile_rows", 8 * rowParts(), tileRows)
         .atMost("tile_rows", kMaxRows, tileRows)
         .multipleOf("tile_columns", kInstructionRows, tileColumns)
