@@ -26,14 +26,15 @@ bool hasMostRows(LinearOp linear) {
   auto kernel = linear->getParentOfType<func::FuncOp>();
   if (!findRows(kernel))
     return true;
-  bool isDecoded = false, isOther = false;
+  bool isLaunched = false, onlyDecodes = true;
   linear->getParentOfType<ModuleOp>().walk([&](LaunchOp launch) {
     if (launch.getKernel() != kernel.getName())
       return;
     auto entry = launch->getParentOp()->getAttrOfType<EntryAttr>(attr::kEntry);
-    (entry && entry.getKind() == EntryKind::Decode ? isDecoded : isOther) = true;
+    isLaunched = true;
+    onlyDecodes &= entry && entry.getKind() == EntryKind::Decode;
   });
-  return isDecoded && !isOther;
+  return isLaunched && onlyDecodes;
 }
 
 bool isRareShape(LinearOp linear) {

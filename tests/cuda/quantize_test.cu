@@ -102,7 +102,8 @@ void testConversions(Runner &runner) {
 // --- rows ------------------------------------------------------------------------------------------------------------
 
 template <class T, int Rows, int Columns, int Group, int Fixed, int Multiprocessors> struct ShapeOf {
-  static constexpr int kRows = Rows, kColumns = Columns, kVector = dividingVector(16 / int(sizeof(T)), Columns);
+  static constexpr int kRows = Rows, kColumns = Columns;
+  static constexpr int kVector = dividingVector(geometry::widestQuantizeVector(sizeof(T)), Columns);
   static constexpr int kGroup = Group, kFixedScales = Fixed, kMultiprocessors = Multiprocessors;
   static constexpr int kThreadVectors = geometry::quantizeVectors(kRows, kColumns, kVector, kMultiprocessors);
   [[maybe_unused]] static constexpr float kEpsilon = 1e-5f;

@@ -20,8 +20,8 @@ static FailureOr<std::string> addRows(KernelWriter &writer, Operation *op, Value
   FailureOr<View> view = writer.view(op, value);
   if (failed(view))
     return failure();
-  // Neighbouring threads access neighbouring 16 bytes.
-  rows.vector = std::min<int64_t>(view->alignment(rows.vector), 128 / view->element.getIntOrFloatBitWidth());
+  const int elementBytes = static_cast<int>(view->element.getIntOrFloatBitWidth() / 8);
+  rows.vector = std::min<int64_t>(view->alignment(rows.vector), geometry::widestQuantizeVector(elementBytes));
   return writer.rows(*view, name);
 }
 

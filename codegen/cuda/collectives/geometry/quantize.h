@@ -4,6 +4,9 @@
 
 namespace bambac::geometry {
 
+/// Columns of a vector, at most: 16 bytes of a row's elements, so that neighbouring threads access neighbouring ones.
+BAMBAC_HOST_DEVICE constexpr int widestQuantizeVector(int elementBytes) { return 16 / elementBytes; }
+
 /// Vectors of a row that a thread takes, at most: 32 numbers, which registers hold.
 BAMBAC_HOST_DEVICE constexpr int mostQuantizeVectors(int vector) { return maxOf(1, 32 / vector); }
 
