@@ -51,6 +51,13 @@ __device__ __forceinline__ bool isEmpty(const int *rows) {
   return true;
 }
 
+/// All threads of a block, as threads that work together.
+template <int Threads> struct BlockTeam {
+  static constexpr int kThreads = Threads;
+  static __device__ __forceinline__ int thread() { return threadIdx.x; }
+  static __device__ __forceinline__ void sync() { __syncthreads(); }
+};
+
 /// Calls `function` for the numbers below `Count` that are this thread's: as few as there must be, which a loop from
 /// the thread's own number on does not tell the compiler.
 template <int Threads, int Count, class Function> __device__ __forceinline__ void forEachOf(const Function &function) {

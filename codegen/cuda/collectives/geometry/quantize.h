@@ -7,8 +7,11 @@ namespace bambac::geometry {
 /// Columns of a vector, at most: 16 bytes of a row's elements, so that neighbouring threads access neighbouring ones.
 BAMBAC_HOST_DEVICE constexpr int widestQuantizeVector(int elementBytes) { return 16 / elementBytes; }
 
-/// Vectors of a row that a thread takes, at most: 32 numbers, which registers hold.
-BAMBAC_HOST_DEVICE constexpr int mostQuantizeVectors(int vector) { return maxOf(1, 32 / vector); }
+/// Columns of a row that a thread of a kernel of its own keeps in registers.
+inline constexpr int kKeptColumns = 32;
+
+/// Vectors of a row that a thread takes, at most.
+BAMBAC_HOST_DEVICE constexpr int mostQuantizeVectors(int vector) { return maxOf(1, kKeptColumns / vector); }
 
 /// Threads of a block, which has a row of `rowVectors` vectors, where each takes `vectors` of them, or more where a
 /// block cannot be as large.
