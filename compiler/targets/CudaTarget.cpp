@@ -32,8 +32,9 @@ llvm::Expected<CudaTargetAttr> makeCudaTarget(MLIRContext *context, StringRef ar
     return llvm::createStringError("option '--target': expected cpu, sm_80, sm_86, sm_89, sm_90 or sm_90a, found '" +
                                    arch + "'");
   const Fusion fusions[] = {
-      Fusion::Siblings, Fusion::Interleave, Fusion::Epilogue, Fusion::NormPrologue, Fusion::Gate,
-      Fusion::Conv,     Fusion::Rope,       Fusion::Argmax,   Fusion::Quantize,     Fusion::QuantizeEpilogue};
+      Fusion::Siblings,      Fusion::Interleave, Fusion::Epilogue, Fusion::NormPrologue, Fusion::Gate,
+      Fusion::Conv,          Fusion::Rope,       Fusion::Argmax,   Fusion::Quantize,     Fusion::QuantizeEpilogue,
+      Fusion::SharedQuantize};
   return CudaTargetAttr::get(context, StringAttr::get(context, arch), gpu->sharedBytes,
                              multiprocessors ? multiprocessors : gpu->multiprocessors, fusions);
 }

@@ -81,11 +81,15 @@ Operation *getMainOp(Block &body);
 
 /// What a linear multiplies, seen through the ops before it that are part of its kernel.
 struct LinearSource {
-  Value input;         ///< of the first of them
-  RmsNormOp norm;      ///< null: none
-  QuantizeOp quantize; ///< of the norm's result, or of the input; null: none
+  Value input;               ///< of the first of them
+  RmsNormOp norm;            ///< null: none
+  QuantizeOp quantize;       ///< of the norm's result, or of the input; null: none
+  QuantizeOp sharedQuantize; ///< whose codes are the input, in memory, made by some blocks for all; null: none
 };
 LinearSource getSource(LinearOp linear);
+
+/// True for a quantization in the kernel of the linear that reads it whose codes are in memory: results of the kernel.
+bool hasSharedCodes(QuantizeOp quantize);
 
 /// The quantization at the end of the element-wise ops that follow in the kernel of `produced`, its main op's result;
 /// null where there is none.

@@ -24,7 +24,8 @@ def Bamba_Fusion : I32EnumAttr<"Fusion", "a kind of fusion that pays on a target
     I32EnumAttrCase<"NormPrologue", 2, "norm_prologue">, I32EnumAttrCase<"Interleave", 3, "interleave">,
     I32EnumAttrCase<"Gate", 4, "gate">, I32EnumAttrCase<"Conv", 5, "conv">, I32EnumAttrCase<"Rope", 6, "rope">,
     I32EnumAttrCase<"Argmax", 7, "argmax">, I32EnumAttrCase<"Quantize", 8, "quantize">,
-    I32EnumAttrCase<"QuantizeEpilogue", 9, "quantize_epilogue">]> {
+    I32EnumAttrCase<"QuantizeEpilogue", 9, "quantize_epilogue">,
+    I32EnumAttrCase<"SharedQuantize", 10, "shared_quantize">]> {
   let cppNamespace = "::bambac";
 }
 
@@ -199,7 +200,9 @@ defvar fusionsDescription = [{
     - `conv`: a convolution joins the state space step that reads it;
     - `rope`: a rotation, and the append to the KV cache, join the projection that they read;
     - `argmax`: the argmax of logits joins the linear that makes them;
-    - `quantize`: a quantization joins the norm or gate before it.
+    - `quantize`: a quantization joins the norm or gate before it;
+    - `quantize_epilogue`: a quantization whose scales are known joins the linear or attention before it;
+    - `shared_quantize`: a quantization joins the linear that reads it, whose blocks make codes for each other.
 }];
 
 def Bamba_CpuTargetAttr : Bamba_Attr<"CpuTarget", "cpu_target"> {

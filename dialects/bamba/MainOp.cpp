@@ -30,12 +30,21 @@ LinearSource getSource(LinearOp linear) {
   LinearSource source;
   source.input = linear.getInput();
   source.quantize = source.input.getDefiningOp<QuantizeOp>();
+  if (source.quantize && hasSharedCodes(source.quantize)) {
+    std::swap(source.quantize, source.sharedQuantize);
+    return source;
+  }
   if (source.quantize)
     source.input = source.quantize.getInput();
   source.norm = source.input.getDefiningOp<RmsNormOp>();
   if (source.norm)
     source.input = source.norm.getInput();
   return source;
+}
+
+bool hasSharedCodes(QuantizeOp quantize) {
+  return isa<BlockArgument>(quantize.getInit()) &&
+         llvm::any_of(quantize.getResult().getUsers(), llvm::IsaPred<LinearOp>);
 }
 
 QuantizeOp findTailQuantize(Value produced) {

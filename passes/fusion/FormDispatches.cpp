@@ -151,11 +151,13 @@ Group growGroup(Operation *root, TargetInterface target) {
 /// Builds the dispatch of one group.
 class DispatchBuilder {
 public:
-  explicit DispatchBuilder(ArrayRef<Operation *> group) : group(group), root(group.back()) {
+  DispatchBuilder(ArrayRef<Operation *> group, TargetInterface target)
+      : group(group), root(group.back()), target(target) {
     llvm::append_range(outputs, root->getResults());
     for (Operation *op : group.drop_back())
-      llvm::copy_if(op->getResults(), std::back_inserter(outputs),
-                    [&](OpResult result) { return isStateResult(result) || isReadOutside(result); });
+      llvm::copy_if(op->getResults(), std::back_inserter(outputs), [&](OpResult result) {
+        return isStateResult(result) || isReadOutside(result) || isShared(result);
+      });
   }
 
   void build() {
@@ -177,6 +179,12 @@ private:
   bool isReadOutside(OpResult result) const {
     return llvm::any_of(getUsesThroughSlices(result),
                         [&](OpOperand *use) { return !llvm::is_contained(group, use->getOwner()); });
+  }
+
+  /// Blocks of the kernel share it through memory.
+  bool isShared(OpResult result) const {
+    auto quantize = dyn_cast<QuantizeOp>(result.getOwner());
+    return quantize && sharesCodes(quantize, target);
   }
 
   bool isInside(Value value) const { return llvm::is_contained(group, value.getDefiningOp()); }
@@ -265,8 +273,10 @@ private:
 
   ArrayRef<Operation *> group;
   Operation *root;
+  TargetInterface target;
   SetVector<Value> inputs;
-  /// Results of the dispatch: those of the root, then of the others the states and what is read outside.
+  /// Results of the dispatch: those of the root, then of the others the states, what is read outside, and what blocks
+  /// share.
   SmallVector<OpResult> outputs;
 };
 
@@ -309,7 +319,7 @@ struct FormDispatches : impl::FormDispatchesBase<FormDispatches> {
       ++numDispatches;
       numFused += group.size() - 1;
       Operation *next = op->getNextNode();
-      DispatchBuilder(group).build();
+      DispatchBuilder(group, target).build();
       // The dispatch stands where the root stood, right before `next`.
       op = next->getPrevNode();
     }

@@ -1,6 +1,6 @@
 // The rules of fusion, one function for each kind of producer. Passes.td says under FormDispatches why each pays.
 #include "passes/fusion/FusionRules.h"
-#include "codegen/cuda/collectives/geometry/geometry.h"
+#include "codegen/cuda/collectives/geometry/quantize.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
 
@@ -93,14 +93,32 @@ static FusionDecision fusesIntoLinear(Operation *producer, TargetInterface targe
   return FusionDecision::yes();
 }
 
-/// The rows of a linear's input become codes in its kernel.
-static FusionDecision fusesIntoLinear(QuantizeOp quantize, LinearOp linear, TargetInterface target) {
+/// The rows of a linear's input become codes in each block of its kernel.
+static FusionDecision repeatsInLinear(QuantizeOp quantize, TargetInterface target) {
   if (cast<ShapedType>(quantize.getScales().getType()).getDimSize(1) > 1)
     return FusionDecision::no("expected one scale a row, found one for each " + Twine(quantize.getGroup()) +
                               " columns");
+  return fusesIntoLinear(quantize, target);
+}
+
+/// Rows that become codes in the kernel of their linear, at most: those of a decode step. With those of prompts, a
+/// kernel of their own costs no more.
+static int64_t getMaxSharedRows(QuantizeOp quantize) {
+  auto limits = quantize->getParentOfType<ModuleOp>()->getAttrOfType<LimitsAttr>(attr::kLimits);
+  return std::min<int64_t>(limits ? limits.getMaxBatch() : geometry::kMostSharedRows, geometry::kMostSharedRows);
+}
+
+bool sharesCodes(QuantizeOp quantize, TargetInterface target) {
+  const int64_t rows = cast<ShapedType>(quantize.getResult().getType()).getDimSize(0);
+  return target.allows(Fusion::SharedQuantize) && rows <= getMaxSharedRows(quantize) && !quantize.getStaticScales() &&
+         endsInPieces(getProducer(quantize.getInput())) && !repeatsInLinear(quantize, target);
+}
+
+/// The rows of a linear's input become codes in its kernel.
+static FusionDecision fusesIntoLinear(QuantizeOp quantize, LinearOp linear, TargetInterface target) {
   if (linear.getInput() != quantize.getResult() || linear.getInputScales() != quantize.getScales())
     return noRule();
-  return fusesIntoLinear(quantize, target);
+  return sharesCodes(quantize, target) ? FusionDecision::yes() : repeatsInLinear(quantize, target);
 }
 
 bool endsInPieces(Operation *op) {

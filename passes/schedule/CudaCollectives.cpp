@@ -1,6 +1,7 @@
 // A table of the collectives, made from the geometry headers: each row reads a schedule's fields into its geometry and
 // asks that whether it is legal.
 #include "passes/schedule/CudaCollectives.h"
+#include "geometry/quantize.h"
 #include "passes/memory/TensorBytes.h"
 #include "runtime/contract/launch.h"
 #include "llvm/ADT/StringExtras.h"
@@ -21,11 +22,15 @@ int strideOf(Value value) {
   return sizeOf(value, 1);
 }
 
-/// Static shared memory of the epilogue: a key for each row where the largest result of each is found.
-int epilogueBytes(LinearOp linear) {
-  if (llvm::none_of(linear->getUsers(), llvm::IsaPred<ArgmaxOp>))
-    return 0;
-  return geometry::alignedEpilogueBytes(geometry::maximaBytes(sizeOf(linear.getInput(), 0)));
+/// Static shared memory: a key for each row where the largest result of each is found, and what makes codes for all
+/// blocks.
+int staticBytes(LinearOp linear) {
+  int bytes = 0;
+  if (llvm::any_of(linear->getUsers(), llvm::IsaPred<ArgmaxOp>))
+    bytes += geometry::maximaBytes(sizeOf(linear.getInput(), 0));
+  if (QuantizeOp quantize = getSource(linear).sharedQuantize)
+    bytes += geometry::sharedCodesBytes(sizeOf(quantize.getInput(), 1), static_cast<int>(quantize.getGroup()));
+  return geometry::alignedStaticBytes(bytes);
 }
 
 template <typename Op> geometry::SsmShape ssmShapeOf(Op op, int rows) {
@@ -129,7 +134,7 @@ geometry::LinearShape shapeOf(LinearOp linear) {
   LinearSource source = getSource(linear);
   Type operand = cast<ShapedType>(linear.getWeight().getType()).getElementType();
   return {sizeOf(linear.getInput(), 0),  sizeOf(linear.getWeight(), 0),
-          sizeOf(linear.getWeight(), 1), epilogueBytes(linear),
+          sizeOf(linear.getWeight(), 1), staticBytes(linear),
           source.norm != nullptr,        cast<ShapedType>(source.input.getType()).getElementType() == operand,
           strideOf(source.input),        static_cast<int>(operand.getIntOrFloatBitWidth() / 8),
           source.quantize != nullptr,    static_cast<int>(linear.getGroup()),

@@ -54,7 +54,7 @@ void addMiddleLinears(Candidates &candidates, LinearOp linear, const geometry::L
     tile.tileRows = LinearMiddle::fittingRows(ceilDiv(shape.rows, rowTiles), tileColumns, shape.promotes());
     // Room for the staging of two warpgroups is left whatever the tile: what was measured.
     LinearMiddle wide{tile.tileRows, 128, geometry::kTileDepth, 2, 1};
-    int otherBytes = (split == 1 ? wide.stagingBytes() : 0) + shape.epilogueBytes;
+    int otherBytes = (split == 1 ? wide.stagingBytes() : 0) + shape.staticBytes;
     tile.stages = chooseStages(kWantedStages, tile.tileRows, tileColumns, otherBytes, limits);
     double blocks = std::min<double>(tile.tiles(shape) * split, kEnoughBlocks);
     candidates.add(tile, shape, kEnoughBlocks / blocks * price);
@@ -103,7 +103,7 @@ void addLargeLinears(Candidates &candidates, LinearOp linear, const geometry::Li
     if (shape.hasGroups() && candidate.promotedColumns(tile.columns) < tile.columns)
       continue; // scales of groups need the registers that are left
     candidate.stages =
-        chooseStages(kWantedStages, tile.rows, tile.columns, LinearLarge::kOtherBytes + shape.epilogueBytes, limits);
+        chooseStages(kWantedStages, tile.rows, tile.columns, LinearLarge::kOtherBytes + shape.staticBytes, limits);
     double cost = 0;
     geometry::LinearShape likely = shape;
     for (int rows : likelyRows) {
@@ -125,8 +125,7 @@ void addWideLinears(Candidates &candidates, const geometry::LinearShape &shape) 
   if (shape.promotes() || shape.rows <= kTileRows)
     return;
   for (int columns : {256, 224}) {
-    int stages =
-        chooseStages(kWantedStages, kTileRows, columns, LinearLarge::kOtherBytes + shape.epilogueBytes, limits);
+    int stages = chooseStages(kWantedStages, kTileRows, columns, LinearLarge::kOtherBytes + shape.staticBytes, limits);
     LinearLarge linear{kTileRows, columns, stages, columns};
     int tiles = linear.tiles(shape, columns), slots = alignTo(tiles, std::max(limits.multiprocessors, 1));
     double busy = static_cast<double>(shape.rows) * shape.columns / (static_cast<double>(slots) * kTileRows * columns);
@@ -174,7 +173,7 @@ void addManyRowLinears(Candidates &candidates, const geometry::LinearShape &shap
   auto add = [&](int rows, int columns, int leastStages) {
     Linear linear{rows, columns, 2};
     linear.stages =
-        chooseStages(columns == kNarrow ? kNarrowStages : kWantedStages, rows, columns, shape.epilogueBytes, limits);
+        chooseStages(columns == kNarrow ? kNarrowStages : kWantedStages, rows, columns, shape.staticBytes, limits);
     if (linear.stages >= leastStages)
       candidates.add(linear, shape, family + place++);
   };

@@ -172,8 +172,8 @@ template <int Rows, int Columns, int Fixed> struct QuantizeShape {
 };
 template <class Kernel, class Source, class Codes>
 __global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
-    quantizeKernel(Source source, const float *fixedScales, Codes codes, float *scales) {
-  Kernel::run(source, fixedScales, codes, scales);
+    quantizeKernel(Source source, const float *fixedScales, Codes codes, float *scales, const int *rows) {
+  Kernel::run(source, fixedScales, codes, scales, rows);
 }
 
 inline std::vector<int> sampledRows(int rows) {

@@ -193,7 +193,7 @@ void testQuantized(harness::Runner &runner) {
   auto quantize = [&](auto source) {
     using Alone = Quantize<QuantizeShape<Rows, Depth, Fixed>>;
     harness::launch(quantizeKernel<Alone, decltype(source), decltype(codes)>, Alone::kLaunch, nullptr, source,
-                    fixed.data(), codes, memory.inputScales.data());
+                    fixed.data(), codes, memory.inputScales.data(), harness::kAllRows);
   };
   if constexpr (Normalizes)
     quantize(NormalizedRows<decltype(plain)>{plain, norm.data()});

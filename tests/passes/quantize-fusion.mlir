@@ -144,3 +144,94 @@ module attributes {bamba.target = #gpu} {
     return %y : tensor<1x64xf32>
   }
 }
+
+// -----
+
+// Codes that all blocks of a linear share are results of its dispatch, which nothing else reads.
+#gpu = #bamba.cuda_target<arch = "sm_90a", shared_bytes = 232448, multiprocessors = 132,
+                          fusions = [siblings, interleave, epilogue, norm_prologue, quantize, quantize_epilogue, shared_quantize]>
+module attributes {bamba.target = #gpu, bamba.limits = #bamba.limits<max_batch = 32, max_context = 4096, prefill_chunk = 64, page_tokens = 64>} {
+  // CHECK-LABEL: func.func @for_all_blocks
+  // CHECK: bamba.dispatch
+  // CHECK: bamba.linear
+  // CHECK: bamba.swiglu
+  // CHECK-NEXT: bamba.yield
+  // CHECK: %[[ALL:.*]]:3 = bamba.dispatch {{.*}}outs({{.*}}tensor<32x64xf32>, tensor<32x64xf8E4M3FN>, tensor<32x1xf32>)
+  // CHECK: %[[Q:.*]], %[[S:.*]] = bamba.quantize
+  // CHECK-NEXT: %[[L:.*]] = bamba.linear
+  // CHECK-NEXT: bamba.yield %[[L]], %[[Q]], %[[S]]
+  // CHECK: return %[[ALL]]#0
+  func.func @for_all_blocks(%x: tensor<32x64xbf16>, %w: tensor<128x64xbf16>, %d: tensor<64x64xf8E4M3FN>, %ds: tensor<1x64xf32>) -> tensor<32x64xf32>
+      attributes {bamba.entry = #bamba.entry<decode, batch = 32, chunk = 1>} {
+    %e = tensor.empty() : tensor<32x128xf32>
+    %eh = tensor.empty() : tensor<32x64xf32>
+    %ec = tensor.empty() : tensor<32x64xf8E4M3FN>
+    %s = tensor.empty() : tensor<32x1xf32>
+    %l = bamba.linear ins(%x, %w : tensor<32x64xbf16>, tensor<128x64xbf16>) outs(%e : tensor<32x128xf32>) acc(f32)
+    %g = tensor.extract_slice %l[0, 0] [32, 64] [1, 2] : tensor<32x128xf32> to tensor<32x64xf32>
+    %u = tensor.extract_slice %l[0, 1] [32, 64] [1, 2] : tensor<32x128xf32> to tensor<32x64xf32>
+    %h = bamba.swiglu ins(%g, %u : tensor<32x64xf32>, tensor<32x64xf32>) outs(%eh : tensor<32x64xf32>)
+    %c, %cs = bamba.quantize ins(%h : tensor<32x64xf32>) outs(%ec, %s : tensor<32x64xf8E4M3FN>, tensor<32x1xf32>) group(0)
+    %y = bamba.linear ins(%c, %d : tensor<32x64xf8E4M3FN>, tensor<64x64xf8E4M3FN>)
+                      scales(%cs, %ds : tensor<32x1xf32>, tensor<1x64xf32>) group(0) outs(%eh : tensor<32x64xf32>) acc(f32)
+    return %y : tensor<32x64xf32>
+  }
+
+  // More rows than a decode step has.
+  // CHECK-LABEL: func.func @in_a_prompt
+  // CHECK: bamba.dispatch {{.*}}outs({{.*}}tensor<33x64xf8E4M3FN>, tensor<33x1xf32>)
+  // CHECK: bamba.quantize
+  // CHECK-NEXT: bamba.yield
+  // CHECK: bamba.dispatch {{.*}}outs({{[^,]*}}tensor<33x64xf32>)
+  // CHECK: return
+  func.func @in_a_prompt(%x: tensor<33x64xbf16>, %w: tensor<128x64xbf16>, %d: tensor<64x64xf8E4M3FN>, %ds: tensor<1x64xf32>) -> tensor<33x64xf32>
+      attributes {bamba.entry = #bamba.entry<prefill, batch = 1, chunk = 33>} {
+    %e = tensor.empty() : tensor<33x128xf32>
+    %eh = tensor.empty() : tensor<33x64xf32>
+    %ec = tensor.empty() : tensor<33x64xf8E4M3FN>
+    %s = tensor.empty() : tensor<33x1xf32>
+    %l = bamba.linear ins(%x, %w : tensor<33x64xbf16>, tensor<128x64xbf16>) outs(%e : tensor<33x128xf32>) acc(f32)
+    %g = tensor.extract_slice %l[0, 0] [33, 64] [1, 2] : tensor<33x128xf32> to tensor<33x64xf32>
+    %u = tensor.extract_slice %l[0, 1] [33, 64] [1, 2] : tensor<33x128xf32> to tensor<33x64xf32>
+    %h = bamba.swiglu ins(%g, %u : tensor<33x64xf32>, tensor<33x64xf32>) outs(%eh : tensor<33x64xf32>)
+    %c, %cs = bamba.quantize ins(%h : tensor<33x64xf32>) outs(%ec, %s : tensor<33x64xf8E4M3FN>, tensor<33x1xf32>) group(0)
+    %y = bamba.linear ins(%c, %d : tensor<33x64xf8E4M3FN>, tensor<64x64xf8E4M3FN>)
+                      scales(%cs, %ds : tensor<33x1xf32>, tensor<1x64xf32>) group(0) outs(%eh : tensor<33x64xf32>) acc(f32)
+    return %y : tensor<33x64xf32>
+  }
+
+  // A scale that is known needs no row: the kernel before stores the codes. A norm takes its quantization along.
+  // CHECK-LABEL: func.func @left_to_the_kernel_before
+  // CHECK: bamba.dispatch
+  // CHECK: bamba.linear
+  // CHECK: bamba.swiglu
+  // CHECK-NEXT: bamba.quantize
+  // CHECK-NEXT: bamba.yield
+  // CHECK: bamba.dispatch
+  // CHECK: bamba.linear
+  // CHECK-NEXT: bamba.yield
+  // CHECK: bamba.dispatch
+  // CHECK: bamba.rms_norm
+  // CHECK-NEXT: bamba.quantize
+  // CHECK-NEXT: bamba.yield
+  // CHECK: return
+  func.func @left_to_the_kernel_before(%x: tensor<32x64xbf16>, %w: tensor<128x64xbf16>, %f: tensor<1xf32>, %d: tensor<64x64xf8E4M3FN>, %ds: tensor<1x64xf32>, %n: tensor<64xf32>) -> tensor<32x64xf32>
+      attributes {bamba.entry = #bamba.entry<decode, batch = 32, chunk = 1>} {
+    %e = tensor.empty() : tensor<32x128xf32>
+    %eh = tensor.empty() : tensor<32x64xf32>
+    %ec = tensor.empty() : tensor<32x64xf8E4M3FN>
+    %s = tensor.empty() : tensor<32x1xf32>
+    %l = bamba.linear ins(%x, %w : tensor<32x64xbf16>, tensor<128x64xbf16>) outs(%e : tensor<32x128xf32>) acc(f32)
+    %g = tensor.extract_slice %l[0, 0] [32, 64] [1, 2] : tensor<32x128xf32> to tensor<32x64xf32>
+    %u = tensor.extract_slice %l[0, 1] [32, 64] [1, 2] : tensor<32x128xf32> to tensor<32x64xf32>
+    %h = bamba.swiglu ins(%g, %u : tensor<32x64xf32>, tensor<32x64xf32>) outs(%eh : tensor<32x64xf32>)
+    %c, %cs = bamba.quantize ins(%h : tensor<32x64xf32>) static(%f : tensor<1xf32>) outs(%ec, %s : tensor<32x64xf8E4M3FN>, tensor<32x1xf32>) group(0)
+    %y = bamba.linear ins(%c, %d : tensor<32x64xf8E4M3FN>, tensor<64x64xf8E4M3FN>)
+                      scales(%cs, %ds : tensor<32x1xf32>, tensor<1x64xf32>) group(0) outs(%eh : tensor<32x64xf32>) acc(f32)
+    %m = bamba.rms_norm ins(%y, %n : tensor<32x64xf32>, tensor<64xf32>) outs(%eh : tensor<32x64xf32>) eps(1.0e-5)
+    %c2, %cs2 = bamba.quantize ins(%m : tensor<32x64xf32>) outs(%ec, %s : tensor<32x64xf8E4M3FN>, tensor<32x1xf32>) group(0)
+    %z = bamba.linear ins(%c2, %d : tensor<32x64xf8E4M3FN>, tensor<64x64xf8E4M3FN>)
+                      scales(%cs2, %ds : tensor<32x1xf32>, tensor<1x64xf32>) group(0) outs(%eh : tensor<32x64xf32>) acc(f32)
+    return %z : tensor<32x64xf32>
+  }
+}

@@ -1,4 +1,5 @@
 // How wide the tiles of a linear are for so many rows.
+#include "geometry/quantize.h"
 #include "geometry/wgmma_linear.h"
 #include "gtest/gtest.h"
 
@@ -91,6 +92,15 @@ TEST(LinearGeometry, WidthsThatNoNumberOfRowsTakesAreKnown) {
   EXPECT_TRUE(kLinear.takes(shapeOf(1024, 4096), kBlocks, 160));
   EXPECT_FALSE(kLinear.takes(shapeOf(512, 4096), kBlocks, 160));
   EXPECT_FALSE(kLinear.takes(shapeOf(512, 4096), kBlocks, 224));
+}
+
+TEST(LinearGeometry, RowsThatBlocksShareAreInFewParts) {
+  using bambac::geometry::sharedParts;
+  EXPECT_EQ(sharedParts(8, kBlocks, /*vectors=*/14), 2);
+  EXPECT_EQ(sharedParts(66, kBlocks, 14), 2);
+  EXPECT_EQ(sharedParts(67, kBlocks, 14), 1);
+  EXPECT_EQ(sharedParts(8, kBlocks, 1), 1);
+  EXPECT_EQ(sharedParts(1024, kBlocks, 14), 1);
 }
 
 } // namespace

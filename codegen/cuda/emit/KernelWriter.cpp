@@ -69,6 +69,8 @@ FailureOr<View> KernelWriter::view(Operation *user, Value value) {
       return View{argument.getArgNumber(), 0, 1, 1, 1, type.getElementType()};
     return View{argument.getArgNumber(), 0, width, 1, width, type.getElementType()};
   }
+  if (auto quantize = value.getDefiningOp<QuantizeOp>(); quantize && hasSharedCodes(quantize))
+    return resultView(cast<OpResult>(value));
   auto slice = value.getDefiningOp<tensor::ExtractSliceOp>();
   if (!slice || slice.getStaticSizes().size() != 2 || slice.getStaticOffsets()[0] != 0 ||
       slice.getStaticStrides()[0] != 1 || ShapedType::isDynamicShape(slice.getStaticOffsets()))
@@ -181,9 +183,9 @@ std::string KernelWriter::rows(const View &view, StringRef name) {
 }
 
 std::string KernelWriter::tensorMap(const View &view, StringRef map) {
-  // A map stands for the pointer, which is no parameter of its own any more.
+  // A map stands for the pointer, which is no parameter of its own unless the kernel writes there as well.
   llvm::erase_if(params, [&](const KernelParam &param) {
-    return param.kind == KernelParam::Kind::Pointer && param.argument == view.argument;
+    return param.kind == KernelParam::Kind::Pointer && param.argument == view.argument && !isWritten(view.argument);
   });
   params.push_back({KernelParam::Kind::TensorMap, view.argument, map.str()});
   return parameterOf(map);

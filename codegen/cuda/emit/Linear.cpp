@@ -1,6 +1,7 @@
 // linear: its input, plain, or normalized or quantized on the way, its weight in panels, and the epilogue after it.
 #include "codegen/cuda/emit/Epilogue.h"
 #include "codegen/cuda/emit/Ops.h"
+#include "dialects/bamba/Kernel.h"
 #include "geometry/mma_linear.h"
 #include "geometry/wgmma_linear.h"
 
@@ -20,9 +21,14 @@ static bool usesTensorMaps(StringRef collective) {
   return isLarge(collective) || collective == geometry::wgmma::LinearMiddle::kCollective;
 }
 
-/// `struct Input`: its type, and what a collective that stages it itself needs to know.
+/// `Input`: its type, and what a collective that stages it itself needs to know.
 static FailureOr<std::string> emitInput(KernelWriter &writer, LinearOp linear) {
   LinearSource source = getSource(linear);
+  if (source.sharedQuantize) {
+    if (usesTensorMaps(writer.getCollective()))
+      writer.size("input_stride", dimOf(source.input, 1));
+    return emitSharedCodes(writer, source.sharedQuantize);
+  }
   RmsNormOp norm = source.norm;
   FailureOr<View> view = writer.view(linear, source.input);
   if (failed(view))
@@ -101,7 +107,7 @@ static std::string emitSteps(KernelWriter &writer, LinearOp linear) {
 static void emitRows(KernelWriter &writer, LinearOp linear) {
   int64_t rows = dimOf(linear.getInput(), 0);
   bool reduces = llvm::any_of(*linear->getBlock(), llvm::IsaPred<ArgmaxOp>);
-  if (isLarge(writer.getCollective()) && !hasGroups(linear) && !reduces &&
+  if (isLarge(writer.getCollective()) && !hasGroups(linear) && !reduces && !getSource(linear).sharedQuantize &&
       writer.getField("least_columns") == writer.getField("tile_columns"))
     writer.rowCount(rows);
   else
@@ -158,6 +164,11 @@ FailureOr<KernelText> emitLinear(KernelWriter &writer, LinearOp linear) {
     call.push_back(writer.workspace());
   if (takesRows(writer))
     writer.addRows(call);
+  if (usesTensorMaps(writer.getCollective()) && getSource(linear).sharedQuantize) {
+    if (!findRows(writer.getKernel()))
+      call.push_back("nullptr");
+    call.push_back(*in);
+  }
   return writer.finish({"Input", "Epilogue"}, call);
 }
 

@@ -16,6 +16,8 @@ FailureOr<KernelText> emitAttention(KernelWriter &writer, AttentionOp attention)
 FailureOr<KernelText> emitKvAppend(KernelWriter &writer, KvAppendOp append);
 FailureOr<KernelText> emitNorm(KernelWriter &writer, RmsNormOp norm);
 FailureOr<KernelText> emitQuantize(KernelWriter &writer, QuantizeOp quantize);
+/// `using Input`: a linear's input that becomes codes in its kernel, for all blocks. Gives what initializes it.
+FailureOr<std::string> emitSharedCodes(KernelWriter &writer, QuantizeOp quantize);
 FailureOr<KernelText> emitEmbedding(KernelWriter &writer, EmbeddingOp embedding);
 FailureOr<KernelText> emitTakeRows(KernelWriter &writer, TakeRowsOp takeRows);
 FailureOr<KernelText> emitArgmax(KernelWriter &writer, ArgmaxOp argmax);

@@ -1,6 +1,7 @@
 // quantize: codes and scales of rows, with the norm or the gate before them.
 #include "geometry/quantize.h"
 #include "codegen/cuda/emit/Ops.h"
+#include "llvm/ADT/StringExtras.h"
 
 namespace bambac::codegen {
 
@@ -50,6 +51,26 @@ static FailureOr<QuantizedRows> findRows(KernelWriter &writer, QuantizeOp quanti
     return failure();
   rows.argument = *plain;
   return rows;
+}
+
+FailureOr<std::string> emitSharedCodes(KernelWriter &writer, QuantizeOp quantize) {
+  FailureOr<QuantizedRows> rows = findRows(writer, quantize);
+  FailureOr<View> codes = writer.resultView(cast<OpResult>(quantize.getResult()));
+  FailureOr<View> scales = writer.resultView(cast<OpResult>(quantize.getScales()));
+  if (failed(rows) || failed(codes) || failed(scales))
+    return failure();
+  const int columns = static_cast<int>(dimOf(quantize.getInput(), 1));
+  const int vector = geometry::dividingVector(static_cast<int>(codes->alignment(rows->vector)), columns);
+  writer.include("common/shared_codes.cuh");
+  std::string text;
+  llvm::raw_string_ostream(text) << "/// Rows that become codes, each in one block for all.\nstruct Quantized {\n"
+                                 << "  static constexpr int kColumns = " << columns << ", kVector = " << vector
+                                 << ", kGroup = " << quantize.getGroup() << ", kFixedScales = 0;\n};\n"
+                                 << "using Input = SharedCodes<Quantized, " << typeOf(rows->argument) << ">;\n";
+  writer.declare(text);
+  SmallVector<std::string> members{writer.address(*codes, "codes"), rows->argument, writer.address(*scales, "scales"),
+                                   writer.workspace()};
+  return "Input{" + llvm::join(members, ", ") + "}";
 }
 
 FailureOr<KernelText> emitQuantize(KernelWriter &writer, QuantizeOp quantize) {

@@ -105,6 +105,35 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_byte
     return %0 : tensor<2x64xf32>
   }
 
+// Codes that are results of the kernel: blocks make them for each other, and read them as any others.
+// CHECK-LABEL: //--- linear_shares.cu
+// CHECK:       #include "common/shared_codes.cuh"
+// CHECK:       struct Quantized {
+// CHECK-NEXT:    static constexpr int kColumns = 256, kVector = 4, kGroup = 0, kFixedScales = 0;
+// CHECK-NEXT:  };
+// CHECK-NEXT:  using Input = SharedCodes<Quantized, Rows<const float, 256>>;
+// CHECK:         const float *inputScales;
+// CHECK:       using Kernel = Linear<Shape, Input, Epilogue>;
+// CHECK:         const float *input,
+// CHECK-NEXT:    const e4m3 *weight,
+// CHECK-NEXT:    const float *weightScales,
+// CHECK-NEXT:    float *result,
+// CHECK-NEXT:    e4m3 *codes,
+// CHECK-NEXT:    float *scales,
+// CHECK-NEXT:    void *workspace) {
+// CHECK-NEXT:    Kernel::run(
+// CHECK-NEXT:      Input{codes, Rows<const float, 256>{input}, scales, workspace},
+// CHECK-NEXT:      weight,
+// CHECK-NEXT:      Epilogue{scales, weightScales, result});
+  func.func private @linear_shares(%x: tensor<2x256xf32>, %w: !weight, %ws: tensor<1x64xf32>, %init: tensor<2x64xf32>,
+      %c: tensor<2x256xf8E4M3FN>, %s: tensor<2x1xf32>) -> (tensor<2x64xf32>, tensor<2x256xf8E4M3FN>, tensor<2x1xf32>)
+      attributes {bamba.kernel, bamba.schedule = #skinny} {
+    %q, %t = bamba.quantize ins(%x : tensor<2x256xf32>) outs(%c, %s : tensor<2x256xf8E4M3FN>, tensor<2x1xf32>) group(0)
+    %0 = bamba.linear ins(%q, %w : tensor<2x256xf8E4M3FN>, !weight)
+                      scales(%t, %ws : tensor<2x1xf32>, tensor<1x64xf32>) group(0) outs(%init : tensor<2x64xf32>) acc(f32)
+    return %0, %q, %t : tensor<2x64xf32>, tensor<2x256xf8E4M3FN>, tensor<2x1xf32>
+  }
+
 // Quantized in the kernel, under a norm: the collective knows the rows' scales, the epilogue only the weight's. Those of
 // gate and up are interleaved as their rows are.
 // CHECK-LABEL: //--- linear_quantizes.cu

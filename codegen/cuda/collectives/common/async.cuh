@@ -80,6 +80,13 @@ __device__ __forceinline__ void syncNamed(uint32 name, uint32 threads) {
   asm volatile("bar.sync %0, %1;" ::"r"(name), "r"(threads) : "memory");
 }
 
+/// `Threads` threads, whole warps from number `First` of the block on, that meet at a named barrier.
+template <int First, int Threads, int Barrier> struct NamedTeam {
+  static constexpr int kThreads = Threads;
+  static __device__ __forceinline__ int thread() { return threadIdx.x - First; }
+  static __device__ __forceinline__ void sync() { syncNamed(Barrier, Threads); }
+};
+
 // --- clusters -----------------------------------------------------------------------------------------------------
 
 __device__ __forceinline__ void syncCluster() {

@@ -7,11 +7,9 @@
 // An epilogue of codes multiplies sums by their scales, unless groups of columns of the depth have their own: then it
 // has kGroup, the columns of a group, inputScale(row, group) and weightScale(column, group), and its sums are
 // products with them already. `column` is one of the linear.
-//
-// An input that becomes codes in the kernel says `kQuantizes = true`; sums then are products with its scales. Those are
-// the largest of kFixedScales `fixedScales`, or where that is 0 those of the rows.
 #pragma once
 #include "common/limits.cuh"
+#include "common/linear_input.cuh"
 #include "geometry/linear.h"
 
 namespace bambac {
@@ -31,12 +29,6 @@ template <class Epilogue> __host__ __device__ constexpr auto groupOf(int) -> dec
 template <class Epilogue> __host__ __device__ constexpr int groupOf(...) { return 0; }
 /// Columns of the depth that share scales; 0: all.
 template <class Epilogue> inline constexpr int kGroupOf = groupOf<Epilogue>(0);
-
-template <class Input> __host__ __device__ constexpr auto quantizes(int) -> decltype(Input::kQuantizes) {
-  return Input::kQuantizes;
-}
-template <class Input> __host__ __device__ constexpr bool quantizes(...) { return false; }
-template <class Input> inline constexpr bool kQuantizes = quantizes<Input>(0);
 
 /// Whether sums of codes may have the few bits of the tensor cores: Shape says so.
 template <class Shape> __host__ __device__ constexpr auto sumsFast(int) -> decltype(Shape::kSumsFast) {
@@ -59,9 +51,12 @@ template <class Shape> __host__ __device__ constexpr bool areSteps(int, ...) { r
 
 template <class Epilogue> __host__ __device__ constexpr int epilogueSharedBytes() {
   if constexpr (kReduces<Epilogue>)
-    return geometry::alignedEpilogueBytes(Epilogue::kSharedBytes);
+    return Epilogue::kSharedBytes;
   else
     return 0;
+}
+template <class Input, class Epilogue> __host__ __device__ constexpr int staticSharedBytes() {
+  return geometry::alignedStaticBytes(inputSharedBytes<Input>() + epilogueSharedBytes<Epilogue>());
 }
 
 /// The sizes of a linear as its geometry wants them. Shape: kRows, kColumns, kDepth, Operand.
@@ -69,7 +64,7 @@ template <class Shape, class Input, class Epilogue>
 inline constexpr geometry::LinearShape kLinearShape = {Shape::kRows,
                                                        Shape::kColumns,
                                                        Shape::kDepth,
-                                                       epilogueSharedBytes<Epilogue>(),
+                                                       staticSharedBytes<Input, Epilogue>(),
                                                        Input::kNormalizes,
                                                        kIsSame<typename Input::Element, typename Shape::Operand>,
                                                        inputStride<Shape, Input>(0),
@@ -79,7 +74,8 @@ inline constexpr geometry::LinearShape kLinearShape = {Shape::kRows,
                                                        sumsFast<Shape>(0)};
 
 /// Bytes of workspace that a launch asks for: the counters, and nothing after them.
-template <class Epilogue> inline constexpr uint32 kEpilogueWorkspace = kReduces<Epilogue> ? kWorkspaceOfCounters : 0;
+template <class Input, class Epilogue>
+inline constexpr uint32 kLinearWorkspace = kReduces<Epilogue> || kSharesCodes<Input> ? kWorkspaceOfCounters : 0;
 
 /// totals += sums with the scales of group `group`: results of two rows, `row` and row + 8, and two neighbouring
 /// columns as a fragment of mma holds them. Rows, columns and groups that the linear does not have repeat its last:

@@ -19,6 +19,8 @@ inline constexpr int kWorkspaceCounters = BAMBA_RT_WORKSPACE_COUNTERS;
 /// Those of wgmma/linear_large (geometry::kTileCounters): the last one, and the first one of a tile that is split.
 inline constexpr int kTileCounter = kWorkspaceCounters - 1;
 inline constexpr int kSplitCounter = kWorkspaceCounters - geometry::kTileCounters;
+/// The first of those of common/shared_codes.cuh.
+inline constexpr int kCodesCounter = kSplitCounter - geometry::kCodesCounters;
 /// The workspace that a launch asks for which uses counters and nothing after them.
 inline constexpr uint32 kWorkspaceOfCounters = 256;
 
@@ -57,6 +59,18 @@ template <int Threads> struct BlockTeam {
   static __device__ __forceinline__ int thread() { return threadIdx.x; }
   static __device__ __forceinline__ void sync() { __syncthreads(); }
 };
+
+/// Sets bits of a number that other blocks read: they see what this thread has seen before.
+__device__ __forceinline__ void orRelease(uint32 *to, uint32 bits) {
+  asm volatile("red.release.gpu.global.or.b32 [%0], %1;" ::"l"(to), "r"(bits) : "memory");
+}
+
+/// A number that other blocks change: what they wrote before can be seen afterwards.
+__device__ __forceinline__ uint32 loadAcquire(const uint32 *from) {
+  uint32 number;
+  asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(number) : "l"(from) : "memory");
+  return number;
+}
 
 /// Calls `function` for the numbers below `Count` that are this thread's: as few as there must be, which a loop from
 /// the thread's own number on does not tell the compiler.

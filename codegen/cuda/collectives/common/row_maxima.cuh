@@ -26,7 +26,7 @@ __device__ __forceinline__ int columnOfKey(uint64 key) {
 /// so that the atomics leave the result deterministic.
 template <int Rows> struct RowMaxima {
   static constexpr int kSharedBytes = geometry::maximaBytes(Rows);
-  static_assert(2 * (Rows + 1) <= kSplitCounter, "a key for each row and a counter, all of them zero between launches");
+  static_assert(2 * (Rows + 1) <= kCodesCounter, "a key for each row and a counter, all of them zero between launches");
 
   /// By all threads, before a barrier of the block.
   static __device__ __forceinline__ void begin() {

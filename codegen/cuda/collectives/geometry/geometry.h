@@ -45,6 +45,10 @@ inline constexpr int kMostSplitTiles = 511;
 /// The last counters of a workspace: one for each of them, and one for the tiles that blocks have taken. Before these
 /// are the counters of an epilogue.
 inline constexpr int kTileCounters = kMostSplitTiles + 1;
+/// Those of rows that become codes for all blocks of a kernel: a bit for each part of a row, and a number.
+inline constexpr int kMostSharedParts = 1024;
+inline constexpr int kCodesCounters = 64;
+static_assert(kMostSharedParts / 32 + 1 <= kCodesCounters);
 /// Bytes of the two mbarriers of a stage, full and empty.
 inline constexpr int kStageBarrierBytes = 16;
 /// Registers that a thread can have, and those of a multiprocessor.

@@ -6,7 +6,7 @@ namespace bambac::geometry {
 
 struct LinearShape {
   int rows, columns, depth; ///< of x, of y, and of both x and W
-  int epilogueBytes;        ///< static shared memory of the epilogue
+  int staticBytes;          ///< static shared memory: of the epilogue, and of what makes codes for all blocks
   bool normalizes;          ///< x passes under a norm on its way
   bool isOperand;           ///< x has the type of W
   int stride;               ///< elements from row to row of x
@@ -44,6 +44,6 @@ BAMBAC_HOST_DEVICE constexpr void checkScales(Check &check, const LinearShape &s
 /// Static shared memory of an epilogue that finds the largest result of each row: a key of 8 bytes a row. Stages after
 /// it start at a multiple of 1024 bytes.
 BAMBAC_HOST_DEVICE constexpr int maximaBytes(int rows) { return rows * 8; }
-BAMBAC_HOST_DEVICE constexpr int alignedEpilogueBytes(int bytes) { return alignTo(bytes, 1024); }
+BAMBAC_HOST_DEVICE constexpr int alignedStaticBytes(int bytes) { return alignTo(bytes, 1024); }
 
 } // namespace bambac::geometry

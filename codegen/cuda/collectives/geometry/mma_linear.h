@@ -64,7 +64,7 @@ struct Linear {
   }
   /// Parts of the depth of which the rows of x lie in shared memory at a time: as few as the room allows.
   BAMBAC_HOST_DEVICE constexpr int inputChunks(const LinearShape &shape, const Limits &limits) const {
-    int room = limits.sharedBytes - shape.epilogueBytes - bytesBesideInput(shape);
+    int room = limits.sharedBytes - shape.staticBytes - bytesBesideInput(shape);
     return ceilDiv(skinnySteps(shape), maxOf(1, room / (blockRows(shape) * kStepDepth * 2)));
   }
   BAMBAC_HOST_DEVICE constexpr int chunkSteps(const LinearShape &shape, const Limits &limits) const {
@@ -122,7 +122,7 @@ struct Linear {
     if (!isSkinny())
       checkTall(check, shape);
     if (check.isLegal())
-      check.atMost(kSharedBytesText, limits.sharedBytes, sharedBytes(shape, limits) + shape.epilogueBytes);
+      check.atMost(kSharedBytesText, limits.sharedBytes, sharedBytes(shape, limits) + shape.staticBytes);
     return check.result();
   }
 

@@ -31,4 +31,21 @@ BAMBAC_HOST_DEVICE constexpr int quantizeVectors(int rows, int columns, int vect
   return vectors;
 }
 
+/// Rows that a linear makes to codes for all of its blocks, at most (common/shared_codes.cuh).
+inline constexpr int kMostSharedRows = 1024;
+static_assert(kMostSharedRows <= kMostSharedParts);
+
+/// Parts of a row that blocks of a linear make to codes: as many as all blocks have one, but few, since each reads all
+/// of the row (measured in codegen/cuda/NOTEBOOK.md), and no more than the `vectors` of a thread.
+BAMBAC_HOST_DEVICE constexpr int sharedParts(int rows, int blocks, int vectors) {
+  constexpr int kMost = 2;
+  return maxOf(1, minOf(minOf(kMost, vectors), minOf(blocks, kMostSharedParts) / rows));
+}
+
+/// Static shared memory of a linear whose rows become codes in its kernel (common/shared_codes.cuh): a magnitude for
+/// each warp, or for each `group` of the columns (0: all are one), and a barrier and a number.
+BAMBAC_HOST_DEVICE constexpr int sharedCodesBytes(int columns, int group) {
+  return 4 * maxOf(32, group ? ceilDiv(columns, group) : 1) + 16;
+}
+
 } // namespace bambac::geometry

@@ -116,7 +116,7 @@ struct LinearMiddle {
       return check.result();
     check.atMost("split", maxOf(steps(shape), 1), split)
         .atMost("sums a thread", kMaxSums, sums())
-        .atMost(kSharedBytesText, limits.sharedBytes, sharedBytes() + shape.epilogueBytes);
+        .atMost(kSharedBytesText, limits.sharedBytes, sharedBytes() + shape.staticBytes);
     if (shape.promotes())
       check.multipleOf("rows summed at a time", 8, promotedRows())
           .multipleOf("rows of a warpgroup", promotedRows(), groupRows())
@@ -260,7 +260,7 @@ struct LinearLarge {
         .atLeast("stages", 2, stages)
         .atMost("stages", kMaxStages, stages)
         .atMost("sums a thread", kThreadSums, sums())
-        .atMost(kSharedBytesText, limits.sharedBytes, sharedBytes() + shape.epilogueBytes);
+        .atMost(kSharedBytesText, limits.sharedBytes, sharedBytes() + shape.staticBytes);
     if (hasWidths())
       check.exactly("tile_rows of tiles of several widths", kInstructionRows * kConsumers, tileRows);
     if (shape.promotes())

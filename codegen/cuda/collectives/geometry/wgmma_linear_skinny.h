@@ -64,7 +64,7 @@ struct LinearSkinny {
   }
   BAMBAC_HOST_DEVICE constexpr int stagesBeside(const LinearShape &shape, const Limits &limits, int slots) const {
     int room =
-        limits.sharedBytes - shape.epilogueBytes - fixedBytes(shape, limits) - slots * kMmaWarps * sliceBytes(shape);
+        limits.sharedBytes - shape.staticBytes - fixedBytes(shape, limits) - slots * kMmaWarps * sliceBytes(shape);
     return minOf(stages, room / kStageBytes);
   }
 

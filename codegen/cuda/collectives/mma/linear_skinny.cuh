@@ -79,7 +79,7 @@ public:
                                      1,
                                      kSharedBytes,
                                      /*dependent=*/1,
-                                     kEpilogueWorkspace<Epilogue>};
+                                     kLinearWorkspace<Input, Epilogue>};
 
   static __device__ __forceinline__ void run(const Input &input, const Operand *weights, const Epilogue &epilogue) {
     extern __shared__ __align__(1024) uint8 shared[];
@@ -116,6 +116,8 @@ private:
     for (int stage = 0; stage < kStages - 1; ++stage)
       fetch();
     waitForPredecessors();
+    makeInput<BlockTeam<kThreads>, Shape::kRows, kBlocks * ceilDiv(Shape::kRows, Shape::kTileRows)>(input,
+                                                                                                    Shape::kRows);
     if constexpr (Input::kNormalizes)
       sumSquares();
     if constexpr (kQuantizes<Input>)
@@ -142,6 +144,8 @@ private:
       storePass(sums, extras);
     }
     waitCopies<0>();
+    if (threadIdx.x == 0)
+      leaveInput(input);
   }
 
   /// Starts the copies of this warp's next slice, one stage; past the end they fill zeros.

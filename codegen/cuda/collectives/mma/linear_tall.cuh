@@ -69,7 +69,7 @@ public:
                                      1,
                                      kSharedBytes,
                                      /*dependent=*/1,
-                                     kEpilogueWorkspace<Epilogue>};
+                                     kLinearWorkspace<Input, Epilogue>};
 
   static __device__ __forceinline__ void run(const Input &input, const Operand *weights, const Epilogue &epilogue,
                                              const int *rows = nullptr) {
@@ -78,12 +78,15 @@ public:
     beginEpilogue(epilogue); // there are barriers before the first result
     const int count = rowCount<Shape::kRows>(rows);
     waitForPredecessors();
+    makeInput<BlockTeam<kThreads>, Shape::kRows, kRowTiles * kColumnTiles>(input, count);
     LinearTall tile(shared, input, weights, count);
     if (tile.firstRow < count) {
       float sums[kFragments][kGroups][4] = {};
       tile.multiply(sums, epilogue);
       tile.storeTile(sums, epilogue);
     }
+    if (threadIdx.x == 0)
+      leaveInput(input);
     finishBlock(epilogue);
   }
 

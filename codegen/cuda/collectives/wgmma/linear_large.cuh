@@ -67,7 +67,7 @@ public:
 
   static __device__ __forceinline__ void run(const TensorMapParam &inputMap, const TensorMapParam &weightMap,
                                              const TensorMapParam &narrowMap, int steps, const Epilogue &epilogue,
-                                             void *workspace, const int *rows = nullptr) {
+                                             void *workspace, const int *rows = nullptr, const Input &input = {}) {
     __builtin_assume(steps > 0);
     const int present = rowCount<Shape::kRows>(rows);
     extern __shared__ __align__(1024) uint8 shared[];
@@ -75,9 +75,15 @@ public:
     volatile int *numbers = reinterpret_cast<int *>(shared + Ring::kBytes + kGeometry.kSlicesBytes);
     const Tiles tiles(present, steps);
     runRoles<Ring, kSharedBytes, kConsumers, 1, kMinBlocks>(
-        shared, epilogue,
-        [&](const Ring &ring, int) { load(ring, tiles, workspace, numbers, {inputMap, weightMap, narrowMap}); }, [] {},
+        shared, input, epilogue,
+        [&](const Ring &ring, int) {
+          load(ring, tiles, workspace, numbers, {inputMap, weightMap, narrowMap}, input);
+          leaveInput(input);
+        },
+        [] {},
         [&](const Ring &ring, int consumer) {
+          waitForPredecessors();
+          makeInputForOthers<ConsumerTeam<kConsumers>, Shape::kRows, kBlocks>(input, present);
           multiply(ring, consumer, tiles, numbers, slices + (threadIdx.x / 32 - 4) * 2 * kSliceFloats, workspace,
                    epilogue);
         });
@@ -96,7 +102,7 @@ private:
 
   /// The loading thread.
   static __device__ __forceinline__ void load(const Ring &ring, const Tiles &tiles, void *workspace,
-                                              volatile int *numbers, const Maps &maps) {
+                                              volatile int *numbers, const Maps &maps, const Input &source) {
     prefetchMap(maps.input);
     prefetchMap(maps.weights);
     if constexpr (kCopiesNarrow)
@@ -137,6 +143,7 @@ private:
     for (int step = 0; step < early; ++step)
       loadWeights(own, step, step);
     waitForPredecessors();
+    awaitInput(source);
     RingPosition<Shape::kStages> at;
     for (int step = 0; step < early; ++step, at.advance())
       loadInput(own, step, step);
@@ -197,7 +204,6 @@ private:
   static __device__ __forceinline__ void multiply(const Ring &ring, int consumer, const Tiles &tiles,
                                                   const volatile int *numbers, float *slices, void *workspace,
                                                   const Epilogue &epilogue) {
-    waitForPredecessors();
     float sums[kRowBlocks][kTileColumns / 2];
     RingPosition<Shape::kStages> at;
     TileWork work;

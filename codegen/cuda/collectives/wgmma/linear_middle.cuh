@@ -51,23 +51,25 @@ public:
   /// Two where the sums need few registers: a norm's blocks lie beside this kernel's then, wait for it, or run while
   /// its ring is filled.
   static constexpr int kMinBlocks = kConsumers == 1 && Products::kHasFewSums ? 2 : 1;
-  static constexpr Launch kLaunch = {kBlocks, 1, 1, kThreads, kSplit, kSharedBytes, 1, kEpilogueWorkspace<Epilogue>};
+  static constexpr Launch kLaunch = {
+      kBlocks, 1, 1, kThreads, kSplit, kSharedBytes, 1, kLinearWorkspace<Input, Epilogue>};
   static constexpr TensorMap kInputMap = inputTensorMap(kShape, kRowsOfPart);
   static constexpr TensorMap kWeightMap = weightTensorMap(Shape::kColumns, kShape.words(), kTileColumns, kTileDepth);
 
   static __device__ __forceinline__ void run(const TensorMapParam &inputMap, const TensorMapParam &weightMap, int steps,
-                                             const Epilogue &epilogue, const int *rows = nullptr) {
+                                             const Epilogue &epilogue, const int *rows = nullptr,
+                                             const Input &input = {}) {
     extern __shared__ __align__(1024) uint8 shared[];
     __builtin_assume(steps > 0);
     // Rows that are there, of the block's tile; those after them are not stored.
-    const int count = minOf(rowCount<Shape::kRows>(rows) - rowOfTile(), kTileRows);
+    const int allRows = rowCount<Shape::kRows>(rows), count = minOf(allRows - rowOfTile(), kTileRows);
     runRoles<Ring, kSharedBytes, kConsumers, 2, kMinBlocks>(
-        shared, epilogue,
+        shared, input, epilogue,
         [&](const Ring &ring, int loader) {
           if (loader == 0)
             loadWeights(ring, weightMap, steps, count);
           else
-            loadInput(ring, inputMap, steps, count);
+            loadInput(ring, inputMap, steps, count, input);
         },
         [] {
           if constexpr (kSplit > 1) {
@@ -78,6 +80,7 @@ public:
         },
         [&](const Ring &ring, int consumer) {
           waitForPredecessors();
+          makeInputForOthers<ConsumerTeam<kConsumers>, Shape::kRows, kBlocks>(input, allRows);
           if constexpr (kSplit > 1)
             multiplyShare(ring, consumer, steps, shared, epilogue, count);
           else
@@ -130,11 +133,12 @@ private:
     });
   }
   static __device__ __forceinline__ void loadInput(const Ring &ring, const TensorMapParam &inputMap, int allSteps,
-                                                   int count) {
+                                                   int count, const Input &input) {
     prefetchMap(inputMap);
     const int parts = partsOf(count);
     Walk walk(allSteps);
     waitForPredecessors();
+    awaitInput(input);
     ring.fill(walk.stages(), [&](int slot) {
 #pragma unroll
       for (int group = 0; group < kTileDepth / 64; ++group)
@@ -143,6 +147,7 @@ private:
                      walk.step * kTileDepth + group * 64, rowOfTile() + row);
       walk.advance();
     });
+    leaveInput(input);
   }
 
   /// Stores this thread's sums of `Groups` groups of 8 rows, from the `group`-th, into rows `Stride` floats apart;

@@ -16,7 +16,7 @@
 //   empty[s] lane 0 of each mma warp, after its loads         8  the producer                         of the ring, ^ 1
 //   summed   all lanes of mma warps, their sums stored      256  the helper                           pass & 1
 //   taken    all lanes of the helper, the sums read          32  mma warps, before their next sums    (pass - 1) & 1
-//   named 1  mma warps, once, where there is a norm         256  the same                             -
+//   named 1  mma warps, where there is a norm or codes      256  the same                             -
 //
 // Where several lanes have written or read what a barrier hands over (summed, taken), every lane arrives. At empty one
 // lane arrives for its warp: the warp has only read, and __syncwarp orders these reads before the arrival.
@@ -84,8 +84,8 @@ template <class Shape, class Input, class Epilogue> class LinearSkinny {
 public:
   static constexpr int kThreads = Geometry::kPlan.kThreads;
   static constexpr int kMinBlocks = 1;
-  static constexpr Launch kLaunch{Geometry::kBlocks,           1, 1, kThreads, 1, Geometry::kSharedBytes, 1,
-                                  kEpilogueWorkspace<Epilogue>};
+  static constexpr Launch kLaunch{
+      Geometry::kBlocks, 1, 1, kThreads, 1, Geometry::kSharedBytes, 1, kLinearWorkspace<Input, Epilogue>};
 
   static __device__ void run(const Input &input, const Operand *weights, const Epilogue &epilogue) {
     extern __shared__ __align__(1024) uint8 shared[];
@@ -93,6 +93,7 @@ public:
     const Barriers barriers{sharedAddress(shared + Geometry::kBarriersOffset)};
     if (threadIdx.x == 0)
       barriers.init();
+    beginInput(input);
     beginEpilogue(epilogue);
     __syncthreads();
     const Work work = Work::ofBlock(blockIdx.x);
@@ -100,7 +101,7 @@ public:
     if (warp < kMmaWarps)
       multiply(input, epilogue, shared, barriers, work, warp, lane);
     else if (warp != kProducerWarp)
-      finish(epilogue, shared, barriers, work, lane);
+      finish(input, epilogue, shared, barriers, work, lane);
     else if (lane == 0)
       produce(weights, shared, barriers, work);
   }
@@ -173,6 +174,7 @@ private:
     Activations activations(input, shared + Geometry::kSlotsOffset, warp, lane);
     activations.prefetchWeight();
     waitForPredecessors();
+    makeInputForOthers<NamedTeam<0, kMmaWarps * 32, /*Barrier=*/1>, kRows, Geometry::kBlocks>(input, kRows);
     const int chunks = work.passes() * kChunks;
     activations.begin(chunks, reinterpret_cast<float *>(shared + Geometry::kSquaresOffset));
     Products products(epilogue, sharedAddress(shared), warp, lane);
@@ -227,8 +229,10 @@ private:
     __device__ bool has(int vector) const { return inside && column + vector * kVector < Epilogue::kColumns; }
   };
 
-  static __device__ void finish(const Epilogue &epilogue, uint8 *shared, Barriers barriers, Work work, int lane) {
+  static __device__ void finish(const Input &input, const Epilogue &epilogue, uint8 *shared, Barriers barriers,
+                                Work work, int lane) {
     waitForPredecessors();
+    awaitInput(input);
     for (int pass = 0; pass < work.passes(); ++pass) {
       Extra extras[kItems][kVectors];
 #pragma unroll
@@ -252,6 +256,8 @@ private:
         storeItem(epilogue, Item(work, pass, i * 32 + lane), sums[i], extras[i]);
       arrive(barriers.taken());
     }
+    if (lane == 0)
+      leaveInput(input);
     finishEpilogue(epilogue);
   }
 

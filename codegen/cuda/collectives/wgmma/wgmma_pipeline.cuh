@@ -40,6 +40,7 @@ __host__ __device__ constexpr TensorMap weightTensorMap(int columns, int words, 
 ///   full[s]     a loading thread, with the bytes of both copies    1              consumer warpgroups  of the ring
 ///   empty[s]    lane 0 of each consumer warp: stage read           ConsumerWarps  the loading threads  of the ring
 ///   named 8     consumer warpgroups, at the end (finishConsumers)  their threads  the same             -
+///   named 9     consumer warpgroups, while they make codes         their threads  the same             -
 ///   named 1, 2  linear_middle: slice of a warpgroup free, filled   128            the same             -
 ///   named 1     linear_middle, clusters: the last stage is read    all consumers  the same             -
 ///   named 1, 2  linear_large: sums of a first part are stored      128            the same             -
@@ -180,13 +181,14 @@ inline constexpr int kLoadingRegisters = 40;
 /// The whole life of a block whose ring lies at the start of its `SharedBytes` of shared memory: `load(ring, loader)`
 /// by one thread of each of the first `Loaders` warps, `leave()` by their whole warpgroup after that, and
 /// `multiply(ring, consumer)` by each consumer warpgroup.
-template <class Ring, int SharedBytes, int Consumers, int Loaders, int MinBlocks, class Epilogue, class Load,
-          class Leave, class Multiply>
-__device__ __forceinline__ void runRoles(uint8 *shared, const Epilogue &epilogue, Load load, Leave leave,
-                                         Multiply multiply) {
+template <class Ring, int SharedBytes, int Consumers, int Loaders, int MinBlocks, class Input, class Epilogue,
+          class Load, class Leave, class Multiply>
+__device__ __forceinline__ void runRoles(uint8 *shared, const Input &input, const Epilogue &epilogue, Load load,
+                                         Leave leave, Multiply multiply) {
   launchDependents();
   uint32 base = sharedAddress(shared);
   Ring ring{base, base + SharedBytes - Ring::kBarrierBytes};
+  beginInput(input);
   beginEpilogue(epilogue);
   ring.initialize();
   int warpgroup = threadIdx.x / 128;
@@ -201,6 +203,9 @@ __device__ __forceinline__ void runRoles(uint8 *shared, const Epilogue &epilogue
     finishConsumers<Consumers>(epilogue);
   }
 }
+
+/// The consumer warpgroups of a block, which are numbered from 1, while they make the input's codes.
+template <int Consumers> using ConsumerTeam = NamedTeam<128, Consumers * 128, /*Barrier=*/9>;
 
 // --- sums and results -----------------------------------------------------------------------------------------------
 
