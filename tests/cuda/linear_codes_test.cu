@@ -277,6 +277,7 @@ void benchAll(harness::Runner &runner) {
   benchModel<Large<256, 128, 4>, 4096>(runner);
   benchModel<Large<128, 128, 6>, 4096>(runner);
   benchModel<Large<128, 192, 4>, 4096>(runner);
+  benchModel<Large<128, 256, 4>, 4096>(runner);
   benchModel<Middle<128, 1, true>, 64>(runner);
   benchModel<Middle<128, 1, true>, 256>(runner);
   benchModel<Middle<64, 2, true>, 256>(runner);

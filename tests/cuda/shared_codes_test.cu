@@ -1,6 +1,7 @@
 // Every linear whose input becomes codes in its kernel, for all of its blocks: the bits that a kernel of its own makes
-// of the same rows, and of the linear after it, run after run on the same workspace: with a NaN in one run, beside
-// another kernel that leaves little room in one, with some of the rows in the last.
+// of the same rows, and of the linear after it, run after run on the same workspace: with a NaN in one run, with some
+// of the rows in another; and "crowded", beside another kernel that leaves little room, which tools that run one kernel
+// at a time never let end ("alone" names the other cases).
 #include "common/shared_codes.cuh"
 #include "linear_codes_cases.cuh"
 
@@ -108,7 +109,15 @@ template <class S, class T, int Rows, int Columns, int Depth, int Group> class C
 
 public:
   static void test(Runner &runner) {
-    const std::string name = S::name() + " " + std::to_string(Rows) + "x" + std::to_string(Columns) + "x" +
+    test(runner, "alone, ", 0, 4);
+    if (Kernel::kLaunch.cluster == 1) // what the crowd leaves may have no room for a cluster
+      test(runner, "crowded, ", 4, 5);
+  }
+
+private:
+  /// Runs number `first` to `end`.
+  static void test(Runner &runner, const std::string &kind, int first, int end) {
+    const std::string name = kind + S::name() + " " + std::to_string(Rows) + "x" + std::to_string(Columns) + "x" +
                              std::to_string(Depth) + (Group ? " groups of " + std::to_string(Group) : "") +
                              (sizeof(T) == 2 ? " of 16 bits" : "");
     if (!runner.wants(name))
@@ -117,12 +126,12 @@ public:
     Results shared, expected;
     DeviceBuffer<T> x(kCodes);
     DeviceBuffer<int> some(std::vector<int>{Rows / 2 + 1});
-    for (int run = 0; run < 5; ++run) {
+    for (int run = first; run < end; ++run) {
       fill(x, run);
       shared.poison(), expected.poison();
-      const int *rows = kTakesRows && run == 4 ? some.data() : harness::kAllRows;
+      const int *rows = kTakesRows && run == 3 ? some.data() : harness::kAllRows;
       std::optional<Crowd> crowd;
-      if (run == 3 && Kernel::kLaunch.cluster == 1) // three multiprocessors may have no room for a cluster
+      if (run == 4)
         crowd.emplace();
       launchShared(operands, x.data(), shared, rows);
       if (crowd)
@@ -137,7 +146,6 @@ public:
     runner.expect(name + ", counters", harness::mappedWorkspace().isClean());
   }
 
-private:
   static void fill(DeviceBuffer<T> &x, int run) {
     x.randomize(run + 1); // no scale of the run before may be left
     if (run != 1)
