@@ -68,13 +68,13 @@ def FormDispatches : Pass<"bamba-form-dispatches", "mlir::func::FuncOp"> {
     - `rope`: a projection into the rotations of interleaved heads and the append to the cache that read its columns: the
       kernel has the rotated queries and the new states of the cache as its results;
     - `argmax`: a linear into the argmax of its result, which leaves as well;
-    - `quantize`: a norm or a gate into the quantization that alone reads it. A linear stays apart: a quantization needs
-      whole rows.
+    - `quantize`: a norm or a gate into the quantization that alone reads it, but no linear, since a quantization needs
+      whole rows;
     - `quantize_epilogue`: a linear with its gate, or attention of one token, into the quantization that alone reads it,
       if its scales are known: no block has whole rows, which decide about other scales;
     - `shared_quantize`: a quantization whose scales are not known, after such a linear or attention, into the linear that
-      alone reads it, for as many rows as a decode step has. Blocks make the codes of some rows each and read those of all, which so are
-      results of the dispatch as well.
+      alone reads it, for as many rows as a decode step has. Each block makes the codes of some rows and reads those of
+      all, so that codes and scales are results of the dispatch as well.
 
     Slices of inputs move into the dispatch, so that what stays outside are whole buffers. A fused producer may have a
     state as a second result, or one that is also read after the kernel: the dispatch then yields it after the results

@@ -110,7 +110,7 @@ FusionDecision tryToJoin(Operation *producer, OpOperand &use, SetVector<Operatio
   if (isa<LinearOp>(producer) && llvm::any_of(group, needsRows))
     return FusionDecision::no("a quantization needs the whole row, and a block has some columns of it");
   if (isa<QuantizeOp>(use.getOwner()) && use.getOwner() != group.front() && endsInPieces(producer))
-    return FusionDecision::no("the kernel after the quantization has it, and needs it in every block");
+    return FusionDecision::no("the kernel after the quantization has it, and needs whole rows");
   FusionCandidate candidate(producer, group, target);
   FusionDecision decision = candidate.decide();
   if (decision)
@@ -184,7 +184,7 @@ private:
   /// Blocks of the kernel share it through memory.
   bool isShared(OpResult result) const {
     auto quantize = dyn_cast<QuantizeOp>(result.getOwner());
-    return quantize && sharesCodes(quantize, target);
+    return quantize && needsSharedCodes(quantize, target);
   }
 
   bool isInside(Value value) const { return llvm::is_contained(group, value.getDefiningOp()); }

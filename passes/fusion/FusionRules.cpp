@@ -108,17 +108,32 @@ static int64_t getMaxSharedRows(QuantizeOp quantize) {
   return std::min<int64_t>(limits ? limits.getMaxBatch() : geometry::kMostSharedRows, geometry::kMostSharedRows);
 }
 
-bool sharesCodes(QuantizeOp quantize, TargetInterface target) {
+/// The rows of a linear's input become codes in its kernel, for all of its blocks.
+static FusionDecision sharesInLinear(QuantizeOp quantize, TargetInterface target) {
+  if (FusionDecision listed = isListed(Fusion::SharedQuantize, target); !listed)
+    return listed;
   const int64_t rows = cast<ShapedType>(quantize.getResult().getType()).getDimSize(0);
-  return target.allows(Fusion::SharedQuantize) && rows <= getMaxSharedRows(quantize) && !quantize.getStaticScales() &&
-         endsInPieces(getProducer(quantize.getInput())) && !repeatsInLinear(quantize, target);
+  if (const int64_t most = getMaxSharedRows(quantize); rows > most)
+    return FusionDecision::no("expected at most " + Twine(most) + " rows, those of a decode step, found " +
+                              Twine(rows));
+  return FusionDecision::yes();
+}
+
+/// Whether the kernel before a quantization can make the codes: its blocks have whole rows, or need none.
+static bool followsWholeRows(QuantizeOp quantize) {
+  return quantize.getStaticScales() || !endsInPieces(getProducer(quantize.getInput()));
+}
+
+bool needsSharedCodes(QuantizeOp quantize, TargetInterface target) {
+  return !followsWholeRows(quantize) && !repeatsInLinear(quantize, target) && sharesInLinear(quantize, target);
 }
 
 /// The rows of a linear's input become codes in its kernel.
 static FusionDecision fusesIntoLinear(QuantizeOp quantize, LinearOp linear, TargetInterface target) {
   if (linear.getInput() != quantize.getResult() || linear.getInputScales() != quantize.getScales())
     return noRule();
-  return sharesCodes(quantize, target) ? FusionDecision::yes() : repeatsInLinear(quantize, target);
+  FusionDecision repeats = repeatsInLinear(quantize, target);
+  return repeats || followsWholeRows(quantize) ? repeats : sharesInLinear(quantize, target);
 }
 
 bool endsInPieces(Operation *op) {

@@ -48,9 +48,9 @@ bool mayAlsoBeReadOutside(OpResult result, ArrayRef<Operation *> group);
 /// True for a linear, for element-wise ops after one, and for attention: ops whose kernel has a row in many blocks.
 bool endsInPieces(Operation *op);
 
-/// True for a quantization that becomes part of the kernel of the linear that reads it and has its codes in memory, so
-/// that all blocks share them: it comes after an op whose kernel has a row in many blocks.
-bool sharesCodes(QuantizeOp quantize, TargetInterface target);
+/// True for a quantization that, where it is part of the kernel of the linear that reads it, has its codes in memory,
+/// so that all blocks share them: it comes after an op whose kernel has a row in many blocks.
+bool needsSharedCodes(QuantizeOp quantize, TargetInterface target);
 
 /// Whether `producer` pays inside the kernel of the op that reads it, whole or sliced, as the operand `use`.
 FusionDecision fuses(Operation *producer, OpOperand &use, TargetInterface target);

@@ -19,7 +19,9 @@ template <int Rows, int Columns, int Group, int Vector> struct Quantized {
   static constexpr int kThreadVectors = geometry::quantizeVectors(kRows, kColumns, kVector, kSms);
 };
 
-__global__ void occupy(const volatile int *released) {
+__global__ void occupy(const volatile int *released, volatile int *arrived) {
+  if (threadIdx.x == 0)
+    arrived[blockIdx.x] = 1;
   while (!*released) {
   }
 }
@@ -31,13 +33,17 @@ public:
     constexpr int kLeft = 3, kSharedBytes = 200 << 10; // so that a multiprocessor has one block
     int multiprocessors = 0, *onDevice = nullptr;
     CHECK(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, 0));
-    CHECK(cudaHostAlloc(&released, sizeof(int), cudaHostAllocMapped));
+    const int blocks = multiprocessors - kLeft;
+    CHECK(cudaHostAlloc(&released, (1 + blocks) * sizeof(int), cudaHostAllocMapped));
     CHECK(cudaHostGetDevicePointer(&onDevice, released, 0));
     CHECK(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
     CHECK(cudaFuncSetAttribute(occupy, cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedBytes));
-    *released = 0;
-    occupy<<<multiprocessors - kLeft, 32, kSharedBytes, stream>>>(onDevice);
+    std::fill_n(released, 1 + blocks, 0);
+    occupy<<<blocks, 32, kSharedBytes, stream>>>(onDevice, onDevice + 1);
     CHECK(cudaGetLastError());
+    for (int block = 1; block <= blocks; ++block)
+      while (!static_cast<volatile int *>(released)[block]) {
+      }
   }
   ~Crowd() {
     *static_cast<volatile int *>(released) = 1;
@@ -58,7 +64,7 @@ public:
   }
 
 private:
-  int *released = nullptr;
+  int *released = nullptr; ///< and after it a number for each block that has arrived
   cudaStream_t stream = nullptr;
 };
 
@@ -98,7 +104,7 @@ template <class S, class T, int Rows, int Columns, int Depth, int Group> class C
   using Alone = Quantize<Quantizes>;
   using PlainInput = CodesInput<Depth>;
   using Plain = typename S::template Kernel<Shape, PlainInput, Epilogue>;
-  static constexpr bool kTakesRows = S::kMaps;
+  static constexpr int kSome = Rows / 4 + 1; ///< rows that are there in one run
   static constexpr size_t kCodes = size_t(Rows) * Depth, kScales = size_t(Rows) * groupCount(Depth, Group);
 
   struct Results {
@@ -125,11 +131,11 @@ private:
     Operands<S, Rows, Columns, Depth, Group, Depth> operands(1, 8.0f, 0.0f);
     Results shared, expected;
     DeviceBuffer<T> x(kCodes);
-    DeviceBuffer<int> some(std::vector<int>{Rows / 2 + 1});
+    DeviceBuffer<int> some(std::vector<int>{kSome});
     for (int run = first; run < end; ++run) {
       fill(x, run);
       shared.poison(), expected.poison();
-      const int *rows = kTakesRows && run == 3 ? some.data() : harness::kAllRows;
+      const int *rows = S::kMaps && run == 3 ? some.data() : harness::kAllRows;
       std::optional<Crowd> crowd;
       if (run == 4)
         crowd.emplace();
@@ -208,6 +214,9 @@ int main(int argc, char **argv) {
   Case<Mma<32, 32, 4>, bambac::bf16, 20, 999, 1000, 0>::test(runner);
   Case<Mma<128, 128, 3>, float, 256, 8192, 512, 0>::test(runner);
   Case<Mma<64, 128, 3>, float, 100, 1000, 1024, 128>::test(runner);
+  // A row that does not stay in registers; sums without promotion, where tiles are taken and split.
+  Case<Middle<64, 2>, float, 24, 1000, 16384, 0>::test(runner);
+  Case<Large<128, 256, 4, true>, float, 400, 4096, 4096, 0>::test(runner);
   // As many rows as there is a bit for, and more blocks than run at a time.
   Case<Large<128, 128, 4>, float, 1024, 1000, 512, 0>::test(runner);
   Case<Mma<128, 128, 3>, float, 1000, 8192, 256, 0>::test(runner);

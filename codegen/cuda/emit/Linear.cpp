@@ -140,10 +140,12 @@ FailureOr<KernelText> emitLinear(KernelWriter &writer, LinearOp linear) {
   if (linear.getFastAccumulate())
     writer.constant("sums_fast", true);
   FailureOr<std::string> in = emitInput(writer, linear);
+  if (failed(in))
+    return failure();
   FailureOr<std::string> epilogue = isReadAsHeads(linear) ? emitHeadsEpilogue(writer, linear)
                                                           : emitEpilogue(writer, linear.getResult(), linear.getBias());
   FailureOr<View> matrix = writer.view(linear, linear.getWeight());
-  if (failed(in) || failed(epilogue) || failed(matrix))
+  if (failed(epilogue) || failed(matrix))
     return failure();
   SmallVector<std::string> call;
   if (usesTensorMaps(writer.getCollective())) {

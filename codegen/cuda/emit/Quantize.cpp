@@ -53,7 +53,23 @@ static FailureOr<QuantizedRows> findRows(KernelWriter &writer, QuantizeOp quanti
   return rows;
 }
 
+/// What common/shared_codes.cuh leaves out.
+static LogicalResult checkSharedCodes(QuantizeOp quantize) {
+  if (quantize.getStaticScales())
+    return quantize.emitOpError() << "expected scales that rows decide about, where blocks share codes";
+  if (!isa<BlockArgument>(quantize.getInput()))
+    return quantize.emitOpError() << "expected rows that are an argument of the kernel, where blocks share codes";
+  if (!isa<BlockArgument>(quantize.getScalesInit()))
+    return quantize.emitOpError() << "expected scales that are a result of the kernel, as the codes are";
+  if (int64_t rows = dimOf(quantize.getInput(), 0); rows > geometry::kMostSharedRows)
+    return quantize.emitOpError() << "expected at most " << geometry::kMostSharedRows
+                                  << " rows, where blocks share codes, found " << rows;
+  return success();
+}
+
 FailureOr<std::string> emitSharedCodes(KernelWriter &writer, QuantizeOp quantize) {
+  if (failed(checkSharedCodes(quantize)))
+    return failure();
   FailureOr<QuantizedRows> rows = findRows(writer, quantize);
   FailureOr<View> codes = writer.resultView(cast<OpResult>(quantize.getResult()));
   FailureOr<View> scales = writer.resultView(cast<OpResult>(quantize.getScales()));

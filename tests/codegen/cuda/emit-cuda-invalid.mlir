@@ -172,3 +172,63 @@ module attributes {bamba.target = #bamba.cuda_target<arch = "sm_90a", shared_byt
     return %q, %t : tensor<2x64xf8E4M3FN>, tensor<2x1xf32>
   }
 }
+
+// -----
+
+// Codes that blocks share.
+module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_bytes = 166912, multiprocessors = 108, fusions = []>} {
+  func.func private @shared_codes(%x: tensor<2x256xf32>, %f: tensor<1xf32>, %w: tensor<64x256xf8E4M3FN, #bamba.panel<8, group = 16, align = 128>>, %ws: tensor<1x64xf32>,
+      %init: tensor<2x64xf32>, %c: tensor<2x256xf8E4M3FN>, %s: tensor<2x1xf32>) -> (tensor<2x64xf32>, tensor<2x256xf8E4M3FN>, tensor<2x1xf32>)
+      attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "mma/linear", fields = {tile_rows = 16, tile_columns = 32, stages = 4}>} {
+    // expected-error@+1 {{expected scales that rows decide about, where blocks share codes}}
+    %q, %t = bamba.quantize ins(%x : tensor<2x256xf32>) static(%f : tensor<1xf32>) outs(%c, %s : tensor<2x256xf8E4M3FN>, tensor<2x1xf32>) group(0)
+    %0 = bamba.linear ins(%q, %w : tensor<2x256xf8E4M3FN>, tensor<64x256xf8E4M3FN, #bamba.panel<8, group = 16, align = 128>>)
+                      scales(%t, %ws : tensor<2x1xf32>, tensor<1x64xf32>) group(0) outs(%init : tensor<2x64xf32>) acc(f32)
+    return %0, %q, %t : tensor<2x64xf32>, tensor<2x256xf8E4M3FN>, tensor<2x1xf32>
+  }
+}
+
+// -----
+
+module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_bytes = 166912, multiprocessors = 108, fusions = []>} {
+  func.func private @shared_codes(%x: tensor<2x256xf32>, %n: tensor<256xf32>, %w: tensor<64x256xf8E4M3FN, #bamba.panel<8, group = 16, align = 128>>, %ws: tensor<1x64xf32>,
+      %init: tensor<2x64xf32>, %c: tensor<2x256xf8E4M3FN>, %s: tensor<2x1xf32>) -> (tensor<2x64xf32>, tensor<2x256xf8E4M3FN>, tensor<2x1xf32>)
+      attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "mma/linear", fields = {tile_rows = 16, tile_columns = 32, stages = 4}>} {
+    %e = tensor.empty() : tensor<2x256xf32>
+    %h = bamba.rms_norm ins(%x, %n : tensor<2x256xf32>, tensor<256xf32>) outs(%e : tensor<2x256xf32>) eps(1.0e-5)
+    // expected-error@+1 {{expected rows that are an argument of the kernel, where blocks share codes}}
+    %q, %t = bamba.quantize ins(%h : tensor<2x256xf32>) outs(%c, %s : tensor<2x256xf8E4M3FN>, tensor<2x1xf32>) group(0)
+    %0 = bamba.linear ins(%q, %w : tensor<2x256xf8E4M3FN>, tensor<64x256xf8E4M3FN, #bamba.panel<8, group = 16, align = 128>>)
+                      scales(%t, %ws : tensor<2x1xf32>, tensor<1x64xf32>) group(0) outs(%init : tensor<2x64xf32>) acc(f32)
+    return %0, %q, %t : tensor<2x64xf32>, tensor<2x256xf8E4M3FN>, tensor<2x1xf32>
+  }
+}
+
+// -----
+
+module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_bytes = 166912, multiprocessors = 108, fusions = []>} {
+  func.func private @shared_codes(%x: tensor<2x256xf32>, %w: tensor<64x256xf8E4M3FN, #bamba.panel<8, group = 16, align = 128>>, %ws: tensor<1x64xf32>,
+      %init: tensor<2x64xf32>, %c: tensor<2x256xf8E4M3FN>) -> (tensor<2x64xf32>, tensor<2x256xf8E4M3FN>)
+      attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "mma/linear", fields = {tile_rows = 16, tile_columns = 32, stages = 4}>} {
+    %s = tensor.empty() : tensor<2x1xf32>
+    // expected-error@+1 {{expected scales that are a result of the kernel, as the codes are}}
+    %q, %t = bamba.quantize ins(%x : tensor<2x256xf32>) outs(%c, %s : tensor<2x256xf8E4M3FN>, tensor<2x1xf32>) group(0)
+    %0 = bamba.linear ins(%q, %w : tensor<2x256xf8E4M3FN>, tensor<64x256xf8E4M3FN, #bamba.panel<8, group = 16, align = 128>>)
+                      scales(%t, %ws : tensor<2x1xf32>, tensor<1x64xf32>) group(0) outs(%init : tensor<2x64xf32>) acc(f32)
+    return %0, %q : tensor<2x64xf32>, tensor<2x256xf8E4M3FN>
+  }
+}
+
+// -----
+
+module attributes {bamba.target = #bamba.cuda_target<arch = "sm_80", shared_bytes = 166912, multiprocessors = 108, fusions = []>} {
+  func.func private @shared_codes(%x: tensor<1025x256xf32>, %w: tensor<64x256xf8E4M3FN, #bamba.panel<8, group = 16, align = 128>>, %ws: tensor<1x64xf32>,
+      %init: tensor<1025x64xf32>, %c: tensor<1025x256xf8E4M3FN>, %s: tensor<1025x1xf32>) -> (tensor<1025x64xf32>, tensor<1025x256xf8E4M3FN>, tensor<1025x1xf32>)
+      attributes {bamba.kernel, bamba.schedule = #bamba.cuda_schedule<collective = "mma/linear", fields = {tile_rows = 128, tile_columns = 128, stages = 3}>} {
+    // expected-error@+1 {{expected at most 1024 rows, where blocks share codes, found 1025}}
+    %q, %t = bamba.quantize ins(%x : tensor<1025x256xf32>) outs(%c, %s : tensor<1025x256xf8E4M3FN>, tensor<1025x1xf32>) group(0)
+    %0 = bamba.linear ins(%q, %w : tensor<1025x256xf8E4M3FN>, tensor<64x256xf8E4M3FN, #bamba.panel<8, group = 16, align = 128>>)
+                      scales(%t, %ws : tensor<1025x1xf32>, tensor<1x64xf32>) group(0) outs(%init : tensor<1025x64xf32>) acc(f32)
+    return %0, %q, %t : tensor<1025x64xf32>, tensor<1025x256xf8E4M3FN>, tensor<1025x1xf32>
+  }
+}

@@ -103,7 +103,10 @@ template <class Epilogue> __device__ __forceinline__ void finishEpilogue(const E
 }
 
 /// The end of a block of which all threads come here: what they have stored is complete.
-template <class Epilogue> __device__ __forceinline__ void finishBlock(const Epilogue &epilogue) {
+template <class Input, class Epilogue>
+__device__ __forceinline__ void finishBlock(const Input &input, const Epilogue &epilogue) {
+  if (threadIdx.x == 0)
+    leaveInput(input);
   if constexpr (kReduces<Epilogue>) {
     __syncthreads();
     if (threadIdx.x < 32)

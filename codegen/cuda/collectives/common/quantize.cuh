@@ -19,12 +19,12 @@ public:
   static __device__ __forceinline__ void run(const Source &source, const float *fixedScales, Codes codes, float *scales,
                                              const int *rows = nullptr) {
     launchDependents();
-    QuantizeRow<Shape, BlockTeam<kThreads>, geometry::kKeptColumns> team;
-    team.begin(source);
-    const int row = blockIdx.x, count = rowCount<Shape::kRows>(rows);
+    QuantizeRow<Shape, BlockTeam<kThreads>, geometry::kKeptColumns> row;
+    row.begin(source);
+    const int count = rowCount<Shape::kRows>(rows);
     waitForPredecessors();
-    if (row < count)
-      team.run(source, row, fixedScales, codes, scales);
+    if (blockIdx.x < count)
+      row.run(source, blockIdx.x, fixedScales, codes, scales);
   }
 };
 

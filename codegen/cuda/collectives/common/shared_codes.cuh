@@ -2,8 +2,8 @@
 // them.
 //
 // Blocks make parts of the rows, say so by a bit of the workspace for each, and wait for the bits of all. Those that
-// make them are as many as start together; but there may be no room for one beside other kernels. So who has waited for
-// long makes what is missing, part by part: what two blocks store is the same.
+// make them are as many as a device has multiprocessors; but there may be no room for one beside other kernels. So who
+// has waited for long makes what is missing, part by part: what two blocks store is the same.
 #pragma once
 #include "common/async.cuh"
 #include "common/quantize_row.cuh"
@@ -36,8 +36,9 @@ public:
   /// By all threads of a team, after waitForPredecessors(). All `rows` rows, `Rows` at most, are there for the team
   /// afterwards.
   template <class Team, int Rows, int Blocks> __device__ __forceinline__ void make(int rows) const {
-    using Row = QuantizeRow<Shape, Team, kKeptColumns>;
+    using Row = QuantizeRow<Shape, Team, kMostKept>;
     constexpr int kParts = geometry::sharedParts(Rows, Blocks, Row::kThreadVectors);
+    static_assert(Rows * kParts <= geometry::kMostSharedParts, "a bit for each");
     const int parts = rows * kParts, makers = minOf(blocks(), multiprocessors());
     int part = block() < makers ? block() : parts, step = makers, looks = kPatientLooks;
     while (true) {
@@ -61,17 +62,21 @@ public:
   }
   /// By one thread of the block, when all rows are there: it has time until the kernel ends.
   __device__ __forceinline__ void leave() const {
-    if (atomicAdd(counters() + kLeft, 1u) + 1 == uint32(blocks()))
-      for (int i = 0; i <= kWords; ++i)
-        counters()[i] = 0;
+    __threadfence(); // a bit that another block had set as well may still be on its way
+    if (atomicAdd(counters() + kLeft, 1u) + 1 != uint32(blocks()))
+      return;
+    __threadfence();
+    for (int i = 0; i <= kWords; ++i)
+      counters()[i] = 0;
   }
 
 private:
-  /// A team has nothing else in its registers yet.
-  static constexpr int kKeptColumns = 112;
+  /// Columns of a row that a thread keeps: of 128 registers, the fewest that teams have, since nothing else is in them
+  /// yet.
+  static constexpr int kMostKept = 112;
   static constexpr int kWords = geometry::kMostSharedParts / 32;
   static_assert(kWords <= 32, "a lane each");
-  /// Some 50 us: parts of blocks that are at work take 3.
+  /// Some 50 us, for a look takes 0.7. Parts take 1 to 2 us, and a block has eight where rows are as many as can be.
   static constexpr int kPatientLooks = 64;
 
   /// The counters of the workspace: a bit for each part that is made, and the blocks that have left.

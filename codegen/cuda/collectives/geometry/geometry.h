@@ -42,10 +42,10 @@ inline constexpr int kMmaRows = 16, kMmaColumns = 8, kMmaDepth = 16;
 inline constexpr int kTileDepth = 64;
 /// Tiles that are split, at most: one for each block, as many of which as there are multiprocessors.
 inline constexpr int kMostSplitTiles = 511;
-/// The last counters of a workspace: one for each of them, and one for the tiles that blocks have taken. Before these
-/// are the counters of an epilogue.
+/// The last counters of a workspace: one for each of them, and one for the tiles that blocks have taken.
 inline constexpr int kTileCounters = kMostSplitTiles + 1;
-/// Those of rows that become codes for all blocks of a kernel: a bit for each part of a row, and a number.
+/// Before them are those of rows that become codes for all blocks of a kernel: a bit for each part of a row, and a
+/// number. Those of an epilogue are the first.
 inline constexpr int kMostSharedParts = 1024;
 inline constexpr int kCodesCounters = 64;
 static_assert(kMostSharedParts / 32 + 1 <= kCodesCounters);

@@ -35,8 +35,8 @@ BAMBAC_HOST_DEVICE constexpr int quantizeVectors(int rows, int columns, int vect
 inline constexpr int kMostSharedRows = 1024;
 static_assert(kMostSharedRows <= kMostSharedParts);
 
-/// Parts of a row that blocks of a linear make to codes: as many as all blocks have one, but few, since each reads all
-/// of the row (measured in codegen/cuda/NOTEBOOK.md), and no more than the `vectors` of a thread.
+/// Parts of a row that blocks of a linear make to codes: so many that all blocks have one, but few, since each reads
+/// all of the row (measured in codegen/cuda/NOTEBOOK.md), and no more than the `vectors` of a thread.
 BAMBAC_HOST_DEVICE constexpr int sharedParts(int rows, int blocks, int vectors) {
   constexpr int kMost = 2;
   return maxOf(1, minOf(minOf(kMost, vectors), minOf(blocks, kMostSharedParts) / rows));

@@ -87,7 +87,7 @@ public:
     beginEpilogue(epilogue); // there are barriers before the first result
     const int group = blockIdx.x * kAllGroups / kBlocks, groupEnd = (blockIdx.x + 1) * kAllGroups / kBlocks;
     LinearSkinny(shared, input, weights, epilogue, group, groupEnd).multiply();
-    finishBlock(epilogue);
+    finishBlock(input, epilogue);
   }
 
 private:
@@ -116,8 +116,7 @@ private:
     for (int stage = 0; stage < kStages - 1; ++stage)
       fetch();
     waitForPredecessors();
-    makeInput<BlockTeam<kThreads>, Shape::kRows, kBlocks * ceilDiv(Shape::kRows, Shape::kTileRows)>(input,
-                                                                                                    Shape::kRows);
+    makeInput<BlockTeam<kThreads>, Shape::kRows, kBlocks>(input, Shape::kRows);
     if constexpr (Input::kNormalizes)
       sumSquares();
     if constexpr (kQuantizes<Input>)
@@ -144,8 +143,6 @@ private:
       storePass(sums, extras);
     }
     waitCopies<0>();
-    if (threadIdx.x == 0)
-      leaveInput(input);
   }
 
   /// Starts the copies of this warp's next slice, one stage; past the end they fill zeros.

@@ -78,16 +78,15 @@ public:
     beginEpilogue(epilogue); // there are barriers before the first result
     const int count = rowCount<Shape::kRows>(rows);
     waitForPredecessors();
-    makeInput<BlockTeam<kThreads>, Shape::kRows, kRowTiles * kColumnTiles>(input, count);
+    makeInput<BlockTeam<kThreads>, Shape::kRows, minOf(kRowTiles * kColumnTiles, Shape::kMultiprocessors)>(input,
+                                                                                                           count);
     LinearTall tile(shared, input, weights, count);
     if (tile.firstRow < count) {
       float sums[kFragments][kGroups][4] = {};
       tile.multiply(sums, epilogue);
       tile.storeTile(sums, epilogue);
     }
-    if (threadIdx.x == 0)
-      leaveInput(input);
-    finishBlock(epilogue);
+    finishBlock(input, epilogue);
   }
 
 private:

@@ -16,6 +16,7 @@
 //   empty[s] lane 0 of each mma warp, after its loads         8  the producer                         of the ring, ^ 1
 //   summed   all lanes of mma warps, their sums stored      256  the helper                           pass & 1
 //   taken    all lanes of the helper, the sums read          32  mma warps, before their next sums    (pass - 1) & 1
+//   ready    one mma lane, when the input's codes are made    1  the helper                           0
 //   named 1  mma warps, where there is a norm or codes      256  the same                             -
 //
 // Where several lanes have written or read what a barrier hands over (summed, taken), every lane arrives. At empty one

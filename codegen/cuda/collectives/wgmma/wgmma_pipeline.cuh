@@ -41,6 +41,7 @@ __host__ __device__ constexpr TensorMap weightTensorMap(int columns, int words, 
 ///   empty[s]    lane 0 of each consumer warp: stage read           ConsumerWarps  the loading threads  of the ring
 ///   named 8     consumer warpgroups, at the end (finishConsumers)  their threads  the same             -
 ///   named 9     consumer warpgroups, while they make codes         their threads  the same             -
+///   ready       thread 0 of the consumers: the input's codes are   1              the input's thread   0
 ///   named 1, 2  linear_middle: slice of a warpgroup free, filled   128            the same             -
 ///   named 1     linear_middle, clusters: the last stage is read    all consumers  the same             -
 ///   named 1, 2  linear_large: sums of a first part are stored      128            the same             -
