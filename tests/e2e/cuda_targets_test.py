@@ -111,7 +111,8 @@ class CudaTargetsTest(harness.Case):
                                                  "weight_block_size": [128, 128]})
         models = self.compile(config, ("sm_90a",), "--max-batch=16", "--prefill-chunk=32")
         for rows, collective in ((8, "wgmma/linear_skinny"), (16, "wgmma/linear_middle")):
-            for stem in ("linear_add_{}x4096x14336", "linear_add_{}x4096x4096", "linear_swiglu_{}x"):
+            for stem in ("quantize_linear_add_{}x4096x14336", "quantize_linear_add_{}x4096x4096",
+                         "linear_swiglu_{}x"):
                 for schedule in self.schedules(models, stem.format(rows)):
                     self.assertIn(collective, schedule)
 
