@@ -7,6 +7,10 @@
 
 namespace bambac::rt {
 
+/// A thread takes its share of the workgroups that are left in so many parts at least: neighbours, which read memory
+/// one after the other, yet not so many that others wait for it.
+static constexpr unsigned kPartsOfShare = 2;
+
 Interpreter::Interpreter(const bamba_rt_model &model, ThreadPool &pool, const Buffers &buffers)
     : model(model), pool(pool) {
   args.reserve(model.num_args);
@@ -52,9 +56,9 @@ void Interpreter::run(const bamba_rt_entry &entry) noexcept {
       &job);
 }
 
-/// Every thread walks all launches in order and takes workgroups while there are some; it goes on to the next launch
-/// when all workgroups are finished, whoever ran them. A thread that comes late finds the first launches done and
-/// catches up.
+/// Every thread walks all launches in order and takes workgroups while there are some, fewer and fewer; it goes on to
+/// the next launch when all workgroups are finished, whoever ran them. A thread that comes late finds the first
+/// launches done and catches up.
 void Interpreter::walk(const bamba_rt_entry &entry, unsigned thread) noexcept {
   FloatEnvironment environment;
   std::byte *ownScratch = scratch.data() + thread * scratchStride;
@@ -62,12 +66,15 @@ void Interpreter::walk(const bamba_rt_entry &entry, unsigned thread) noexcept {
     const bamba_rt_launch &launch = model.launches[entry.first_launch + i];
     Counter &counter = counters[i];
     uint32_t finished = 0;
-    while (counter.next.load(std::memory_order_relaxed) < launch.num_workgroups) {
-      uint32_t workgroup = counter.next.fetch_add(1, std::memory_order_relaxed);
-      if (workgroup >= launch.num_workgroups)
-        break;
-      model.kernels[launch.kernel].cpu(args.data() + launch.first_arg, ownScratch, workgroup);
-      ++finished;
+    uint32_t next = counter.next.load(std::memory_order_relaxed);
+    while (next < launch.num_workgroups) {
+      uint32_t end = next + std::max((launch.num_workgroups - next) / (kPartsOfShare * pool.size()), 1u);
+      if (!counter.next.compare_exchange_weak(next, end, std::memory_order_relaxed))
+        continue;
+      finished += end - next;
+      for (; next < end; ++next)
+        model.kernels[launch.kernel].cpu(args.data() + launch.first_arg, ownScratch, next);
+      next = counter.next.load(std::memory_order_relaxed);
     }
     if (finished)
       counter.done.fetch_add(finished, std::memory_order_release);

@@ -73,6 +73,16 @@ TEST(Interpreter, RunsEveryWorkgroupOnceAndLaunchesInOrder) {
       ASSERT_EQ(count, 150u);
 }
 
+TEST(Interpreter, AThreadTakesNeighbours) {
+  // Half of its share at first, whichever thread comes first.
+  constexpr uint32_t workgroups = 64;
+  static std::atomic<void *> owners[workgroups];
+  auto kernel = [](void *const *, void *scratch, uint64_t workgroup) { owners[workgroup] = scratch; };
+  Program(kernel, workgroups).run(/*threads=*/2, /*times=*/20);
+  for (uint32_t i = 1; i < workgroups / 4; ++i)
+    EXPECT_EQ(owners[i], owners[0]) << i;
+}
+
 TEST(Interpreter, ScratchBelongsToOneThread) {
   static std::atomic<uint32_t> faults;
   auto kernel = [](void *const *, void *scratch, uint64_t workgroup) {
