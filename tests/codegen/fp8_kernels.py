@@ -100,6 +100,7 @@ def make_cases(target):
         scaled_linear(target, "some_rows_of_many", 300, 96, 64, tile=256, block=96, there=49),
         scaled_linear(target, "some_rows_odd_groups", 48, 100, 40, tile=32, block=64, group=33, there=20),
         scaled_linear(target, "deep", 2, 14336, 64),
+        scaled_linear(target, "deep_rows", 8, 14336, 64),
         scaled_linear(target, "deep_tall", 64, 14336, 64, block=512),
         scaled_linear(target, "deep_tall_chosen_block", 64, 14336, 64, block=CHOSEN_BLOCKS[target]),
         # Sums over groups are as exact as those over columns.

@@ -22,13 +22,8 @@ public:
       : LinearOperands(emitter, op, buffers), isBf16(weightType.isBF16()),
         isNarrow(weightType.getIntOrFloatBitWidth() < 32) {
     rowTile = e.getSchedule() ? std::max<int64_t>(e.getSchedule().getRows(), 1) : 1;
-    block = e.getSchedule() ? e.getSchedule().getDepth() : 0;
-    if (block <= 0 || block > depth)
-      block = depth;
-    if (hasGroups())
-      block = std::max<int64_t>(block / group, 1) * group;
-    // Whole tiles of rows: a row of the last alone would read all weights.
-    rows = e.min(e.dim(out, 0), e.mul(e.div(e.add(rows, rowTile - 1), e.index(rowTile)), rowTile));
+    block = getBlock();
+    rows = wholeTiles(rowTile);
   }
 
   void emit() {
@@ -46,9 +41,11 @@ public:
 private:
   /// Sums of the products from column `begin` to `end` of the input.
   SmallVector<Value> sumProducts(Value panel, Value row, ArrayRef<Value> start, Value begin, Value end) {
-    return accumulate(e, start, begin, end,
-                      {[&](int64_t r, Value k) { return e.load(input, {e.add(row, r), k}); },
-                       [&](Value k) { return loadSplit(panel, k); }});
+    return accumulateParts(e, start, begin, end, [&](MutableArrayRef<Value> sums, Value depth) {
+      addProducts(e, sums, depth,
+                  {[&](int64_t r, Value k) { return e.load(input, {e.add(row, r), k}); },
+                   [&](Value k) { return loadSplit(panel, k); }});
+    });
   }
 
   /// All of the depth at once.

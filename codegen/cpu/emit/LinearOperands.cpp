@@ -7,6 +7,8 @@
 namespace bambac::codegen {
 
 static constexpr int64_t kCacheLine = 64;
+/// Blocks of codes at most: their sums are added up in the result, one after the other, with an error of rounding each.
+static constexpr int64_t kMostBlocks = 16;
 
 LinearOperands::LinearOperands(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers)
     : e(emitter), input(buffers.getInput()), weight(buffers.getWeight()), bias(buffers.getBias()),
@@ -14,6 +16,25 @@ LinearOperands::LinearOperands(Emitter &emitter, LinearOp op, LinearOp::Adaptor 
       weightType(getElementTypeOrSelf(weight.getType())), group(op.getGroupSize()),
       depth(op.getTermsAttr() ? op.getWeightColumns() : cast<MemRefType>(input.getType()).getDimSize(1)),
       panelWidth(cast<MemRefType>(weight.getType()).getDimSize(2)), rows(e.rowsThere(out)) {}
+
+int64_t LinearOperands::columnsOfBlock(int64_t columns) const {
+  return isScaled() ? std::max(columns, llvm::divideCeilSigned(depth, kMostBlocks)) : columns;
+}
+
+int64_t LinearOperands::groupsOfBlock(int64_t groups) const {
+  return std::max(groups, llvm::divideCeilSigned(countGroups(depth), kMostBlocks));
+}
+
+int64_t LinearOperands::getBlock() {
+  int64_t wanted = e.getSchedule() ? e.getSchedule().getDepth() : 0,
+          columns = wanted > 0 ? std::min(wanted, depth) : depth;
+  return hasGroups() ? groupsOfBlock(columns / group) * group : columnsOfBlock(columns);
+}
+
+Value LinearOperands::wholeTiles(int64_t rowTile) {
+  Value tiles = e.div(e.add(rows, rowTile - 1), e.index(rowTile));
+  return e.min(e.dim(out, 0), e.mul(tiles, rowTile));
+}
 
 Value LinearOperands::getStart(Value column, Lanes lanes) {
   return bias ? e.load(bias, {column}, lanes) : e.splat(0.0, lanes.width);

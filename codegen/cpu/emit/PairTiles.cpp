@@ -21,8 +21,6 @@ constexpr int64_t kHighTiles = 2;
 constexpr int64_t kHighRows = kHighTiles * kTileRows;
 /// Columns that are summed one after the other, so that errors of rounding do not grow with the depth.
 constexpr int64_t kLongestSum = 2048;
-/// Blocks of groups at most, for the same reason: their sums are added up in the result one after the other.
-constexpr int64_t kMostBlocks = 32;
 
 /// Rows of the input, where they are known.
 std::optional<int64_t> countRows(Emitter &e, LinearOp::Adaptor buffers) {
@@ -40,7 +38,7 @@ public:
     rowBlock = llvm::alignTo(std::max<int64_t>(wantedRows, 1), kHighRows);
     if (wantedDepth <= 0)
       wantedDepth = kLongestSum;
-    block = llvm::alignTo(std::min({wantedDepth, kLongestSum, depth}), kTileColumns);
+    block = llvm::alignTo(columnsOfBlock(std::min({wantedDepth, kLongestSum, depth})), kTileColumns);
     terms = op.getTermsAttr() ? op.getTermsAttr().getCount() : 1;
     std::optional<int64_t> rowsOfInput = countRows(emitter, buffers);
     tileRows = fitOneTile(rowsOfInput) ? *rowsOfInput : kTileRows;
@@ -50,10 +48,10 @@ public:
     if (hasGroups()) {
       // A group that starts at an odd column shares a pair with the one before.
       tilesOfGroup = llvm::divideCeil(startsOdd() ? group + 1 : group, kTileColumns);
-      groupsOfBlock = std::max(tilesDeep / tilesOfGroup, llvm::divideCeilSigned(countGroups(depth), kMostBlocks));
-      block = groupsOfBlock * group;
-      tilesDeep = groupsOfBlock * tilesOfGroup;
-      totals = e.scratch({countLevels(groupsOfBlock), kHighRows, panelWidth});
+      groupsInBlock = groupsOfBlock(tilesDeep / tilesOfGroup);
+      block = groupsInBlock * group;
+      tilesDeep = groupsInBlock * tilesOfGroup;
+      totals = e.scratch({countLevels(groupsInBlock), kHighRows, panelWidth});
     }
     Type bf16 = b.getBF16Type();
     if (rowsLeft > 0)
@@ -221,7 +219,7 @@ private:
   /// Adds the sums of the block from column `first` on to the result.
   void multiplyToResult(Value first, const Target &to) {
     if (hasGroups())
-      sumGroups(first, to, e.index(0), countGroupsFrom(first), groupsOfBlock, /*level=*/0);
+      sumGroups(first, to, e.index(0), countGroupsFrom(first), groupsInBlock, /*level=*/0);
     else
       multiplyTiles(getPart(first, e.index(0), block), to);
     e.loop(to.count, [&](Value r) {
@@ -315,7 +313,7 @@ private:
   int64_t tileRows; ///< of the input and of sums
   bool readsInput;  ///< where rows fill tiles
   int64_t rowsLeft; ///< of the input, which are copied
-  int64_t groupsOfBlock = 1, tilesOfGroup = 0;
+  int64_t groupsInBlock = 1, tilesOfGroup = 0;
 };
 
 } // namespace

@@ -43,13 +43,37 @@ SmallVector<Value> accumulate(Emitter &e, ArrayRef<Value> sums, Value begin, Val
   });
 }
 
+SmallVector<Value> accumulateParts(Emitter &e, ArrayRef<Value> sums, Value begin, Value end, TileStep step) {
+  std::optional<int64_t> count = getConstantIntValue(e.sub(end, begin));
+  if (!count || *count <= kLongestPart)
+    return accumulate(e, sums, begin, end, step);
+  auto zeros = llvm::map_to_vector(sums, [&](Value sum) { return e.constantLike(sum, 0.0); });
+  auto addPart = [&](ValueRange before, Value first, int64_t size) {
+    SmallVector<Value> next(before);
+    auto ofPart = accumulate(e, zeros, e.index(0), e.index(size),
+                             [&](MutableArrayRef<Value> part, Value depth) { step(part, e.add(first, depth)); });
+    for (auto [sum, part] : llvm::zip_equal(next, ofPart))
+      sum = e.addf(sum, part);
+    return next;
+  };
+  int64_t left = *count % kLongestPart;
+  Value whole = e.add(begin, *count - left);
+  SmallVector<Value> carried =
+      e.loop(begin, whole, kLongestPart, SmallVector<Value>(sums),
+             [&](Value first, ValueRange before) { return addPart(before, first, kLongestPart); });
+  return left == 0 ? carried : addPart(carried, whole, left);
+}
+
+void addProducts(Emitter &e, MutableArrayRef<Value> sums, Value depth, TileFactors factors) {
+  Value vector = factors.vector(depth);
+  int64_t width = cast<VectorType>(vector.getType()).getDimSize(0);
+  for (auto [row, sum] : llvm::enumerate(sums))
+    sum = e.fma(e.broadcast(factors.scalar(row, depth), width), vector, sum);
+}
+
 SmallVector<Value> accumulate(Emitter &e, ArrayRef<Value> sums, Value begin, Value end, TileFactors factors) {
-  return accumulate(e, sums, begin, end, [&](MutableArrayRef<Value> next, Value depth) {
-    Value vector = factors.vector(depth);
-    int64_t width = cast<VectorType>(vector.getType()).getDimSize(0);
-    for (auto [row, sum] : llvm::enumerate(next))
-      sum = e.fma(e.broadcast(factors.scalar(row, depth), width), vector, sum);
-  });
+  return accumulate(e, sums, begin, end,
+                    [&](MutableArrayRef<Value> next, Value depth) { addProducts(e, next, depth, factors); });
 }
 
 int64_t partOfTree(int64_t most) {

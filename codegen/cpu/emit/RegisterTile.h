@@ -21,6 +21,15 @@ using TileStep = llvm::function_ref<void(MutableArrayRef<Value> sums, Value dept
 /// because each waits for the one before it.
 SmallVector<Value> accumulate(Emitter &emitter, ArrayRef<Value> sums, Value begin, Value end, TileStep step);
 
+/// Depths that accumulateParts() sums one after the other at most. Errors of rounding grow with their number.
+inline constexpr int64_t kLongestPart = 1024;
+
+/// The same in parts of kLongestPart depths, each summed by itself, where the depths' number is known.
+SmallVector<Value> accumulateParts(Emitter &emitter, ArrayRef<Value> sums, Value begin, Value end, TileStep step);
+
+/// Adds to each of `sums`, a vector for each row, the products of its scalars and the vector at a depth.
+void addProducts(Emitter &emitter, MutableArrayRef<Value> sums, Value depth, TileFactors factors);
+
 /// Adds to each of `sums`, a vector for each row, the products of its scalars and the vectors over the depths from
 /// `begin` to `end`.
 SmallVector<Value> accumulate(Emitter &emitter, ArrayRef<Value> sums, Value begin, Value end, TileFactors factors);
