@@ -1,7 +1,7 @@
 """The lit suites: every folder of tests/ that holds .mlir, .test or *_test.py files, each with its RUN lines.
 
 Parameters: --param property_cases=N sets how many random models the property test draws.
-Features:   avx2, avx512f, amx (of this processor; amx is all that linears of pairs need), sanitize (a build with sanitizers), nvrtc (CUDA targets can be compiled
+Features:   avx2, avx512f, avx512bf16, amx (of this processor; the last two are all that linears of pairs need), sanitize (a build with sanitizers), nvrtc (CUDA targets can be compiled
             for), gpu (a CUDA device).
 """
 
@@ -40,8 +40,10 @@ def processor_features():
     except OSError:
         return set()
     found = set(flags.split())
-    amx = {"amx"} if found >= {"amx_tile", "amx_bf16", "gfni", "avx512vbmi"} and grants_tiles() else set()
-    return found & {"avx2", "avx512f"} | amx
+    decodes = found >= {"gfni", "avx512vbmi"}
+    amx = {"amx"} if decodes and found >= {"amx_tile", "amx_bf16"} and grants_tiles() else set()
+    pairs = {"avx512bf16"} if decodes and "avx512_bf16" in found else set()
+    return found & {"avx2", "avx512f"} | amx | pairs
 
 
 def sanitizer_runtime():

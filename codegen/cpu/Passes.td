@@ -38,7 +38,7 @@ def Bufferize : Pass<"bamba-cpu-bufferize", "mlir::ModuleOp"> {
   let dependentDialects = ["bambac::BambaDialect", "mlir::func::FuncDialect", "mlir::bufferization::BufferizationDialect",
       "mlir::memref::MemRefDialect", "mlir::scf::SCFDialect", "mlir::vector::VectorDialect",
       "mlir::math::MathDialect", "mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect",
-      "mlir::amx::AMXDialect", "mlir::LLVM::LLVMDialect"];
+      "mlir::amx::AMXDialect", "mlir::x86vector::X86VectorDialect", "mlir::LLVM::LLVMDialect"];
 }
 
 def AllocToScratch : Pass<"bamba-cpu-alloc-to-scratch", "mlir::func::FuncOp"> {

@@ -125,15 +125,16 @@ struct CpuTargetModel : TargetInterface::ExternalModel<CpuTargetModel, CpuTarget
   /// for products of pairs, and as many as a tile register has.
   PanelAttr getWeightPanel(Attribute target, Type element) const {
     auto cpu = cast<CpuTargetAttr>(target);
-    bool pairs = cpu.multipliesPairs() && (element.isBF16() || isa<Float8E4M3FNType>(element));
-    return PanelAttr::get(target.getContext(), 2 * cpu.getLanes(), /*group=*/pairs ? 2 : 1,
-                          /*align=*/pairs ? CpuTargetAttr::kTileColumns : 1);
+    bool isCode = isa<Float8E4M3FNType>(element), tiles = cpu.multipliesTiles() && (isCode || element.isBF16());
+    int64_t group = tiles || (isCode && cpu.multipliesPairs()) ? 2 : 1;
+    return PanelAttr::get(target.getContext(), 2 * cpu.getLanes(), group,
+                          /*align=*/tiles ? CpuTargetAttr::kTileColumns : group);
   }
   /// Three terms of 8 bits are the 24 of an f32; a run is the columns of a tile register. Fewer rows take no longer in
   /// vectors.
   TermsAttr getInputTerms(Attribute target, int64_t rows, Type weight) const {
     constexpr int64_t kStreamedRows = 8;
-    if (!cast<CpuTargetAttr>(target).multipliesPairs() || !weight.isBF16() || rows <= kStreamedRows)
+    if (!cast<CpuTargetAttr>(target).multipliesTiles() || !weight.isBF16() || rows <= kStreamedRows)
       return {};
     return TermsAttr::get(target.getContext(), /*count=*/3, /*run=*/CpuTargetAttr::kTileColumns);
   }
@@ -159,7 +160,7 @@ struct CpuTargetModel : TargetInterface::ExternalModel<CpuTargetModel, CpuTarget
     ElementTypes types;
     types.matrix = matrix;
     types.activation = types.cache = types.ssmState = types.wide = types.inputCodes = f32;
-    if (cast<CpuTargetAttr>(target).multipliesPairs())
+    if (auto cpu = cast<CpuTargetAttr>(target); cpu.multipliesTiles() || cpu.multipliesPairs())
       types.inputCodes = BFloat16Type::get(target.getContext());
     types.codes = Float8E4M3FNType::get(target.getContext());
     return types;

@@ -173,10 +173,15 @@ bool CpuTargetAttr::has(StringRef feature) const {
                       [&](StringRef listed) { return listed.consume_front("+") && listed == feature; });
 }
 
-bool CpuTargetAttr::multipliesPairs() const {
-  return getVectorBits() == 512 && llvm::all_of(ArrayRef<StringRef>{"amx-tile", "amx-bf16", "avx512vbmi", "gfni"},
-                                                [&](StringRef feature) { return has(feature); });
+/// Whether a target has vectors of 512 bits in which codes become pairs of bf16, and some features.
+static bool decodesPairs(CpuTargetAttr target, ArrayRef<StringRef> features) {
+  auto isOn = [&](StringRef feature) { return target.has(feature); };
+  return target.getVectorBits() == 512 && isOn("avx512vbmi") && isOn("gfni") && llvm::all_of(features, isOn);
 }
+
+bool CpuTargetAttr::multipliesTiles() const { return decodesPairs(*this, {"amx-tile", "amx-bf16"}); }
+
+bool CpuTargetAttr::multipliesPairs() const { return !multipliesTiles() && decodesPairs(*this, {"avx512bf16"}); }
 
 LogicalResult CpuTargetAttr::verify(EmitError emitError, StringAttr /*arch*/, StringAttr /*features*/,
                                     int64_t vectorBits, int64_t vectorRegisters, int64_t l2Bytes,

@@ -103,8 +103,8 @@ def Bamba_PanelAttr : Bamba_Attr<"Panel", "panel", [DeclareAttrInterfaceMethods<
 
     With groups of one column, a kernel that computes `size` outputs at a time reads the matrix as one stream, whatever
     the number of rows it multiplies. With groups of 8 columns of bf16 and as many rows, a group is a core matrix of
-    the tensor cores: 128 bytes that `ldmatrix` and `wgmma` take as they are. With groups of two columns of bf16, a
-    group is what a product in tile registers of a processor (AMX) takes.
+    the tensor cores: 128 bytes that `ldmatrix` and `wgmma` take as they are. With groups of two columns, a
+    group is what a product of pairs of bf16 of a processor takes, in tile registers (AMX) or in vectors (AVX512-BF16).
 
     Examples: `tensor<712x128xbf16, #bamba.panel<32>>`, `tensor<712x100xbf16, #bamba.panel<8, group = 8, align = 64>>`
   }];
@@ -231,6 +231,8 @@ def Bamba_CpuTargetAttr : Bamba_Attr<"CpuTarget", "cpu_target"> {
     /// Rows of a tile register (AMX), and its columns of bf16.
     static constexpr int64_t kTileRows = 16, kTileColumns = 32;
     /// True where linears multiply pairs of bf16 in tile registers.
+    bool multipliesTiles() const;
+    /// True where linears of codes multiply pairs of bf16 in vector registers (AVX512-BF16): without tile registers.
     bool multipliesPairs() const;
   }];
 }

@@ -21,11 +21,11 @@ constexpr int64_t kBlockBytes = int64_t{64} * 1024;
 
 /// Rows of codes with which weights are multiplied once, as they come from memory.
 constexpr int64_t kStreamedRowsOfCodes = CpuTargetAttr::kTileRows;
-/// Of linears in tile registers: rows and depth of the input that are multiplied at a time, up to 768 KiB; the least
-/// columns of a workgroup; the most, where that leaves enough workgroups and there are more rows than memory takes time
-/// for.
-constexpr int64_t kTileRows = 256, kTileDepth = 512, kTileColumns = 128, kMostTileColumns = 512, kLeastTiles = 16,
-                  kFewRows = 32;
+/// Of linears in tile registers: rows and depth of the input that are multiplied at a time, up to 768 KiB.
+constexpr int64_t kTileRows = 256, kTileDepth = 512;
+/// Where a workgroup reads its input more than once: the least columns; the most, where that leaves enough workgroups
+/// and there are more rows than memory takes time for.
+constexpr int64_t kWideColumns = 128, kMostColumns = 512, kLeastTiles = 16, kFewRows = 32;
 
 /// Heads of a scan that share a workgroup at most, and the workgroups that this leaves at least.
 constexpr int64_t kMostHeads = 4, kLeastScans = 16;
@@ -61,40 +61,49 @@ int64_t chooseRows(LinearOp linear, int64_t rows, CpuTargetAttr target) {
   return largestDivisor(rows, std::max<int64_t>((target.getVectorRegisters() - 4) / 2, 1));
 }
 
-bool multipliesPairs(LinearOp linear, CpuTargetAttr target) {
+bool hasPairs(LinearOp linear, CpuTargetAttr target) {
   Type element = cast<ShapedType>(linear.getWeight().getType()).getElementType();
   return cast<TargetInterface>(Attribute(target)).getWeightPanel(element).getGroup() > 1;
 }
 
-/// A linear in tile registers: a workgroup reads all of its input, more than its weights where columns are few, and
-/// copies what fills no tile, so that it should have as many columns as make that cheap.
-CpuScheduleAttr scheduleTiles(LinearOp linear, CpuTargetAttr target) {
+bool multipliesTiles(LinearOp linear, CpuTargetAttr target) {
+  return target.multipliesTiles() && hasPairs(linear, target);
+}
+
+/// Columns of a linear's workgroup, whose weights stream through it.
+int64_t chooseColumns(LinearOp linear, CpuTargetAttr target) {
   auto weight = cast<RankedTensorType>(linear.getWeight().getType());
-  int64_t rows = cast<ShapedType>(linear.getInput().getType()).getDimSize(0), panel = 2 * target.getLanes();
-  int64_t columns =
-      chooseTile(weight.getDimSize(0), weight.getDimSize(1) * elementBytesOf(linear.getWeight().getType()), panel);
-  if (columns > 0 && columns < kTileColumns)
-    columns = weight.getDimSize(0) > kTileColumns ? kTileColumns : 0;
-  for (int64_t wide = kMostTileColumns; rows > kFewRows && columns > 0 && wide > columns; wide /= 2)
-    if (llvm::divideCeilSigned(weight.getDimSize(0), wide) >= kLeastTiles)
+  return chooseTile(weight.getDimSize(0), weight.getDimSize(1) * elementBytesOf(weight), 2 * target.getLanes());
+}
+
+/// The same where a workgroup reads all of the input for each block of the depth, which is more than the weights where
+/// columns are few: it should have as many as make that cheap.
+int64_t chooseWideColumns(LinearOp linear, int64_t rows, CpuTargetAttr target) {
+  int64_t all = cast<ShapedType>(linear.getWeight().getType()).getDimSize(0), columns = chooseColumns(linear, target);
+  if (columns > 0 && columns < kWideColumns)
+    columns = all > kWideColumns ? kWideColumns : 0;
+  for (int64_t wide = kMostColumns; rows > kFewRows && columns > 0 && wide > columns; wide /= 2)
+    if (llvm::divideCeilSigned(all, wide) >= kLeastTiles)
       columns = wide;
-  return CpuScheduleAttr::get(linear.getContext(), {0, columns}, std::min(rows, kTileRows), kTileDepth, 0);
+  return columns;
 }
 
 /// A linear, alone or with an epilogue: all rows and some panels of columns. The weights of a tile stream through once;
-/// with more rows than one register tile, the depth is cut so that a block of a panel stays in cache meanwhile.
+/// with more rows than one register tile, the depth is cut so that a block of a panel stays in cache meanwhile. In tile
+/// registers the input is cut too, and copied where it fills no tile.
 CpuScheduleAttr scheduleLinear(LinearOp linear, CpuTargetAttr target) {
-  auto weight = cast<RankedTensorType>(linear.getWeight().getType());
-  int64_t panel = 2 * target.getLanes();
   int64_t rows = cast<ShapedType>(linear.getInput().getType()).getDimSize(0);
-  bool hasTilesOfCodes = linear.isScaled() && multipliesPairs(linear, target);
-  if (linear.getTermsAttr() || (hasTilesOfCodes && rows > kStreamedRowsOfCodes))
-    return scheduleTiles(linear, target);
-  int64_t registerRows = hasTilesOfCodes ? rows : chooseRows(linear, rows, target);
+  bool hasCodes = linear.isScaled() && hasPairs(linear, target), isWide = hasCodes && rows > kStreamedRowsOfCodes;
   int64_t columns =
-      chooseTile(weight.getDimSize(0), weight.getDimSize(1) * elementBytesOf(linear.getWeight().getType()), panel);
-  int64_t depth = rows > registerRows ? kBlockBytes / (panel * int64_t(sizeof(float))) : 0;
-  return CpuScheduleAttr::get(linear.getContext(), {0, columns}, registerRows, depth, 0);
+      linear.getTermsAttr() || isWide ? chooseWideColumns(linear, rows, target) : chooseColumns(linear, target);
+  auto schedule = [&](int64_t tileRows, int64_t depth) {
+    return CpuScheduleAttr::get(linear.getContext(), {0, columns}, tileRows, depth, 0);
+  };
+  if (linear.getTermsAttr() || (isWide && target.multipliesTiles()))
+    return schedule(std::min(rows, kTileRows), kTileDepth);
+  int64_t registerRows = hasCodes && target.multipliesTiles() ? rows : chooseRows(linear, rows, target);
+  int64_t lineBytes = 2 * target.getLanes() * int64_t(hasCodes ? sizeof(uint16_t) : sizeof(float));
+  return schedule(registerRows, rows > registerRows ? kBlockBytes / lineBytes : 0);
 }
 
 /// A scan: a few heads of a group a workgroup, which share B and its products with C, in chunks of as many tokens as
@@ -165,12 +174,12 @@ static llvm::Error checkKeptRows(Operation *root, CpuScheduleAttr schedule, CpuT
   auto linear = dyn_cast<LinearOp>(root);
   if (!linear || schedule.getWorkgroup().front() > 0)
     return check("workgroup", schedule.getWorkgroup().front());
-  return multipliesPairs(linear, target) ? llvm::Error::success() : check("rows", schedule.getRows());
+  return multipliesTiles(linear, target) ? llvm::Error::success() : check("rows", schedule.getRows());
 }
 
 /// Rows that are so few that they are not split stream through vectors, as many at a time as code generation knows.
 static llvm::Error checkFewRows(LinearOp linear, CpuScheduleAttr schedule, CpuTargetAttr target) {
-  if (!linear || !multipliesPairs(linear, target) || linear.isScaled() || linear.getTermsAttr())
+  if (!linear || !multipliesTiles(linear, target) || linear.isScaled() || linear.getTermsAttr())
     return llvm::Error::success();
   if (schedule.getDepth() > 0)
     return makeFieldError("depth",

@@ -3,13 +3,13 @@
 import numpy as np
 
 import kernel_harness as harness
-from kernel_harness import Case, Panel, e4m3, pack, to_bf16, type_of
+from kernel_harness import Case, Panel, e4m3, pack, takes_pairs, to_bf16, type_of
 from kernel_text import kernel, poison, schedule
 from kernels import attention, kv_append
 
 rng = np.random.default_rng(3)
 # Columns of a block that the schedule of a deep linear of codes has.
-CHOSEN_BLOCKS = {"amx": 2048, "avx512": 512, "avx2": 1024}
+CHOSEN_BLOCKS = {"amx": 2048, "avx512bf16": 1024, "avx512": 512, "avx2": 1024}
 
 
 def hard_rows(rows, columns):
@@ -55,11 +55,12 @@ def scaled_linear(target, name, rows, depth, columns, group=0, bias=False, workg
         sums = e4m3.decode(x[:, part]) @ e4m3.decode(w[:, part]).T
         wanted += sums * xs[:, number, None].astype(np.float64) * ws[None, :, number]
     numbers = e4m3.decode(x).astype(np.float32)
-    arguments = [to_bf16(numbers) if target == "amx" else numbers, pack(w, panel)] + [b] * bias
+    pairs = takes_pairs(target, "f8E4M3FN")
+    arguments = [to_bf16(numbers) if pairs else numbers, pack(w, panel)] + [b] * bias
     scales = len(arguments)  # the number of the first
     arguments += [xs, np.ascontiguousarray(ws.T)]
     if there is not None:
-        arguments[0][there:], xs[there:], wanted[there:] = 0x7FC0 if target == "amx" else np.nan, np.nan, np.nan
+        arguments[0][there:], xs[there:], wanted[there:] = 0x7FC0 if pairs else np.nan, np.nan, np.nan
         arguments.append(np.array([there], np.int32))
     arguments.append(poison(rows, columns))
     types = [type_of(array) for array in arguments]

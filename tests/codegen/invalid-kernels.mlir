@@ -114,8 +114,24 @@ func.func private @pairs(%x: tensor<1x32xf32>, %w: tensor<32x32xbf16, #bamba.pan
                          %init: tensor<1x32xf32>) -> tensor<1x32xf32>
     attributes {bamba.kernel, bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 0], rows = 1, depth = 0, chunk = 0>} {
   // expected-error@+2 {{failed to bufferize op}}
-  // expected-error@+1 {{expected a target that multiplies pairs of bf16 (AMX) for a weight in groups of columns}}
+  // expected-error@+1 {{expected a target that multiplies pairs of bf16 (AMX, or AVX512-BF16 for codes) for a weight in groups of columns}}
   %0 = bamba.linear ins(%x, %w : tensor<1x32xf32>, tensor<32x32xbf16, #bamba.panel<32, group = 2, align = 32>>)
                     outs(%init : tensor<1x32xf32>) acc(f32)
   return %0 : tensor<1x32xf32>
+}
+
+// -----
+
+// Vectors multiply codes, whose products have no more bits than an f32.
+module attributes {bamba.target = #bamba.cpu_target<arch = "znver4", features = "+avx512bf16,+gfni,+avx512vbmi",
+    vector_bits = 512, vector_registers = 32, l2_bytes = 1048576>} {
+  func.func private @pairs_of_numbers(%x: tensor<1x32xf32>, %w: tensor<32x32xbf16, #bamba.panel<32, group = 2, align = 2>>,
+                                      %init: tensor<1x32xf32>) -> tensor<1x32xf32>
+      attributes {bamba.kernel, bamba.schedule = #bamba.cpu_schedule<workgroup = [0, 0], rows = 1, depth = 0, chunk = 0>} {
+    // expected-error@+2 {{failed to bufferize op}}
+    // expected-error@+1 {{expected a target that multiplies pairs of bf16 (AMX, or AVX512-BF16 for codes) for a weight in groups of columns}}
+    %0 = bamba.linear ins(%x, %w : tensor<1x32xf32>, tensor<32x32xbf16, #bamba.panel<32, group = 2, align = 2>>)
+                      outs(%init : tensor<1x32xf32>) acc(f32)
+    return %0 : tensor<1x32xf32>
+  }
 }

@@ -21,17 +21,26 @@ TARGETS = {
     "amx": '#bamba.cpu_target<arch = "sapphirerapids", '
     'features = "+amx-tile,+amx-bf16,+gfni,+avx512vbmi", vector_bits = 512, vector_registers = 32, '
     "l2_bytes = 1048576, fusions = [siblings, epilogue]>",
+    "avx512bf16": '#bamba.cpu_target<arch = "znver4", '
+    'features = "+avx512bf16,+gfni,+avx512vbmi", vector_bits = 512, vector_registers = 32, '
+    "l2_bytes = 1048576, fusions = [siblings, epilogue]>",
     "avx2": '#bamba.cpu_target<arch = "x86-64-v3", features = "", vector_bits = 256, vector_registers = 16, '
     "l2_bytes = 1048576, fusions = [siblings, epilogue]>",
 }
+
+
+def takes_pairs(target, dtype):
+    """Whether linears of weights of a type multiply pairs of bf16."""
+    return dtype in {"amx": ("bf16", "f8E4M3FN"), "avx512bf16": ("f8E4M3FN",)}.get(target, ())
 
 
 class Panel:
     """How a weight lies in memory: panels of `size` rows, groups of `group` columns, columns padded to `align`."""
 
     def __init__(self, target, dtype):
-        pairs = target == "amx" and dtype in ("bf16", "f8E4M3FN")
-        self.size, self.group, self.align = 16 if target == "avx2" else 32, 2 if pairs else 1, 32 if pairs else 1
+        pairs = takes_pairs(target, dtype)
+        self.size, self.group = 16 if target == "avx2" else 32, 2 if pairs else 1
+        self.align = 32 if pairs and target == "amx" else self.group
 
     def __str__(self):
         grouped = f", group = {self.group}, align = {self.align}" if self.group > 1 else ""

@@ -64,32 +64,41 @@ TEST_F(Targets, TensorCoresNeedNarrowTypes) {
   EXPECT_EQ(errorOf(*target, f32), "expected bf16 or f16 for the target sm_80, found 'f32'");
 }
 
-TEST_F(Targets, PairsOfColumnsNeedTileRegisters) {
-  auto withTiles = [&](StringRef features, int64_t bits) {
+TEST_F(Targets, PairsOfColumnsNeedTileRegistersOrDotProducts) {
+  auto withFeatures = [&](StringRef features, int64_t bits) {
     return parse(("#bamba.cpu_target<arch = \"sapphirerapids\", features = \"" + features +
                   "\", vector_bits = " + Twine(bits) + ", vector_registers = 32, l2_bytes = 1048576>")
                      .str());
   };
-  StringRef all = "+gfni,+avx512vbmi,+amx-tile,+amx-bf16";
+  StringRef tiles = "+gfni,+avx512vbmi,+avx512bf16,+amx-tile,+amx-bf16", dots = "+gfni,+avx512vbmi,+avx512bf16";
   Type code = mlir::Float8E4M3FNType::get(&context);
-  TargetInterface target = withTiles(all, 512);
+  TargetInterface target = withFeatures(tiles, 512);
   for (Type type : {bf16, code})
     EXPECT_EQ(target.getWeightPanel(type), PanelAttr::get(&context, 32, 2, 32));
   for (Type type : {f32, f16})
     EXPECT_EQ(target.getWeightPanel(type), PanelAttr::get(&context, 32, 1, 1));
   EXPECT_EQ(target.getElementTypes(bf16, f32).inputCodes, bf16);
-  for (TargetInterface other : {withTiles("+avx512vbmi,+amx-tile,+amx-bf16", 512),
-                                withTiles("+gfni,+avx512vbmi,-amx-tile,+amx-bf16", 512), withTiles("", 512)}) {
+  // Without tile registers, codes alone.
+  target = withFeatures(dots, 512);
+  EXPECT_EQ(target.getWeightPanel(code), PanelAttr::get(&context, 32, 2, 2));
+  EXPECT_EQ(target.getWeightPanel(bf16), PanelAttr::get(&context, 32, 1, 1));
+  EXPECT_EQ(target.getElementTypes(bf16, f32).inputCodes, bf16);
+  EXPECT_FALSE(target.getInputTerms(/*rows=*/64, bf16));
+  for (TargetInterface other :
+       {withFeatures("+avx512vbmi,+amx-tile,+amx-bf16,+avx512bf16", 512),
+        withFeatures("+gfni,+avx512vbmi,-amx-tile,+amx-bf16,-avx512bf16", 512), withFeatures("", 512)}) {
     EXPECT_EQ(other.getWeightPanel(bf16), PanelAttr::get(&context, 32, 1, 1));
+    EXPECT_EQ(other.getWeightPanel(code), PanelAttr::get(&context, 32, 1, 1));
     EXPECT_EQ(other.getElementTypes(bf16, f32).inputCodes, f32);
   }
+  EXPECT_EQ(withFeatures(dots, 256).getElementTypes(bf16, f32).inputCodes, f32);
 }
 
 TEST_F(Targets, LevelsOfX86HaveNoTileRegisters) {
   for (StringRef level : {"x86-64-v3", "x86-64-v4"}) {
     llvm::Expected<CpuTargetAttr> target = makeCpuTarget(&context, level);
     ASSERT_TRUE(static_cast<bool>(target));
-    EXPECT_FALSE(target->multipliesPairs());
+    EXPECT_FALSE(target->multipliesTiles() || target->multipliesPairs());
     EXPECT_FALSE(target->has("amx-tile"));
   }
 }
@@ -97,7 +106,8 @@ TEST_F(Targets, LevelsOfX86HaveNoTileRegisters) {
 TEST_F(Targets, SapphireRapidsMultipliesTiles) {
   llvm::Expected<CpuTargetAttr> target = makeCpuTarget(&context, "sapphirerapids");
   ASSERT_TRUE(static_cast<bool>(target));
-  EXPECT_TRUE(target->multipliesPairs());
+  EXPECT_TRUE(target->multipliesTiles());
+  EXPECT_FALSE(target->multipliesPairs());
   EXPECT_EQ(target->getVectorBits(), 512);
 }
 

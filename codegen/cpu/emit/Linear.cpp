@@ -193,9 +193,10 @@ constexpr int64_t kMostRowsOfStream = 14;
 /// Panels of groups of columns.
 LogicalResult emitPairs(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers) {
   auto target = op->getParentOfType<ModuleOp>()->getAttrOfType<CpuTargetAttr>(attr::kTarget);
-  if (!target || !target.multipliesPairs())
-    return op.emitOpError()
-           << "expected a target that multiplies pairs of bf16 (AMX) for a weight in groups of columns";
+  bool inTiles = target && target.multipliesTiles();
+  if (!inTiles && !(target && target.multipliesPairs() && op.isScaled()))
+    return op.emitOpError() << "expected a target that multiplies pairs of bf16 (AMX, or AVX512-BF16 for codes) for a "
+                               "weight in groups of columns";
   auto weight = op.getWeight().getType();
   if (weight.getDimSize(2) != kCodePairs || weight.getDimSize(3) != 2)
     return op.emitOpError() << "expected a weight in panels of " << kCodePairs << " with groups of 2 columns, found "
@@ -208,7 +209,9 @@ LogicalResult emitPairs(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers
   if (!input.isBF16() && !(isWide && isFew))
     return op.emitOpError() << "expected an input of bf16, codes or terms, for tile registers, found "
                             << op.getInput().getType();
-  if (isWide)
+  if (!inTiles)
+    emitPairDots(emitter, op, buffers);
+  else if (isWide)
     emitPairStream(emitter, op, buffers);
   else
     emitPairTiles(emitter, op, buffers);

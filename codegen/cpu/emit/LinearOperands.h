@@ -50,10 +50,12 @@ protected:
 
 inline constexpr int64_t kTileColumns = CpuTargetAttr::kTileColumns; ///< of the input, or of a term of it
 
-/// Loops over panels of pairs of columns, for a processor that multiplies pairs of bf16. A few rows of f32 stream
-/// through vectors (PairStream.cpp); terms and codes are multiplied in tile registers (PairTiles.cpp).
+/// Loops over panels of pairs of columns, for a processor that multiplies pairs of bf16. With tile registers, a few
+/// rows of f32 stream through vectors (PairStream.cpp), and terms and codes are multiplied in tiles (PairTiles.cpp);
+/// without, codes are multiplied in vectors (PairDots.cpp).
 void emitPairStream(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers);
 void emitPairTiles(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers);
+void emitPairDots(Emitter &emitter, LinearOp op, LinearOp::Adaptor buffers);
 
 } // namespace bambac::codegen
 
