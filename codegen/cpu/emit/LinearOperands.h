@@ -22,11 +22,12 @@ protected:
   bool hasGroups() const { return isScaled() && group < depth; }
   /// How many groups so many columns are.
   int64_t countGroups(int64_t columns) const { return static_cast<int64_t>(llvm::divideCeil(columns, group)); }
-  /// Blocks of the depth that are not so many that codes would lose exactness: `columns` of them a block, or more.
+  /// Columns of a block of the depth: `columns`, or more where a linear of codes would have too many blocks to be
+  /// exact.
   int64_t columnsOfBlock(int64_t columns) const;
-  /// The same in groups.
+  /// Groups of a block, likewise.
   int64_t groupsOfBlock(int64_t groups) const;
-  /// Columns of a block that is no more than the schedule says, but for those; all where it says nothing.
+  /// Columns of a block, in whole groups, where the schedule says how many it should have; all where it does not.
   int64_t getBlock();
   /// The rows that are there, up to a whole number of tiles: a row of the last tile alone would read all weights.
   Value wholeTiles(int64_t rowTile);
