@@ -77,10 +77,12 @@ template <uint32_t Kind, int B, int T> struct Kernels {
       cached(args, row, position)[d] = arg<float>(args, X)[row * dim + d];
   }
 
-  /// A slot's state: the sums, then the x of each token that waits.
+  /// A slot's state: the sums, then the x of each token that waits. Pieces that are not there share a slot.
   static void scan(void *const *args, void *, uint64_t piece) {
-    float *state = arg<float>(args, State) + int64_t{arg<int32_t>(args, Slots)[piece]} * stateRing * dim;
     const int32_t *starts = arg<int32_t>(args, Starts);
+    if (starts[piece] == starts[piece + 1] || arg<int32_t>(args, Positions)[starts[piece]] < 0)
+      return;
+    float *state = arg<float>(args, State) + int64_t{arg<int32_t>(args, Slots)[piece]} * stateRing * dim;
     int waiting = arg<int32_t>(args, Pending)[piece];
     bool waits = Kind == BAMBA_RT_DECODE && waiting < stateRing - 1;
     for (int d = 0; d < dim; ++d) {
